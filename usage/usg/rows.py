@@ -1,0 +1,67 @@
+"""Sessions as JSON lines, for people and scripts: one row a line.
+
+{"user": "ada", "licences": ["I3_ACCESS_CLIENT"],
+ "login": "2026-05-07T06:00:00Z", "logout": "2026-05-07T07:00:00Z", "flags": 0}
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from usage.usg.columns import OpenedDay, Sessions
+
+
+class Row(msgspec.Struct, forbid_unknown_fields=True):
+    """One row; instants carry their zone, flags are the bits of `Flag`."""
+
+    user: str
+    licences: list[str]
+    login: datetime
+    logout: datetime
+    flags: int = 0
+
+
+_ROW = msgspec.json.Decoder(Row)
+
+
+def rows_of(day: OpenedDay) -> Iterator[Row]:
+    columns = (day.user, day.licences, day.login, day.logout, day.flags)
+    for user, held, login, logout, flags in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        yield Row(
+            user=day.users[user],
+            licences=list(day.licence_sets[held]),
+            login=day.opened_at + timedelta(seconds=login),
+            logout=day.opened_at + timedelta(seconds=logout),
+            flags=flags,
+        )
+
+
+def lines_of(day: OpenedDay) -> Iterator[str]:
+    for row in rows_of(day):
+        yield msgspec.json.encode(row).decode() + "\n"
+
+
+def sessions_from(lines: Iterable[bytes], opened_at: datetime) -> Sessions:
+    """Gather rows into columns; raise ValueError for a line that is not one."""
+    rows = [_ROW.decode(line) for line in lines if line.strip()]
+    users: dict[str, int] = {}
+    sets: dict[tuple[str, ...], int] = {}
+    return Sessions(
+        user=[users.setdefault(row.user, len(users)) for row in rows],
+        licences=[sets.setdefault(tuple(row.licences), len(sets)) for row in rows],
+        login=[_seconds(row.login, opened_at) for row in rows],
+        logout=[_seconds(row.logout, opened_at) for row in rows],
+        flags=[row.flags for row in rows],
+        users=list(users),
+        licence_sets=list(sets),
+    )
+
+
+def _seconds(instant: datetime, opened_at: datetime) -> int:
+    if instant.tzinfo is None:
+        message = "an instant needs its zone"
+        raise ValueError(message)
+    return int((instant - opened_at).total_seconds())
