@@ -1,0 +1,127 @@
+"""What `python -m portal.stack` can be told to do."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from portal.stack import (
+    database,
+    engines,
+    folder,
+    log,
+    ports,
+    postgresql,
+    run,
+    settings,
+)
+from portal.stack.supervisor import FailedError, StopAskedError, Supervisor
+
+DEFAULT_PORT = 8000
+
+# What goes wrong in ways that a sentence explains better than a traceback.
+EXPLAINED = (
+    FailedError,
+    database.MisnamedError,
+    database.TooOldError,
+    engines.DidNotStartError,
+    folder.AlreadyRunningError,
+    folder.UnreadableError,
+    ports.NoFreePortError,
+    postgresql.UnusableError,
+    run.PortTakenError,
+    settings.IncompleteError,
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do as told; return the exit code."""
+    told = _make_parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = told.command
+    try:
+        return command(told)
+    except EXPLAINED as problem:
+        log.say(str(problem))
+        return 1
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m portal.stack")
+    commands = parser.add_subparsers(required=True)
+    all_of_it = commands.add_parser("run", help="the whole portal")
+    all_of_it.set_defaults(command=run_portal)
+    prepare = commands.add_parser(
+        "prepare-database",
+        help="roles and database on a PostgreSQL of your own",
+    )
+    prepare.set_defaults(command=prepare_database)
+    draw = commands.add_parser(
+        "draw-secrets", help="new secrets for docker-compose.yml, as an .env file"
+    )
+    draw.set_defaults(command=draw_secrets)
+    only = commands.add_parser("engines", help="PostgreSQL, Valkey and S3, no more")
+    only.add_argument("--var", type=Path, default=default_folder())
+    only.add_argument("--not-durable", action="store_true")
+    only.set_defaults(command=run_engines)
+    return parser
+
+
+def default_folder() -> Path:
+    """Where the data of a run lie, unless told otherwise."""
+    return engines.ROOT / (os.environ.get("VAR") or "var")
+
+
+def run_engines(told: argparse.Namespace) -> int:
+    """Run the engines until told to stop."""
+    var: Path = told.var.resolve()
+    with folder.locked(var), Supervisor() as supervisor:
+        plan = engines.make_plan(
+            var, web_port=DEFAULT_PORT, durable=not told.not_durable
+        )
+        names: list[str] = []
+        try:
+            names = engines.start_engines(supervisor, plan)
+            log.write(f"{engines.READY}\n")
+            supervisor.watch()
+        except StopAskedError:
+            log.say("stopping")
+        supervisor.stop(names)
+    log.say("stopped")
+    return 0
+
+
+def run_portal(_told: argparse.Namespace) -> int:
+    """Run the whole portal until told to stop."""
+    wishes = run.Wishes(
+        var=default_folder().resolve(),
+        port=int(os.environ.get("PORT") or DEFAULT_PORT),
+        wants_demo=os.environ.get("DEMO") != "no",
+    )
+    with folder.locked(wishes.var) as after_crash, Supervisor() as supervisor:
+        try:
+            run.await_port(supervisor, wishes.port, after_crash=after_crash)
+            portal = run.Run(wishes, supervisor)
+        except StopAskedError:
+            return 0
+        try:
+            portal.bring_up()
+            supervisor.watch()
+        except StopAskedError:
+            log.say("stopping")
+        finally:
+            portal.stop()
+    log.say("stopped")
+    return 0
+
+
+def prepare_database(_told: argparse.Namespace) -> int:
+    """Prepare the database that the environment names."""
+    name = database.prepare_from(os.environ)
+    log.say(f"the database {name} and its roles are prepared")
+    return 0
+
+
+def draw_secrets(_told: argparse.Namespace) -> int:
+    """Print new secrets; they are kept nowhere else."""
+    log.write(settings.draw_for_containers())
+    return 0

@@ -1,0 +1,45 @@
+"""gunicorn's configuration, for `make run` and for the container alike."""
+
+import os
+from pathlib import Path
+
+from portal.stack.ports import LOOPBACK
+
+# Names and defaults as in `portal.env`, which needs Django and so is not asked.
+workers = int(os.environ.get("WEB_WORKERS") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 64)
+bind = f"{LOOPBACK}:{os.environ.get('PORT') or 8000}"
+
+worker_class = "portal.stack.web_worker.Worker"
+
+# Connections of a worker, with a thread or without: the bound on stalled ones.
+worker_connections = 1000
+
+# A person who reads a page comes back on the same connection.
+keepalive = 15
+
+# When asked to stop gently (TERM): as long as the largest upload should need.
+# `make run` stops with QUIT, which does not wait: nothing answered can be lost.
+graceful_timeout = 30
+
+# A worker whose event loop has not turned for so long is taken for dead. It says
+# nothing about requests, which run in threads.
+timeout = 60
+
+# The request line is bounded together with the headers (web_worker.LONGEST_HEAD),
+# so that an absurd file name reaches the application, which says what is wrong.
+limit_request_line = 0
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# On by default, at one fixed place in the home folder: two copies would fight.
+control_socket_disable = True
+
+# A heartbeat must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+# Sign-in and invitation links are secrets, and a log of URLs would hold them. The
+# application logs what is worth knowing.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"

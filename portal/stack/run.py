@@ -1,0 +1,191 @@
+"""`make run`: every part of the portal, from an empty folder to the first page."""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from portal.stack import engines, log, ports
+from portal.stack.children import Part, always_ready
+from portal.stack.supervisor import FailedError, Supervisor
+
+# After a kill -9 the web server of the earlier run needs a moment to notice.
+WAIT_FOR_EARLIER = 10.0
+
+# From a cold disk, with two cores and others at work on them.
+WEB_TIMEOUT = 90.0
+
+# Tasks wait for the database and for S3, hardly for the processor.
+LEAST_TASKS = 2
+MOST_TASKS = 4
+
+# Celery reports every task twice. What a task did is said by the task.
+CHATTER = "INFO celery."
+
+# How the log names steps whose own names are too long for its column.
+STEP_NAMES = {"prepare_bucket": "bucket", "collectstatic": "static"}
+
+DEMO_DONE = "demo.done"
+
+# Celery warns about root at every start. Its reason, that a pickled message can
+# run anything, does not apply: ours are JSON.
+NO_WARNING_AS_ROOT = "ignore:You're running the worker with superuser privileges"
+
+
+class PortTakenError(Exception):
+    """Something else listens where the portal is to answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What whoever starts the portal may choose."""
+
+    var: Path
+    port: int
+    wants_demo: bool
+
+
+class Run:
+    """One run of the whole portal."""
+
+    def __init__(self, wishes: Wishes, supervisor: Supervisor) -> None:
+        self._wishes = wishes
+        self._supervisor = supervisor
+        self._engines: list[str] = []
+        self._apps: list[str] = []
+        self.plan = engines.make_plan(wishes.var, web_port=wishes.port)
+        self._environment = {
+            **os.environ,
+            "VAR": str(wishes.var),
+            "PORT": str(wishes.port),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": NO_WARNING_AS_ROOT,
+        }
+
+    def bring_up(self) -> None:
+        """Take the steps in their order; each needs what the one before it made."""
+        started = time.monotonic()
+        self._engines = engines.start_engines(self._supervisor, self.plan)
+        self._manage("migrate", "--no-input")
+        self._manage("collectstatic", "--no-input", "--verbosity=0")
+        self._manage("prepare_bucket")
+        self._make_demo()
+        self._start_apps()
+        log.say(f"ready after {time.monotonic() - started:.0f} s")
+        self._tell_what_to_do()
+
+    def stop(self) -> None:
+        """Stop everything: first what uses the engines, then these."""
+        self._supervisor.stop(self._apps)
+        self._supervisor.stop(self._engines)
+
+    def _make_demo(self) -> None:
+        done = self._wishes.var / DEMO_DONE
+        if not self._wishes.wants_demo or done.exists():
+            return
+        log.say("first start: making the demo data (DEMO=no leaves it out)")
+        self._manage("demo")
+        # Only now: what was interrupted is made again at the next start.
+        done.touch()
+
+    def _manage(self, *arguments: str, is_stamped: bool = True) -> None:
+        name = STEP_NAMES.get(arguments[0], arguments[0])
+        started = time.monotonic()
+        argv = [sys.executable, "manage.py", *arguments]
+        code = self._supervisor.run(
+            Part(
+                name=name,
+                argv=argv,
+                cwd=engines.ROOT,
+                environment=self._environment,
+                is_stamped=is_stamped,
+            )
+        )
+        if code:
+            message = f"manage.py {name} failed (exit code {code}), see above"
+            raise FailedError(message)
+        if is_stamped:
+            log.say(f"done in {time.monotonic() - started:.1f} s", name)
+
+    def _start_apps(self) -> None:
+        parts = list(describe_apps(self._wishes, self._environment))
+        for part in parts:
+            self._apps.append(part.name)
+            self._supervisor.start(part)
+        self._supervisor.wait_ready(parts, WEB_TIMEOUT)
+
+    def _tell_what_to_do(self) -> None:
+        log.say(f"the portal answers at {self.plan.values['PORTAL_ADDRESS']}")
+        if (self._wishes.var / DEMO_DONE).exists():
+            self._manage("demo", "--sign-ins", is_stamped=False)
+        else:
+            log.say("next: .venv/bin/python manage.py setup --help")
+        log.say("Ctrl-C stops it")
+
+
+def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Part]:
+    """Describe what runs beside the engines."""
+    configuration = Path(__file__).with_name("gunicorn_conf.py")
+    web = ("gunicorn", "--config", str(configuration), "portal.wsgi:application")
+    tasks = min(max(os.cpu_count() or 1, LEAST_TASKS), MOST_TASKS)
+    celery = ("celery", "--quiet", "--app", "portal.celery")
+    worker = (
+        *(*celery, "worker", "--loglevel", "INFO", "--concurrency", str(tasks)),
+        # There is one worker: it has nobody to talk to about itself.
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--include", "portal.stack.task_processes"),
+    )
+    beat = (
+        *(*celery, "beat", "--loglevel", "WARNING"),
+        # No pid file: after a crash it would keep the next one from starting.
+        *("--pidfile=", f"--schedule={wishes.var / 'beat-schedule'}"),
+    )
+    is_serving = partial(is_healthy, wishes.port)
+    # QUIT ends gunicorn without waiting for requests; nothing answered can be lost.
+    # All of Celery's work is in rows of the database: killed, it loses none.
+    for name, command, ending in (
+        ("web", web, signal.SIGQUIT),
+        ("worker", worker, signal.SIGKILL),
+        ("beat", beat, signal.SIGKILL),
+    ):
+        yield Part(
+            name=name,
+            argv=[sys.executable, "-m", *command],
+            cwd=engines.ROOT,
+            environment=environment,
+            stop_with=ending,
+            orphaned_with=ending,
+            is_ready=is_serving if name == "web" else always_ready,
+            is_shown=lambda line: CHATTER not in line,
+        )
+
+
+def is_healthy(port: int) -> bool:
+    """Say whether the portal answers, and finds itself well."""
+    connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def await_port(supervisor: Supervisor, port: int, *, after_crash: bool) -> None:
+    """Make sure that the port can be had.
+
+    After a crash the earlier run's own web server may hold it for a moment more.
+    """
+    patience = WAIT_FOR_EARLIER if after_crash else 0.0
+    if not supervisor.wait_until(lambda: ports.is_free(port), patience):
+        message = (
+            f"port {port} is taken by another program; stop that, or choose another "
+            f"port: make run PORT={port + 1}"
+        )
+        raise PortTakenError(message)

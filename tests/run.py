@@ -1,0 +1,282 @@
+"""`make test` and its parts: the engines once, then section after section."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from portal.stack.engines import running_engines  # noqa: E402 - the path comes first
+from tests import checks  # noqa: E402
+
+# pytest's exit codes that are not failures: all passed, and nothing to run.
+PASSED, NOTHING_COLLECTED = 0, 5
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+# Seconds on two cores, as `make test` has to stay within fifteen minutes.
+BUDGETS = {
+    "install and lint": 90,
+    "database": 240,
+    "access matrix": 150,
+    "browser": 180,
+    "faults": 120,
+}
+
+# Least coverage of lines and branches, in percent, for files as coverage names them.
+# Plain Python has no excuse: no framework, no clock, no network.
+COVERAGE: Mapping[str, tuple[int, Sequence[str]]] = {
+    "everything": (95, ("portal/*", "usage/*", "billing/*")),
+    "usage/usg": (100, ("usage/usg/*",)),
+    "billing/periods": (100, ("billing/periods.py",)),
+    "billing/coverage": (100, ("billing/coverage.py",)),
+    "billing/standing": (100, ("billing/standing.py",)),
+}
+
+
+@dataclass
+class Section:
+    """What came of one section."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    remark: str = ""
+
+
+@dataclass
+class Session:
+    """One call of the runner: its environment, and what came of it so far."""
+
+    environment: dict[str, str]
+    scratch: Path
+    sections: list[Section] = field(default_factory=list)
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[Section]:
+        """Time a section and keep what came of it."""
+        say(f"\n=== {name}")
+        section = Section(name)
+        started = time.monotonic()
+        yield section
+        section.seconds = time.monotonic() - started
+        self.sections.append(section)
+
+    def pytest(self, section: Section, *arguments: str) -> None:
+        """Run pytest, and count from its own report."""
+        report = self.scratch / f"{len(self.sections)}.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+        code = call([*command, *arguments], self.environment)
+        count(section, report)
+        if code == NOTHING_COLLECTED:
+            section.remark = "no tests yet"
+        elif code != PASSED and not section.failed:
+            # It broke before or after its tests: an interrupt, a plugin, a warning.
+            section.failed += 1
+            section.remark = f"pytest ended with {code}"
+
+
+def say(text: str) -> None:
+    """Print a line now, before what a child prints next."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def call(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command in the project's folder, without a terminal to ask."""
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def count(section: Section, report: Path) -> None:
+    """Add up pytest's report."""
+    if not report.exists():
+        return
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        section.failed += bad
+        section.passed += int(suite.get("tests", 0)) - bad - skipped
+        if skipped:
+            section.remark = f"{skipped} skipped"
+
+
+def lint(session: Session) -> None:
+    """Run every check of the list; show what the bad ones say."""
+    with session.section("install and lint") as section:
+        for outcome in checks.run_checks(session.environment):
+            say(f"{'ok    ' if outcome.is_good else 'FAILED'} {outcome.check.name}")
+            if outcome.is_good:
+                section.passed += 1
+            else:
+                section.failed += 1
+                say(outcome.output)
+
+
+def database(session: Session) -> None:
+    """Run everything that is neither the matrix, nor a browser, nor destructive."""
+    with session.section("database") as section:
+        marked = "not access and not browser and not faults"
+        session.pytest(section, "-n", "2", "-m", marked, *covering())
+
+
+def access(session: Session) -> None:
+    """Try every URL as the wrong person."""
+    with session.section("access matrix") as section:
+        session.pytest(section, "-n", "2", "-m", "access", *covering())
+
+
+def faults(session: Session) -> None:
+    """Kill and cut; one after the other, for they slow each other down."""
+    with session.section("faults") as section:
+        session.pytest(section, "-m", "faults", *covering())
+
+
+def browser(session: Session) -> None:
+    """Use the pages as people do."""
+    with session.section("browser") as section:
+        if os.environ.get("WITHOUT_BROWSER") == "1":
+            section.remark = "left out (WITHOUT_BROWSER=1)"
+            return
+        chromium = find_chromium()
+        if chromium is None:
+            section.failed += 1
+            section.remark = "no Chromium; WITHOUT_BROWSER=1 leaves these tests out"
+            return
+        session.environment["CHROMIUM"] = chromium
+        session.pytest(section, "-m", "browser")
+
+
+def find_chromium() -> str | None:
+    """Find the system's browser; install it where that is possible unasked."""
+
+    def find() -> str | None:
+        return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+    apt = shutil.which("apt-get")
+    if find() is None and apt is not None and os.geteuid() == 0:
+        say("installing chromium")
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for step in (["update", "-qq"], ["install", "-y", "-qq", "chromium"]):
+            subprocess.run([apt, *step], env=quiet, capture_output=True, check=False)
+    return find()
+
+
+def covering() -> list[str]:
+    """Collect coverage; the sections add to one another."""
+    return ["--cov", "--cov-append", "--cov-report="]
+
+
+def coverage(session: Session) -> None:
+    """Hold the coverage of all sections together against its thresholds."""
+    say("\n=== coverage")
+    section = Section("coverage")
+    for name, (least, files) in COVERAGE.items():
+        include = ",".join(files)
+        command = [sys.executable, "-m", "coverage", "report", f"--include={include}"]
+        command += [f"--fail-under={least}", "--skip-covered", "--show-missing"]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        is_absent = "No data to report" in done.stdout
+        is_good = done.returncode == 0 or is_absent
+        section.passed += is_good
+        section.failed += not is_good
+        state = "no files yet" if is_absent else "ok" if is_good else "TOO LITTLE"
+        say(f"{name}: at least {least} %: {state}")
+        if not is_good:
+            say(done.stdout)
+    session.sections.append(section)
+
+
+def everything(session: Session) -> None:
+    """Run all sections; a bad one does not keep the next from running."""
+    subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
+    for run in (lint, database, access, browser, faults, coverage):
+        run(session)
+
+
+def quick(session: Session) -> None:
+    """Run what is fast and finds most."""
+    with session.section("lint") as section:
+        for arguments in (("check", "."), ("format", "--check", ".")):
+            code = call(checks.tool("ruff", *arguments), session.environment)
+            section.passed += code == 0
+            section.failed += code != 0
+    with session.section("database") as section:
+        marked = "not access and not browser and not faults"
+        session.pytest(section, "-n", "2", "-m", marked)
+
+
+def scripts(session: Session, pattern: str, *arguments: str) -> None:
+    """Run programs that are no tests, each for itself."""
+    for path in sorted((ROOT / "tests").glob(pattern)):
+        with session.section(path.stem) as section:
+            code = call([sys.executable, str(path), *arguments], session.environment)
+            section.passed += code == 0
+            section.failed += code != 0
+
+
+def bench(session: Session) -> None:
+    """Measure; each benchmark prints a table and writes its JSON."""
+    (ROOT / "tests" / "bench" / "results").mkdir(exist_ok=True)
+    scripts(session, "bench/bench_*.py")
+
+
+def fuzz(session: Session) -> None:
+    """Throw damaged input at the readers, for a bounded time."""
+    scripts(session, "fuzz/*.py", "--seconds", os.environ.get("FUZZ_SECONDS") or "60")
+
+
+def report(session: Session) -> bool:
+    """Print the table and the sum; say whether all is well."""
+    say(f"\n{'section':<20}{'passed':>8}{'failed':>8}{'seconds':>9}{'budget':>8}")
+    for section in session.sections:
+        budget = BUDGETS.get(section.name, "")
+        figures = f"{section.passed:>8}{section.failed:>8}{section.seconds:>9.1f}"
+        say(f"{section.name:<20}{figures}{budget:>8}  {section.remark}".rstrip())
+    passed = sum(section.passed for section in session.sections)
+    failed = sum(section.failed for section in session.sections)
+    say(f"\n{passed} passed, {failed} failed")
+    return failed == 0
+
+
+TARGETS: Mapping[str, Callable[[Session], None]] = {
+    "all": everything,
+    "quick": quick,
+    "lint": lint,
+    "bench": bench,
+    "fuzz": fuzz,
+}
+
+
+def main(target: str) -> int:
+    """Run a target with engines of its own, in a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="portal-tests-") as name:
+        scratch = Path(name)
+        # A benchmark measures what a person would get, fsync and all.
+        with running_engines(scratch / "var", durable=target == "bench") as parts:
+            environment = {
+                **os.environ,
+                **parts,
+                "VAR": str(scratch / "var"),
+                "DJANGO_SETTINGS_MODULE": "portal.settings",
+            }
+            session = Session(environment, scratch)
+            TARGETS[target](session)
+        return 0 if report(session) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
