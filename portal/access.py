@@ -1,0 +1,92 @@
+"""For whom the database is asked: every unit of work begins here.
+
+The application signs in as a role that may touch no tenant's table. `acting_for`
+opens one transaction and, in its first statement, takes the role that the work
+needs and says which tenant it is for. PostgreSQL's row security does the rest: with
+nothing said it answers *permission denied*, with a tenant said it shows that
+tenant's rows and nobody else's. Both settings end with the transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+
+from django.db import connection, transaction
+
+
+class Across(Enum):
+    """Roles that see the rows of all tenants."""
+
+    STAFF = "portal_staff"
+    """Billing staff: all tenants, by the pages and commands made for them."""
+
+    SWEEP = "portal_sweep"
+    """Finds and claims waiting work; sees ids, states and leases, no contents."""
+
+
+STAFF = Across.STAFF
+SWEEP = Across.SWEEP
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    who: int | Across
+
+
+_unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
+
+# Advisory locks share one space of 64-bit numbers per database; the upper 16 bits
+# keep ours apart from those of other programs, the rest is the tenant's id.
+_TENANT_LOCK = 0x7573 << 48
+
+
+class NestedUnitError(RuntimeError):
+    """A unit of work was begun inside another one.
+
+    A released savepoint would keep the inner one's role and tenant, so the rest of
+    the outer one would silently work for somebody else.
+    """
+
+
+@contextmanager
+def acting_for(who: int | Across, *, reading: bool = False) -> Iterator[None]:
+    """Open one unit of work, as one transaction, for a tenant or across tenants.
+
+    Args:
+        who: a tenant's id, `STAFF` or `SWEEP`.
+        reading: refuse every write, as a second wall behind pages that only show.
+
+    Raises:
+        NestedUnitError: this thread is in a unit of work already.
+
+    """
+    if _unit.get() is not None:
+        message = "A unit of work may not begin inside another one."
+        raise NestedUnitError(message)
+    role = who.value if isinstance(who, Across) else "portal_tenant"
+    tenant = "" if isinstance(who, Across) else str(who)
+    token = _unit.set(_Unit(who))
+    try:
+        with transaction.atomic(durable=True):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "select set_config('transaction_read_only', %s, true),"
+                    " set_config('app.tenant', %s, true),"
+                    " set_config('role', %s, true)",
+                    ["on" if reading else "off", tenant, role],
+                )
+            yield
+    finally:
+        _unit.reset(token)
+
+
+def hold_tenant(tenant_id: int) -> None:
+    """Take the tenant's lock until this unit of work ends.
+
+    Whatever changes a tenant's files, calendar, roll-up or audit trail takes it first
+    and nothing before it: one order, no deadlock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_TENANT_LOCK | tenant_id])

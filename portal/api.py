@@ -1,0 +1,87 @@
+"""The API of version 1: one authenticator, one way to answer; routers by string."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.docs import DocsBase
+from ninja.security.base import AuthBase
+
+from portal import apidocs
+from portal.doors import answer
+from portal.members import Caller
+from portal.refusals import Refused, Unavailable
+
+
+class TokenOrSession(AuthBase):
+    """States in the API document what the door has checked before any view runs."""
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        caller: Caller | None = getattr(request, "caller", None)
+        return caller
+
+
+class LocalDocs(DocsBase):
+    """The API's documentation as a page of the portal, with nothing from elsewhere."""
+
+    def render_page(
+        self, request: HttpRequest, api: NinjaAPI, **kwargs: Any
+    ) -> HttpResponse:
+        document = api.get_openapi_schema()
+        shown = {
+            "doors": list(apidocs.doors(document)),
+            "objects": list(apidocs.objects(document)),
+        }
+        return render(request, "portal/api-docs.html", shown)
+
+
+class ProblemOut(Schema):
+    """What went wrong, whose turn it is, and what to do."""
+
+    code: str
+    title: str
+    advice: str
+
+
+api = NinjaAPI(
+    title="Subscription usage portal",
+    version="1",
+    urls_namespace="api",
+    auth=TokenOrSession(),
+    docs_url="/docs",
+    openapi_url="/openapi.json",
+    docs=LocalDocs(),
+)
+
+
+@api.exception_handler(Refused)
+def _refused(request: HttpRequest, problem: Refused) -> HttpResponse:
+    return answer(request, problem)
+
+
+@api.exception_handler(Unavailable)
+def _unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
+    return answer(request, problem)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+    # Says where, never what was sent: that may be long, or a secret.
+    first: dict[str, Any] = dict(problem.errors[0]) if problem.errors else {}
+    where = ".".join(str(part) for part in first.get("loc", ()))[:100]
+    detail = f"{where}: {first.get('msg', '')}"[:300]
+    return answer(request, Refused("input-invalid", detail=detail))
+
+
+@api.exception_handler(HttpError)
+def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    return answer(request, Refused("input-invalid", detail=str(problem)[:300]))
+
+
+api.add_router("", "usage.api.router")
+api.add_router("", "billing.api.router")

@@ -1,0 +1,87 @@
+"""The audit trail: who did what, when, as a chain of hashes for each tenant.
+
+Each entry's digest covers its content and the digest before it, so that an entry
+that was changed, removed or slipped in later breaks every digest that follows.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from portal import access
+from portal.models import AuditEntry
+
+# What the first entry of a trail names as its predecessor.
+_BEGINNING = bytes(32)
+
+# The staff's own trail is locked like a tenant's; no tenant has this id.
+_STAFF_TRAIL = 0
+
+Detail = str | int | bool | None
+
+
+def append(
+    *,
+    tenant_id: int | None,
+    actor: str,
+    act: str,
+    subject: str,
+    at: datetime,
+    details: Mapping[str, Detail] | None = None,
+) -> AuditEntry:
+    """Add an entry in the running unit of work, together with what it tells of."""
+    access.hold_tenant(_STAFF_TRAIL if tenant_id is None else tenant_id)
+    last = _trail(tenant_id).order_by("-number").first()
+    entry = AuditEntry(
+        tenant_id=tenant_id,
+        number=last.number + 1 if last else 1,
+        at=at,
+        actor=actor[:200],
+        act=act,
+        subject=subject[:200],
+        details=dict(details or {}),
+        previous=bytes(last.digest) if last else _BEGINNING,
+    )
+    entry.digest = digest_of(entry)
+    entry.save(force_insert=True)
+    return entry
+
+
+def digest_of(entry: AuditEntry) -> bytes:
+    """SHA-256 over the predecessor's digest and the entry as canonical JSON."""
+    content = [
+        entry.tenant_id,
+        entry.number,
+        entry.at.isoformat(),
+        entry.actor,
+        entry.act,
+        entry.subject,
+        entry.details,
+    ]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(bytes(entry.previous) + text.encode()).digest()
+
+
+def first_break(*, tenant_id: int | None) -> int | None:
+    """Return the number of the first entry that does not fit, None if all do."""
+    previous = _BEGINNING
+    entries = _trail(tenant_id).order_by("number")
+    for number, entry in enumerate(entries.iterator(), start=1):
+        intact = (
+            entry.number == number
+            and bytes(entry.previous) == previous
+            and bytes(entry.digest) == digest_of(entry)
+        )
+        if not intact:
+            return number
+        previous = bytes(entry.digest)
+    return None
+
+
+def _trail(tenant_id: int | None) -> QuerySet[AuditEntry]:
+    if tenant_id is None:
+        return AuditEntry.objects.filter(tenant__isnull=True)
+    return AuditEntry.objects.filter(tenant=tenant_id)

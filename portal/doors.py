@@ -1,0 +1,196 @@
+"""Every address of the portal and what it asks of whoever comes in.
+
+`DOORS` is the one registry: a URL that is not in it is answered by nobody (and fails
+the build), so that access is never forgotten. The middleware finds out who calls, by
+one rule (a token when there is an Authorization header, else the session), and lets
+in or answers.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from portal import tokens
+from portal.members import SESSION_TENANT, Caller, May, user_caller
+from portal.models import User
+from portal.refusals import Refused, Unavailable, told
+
+ANYBODY = "anybody"
+SIGNED_IN = "signed in"
+
+Need = May | str
+
+DOORS: Mapping[str, Mapping[str, Need]] = {
+    "healthz": {"GET": ANYBODY},
+    "sign-in": {"GET": ANYBODY, "POST": ANYBODY},
+    "sign-out": {"POST": SIGNED_IN},
+    "home": {"GET": SIGNED_IN},
+    "api:api-root": {},  # ninja's own name for the prefix; nothing is there
+    "api:openapi-json": {"GET": ANYBODY},
+    "api:openapi-view": {"GET": ANYBODY},
+    "api:check-files": {"POST": May.READ},
+    "api:files": {"GET": May.READ},
+    "api:upload": {"PUT": May.UPLOAD},
+    "api:file": {"GET": May.READ},
+    "api:servers": {"GET": May.READ},
+    "api:confirm-key": {"POST": May.MANAGE},
+    "api:periods": {"GET": May.READ},
+    "api:period": {"GET": May.READ},
+}
+
+API = "/api/"
+
+# Methods that change nothing, so that a forged link can do no harm.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+_JSON = "application/json"
+
+# Refusals that no view of ours has made: an address that does not exist, a body that
+# is not what its content type says.
+_DJANGOS_REFUSALS: Mapping[int, Callable[[], Refused]] = {
+    400: lambda: Refused("input-invalid", detail=gettext("The body is not readable.")),
+    404: lambda: Refused("not-found"),
+}
+
+
+class PortalRequest(HttpRequest):
+    """A request that has passed the door."""
+
+    caller: Caller
+
+
+def identify(request: HttpRequest) -> Caller | None:
+    """Return who calls, None if nobody says so.
+
+    Raises:
+        Refused: a token that lets nobody in. The session is not tried then: who
+            sends a token means the token.
+
+    """
+    header = request.headers.get("Authorization")
+    if header is not None and request.path.startswith(API):
+        scheme, _, secret = header.partition(" ")
+        caller = None
+        if scheme.lower() == "bearer":
+            caller = tokens.find(secret.strip(" "), at=timezone.now())  # noqa: TID251 - a door
+        if caller is None:
+            raise Refused("token-unknown")
+        return caller
+    if isinstance(request.user, User):
+        wanted = request.session.get(SESSION_TENANT)
+        return user_caller(request.user, wanted_tenant=wanted)
+    return None
+
+
+def need_of(view_name: str, method: str) -> Need:
+    """Return what a door asks for.
+
+    Raises:
+        Refused: the address does not take the method, or is not registered.
+
+    """
+    methods = DOORS.get(view_name)
+    if not methods:
+        raise Refused("not-found")
+    need = methods.get("GET" if method == "HEAD" else method)
+    if need is None:
+        raise Refused("method-unknown")
+    return need
+
+
+def _nothing(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    def _reject(self, _request: HttpRequest, _reason: str) -> HttpResponse:
+        raise Refused("csrf-missing")
+
+
+class DoorMiddleware:
+    """Lets in, or answers in the door's own way: JSON for the API, a page else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        method = request.method
+        response = self._get_response(request)
+        request.method = method
+        return _in_the_doors_way(request, response)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        _view: Callable[..., HttpResponseBase],
+        _args: tuple[Any, ...],
+        _kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        try:
+            need = need_of(match.view_name if match else "", request.method or "")
+            if need != ANYBODY:
+                request.caller = _let_in(request, need)  # type: ignore[attr-defined]  # PortalRequest from here on
+        except (Refused, Unavailable) as problem:
+            return answer(request, problem)
+        if request.method == "HEAD":
+            # The API's router knows no HEAD; the web server leaves the body out.
+            request.method = "GET"
+        return None
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        if isinstance(exception, Refused | Unavailable):
+            return answer(request, exception)
+        return None
+
+
+def _in_the_doors_way(
+    request: HttpRequest, response: HttpResponseBase
+) -> HttpResponseBase:
+    """Say in the API's own form what Django refused by itself, with a page."""
+    refusal = _DJANGOS_REFUSALS.get(response.status_code)
+    is_page = not response.headers.get("Content-Type", "").startswith(_JSON)
+    if refusal and is_page and request.path.startswith(API):
+        return answer(request, refusal())
+    return response
+
+
+def _let_in(request: HttpRequest, need: Need) -> Caller:
+    caller = identify(request)
+    if caller is None:
+        raise Refused("sign-in-needed")
+    if need != SIGNED_IN and need not in caller.may:
+        raise Refused("not-allowed")
+    is_api = request.path.startswith(API)
+    if is_api and caller.token_id is None and request.method not in _SAFE:
+        # The API's views are exempt from Django's check, for the tokens' sake.
+        _CsrfCheck(_nothing).process_view(request, _nothing, (), {})
+    return caller
+
+
+def answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
+    """Say what went wrong, whose turn it is, and what to do."""
+    status, body = told(problem)
+    response: HttpResponse
+    if request.path.startswith(API):
+        response = JsonResponse(body, status=status)
+    elif problem.code == "sign-in-needed":
+        return redirect_to_login(request.get_full_path())
+    else:
+        response = render(request, "portal/refused.html", body, status=status)
+    if problem.code == "method-unknown" and request.resolver_match:
+        response["Allow"] = ", ".join(DOORS[request.resolver_match.view_name])
+    if status == 401:  # noqa: PLR2004 - HTTP's own number
+        response["WWW-Authenticate"] = 'Bearer realm="usage portal"'
+    if isinstance(problem, Unavailable):
+        response["Retry-After"] = "60"
+    return response

@@ -1,0 +1,151 @@
+"""The environment, typed: the only module that reads it.
+
+Every variable is declared once, in `KNOWN`. Its value comes from the process
+environment, else from `VAR/parts.json`, where the parts that `make run` started
+have written what they listen on, else from its default.
+"""
+
+import json
+import os
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+BASE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable; `default` None means that it has to be given."""
+
+    name: str
+    default: str | None
+    about: str
+
+
+def _known(*variables: Variable) -> Mapping[str, Variable]:
+    return {variable.name: variable for variable in variables}
+
+
+KNOWN = _known(
+    Variable("VAR", "var", "folder for everything that this installation writes"),
+    Variable("PORT", "8000", "port of the web server"),
+    Variable("DEMO", "yes", "no: `make run` does not make the demo data"),
+    Variable("DEBUG", "no", "yes: Django's debug pages; never in production"),
+    Variable("SECRET_KEY", None, "signs sessions and links; at least 50 characters"),
+    Variable("MASTER_KEY", None, "base64 of 32 bytes; wraps the tenants' keys"),
+    Variable("ALLOWED_HOSTS", "127.0.0.1,localhost", "host names that are answered"),
+    Variable("PORTAL_ADDRESS", "http://127.0.0.1:8000", "public address, for links"),
+    Variable("TRUSTED_PROXY", "no", "yes: a proxy in front sets X-Forwarded-Proto"),
+    Variable("DATABASE_URL", None, "PostgreSQL, signing in as portal_app"),
+    Variable("DATABASE_OWNER_URL", "", "PostgreSQL, as portal_owner; for migrations"),
+    Variable("DATABASE_POOL", "64", "most connections a process keeps; its threads"),
+    Variable("BROKER_URL", None, "Valkey or Redis, for Celery"),
+    Variable("S3_BUCKET", "pureconnectusage", "bucket that accepted files go to"),
+    Variable("S3_REGION", "us-east-2", "its region"),
+    Variable("S3_PREFIX", "", "put before every key in the bucket"),
+    Variable("S3_ENDPOINT_URL", "", "an S3 server other than Amazon's"),
+    Variable("S3_ACCESS_KEY_ID", "", "empty: the machine's own AWS identity"),
+    Variable("S3_SECRET_ACCESS_KEY", "", "belongs to S3_ACCESS_KEY_ID"),
+    Variable("FORWARDING", "yes", "no: accepted files stay here, nothing goes to S3"),
+    Variable("EMAIL_URL", "", "smtp://user:password@host:port; empty: VAR/mail"),
+    Variable("EMAIL_FROM", "usage-portal@localhost", "sender of every mail"),
+    Variable("LATE_FROM", "5", "day of the month from whose start a tenant is late"),
+    Variable("MAX_FILE_BYTES", "67108864", "largest usage file that is taken"),
+    Variable("SETTLING_AT_ONCE", "4", "files a process opens at the same time"),
+    Variable("BODY_TIMEOUT", "20", "seconds an upload may stand still"),
+    Variable("WEB_WORKERS", "2", "processes of the web server"),
+    Variable("WEB_THREADS", "64", "threads in each of them"),
+    Variable("LOG_LEVEL", "INFO", "what the log shows"),
+)
+
+
+def var_folder() -> Path:
+    """Where this installation writes; relative paths are below the project."""
+    return BASE / os.environ.get("VAR", KNOWN["VAR"].default or "var")
+
+
+@cache
+def _running_parts() -> Mapping[str, str]:
+    try:
+        found = json.loads((var_folder() / "parts.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def text(name: str) -> str:
+    """Return a variable's value.
+
+    Raises:
+        ImproperlyConfigured: it has no default and was given nowhere.
+        KeyError: it is not declared in `KNOWN`.
+
+    """
+    variable = KNOWN[name]
+    value = os.environ.get(name) or _running_parts().get(name) or variable.default
+    if value is None:
+        message = (
+            f"{name} is not set ({variable.about}). Set it, or start the parts with "
+            "`make run`, which writes it to parts.json in VAR."
+        )
+        raise ImproperlyConfigured(message)
+    return value
+
+
+def text_or(name: str, otherwise: str) -> str:
+    """Return a variable that only some commands need, or another value."""
+    try:
+        return text(name)
+    except ImproperlyConfigured:
+        return otherwise
+
+
+def _parsed(name: str, kind: str, parse: Callable[[str], T]) -> T:
+    value = text(name)
+    try:
+        return parse(value)
+    except (ValueError, KeyError, Base64Error) as error:
+        message = f"{name} must be {kind}, not {value!r}."
+        raise ImproperlyConfigured(message) from error
+
+
+def whole(name: str) -> int:
+    """Return a whole number."""
+    return _parsed(name, "a whole number", int)
+
+
+def truth(name: str) -> bool:
+    """Return yes or no as a bool."""
+    return _parsed(name, "yes or no", {"yes": True, "no": False}.__getitem__)
+
+
+def names(name: str) -> list[str]:
+    """Return a list that is written with commas."""
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def key(name: str, *, size: int) -> bytes:
+    """Return a key of `size` bytes that is written in base64."""
+
+    def parse(value: str) -> bytes:
+        raw = b64decode(value, validate=True)
+        if len(raw) != size:
+            raise ValueError(value)
+        return raw
+
+    variable = KNOWN[name]
+    try:
+        return parse(text(name))
+    except (ValueError, Base64Error):
+        # The value is a secret: it must not get into a message.
+        message = f"{name} must be base64 of {size} bytes ({variable.about})."
+        raise ImproperlyConfigured(message) from None

@@ -1,0 +1,34 @@
+"""Mail of an installation that has no mail server yet: each one becomes a file."""
+
+import logging
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+
+logger = logging.getLogger(__name__)
+
+
+class FolderBackend(BaseEmailBackend):
+    """Writes each mail to `EMAIL_FILE_PATH` as an .eml file and names it in the log."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._folder = Path(settings.EMAIL_FILE_PATH)
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for message in email_messages:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")  # noqa: TID251 - a door
+            path = self._folder / f"{stamp}-{uuid4().hex[:8]}.eml"
+            unfinished = path.with_suffix(".part")
+            unfinished.write_bytes(message.message().as_bytes())
+            os.replace(unfinished, path)  # noqa: PTH105 - readers see whole mails only
+            logger.info("mail %r lies in %s", message.subject, path)
+        return len(email_messages)

@@ -1,0 +1,91 @@
+"""Who comes in: a person signed in, or a script with a token, acting for a tenant."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.models import Membership, Role, Scope, StaffRole, User
+
+
+class May(StrEnum):
+    """What a door can ask for."""
+
+    READ = "read"
+    """See the tenant's files and calendar."""
+
+    UPLOAD = "upload"
+    """Bring files in."""
+
+    MANAGE = "manage"
+    """Confirm servers, make tokens, invite people."""
+
+    STAFF_READ = "staff-read"
+    """See all tenants."""
+
+    STAFF_ACT = "staff-act"
+    """Decide for all tenants."""
+
+
+_BY_ROLE: dict[str, frozenset[May]] = {
+    Role.VIEWER: frozenset({May.READ}),
+    Role.UPLOADER: frozenset({May.READ, May.UPLOAD}),
+    Role.ADMIN: frozenset({May.READ, May.UPLOAD, May.MANAGE}),
+}
+_BY_SCOPE: dict[str, frozenset[May]] = {
+    Scope.READ: _BY_ROLE[Role.VIEWER],
+    Scope.UPLOAD: _BY_ROLE[Role.UPLOADER],
+    Scope.MANAGE: _BY_ROLE[Role.ADMIN],
+}
+_BY_STAFF_ROLE: dict[str, frozenset[May]] = {
+    "": frozenset(),
+    StaffRole.AUDITOR: frozenset({May.STAFF_READ}),
+    StaffRole.CLERK: frozenset({May.STAFF_READ, May.STAFF_ACT}),
+}
+
+# Where a session keeps the tenant that its person works for at the moment.
+SESSION_TENANT = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever made this request; `tenant_id` None means no tenant's member."""
+
+    name: str
+    tenant_id: int | None
+    may: frozenset[May]
+    user_id: int | None = None
+    token_id: int | None = None
+
+    @property
+    def tenant(self) -> int:
+        """The tenant's id, for doors that only members pass."""
+        if self.tenant_id is None:
+            message = "This door needs a tenant, but let somebody in without one."
+            raise RuntimeError(message)
+        return self.tenant_id
+
+
+def token_caller(*, name: str, tenant_id: int, scope: str, token_id: int) -> Caller:
+    """Return the caller that a token stands for: its tenant, its scope, no person."""
+    return Caller(
+        name=f"token {name}",
+        tenant_id=tenant_id,
+        may=_BY_SCOPE[scope],
+        token_id=token_id,
+    )
+
+
+def user_caller(user: User, *, wanted_tenant: int | None) -> Caller:
+    """Return the person as a member of the wanted tenant, or of their first one.
+
+    Reads the memberships anew each time: a membership that ended has ended at once.
+    """
+    roles = dict(
+        Membership.objects.filter(user=user)
+        .order_by("tenant_id")
+        .values_list("tenant_id", "role")
+    )
+    tenant_id = wanted_tenant if wanted_tenant in roles else next(iter(roles), None)
+    may = _BY_STAFF_ROLE[user.staff_role]
+    if tenant_id is not None:
+        may |= _BY_ROLE[roles[tenant_id]]
+    return Caller(name=user.email, tenant_id=tenant_id, may=may, user_id=user.pk)

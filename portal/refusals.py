@@ -1,0 +1,169 @@
+"""The two ways in which a person's wish can fail, and what is said of it.
+
+`Refused` is their turn: it is shown, and trying again changes nothing. `Unavailable`
+is ours: trying again later will do. Inner code raises them by code and parameters
+and knows nothing of HTTP; the sentence is made at the door, in the reader's language.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext, gettext_noop
+
+Parameters = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    status: int
+    title: str
+    advice: str
+
+
+def _text(status: int, title: str, advice: str) -> _Text:
+    return _Text(status, title, advice)
+
+
+# Each code with the HTTP status that the doors answer with.
+TEXTS: Mapping[str, _Text] = {
+    "sign-in-needed": _text(
+        401,
+        gettext_noop("You are not signed in."),
+        gettext_noop("Sign in, or send an API token as a bearer token."),
+    ),
+    "token-unknown": _text(
+        401,
+        gettext_noop("This API token is not valid."),
+        gettext_noop(
+            "It may be mistyped, expired or revoked. Ask your tenant admin for one."
+        ),
+    ),
+    "csrf-missing": _text(
+        403,
+        gettext_noop("The request did not come from a page of this portal."),
+        gettext_noop("Load the page again and repeat what you did."),
+    ),
+    "not-allowed": _text(
+        403,
+        gettext_noop("You may not do this."),
+        gettext_noop("A tenant admin of your company can give you the role for it."),
+    ),
+    "not-found": _text(
+        404,
+        gettext_noop("There is nothing here."),
+        gettext_noop("Check the address; what you look for may be of another tenant."),
+    ),
+    "method-unknown": _text(
+        405,
+        gettext_noop("This address does not take that method."),
+        gettext_noop("The API documentation lists what each address takes."),
+    ),
+    "length-required": _text(
+        411,
+        gettext_noop("The request does not say how long the file is."),
+        gettext_noop("Send Content-Length; chunked transfer is not taken."),
+    ),
+    "length-invalid": _text(
+        400,
+        gettext_noop("The Content-Length is not a number."),
+        gettext_noop("Send the file's size in bytes."),
+    ),
+    "file-too-large": _text(
+        413,
+        gettext_noop("The file is larger than %(limit)d bytes."),
+        gettext_noop("A day's usage file is far smaller. Is this one?"),
+    ),
+    "digest-required": _text(
+        400,
+        gettext_noop("The request does not say what the file's SHA-256 is."),
+        gettext_noop(
+            "Send Content-Digest: sha-256=:BASE64:, so that damage on the way is seen."
+        ),
+    ),
+    "digest-invalid": _text(
+        400,
+        gettext_noop("The Content-Digest cannot be read."),
+        gettext_noop("It has to be sha-256=:BASE64: with 32 bytes in base64."),
+    ),
+    "digest-differs": _text(
+        400,
+        gettext_noop("What arrived is not what was announced."),
+        gettext_noop("The file was damaged on the way, or changed. Send it again."),
+    ),
+    "body-cut": _text(
+        400,
+        gettext_noop("Only %(received)d of %(announced)d bytes arrived."),
+        gettext_noop("The connection was cut. Nothing was kept; send it again."),
+    ),
+    "body-stalled": _text(
+        408,
+        gettext_noop("Nothing arrived for %(seconds)d seconds."),
+        gettext_noop("Nothing was kept. Send the file again."),
+    ),
+    "input-invalid": _text(
+        422,
+        gettext_noop("The request is not of the form that is expected here."),
+        gettext_noop("%(detail)s"),
+    ),
+    "period-invalid": _text(
+        422,
+        gettext_noop("This is not a billing period."),
+        gettext_noop("A period is written as year and month, such as 2026-05."),
+    ),
+    "key-decided": _text(
+        409,
+        gettext_noop("This key was decided on before."),
+        gettext_noop("It is %(state)s since %(decided_at)s."),
+    ),
+    "zone-unknown": _text(
+        422,
+        gettext_noop("There is no time zone %(zone)s."),
+        gettext_noop("Use a name such as Europe/Berlin."),
+    ),
+    "tenant-exists": _text(
+        409,
+        gettext_noop("There is a tenant %(number)s already."),
+        gettext_noop("Choose another customer number."),
+    ),
+    "storage-full": _text(
+        503,
+        gettext_noop("The portal has no room for files at the moment."),
+        gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
+    ),
+    "storage-broken": _text(
+        503,
+        gettext_noop("The portal cannot store files at the moment."),
+        gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
+    ),
+    "busy": _text(
+        503,
+        gettext_noop("The portal is busy."),
+        gettext_noop("Nothing was kept. Try again in a minute."),
+    ),
+}
+
+
+class _ToldError(Exception):
+    def __init__(self, code: str, **params: str | int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params: Parameters = params
+
+
+class Refused(_ToldError):  # noqa: N818 - it is the answer, not a fault of the program
+    """It is the person's turn."""
+
+
+class Unavailable(_ToldError):  # noqa: N818 - the same
+    """It is ours, and passes."""
+
+
+def told(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
+    """Return the HTTP status and what to say, in the reader's language."""
+    text = TEXTS[problem.code]
+    return text.status, {
+        "code": problem.code,
+        "title": gettext(text.title) % problem.params,
+        "advice": gettext(text.advice) % problem.params,
+    }

@@ -1,0 +1,98 @@
+"""Opening a tenant and giving people their place in it."""
+
+import re
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from portal import audit
+from portal.models import Membership, Tenant, User
+from portal.refusals import Refused
+
+
+def open_tenant(  # noqa: PLR0913 - what a tenant is
+    *,
+    number: str,
+    name: str,
+    zone: str,
+    first_owed_on: date,
+    by: str,
+    at: datetime,
+    is_demo: bool = False,
+) -> Tenant:
+    """Open a tenant, in a unit of work of the staff.
+
+    Raises:
+        Refused: there is a tenant with this number, or no such time zone.
+
+    """
+    require_zone(zone)
+    if Tenant.objects.filter(number=number).exists():
+        raise Refused("tenant-exists", number=number)
+    tenant = Tenant.objects.create(
+        number=number,
+        name=name,
+        zone=zone,
+        first_owed_on=first_owed_on,
+        created_at=at,
+        is_demo=is_demo,
+    )
+    audit.append(
+        tenant_id=tenant.pk,
+        actor=by,
+        act="tenant-opened",
+        subject=number,
+        details={"name": name, "zone": zone, "first_owed_on": str(first_owed_on)},
+        at=at,
+    )
+    return tenant
+
+
+def require_zone(zone: str) -> None:
+    """Refuse a time zone that the tz database does not have."""
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", zone):
+        raise Refused("zone-unknown", zone=zone[:64])
+    try:
+        ZoneInfo(zone)
+    except (KeyError, OSError, ValueError) as error:
+        raise Refused("zone-unknown", zone=zone[:64]) from error
+
+
+def add_person(
+    *,
+    email: str,
+    name: str,
+    password: str,
+    at: datetime,
+    staff_role: str = "",
+    is_demo: bool = False,
+) -> User:
+    """Make a person who can sign in, in a unit of work of the staff."""
+    user = User(
+        email=email.strip().lower(),
+        name=name,
+        staff_role=staff_role,
+        is_demo=is_demo,
+        created_at=at,
+    )
+    user.set_password(password)
+    user.full_clean(exclude=["password"])
+    user.save()
+    return user
+
+
+def add_member(
+    tenant_id: int, *, user: User, role: str, by: str, at: datetime
+) -> Membership:
+    """Give a person a role in a tenant, in a unit of work of the staff or of it."""
+    membership, is_new = Membership.objects.update_or_create(
+        tenant_id=tenant_id, user=user, defaults={"role": role}
+    )
+    audit.append(
+        tenant_id=tenant_id,
+        actor=by,
+        act="member-added" if is_new else "member-changed",
+        subject=user.email,
+        details={"role": role},
+        at=at,
+    )
+    return membership

@@ -1,0 +1,69 @@
+"""API tokens: made once, shown once, kept as a hash."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from portal import audit
+from portal.members import Caller, token_caller
+from portal.models import ApiToken
+
+# Tells people and secret scanners what a stray string is.
+PREFIX = "usg_"
+
+# 256 random bits cannot be guessed, so a plain SHA-256 is hash enough.
+_RANDOM_BYTES = 32
+
+# How exact "last used" is: writing it with every request would cost a commit each.
+_LAST_USED_STEP = timedelta(minutes=10)
+
+
+def issue(
+    tenant_id: int, *, name: str, scope: str, by: str, at: datetime
+) -> tuple[ApiToken, str]:
+    """Make a token in the running unit of work; the string is not to be had again."""
+    secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    token = ApiToken.objects.create(
+        tenant_id=tenant_id,
+        name=name,
+        digest=_digest(secret),
+        scope=scope,
+        made_by=by,
+        created_at=at,
+    )
+    audit.append(
+        tenant_id=tenant_id,
+        actor=by,
+        act="token-issued",
+        subject=name,
+        details={"scope": scope},
+        at=at,
+    )
+    return token, secret
+
+
+def find(secret: str, *, at: datetime) -> Caller | None:
+    """Return whom a token lets in now, or None."""
+    alive = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=at))
+    found = (
+        ApiToken.objects.filter(alive, digest=_digest(secret))
+        .values("pk", "name", "tenant_id", "scope", "last_used_at")
+        .first()
+    )
+    if found is None:
+        return None
+    last_used_at = found["last_used_at"]
+    if last_used_at is None or at - last_used_at > _LAST_USED_STEP:
+        ApiToken.objects.filter(pk=found["pk"]).update(last_used_at=at)
+    return token_caller(
+        name=found["name"],
+        tenant_id=found["tenant_id"],
+        scope=found["scope"],
+        token_id=found["pk"],
+    )
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

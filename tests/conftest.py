@@ -1,0 +1,111 @@
+"""What tests share: one database and one bucket for each worker, the real parts.
+
+The parts themselves run once for all workers; `tests/run.py` starts them and says in
+the environment where they are. Tests commit for real, as the product does, and what
+they have written is removed by the tables' owner after each.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from tests.builders import Company, open_company
+
+
+@pytest.fixture(scope="session")
+def _database(
+    django_db_blocker: DjangoDbBlocker, worker_id: str
+) -> Iterator[DjangoDbBlocker]:
+    """Make this worker's database, as the owner, by the product's own migrations."""
+    name = f"test_portal_{worker_id}"
+    with django_db_blocker.unblock():
+        owner = connections["owner"]
+        _as_owner(
+            f"drop database if exists {name} with (force)", f"create database {name}"
+        )
+        owner.close()
+        for alias in connections:
+            connections[alias].settings_dict["NAME"] = name
+        call_command("migrate", verbosity=0, interactive=False)
+        _as_owner(f"grant connect on database {name} to portal_app")
+        yield django_db_blocker
+        for alias in connections:
+            connections[alias].close()
+        close_pool = getattr(connections["default"], "close_pool", None)
+        if close_pool is not None:
+            close_pool()
+
+
+def _as_owner(*statements: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def db(
+    _database: DjangoDbBlocker,
+    settings: Any,
+    tmp_path: Path,
+    worker_id: str,
+) -> Iterator[None]:
+    """Give a test an empty database, an empty folder for files, and a bucket."""
+    settings.VAR = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "usage": {
+            **settings.STORAGES["usage"],
+            "OPTIONS": {"location": str(tmp_path / "usage")},
+        },
+        "staticfiles": {
+            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        },
+    }
+    settings.S3 = {**settings.S3, "bucket": f"tests-{worker_id}"}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with _database.unblock():
+        yield
+        connections["default"].close()
+        _empty_database()
+
+
+def _empty_database() -> None:
+    owner = connections["owner"]
+    tables = [
+        name
+        for name in owner.introspection.table_names()
+        if name != "django_migrations"
+    ]
+    _as_owner(f"truncate {', '.join(tables)} restart identity cascade")
+
+
+@pytest.fixture
+def alice(db: None) -> Company:
+    """A tenant with a server, a token, and people of every role."""
+    return open_company("A-100", name="Alice Assurance", zone="Europe/Berlin")
+
+
+@pytest.fixture
+def charlie(db: None) -> Company:
+    """Another tenant, which must see nothing of Alice's."""
+    return open_company("C-300", name="Charlie Cargo", zone="America/Chicago")
+
+
+@pytest.fixture
+def api() -> Callable[..., Any]:
+    """Call the API with a token; the client raises no exception of ours."""
+
+    def call(method: str, path: str, *, token: str = "", **extra: Any) -> Any:
+        headers = dict(extra.pop("headers", {}))
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        client = Client(raise_request_exception=False)
+        return client.generic(method, f"/api/v1{path}", headers=headers, **extra)
+
+    return call

@@ -1,0 +1,93 @@
+"""Nothing waits for the broker, whatever state it is in."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from portal import doorbell
+from portal.celery import app
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not happen")
+
+
+@pytest.fixture(autouse=True)
+def _bell_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The one of another test may still be waiting for that test's broker.
+    monkeypatch.setattr(doorbell, "_bell", doorbell._Bell())
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    tasks: list[str] = []
+    monkeypatch.setattr(doorbell, "_send", tasks.append)
+    return tasks
+
+
+def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
+    with transaction.atomic():
+        doorbell.ring("usage.forward")
+        time.sleep(0.05)
+        assert sent == []
+    wait_for(lambda: sent == ["usage.forward"])
+
+
+def test_what_is_undone_does_not_ring(db: None, sent: list[str]) -> None:
+    with transaction.atomic():
+        doorbell.ring("usage.forward")
+        transaction.set_rollback(True)
+    time.sleep(0.05)
+    assert sent == []
+
+
+def test_rings_that_pile_up_are_sent_once(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def slow(task: str) -> None:
+        time.sleep(0.1)
+        sent.append(task)
+
+    monkeypatch.setattr(doorbell, "_send", slow)
+    for _ in range(50):
+        doorbell.ring("usage.forward")
+    wait_for(lambda: bool(sent))
+    time.sleep(0.3)
+    # One, and one more if it had left already when the last one rang.
+    assert len(sent) <= 2
+
+
+@pytest.fixture
+def hung_broker() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def test_a_broker_that_never_answers_holds_nobody_up(
+    db: None, monkeypatch: pytest.MonkeyPatch, hung_broker: str, settings: Any
+) -> None:
+    monkeypatch.setitem(app.conf, "broker_url", hung_broker)
+    started = time.monotonic()
+    doorbell.ring("usage.forward")
+    assert time.monotonic() - started < 0.1
+
+
+def test_a_ring_that_cannot_be_sent_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(_: str) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(app, "send_task", refused)
+    doorbell._send("usage.forward")
+    assert "did not take usage.forward" in caplog.text

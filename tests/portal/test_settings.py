@@ -1,0 +1,105 @@
+"""The environment is typed, its mistakes are told, and settings have to agree."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import checks, doors, env
+
+
+@pytest.fixture(autouse=True)
+def _fresh_parts() -> Any:
+    env._running_parts.cache_clear()
+    yield
+    env._running_parts.cache_clear()
+
+
+def test_the_environment_comes_before_the_running_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "parts.json").write_text(
+        json.dumps({"S3_REGION": "from-parts", "S3_BUCKET": "from-parts"})
+    )
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("S3_REGION", "from-environment")
+    monkeypatch.delenv("S3_BUCKET", raising=False)
+    monkeypatch.delenv("S3_PREFIX", raising=False)
+    assert env.text("S3_REGION") == "from-environment"
+    assert env.text("S3_BUCKET") == "from-parts"
+    assert env.text("S3_PREFIX") == ""
+
+
+def test_what_has_no_default_has_to_be_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is not set"):
+        env.text("SECRET_KEY")
+
+
+def test_what_is_not_declared_cannot_be_read() -> None:
+    with pytest.raises(KeyError):
+        env.text("PATH")
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "value"),
+    [(env.whole, "PORT", "eight"), (env.truth, "DEBUG", "maybe")],
+)
+def test_a_value_of_the_wrong_kind_is_told(
+    monkeypatch: pytest.MonkeyPatch, read: Any, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=f"{name} must be .* not '{value}'"):
+        read(name)
+
+
+@pytest.mark.parametrize("value", ["not base64!", b64encode(bytes(16)).decode()])
+def test_a_wrong_key_is_told_without_telling_it(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MASTER_KEY", value)
+    with pytest.raises(ImproperlyConfigured, match="base64 of 32 bytes") as error:
+        env.key("MASTER_KEY", size=32)
+    assert value not in str(error.value)
+
+
+def test_the_system_checks_find_nothing_here() -> None:
+    assert run_checks() == []
+
+
+def test_an_address_without_a_door_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = {name: need for name, need in doors.DOORS.items() if name != "healthz"}
+    monkeypatch.setattr(doors, "DOORS", {**others, "nowhere": {}})
+    found = checks.every_address_has_a_door(None)
+    assert [error.id for error in found] == ["portal.E001", "portal.E002"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LATE_FROM", 3, "portal.E003"),
+        ("LATE_FROM", 28, "portal.E003"),
+        ("S3", {"access_key_id": "me", "secret_access_key": ""}, "portal.E004"),
+        ("PORTAL_ADDRESS", "https://elsewhere.example", "portal.E005"),
+    ],
+)
+def test_settings_that_do_not_agree_are_told(
+    settings: Any, name: str, value: Any, told: str
+) -> None:
+    setattr(settings, name, value)
+    assert [error.id for error in checks.settings_agree(None)] == [told]
+
+
+def test_fewer_connections_than_threads_are_told(settings: Any) -> None:
+    settings.DATABASE_POOL = 3
+    found = checks.a_thread_never_waits_for_a_connection(None)
+    assert [warning.id for warning in found] == ["portal.W001"]
