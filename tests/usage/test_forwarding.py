@@ -1,0 +1,191 @@
+"""Accepted files go to S3 once, and are confirmed there; against a real S3 server."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from portal import access, work
+from portal.work import State
+from tests.builders import NOW, Company
+from usage import bucket, forwarding
+from usage.bucket import BucketError, Content, Stored
+from usage.models import Forwarding
+
+DAY = date(2026, 5, 7)
+LEASE = timedelta(minutes=15)
+
+
+@pytest.fixture(autouse=True)
+def _bucket(db: None) -> Iterator[None]:
+    bucket.prepare()
+    yield
+    bucket._client.cache_clear()
+
+
+def rows(company: Company) -> list[Forwarding]:
+    with access.acting_for(company.id, reading=True):
+        return list(Forwarding.objects.select_related("file").order_by("file__day"))
+
+
+def content(data: bytes) -> Content:
+    return Content(len(data), b64encode(hashlib.sha256(data).digest()).decode())
+
+
+def test_bytes_arrive_in_s3_and_the_row_says_so(alice: Company) -> None:
+    data = alice.server.day(DAY)
+    alice.send(data)
+    assert forwarding.forward_waiting(at=NOW) == 1
+    (row,) = rows(alice)
+    assert (row.state, row.ended_at, row.attempts) == (State.DONE, NOW, 1)
+    assert bucket.fetch(row.key) == data
+    assert forwarding.forward_waiting(at=NOW) == 0
+
+
+def test_our_own_bytes_under_the_key_are_success(alice: Company) -> None:
+    # As after a put whose answer was lost, or a worker that died before marking.
+    data = alice.server.day(DAY)
+    alice.send(data)
+    bucket.put(rows(alice)[0].key, BytesIO(data), content(data))
+    forwarding.forward_waiting(at=NOW)
+    assert rows(alice)[0].state == State.DONE
+
+
+def test_foreign_bytes_under_our_key_are_never_overwritten(
+    alice: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice.send(alice.server.day(DAY))
+    key = rows(alice)[0].key
+    bucket.put(key, BytesIO(b"foreign"), content(b"foreign"))
+    forwarding.forward_waiting(at=NOW)
+    (row,) = rows(alice)
+    assert (row.state, row.problem) == (State.SET_ASIDE, forwarding.FOREIGN_BYTES)
+    assert bucket.fetch(key) == b"foreign"
+    assert "other bytes" in caplog.text
+
+
+def test_the_store_refuses_bytes_that_are_not_the_announced_ones(db: None) -> None:
+    with pytest.raises(BucketError):
+        bucket.put("wrong", BytesIO(b"abcd"), content(b"abce"))
+    assert bucket.compare("wrong", content(b"abcd")) == Stored.NOTHING
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"endpoint_url": "http://127.0.0.1:9"},
+        {"secret_access_key": "wrong"},
+        {"bucket": "no-such-bucket-of-ours"},
+    ],
+)
+def test_a_store_that_cannot_be_used_postpones_and_says_why(
+    alice: Company, settings: Any, broken: dict[str, str]
+) -> None:
+    alice.send(alice.server.day(DAY))
+    works = settings.S3
+    settings.S3 = {**works, **broken}
+    bucket._client.cache_clear()
+    forwarding.forward_waiting(at=NOW)
+    (row,) = rows(alice)
+    assert row.state == State.WAITING
+    assert row.problem
+    assert row.due_at > NOW
+    assert row.lease is None
+    settings.S3 = works
+    bucket._client.cache_clear()
+    assert forwarding.forward_waiting(at=NOW) == 0
+    forwarding.forward_waiting(at=row.due_at)
+    assert rows(alice)[0].state == State.DONE
+
+
+def test_one_file_that_fails_does_not_hold_up_the_others(
+    alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for data in alice.server.days(DAY, DAY + timedelta(days=2)):
+        alice.send(data)
+    bad = rows(alice)[1].key
+    real = bucket.put
+
+    def put(key: str, body: BytesIO, content: Content) -> Stored:
+        if key == bad:
+            raise MemoryError
+        return real(key, body, content)
+
+    monkeypatch.setattr(bucket, "put", put)
+    forwarding.forward_waiting(at=NOW)
+    assert [row.state for row in rows(alice)] == ["done", "waiting", "done"]
+    assert rows(alice)[1].problem == "failed"
+
+
+def test_bytes_that_are_not_confirmed_are_not_called_done(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice.send(alice.server.day(DAY))
+    monkeypatch.setattr(bucket, "put", lambda *_: Stored.NOTHING)
+    forwarding.forward_waiting(at=NOW)
+    assert (rows(alice)[0].state, rows(alice)[0].problem) == (
+        "waiting",
+        "not-confirmed",
+    )
+
+
+def test_many_workers_share_the_rows_without_taking_one_twice(
+    alice: Company, charlie: Company
+) -> None:
+    for company in (alice, charlie):
+        for data in company.server.days(DAY, DAY + timedelta(days=5)):
+            company.send(data)
+
+    def worker(_: int) -> list[int]:
+        try:
+            claims = work.claim(Forwarding, most=2, lease_for=LEASE, at=NOW)
+            return [claim.pk for claim in claims]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [pk for claimed in pool.map(worker, range(8)) for pk in claimed]
+    assert len(taken) == len(set(taken))
+    left = work.claim(Forwarding, most=99, lease_for=LEASE, at=NOW)
+    assert len(taken) + len(left) == 12
+
+
+def test_a_lease_that_has_ended_is_anybodys_and_no_longer_ones_own(
+    alice: Company,
+) -> None:
+    alice.send(alice.server.day(DAY))
+    (dead,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW)
+    assert work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW) == []
+    (alive,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW + LEASE)
+    assert alive.attempts == 2
+    with access.acting_for(alice.id):
+        assert not work.complete(Forwarding, dead, at=NOW)
+        assert not work.postpone(Forwarding, dead, problem="x", at=NOW)
+        assert work.complete(Forwarding, alive, at=NOW)
+        assert not work.complete(Forwarding, alive, at=NOW)
+
+
+def test_waits_grow_and_stay_bounded(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    waits, at = [], NOW
+    for _ in range(12):
+        (claim,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=at)
+        with access.acting_for(alice.id):
+            work.postpone(Forwarding, claim, problem="x", at=at)
+        due_at = rows(alice)[0].due_at
+        waits.append(due_at - at)
+        at = due_at
+    assert waits[0] < timedelta(seconds=13)
+    assert timedelta(minutes=11) < waits[-1] < timedelta(minutes=19)
+
+
+def test_a_bucket_is_made_once(settings: Any) -> None:
+    settings.S3 = {**settings.S3, "bucket": f"{settings.S3['bucket']}-new"}
+    assert isinstance(bucket.prepare(), bool)
+    assert bucket.prepare() is False

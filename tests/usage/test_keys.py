@@ -1,0 +1,53 @@
+"""Tenant keys are wrapped, and bound to their tenant, their name, their master key."""
+
+import pytest
+
+from portal import access
+from tests.builders import NOW, Company
+from usage import keys
+from usage.keys import KeyDoesNotOpenError
+from usage.models import SealingKey
+from usage.usg import sealing_pair
+
+
+def test_a_key_opens_for_its_tenant(alice: Company) -> None:
+    with access.acting_for(alice.id):
+        row = SealingKey.objects.get()
+        private = keys.opening_key(alice.id, row.fingerprint)
+    assert private is not None
+    assert sealing_pair(private).public == bytes(row.public)
+    assert private not in bytes(row.wrapped_private)
+    assert len(bytes(row.wrapped_private)) == 60
+
+
+def test_a_key_of_another_tenant_is_no_key(alice: Company, charlie: Company) -> None:
+    with access.acting_for(alice.id):
+        fingerprint = SealingKey.objects.get().fingerprint
+    with access.acting_for(charlie.id):
+        assert keys.opening_key(charlie.id, fingerprint) is None
+
+
+def test_a_row_copied_to_another_tenant_does_not_open(
+    alice: Company, charlie: Company
+) -> None:
+    with access.acting_for(access.STAFF):
+        stolen = SealingKey.objects.get(tenant=alice.id)
+        SealingKey.objects.create(
+            tenant_id=charlie.id,
+            fingerprint=stolen.fingerprint,
+            public=stolen.public,
+            wrapped_private=stolen.wrapped_private,
+            master_key=stolen.master_key,
+            created_at=NOW,
+        )
+    with access.acting_for(charlie.id), pytest.raises(KeyDoesNotOpenError):
+        keys.opening_key(charlie.id, stolen.fingerprint)
+
+
+def test_another_master_key_does_not_open(
+    alice: Company, settings: pytest.FixtureRequest
+) -> None:
+    settings.MASTER_KEY = bytes(32)  # type: ignore[attr-defined]  # pytest-django's
+    with access.acting_for(alice.id), pytest.raises(KeyDoesNotOpenError) as error:
+        keys.opening_key(alice.id, SealingKey.objects.get().fingerprint)
+    assert "MASTER_KEY" in str(error.value)

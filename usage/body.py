@@ -1,0 +1,94 @@
+"""The body of an upload as a stream that is bounded in bytes and in time."""
+
+import re
+import time
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, UnreadablePostError
+
+from portal.refusals import Refused
+
+# Bytes read at a time: large enough to cost nothing, small against a file.
+_CHUNK_BYTES = 1024 * 1024
+
+# A body may take ten minutes; a client that sends a byte now and then may not keep
+# its thread for longer.
+_BODY_SECONDS = 600
+
+_SHA256_BYTES = 32
+
+# More digits than any size has; what is longer is no number to convert.
+_SIZE_DIGITS = 15
+
+
+def announced_size(request: HttpRequest) -> int:
+    """Return the Content-Length.
+
+    Raises:
+        Refused: there is none, as in a chunked request, or it is no number.
+
+    """
+    text = request.headers.get("content-length") or ""
+    if not text or "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        raise Refused("length-required")
+    if not re.fullmatch(rf"[0-9]{{1,{_SIZE_DIGITS}}}", text):
+        raise Refused("length-invalid")
+    return int(text)
+
+
+def announced_sha256(request: HttpRequest) -> bytes:
+    """Return the SHA-256 of the Content-Digest header (RFC 9530).
+
+    Raises:
+        Refused: there is none, or it cannot be read.
+
+    """
+    header = request.headers.get("Content-Digest")
+    if header is None:
+        raise Refused("digest-required")
+    found = re.search(r"(?:^|[ ,])sha-256=:([A-Za-z0-9+/=]*):", header)
+    try:
+        digest = b64decode(found[1], validate=True) if found else b""
+    except Base64Error:
+        digest = b""
+    if len(digest) != _SHA256_BYTES:
+        raise Refused("digest-invalid")
+    return digest
+
+
+def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
+    """Yield the body, at most `size` bytes of it.
+
+    A body that ends early ends the iteration: whoever knows its length has to see
+    that. A body that stands still would keep its thread for ever, so the socket gets
+    a time limit where the web server shows it.
+
+    Raises:
+        Refused: nothing came for too long, or all of it takes too long.
+
+    """
+    environ = request.environ if isinstance(request, WSGIRequest) else {}
+    connection = environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(settings.BODY_TIMEOUT)
+    deadline = time.monotonic() + _BODY_SECONDS
+    left = size
+    while left:
+        try:
+            chunk = request.read(min(_CHUNK_BYTES, left))
+        except (TimeoutError, UnreadablePostError) as error:
+            if isinstance(error, TimeoutError) or isinstance(
+                error.__context__, TimeoutError
+            ):
+                raise Refused("body-stalled", seconds=settings.BODY_TIMEOUT) from error
+            return
+        if not chunk:
+            return
+        left -= len(chunk)
+        if time.monotonic() > deadline:
+            raise Refused("body-stalled", seconds=_BODY_SECONDS)
+        yield chunk

@@ -1,0 +1,83 @@
+"""Tenant keys: made here, wrapped by the master key, unwrapped to open a file.
+
+A wrapped key is a 12-byte nonce, then AES-256-GCM of the 32-byte private key with its
+16-byte tag: 60 bytes. Tenant, key and master key are authenticated with it, so that
+a row copied to another tenant, or under another fingerprint, does not open.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from portal import audit
+from usage.models import SealingKey
+from usage.usg import envelope
+
+_NONCE_BYTES = 12
+
+# Long enough to tell one's master keys apart; it reveals nothing of them.
+_MASTER_KEY_ID_BYTES = 8
+
+
+class KeyDoesNotOpenError(Exception):
+    """A wrapped key does not open: another master key, or a row that was changed."""
+
+
+def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
+    """Make a tenant's key pair, in a unit of work of the staff."""
+    pair = envelope.new_sealing_pair()
+    fingerprint = envelope.fingerprint(pair.public)
+    key = SealingKey.objects.create(
+        tenant_id=tenant_id,
+        fingerprint=fingerprint,
+        public=pair.public,
+        wrapped_private=_wrap(pair.private, tenant_id, fingerprint),
+        master_key=_master_key_id(),
+        created_at=at,
+    )
+    audit.append(
+        tenant_id=tenant_id, actor=by, act="key-made", subject=fingerprint, at=at
+    )
+    return key
+
+
+def opening_key(tenant_id: int, fingerprint: str) -> bytes | None:
+    """Return the private key behind a fingerprint, None if it is not this tenant's.
+
+    Raises:
+        KeyDoesNotOpenError: it is, but cannot be unwrapped; ours to mend.
+
+    """
+    key = SealingKey.objects.filter(
+        tenant_id=tenant_id, fingerprint=fingerprint
+    ).first()
+    if key is None:
+        return None
+    wrapped = bytes(key.wrapped_private)
+    about = _about(tenant_id, fingerprint, key.master_key)
+    try:
+        return AESGCM(settings.MASTER_KEY).decrypt(
+            wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], about
+        )
+    except InvalidTag as error:
+        message = f"The key {fingerprint} does not open with this MASTER_KEY."
+        raise KeyDoesNotOpenError(message) from error
+
+
+def _wrap(private: bytes, tenant_id: int, fingerprint: str) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    about = _about(tenant_id, fingerprint, _master_key_id())
+    return nonce + AESGCM(settings.MASTER_KEY).encrypt(nonce, private, about)
+
+
+def _about(tenant_id: int, fingerprint: str, master_key: str) -> bytes:
+    return f"usage-portal key {tenant_id} {fingerprint} {master_key}".encode()
+
+
+def _master_key_id() -> str:
+    digest = hashlib.sha256(b"usage-portal master key " + settings.MASTER_KEY)
+    return digest.digest()[:_MASTER_KEY_ID_BYTES].hex()

@@ -1,0 +1,37 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from portal import access
+from portal.models import Tenant
+from portal.refusals import Refused
+from usage import servers
+
+
+class Command(BaseCommand):
+    help = "Trusts a server's key and settles the files that were held for it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("tenant", help="customer number")
+        parser.add_argument("server", help="name of the server")
+        parser.add_argument("fingerprint", help="of the key, as the server shows it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with access.acting_for(access.STAFF, reading=True):
+            tenant = Tenant.objects.filter(number=options["tenant"]).first()
+        if tenant is None:
+            message = f"There is no tenant {options['tenant']}."
+            raise CommandError(message)
+        try:
+            servers.confirm_key(
+                tenant.pk,
+                server=options["server"],
+                key=options["fingerprint"],
+                by="command line",
+                at=timezone.now(),  # noqa: TID251 - a door
+            )
+        except Refused as error:
+            message = f"{tenant.number} has no such server or key."
+            raise CommandError(message) from error
+        self.stdout.write(f"{options['server']}: trusted; its held files are settled.")

@@ -1,0 +1,236 @@
+"""What customers bring: keys, servers, files, and the work that each file makes."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Tenant
+from portal.work import Work
+
+# A Windows path component has at most 255 characters.
+NAME_CHARACTERS = 255
+
+
+class SealingKey(models.Model):
+    """A tenant's key pair: servers seal for the public half, the portal opens.
+
+    The private half is wrapped by the installation's master key; see `usage.keys`.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    fingerprint = models.CharField(max_length=32)
+    public = models.BinaryField(max_length=32)
+    wrapped_private = models.BinaryField(max_length=60)
+    master_key = models.CharField(max_length=16)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "fingerprint"], name="a_sealing_key_is_there_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+
+class Server(models.Model):
+    """A PureConnect server of a tenant.
+
+    Before `first_owed_on` and after `retired_on` it owes nothing; without a first day
+    it owes from the tenant's first. It exists from the first genuine file on, before
+    anybody has confirmed its key: its days are owed all the same.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    name = models.CharField(max_length=128)
+    first_owed_on = models.DateField(null=True)
+    retired_on = models.DateField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "tenant",
+                Lower("name"),
+                name="a_server_name_is_there_once_whatever_its_case",
+            ),
+            models.UniqueConstraint(
+                fields=["id", "tenant"], name="a_server_can_be_named_with_its_tenant"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KeyState(models.TextChoices):
+    PROPOSED = "proposed", _("to be confirmed")
+    CONFIRMED = "confirmed", _("confirmed")
+
+
+class ServerKey(models.Model):
+    """A key that a server signs with; trusted once a tenant admin has confirmed it."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="keys")
+    public = models.BinaryField(max_length=32)
+    fingerprint = models.CharField(max_length=32)
+    state = models.CharField(max_length=10, choices=KeyState)
+    proposed_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["server", "public"], name="a_server_has_a_key_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=KeyState.PROPOSED, decided_at=None)
+                | Q(state=KeyState.CONFIRMED, decided_at__isnull=False),
+                name="a_confirmed_key_says_since_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+
+class FileState(models.TextChoices):
+    RECEIVED = "received", _("received")
+    ACCEPTED = "accepted", _("accepted")
+    HELD = "held", _("held")
+    REJECTED = "rejected", _("rejected")
+
+
+class How(models.TextChoices):
+    BROWSER = "browser", _("browser")
+    FORM = "form", _("form")
+    API = "api", _("API")
+    INBOX = "inbox", _("S3 inbox")
+
+
+# States in which the portal has the bytes and answers for them.
+KEPT = (FileState.RECEIVED, FileState.ACCEPTED, FileState.HELD)
+
+
+class UsageFile(models.Model):
+    """A file that somebody brought, and what became of it: its receipt for good.
+
+    `stored_as` is the name in the usage storage, empty once there are no bytes. The
+    columns from `server` on are what its header and totals say; they are all there
+    once it is accepted, and as far as they could be read while it is held.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    state = models.CharField(max_length=10, choices=FileState)
+    name = models.CharField(max_length=NAME_CHARACTERS)
+    size = models.BigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    tail = models.BinaryField(max_length=64)
+    how = models.CharField(max_length=10, choices=How)
+    sent_by = models.CharField(max_length=200)
+    received_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    stored_as = models.CharField(max_length=200, blank=True)
+    problems = models.JSONField(default=list)
+
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, null=True)
+    signer = models.BinaryField(max_length=32, null=True)
+    series = models.UUIDField(null=True)
+    sequence = models.BigIntegerField(null=True)
+    previous = models.BinaryField(max_length=32, null=True)
+    day = models.DateField(null=True)
+    zone = models.CharField(max_length=64, blank=True, default="")
+    opened_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    opened_offset = models.SmallIntegerField(null=True)
+    closed_offset = models.SmallIntegerField(null=True)
+    closed_by = models.CharField(max_length=10, blank=True, default="")
+    sessions = models.IntegerField(null=True)
+    logins = models.IntegerField(null=True)
+    users = models.IntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=FileState.values),
+                name="a_file_state_is_a_known_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(how__in=How.values), name="a_way_in_is_a_known_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=FileState.RECEIVED) ^ Q(settled_at__isnull=False),
+                name="a_file_is_settled_unless_it_is_only_received",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=FileState.REJECTED) | Q(stored_as=""),
+                name="of_a_rejected_file_no_bytes_are_kept",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=FileState.ACCEPTED)
+                | Q(
+                    server__isnull=False,
+                    signer__isnull=False,
+                    series__isnull=False,
+                    sequence__isnull=False,
+                    day__isnull=False,
+                    opened_at__isnull=False,
+                    closed_at__isnull=False,
+                    opened_offset__isnull=False,
+                    closed_offset__isnull=False,
+                    logins__isnull=False,
+                    users__isnull=False,
+                ),
+                name="an_accepted_file_says_all_that_is_counted",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "sha256"],
+                condition=Q(state__in=KEPT),
+                name="a_tenant_keeps_a_content_once",
+            ),
+            models.UniqueConstraint(
+                fields=["server", "series", "sequence"],
+                condition=Q(state=FileState.ACCEPTED),
+                name="a_sequence_number_is_accepted_once",
+            ),
+            models.UniqueConstraint(
+                fields=["id", "tenant"], name="a_file_can_be_named_with_its_tenant"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "size", "tail"], name="file_by_tail"),
+            models.Index(
+                fields=["tenant", "-received_at", "id"], name="files_newest_first"
+            ),
+            models.Index(
+                fields=["tenant", "day"],
+                condition=Q(state__in=KEPT),
+                name="kept_files_by_day",
+            ),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(state=FileState.RECEIVED),
+                name="files_to_settle",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"
+
+
+class Forwarding(Work):
+    """An accepted file on its way to S3; done means confirmed there."""
+
+    file = models.OneToOneField(UsageFile, on_delete=models.PROTECT)
+    key = models.CharField(max_length=1024)
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.state})"

@@ -1,0 +1,148 @@
+"""Reads of what customers have brought. Each runs in the caller's unit of work."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Greatest, Lag, Lead, Least, TruncDate
+
+from usage.models import KEPT, FileState, Server, UsageFile
+
+# A file's local day is at most one day away from the dates of its instants in UTC,
+# and what it leaves open reaches at most one day further.
+_ROOM = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file that somebody has, told by its hash, or by its size and last bytes."""
+
+    size: int
+    sha256: bytes | None = None
+    tail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFilter:
+    """Which files to list; None leaves a part open. Days are both included."""
+
+    state: str | None = None
+    server: str | None = None
+    how: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+def with_life_line() -> QuerySet[UsageFile]:
+    """Files together with all that their life line shows, in one query."""
+    return UsageFile.objects.select_related("server", "forwarding")
+
+
+def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFile]:
+    """Return files, newest first, going on after one that was listed before."""
+    conditions = Q()
+    if wanted.state:
+        conditions &= Q(state=wanted.state)
+    if wanted.server:
+        conditions &= Q(server__name__iexact=wanted.server)
+    if wanted.how:
+        conditions &= Q(how=wanted.how)
+    if wanted.first_day and wanted.last_day:
+        conditions &= Q(day__range=(wanted.first_day, wanted.last_day))
+    last = UsageFile.objects.filter(pk=after).first() if after else None
+    if last is not None:
+        conditions &= Q(received_at__lt=last.received_at) | Q(
+            received_at=last.received_at, pk__gt=last.pk
+        )
+    return list(
+        with_life_line().filter(conditions).order_by("-received_at", "pk")[:most]
+    )
+
+
+def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
+    """For each wanted file return the one that is kept, else None, in one query."""
+    hashes = {bytes(one.sha256) for one in wanted if one.sha256}
+    tails = {(one.size, one.tail) for one in wanted if one.tail and not one.sha256}
+    by_hash = Q(sha256__in=hashes)
+    by_tail = Q(
+        size__in={size for size, _ in tails}, tail__in={tail for _, tail in tails}
+    )
+    kept = list(with_life_line().filter(by_hash | by_tail, state__in=KEPT))
+    known_hashes = {bytes(file.sha256): file for file in kept}
+    known_tails = {(file.size, bytes(file.tail)): file for file in kept}
+    return [
+        known_hashes.get(one.sha256)
+        if one.sha256
+        else known_tails.get((one.size, one.tail or b""))
+        for one in wanted
+    ]
+
+
+def servers() -> Iterable[Server]:
+    return Server.objects.prefetch_related("keys").order_by("name")
+
+
+def accepted_around(
+    first_day: date,
+    last_day: date,
+    *,
+    received_before: datetime | None = None,
+    whole_series: Collection[UUID] = (),
+) -> list[UsageFile]:
+    """Return the accepted files that prove anything about some days.
+
+    Of each server and series the first and the last file, and both of every two
+    neighbours by number that touch the days or pass over them; a few more than that,
+    as days are compared with some room. With `received_before`, neighbours are told
+    among the files received by then. Series with files that wait for a decision are
+    wanted whole: what acceptance would prove depends on their neighbours, whose days
+    a wrong clock can have put anywhere.
+    """
+    accepted = Q(state=FileState.ACCEPTED)
+    if received_before is not None:
+        accepted &= Q(received_at__lt=received_before)
+    first, last = first_day - _ROOM, last_day + _ROOM
+    forwards: dict[str, Any] = {
+        "partition_by": [F("server"), F("series")],
+        "order_by": "sequence",
+    }
+    dates = [
+        F("day"),
+        TruncDate("opened_at", tzinfo=UTC),
+        TruncDate("closed_at", tzinfo=UTC),
+    ]
+    chosen = (
+        UsageFile.objects.filter(accepted)
+        .annotate(low=Least(*dates), high=Greatest(*dates))
+        .annotate(
+            low_before=Window(Lag("low"), **forwards),
+            high_before=Window(Lag("high"), **forwards),
+            low_after=Window(Lead("low"), **forwards),
+            high_after=Window(Lead("high"), **forwards),
+        )
+        .filter(
+            Q(series__in=whole_series)
+            | Q(low_before=None)
+            | Q(low_after=None)
+            # LEAST and GREATEST leave out a neighbour that is not there.
+            | Q(low__lte=last, high__gte=first)
+            | (Q(low__lte=last) | Q(low_before__lte=last))
+            & (Q(high__gte=first) | Q(high_before__gte=first))
+            | (Q(low__lte=last) | Q(low_after__lte=last))
+            & (Q(high__gte=first) | Q(high_after__gte=first))
+        )
+    )
+    return list(chosen.select_related("server"))
+
+
+def waiting_for_us() -> list[UsageFile]:
+    """Return the files of known servers that are received or held."""
+    states = (FileState.RECEIVED, FileState.HELD)
+    return list(
+        UsageFile.objects.filter(state__in=states, server__isnull=False)
+        .select_related("server")
+        .order_by("received_at", "pk")
+    )

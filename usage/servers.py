@@ -1,0 +1,89 @@
+"""Servers and the keys they sign with."""
+
+from datetime import datetime
+
+from portal import access, audit
+from portal.refusals import Refused
+from usage import settling
+from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
+from usage.usg import fingerprint
+
+
+def register(
+    tenant_id: int, *, name: str, public: bytes, by: str, at: datetime
+) -> ServerKey:
+    """Add a server with a key that is trusted from the start; once is enough.
+
+    In the running unit of work; the key's owner has handed it over in person.
+    """
+    server = Server.objects.filter(name__iexact=name).first()
+    if server is None:
+        server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
+    key, is_new = ServerKey.objects.get_or_create(
+        server=server,
+        public=public,
+        defaults={
+            "tenant_id": tenant_id,
+            "fingerprint": fingerprint(public),
+            "state": KeyState.PROPOSED,
+            "proposed_at": at,
+        },
+    )
+    if is_new or key.state == KeyState.PROPOSED:
+        _confirm(key, by=by, at=at)
+    return key
+
+
+def confirm_key(
+    tenant_id: int, *, server: str, key: str, by: str, at: datetime
+) -> ServerKey:
+    """Trust a server's key, and settle the files that were held for it.
+
+    Raises:
+        Refused: the tenant has no such server or key.
+
+    """
+    with access.acting_for(tenant_id):
+        found = (
+            ServerKey.objects.select_related("server")
+            .filter(server__name__iexact=server, fingerprint=key)
+            .first()
+        )
+        if found is None:
+            raise Refused("not-found")
+        if found.state == KeyState.PROPOSED:
+            _confirm(found, by=by, at=at)
+    settle_held(found, at=at)
+    return found
+
+
+def settle_held(key: ServerKey, *, at: datetime) -> None:
+    """Judge anew what was held for a key.
+
+    Each file in its own unit of work: a month of them must not keep the tenant's
+    lock. Confirming once more goes on where a crash has stopped this.
+    """
+    with access.acting_for(key.tenant_id, reading=True):
+        waiting = list(
+            UsageFile.objects.filter(
+                state=FileState.HELD, server=key.server_id, signer=key.public
+            )
+            .order_by("sequence", "received_at")
+            .values_list("pk", flat=True)
+        )
+    for file_id in waiting:
+        settling.settle(key.tenant_id, file_id, at=at)
+
+
+def _confirm(key: ServerKey, *, by: str, at: datetime) -> None:
+    access.hold_tenant(key.tenant_id)
+    key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
+    key.save(update_fields=["state", "decided_at", "decided_by"])
+    audit.append(
+        tenant_id=key.tenant_id,
+        actor=by,
+        act="server-key-confirmed",
+        subject=key.server.name,
+        details={"key": key.fingerprint},
+        at=at,
+    )

@@ -1,0 +1,249 @@
+"""A file is judged: opened, checked, counted, and its verdict written down for good.
+
+One transaction under the tenant's lock changes the file, its server, the audit trail
+and the forward row together. It can be run again at any time: a file that somebody
+else has settled meanwhile is left as it is.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.dispatch import Signal
+
+from portal import access, audit, doorbell
+from portal.models import Tenant
+from usage import intake, keys, store
+from usage.models import (
+    FileState,
+    Forwarding,
+    KeyState,
+    Server,
+    ServerKey,
+    UsageFile,
+)
+from usage.problems import SEQUENCE_TAKEN, FoundProblem, found_by_reader, worst
+from usage.usg import Expected, Header, Reading, Severity, fingerprint, read, summarise
+
+logger = logging.getLogger(__name__)
+
+# Rows of rejected files that a tenant keeps; the oldest go. Files rejected in bulk are
+# the same mistake again and again, and the newest show it.
+REJECTED_ROWS = 1_000
+
+# Columns that are named as in the header, and those that settling may change at all.
+_TOLD_BY_HEADER = (
+    "signer",
+    "series",
+    "sequence",
+    "previous",
+    "day",
+    "zone",
+    "opened_at",
+    "closed_at",
+    "opened_offset",
+    "closed_offset",
+    "closed_by",
+    "sessions",
+)
+_SETTLED = (
+    *("state", "settled_at", "stored_as", "problems", "server", "logins", "users"),
+    *_TOLD_BY_HEADER,
+)
+
+# Sent inside the transaction that accepts a file, with `file`: what depends on it
+# changes with it or not at all.
+file_accepted = Signal()
+
+# Bounds the memory that opened files take in this process.
+_gate = threading.BoundedSemaphore(settings.SETTLING_AT_ONCE)
+
+
+def take_in(
+    arrival: intake.Arrival, chunks: Iterable[bytes], *, at: datetime
+) -> tuple[UsageFile, bool]:
+    """Receive a file and give its verdict; the bool says whether it is new here.
+
+    Raises:
+        Refused, Unavailable: nothing was kept, see `intake.receive`.
+
+    """
+    receipt = intake.receive(arrival, chunks)
+    try:
+        settle(arrival.tenant_id, receipt.file_id, at=at)
+    except Exception:
+        # From here on the file is safe and will be settled by the sweep: whatever
+        # went wrong is ours, and the answer is "received".
+        logger.exception("The file %s could not be settled yet", receipt.file_id)
+    with access.acting_for(arrival.tenant_id, reading=True):
+        file = UsageFile.objects.select_related("server", "forwarding").get(
+            pk=receipt.file_id
+        )
+    return file, receipt.is_new
+
+
+def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> None:
+    """Judge a file that is received or held; leave every other one alone."""
+    with _gate, access.acting_for(tenant_id):
+        access.hold_tenant(tenant_id)
+        waiting = (FileState.RECEIVED, FileState.HELD)
+        file = UsageFile.objects.filter(pk=file_id, state__in=waiting).first()
+        if file is None:
+            return
+        tenant = Tenant.objects.get(pk=tenant_id)
+        with store.opened(file.stored_as) as data:
+            reading = read(data, _expected(file, tenant))
+        _apply(file, reading, tenant=tenant, at=at)
+
+
+def settle_waiting(*, older_than: datetime, most: int, at: datetime) -> int:
+    """Settle what requests have left behind; return how many were tried."""
+    with access.acting_for(access.SWEEP):
+        left = list(
+            UsageFile.objects.filter(
+                state=FileState.RECEIVED, received_at__lt=older_than
+            )
+            .order_by("received_at")
+            .values_list("tenant_id", "pk")[:most]
+        )
+    for tenant_id, file_id in left:
+        try:
+            settle(tenant_id, file_id, at=at)
+        except Exception:
+            # One file that cannot be settled must not keep the others waiting.
+            logger.exception("The file %s could not be settled", file_id)
+    return len(left)
+
+
+def _expected(file: UsageFile, tenant: Tenant) -> Expected:
+    return Expected(
+        tenant=tenant.number,
+        received_at=file.received_at,
+        opening_key=lambda wanted: keys.opening_key(tenant.pk, wanted),
+        is_trusted=_is_trusted,
+    )
+
+
+def _is_trusted(server: str, signer: bytes) -> bool:
+    return ServerKey.objects.filter(
+        server__name__iexact=server, public=signer, state=KeyState.CONFIRMED
+    ).exists()
+
+
+def _apply(file: UsageFile, reading: Reading, *, tenant: Tenant, at: datetime) -> None:
+    was = file.state
+    problems = found_by_reader(reading.problems)
+    if reading.outcome != Severity.REJECT and reading.header is not None:
+        _describe(file, reading, reading.header, at=at)
+        problems += _conflicts(file)
+    outcome = worst(problems)
+    file.settled_at = at
+    file.problems = [problem.as_row() for problem in problems]
+    if outcome == Severity.REJECT:
+        _reject(file)
+    elif outcome == Severity.HOLD:
+        file.state = FileState.HELD
+        file.save(update_fields=_SETTLED)
+    else:
+        _accept(file, tenant=tenant, at=at)
+    if file.state != was:
+        _write_down(file, problems, at=at)
+
+
+def _describe(
+    file: UsageFile, reading: Reading, header: Header, *, at: datetime
+) -> None:
+    """Copy what a genuine file says of itself; make its server known."""
+    file.server = _server_of(file, header, at=at)
+    for field in _TOLD_BY_HEADER:
+        setattr(file, field, getattr(header, field))
+    if reading.day is not None:
+        totals = summarise(reading.day)
+        file.logins, file.users = totals.logins, totals.users
+
+
+def _server_of(file: UsageFile, header: Header, *, at: datetime) -> Server:
+    server = Server.objects.filter(name__iexact=header.server).first()
+    if server is None:
+        server = Server.objects.create(
+            tenant_id=file.tenant_id, name=header.server, created_at=at
+        )
+    ServerKey.objects.get_or_create(
+        server=server,
+        public=header.signer,
+        defaults={
+            "tenant_id": file.tenant_id,
+            "fingerprint": fingerprint(header.signer),
+            "state": KeyState.PROPOSED,
+            "proposed_at": at,
+        },
+    )
+    return server
+
+
+def _conflicts(file: UsageFile) -> list[FoundProblem]:
+    """Find the accepted file that has this one's place in its series already."""
+    other = UsageFile.objects.filter(
+        state=FileState.ACCEPTED,
+        server=file.server,
+        series=file.series,
+        sequence=file.sequence,
+    ).first()
+    if other is None:
+        return []
+    params = {"sequence": str(file.sequence), "other": other.name}
+    return [FoundProblem(SEQUENCE_TAKEN, "header.sequence", params)]
+
+
+def _accept(file: UsageFile, *, tenant: Tenant, at: datetime) -> None:
+    file.state = FileState.ACCEPTED
+    file.save(update_fields=_SETTLED)
+    if settings.FORWARDING:
+        Forwarding.objects.create(
+            tenant=tenant, file=file, key=object_key(file, tenant), due_at=at
+        )
+        doorbell.ring("usage.forward")
+    file_accepted.send(sender=UsageFile, file=file)
+
+
+def _reject(file: UsageFile) -> None:
+    stored_as, file.stored_as = file.stored_as, ""
+    file.state = FileState.REJECTED
+    file.save(update_fields=_SETTLED)
+    # The row comes first: bytes that nobody answers for any more may lie a while,
+    # bytes that somebody answers for may not be gone.
+    transaction.on_commit(lambda: store.remove(stored_as))
+    rejected = UsageFile.objects.filter(state=FileState.REJECTED)
+    kept = rejected.order_by("-received_at", "-pk").values("pk")[:REJECTED_ROWS]
+    rejected.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
+
+
+def _write_down(
+    file: UsageFile, problems: Iterable[FoundProblem], *, at: datetime
+) -> None:
+    audit.append(
+        tenant_id=file.tenant_id,
+        actor=file.sent_by,
+        act=f"file-{file.state}",
+        subject=str(file.pk),
+        details={
+            "name": file.name,
+            "sha256": bytes(file.sha256).hex(),
+            "problems": ", ".join(problem.code for problem in problems),
+        },
+        at=at,
+    )
+
+
+def object_key(file: UsageFile, tenant: Tenant) -> str:
+    """Return where a file lies in the bucket: found by a person, never taken twice."""
+    server = quote(file.server.name if file.server else "", safe="")
+    return (
+        f"{settings.S3['prefix']}{tenant.number}/{server}/{file.day}/"
+        f"{file.series}-{file.sequence}-{bytes(file.sha256).hex()}.usg"
+    )

@@ -1,0 +1,167 @@
+"""Where the bytes of usage files lie: a durable folder, or any Django storage.
+
+A file is written in two steps, so that nothing half written is ever found under its
+name: bytes go to a spool file while they arrive (`Spool`), and `keep` moves them into
+the storage `STORAGES["usage"]`.
+"""
+
+import errno
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from portal.refusals import Unavailable
+
+# The operating system's words for "there is no room".
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class DurableFolder(FileSystemStorage):
+    """A folder in which a saved file has reached the disk when `save` returns.
+
+    Django's own neither waits for the disk nor refuses a name that is taken.
+    """
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        path = Path(self.path(name))
+        _make_folder(path.parent, below=Path(self.location))
+        spooled = Path(content.temporary_file_path())  # type: ignore[attr-defined]  # a Spool's
+        # 1. The bytes, 2. their name, 3. the folder that holds the name: in this
+        # order, a crash leaves a whole file or none.
+        with spooled.open("rb") as file:
+            os.fsync(file.fileno())
+        os.link(spooled, path)
+        _sync_folder(path.parent)
+        return name
+
+    def get_available_name(
+        self,
+        name: str,
+        max_length: int | None = None,  # noqa: ARG002 - Django names it
+    ) -> str:
+        # A taken name is a mistake to be seen, not one to be worked around.
+        return name
+
+
+class Spool:
+    """Bytes on their way in; gone with the `with` block unless kept."""
+
+    def __init__(self) -> None:
+        folder = settings.VAR / "usage" / "spool"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            Unavailable: the disk is full.
+
+        """
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def temporary_file_path(self) -> str:
+        return self._file.name
+
+    def keep(self, *, tenant_id: int, file_id: UUID) -> str:
+        """Move the bytes to the storage; return the name that they have there.
+
+        The name is of no file that was ever here, so that bytes are never shared
+        between receipts and may go when their own receipt says so.
+        """
+        name = f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
+        try:
+            self._file.flush()
+            self._file.seek(0)
+            content = File(self._file, name=name)
+            content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
+            return _storage().save(name, content)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+
+@contextmanager
+def opened(name: str) -> Iterator[memoryview]:
+    """Show a stored file's bytes, without copying them where they lie on a disk."""
+    with _storage().open(name, "rb") as file:
+        try:
+            number = file.fileno()
+        except (AttributeError, OSError):
+            yield memoryview(file.read())
+            return
+        if os.fstat(number).st_size == 0:
+            yield memoryview(b"")
+            return
+        mapped = mmap.mmap(number, 0, access=mmap.ACCESS_READ)
+        view = memoryview(mapped)
+        try:
+            yield view
+        finally:
+            view.release()
+            # Somebody still holds a part of it: freed with that part.
+            with suppress(BufferError):
+                mapped.close()
+
+
+def remove(name: str) -> None:
+    """Remove a file's bytes; that they are gone already is no fault."""
+    with suppress(FileNotFoundError):
+        _storage().delete(name)
+
+
+def _storage() -> Storage:
+    return storages["usage"]
+
+
+def _make_folder(folder: Path, *, below: Path) -> None:
+    """Make a folder whose name has reached the disk, and those above it."""
+    if folder.is_dir():
+        return
+    if folder != below:
+        _make_folder(folder.parent, below=below)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    if error.errno in _NO_ROOM:
+        return Unavailable("storage-full")
+    return Unavailable("storage-broken")
