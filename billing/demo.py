@@ -1,0 +1,355 @@
+"""Demo data: three tenants with real files, made through the same acts as any other.
+
+Everything that cannot be read back later (passwords, tokens, which files belong to
+which batch) stands in `demo.json` before it is used. So an interrupted run goes on
+where it stopped, and a finished one changes nothing.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing import licences
+from billing.opening import open_period, record_licences
+from billing.periods import Period
+from portal import access, tenants, tokens
+from portal.models import Membership, Role, Scope, StaffRole, Tenant, User
+from usage import intake, keys, servers, settling
+from usage.models import How, SealingKey
+from usage.usg import KeyPair, new_signing_pair, sealing_pair
+from usage.usg.emulator import Options, Written, emulate
+from usage.usg.keyfiles import Purpose, read_private, write_pair
+
+BY = "demo"
+
+# Periods with data: the running one and the two before it.
+_PERIODS = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sketch:
+    """What a demo tenant is like. `sent` picks the files that were sent by now."""
+
+    number: str
+    name: str
+    zone: str
+    server_names: tuple[str, ...]
+    users: int
+    seed: int
+    is_sent: Callable[[Written, date], bool]
+
+
+def _all_but_the_newest(file: Written, today: date) -> bool:
+    return file.day < today - timedelta(days=3)
+
+
+def _with_gaps(file: Written, today: date) -> bool:
+    """Say yes to the oldest period; later ones lack a server's week and single days."""
+    running = Period.containing(today)
+    last = running.previous()
+    if file.day < last.starts_on:
+        return True
+    if file.day in running:
+        return file.server.endswith("1") and file.day.day % 5 != 0
+    if file.server.endswith("2"):
+        return not last.ends_on - timedelta(days=6) <= file.day
+    return file.day.day not in (5, 6, 7)
+
+
+def _nothing(_file: Written, _today: date) -> bool:
+    return False
+
+
+SKETCHES = (
+    _Sketch(
+        number="100417",
+        name="Quellmark Versicherungen AG (demo)",
+        zone="Europe/Zurich",
+        server_names=("ZRH-IC1", "ZRH-IC2", "GVA-IC1"),
+        users=420,
+        seed=11,
+        is_sent=_all_but_the_newest,
+    ),
+    _Sketch(
+        number="100582",
+        name="Prairie Lantern Telecare (demo)",
+        zone="America/Chicago",
+        server_names=("CHI-IC1", "CHI-IC2"),
+        users=150,
+        seed=12,
+        is_sent=_with_gaps,
+    ),
+    _Sketch(
+        number="100733",
+        name="Saffron Ferry Lines (demo)",
+        zone="Asia/Kolkata",
+        server_names=("BLR-IC1",),
+        users=40,
+        seed=13,
+        is_sent=_nothing,
+    ),
+)
+
+_PEOPLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("clerk@vendor.example", "Clara Clerk", StaffRole.CLERK, ()),
+    ("auditor@vendor.example", "Aurel Auditor", StaffRole.AUDITOR, ()),
+    ("admin@quellmark.example", "Mira Feldkamp", Role.ADMIN, ("100417",)),
+    ("viewer@quellmark.example", "Vito Reyes", Role.VIEWER, ("100417",)),
+    ("admin@prairie.example", "Bea Lindqvist", Role.ADMIN, ("100582",)),
+    ("uploader@prairie.example", "Uma Okafor", Role.UPLOADER, ("100582",)),
+    ("admin@saffron.example", "Charlie Menon", Role.ADMIN, ("100733",)),
+    ("partner@partner.example", "Pat Duarte", Role.UPLOADER, ("100417", "100582")),
+)
+
+
+@dataclass(slots=True)
+class _State:
+    """What `demo.json` holds; `to_send` is None until the directory is written."""
+
+    passwords: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    to_send: dict[str, list[list[str]]] = field(default_factory=dict)
+
+
+class Demo:
+    """The demo data of one installation, below one folder."""
+
+    def __init__(self, folder: Path, *, at: datetime, say: Say) -> None:
+        self._folder = folder
+        self._at = at
+        self._say = say
+        self._state = self._load()
+
+    def make(self) -> None:
+        """Make what is not there yet."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for sketch in SKETCHES:
+            tenant = self._open(sketch)
+            self._register_servers(sketch, tenant)
+            self._issue_token(tenant)
+            self._write_directory(sketch)
+            self._send(sketch, tenant)
+        self._add_people()
+
+    def as_json(self, address: str) -> dict[str, Any]:
+        """Return what a script needs to use the demo; paths are absolute."""
+        return {
+            "address": address,
+            "users": [
+                {
+                    "email": email,
+                    "password": self._state.passwords.get(email, ""),
+                    "role": str(role),
+                    "tenants": list(numbers),
+                }
+                for email, _, role, numbers in _PEOPLE
+            ],
+            "tenants": [self._tenant_json(sketch) for sketch in SKETCHES],
+        }
+
+    def _tenant_json(self, sketch: _Sketch) -> dict[str, Any]:
+        folder = self._keys(sketch)
+        return {
+            "number": sketch.number,
+            "name": sketch.name,
+            "zone": sketch.zone,
+            "token": self._state.tokens.get(sketch.number, ""),
+            "usage_directory": str(self._usage(sketch)),
+            "servers": [
+                {"name": name, "signing_key_file": str(folder / f"{name}.key")}
+                for name in sketch.server_names
+            ],
+            "sealing_key_file": str(folder / "sealing.key.pub"),
+            "opening_key_file": str(folder / "sealing.key"),
+        }
+
+    def _open(self, sketch: _Sketch) -> Tenant:
+        with access.acting_for(access.STAFF):
+            tenant = Tenant.objects.filter(number=sketch.number).first()
+            if tenant is None:
+                self._say(f"opening tenant {sketch.number}, {sketch.name}")
+                tenant = tenants.open_tenant(
+                    number=sketch.number,
+                    name=sketch.name,
+                    zone=sketch.zone,
+                    first_owed_on=self._periods(sketch)[0].starts_on,
+                    by=BY,
+                    at=self._at,
+                    is_demo=True,
+                )
+                record_licences(
+                    tenant.pk,
+                    from_on=tenant.first_owed_on,
+                    licence_keys=[licences.MANUAL],
+                    by=BY,
+                    at=self._at,
+                )
+                for period in self._periods(sketch):
+                    open_period(tenant, period, at=self._at)
+                keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
+        return tenant
+
+    def _register_servers(self, sketch: _Sketch, tenant: Tenant) -> None:
+        folder = self._keys(sketch)
+        folder.mkdir(parents=True, exist_ok=True)
+        with access.acting_for(access.STAFF):
+            sealing = SealingKey.objects.get(tenant=tenant)
+            private = keys.opening_key(tenant.pk, sealing.fingerprint)
+        if private is None:
+            message = "A key that was just read is gone."
+            raise RuntimeError(message)
+        _write_once(
+            folder / "sealing.key", Purpose.SEALING, lambda: sealing_pair(private)
+        )
+        for name in sketch.server_names:
+            path = folder / f"{name}.key"
+            _write_once(path, Purpose.SIGNING, new_signing_pair)
+            public = read_private(path, Purpose.SIGNING).public
+            with access.acting_for(tenant.pk):
+                servers.register(
+                    tenant.pk, name=name, public=public, by=BY, at=self._at
+                )
+
+    def _issue_token(self, tenant: Tenant) -> None:
+        if tenant.number in self._state.tokens:
+            return
+        with access.acting_for(tenant.pk):
+            _, secret = tokens.issue(
+                tenant.pk, name="demo", scope=Scope.MANAGE, by=BY, at=self._at
+            )
+            self._state.tokens[tenant.number] = secret
+            self._save()
+
+    def _write_directory(self, sketch: _Sketch) -> None:
+        """Have the emulator write the tenant's usage directory, once."""
+        if sketch.number in self._state.to_send:
+            return
+        periods = self._periods(sketch)
+        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
+        self._say(f"{sketch.number}: writing the usage directory")
+        folder = self._keys(sketch)
+        # What an interrupted run has written belongs to no chain any more.
+        for left in self._usage(sketch).glob("*.usg"):
+            left.unlink()
+        written = emulate(
+            self._usage(sketch),
+            tenant=sketch.number,
+            servers=sketch.server_names,
+            from_day=periods[0].starts_on,
+            to_day=today - timedelta(days=1),
+            users=sketch.users,
+            seed=sketch.seed,
+            sealing_public_key=read_private(
+                folder / "sealing.key", Purpose.SEALING
+            ).public,
+            signing_keys={
+                name: read_private(folder / f"{name}.key", Purpose.SIGNING).private
+                for name in sketch.server_names
+            },
+            options=Options(zone=sketch.zone),
+        )
+        self._state.to_send[sketch.number] = [
+            [file.path.name, self._sent_at(file, sketch).isoformat()]
+            for file in written
+            if file.path and sketch.is_sent(file, today)
+        ]
+        self._save()
+
+    def _sent_at(self, file: Written, sketch: _Sketch) -> datetime:
+        """When a customer would have sent a file: once a month, on the 2nd, by day."""
+        period = Period.containing(file.day)
+        monthly = datetime.combine(
+            period.target_on - timedelta(days=1),
+            time(10),
+            ZoneInfo(sketch.zone),
+        ).astimezone(UTC)
+        return min(monthly, self._at)
+
+    def _send(self, sketch: _Sketch, tenant: Tenant) -> None:
+        directory = self._usage(sketch)
+        left = [
+            (directory / name, datetime.fromisoformat(sent_at))
+            for name, sent_at in self._state.to_send[sketch.number]
+            if (directory / name).exists()
+        ]
+        for count, (path, sent_at) in enumerate(left, start=1):
+            data = path.read_bytes()
+            arrival = intake.Arrival(
+                tenant_id=tenant.pk,
+                name=path.name,
+                size=len(data),
+                sha256=None,
+                how=How.API,
+                sent_by="token demo",
+                received_at=sent_at,
+            )
+            settling.take_in(arrival, iter([data]), at=sent_at)
+            # Whoever uploads by hand removes what has arrived.
+            path.unlink()
+            if count % 50 == 0 or count == len(left):
+                self._say(f"{sketch.number}: {count} of {len(left)} files sent")
+
+    def _add_people(self) -> None:
+        for email, name, role, numbers in _PEOPLE:
+            password = self._state.passwords.get(email)
+            if password is None:
+                password = secrets.token_urlsafe(12)
+                self._state.passwords[email] = password
+                self._save()
+            with access.acting_for(access.STAFF):
+                user = User.objects.filter(email=email).first()
+                if user is None:
+                    user = tenants.add_person(
+                        email=email,
+                        name=name,
+                        password=password,
+                        staff_role="" if numbers else str(role),
+                        is_demo=True,
+                        at=self._at,
+                    )
+                for tenant in Tenant.objects.filter(number__in=numbers):
+                    if not Membership.objects.filter(tenant=tenant, user=user).exists():
+                        tenants.add_member(
+                            tenant.pk, user=user, role=str(role), by=BY, at=self._at
+                        )
+
+    def _periods(self, sketch: _Sketch) -> list[Period]:
+        """Return the periods with data, oldest first; the last one is running."""
+        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
+        found = [Period.containing(today)]
+        while len(found) < _PERIODS:
+            found.insert(0, found[0].previous())
+        return found
+
+    def _usage(self, sketch: _Sketch) -> Path:
+        return self._folder / sketch.number / "usage"
+
+    def _keys(self, sketch: _Sketch) -> Path:
+        return self._folder / sketch.number / "keys"
+
+    def _load(self) -> _State:
+        try:
+            text = (self._folder / "demo.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return _State()
+        return _State(**json.loads(text))
+
+    def _save(self) -> None:
+        path = self._folder / "demo.json"
+        unfinished = path.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(asdict(self._state), indent=1))
+        os.replace(unfinished, path)  # noqa: PTH105 - whole or not at all
+
+
+def _write_once(path: Path, purpose: Purpose, make: Callable[[], KeyPair]) -> None:
+    if not path.exists():
+        write_pair(path, purpose, make())

@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from billing.demo import Demo
+
+
+class Command(BaseCommand):
+    help = "Makes the demo data, as far as it is not there, and says how to use it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", help="print what a script needs, as JSON"
+        )
+        parser.add_argument(
+            "--sign-ins",
+            action="store_true",
+            help="make nothing; print the address, the sign-ins and a first step",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder = Path(settings.VAR).resolve() / "demo"
+        demo = Demo(folder, at=timezone.now(), say=self._say)  # noqa: TID251 - a door
+        if not options["sign_ins"]:
+            demo.make()
+        found = demo.as_json(settings.PORTAL_ADDRESS)
+        if options["json"]:
+            self.stdout.write(json.dumps(found, indent=2))
+        else:
+            self._tell(found)
+
+    def _say(self, line: str) -> None:
+        # Progress is for people: scripts read the standard output.
+        self.stderr.write(line)
+
+    def _tell(self, found: dict[str, Any]) -> None:
+        say = self.stdout.write
+        say(f"\n  Usage portal with DEMO DATA: {found['address']}\n")
+        say("  Sign in as")
+        for user in found["users"]:
+            numbers = ", ".join(user["tenants"]) or "all tenants"
+            who = f"{user['email']:26} {user['password']:18}"
+            say(f"    {who} {user['role']}, {numbers}")
+        say("\n  Usage files that are not sent yet lie in")
+        for tenant in found["tenants"]:
+            say(
+                f"    {tenant['usage_directory']}   {tenant['number']} {tenant['name']}"
+            )
+        say(
+            "\n  First: send one of these folders as README.md shows; tokens are in"
+            "\n    manage.py demo --json"
+            f"\n  API documentation: {found['address']}/api/v1/docs\n"
+        )

@@ -1,0 +1,148 @@
+import secrets
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from billing import licences
+from billing.opening import record_licences
+from portal import access, tenants, tokens
+from portal.models import Role, Scope, StaffRole, Tenant, User
+from portal.refusals import Refused, told
+from usage import keys, servers
+from usage.models import SealingKey
+from usage.usg.keyfiles import KeyFileError, Purpose, public_text, read_key
+
+BY = "setup"
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the first staff user, a tenant with its key, its admin and an API token,"
+        " and prints what the tenant's servers need. Run again, it adds what is new."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add("--staff-email", required=True, help="a billing clerk who can sign in")
+        add("--number", required=True, help="the tenant's customer number")
+        add("--name", required=True, help="the tenant's name")
+        add("--zone", required=True, help="its time zone, such as Europe/Berlin")
+        add("--admin-email", required=True, help="its tenant admin")
+        add(
+            "--first-day",
+            type=date.fromisoformat,
+            help="from when it owes usage files, YYYY-MM-DD; today if not given",
+        )
+        add(
+            "--licence",
+            action="append",
+            choices=[licences.MANUAL, licences.AUTOMATED, licences.VIRTUAL_CLOUD],
+            help=f"a licence key that it holds; {licences.MANUAL} if none is given",
+        )
+        add(
+            "--server",
+            nargs=2,
+            action="append",
+            default=[],
+            metavar=("NAME", "KEYFILE"),
+            help="a server and its public signing key; may be given several times",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Said at the end: what is undone by a later refusal was never so.
+        self._said: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()  # noqa: TID251 - a door
+        try:
+            with access.acting_for(access.STAFF):
+                tenant = self._tenant(options, at=now)
+                self._person(options["staff_email"], staff_role=StaffRole.CLERK, at=now)
+                admin = self._person(options["admin_email"], staff_role="", at=now)
+                tenants.add_member(
+                    tenant.pk, user=admin, role=Role.ADMIN, by=BY, at=now
+                )
+                key = SealingKey.objects.filter(tenant=tenant).first()
+                key = key or keys.make_sealing_key(tenant.pk, by=BY, at=now)
+            with access.acting_for(tenant.pk):
+                self._servers(tenant, options["server"], at=now)
+                _, secret = tokens.issue(
+                    tenant.pk, name="setup", scope=Scope.UPLOAD, by=BY, at=now
+                )
+        except Refused as error:
+            _, said = told(error)
+            message = f"{said['title']} {said['advice']}"
+            raise CommandError(message) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        self._tell(tenant, key, secret)
+
+    def _tenant(self, options: dict[str, Any], *, at: Any) -> Tenant:
+        found = Tenant.objects.filter(number=options["number"]).first()
+        if found is not None:
+            self._said.append(f"Tenant {found.number} is there.")
+            return found
+        tenant = tenants.open_tenant(
+            number=options["number"],
+            name=options["name"],
+            zone=options["zone"],
+            first_owed_on=options["first_day"] or at.date(),
+            by=BY,
+            at=at,
+        )
+        # Without a licence key nothing is collected, so nothing would be owed.
+        record_licences(
+            tenant.pk,
+            from_on=tenant.first_owed_on,
+            licence_keys=options["licence"] or [licences.MANUAL],
+            by=BY,
+            at=at,
+        )
+        return tenant
+
+    def _person(self, email: str, *, staff_role: str, at: Any) -> User:
+        found = User.objects.filter(email=email.strip().lower()).first()
+        if found is not None:
+            self._said.append(f"{found.email} is there; the password stays.")
+            return found
+        password = secrets.token_urlsafe(12)
+        user = tenants.add_person(
+            email=email,
+            name=email.split("@", maxsplit=1)[0],
+            password=password,
+            staff_role=staff_role,
+            at=at,
+        )
+        self._said.append(f"{user.email} signs in with {password}")
+        return user
+
+    def _servers(self, tenant: Tenant, given: list[list[str]], *, at: Any) -> None:
+        for name, path in given:
+            try:
+                public = read_key(Path(path), Purpose.SIGNING).public
+            except (OSError, KeyFileError) as error:
+                raise CommandError(str(error)) from error
+            servers.register(tenant.pk, name=name, public=public, by=BY, at=at)
+            self._said.append(f"{name} is trusted with the key of {path}.")
+
+    def _tell(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
+        say = self.stdout.write
+        for line in self._said:
+            say(line)
+        say(f"\nWhat a server of {tenant.number} needs:")
+        say(f"  portal         {settings.PORTAL_ADDRESS}")
+        say(f"  tenant         {tenant.number}")
+        say(f"  API token      {secret}   (shown once)")
+        say("  sealing key    this public key file:\n")
+        say(public_text(Purpose.SEALING, bytes(key.public)))
+        say(
+            "A server makes its own signing key (python -m usage.usg keys signing FILE)"
+            " and hands\nover the .pub file: give it here with --server NAME FILE, or"
+            " confirm it after its\nfirst upload with manage.py confirm_server_key."
+        )

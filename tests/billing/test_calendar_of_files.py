@@ -1,0 +1,178 @@
+"""Files in, calendar out, through the real database: order and company never matter."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from billing import queries
+from billing.facts import FileFact
+from billing.models import TenantPeriod
+from billing.neighbours import neighbours
+from billing.opening import open_current_periods
+from billing.periods import Period
+from portal import access
+from portal.models import AuditEntry, Tenant
+from tests.builders import NOW, Company, open_company
+from usage.models import FileState, Forwarding, UsageFile
+
+MAY = Period(2026, 5)
+AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def view(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Any:
+    with access.acting_for(company.id, reading=True):
+        return queries.view_period(period, at=at)
+
+
+def cells(company: Company) -> dict[tuple[str, date], str]:
+    calendar = view(company).judgement.calendar
+    return {key: cell.state.value for key, cell in calendar.cells.items()}
+
+
+def test_a_month_of_files_makes_a_complete_period(alice: Company) -> None:
+    for data in alice.server.days(MAY.starts_on, MAY.ends_on):
+        alice.send(data, at=AFTER)
+    judged = view(alice).judgement
+    assert judged.standing.value == "complete"
+    assert judged.calendar.owed == judged.calendar.covered == 30
+
+
+def test_the_period_of_an_accepted_file_is_open_with_its_deadline(
+    alice: Company,
+) -> None:
+    alice.send(alice.server.day(date(2026, 5, 7)))
+    with access.acting_for(alice.id):
+        opened = TenantPeriod.objects.get()
+    assert opened.period == "2026-05"
+    assert opened.zone == "Europe/Berlin"
+    assert opened.deadline_at == datetime(2026, 6, 4, 22, tzinfo=UTC)
+
+
+def test_an_opened_period_keeps_its_deadline_when_the_zone_changes(
+    alice: Company,
+) -> None:
+    alice.send(alice.server.day(date(2026, 5, 7)))
+    with access.acting_for(access.STAFF):
+        Tenant.objects.filter(pk=alice.id).update(zone="Pacific/Auckland")
+    assert view(alice).deadline_at == datetime(2026, 6, 4, 22, tzinfo=UTC)
+    june = view(alice, period=MAY.next())
+    assert june.zone == "Pacific/Auckland"
+    assert june.deadline_at == datetime(2026, 7, 4, 12, tzinfo=UTC)
+
+
+def test_current_periods_open_once_for_every_tenant(
+    alice: Company, charlie: Company
+) -> None:
+    assert open_current_periods(today=date(2026, 5, 28), at=NOW) == 2
+    assert open_current_periods(today=date(2026, 6, 27), at=NOW) == 0
+    with access.acting_for(access.STAFF):
+        assert set(TenantPeriod.objects.values_list("period", flat=True)) == {"2026-06"}
+
+
+def test_files_of_a_server_nobody_confirmed_are_with_us(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    for data in stranger.days(MAY.starts_on, MAY.ends_on):
+        alice.send(data)
+    states = {state for (name, _), state in cells(alice).items() if name == "IC77"}
+    assert states == {"with us"}
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # each example costs seconds
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32), lost=st.sets(st.integers(0, 17), max_size=6))
+def test_any_order_from_several_clients_gives_one_calendar(
+    db: None, seed: int, lost: set[int]
+) -> None:
+    dice = random.Random(seed)
+    number = uuid4().hex  # the same seed may be tried again
+    companies = [
+        open_company(f"{name}-{number}", name=name, zone="Europe/Berlin")
+        for name in ("one", "two")
+    ]
+    first = MAY.starts_on + timedelta(days=dice.randrange(12))
+    kept: dict[str, list[bytes]] = {}
+    for company in companies:
+        company.server.sequence = 0
+        written = company.server.days(first, first + timedelta(days=17))
+        kept[company.number] = [
+            data for index, data in enumerate(written) if index not in lost
+        ]
+    in_order, shuffled = companies
+    for data in kept[in_order.number]:
+        in_order.send(data, at=AFTER)
+    # Three clients send everything, each in an order of its own, all at once.
+    batches = [
+        dice.sample(kept[shuffled.number], len(kept[shuffled.number])) for _ in range(3)
+    ]
+
+    def client(batch: list[bytes]) -> int:
+        try:
+            return sum(shuffled.send(data, at=AFTER)[1] for data in batch)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        new = sum(pool.map(client, batches))
+    count = 18 - len(lost)
+    assert new == count
+    assert cells(in_order) == cells(shuffled)
+    for company in companies:
+        assert [file.state for file in company.files()] == [FileState.ACCEPTED] * count
+        with access.acting_for(company.id):
+            assert Forwarding.objects.count() == count
+            assert AuditEntry.objects.filter(act="file-accepted").count() == count
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # each example costs seconds
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32))
+def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
+    db: None, seed: int
+) -> None:
+    dice = random.Random(seed)
+    company = open_company(
+        uuid4().hex, name="T", zone=dice.choice(["Asia/Kolkata", "America/Chicago"])
+    )
+    day = MAY.starts_on - timedelta(days=40)
+    while day < MAY.ends_on + timedelta(days=40):
+        # Now and then a clock stands wrong: genuine, but held.
+        wrong: dict[str, Any] = (
+            {
+                "opened_at": datetime(2031, 1, 1, tzinfo=UTC),
+                "closed_at": datetime(2031, 1, 2, tzinfo=UTC),
+            }
+            if dice.random() < 0.1
+            else {}
+        )
+        data = company.server.day(day, **wrong)
+        if dice.random() < 0.4:
+            company.send(data, at=NOW + timedelta(days=dice.randrange(60)))
+        day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
+    deadline_at = view(company).deadline_at
+    with access.acting_for(company.id, reading=True):
+        facts = queries.tenant_facts(Tenant.objects.get(), MAY, deadline_at=deadline_at)
+        everything = [
+            queries._file_fact(row)
+            for row in UsageFile.objects.filter(
+                state=FileState.ACCEPTED
+            ).select_related("server")
+        ]
+    needed: frozenset[FileFact] = neighbours(
+        MAY, everything, held=facts.held, known_before=deadline_at
+    )
+    assert needed <= set(facts.files)
+    assert set(facts.files) <= set(everything)
