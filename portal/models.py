@@ -66,6 +66,10 @@ class Tenant(models.Model):
             models.CheckConstraint(
                 condition=models.Q(number__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
                 name="a_customer_number_is_plain_letters_and_digits",
+                violation_error_message=_(
+                    "A customer number is made of letters, digits, dots, dashes and"
+                    " underscores."
+                ),
             ),
         ]
 

@@ -23,12 +23,13 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
 
     Raises:
         Refused: there is a tenant with this number, or no such time zone.
+        ValidationError: a number or name that cannot be one.
 
     """
     require_zone(zone)
     if Tenant.objects.filter(number=number).exists():
         raise Refused("tenant-exists", number=number)
-    tenant = Tenant.objects.create(
+    tenant = Tenant(
         number=number,
         name=name,
         zone=zone,
@@ -36,6 +37,8 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
         created_at=at,
         is_demo=is_demo,
     )
+    tenant.full_clean()
+    tenant.save()
     audit.append(
         tenant_id=tenant.pk,
         actor=by,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.utils import timezone
-from ninja import Query, Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field, StringConstraints, model_validator
 
 from portal import access
@@ -27,6 +27,9 @@ LIST_AT_MOST = 200
 
 HexSha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HexTail = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+# PostgreSQL keeps no U+0000 and fails when asked for one.
+WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
 
 
 class FileProblem(Schema):
@@ -125,7 +128,7 @@ class FilesOut(Schema):
 
 class FilesQuery(Schema):
     state: FileState | None = None
-    server: Annotated[str, StringConstraints(max_length=128)] | None = None
+    server: Annotated[str, WithoutNul, Field(max_length=128)] | None = None
     how: How | None = None
     first_day: date | None = None
     last_day: date | None = None
@@ -250,12 +253,16 @@ def list_servers(request: PortalRequest) -> ServersOut:
 
 
 @router.post(
-    "/servers/{name}/keys/{fingerprint}/confirm",
+    "/servers/{path:name}/keys/{fingerprint}/confirm",
     response=KeyOut,
     url_name="confirm-key",
     tags=["servers"],
 )
-def confirm_key(request: PortalRequest, name: str, fingerprint: str) -> KeyOut:
+def confirm_key(
+    request: PortalRequest,
+    name: Path[Annotated[str, WithoutNul]],
+    fingerprint: Path[Annotated[str, WithoutNul]],
+) -> KeyOut:
     """Trust a server's key, and settle the files that were held for it."""
     key = servers.confirm_key(
         request.caller.tenant,

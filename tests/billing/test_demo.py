@@ -1,0 +1,197 @@
+"""The demo data is made by the same acts as any other, and only once."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from billing import demo, queries
+from billing.demo import Demo
+from billing.periods import Period
+from portal import access, tokens
+from portal.models import AuditEntry, Membership, Tenant, User
+from usage import settling
+from usage.models import Forwarding, ServerKey, UsageFile
+from usage.usg.keyfiles import Purpose, read_private
+
+NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
+RUNNING = Period(2026, 11)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer periods, servers and logins: what is made is the same in kind."""
+    monkeypatch.setattr(demo, "_PERIODS", 2)
+    smaller = tuple(
+        replace(sketch, server_names=sketch.server_names[:1], users=5)
+        for sketch in demo.SKETCHES
+    )
+    monkeypatch.setattr(demo, "SKETCHES", smaller)
+
+
+def make(folder: Path) -> Demo:
+    made = Demo(folder, at=NOW, say=lambda _: None)
+    made.make()
+    return made
+
+
+def counts() -> dict[str, Any]:
+    with access.acting_for(access.STAFF, reading=True):
+        return {
+            "files": Counter(UsageFile.objects.values_list("tenant__number", "state")),
+            "forwarding": Forwarding.objects.count(),
+            "keys": ServerKey.objects.count(),
+            "people": User.objects.count(),
+            "members": Membership.objects.count(),
+            "audit": AuditEntry.objects.count(),
+        }
+
+
+def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) -> None:
+    made = make(tmp_path / "demo").as_json("http://x")
+    standings = {}
+    for tenant in made["tenants"]:
+        with access.acting_for(access.STAFF, reading=True):
+            pk = Tenant.objects.get(number=tenant["number"]).pk
+        with access.acting_for(pk, reading=True):
+            view = queries.view_period(RUNNING.previous(), at=NOW)
+        standings[tenant["number"]] = view.judgement.standing.value
+        assert list(Path(tenant["usage_directory"]).glob("*.usg"))
+    assert standings == {"100417": "complete", "100582": "late", "100733": "late"}
+
+
+def test_making_it_again_changes_nothing(db: None, small: None, tmp_path: Path) -> None:
+    first = make(tmp_path / "demo").as_json("http://x")
+    secrets = tmp_path / "demo" / "demo.json"
+    assert secrets.stat().st_mode & 0o077 == 0
+    before = counts()
+    assert make(tmp_path / "demo").as_json("http://x") == first
+    assert counts() == before
+
+
+def test_an_interrupted_demo_goes_on_where_it_stopped(
+    db: None, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = settling.take_in, 0
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "take_in", dies)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "demo")
+    make(tmp_path / "demo")
+    with access.acting_for(access.STAFF, reading=True):
+        names = list(UsageFile.objects.values_list("tenant__number", "name", "state"))
+    assert len(names) == len({(number, name) for number, name, _ in names})
+    assert {state for _, _, state in names} == {"accepted"}
+
+
+def test_what_it_says_lets_people_scripts_and_servers_in(
+    db: None, small: None, tmp_path: Path
+) -> None:
+    made = make(tmp_path / "demo").as_json("http://x")
+    for user in made["users"]:
+        assert Client().login(username=user["email"], password=user["password"])
+    for tenant in made["tenants"]:
+        caller = tokens.find(tenant["token"], at=NOW)
+        assert caller is not None
+        for server in tenant["servers"]:
+            read_private(Path(server["signing_key_file"]), Purpose.SIGNING)
+        read_private(Path(tenant["opening_key_file"]), Purpose.SEALING)
+        assert Path(tenant["sealing_key_file"]).is_absolute()
+    with access.acting_for(access.STAFF, reading=True):
+        assert not Tenant.objects.exclude(is_demo=True).exists()
+        assert not User.objects.exclude(is_demo=True).exists()
+
+
+def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
+    db: None, small: None, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR = tmp_path
+    out, progress = StringIO(), StringIO()
+    call_command("demo", "--json", stdout=out, stderr=progress)
+    found = json.loads(out.getvalue())
+    assert {tenant["number"] for tenant in found["tenants"]} == {
+        "100417",
+        "100582",
+        "100733",
+    }
+    assert "files sent" in progress.getvalue()
+    out = StringIO()
+    call_command("demo", "--sign-ins", stdout=out)
+    for user in found["users"]:
+        assert user["password"] in out.getvalue()
+
+
+SETUP = (
+    *("--staff-email", "Desk@Vendor.example", "--number", "T-1", "--name", "Test One"),
+    *("--admin-email", "admin@one.example"),
+)
+
+
+def test_setup_makes_all_that_a_first_customer_needs(
+    db: None, tmp_path: Path, settings: Any
+) -> None:
+    from usage.usg import new_signing_pair
+    from usage.usg.keyfiles import write_pair
+
+    _, public = write_pair(tmp_path / "IC01.key", Purpose.SIGNING, new_signing_pair())
+    out = StringIO()
+    call_command(
+        "setup",
+        *SETUP,
+        "--zone",
+        "Europe/Berlin",
+        "--server",
+        "IC01",
+        str(public),
+        stdout=out,
+    )
+    said = out.getvalue()
+    (password,) = {
+        line.split()[-1] for line in said.splitlines() if line.startswith("desk@")
+    }
+    assert Client().login(username="desk@vendor.example", password=password)
+    secret = next(word for word in said.split() if word.startswith("usg_"))
+    caller = tokens.find(secret, at=datetime.now(UTC))
+    assert caller is not None
+    assert "kind: sealing-public" in said
+    with access.acting_for(caller.tenant, reading=True):
+        assert ServerKey.objects.get().state == "confirmed"
+        view = queries.view_period(
+            Period.containing(datetime.now(UTC).date()), at=datetime.now(UTC)
+        )
+    assert view.judgement.calendar.owed > 0
+    again = StringIO()
+    call_command("setup", *SETUP, "--zone", "Europe/Berlin", stdout=again)
+    assert "Tenant T-1 is there" in again.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--zone", "Europe/Atlantis"), "no time zone Europe/Atlantis"),
+        (("--zone", "../../etc/passwd"), "no time zone"),
+        (("--zone", "UTC", "--server", "IC01", "/nowhere"), "/nowhere"),
+        (("--zone", "UTC", "--number", "T 1"), "customer number"),
+        (("--zone", "UTC", "--admin-email", "nobody"), "valid email"),
+    ],
+)
+def test_setup_says_what_is_wrong_and_makes_nothing(
+    db: None, arguments: tuple[str, ...], told: str
+) -> None:
+    with pytest.raises(CommandError, match=told):
+        call_command("setup", *SETUP, *arguments, stdout=StringIO())

@@ -1,0 +1,100 @@
+"""Commands and tasks are doors: they read the clock and call one act."""
+
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from billing import tasks as billing_tasks
+from billing.models import TenantPeriod
+from portal import access
+from portal.celery import app
+from tests.builders import Company
+from usage import bucket, keys, tasks
+from usage.models import FileState, Forwarding
+from usage.usg import fingerprint
+
+
+def yesterday() -> date:
+    return (datetime.now(UTC) - timedelta(days=2)).date()
+
+
+def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
+    app.loader.import_default_modules()
+    rung = {entry["task"] for entry in settings.CELERY["beat_schedule"].values()}
+    assert rung == {"usage.forward", "usage.settle", "billing.open_periods"}
+    assert rung <= set(app.tasks)
+
+
+def test_the_forward_task_forwards_all_that_waits(alice: Company) -> None:
+    bucket.prepare()
+    for data in alice.server.days(yesterday() - timedelta(days=10), yesterday()):
+        alice.send(data, at=datetime.now(UTC))
+    tasks.forward()
+    with access.acting_for(alice.id):
+        assert set(Forwarding.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_the_settle_task_takes_up_what_a_request_left(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        old = datetime.now(UTC) - timedelta(minutes=3)
+        alice.send(alice.server.day(yesterday()), at=old)
+        alice.send(alice.server.day(yesterday()), at=datetime.now(UTC))
+    tasks.settle()
+    # The second may still be in the hands of its request.
+    assert [
+        file.state for file in sorted(alice.files(), key=lambda f: f.received_at)
+    ] == [
+        FileState.ACCEPTED,
+        FileState.RECEIVED,
+    ]
+
+
+def test_the_period_task_opens_the_running_period(alice: Company) -> None:
+    billing_tasks.open_periods()
+    with access.acting_for(alice.id):
+        assert TenantPeriod.objects.count() == 1
+
+
+def test_a_key_can_be_confirmed_by_command(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    alice.send(stranger.day(date(2026, 5, 7)))
+    key = fingerprint(stranger.pair.public)
+    call_command("confirm_server_key", "A-100", "IC77", key, stdout=StringIO())
+    assert alice.files()[0].state == FileState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("tenant", "server", "told"),
+    [("X-1", "IC01", "no tenant X-1"), ("A-100", "IC99", "no such server")],
+)
+def test_what_cannot_be_confirmed_is_told(
+    alice: Company, tenant: str, server: str, told: str
+) -> None:
+    with pytest.raises(CommandError, match=told):
+        call_command("confirm_server_key", tenant, server, "00", stdout=StringIO())
+
+
+def test_the_bucket_is_prepared_on_ones_own_server_only(
+    db: None, settings: Any
+) -> None:
+    out = StringIO()
+    call_command("prepare_bucket", stdout=out)
+    settings.S3 = {**settings.S3, "endpoint_url": ""}
+    call_command("prepare_bucket", stdout=out)
+    assert "at Amazon" in out.getvalue()
+
+
+def test_a_server_that_refuses_the_bucket_is_told(db: None, settings: Any) -> None:
+    settings.S3 = {**settings.S3, "secret_access_key": "wrong"}
+    bucket._client.cache_clear()
+    try:
+        with pytest.raises(CommandError, match="refuses"):
+            call_command("prepare_bucket", stdout=StringIO())
+    finally:
+        bucket._client.cache_clear()
