@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 # the same mistake again and again, and the newest show it.
 REJECTED_ROWS = 1_000
 
+# A key has at most 1,024 bytes, and a letter can take twelve of them. The hash tells
+# two servers apart whose names begin alike.
+_KEY_SERVER_CHARACTERS = 48
+
 # Columns that are named as in the header, and those that settling may change at all.
 _TOLD_BY_HEADER = (
     "signer",
@@ -144,9 +148,11 @@ def _apply(file: UsageFile, reading: Reading, *, tenant: Tenant, at: datetime) -
     outcome = worst(problems)
     file.settled_at = at
     file.problems = [problem.as_row() for problem in problems]
-    if outcome == Severity.REJECT:
+    if outcome == Severity.REJECT and was == FileState.RECEIVED:
         _reject(file)
-    elif outcome == Severity.HOLD:
+    elif outcome in (Severity.REJECT, Severity.HOLD):
+        # What was answered as held is kept, whatever a later look at it finds: only
+        # a person may decide that it goes.
         file.state = FileState.HELD
         file.save(update_fields=_SETTLED)
     else:
@@ -242,7 +248,8 @@ def _write_down(
 
 def object_key(file: UsageFile, tenant: Tenant) -> str:
     """Return where a file lies in the bucket: found by a person, never taken twice."""
-    server = quote(file.server.name if file.server else "", safe="")
+    name = file.server.name if file.server else ""
+    server = quote(name[:_KEY_SERVER_CHARACTERS], safe="")
     return (
         f"{settings.S3['prefix']}{tenant.number}/{server}/{file.day}/"
         f"{file.series}-{file.sequence}-{bytes(file.sha256).hex()}.usg"

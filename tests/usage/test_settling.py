@@ -222,6 +222,27 @@ def test_one_file_that_fails_does_not_keep_the_others_waiting(
     assert states[receipts[1].file_id] == FileState.ACCEPTED
 
 
+def test_a_held_file_is_kept_whatever_a_later_look_finds(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, _ = alice.send(alice.writer("IC77").day(DAY))
+    monkeypatch.setattr(keys, "opening_key", lambda *_: None)
+    settling.settle(alice.id, held.pk, at=NOW)
+    (file,) = alice.files()
+    assert file.state == FileState.HELD
+    assert Code.KEY_UNKNOWN in codes(file)
+    with store.opened(file.stored_as) as data:
+        assert len(data) == file.size
+
+
+def test_the_longest_server_name_still_makes_a_key(alice: Company) -> None:
+    server = alice.registered("\N{GOTHIC LETTER AHSA}" * 128)
+    file, _ = alice.send(server.day(DAY))
+    assert file.state == FileState.ACCEPTED
+    with access.acting_for(alice.id):
+        assert len(Forwarding.objects.get().key) < 1024
+
+
 def test_settling_twice_changes_nothing(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
     settling.settle(alice.id, file.pk, at=NOW + timedelta(days=1))
