@@ -10,16 +10,17 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing import licences
+from billing import cast, licences
+from billing.cast import Sketch
 from billing.opening import open_period, record_licences
 from billing.periods import Period
 from portal import access, tenants, tokens
-from portal.models import Membership, Role, Scope, StaffRole, Tenant, User
+from portal.models import Membership, Scope, Tenant, User
 from usage import intake, keys, servers, settling
 from usage.models import How, SealingKey
 from usage.usg import KeyPair, new_signing_pair, sealing_pair
@@ -32,82 +33,6 @@ BY = "demo"
 _PERIODS = 3
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sketch:
-    """What a demo tenant is like. `sent` picks the files that were sent by now."""
-
-    number: str
-    name: str
-    zone: str
-    server_names: tuple[str, ...]
-    users: int
-    seed: int
-    is_sent: Callable[[Written, date], bool]
-
-
-def _all_but_the_newest(file: Written, today: date) -> bool:
-    return file.day < today - timedelta(days=3)
-
-
-def _with_gaps(file: Written, today: date) -> bool:
-    """Say yes to the oldest period; later ones lack a server's week and single days."""
-    running = Period.containing(today)
-    last = running.previous()
-    if file.day < last.starts_on:
-        return True
-    if file.day in running:
-        return file.server.endswith("1") and file.day.day % 5 != 0
-    if file.server.endswith("2"):
-        return not last.ends_on - timedelta(days=6) <= file.day
-    return file.day.day not in (5, 6, 7)
-
-
-def _nothing(_file: Written, _today: date) -> bool:
-    return False
-
-
-SKETCHES = (
-    _Sketch(
-        number="100417",
-        name="Quellmark Versicherungen AG (demo)",
-        zone="Europe/Zurich",
-        server_names=("ZRH-IC1", "ZRH-IC2", "GVA-IC1"),
-        users=420,
-        seed=11,
-        is_sent=_all_but_the_newest,
-    ),
-    _Sketch(
-        number="100582",
-        name="Prairie Lantern Telecare (demo)",
-        zone="America/Chicago",
-        server_names=("CHI-IC1", "CHI-IC2"),
-        users=150,
-        seed=12,
-        is_sent=_with_gaps,
-    ),
-    _Sketch(
-        number="100733",
-        name="Saffron Ferry Lines (demo)",
-        zone="Asia/Kolkata",
-        server_names=("BLR-IC1",),
-        users=40,
-        seed=13,
-        is_sent=_nothing,
-    ),
-)
-
-_PEOPLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("clerk@vendor.example", "Clara Clerk", StaffRole.CLERK, ()),
-    ("auditor@vendor.example", "Aurel Auditor", StaffRole.AUDITOR, ()),
-    ("admin@quellmark.example", "Mira Feldkamp", Role.ADMIN, ("100417",)),
-    ("viewer@quellmark.example", "Vito Reyes", Role.VIEWER, ("100417",)),
-    ("admin@prairie.example", "Bea Lindqvist", Role.ADMIN, ("100582",)),
-    ("uploader@prairie.example", "Uma Okafor", Role.UPLOADER, ("100582",)),
-    ("admin@saffron.example", "Charlie Menon", Role.ADMIN, ("100733",)),
-    ("partner@partner.example", "Pat Duarte", Role.UPLOADER, ("100417", "100582")),
-)
 
 
 @dataclass(slots=True)
@@ -131,7 +56,7 @@ class Demo:
     def make(self) -> None:
         """Make what is not there yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for sketch in SKETCHES:
+        for sketch in cast.SKETCHES:
             tenant = self._open(sketch)
             self._register_servers(sketch, tenant)
             self._issue_token(tenant)
@@ -150,12 +75,12 @@ class Demo:
                     "role": str(role),
                     "tenants": list(numbers),
                 }
-                for email, _, role, numbers in _PEOPLE
+                for email, _, role, numbers in cast.PEOPLE
             ],
-            "tenants": [self._tenant_json(sketch) for sketch in SKETCHES],
+            "tenants": [self._tenant_json(sketch) for sketch in cast.SKETCHES],
         }
 
-    def _tenant_json(self, sketch: _Sketch) -> dict[str, Any]:
+    def _tenant_json(self, sketch: Sketch) -> dict[str, Any]:
         folder = self._keys(sketch)
         return {
             "number": sketch.number,
@@ -171,7 +96,7 @@ class Demo:
             "opening_key_file": str(folder / "sealing.key"),
         }
 
-    def _open(self, sketch: _Sketch) -> Tenant:
+    def _open(self, sketch: Sketch) -> Tenant:
         with access.acting_for(access.STAFF):
             tenant = Tenant.objects.filter(number=sketch.number).first()
             if tenant is None:
@@ -197,7 +122,7 @@ class Demo:
                 keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
         return tenant
 
-    def _register_servers(self, sketch: _Sketch, tenant: Tenant) -> None:
+    def _register_servers(self, sketch: Sketch, tenant: Tenant) -> None:
         folder = self._keys(sketch)
         folder.mkdir(parents=True, exist_ok=True)
         with access.acting_for(access.STAFF):
@@ -228,7 +153,7 @@ class Demo:
             self._state.tokens[tenant.number] = secret
             self._save()
 
-    def _write_directory(self, sketch: _Sketch) -> None:
+    def _write_directory(self, sketch: Sketch) -> None:
         """Have the emulator write the tenant's usage directory, once."""
         if sketch.number in self._state.to_send:
             return
@@ -263,7 +188,7 @@ class Demo:
         ]
         self._save()
 
-    def _sent_at(self, file: Written, sketch: _Sketch) -> datetime:
+    def _sent_at(self, file: Written, sketch: Sketch) -> datetime:
         """When a customer would have sent a file: once a month, on the 2nd, by day."""
         period = Period.containing(file.day)
         monthly = datetime.combine(
@@ -273,7 +198,7 @@ class Demo:
         ).astimezone(UTC)
         return min(monthly, self._at)
 
-    def _send(self, sketch: _Sketch, tenant: Tenant) -> None:
+    def _send(self, sketch: Sketch, tenant: Tenant) -> None:
         directory = self._usage(sketch)
         left = [
             (directory / name, datetime.fromisoformat(sent_at))
@@ -298,7 +223,7 @@ class Demo:
                 self._say(f"{sketch.number}: {count} of {len(left)} files sent")
 
     def _add_people(self) -> None:
-        for email, name, role, numbers in _PEOPLE:
+        for email, name, role, numbers in cast.PEOPLE:
             password = self._state.passwords.get(email)
             if password is None:
                 password = secrets.token_urlsafe(12)
@@ -321,7 +246,7 @@ class Demo:
                             tenant.pk, user=user, role=str(role), by=BY, at=self._at
                         )
 
-    def _periods(self, sketch: _Sketch) -> list[Period]:
+    def _periods(self, sketch: Sketch) -> list[Period]:
         """Return the periods with data, oldest first; the last one is running."""
         today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
         found = [Period.containing(today)]
@@ -329,10 +254,10 @@ class Demo:
             found.insert(0, found[0].previous())
         return found
 
-    def _usage(self, sketch: _Sketch) -> Path:
+    def _usage(self, sketch: Sketch) -> Path:
         return self._folder / sketch.number / "usage"
 
-    def _keys(self, sketch: _Sketch) -> Path:
+    def _keys(self, sketch: Sketch) -> Path:
         return self._folder / sketch.number / "keys"
 
     def _load(self) -> _State:

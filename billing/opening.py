@@ -19,6 +19,7 @@ def record_licences(
     at: datetime,
 ) -> None:
     """Write down which licence keys a tenant holds from a day on."""
+    access.hold_tenant(tenant_id)
     LicenceChange.objects.update_or_create(
         tenant_id=tenant_id,
         from_on=from_on,

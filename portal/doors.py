@@ -7,12 +7,14 @@ in or answers.
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -121,6 +123,9 @@ class DoorMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # A cookie can say U+0000, for which PostgreSQL cannot be asked: it is nobody's.
+        if "\0" in (request.session.session_key or ""):
+            request.session = type(request.session)()
         method = request.method
         response = self._get_response(request)
         request.method = method
@@ -179,18 +184,25 @@ def _let_in(request: HttpRequest, need: Need) -> Caller:
 
 def answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
     """Say what went wrong, whose turn it is, and what to do."""
+    if request.path.startswith(API):
+        return plain_answer(request, problem)
+    if problem.code == "sign-in-needed":
+        return redirect_to_login(request.get_full_path())
+    status, body = told(problem)
+    return render(request, "portal/refused.html", body, status=status)
+
+
+def plain_answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
+    """Say it without asking the database for anything, which may be what is wrong."""
     status, body = told(problem)
     response: HttpResponse
     if request.path.startswith(API):
         response = JsonResponse(body, status=status)
-    elif problem.code == "sign-in-needed":
-        return redirect_to_login(request.get_full_path())
     else:
-        response = render(request, "portal/refused.html", body, status=status)
-    if problem.code == "method-unknown" and request.resolver_match:
-        response["Allow"] = ", ".join(DOORS[request.resolver_match.view_name])
-    if status == 401:  # noqa: PLR2004 - HTTP's own number
+        page = render_to_string("portal/refused.html", body)
+        response = HttpResponse(page, status=status)
+    if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="usage portal"'
-    if isinstance(problem, Unavailable):
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = "60"
     return response

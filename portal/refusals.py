@@ -111,11 +111,6 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("This is not a billing period."),
         gettext_noop("A period is written as year and month, such as 2026-05."),
     ),
-    "key-decided": _text(
-        409,
-        gettext_noop("This key was decided on before."),
-        gettext_noop("It is %(state)s since %(decided_at)s."),
-    ),
     "zone-unknown": _text(
         422,
         gettext_noop("There is no time zone %(zone)s."),
@@ -135,6 +130,11 @@ TEXTS: Mapping[str, _Text] = {
         503,
         gettext_noop("The portal cannot store files at the moment."),
         gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
+    ),
+    "failed": _text(
+        500,
+        gettext_noop("Something went wrong here."),
+        gettext_noop("It is ours to mend, and is in our log. Try again later."),
     ),
     "busy": _text(
         503,

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from portal import audit
+from portal import access, audit
 from portal.models import Membership, Tenant, User
 from portal.refusals import Refused
 
@@ -87,6 +87,7 @@ def add_member(
     tenant_id: int, *, user: User, role: str, by: str, at: datetime
 ) -> Membership:
     """Give a person a role in a tenant, in a unit of work of the staff or of it."""
+    access.hold_tenant(tenant_id)
     membership, is_new = Membership.objects.update_or_create(
         tenant_id=tenant_id, user=user, defaults={"role": role}
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from portal import audit
+from portal import access, audit
 from portal.members import Caller, token_caller
 from portal.models import ApiToken
 
@@ -24,6 +24,7 @@ def issue(
     tenant_id: int, *, name: str, scope: str, by: str, at: datetime
 ) -> tuple[ApiToken, str]:
     """Make a token in the running unit of work; the string is not to be had again."""
+    access.hold_tenant(tenant_id)
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken.objects.create(
         tenant_id=tenant_id,

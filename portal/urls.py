@@ -6,6 +6,8 @@ from django.urls import path
 from portal import views
 from portal.api import api
 
+handler500 = "portal.views.failed"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),

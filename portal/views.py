@@ -1,12 +1,16 @@
-"""The pages that belong to no single app: health, home."""
+"""The pages that belong to no single app: health, home, and what went wrong."""
 
+import sys
+
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 
 from portal import access
-from portal.doors import PortalRequest
+from portal.doors import PortalRequest, plain_answer
 from portal.models import Tenant
+from portal.refusals import Unavailable
 
 
 def healthz(_request: HttpRequest) -> HttpResponse:
@@ -14,6 +18,16 @@ def healthz(_request: HttpRequest) -> HttpResponse:
     response = HttpResponse("ok\n", content_type="text/plain")
     add_never_cache_headers(response)
     return response
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer what nobody foresaw, in the door's own way.
+
+    Where the database has no connection left or is being restarted, that is said
+    apart: it passes by itself.
+    """
+    is_database = isinstance(sys.exc_info()[1], OperationalError)
+    return plain_answer(request, Unavailable("busy" if is_database else "failed"))
 
 
 def home(request: PortalRequest) -> HttpResponse:

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from portal import audit
+from portal import access, audit
 from usage.models import SealingKey
 from usage.usg import envelope
 
@@ -29,6 +29,7 @@ class KeyDoesNotOpenError(Exception):
 
 def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
     """Make a tenant's key pair, in a unit of work of the staff."""
+    access.hold_tenant(tenant_id)
     pair = envelope.new_sealing_pair()
     fingerprint = envelope.fingerprint(pair.public)
     key = SealingKey.objects.create(

@@ -104,38 +104,41 @@ def accepted_around(
     accepted = Q(state=FileState.ACCEPTED)
     if received_before is not None:
         accepted &= Q(received_at__lt=received_before)
-    first, last = first_day - _ROOM, last_day + _ROOM
-    forwards: dict[str, Any] = {
-        "partition_by": [F("server"), F("series")],
-        "order_by": "sequence",
-    }
+    proves = _touches(first_day - _ROOM, last_day + _ROOM)
+    files = _with_neighbours(UsageFile.objects.filter(accepted))
+    wanted = files.filter(proves | Q(series__in=whole_series))
+    return list(wanted.select_related("server"))
+
+
+def _with_neighbours(files: QuerySet[UsageFile]) -> QuerySet[UsageFile]:
+    """Add the dates that a file lies between, and those of its two neighbours."""
     dates = [
         F("day"),
         TruncDate("opened_at", tzinfo=UTC),
         TruncDate("closed_at", tzinfo=UTC),
     ]
-    chosen = (
-        UsageFile.objects.filter(accepted)
-        .annotate(low=Least(*dates), high=Greatest(*dates))
-        .annotate(
-            low_before=Window(Lag("low"), **forwards),
-            high_before=Window(Lag("high"), **forwards),
-            low_after=Window(Lead("low"), **forwards),
-            high_after=Window(Lead("high"), **forwards),
-        )
-        .filter(
-            Q(series__in=whole_series)
-            | Q(low_before=None)
-            | Q(low_after=None)
-            # LEAST and GREATEST leave out a neighbour that is not there.
-            | Q(low__lte=last, high__gte=first)
-            | (Q(low__lte=last) | Q(low_before__lte=last))
-            & (Q(high__gte=first) | Q(high_before__gte=first))
-            | (Q(low__lte=last) | Q(low_after__lte=last))
-            & (Q(high__gte=first) | Q(high_after__gte=first))
-        )
+    series: dict[str, Any] = {
+        "partition_by": [F("server"), F("series")],
+        "order_by": "sequence",
+    }
+    return files.annotate(low=Least(*dates), high=Greatest(*dates)).annotate(
+        low_before=Window(Lag("low"), **series),
+        high_before=Window(Lag("high"), **series),
+        low_after=Window(Lead("low"), **series),
+        high_after=Window(Lead("high"), **series),
     )
-    return list(chosen.select_related("server"))
+
+
+def _touches(first: date, last: date) -> Q:
+    """Say yes to the ends of a series and to pairs that touch the days or span them."""
+    is_end = Q(low_before=None) | Q(low_after=None)
+    with_before = (Q(low__lte=last) | Q(low_before__lte=last)) & (
+        Q(high__gte=first) | Q(high_before__gte=first)
+    )
+    with_after = (Q(low__lte=last) | Q(low_after__lte=last)) & (
+        Q(high__gte=first) | Q(high_after__gte=first)
+    )
+    return is_end | with_before | with_after
 
 
 def waiting_for_us() -> list[UsageFile]:

@@ -16,6 +16,7 @@ def register(
 
     In the running unit of work; the key's owner has handed it over in person.
     """
+    access.hold_tenant(tenant_id)
     server = Server.objects.filter(name__iexact=name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
@@ -44,6 +45,7 @@ def confirm_key(
 
     """
     with access.acting_for(tenant_id):
+        access.hold_tenant(tenant_id)
         found = (
             ServerKey.objects.select_related("server")
             .filter(server__name__iexact=server, fingerprint=key)
@@ -76,7 +78,6 @@ def settle_held(key: ServerKey, *, at: datetime) -> None:
 
 
 def _confirm(key: ServerKey, *, by: str, at: datetime) -> None:
-    access.hold_tenant(key.tenant_id)
     key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
     key.save(update_fields=["state", "decided_at", "decided_by"])
     audit.append(

@@ -6,40 +6,87 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('portal', '0001_tables'),
+        ("portal", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LicenceChange',
+            name="LicenceChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_on', models.DateField()),
-                ('keys', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128), blank=True, size=None)),
-                ('changed_by', models.CharField(max_length=200)),
-                ('changed_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("from_on", models.DateField()),
+                (
+                    "keys",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=128),
+                        blank=True,
+                        size=None,
+                    ),
+                ),
+                ("changed_by", models.CharField(max_length=200)),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'from_on'), name='a_tenants_licences_change_once_a_day')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "from_on"),
+                        name="a_tenants_licences_change_once_a_day",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TenantPeriod',
+            name="TenantPeriod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.CharField(max_length=7)),
-                ('zone', models.CharField(max_length=64)),
-                ('deadline_at', models.DateTimeField()),
-                ('opened_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("period", models.CharField(max_length=7)),
+                ("zone", models.CharField(max_length=64)),
+                ("deadline_at", models.DateTimeField()),
+                ("opened_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'period'), name='a_tenants_period_opens_once'), models.CheckConstraint(condition=models.Q(('period__regex', '^[0-9]{4}-(0[1-9]|1[0-2])$')), name='a_period_is_a_year_and_a_month')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "period"), name="a_tenants_period_opens_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("period__regex", "^[0-9]{4}-(0[1-9]|1[0-2])$")
+                        ),
+                        name="a_period_is_a_year_and_a_month",
+                    ),
+                ],
             },
         ),
     ]

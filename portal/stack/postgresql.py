@@ -129,8 +129,9 @@ def _without_root() -> list[str]:
         )
         raise UnusableError(message)
     # One capability stays: to pass through folders that only root may enter, such
-    # as /root. The death signal is asked for once more, because a change of user
-    # clears it.
+    # as /root. initdb asks access(2) about its own programs, which would leave the
+    # capability out of account but for the secure bit. The death signal is asked
+    # for once more, because a change of user clears it.
     return [
         program,
         f"--reuid={UNPRIVILEGED_USER}",
@@ -138,6 +139,7 @@ def _without_root() -> list[str]:
         "--clear-groups",
         "--inh-caps=-all,+dac_override",
         "--ambient-caps=-all,+dac_override",
+        "--securebits=+no_setuid_fixup",
         "--pdeathsig=INT",
         "--",
     ]

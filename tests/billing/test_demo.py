@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from billing import demo, queries
+from billing import cast, demo, queries
 from billing.demo import Demo
 from billing.periods import Period
 from portal import access, tokens
@@ -31,9 +31,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_PERIODS", 2)
     smaller = tuple(
         replace(sketch, server_names=sketch.server_names[:1], users=5)
-        for sketch in demo.SKETCHES
+        for sketch in cast.SKETCHES
     )
-    monkeypatch.setattr(demo, "SKETCHES", smaller)
+    monkeypatch.setattr(cast, "SKETCHES", smaller)
 
 
 def make(folder: Path) -> Demo:
@@ -178,6 +178,10 @@ def test_setup_makes_all_that_a_first_customer_needs(
     again = StringIO()
     call_command("setup", *SETUP, "--zone", "Europe/Berlin", stdout=again)
     assert "Tenant T-1 is there" in again.getvalue()
+    assert "usg_" not in again.getvalue()
+    another = StringIO()
+    call_command("setup", *SETUP, "--zone", "UTC", "--new-token", stdout=another)
+    assert "usg_" in another.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -195,3 +199,6 @@ def test_setup_says_what_is_wrong_and_makes_nothing(
 ) -> None:
     with pytest.raises(CommandError, match=told):
         call_command("setup", *SETUP, *arguments, stdout=StringIO())
+    with access.acting_for(access.STAFF, reading=True):
+        assert not Tenant.objects.exists()
+        assert not User.objects.exists()

@@ -1,5 +1,5 @@
 import secrets
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing import licences
 from billing.opening import record_licences
 from portal import access, tenants, tokens
-from portal.models import Role, Scope, StaffRole, Tenant, User
+from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.refusals import Refused, told
 from usage import keys, servers
 from usage.models import SealingKey
@@ -44,6 +44,7 @@ class Command(BaseCommand):
             choices=[licences.MANUAL, licences.AUTOMATED, licences.VIRTUAL_CLOUD],
             help=f"a licence key that it holds; {licences.MANUAL} if none is given",
         )
+        add("--new-token", action="store_true", help="make another API token")
         add(
             "--server",
             nargs=2,
@@ -60,6 +61,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()  # noqa: TID251 - a door
+        trusted = self._read_keys(options["server"])
         try:
             with access.acting_for(access.STAFF):
                 tenant = self._tenant(options, at=now)
@@ -71,10 +73,10 @@ class Command(BaseCommand):
                 key = SealingKey.objects.filter(tenant=tenant).first()
                 key = key or keys.make_sealing_key(tenant.pk, by=BY, at=now)
             with access.acting_for(tenant.pk):
-                self._servers(tenant, options["server"], at=now)
-                _, secret = tokens.issue(
-                    tenant.pk, name="setup", scope=Scope.UPLOAD, by=BY, at=now
-                )
+                for name, public in trusted:
+                    servers.register(tenant.pk, name=name, public=public, by=BY, at=now)
+                    self._said.append(f"{name} is trusted.")
+                secret = self._token(tenant, is_wanted=options["new_token"], at=now)
         except Refused as error:
             _, said = told(error)
             message = f"{said['title']} {said['advice']}"
@@ -83,7 +85,7 @@ class Command(BaseCommand):
             raise CommandError("; ".join(error.messages)) from error
         self._tell(tenant, key, secret)
 
-    def _tenant(self, options: dict[str, Any], *, at: Any) -> Tenant:
+    def _tenant(self, options: dict[str, Any], *, at: datetime) -> Tenant:
         found = Tenant.objects.filter(number=options["number"]).first()
         if found is not None:
             self._said.append(f"Tenant {found.number} is there.")
@@ -106,7 +108,7 @@ class Command(BaseCommand):
         )
         return tenant
 
-    def _person(self, email: str, *, staff_role: str, at: Any) -> User:
+    def _person(self, email: str, *, staff_role: str, at: datetime) -> User:
         found = User.objects.filter(email=email.strip().lower()).first()
         if found is not None:
             self._said.append(f"{found.email} is there; the password stays.")
@@ -122,14 +124,23 @@ class Command(BaseCommand):
         self._said.append(f"{user.email} signs in with {password}")
         return user
 
-    def _servers(self, tenant: Tenant, given: list[list[str]], *, at: Any) -> None:
-        for name, path in given:
-            try:
-                public = read_key(Path(path), Purpose.SIGNING).public
-            except (OSError, KeyFileError) as error:
-                raise CommandError(str(error)) from error
-            servers.register(tenant.pk, name=name, public=public, by=BY, at=at)
-            self._said.append(f"{name} is trusted with the key of {path}.")
+    def _read_keys(self, given: list[list[str]]) -> list[tuple[str, bytes]]:
+        # Before anything is made: a wrong path must not leave half a set-up behind.
+        try:
+            return [
+                (name, read_key(Path(path), Purpose.SIGNING).public)
+                for name, path in given
+            ]
+        except (OSError, KeyFileError) as error:
+            raise CommandError(str(error)) from error
+
+    def _token(self, tenant: Tenant, *, is_wanted: bool, at: datetime) -> str:
+        if ApiToken.objects.filter(tenant=tenant).exists() and not is_wanted:
+            return "made before; --new-token makes another"
+        _, secret = tokens.issue(
+            tenant.pk, name="setup", scope=Scope.UPLOAD, by=BY, at=at
+        )
+        return f"{secret}   (shown once)"
 
     def _tell(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
         say = self.stdout.write
@@ -138,7 +149,7 @@ class Command(BaseCommand):
         say(f"\nWhat a server of {tenant.number} needs:")
         say(f"  portal         {settings.PORTAL_ADDRESS}")
         say(f"  tenant         {tenant.number}")
-        say(f"  API token      {secret}   (shown once)")
+        say(f"  API token      {secret}")
         say("  sealing key    this public key file:\n")
         say(public_text(Purpose.SEALING, bytes(key.public)))
         say(
