@@ -27,7 +27,8 @@ def failed(request: HttpRequest) -> HttpResponse:
     apart: it passes by itself.
     """
     is_database = isinstance(sys.exc_info()[1], OperationalError)
-    return plain_answer(request, Unavailable("busy" if is_database else "failed"))
+    problem = Unavailable("busy") if is_database else Unavailable("failed")
+    return plain_answer(request, problem)
 
 
 def home(request: PortalRequest) -> HttpResponse:

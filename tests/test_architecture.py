@@ -1,0 +1,279 @@
+"""What no linter holds: sizes, names, who reads clock and environment, templates."""
+
+import ast
+import re
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import RunSQL
+
+from portal.checks import every_address_has_a_door
+from portal.env import KNOWN
+from portal.models import Tenant
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("portal", "usage", "billing")
+
+# A page on a screen, and what one sitting reads.
+LONGEST_FUNCTION = 45
+LONGEST_MODULE = 300
+
+# Names that say where code was put, not what it is.
+JUNK_DRAWERS = {"services", "utils", "util", "helpers", "core", "common", "misc", "lib"}
+
+MODULES = [
+    path
+    for name in APPS
+    for path in sorted((ROOT / name).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+OURS = [*MODULES, ROOT / "manage.py", *sorted((ROOT / "tests").rglob("*.py"))]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def contracts() -> list[dict[str, Any]]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = project["tool"]["importlinter"]["contracts"]
+    return found
+
+
+def layers_of(container: str) -> list[list[str]]:
+    """Return the layers of an app, from doors to plain Python."""
+    [contract] = [one for one in contracts() if one.get("containers") == [container]]
+    return [re.split(r" *[|:] *", layer) for layer in contract["layers"]]
+
+
+# Sizes and names
+
+
+def test_a_module_is_read_in_one_sitting() -> None:
+    lengths = {shown(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {path: n for path, n in lengths.items() if n > LONGEST_MODULE} == {}
+
+
+def test_a_function_fits_on_a_page() -> None:
+    lengths = {
+        f"{shown(path)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: n for name, n in lengths.items() if n > LONGEST_FUNCTION} == {}
+
+
+def test_no_module_is_a_junk_drawer() -> None:
+    assert [
+        shown(path)
+        for path in MODULES
+        if {path.stem, *path.relative_to(ROOT).parts[:-1]} & JUNK_DRAWERS
+    ] == []
+
+
+# Contracts, doors and walls
+
+
+def test_what_stands_below_the_models_is_held_to_be_plain() -> None:
+    [plain] = [
+        one for one in contracts() if "usage.usg" in one.get("source_modules", "")
+    ]
+    expected = set()
+    for app in ("usage", "billing"):
+        layers = layers_of(app)
+        below = layers[layers.index(["models"]) + 1 :]
+        expected |= {f"{app}.{name}" for layer in below for name in layer}
+    assert set(plain["source_modules"]) == expected
+
+
+def test_every_contract_of_an_app_is_exhaustive() -> None:
+    contained = [one for one in contracts() if "containers" in one]
+    assert {one["containers"][0] for one in contained} >= set(APPS)
+    assert all(one["exhaustive"] for one in contained)
+
+
+def test_every_address_is_in_the_registry() -> None:
+    assert every_address_has_a_door(None) == []
+
+
+def test_every_table_of_a_tenant_is_protected_by_a_migration() -> None:
+    tables = {
+        model._meta.db_table
+        for model in apps.get_models()
+        if model is Tenant
+        or any(field.related_model is Tenant for field in model._meta.fields)
+    }
+    assert tables
+    assert tables == set(protected_tables())
+
+
+def protected_tables() -> Iterator[str]:
+    """Yield every table on which a migration forces row security."""
+    for migration in MigrationLoader(None).disk_migrations.values():
+        for operation in migration.operations:
+            if isinstance(operation, RunSQL):
+                yield from re.findall(
+                    r"alter table (\w+) force row level security", str(operation.sql)
+                )
+
+
+def test_inner_code_knows_no_http() -> None:
+    doors = {"admin", "api", "body", "checks", "doors", "forms", "schemas"}
+    doors |= {"urls", "views"}
+    assert [
+        f"{shown(path)} imports {imported}"
+        for path in MODULES
+        if path.stem not in doors
+        for imported in imports_of(tree_of(path))
+        if re.match(r"django\.(http|shortcuts|urls)\b|ninja\b", imported)
+    ] == []
+
+
+def imports_of(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (f"{module}.{alias.name}" for alias in names)
+
+
+def test_only_doors_read_the_clock() -> None:
+    # The linter bans the call; a door says so with an exception on its line.
+    doors = {"__main__", "api", "doors", "mail", "tasks", "views"}
+    assert [
+        shown(path)
+        for path in MODULES
+        if any("noqa: TID251" in comment for comment in comments_of(path))
+        and path.stem not in doors
+        and "management" not in path.parts
+    ] == []
+
+
+# Exceptions and habits
+
+
+def comments_of(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string
+
+
+def test_every_exception_to_a_rule_says_why() -> None:
+    reasoned = (
+        r"# noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \S"
+        r"|# type: ignore\[[\w, -]+\]  # \S"
+        r"|# pragma: no cover - \S"
+    )
+    assert [
+        f"{shown(path)}: {comment}"
+        for path in OURS
+        for comment in comments_of(path)
+        if re.search(r"# (noqa|type: ignore|pragma: no cover)\b", comment)
+        and not re.search(reasoned, comment)
+    ] == []
+
+
+def test_nothing_is_printed() -> None:
+    assert [
+        f"{shown(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"print", "breakpoint"}
+    ] == []
+
+
+# They only say where the settings are.
+NAMERS = {"manage.py", "portal/celery.py", "portal/wsgi.py"}
+
+# Not ours: where programs are found, for the children of the stack.
+THEIRS = {"PATH"}
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    """In `portal.env`, that is, and in the stack, which has to start without it."""
+    reads = r"\bos\.environ\b(?:\.\w+)?|from os import .*\benviron\b|\bgetenv\b"
+    for path in (ROOT / "manage.py", *MODULES):
+        source = path.read_text(encoding="utf-8")
+        used = set(re.findall(reads, source))
+        if shown(path) in NAMERS:
+            assert used == {"os.environ.setdefault"}, shown(path)
+        elif shown(path) != "portal/env.py" and "stack" not in path.parts:
+            assert used == set(), shown(path)
+        named = set(re.findall(r'\bos\.environ(?:\.get\(|\[)"(\w+)"', source))
+        assert named <= set(KNOWN) | THEIRS, shown(path)
+
+
+# Templates
+
+TRANSLATED = re.compile(
+    r"{% *blocktranslate\b.*?{% *endblocktranslate *%}"
+    r"|{% *comment\b.*?{% *endcomment *%}|{#.*?#}",
+    re.S,
+)
+# Names of headers and commands are the same in every language.
+VERBATIM = re.compile(r"<(code|kbd|pre)\b.*?</\1>", re.S)
+SPOKEN = r"\b(?:alt|title|placeholder|aria-label|aria-description)=\"([^\"]*)\""
+
+
+def test_a_template_has_no_inline_style_script_or_handler() -> None:
+    inline = re.compile(
+        r"<style\b|\sstyle=|\son[a-z]+=|javascript:|<script\b(?![^>]*\bsrc=)", re.I
+    )
+    assert [
+        f"{shown(path)}: {found}"
+        for path in TEMPLATES
+        for found in inline.findall(path.read_text(encoding="utf-8"))
+    ] == []
+
+
+def untranslated(html: str) -> list[str]:
+    html = VERBATIM.sub("", TRANSLATED.sub("", html))
+    html = re.sub(r"{%.*?%}|{{.*?}}", "", html, flags=re.S)
+    text = re.sub(r"<[^>]*>", " ", html, flags=re.S)
+    return re.findall(r"[^\W\d_]{2,}", " ".join([text, *re.findall(SPOKEN, html)]))
+
+
+def test_every_text_of_a_template_is_marked_for_translation() -> None:
+    left = {
+        shown(path): untranslated(path.read_text(encoding="utf-8"))
+        for path in TEMPLATES
+    }
+    assert {path: words for path, words in left.items() if words} == {}
+
+
+def test_a_text_that_is_not_marked_is_found() -> None:
+    assert (
+        untranslated("<p>{% translate 'Yes' %} {{ name }} <code>GET</code></p>") == []
+    )
+    assert untranslated("<p>Hello {{ name }}</p>") == ["Hello"]
+    assert untranslated('<img alt="A map">') == ["map"]
+
+
+# Requirements
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_index() -> None:
+    pin = re.compile(r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9,-]+\])?==\S+ .*--hash=sha256:")
+    assert len(REQUIREMENTS) == len(list(ROOT.glob("requirements*.in")))
+    for path in REQUIREMENTS:
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        assert "://" not in text, path.name
+        lines = [one for one in text.splitlines() if one and not one.startswith("#")]
+        assert lines, path.name
+        assert [line[:80] for line in lines if not pin.match(line)] == []

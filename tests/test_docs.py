@@ -1,0 +1,338 @@
+"""The docs are held against the code: all is named there, and what is named exists."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.core.management import get_commands, load_command_class
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from billing import wording
+from billing.chain import Why, WhyCode
+from portal.celery import app
+from portal.doors import ANYBODY, DOORS
+from portal.env import KNOWN
+from portal.refusals import TEXTS
+from usage import problems
+from usage.usg import SPECS, Severity
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("portal", "usage", "billing")
+FOLDERS = (*APPS, "tests", "docs", "templates")
+DOCS = ROOT / "docs"
+DECISIONS = DOCS / "decisions"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+# How a system check of ours is called.
+CHECK = r"portal\.[EW]\d{3}"
+
+# How the table of variables says that there is no default.
+NO_DEFAULT = "\N{EN DASH}"
+
+# Made by commands, so not there in a fresh clone.
+MADE_LATER = {"tests/bench/results/"}
+
+
+def rows(page: Path) -> list[list[str]]:
+    """Return the cells of every row of the page's tables."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in lines
+        if line.startswith("| ")
+    ]
+
+
+def code_in(text: str) -> list[str]:
+    """Return what stands between backticks."""
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def first_cells(page: Path, pattern: str) -> dict[str, list[str]]:
+    """Return rows by what their first cell holds, where that is like the pattern."""
+    return {
+        found: row
+        for row in rows(page)
+        for found in code_in(row[0])
+        if re.fullmatch(pattern, found)
+    }
+
+
+def sources() -> Iterator[tuple[Path, str]]:
+    for name in APPS:
+        for path in sorted((ROOT / name).rglob("*.py")):
+            yield path, path.read_text(encoding="utf-8")
+
+
+# Settings and checks
+
+
+def test_every_variable_is_documented_with_its_default() -> None:
+    told = {
+        name: row[1].strip("`")
+        for name, row in first_cells(
+            DOCS / "configuration.md", r"[A-Z][A-Z0-9_]*"
+        ).items()
+    }
+    declared = {
+        variable.name: {None: NO_DEFAULT, "": "empty"}.get(
+            variable.default, variable.default
+        )
+        for variable in KNOWN.values()
+    }
+    assert told == declared
+
+
+def test_every_system_check_is_documented() -> None:
+    raised = set(re.findall(CHECK, (ROOT / "portal/checks.py").read_text()))
+    assert set(first_cells(DOCS / "configuration.md", r"portal\.[EW]\d{3}")) == raised
+
+
+# Codes and their sentences
+
+
+def test_every_refusal_is_documented_with_its_status() -> None:
+    told = {
+        code: int(row[1])
+        for code, row in first_cells(DOCS / "api.md", r"[a-z]+(-[a-z]+)*").items()
+        if re.fullmatch(r"[45]\d\d", row[1])
+    }
+    assert told == {code: text.status for code, text in TEXTS.items()}
+
+
+def test_every_problem_of_the_company_is_documented_with_its_severity() -> None:
+    told = {
+        code: row[1]
+        for code, row in first_cells(DOCS / "api.md", r"[a-z]+(-[a-z]+)*").items()
+        if row[1] in set(Severity)
+    }
+    own = set(problems._TEXTS) - {code.value for code in SPECS}
+    assert told == {code: problems._TEXTS[code].severity.value for code in own}
+
+
+def test_every_reason_of_a_cell_is_documented_and_has_its_sentence() -> None:
+    assert set(WhyCode) <= set(first_cells(DOCS / "api.md", r"[a-z ]+"))
+    for code in WhyCode:
+        told = wording.told(Why(code, first_sequence=7, last_sequence=9))
+        assert told.endswith(".")
+        assert "%(" not in told
+
+
+def placeholders(*texts: str) -> set[str]:
+    return set(re.findall(r"%\((\w+)\)[ds]", " ".join(texts)))
+
+
+def raised() -> Iterator[tuple[str, set[str]]]:
+    """Yield each refusal that the code makes, with the names of its parameters."""
+    for _, source in sources():
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.Call(
+                    func=ast.Name("Refused" | "Unavailable"),
+                    args=[ast.Constant(str(code))],
+                    keywords=keywords,
+                ):
+                    yield code, {keyword.arg or "" for keyword in keywords}
+
+
+def test_every_refusal_is_made_somewhere_with_what_its_sentences_need() -> None:
+    made: dict[str, set[str]] = {}
+    for code, given in raised():
+        text = TEXTS[code]
+        assert placeholders(text.title, text.advice) == given, code
+        made[code] = given
+    assert set(TEXTS) == set(made)
+
+
+def test_the_problem_of_a_taken_number_has_its_sentences() -> None:
+    params = {"sequence": "1041", "other": "IC01.usg"}
+    told = problems.told(
+        {"code": problems.SEQUENCE_TAKEN, "where": "header", "params": params}
+    )
+    assert "1041" in told["title"]
+    assert "IC01.usg" in told["advice"]
+
+
+# Doors, tasks, commands
+
+
+def addresses(
+    patterns: list[URLPattern | URLResolver], *, namespace: str = "", above: str = "/"
+) -> Iterator[tuple[str, str]]:
+    """Yield the name and the path of every address, parameters as `{name}`."""
+    for pattern in patterns:
+        route = above + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            inner = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from addresses(
+                pattern.url_patterns, namespace=namespace + inner, above=route
+            )
+        else:
+            yield f"{namespace}{pattern.name}", route
+
+
+def test_every_door_is_documented_with_what_it_asks_for() -> None:
+    told = {
+        door: {"nobody": ANYBODY}.get(row[1], row[1])
+        for door, row in first_cells(DOCS / "api.md", r"[A-Z]+ /.*").items()
+    }
+    paths = dict(addresses(get_resolver().url_patterns))
+    doors = {
+        f"{method} {paths[name]}": str(need)
+        for name, methods in DOORS.items()
+        for method, need in methods.items()
+    }
+    assert told == doors
+
+
+def test_every_task_is_documented_and_every_scheduled_one_exists() -> None:
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if name.split(".")[0] in APPS}
+    pattern = rf"({'|'.join(APPS)})\.[a-z_]+"
+    assert set(first_cells(DOCS / "architecture.md", pattern)) == ours
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert scheduled <= ours
+
+
+def test_every_command_of_ours_is_documented() -> None:
+    ours = {name for name, owner in get_commands().items() if owner in APPS}
+    text = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"manage\.py ([a-z_]+)", text))
+    assert ours - named == set()
+    assert named - set(get_commands()) == set()
+
+
+def test_every_command_of_ours_says_what_it_is_for() -> None:
+    for name, owner in get_commands().items():
+        if owner in APPS:
+            assert load_command_class(str(owner), name).help, name
+
+
+# Pages
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    assert [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not leads_somewhere(page, target)
+    ] == []
+
+
+def leads_somewhere(page: Path, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    found = (page.parent / path).resolve() if path else page
+    return found.exists() and (not anchor or anchor in anchors(found))
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
+
+
+def named_in_pages(pattern: str) -> Iterator[tuple[Path, str]]:
+    """Yield what stands between backticks and is like the pattern."""
+    for page in PAGES:
+        for named in code_in(page.read_text(encoding="utf-8")):
+            if re.fullmatch(pattern, named):
+                yield page, named
+
+
+def test_every_file_that_is_named_exists() -> None:
+    known = {path.name for path in ROOT.glob("*")} | {
+        path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")
+    }
+    alone = named_in_pages(r"[\w.-]+\.(py|md|toml|in|html|css)")
+    assert [(page.name, name) for page, name in alone if name not in known] == []
+    placed = named_in_pages(rf"({'|'.join(FOLDERS)})/[\w./-]*")
+    assert [
+        (page.name, name)
+        for page, name in placed
+        if not (ROOT / name).exists() and name not in MADE_LATER
+    ] == []
+
+
+def test_every_name_of_the_code_exists() -> None:
+    app.loader.import_default_modules()
+    named = named_in_pages(rf"({'|'.join(APPS)})(\.\w+)+(\(\))?")
+    assert [
+        (page.name, name)
+        for page, name in named
+        if name not in app.tasks
+        and not re.fullmatch(CHECK, name)
+        and not is_there(name.removesuffix("()"))
+    ] == []
+
+
+def is_there(name: str) -> bool:
+    """Say whether a dotted name is a module, or something in one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z]+):", makefile, re.M)
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = re.findall(r"(?:`|^    )(?:[A-Z]+=\S+ )*make ([a-z]+)\b", text, re.M)
+    assert set(named) - set(targets) == set()
+
+
+def test_the_readme_begins_with_how_to_run_and_how_to_test() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n    make run\n" in readme
+    assert "\n    make test\n" in readme
+    for page in sorted(DOCS.glob("*.md")):
+        assert f"(docs/{page.name})" in readme, page.name
+
+
+def test_the_changelog_has_a_section_for_what_is_not_released() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", changelog, re.M)[0] == "Unreleased"
+
+
+def test_every_decision_has_its_own_number_and_says_it() -> None:
+    found = sorted(DECISIONS.glob("*.md"))
+    numbers = [path.name[:4] for path in found]
+    assert len(set(numbers)) == len(numbers)
+    for path, number in zip(found, numbers, strict=True):
+        title = path.read_text(encoding="utf-8").splitlines()[0]
+        assert re.match(rf"# 0*{int(number)}[.:] ", title), path.name
+
+
+def test_every_dependency_has_its_reason() -> None:
+    listed = {
+        match[1]
+        for path in ROOT.glob("requirements*.in")
+        for match in re.finditer(r"^([a-z][a-z0-9-]*)", path.read_text(), re.M)
+    }
+    explained = {
+        name
+        for row in rows(DECISIONS / "0009-dependencies.md")
+        for name in row[0].split(", ")
+    }
+    assert listed == explained - {"package", "---"}
+
+
+def test_the_licence_is_apache_2() -> None:
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License\n" in licence
+    assert "Version 2.0, January 2004" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+    assert "[Apache-2.0](LICENSE)" in (ROOT / "README.md").read_text(encoding="utf-8")
