@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from portal.stack.engines import running_engines  # noqa: E402 - the path comes first
-from tests import checks  # noqa: E402
+from tests import checks  # noqa: E402 - the same
 
 # pytest's exit codes that are not failures: all passed, and nothing to run.
 PASSED, NOTHING_COLLECTED = 0, 5
@@ -273,6 +273,9 @@ def main(target: str) -> int:
                 "VAR": str(scratch / "var"),
                 "DJANGO_SETTINGS_MODULE": "portal.settings",
             }
+            # As `make run` does before it serves a page.
+            static_files = ["collectstatic", "--no-input", "--verbosity=0"]
+            call(checks.manage(*static_files), environment)
             session = Session(environment, scratch)
             TARGETS[target](session)
         return 0 if report(session) else 1

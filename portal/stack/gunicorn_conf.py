@@ -36,7 +36,7 @@ limit_request_field_size = 8190
 control_socket_disable = True
 
 # A heartbeat must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat
 
 # Sign-in and invitation links are secrets, and a log of URLs would hold them. The
 # application logs what is worth knowing.

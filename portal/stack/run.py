@@ -89,7 +89,7 @@ class Run:
         if not self._wishes.wants_demo or done.exists():
             return
         log.say("first start: making the demo data (DEMO=no leaves it out)")
-        self._manage("demo")
+        self._manage("demo", "--silent")
         # Only now: what was interrupted is made again at the next start.
         done.touch()
 

@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sysconfig
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,9 +34,9 @@ PORT_OPTIONS = (
 SOCKET_FILES = "seaweedfs-*-{port}.sock"
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - where it puts them; no option moves them
 
-# Where the ports of this run are remembered, to remove its socket files after the
-# supervisor was killed.
-PORTS_FILE = "ports"
+# A socket file this old, in seconds, that nobody answers at was left by a server that
+# was killed. A younger one may belong to a server that is about to answer.
+DEAD_AFTER = 60.0
 
 # Its warnings and errors begin like this; the rest is a banner.
 SEVERITY = re.compile(r"[WEF]\d{4} ")
@@ -45,30 +47,10 @@ def describe_server(
 ) -> Part:
     """Describe the server as a part of the stack."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = [port]
-    for _ in PORT_OPTIONS:
-        own.append(ports.find_free(own))
-    admin = ports.find_free(own, offset=ports.GRPC_OFFSET)
-    own += [admin, admin + ports.GRPC_OFFSET]
-    _remember_ports(data, own)
-    options = {
-        "dir": str(data),
-        "ip": ports.LOOPBACK,
-        "ip.bind": ports.LOOPBACK,
-        "s3.port": str(port),
-        **{option: str(own[at]) for at, option in enumerate(PORT_OPTIONS, 1)},
-        "admin.port": str(admin),
-        "admin.port.grpc": str(admin + ports.GRPC_OFFSET),
-        "admin.ui": "false",
-        "webdav": "false",
-        "s3.port.iceberg": "0",
-        "s3.port.lance": "0",
-        # Nobody is told that and how we run it.
-        "master.telemetry": "false",
-        # A misspelt bucket must be an error here, as it is with AWS.
-        "s3.autoCreateBucket": "false",
-        "bucket": bucket,
-    }
+    _remove_dead_sockets()
+    own = choose_ports(port)
+    options = list_options(data, own)
+    options["bucket"] = bucket
     return Part(
         name=NAME,
         argv=[find_program(), "mini", *(f"-{k}={v}" for k, v in options.items())],
@@ -87,6 +69,42 @@ def describe_server(
         prepare=lambda: _remove_sockets(own),
         clean_up=lambda: _remove_sockets(own),
     )
+
+
+def choose_ports(port: int) -> list[int]:
+    """Find the other ports it needs: those of the options, then the admin's two."""
+    own = [port]
+    # A file of another user cannot be removed, and its port not be used.
+    files = SOCKET_FOLDER.glob(SOCKET_FILES.format(port="*"))
+    numbers = [file.stem.rpartition("-")[2] for file in files]
+    blocked = [int(number) for number in numbers if number.isdecimal()]
+    for _ in PORT_OPTIONS:
+        own.append(ports.find_free([*own, *blocked]))
+    admin = ports.find_free([*own, *blocked], offset=ports.GRPC_OFFSET)
+    return [*own, admin, admin + ports.GRPC_OFFSET]
+
+
+def list_options(data: Path, own: Sequence[int]) -> dict[str, str]:
+    """Set every port and address, and turn off what nobody here asks for."""
+    port, *others, admin, admin_grpc = own
+    numbers = dict(zip(PORT_OPTIONS, map(str, others), strict=True))
+    return {
+        "dir": str(data),
+        "ip": ports.LOOPBACK,
+        "ip.bind": ports.LOOPBACK,
+        "s3.port": str(port),
+        **numbers,
+        "admin.port": str(admin),
+        "admin.port.grpc": str(admin_grpc),
+        "admin.ui": "false",
+        "webdav": "false",
+        "s3.port.iceberg": "0",
+        "s3.port.lance": "0",
+        # Nobody is told that and how we run it.
+        "master.telemetry": "false",
+        # A misspelt bucket must be an error here, as it is with AWS.
+        "s3.autoCreateBucket": "false",
+    }
 
 
 def find_program() -> str:
@@ -113,12 +131,23 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-def _remember_ports(data: Path, own: Sequence[int]) -> None:
-    file = data / PORTS_FILE
-    with suppress(FileNotFoundError, ValueError):
-        earlier = [int(word) for word in file.read_text().split()]
-        _remove_sockets([port for port in earlier if ports.is_free(port)])
-    file.write_text(" ".join(map(str, own)))
+def _remove_dead_sockets() -> None:
+    """Clear away what killed servers have left, whichever folder they ran in."""
+    for file in SOCKET_FOLDER.glob(SOCKET_FILES.format(port="*")):
+        # It may be somebody else's, or go away while it is looked at.
+        with suppress(PermissionError, FileNotFoundError):
+            is_old = time.time() - file.stat().st_mtime > DEAD_AFTER
+            if is_old and not _is_answering(file):
+                file.unlink()
+
+
+def _is_answering(file: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(file))
+        except ConnectionRefusedError:
+            return False
+    return True
 
 
 def _remove_sockets(numbers: Sequence[int]) -> None:
