@@ -16,7 +16,6 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.translation import gettext
 
 from portal import tokens
 from portal.members import SESSION_TENANT, Caller, May, user_caller
@@ -57,7 +56,6 @@ _JSON = "application/json"
 # Refusals that no view of ours has made: an address that does not exist, a body that
 # is not what its content type says.
 _DJANGOS_REFUSALS: Mapping[int, Callable[[], Refused]] = {
-    400: lambda: Refused("input-invalid", detail=gettext("The body is not readable.")),
     404: lambda: Refused("not-found"),
 }
 
@@ -139,12 +137,16 @@ class DoorMiddleware:
         _kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         match = request.resolver_match
+        name = match.view_name if match else ""
         try:
-            need = need_of(match.view_name if match else "", request.method or "")
+            need = need_of(name, request.method or "")
             if need != ANYBODY:
                 request.caller = _let_in(request, need)  # type: ignore[attr-defined]  # PortalRequest from here on
         except (Refused, Unavailable) as problem:
-            return answer(request, problem)
+            response = answer(request, problem)
+            if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                response["Allow"] = ", ".join(DOORS[name])
+            return response
         if request.method == "HEAD":
             # The API's router knows no HEAD; the web server leaves the body out.
             request.method = "GET"

@@ -44,6 +44,11 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("The request did not come from a page of this portal."),
         gettext_noop("Load the page again and repeat what you did."),
     ),
+    "request-malformed": _text(
+        400,
+        gettext_noop("The request cannot be read."),
+        gettext_noop("Check the address and what is sent; nothing was done."),
+    ),
     "not-allowed": _text(
         403,
         gettext_noop("You may not do this."),

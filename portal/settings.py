@@ -218,6 +218,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # and neither is the browsers' preload list
 ]
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [PORTAL_ADDRESS]
 if env.truth("TRUSTED_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -245,5 +246,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL")},
-    "loggers": {"django": {"level": "INFO"}},
+    "loggers": {
+        "django": {"level": "INFO"},
+        # Anybody can send a wrong host name, as often as they like.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

@@ -6,6 +6,7 @@ from django.urls import path
 from portal import views
 from portal.api import api
 
+handler400 = "portal.views.malformed"
 handler500 = "portal.views.failed"
 
 urlpatterns = [

@@ -10,7 +10,7 @@ from django.utils.cache import add_never_cache_headers
 from portal import access
 from portal.doors import PortalRequest, plain_answer
 from portal.models import Tenant
-from portal.refusals import Unavailable
+from portal.refusals import Refused, Unavailable
 
 
 def healthz(_request: HttpRequest) -> HttpResponse:
@@ -18,6 +18,16 @@ def healthz(_request: HttpRequest) -> HttpResponse:
     response = HttpResponse("ok\n", content_type="text/plain")
     add_never_cache_headers(response)
     return response
+
+
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    """Answer a request that is none: a wrong host name, an unreadable form."""
+    return plain_answer(request, Refused("request-malformed"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django passes it
+    """Answer a form that came from elsewhere, or from a page that was left open."""
+    return plain_answer(request, Refused("csrf-missing"))
 
 
 def failed(request: HttpRequest) -> HttpResponse:

@@ -57,6 +57,8 @@ def db(
 ) -> Iterator[None]:
     """Give a test an empty database, an empty folder for files, and a bucket."""
     settings.VAR = tmp_path
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
     settings.STORAGES = {
         **settings.STORAGES,
         "usage": {

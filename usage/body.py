@@ -1,10 +1,13 @@
 """The body of an upload as a stream that is bounded in bytes and in time."""
 
 import re
+import socket
+import threading
 import time
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -72,10 +75,14 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
 
     """
     environ = request.environ if isinstance(request, WSGIRequest) else {}
-    connection = environ.get("gunicorn.socket")
+    connection: socket.socket | None = environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(settings.BODY_TIMEOUT)
-    deadline = time.monotonic() + _BODY_SECONDS
+    with _hung_up_after(_BODY_SECONDS, connection):
+        yield from _read(request, size, until=time.monotonic() + _BODY_SECONDS)
+
+
+def _read(request: HttpRequest, size: int, *, until: float) -> Iterator[bytes]:
     left = size
     while left:
         try:
@@ -86,9 +93,34 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
             ):
                 raise Refused("body-stalled", seconds=settings.BODY_TIMEOUT) from error
             return
+        if time.monotonic() >= until:
+            raise Refused("body-stalled", seconds=_BODY_SECONDS)
         if not chunk:
             return
         left -= len(chunk)
-        if time.monotonic() > deadline:
-            raise Refused("body-stalled", seconds=_BODY_SECONDS)
         yield chunk
+
+
+@contextmanager
+def _hung_up_after(seconds: float, connection: socket.socket | None) -> Iterator[None]:
+    """Let nothing more be read from a connection once the time is up.
+
+    One read waits until a whole piece is there, and every byte that comes renews its
+    time limit: who sends a byte now and then has to be ended from outside.
+    """
+    if connection is None:
+        yield
+        return
+    timer = threading.Timer(seconds, _hang_up, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    # Reading only: the answer can still be written. It may have been closed by now.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)

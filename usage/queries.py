@@ -50,8 +50,10 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
         conditions &= Q(server__name__iexact=wanted.server)
     if wanted.how:
         conditions &= Q(how=wanted.how)
-    if wanted.first_day and wanted.last_day:
-        conditions &= Q(day__range=(wanted.first_day, wanted.last_day))
+    if wanted.first_day:
+        conditions &= Q(day__gte=wanted.first_day)
+    if wanted.last_day:
+        conditions &= Q(day__lte=wanted.last_day)
     last = UsageFile.objects.filter(pk=after).first() if after else None
     if last is not None:
         conditions &= Q(received_at__lt=last.received_at) | Q(

@@ -69,6 +69,7 @@ def portal(
     static_files: Path, db: None, tmp_path: Path, worker_id: str
 ) -> Iterator[Portal]:
     """The test's own portal; no answer may be a 5xx, nothing may be in its log."""
+    (tmp_path / "static").rmdir()
     (tmp_path / "static").symlink_to(static_files)
     with running_portal(
         tmp_path,

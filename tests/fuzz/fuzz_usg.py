@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.samples.usg import cases  # noqa: E402 - the path comes first
-from usage.usg import Severity, read, summarise  # noqa: E402
-from usage.usg import header as headers  # noqa: E402
+from usage.usg import Severity, read, summarise  # noqa: E402 - the same
+from usage.usg import header as headers  # noqa: E402 - the same
 
 GOLDEN = ROOT / "tests" / "samples" / "usg" / "v1"
 # Files of a few hundred bytes take under a millisecond, the largest bomb 0.1 seconds.

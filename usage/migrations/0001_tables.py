@@ -8,172 +8,386 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('portal', '0001_tables'),
+        ("portal", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Server',
+            name="Server",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=128)),
-                ('first_owed_on', models.DateField(null=True)),
-                ('retired_on', models.DateField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=128)),
+                ("first_owed_on", models.DateField(null=True)),
+                ("retired_on", models.DateField(null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ServerKey',
+            name="ServerKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public', models.BinaryField(max_length=32)),
-                ('fingerprint', models.CharField(max_length=32)),
-                ('state', models.CharField(choices=[('proposed', 'to be confirmed'), ('confirmed', 'confirmed')], max_length=10)),
-                ('proposed_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decided_by', models.CharField(blank=True, default='', max_length=200)),
-                ('server', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='usage.server')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("public", models.BinaryField(max_length=32)),
+                ("fingerprint", models.CharField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("proposed", "to be confirmed"),
+                            ("confirmed", "confirmed"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("proposed_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "decided_by",
+                    models.CharField(blank=True, default="", max_length=200),
+                ),
+                (
+                    "server",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="usage.server",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UsageFile',
+            name="UsageFile",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('received', 'received'), ('accepted', 'accepted'), ('held', 'held'), ('rejected', 'rejected')], max_length=10)),
-                ('name', models.CharField(max_length=255)),
-                ('size', models.BigIntegerField()),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('tail', models.BinaryField(max_length=64)),
-                ('how', models.CharField(choices=[('browser', 'browser'), ('form', 'form'), ('api', 'API'), ('inbox', 'S3 inbox')], max_length=10)),
-                ('sent_by', models.CharField(max_length=200)),
-                ('received_at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('stored_as', models.CharField(blank=True, max_length=200)),
-                ('problems', models.JSONField(default=list)),
-                ('signer', models.BinaryField(max_length=32, null=True)),
-                ('series', models.UUIDField(null=True)),
-                ('sequence', models.BigIntegerField(null=True)),
-                ('previous', models.BinaryField(max_length=32, null=True)),
-                ('day', models.DateField(null=True)),
-                ('zone', models.CharField(blank=True, default='', max_length=64)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('opened_offset', models.SmallIntegerField(null=True)),
-                ('closed_offset', models.SmallIntegerField(null=True)),
-                ('closed_by', models.CharField(blank=True, default='', max_length=10)),
-                ('sessions', models.IntegerField(null=True)),
-                ('logins', models.IntegerField(null=True)),
-                ('users', models.IntegerField(null=True)),
-                ('server', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='usage.server')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("accepted", "accepted"),
+                            ("held", "held"),
+                            ("rejected", "rejected"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("size", models.BigIntegerField()),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("tail", models.BinaryField(max_length=64)),
+                (
+                    "how",
+                    models.CharField(
+                        choices=[
+                            ("browser", "browser"),
+                            ("form", "form"),
+                            ("api", "API"),
+                            ("inbox", "S3 inbox"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("sent_by", models.CharField(max_length=200)),
+                ("received_at", models.DateTimeField()),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("stored_as", models.CharField(blank=True, max_length=200)),
+                ("problems", models.JSONField(default=list)),
+                ("signer", models.BinaryField(max_length=32, null=True)),
+                ("series", models.UUIDField(null=True)),
+                ("sequence", models.BigIntegerField(null=True)),
+                ("previous", models.BinaryField(max_length=32, null=True)),
+                ("day", models.DateField(null=True)),
+                ("zone", models.CharField(blank=True, default="", max_length=64)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("opened_offset", models.SmallIntegerField(null=True)),
+                ("closed_offset", models.SmallIntegerField(null=True)),
+                ("closed_by", models.CharField(blank=True, default="", max_length=10)),
+                ("sessions", models.IntegerField(null=True)),
+                ("logins", models.IntegerField(null=True)),
+                ("users", models.IntegerField(null=True)),
+                (
+                    "server",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="usage.server",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Forwarding',
+            name="Forwarding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('set-aside', 'set aside')], default='waiting', max_length=10)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('due_at', models.DateTimeField()),
-                ('lease', models.UUIDField(null=True)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('problem', models.CharField(blank=True, default='', max_length=60)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('key', models.CharField(max_length=1024)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
-                ('file', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='usage.usagefile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("done", "done"),
+                            ("set-aside", "set aside"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("due_at", models.DateTimeField()),
+                ("lease", models.UUIDField(null=True)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("problem", models.CharField(blank=True, default="", max_length=60)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("key", models.CharField(max_length=1024)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
+                (
+                    "file",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="usage.usagefile",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='SealingKey',
+            name="SealingKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=32)),
-                ('public', models.BinaryField(max_length=32)),
-                ('wrapped_private', models.BinaryField(max_length=60)),
-                ('master_key', models.CharField(max_length=16)),
-                ('created_at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='portal.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("fingerprint", models.CharField(max_length=32)),
+                ("public", models.BinaryField(max_length=32)),
+                ("wrapped_private", models.BinaryField(max_length=60)),
+                ("master_key", models.CharField(max_length=16)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="portal.tenant"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'fingerprint'), name='a_sealing_key_is_there_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "fingerprint"),
+                        name="a_sealing_key_is_there_once",
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='server',
-            constraint=models.UniqueConstraint(models.F('tenant'), django.db.models.functions.text.Lower('name'), name='a_server_name_is_there_once_whatever_its_case'),
+            model_name="server",
+            constraint=models.UniqueConstraint(
+                models.F("tenant"),
+                django.db.models.functions.text.Lower("name"),
+                name="a_server_name_is_there_once_whatever_its_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='server',
-            constraint=models.UniqueConstraint(fields=('id', 'tenant'), name='a_server_can_be_named_with_its_tenant'),
+            model_name="server",
+            constraint=models.UniqueConstraint(
+                fields=("id", "tenant"), name="a_server_can_be_named_with_its_tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='serverkey',
-            constraint=models.UniqueConstraint(fields=('server', 'public'), name='a_server_has_a_key_once'),
+            model_name="serverkey",
+            constraint=models.UniqueConstraint(
+                fields=("server", "public"), name="a_server_has_a_key_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='serverkey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('state', 'proposed')), models.Q(('decided_at__isnull', False), ('state', 'confirmed')), _connector='OR'), name='a_confirmed_key_says_since_when'),
+            model_name="serverkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("state", "proposed")),
+                    models.Q(("decided_at__isnull", False), ("state", "confirmed")),
+                    _connector="OR",
+                ),
+                name="a_confirmed_key_says_since_when",
+            ),
         ),
         migrations.AddIndex(
-            model_name='usagefile',
-            index=models.Index(fields=['tenant', 'size', 'tail'], name='file_by_tail'),
+            model_name="usagefile",
+            index=models.Index(fields=["tenant", "size", "tail"], name="file_by_tail"),
         ),
         migrations.AddIndex(
-            model_name='usagefile',
-            index=models.Index(fields=['tenant', '-received_at', 'id'], name='files_newest_first'),
+            model_name="usagefile",
+            index=models.Index(
+                fields=["tenant", "-received_at", "id"], name="files_newest_first"
+            ),
         ),
         migrations.AddIndex(
-            model_name='usagefile',
-            index=models.Index(condition=models.Q(('state__in', ('received', 'accepted', 'held'))), fields=['tenant', 'day'], name='kept_files_by_day'),
+            model_name="usagefile",
+            index=models.Index(
+                condition=models.Q(("state__in", ("received", "accepted", "held"))),
+                fields=["tenant", "day"],
+                name="kept_files_by_day",
+            ),
         ),
         migrations.AddIndex(
-            model_name='usagefile',
-            index=models.Index(condition=models.Q(('state', 'received')), fields=['received_at'], name='files_to_settle'),
+            model_name="usagefile",
+            index=models.Index(
+                condition=models.Q(("state", "received")),
+                fields=["received_at"],
+                name="files_to_settle",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['received', 'accepted', 'held', 'rejected'])), name='a_file_state_is_a_known_one'),
+            model_name="usagefile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["received", "accepted", "held", "rejected"])
+                ),
+                name="a_file_state_is_a_known_one",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.CheckConstraint(condition=models.Q(('how__in', ['browser', 'form', 'api', 'inbox'])), name='a_way_in_is_a_known_one'),
+            model_name="usagefile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("how__in", ["browser", "form", "api", "inbox"])),
+                name="a_way_in_is_a_known_one",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'received'), ('settled_at__isnull', False), _connector='XOR'), name='a_file_is_settled_unless_it_is_only_received'),
+            model_name="usagefile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state", "received"),
+                    ("settled_at__isnull", False),
+                    _connector="XOR",
+                ),
+                name="a_file_is_settled_unless_it_is_only_received",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'rejected'), _negated=True), ('stored_as', ''), _connector='OR'), name='of_a_rejected_file_no_bytes_are_kept'),
+            model_name="usagefile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "rejected"), _negated=True),
+                    ("stored_as", ""),
+                    _connector="OR",
+                ),
+                name="of_a_rejected_file_no_bytes_are_kept",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'accepted'), _negated=True), models.Q(('closed_at__isnull', False), ('closed_offset__isnull', False), ('day__isnull', False), ('logins__isnull', False), ('opened_at__isnull', False), ('opened_offset__isnull', False), ('sequence__isnull', False), ('series__isnull', False), ('server__isnull', False), ('signer__isnull', False), ('users__isnull', False)), _connector='OR'), name='an_accepted_file_says_all_that_is_counted'),
+            model_name="usagefile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "accepted"), _negated=True),
+                    models.Q(
+                        ("closed_at__isnull", False),
+                        ("closed_offset__isnull", False),
+                        ("day__isnull", False),
+                        ("logins__isnull", False),
+                        ("opened_at__isnull", False),
+                        ("opened_offset__isnull", False),
+                        ("sequence__isnull", False),
+                        ("series__isnull", False),
+                        ("server__isnull", False),
+                        ("signer__isnull", False),
+                        ("users__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="an_accepted_file_says_all_that_is_counted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('received', 'accepted', 'held'))), fields=('tenant', 'sha256'), name='a_tenant_keeps_a_content_once'),
+            model_name="usagefile",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("received", "accepted", "held"))),
+                fields=("tenant", "sha256"),
+                name="a_tenant_keeps_a_content_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'accepted')), fields=('server', 'series', 'sequence'), name='a_sequence_number_is_accepted_once'),
+            model_name="usagefile",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "accepted")),
+                fields=("server", "series", "sequence"),
+                name="a_sequence_number_is_accepted_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usagefile',
-            constraint=models.UniqueConstraint(fields=('id', 'tenant'), name='a_file_can_be_named_with_its_tenant'),
+            model_name="usagefile",
+            constraint=models.UniqueConstraint(
+                fields=("id", "tenant"), name="a_file_can_be_named_with_its_tenant"
+            ),
         ),
         migrations.AddIndex(
-            model_name='forwarding',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='forwarding_waiting'),
+            model_name="forwarding",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["due_at"],
+                name="forwarding_waiting",
+            ),
         ),
     ]

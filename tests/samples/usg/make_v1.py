@@ -16,16 +16,16 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from tests.samples.usg import cases  # noqa: E402 - the path comes first
-from usage.usg import (  # noqa: E402
+from usage.usg import (  # noqa: E402 - the same
     Reading,
     fingerprint,
     keyfiles,
     read,
     summarise,
 )
-from usage.usg import header as headers  # noqa: E402
-from usage.usg import rows as json_rows  # noqa: E402
-from usage.usg.problems import as_json  # noqa: E402
+from usage.usg import header as headers  # noqa: E402 - the same
+from usage.usg import rows as json_rows  # noqa: E402 - the same
+from usage.usg.problems import as_json  # noqa: E402 - the same
 
 FOLDER = Path(__file__).parent / "v1"
 

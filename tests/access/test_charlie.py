@@ -1,0 +1,269 @@
+"""Charlie has a tenant of his own, and knows every id of Alice's."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+import pytest
+
+from portal.doors import DOORS
+from portal.models import Scope
+from tests.access import world as worlds
+from tests.access.matrix import ROWS
+from tests.access.world import CSRF, Caller, World, build, charlies, leaks
+from tests.builders import digest_header
+
+pytestmark = pytest.mark.access
+
+# Names under which systems take a tenant, a person or a thing from a query.
+PARAMETERS = (
+    *("tenant", "tenant_id", "tenant_number", "number", "customer", "company", "as"),
+    *("user", "user_id", "email", "on_behalf_of", "account", "org", "id", "file_id"),
+    *("file", "server", "after", "state", "how", "sha256", "tail", "series", "token"),
+    *("access_token", "session", "role", "is_staff", "next", "zone", "period"),
+)
+
+# Headers by which proxies and frameworks say for whom a request is.
+HEADERS = (
+    *("X-Tenant", "X-Tenant-Id", "Tenant", "Tenant-Id", "X-Customer", "X-Company"),
+    *("X-User", "X-User-Id", "X-Forwarded-User", "Remote-User", "X-Remote-User"),
+    *("X-Auth-Token", "X-Api-Key", "X-On-Behalf-Of", "From", "X-Forwarded-Email"),
+)
+
+# Headers by which some servers let a request become another one.
+REWRITES = ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "Referer")
+OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One attempt to get at what is another's."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sent(self) -> str:
+        told = self.path + unquote(self.path) + self.body.decode("latin-1")
+        return told + " ".join(value for _, value in self.headers)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return build()
+
+
+def own_doors(world: World) -> Iterator[tuple[str, str, bytes]]:
+    """Yield every method and path that is Charlie's own to use."""
+    for name, row in ROWS.items():
+        if name != "sign-out":
+            for method in DOORS[name]:
+                body = row.body(world, "charlie")
+                yield method, row.path(world.ids["charlie"]), body
+
+
+def in_the_query(world: World) -> Iterator[Probe]:
+    values = [value for _, value in world.ids["alice"].all()]
+    for method, path, body in own_doors(world):
+        for parameter in PARAMETERS:
+            # All at once: whichever would work, would.
+            query = "&".join(f"{parameter}={quote(value)}" for value in values)
+            yield Probe(method, f"{path}?{query}", body)
+        for value in values:
+            query = "&".join(f"{name}={quote(value)}" for name in PARAMETERS)
+            yield Probe(method, f"{path}?{query}", body)
+
+
+def in_the_headers(world: World) -> Iterator[Probe]:
+    values = [value for _, value in world.ids["alice"].all()]
+    paths = [row.path(world.ids["alice"]) for row in ROWS.values()]
+    for method, path, body in own_doors(world):
+        for value in values:
+            yield Probe(method, path, body, tuple((name, value) for name in HEADERS))
+        for target in paths:
+            rewrites = tuple((name, target) for name in REWRITES)
+            yield Probe(method, path, body, rewrites)
+    for name in OVERRIDES:
+        target = ROWS["api:confirm-key"].path(world.ids["alice"])
+        yield Probe("GET", target, b"", ((name, "POST"),))
+        yield Probe("POST", "/api/v1/files/check", b'{"files": []}', ((name, "GET"),))
+
+
+def in_the_path(world: World) -> Iterator[Probe]:
+    ids = world.ids["alice"]
+    for _, value in ids.all():
+        text = quote(value, safe="")
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            yield Probe(method, f"/api/v1/files/{text}")
+            yield Probe(method, f"/api/v1/periods/{text}")
+            yield Probe(method, f"/api/v1/servers/{text}/keys/{text}/confirm")
+            yield Probe(method, f"/api/v1/tenants/{text}/files")
+    for file in (ids.accepted, ids.held, ids.rejected):
+        yield Probe("GET", f"/api/v1/files/{file}")
+    for server in (ids.server, worlds.SECRET_UNKNOWN, world.ids["charlie"].server):
+        for key in (ids.fingerprint, ids.proposed):
+            yield Probe("POST", f"/api/v1/servers/{server}/keys/{key}/confirm")
+
+
+def in_the_body(world: World) -> Iterator[Probe]:
+    ids, data = world.ids["alice"], world.files["alice"]
+    smuggled = {**dict(ids.all()), "tenant_id": ids.tenant}
+    asked = json.loads(worlds.question(ids, data))
+    asked["files"] = [one | smuggled | {"name": one["name"]} for one in asked["files"]]
+    for one in asked["files"]:
+        one.pop("sha256" if one["name"] == "b.usg" else "tail", None)
+    body = json.dumps(asked | smuggled).encode()
+    yield Probe("POST", "/api/v1/files/check", body)
+    confirm = ROWS["api:confirm-key"].path(ids)
+    yield Probe("POST", confirm, json.dumps(smuggled).encode())
+    for size in (len(data) - 1, 0, 2**62):
+        for told in ({"sha256": ids.sha256}, {"tail": ids.tail}):
+            question = {"files": [{"size": size, **told}]}
+            yield Probe("POST", "/api/v1/files/check", json.dumps(question).encode())
+
+
+KINDS = (in_the_path, in_the_query, in_the_headers, in_the_body)
+
+
+def attempt(caller: Caller, probe: Probe) -> Any:
+    headers = dict(probe.headers) | {"X-CSRFToken": CSRF}
+    if probe.method == "PUT":
+        headers |= digest_header(probe.body)
+    return caller.call(probe.method, probe.path, probe.body, **headers)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_id_of_alice_gets_charlie_anything_of_hers(world: World, kind: Any) -> None:
+    before = worlds.rows_of(world.alice.id)
+    # The strongest of each way in: who may less, may nothing more.
+    strongest = ("charlie's token: manage", "partner for charlie")
+    others = ("charlie's session: admin", "charlie's session set to alice")
+    wrong = []
+    for caller in charlies(world):
+        if caller.name not in strongest + others:
+            continue
+        for number, probe in enumerate(kind(world)):
+            # Two callers try everything, the others a part of it.
+            if caller.name in others and number % 7:
+                continue
+            response = attempt(caller, probe)
+            cell = f"{caller.name}: {probe.method} {probe.path[:120]}"
+            sent = probe.sent + hashlib.sha256(probe.body).hexdigest()
+            wrong += [
+                f"{cell}: tells {one}" for one in leaks(world, response, sent=sent)
+            ]
+            if response.status_code >= 500:
+                wrong.append(f"{cell}: {response.status_code}")
+    assert wrong == []
+    assert worlds.rows_of(world.alice.id) == before
+
+
+def test_charlies_attempts_on_alices_things_leave_no_trace_with_him_either(
+    world: World,
+) -> None:
+    caller = strongest_token(world)
+    before = worlds.counts_of(world.charlie.id)
+    for probe in in_the_body(world):
+        attempt(caller, probe)
+    for file in (world.ids["alice"].accepted, world.ids["alice"].held):
+        assert attempt(caller, Probe("GET", f"/api/v1/files/{file}")).status_code == 404
+    assert worlds.counts_of(world.charlie.id) == before
+
+
+def strongest_token(world: World) -> Caller:
+    name = f"charlie's token: {Scope.MANAGE.value}"
+    return next(one for one in charlies(world) if one.name == name)
+
+
+def test_what_charlie_is_answered_does_not_depend_on_alice(db: None) -> None:
+    """The same questions, with ids that are Alice's and with ids that are nobody's."""
+    world = build()
+    alices, nobodys = world.ids["alice"], _nobodys(world)
+    caller = strongest_token(world)
+    for path in ("files/{0.accepted}", "files/{0.held}", "files/{0.rejected}"):
+        hers, none = (
+            caller.call("GET", f"/api/v1/{path.format(ids)}")
+            for ids in (alices, nobodys)
+        )
+        assert hers.status_code == none.status_code == 404
+        assert hers.content == none.content
+    confirms = [
+        caller.call("POST", ROWS["api:confirm-key"].path(ids))
+        for ids in (alices, nobodys)
+    ]
+    assert confirms[0].content == confirms[1].content
+    asked = [
+        caller.call("POST", "/api/v1/files/check", worlds.question(ids, b"x" * 700))
+        for ids in (alices, nobodys)
+    ]
+    assert asked[0].content == asked[1].content
+    listed = [
+        caller.call("GET", f"/api/v1/files?after={ids.accepted}")
+        for ids in (alices, nobodys)
+    ]
+    assert listed[0].content == listed[1].content
+
+
+def _nobodys(world: World) -> worlds.Ids:
+    """Ids of the right form that are of nothing."""
+    ids = world.ids["alice"]
+    made = {"sha256": "ab" * 32, "tail": "cd" * 64, "fingerprint": "ef" * 16}
+    fresh = {name: str(uuid4()) for name in ("accepted", "held", "rejected", "series")}
+    return worlds.Ids(**{**vars(ids), **made, **fresh, "server": "NOSUCHSERVER"})
+
+
+def test_bytes_that_alice_has_are_needed_when_charlie_asks(world: World) -> None:
+    data = world.files["alice"]
+    for caller in charlies(world):
+        response = caller.call(
+            "POST",
+            "/api/v1/files/check",
+            worlds.question(world.ids["alice"], data),
+            **{"X-CSRFToken": CSRF},
+        )
+        answers = response.json()["files"]
+        assert [one["is_needed"] for one in answers] == [True, True]
+        assert [one["file"] for one in answers] == [None, None]
+
+
+def test_bytes_that_alice_has_are_judged_as_any_others_when_charlie_sends_them(
+    world: World,
+) -> None:
+    data = world.files["alice"]
+    caller = strongest_token(world)
+    for name in ("mine.usg", worlds.SECRET_FILE):
+        response = caller.call(
+            "PUT", f"/api/v1/files/{name}", data, **digest_header(data)
+        )
+        found = response.json()
+        assert (response.status_code, found["verdict"]) == (422, "rejected")
+        assert [one["code"] for one in found["file"]["problems"]] == ["tenant-other"]
+        assert found["file"]["server"] is None
+
+
+def test_a_file_that_charlie_has_and_alice_sends_is_nothing_to_her(
+    world: World,
+) -> None:
+    data = world.charlie.server.day(date(2026, 5, 9))
+    first, _ = world.charlie.send(data)
+    second, is_new = world.alice.send(data)
+    assert first.state == "accepted"
+    assert second.state == "rejected"
+    assert is_new
+
+
+def test_a_membership_that_ended_opens_nothing_any_more(world: World) -> None:
+    browser = worlds._partner(world, world.alice)
+    path = f"/api/v1/files/{world.ids['alice'].accepted}"
+    assert browser.get(path).status_code == 200
+    worlds.leave(world.partner, world.alice)
+    response = browser.get(path)
+    assert response.status_code == 404
+    assert leaks(world, response, sent=path) == []

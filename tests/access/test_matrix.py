@@ -1,0 +1,71 @@
+"""Every address, every method, every caller: the answer that the registry asks for."""
+
+import hashlib
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.urls import get_resolver
+
+from portal.checks import url_names
+from portal.doors import API, DOORS
+from tests.access import matrix
+from tests.access.matrix import METHODS, ROWS, STANDING
+from tests.access.world import Caller, World, build, callers, leaks
+
+pytestmark = pytest.mark.access
+
+
+def test_every_address_has_a_row_in_the_matrix() -> None:
+    assert set(url_names(get_resolver().url_patterns)) == set(ROWS) == set(DOORS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_each_caller_is_answered_as_the_registry_says(db: None, name: str) -> None:
+    world = build()
+    everybody = list(callers(world))
+    assert {caller.name for caller in everybody} == set(STANDING)
+    wrong = [
+        fault
+        for caller in everybody
+        for method in METHODS
+        for fault in _faults(world, name, method, caller)
+    ]
+    assert wrong == []
+
+
+def _faults(world: World, name: str, method: str, caller: Caller) -> list[str]:
+    """Try one cell, with what belongs to Alice; name all that is wrong with it."""
+    row = ROWS[name]
+    path, body = row.path(world.ids["alice"]), row.body(world, "alice")
+    response = caller.call(method, path, body, **matrix.headers_for(method, body))
+    wanted = matrix.expected(name, method, caller, whose="alice")
+    cell = f"{caller.name}: {method} {name}"
+    faults = []
+    if response.status_code not in wanted.statuses:
+        faults.append(f"{cell}: {response.status_code}, not {wanted}")
+    if path.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST:
+        faults += [f"{cell}: {fault}" for fault in _form_faults(response, wanted.code)]
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = response.headers.get("Allow")
+        if allowed is None or not set(DOORS[name]) <= set(allowed.split(", ")):
+            faults.append(f"{cell}: Allow is {allowed}")
+    if not matrix.may_know_alice(name, caller):
+        sent = path + body.decode("latin-1") + hashlib.sha256(body).hexdigest()
+        seen = leaks(world, response, sent=sent)
+        faults += [f"{cell}: tells {canary}" for canary in seen]
+    return faults
+
+
+def _form_faults(response: Any, code: str) -> list[str]:
+    """Say how an API's refusal differs from code, title and advice as JSON."""
+    if response.request["REQUEST_METHOD"] == "HEAD":
+        return [] if not response.content else ["HEAD has a body"]
+    if not response.headers["Content-Type"].startswith("application/json"):
+        return [f"{response.headers['Content-Type']}, not JSON"]
+    found = response.json()
+    if "verdict" in found:
+        return []
+    if set(found) != {"code", "title", "advice"}:
+        return [f"keys are {sorted(found)}"]
+    return [f"code is {found['code']}, not {code}"] if found["code"] != code else []

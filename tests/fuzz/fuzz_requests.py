@@ -1,0 +1,302 @@
+"""Bounded mutation fuzzing of the web server and the API behind it.
+
+    python tests/fuzz/fuzz_requests.py --seconds 60 --seed 1
+
+Starts the real web server on a database of its own, beside that of `DATABASE_URL`,
+and says mutated requests to it as raw bytes: methods, paths, queries, headers, bodies
+and lengths. Asserted each time: no 5xx, and an answer or a closed connection within
+bounded time. At the end the server still serves, and only sound files have counted.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from tests.journeys.live import Portal
+
+DATABASE = "fuzz_requests"
+BODY_TIMEOUT = 1
+MOST_SECONDS = 20.0
+
+METHODS = ("GET", "PUT", "POST", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE")
+ODD_METHODS = ("BREW", "get", "CONNECT", "P\u00dcT", "X" * 40, "M-SEARCH", "PRI")
+
+NAMES = (
+    *("day.usg", "A.USG", "CON.usg", "..%2f..%2fx", "..", "%2e%2e", "%00", "a%0ab"),
+    *("%ff%fe", "%F0%9F%98%80", "%E2%80%AEgsu", "a/b/c", "x" * 3_000, "%", "%zz", "+"),
+)
+PATHS = (
+    *("/api/v1/files", "/api/v1/files/check", "/api/v1/servers", "/api/v1/periods"),
+    *("/api/v1/periods/2026-05", "/api/v1/openapi.json", "/api/v1/docs", "/api/v1/"),
+    *("/api/v1/servers/IC01/keys/ab/confirm", "/", "/sign-in", "/sign-out", "/healthz"),
+    *("/static/x", "//", "*", "http://127.0.0.1/healthz", "/api/v1/files/{id}"),
+)
+QUERIES = (
+    *("state=held", "limit=1", "limit=-1", "after={id}", "server=%00", "server=%27"),
+    *("first_day=2026-05-01", "last_day=9999-12-31", "how=api", "next=//evil"),
+    *("a=1&" * 2_000, "%ff=%ff", "=", "&&", "limit=1&limit=2", "tenant=1"),
+)
+HEADERS = (
+    *("Accept", "Accept-Encoding", "Accept-Language", "Cookie", "Host", "Referer"),
+    *("Content-Type", "Content-Encoding", "Range", "If-Match", "If-Modified-Since"),
+    *("Origin", "X-Forwarded-For", "X-Forwarded-Proto", "X-CSRFToken", "Expect"),
+    *("Transfer-Encoding", "Connection", "Upgrade", "Content-Digest", "Via", "Trailer"),
+    *("Authorization", "Content-Length", "X-Tenant", "Cookie", "X-HTTP-Method"),
+)
+VALUES = (
+    *("", " ", "0", "-1", "close", "chunked", "gzip, chunked", "100-continue", "*/*"),
+    *("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"),
+    *("application/json; charset=utf-16", "sha-256=::", "bytes=0-1,5-", "h2c"),
+    *('sessionid="\\000abcdefghijk"', "sessionid=" + "x" * 40, "csrftoken=\x80"),
+    *("Bearer ", "Basic \xff", "x" * 7_000, "de;q=NaN", "\xe9\xff", "evil.example"),
+)
+BODIES = (
+    *(b"", b"{", b"[]", b"null", b'{"files": []}', b'{"files": [{"size": NaN}]}'),
+    *(b'{"files": [{"size": 1e999, "sha256": "\\ud800"}]}', b"[" * 20_000),
+    *(b"\xff" * 100, b"a=1&" * 3_000, b"--x\r\nContent-Disposition: form-data\r\n"),
+    *(
+        b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PK\x03\x04",
+        b"\x89USG\r\n\x1a\n",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request before it is written down."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    length: str | None
+
+
+@dataclass
+class Tally:
+    statuses: Counter[int] = field(default_factory=Counter)
+    slowest: float = 0.0
+
+
+@dataclass
+class Material:
+    """What sound requests are made of."""
+
+    token: str
+    file_id: str
+    files: list[bytes]
+
+
+def make_up(dice: random.Random, material: Material) -> Request:
+    """Make a request that is sound but for a few things."""
+    body = _body(dice, material)
+    headers = [("Host", "127.0.0.1")]
+    if dice.random() < 0.8:
+        headers.append(("Authorization", f"Bearer {material.token}"))
+    if dice.random() < 0.8:
+        headers.append(("Content-Digest", _digest(body)))
+    if dice.random() < 0.5:
+        headers.append(("Content-Type", "application/json"))
+    headers += [
+        (dice.choice(HEADERS), dice.choice(VALUES))
+        for _ in range(dice.choice((0, 1, 3)))
+    ]
+    dice.shuffle(headers)
+    methods = METHODS if dice.random() < 0.9 else ODD_METHODS
+    return Request(
+        method="PUT" if dice.random() < 0.3 else dice.choice(methods),
+        path=_path(dice, material),
+        headers=tuple(headers),
+        body=body,
+        length=_length(dice, body),
+    )
+
+
+def _digest(body: bytes) -> str:
+    import hashlib
+    from base64 import b64encode
+
+    return f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def _path(dice: random.Random, material: Material) -> str:
+    path = dice.choice(PATHS)
+    if dice.random() < 0.4:
+        path = f"/api/v1/files/{dice.choice(NAMES)}"
+    if dice.random() < 0.3:
+        path += "?" + "&".join(dice.choices(QUERIES, k=dice.choice((1, 2, 4))))
+    if dice.random() < 0.1:
+        at = dice.randrange(len(path) + 1)
+        path = path[:at] + dice.choice(NAMES) + path[at:]
+    return path.replace("{id}", material.file_id)
+
+
+def _body(dice: random.Random, material: Material) -> bytes:
+    if dice.random() < 0.6:
+        return dice.choice(BODIES)
+    data = bytearray(dice.choice(material.files))
+    if dice.random() < 0.7:
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+    return bytes(data)
+
+
+def _length(dice: random.Random, body: bytes) -> str | None:
+    sound = str(len(body))
+    if dice.random() < 0.9:
+        return sound
+    # A length that is too large stalls, which costs a second: seldom.
+    others = (None, "0", "-1", "+1", "1,1", "0x1", "9" * 30, f"0{sound}", sound + " 1")
+    return str(len(body) + 1) if dice.random() < 0.02 else dice.choice(others)
+
+
+def written(request: Request) -> bytes:
+    lines = [f"{request.method} {request.path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    if request.length is not None:
+        lines.append(f"Content-Length: {request.length}")
+    head = "\r\n".join(lines).encode("latin-1", "replace")
+    return head + b"\r\n\r\n" + request.body
+
+
+def garbled(words: bytes, dice: random.Random) -> bytes:
+    """Damage what is written down, now and then."""
+    if dice.random() < 0.85:
+        return words
+    at = dice.randrange(len(words))
+    junk = dice.choice((b"\x00", b"\r", b"\n", b"\r\n\r\n", b"\xff", b" ", b":", b""))
+    return words[:at] + junk + words[at + dice.randrange(4) :]
+
+
+def attempt(portal: "Portal", words: bytes, tally: Tally) -> None:
+    """Say it, hang up the sending side, and hear what comes."""
+    began = time.monotonic()
+    with portal.connect() as wire:
+        wire.try_to_send(words)
+        wire.try_to_end_sending()
+        answer = wire.answer(to_head=words.startswith(b"HEAD"))
+    took = time.monotonic() - began
+    assert answer.status < 500, (answer, words[:2_000])
+    assert took < MOST_SECONDS, (took, words[:2_000])
+    tally.statuses[answer.status] += 1
+    tally.slowest = max(tally.slowest, took)
+
+
+def run(
+    say: Callable[[random.Random, Tally], None],
+    *,
+    seed: int,
+    seconds: float = 1e9,
+    rounds: int = sys.maxsize,
+) -> Tally:
+    """Try until time or rounds are up."""
+    dice, tally = random.Random(seed), Tally()
+    ends = time.monotonic() + seconds
+    for _ in range(rounds):
+        if time.monotonic() > ends:
+            break
+        say(dice, tally)
+    return tally
+
+
+@contextmanager
+def own_database() -> Iterator[None]:
+    """Make an empty database of our own, by the product's migrations."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    def as_owner(*statements: str) -> None:
+        with connections["owner"].cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    drop = f"drop database if exists {DATABASE} with (force)"
+    original = connections["owner"].settings_dict["NAME"]
+    as_owner(drop, f"create database {DATABASE}")
+    for alias in connections:
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = DATABASE
+    call_command("migrate", verbosity=0, interactive=False)
+    as_owner(f"grant connect on database {DATABASE} to portal_app")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
+        connections["owner"].close()
+        connections["owner"].settings_dict["NAME"] = original
+        as_owner(drop)
+        connections["owner"].close()
+
+
+def make_material() -> Material:
+    """Open a company with a file, through the product's own acts."""
+    from tests.builders import open_company
+
+    company = open_company("F-1", name="Fuzz", zone="Europe/Berlin")
+    yesterday = (datetime.now(tz=UTC) - timedelta(days=3)).date()
+    days = company.server.days(yesterday - timedelta(days=9), yesterday)
+    file, _ = company.send(days[0])
+    return Material(token=company.token, file_id=str(file.pk), files=days)
+
+
+def fuzz(var: Path, *, seed: int, seconds: float) -> Tally:
+    """Fuzz a server that is started for it, and see that it still serves at the end."""
+    from django.core.management import call_command
+
+    from tests.journeys.live import has_trouble, request, running_portal
+
+    call_command("collectstatic", verbosity=0, interactive=False)
+    material = make_material()
+    changes = {"BODY_TIMEOUT": str(BODY_TIMEOUT), "LOG_LEVEL": "ERROR"}
+    with running_portal(var, database=DATABASE, changes=changes) as portal:
+
+        def say(dice: random.Random, tally: Tally) -> None:
+            attempt(portal, garbled(written(make_up(dice, material)), dice), tally)
+
+        tally = run(say, seed=seed, seconds=seconds)
+        assert portal.say(request("GET", "/healthz")).status == 200
+        assert not has_trouble(portal.log), portal.log[-5_000:]
+    return tally
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fuzz-requests-") as folder:
+        from portal import env
+
+        for name in env.KNOWN:
+            if value := env.text_or(name, ""):
+                os.environ[name] = value
+        os.environ |= {"VAR": folder, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+        import django
+
+        django.setup()
+        with own_database():
+            tally = fuzz(Path(folder), seed=args.seed, seconds=args.seconds)
+    total = sum(tally.statuses.values())
+    sys.stdout.write(f"{total} requests, slowest {tally.slowest:.2f} s, ")
+    sys.stdout.write(f"seed {args.seed}\n")
+    for status, count in tally.statuses.most_common():
+        sys.stdout.write(f"{count:9} {status or 'closed without a word'}\n")
+
+
+if __name__ == "__main__":
+    main()

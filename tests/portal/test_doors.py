@@ -1,0 +1,63 @@
+"""What Django would answer by itself is answered in the product's own words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from portal import tokens
+from tests.builders import Company
+
+
+@pytest.mark.parametrize("path", ["/api/v1/files", "/sign-in", "/healthz"])
+def test_a_wrong_host_name_is_refused_quietly(
+    db: None, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = Client().get(path, headers={"Host": "evil.example"})
+    assert response.status_code == 400
+    assert "cannot be read" in response.content.decode()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_form_from_elsewhere_is_told_so(alice: Company) -> None:
+    client = Client(enforce_csrf_checks=True)
+    response = client.post("/sign-in", {"username": "a", "password": "b"})
+    assert response.status_code == 403
+    assert "did not come from a page of this portal" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(OperationalError("no"), 503, "busy"), (LookupError("no"), 500, "failed")],
+)
+def test_what_nobody_foresaw_is_answered_in_the_doors_way(
+    alice: Company,
+    api: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tokens, "find", broken)
+    response = api("GET", "/files", token=alice.token)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert (response.headers.get("Retry-After") == "60") == (status == 503)
+
+
+def test_a_page_that_fails_says_whose_turn_it_is(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError
+
+    client = Client(raise_request_exception=False)
+    client.force_login(alice.people["admin"])
+    monkeypatch.setattr("portal.doors.user_caller", broken)
+    response = client.get("/")
+    assert response.status_code == 500
+    assert "It is ours to mend" in response.content.decode()
