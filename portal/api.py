@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
@@ -76,6 +76,12 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     where = ".".join(str(part) for part in first.get("loc", ()))[:100]
     detail = f"{where}: {first.get('msg', '')}"[:300]
     return answer(request, Refused("input-invalid", detail=detail))
+
+
+@api.exception_handler(UnreadablePostError)
+def _unreadable(request: HttpRequest, _problem: UnreadablePostError) -> HttpResponse:
+    # The line was cut, or nothing came in time.
+    return answer(request, Refused("request-malformed"))
 
 
 @api.exception_handler(HttpError)

@@ -103,7 +103,9 @@ TEXTS: Mapping[str, _Text] = {
     ),
     "body-stalled": _text(
         408,
-        gettext_noop("Nothing arrived for %(seconds)d seconds."),
+        gettext_noop(
+            "Nothing arrived for %(seconds)d seconds, or all of it took ten minutes."
+        ),
         gettext_noop("Nothing was kept. Send the file again."),
     ),
     "input-invalid": _text(

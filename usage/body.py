@@ -1,13 +1,9 @@
 """The body of an upload as a stream that is bounded in bytes and in time."""
 
 import re
-import socket
-import threading
-import time
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -17,10 +13,6 @@ from portal.refusals import Refused
 
 # Bytes read at a time: large enough to cost nothing, small against a file.
 _CHUNK_BYTES = 1024 * 1024
-
-# A body may take ten minutes; a client that sends a byte now and then may not keep
-# its thread for longer.
-_BODY_SECONDS = 600
 
 _SHA256_BYTES = 32
 
@@ -68,59 +60,33 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
 
     A body that ends early ends the iteration: whoever knows its length has to see
     that. A body that stands still would keep its thread for ever, so the socket gets
-    a time limit where the web server shows it.
+    a time limit where the web server shows it; how long all of it may take is the
+    web server's affair (`portal.stack.web_worker`).
 
     Raises:
         Refused: nothing came for too long, or all of it takes too long.
 
     """
     environ = request.environ if isinstance(request, WSGIRequest) else {}
-    connection: socket.socket | None = environ.get("gunicorn.socket")
+    connection = environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(settings.BODY_TIMEOUT)
-    with _hung_up_after(_BODY_SECONDS, connection):
-        yield from _read(request, size, until=time.monotonic() + _BODY_SECONDS)
-
-
-def _read(request: HttpRequest, size: int, *, until: float) -> Iterator[bytes]:
     left = size
     while left:
         try:
             chunk = request.read(min(_CHUNK_BYTES, left))
         except (TimeoutError, UnreadablePostError) as error:
-            if isinstance(error, TimeoutError) or isinstance(
-                error.__context__, TimeoutError
-            ):
+            if is_timeout(error):
                 raise Refused("body-stalled", seconds=settings.BODY_TIMEOUT) from error
             return
-        if time.monotonic() >= until:
-            raise Refused("body-stalled", seconds=_BODY_SECONDS)
         if not chunk:
             return
         left -= len(chunk)
         yield chunk
 
 
-@contextmanager
-def _hung_up_after(seconds: float, connection: socket.socket | None) -> Iterator[None]:
-    """Let nothing more be read from a connection once the time is up.
-
-    One read waits until a whole piece is there, and every byte that comes renews its
-    time limit: who sends a byte now and then has to be ended from outside.
-    """
-    if connection is None:
-        yield
-        return
-    timer = threading.Timer(seconds, _hang_up, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _hang_up(connection: socket.socket) -> None:
-    # Reading only: the answer can still be written. It may have been closed by now.
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RD)
+def is_timeout(error: BaseException) -> bool:
+    """Say whether a body could not be read because nothing came in time."""
+    return isinstance(error, TimeoutError) or isinstance(
+        error.__context__, TimeoutError
+    )

@@ -9,6 +9,7 @@ every read and write has a timeout. (docs/decisions/0021)
 """
 
 import errno
+import math
 import os
 import socket
 import time
@@ -32,6 +33,10 @@ HEAD_ENDS = b"\r\n\r\n"
 # Between two reads of a body, unless the application sets another timeout.
 READ_TIMEOUT = float(os.environ.get("BODY_TIMEOUT") or 20)
 
+# For a whole request to be read. A body may take ten minutes: 64 MB over a line of
+# one megabit a second.
+REQUEST_TIMEOUT = 600.0
+
 # What is sent in one go: with the timeout, the slowest client that is still served
 # takes some 13 KB a second.
 PIECE = 256 * 1024
@@ -47,7 +52,20 @@ NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
 class PatientSocket(socket.socket):
-    """A socket whose timeout bounds each piece that is sent, not the whole."""
+    """A socket whose timeout bounds each piece that is sent, not the whole.
+
+    Reading ends at `deadline`, however little comes however often: every byte would
+    renew the timeout, and a client that sends one now and then keep its thread.
+    """
+
+    deadline = math.inf
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Read what is there; fail when the request has taken too long."""
+        if time.monotonic() > self.deadline:
+            message = "the request has taken too long"
+            raise TimeoutError(message)
+        return super().recv(size, flags)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send everything; fail when the client takes nothing for too long."""
@@ -116,6 +134,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def await_head(self, conn: Connection) -> None:
         """Let the event loop collect the head of the next request."""
         conn.sock.settimeout(0)
+        conn.sock.deadline = math.inf
         conn.timeout = time.monotonic() + HEAD_TIMEOUT
         self.pending_conns.append(conn)
         read = partial(self.on_pending_socket_readable, conn)
@@ -156,6 +175,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn.sock.sendall(TOO_LARGE)
             conn.close(graceful=True)
             return False
+        conn.sock.deadline = time.monotonic() + REQUEST_TIMEOUT
         keep = super().handle(conn)
         if not keep:
             conn.close(graceful=True)

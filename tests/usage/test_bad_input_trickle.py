@@ -11,17 +11,20 @@ from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
 from portal.refusals import Refused
+from portal.stack.web_worker import PatientSocket
 from usage import body
+
+Line = tuple[PatientSocket, socket.socket]
 
 ANNOUNCED = 100_000
 TOLD = "body-stalled"
 
 
 @pytest.fixture
-def line() -> Iterator[tuple[socket.socket, socket.socket]]:
+def line() -> Iterator[Line]:
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
+    with PatientSocket(fileno=ours.detach()) as patient, theirs:
+        yield patient, theirs
 
 
 def request_on(ours: socket.socket) -> WSGIRequest:
@@ -39,10 +42,10 @@ def request_on(ours: socket.socket) -> WSGIRequest:
 
 
 def test_a_body_that_trickles_is_ended_when_its_time_is_up(
-    line: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+    line: Line,
 ) -> None:
     ours, theirs = line
-    monkeypatch.setattr(body, "_BODY_SECONDS", 0.5)
+    ours.deadline = time.monotonic() + 0.5
     over = threading.Event()
 
     def trickle() -> None:
@@ -65,9 +68,7 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
     assert 0.5 <= time.monotonic() - started < 10
 
 
-def test_a_body_that_stands_still_is_ended_sooner(
-    line: tuple[socket.socket, socket.socket], settings: object
-) -> None:
+def test_a_body_that_stands_still_is_ended_sooner(line: Line, settings: object) -> None:
     settings.BODY_TIMEOUT = 0.2  # type: ignore[attr-defined]  # pytest-django's
     ours, theirs = line
     theirs.send(b"x" * 10)
@@ -77,7 +78,7 @@ def test_a_body_that_stands_still_is_ended_sooner(
 
 
 def test_a_body_that_comes_whole_leaves_nothing_behind(
-    line: tuple[socket.socket, socket.socket],
+    line: Line,
 ) -> None:
     ours, theirs = line
     sender = threading.Thread(target=theirs.sendall, args=[b"x" * ANNOUNCED])
