@@ -33,6 +33,8 @@ SWEEP = Across.SWEEP
 @dataclass(frozen=True, slots=True)
 class _Unit:
     who: int | Across
+    held: int | None
+    """The tenant whose lock was taken with the first statement, if any was."""
 
 
 _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
@@ -40,6 +42,13 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 # Advisory locks share one space of 64-bit numbers per database; the upper 16 bits
 # keep ours apart from those of other programs, the rest is the tenant's id.
 _TENANT_LOCK = 0x7573 << 48
+
+_BEGIN = (
+    "select set_config('transaction_read_only', %s, true),"
+    " set_config('app.tenant', %s, true),"
+    " set_config('role', %s, true)"
+)
+_BEGIN_HOLDING = f"{_BEGIN}, pg_advisory_xact_lock(%s)"
 
 
 class NestedUnitError(RuntimeError):
@@ -51,35 +60,50 @@ class NestedUnitError(RuntimeError):
 
 
 @contextmanager
-def acting_for(who: int | Across, *, reading: bool = False) -> Iterator[None]:
+def acting_for(
+    who: int | Across, *, reading: bool = False, holding: bool = False
+) -> Iterator[None]:
     """Open one unit of work, as one transaction, for a tenant or across tenants.
 
     Args:
         who: a tenant's id, `STAFF` or `SWEEP`.
         reading: refuse every write, as a second wall behind pages that only show.
+        holding: take the tenant's lock, as `hold_tenant` does, in the first statement;
+            the statements after it see what the lock's last holder has committed.
 
     Raises:
         NestedUnitError: this thread is in a unit of work already.
+        ValueError: `holding` for a role that sees all tenants.
 
     """
     if _unit.get() is not None:
         message = "A unit of work may not begin inside another one."
         raise NestedUnitError(message)
-    role = who.value if isinstance(who, Across) else "portal_tenant"
-    tenant = "" if isinstance(who, Across) else str(who)
-    token = _unit.set(_Unit(who))
+    statement, parameters = _first_statement(who, reading=reading, holding=holding)
+    held = who if holding and not isinstance(who, Across) else None
+    token = _unit.set(_Unit(who, held))
     try:
         with transaction.atomic(durable=True):
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "select set_config('transaction_read_only', %s, true),"
-                    " set_config('app.tenant', %s, true),"
-                    " set_config('role', %s, true)",
-                    ["on" if reading else "off", tenant, role],
-                )
+                cursor.execute(statement, parameters)
             yield
     finally:
         _unit.reset(token)
+
+
+def _first_statement(
+    who: int | Across, *, reading: bool, holding: bool
+) -> tuple[str, list[str | int]]:
+    is_read_only = "on" if reading else "off"
+    if not isinstance(who, Across):
+        begin: list[str | int] = [is_read_only, str(who), "portal_tenant"]
+        if holding:
+            return _BEGIN_HOLDING, [*begin, _TENANT_LOCK | who]
+        return _BEGIN, begin
+    if holding:
+        message = "Only one tenant's lock can be taken: say which tenant it is."
+        raise ValueError(message)
+    return _BEGIN, [is_read_only, "", who.value]
 
 
 def hold_tenant(tenant_id: int) -> None:
@@ -88,5 +112,8 @@ def hold_tenant(tenant_id: int) -> None:
     Whatever changes a tenant's files, calendar, roll-up or audit trail takes it first
     and nothing before it: one order, no deadlock.
     """
+    unit = _unit.get()
+    if unit is not None and unit.held == tenant_id:
+        return  # since its first statement, which no savepoint can take back
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [_TENANT_LOCK | tenant_id])

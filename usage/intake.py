@@ -121,8 +121,7 @@ def _keep(
         return here
     file_id = uuid4()
     stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
-    with access.acting_for(arrival.tenant_id):
-        access.hold_tenant(arrival.tenant_id)
+    with access.acting_for(arrival.tenant_id, holding=True):
         here = _kept(sha256)
         if here is None:
             UsageFile.objects.create(
@@ -150,5 +149,6 @@ def _find_kept(tenant_id: int, sha256: bytes) -> Receipt | None:
 
 
 def _kept(sha256: bytes) -> Receipt | None:
-    found = UsageFile.objects.filter(sha256=sha256, state__in=KEPT).first()
-    return Receipt(found.pk, is_new=False) if found else None
+    kept = UsageFile.objects.filter(sha256=sha256, state__in=KEPT)
+    file_id = kept.values_list("pk", flat=True).first()
+    return Receipt(file_id, is_new=False) if file_id else None

@@ -6,8 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Window
-from django.db.models.functions import Greatest, Lag, Lead, Least, TruncDate
+from django.db.models import F, Q, QuerySet, Value, Window
+from django.db.models.functions import (
+    Greatest,
+    Lag,
+    Lead,
+    Least,
+    Lower,
+    TruncDate,
+)
 
 from usage.models import KEPT, FileState, Server, UsageFile
 
@@ -47,7 +54,7 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
     if wanted.state:
         conditions &= Q(state=wanted.state)
     if wanted.server:
-        conditions &= Q(server__name__iexact=wanted.server)
+        conditions &= Q(server__in=server_named(wanted.server))
     if wanted.how:
         conditions &= Q(how=wanted.how)
     if wanted.first_day:
@@ -81,6 +88,15 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
         else known_tails.get((one.size, one.tail or b""))
         for one in wanted
     ]
+
+
+def server_named(name: str) -> QuerySet[Server]:
+    """Return the server of a name, whatever its case, if there is one.
+
+    Compared as the table's constraint does: there are letters that are alike in
+    upper case and not in lower case, so that any other way finds the wrong one.
+    """
+    return Server.objects.alias(folded=Lower("name")).filter(folded=Lower(Value(name)))
 
 
 def servers() -> Iterable[Server]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from portal import access, audit
 from portal.refusals import Refused
-from usage import settling
+from usage import queries, settling
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.usg import fingerprint
 
@@ -17,7 +17,7 @@ def register(
     In the running unit of work; the key's owner has handed it over in person.
     """
     access.hold_tenant(tenant_id)
-    server = Server.objects.filter(name__iexact=name).first()
+    server = queries.server_named(name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
     key, is_new = ServerKey.objects.get_or_create(
@@ -48,7 +48,7 @@ def confirm_key(
         access.hold_tenant(tenant_id)
         found = (
             ServerKey.objects.select_related("server")
-            .filter(server__name__iexact=server, fingerprint=key)
+            .filter(server__in=queries.server_named(server), fingerprint=key)
             .first()
         )
         if found is None:

@@ -7,8 +7,9 @@ else has settled meanwhile is left as it is.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from django.dispatch import Signal
 
 from portal import access, audit, doorbell
 from portal.models import Tenant
-from usage import intake, keys, store
+from usage import intake, keys, queries, store
 from usage.models import (
     FileState,
     Forwarding,
@@ -60,6 +61,9 @@ _SETTLED = (
     *_TOLD_BY_HEADER,
 )
 
+# Returns a server's key by the server's name and the key, None if it is not known.
+_KnownKey = Callable[[str, bytes], ServerKey | None]
+
 # Sent inside the transaction that accepts a file, with `file`: what depends on it
 # changes with it or not at all.
 file_accepted = Signal()
@@ -78,31 +82,37 @@ def take_in(
 
     """
     receipt = intake.receive(arrival, chunks)
+    file = None
     try:
-        settle(arrival.tenant_id, receipt.file_id, at=at)
+        file = settle(arrival.tenant_id, receipt.file_id, at=at)
     except Exception:
         # From here on the file is safe and will be settled by the sweep: whatever
         # went wrong is ours, and the answer is "received".
         logger.exception("The file %s could not be settled yet", receipt.file_id)
-    with access.acting_for(arrival.tenant_id, reading=True):
-        file = UsageFile.objects.select_related("server", "forwarding").get(
-            pk=receipt.file_id
-        )
+    if file is None:
+        with access.acting_for(arrival.tenant_id, reading=True):
+            file = queries.with_life_line().get(pk=receipt.file_id)
     return file, receipt.is_new
 
 
-def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> None:
-    """Judge a file that is received or held; leave every other one alone."""
-    with _gate, access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
-        waiting = (FileState.RECEIVED, FileState.HELD)
-        file = UsageFile.objects.filter(pk=file_id, state__in=waiting).first()
-        if file is None:
-            return
-        tenant = Tenant.objects.get(pk=tenant_id)
-        with store.opened(file.stored_as) as data:
-            reading = read(data, _expected(file, tenant))
-        _apply(file, reading, tenant=tenant, at=at)
+def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
+    """Judge a file that is received or held; leave every other one alone.
+
+    Returns the file with its life line, as it is once this is committed; None if it
+    was rejected and its row is one too many.
+    """
+    with _gate, access.acting_for(tenant_id, holding=True):
+        waiting = UsageFile.objects.filter(
+            state__in=(FileState.RECEIVED, FileState.HELD)
+        )
+        file = waiting.select_related("tenant").filter(pk=file_id).first()
+        if file is not None:
+            # Asked for by the reader, and again when the file is written down.
+            known_key = cache(_known_key)
+            with store.opened(file.stored_as) as data:
+                reading = read(data, _expected(file, known_key))
+            _apply(file, reading, known_key=known_key, at=at)
+        return queries.with_life_line().filter(pk=file_id).first()
 
 
 def settle_waiting(*, older_than: datetime, most: int, at: datetime) -> int:
@@ -124,26 +134,32 @@ def settle_waiting(*, older_than: datetime, most: int, at: datetime) -> int:
     return len(left)
 
 
-def _expected(file: UsageFile, tenant: Tenant) -> Expected:
+def _expected(file: UsageFile, known_key: _KnownKey) -> Expected:
+    def is_trusted(server: str, signer: bytes) -> bool:
+        key = known_key(server, signer)
+        return key is not None and key.state == KeyState.CONFIRMED
+
     return Expected(
-        tenant=tenant.number,
+        tenant=file.tenant.number,
         received_at=file.received_at,
-        opening_key=lambda wanted: keys.opening_key(tenant.pk, wanted),
-        is_trusted=_is_trusted,
+        opening_key=lambda wanted: keys.opening_key(file.tenant_id, wanted),
+        is_trusted=is_trusted,
     )
 
 
-def _is_trusted(server: str, signer: bytes) -> bool:
-    return ServerKey.objects.filter(
-        server__name__iexact=server, public=signer, state=KeyState.CONFIRMED
-    ).exists()
+def _known_key(server: str, signer: bytes) -> ServerKey | None:
+    keys_of_server = ServerKey.objects.filter(server__in=queries.server_named(server))
+    return keys_of_server.select_related("server").filter(public=signer).first()
 
 
-def _apply(file: UsageFile, reading: Reading, *, tenant: Tenant, at: datetime) -> None:
+def _apply(
+    file: UsageFile, reading: Reading, *, known_key: _KnownKey, at: datetime
+) -> None:
     was = file.state
     problems = found_by_reader(reading.problems)
     if reading.outcome != Severity.REJECT and reading.header is not None:
-        _describe(file, reading, reading.header, at=at)
+        file.server = _server_of(file, reading.header, known_key=known_key, at=at)
+        _describe(file, reading, reading.header)
         problems += _conflicts(file)
     outcome = worst(problems)
     file.settled_at = at
@@ -156,16 +172,13 @@ def _apply(file: UsageFile, reading: Reading, *, tenant: Tenant, at: datetime) -
         file.state = FileState.HELD
         file.save(update_fields=_SETTLED)
     else:
-        _accept(file, tenant=tenant, at=at)
+        _accept(file, at=at)
     if file.state != was:
         _write_down(file, problems, at=at)
 
 
-def _describe(
-    file: UsageFile, reading: Reading, header: Header, *, at: datetime
-) -> None:
-    """Copy what a genuine file says of itself; make its server known."""
-    file.server = _server_of(file, header, at=at)
+def _describe(file: UsageFile, reading: Reading, header: Header) -> None:
+    """Copy what a genuine file says of itself."""
     for field in _TOLD_BY_HEADER:
         setattr(file, field, getattr(header, field))
     if reading.day is not None:
@@ -173,45 +186,53 @@ def _describe(
         file.logins, file.users = totals.logins, totals.users
 
 
-def _server_of(file: UsageFile, header: Header, *, at: datetime) -> Server:
-    server = Server.objects.filter(name__iexact=header.server).first()
+def _server_of(
+    file: UsageFile, header: Header, *, known_key: _KnownKey, at: datetime
+) -> Server:
+    """Find a genuine file's server; make it and its key known if they are new."""
+    known = known_key(header.server, header.signer)
+    if known is not None:
+        return known.server
+    server = queries.server_named(header.server).first()
     if server is None:
         server = Server.objects.create(
             tenant_id=file.tenant_id, name=header.server, created_at=at
         )
-    ServerKey.objects.get_or_create(
+    ServerKey.objects.create(
+        tenant_id=file.tenant_id,
         server=server,
         public=header.signer,
-        defaults={
-            "tenant_id": file.tenant_id,
-            "fingerprint": fingerprint(header.signer),
-            "state": KeyState.PROPOSED,
-            "proposed_at": at,
-        },
+        fingerprint=fingerprint(header.signer),
+        state=KeyState.PROPOSED,
+        proposed_at=at,
     )
     return server
 
 
 def _conflicts(file: UsageFile) -> list[FoundProblem]:
     """Find the accepted file that has this one's place in its series already."""
-    other = UsageFile.objects.filter(
+    taken = UsageFile.objects.filter(
         state=FileState.ACCEPTED,
         server=file.server,
         series=file.series,
         sequence=file.sequence,
-    ).first()
+    )
+    other = taken.values_list("name", flat=True).first()
     if other is None:
         return []
-    params = {"sequence": str(file.sequence), "other": other.name}
+    params = {"sequence": str(file.sequence), "other": other}
     return [FoundProblem(SEQUENCE_TAKEN, "header.sequence", params)]
 
 
-def _accept(file: UsageFile, *, tenant: Tenant, at: datetime) -> None:
+def _accept(file: UsageFile, *, at: datetime) -> None:
     file.state = FileState.ACCEPTED
     file.save(update_fields=_SETTLED)
     if settings.FORWARDING:
         Forwarding.objects.create(
-            tenant=tenant, file=file, key=object_key(file, tenant), due_at=at
+            tenant_id=file.tenant_id,
+            file=file,
+            key=object_key(file, file.tenant),
+            due_at=at,
         )
         doorbell.ring("usage.forward")
     file_accepted.send(sender=UsageFile, file=file)
@@ -224,8 +245,9 @@ def _reject(file: UsageFile) -> None:
     # The row comes first: bytes that nobody answers for any more may lie a while,
     # bytes that somebody answers for may not be gone.
     transaction.on_commit(lambda: store.remove(stored_as))
-    rejected = UsageFile.objects.filter(state=FileState.REJECTED)
-    kept = rejected.order_by("-received_at", "-pk").values("pk")[:REJECTED_ROWS]
+    # Never this one: its verdict is just being told.
+    rejected = UsageFile.objects.filter(state=FileState.REJECTED).exclude(pk=file.pk)
+    kept = rejected.order_by("-received_at", "-pk").values("pk")[: REJECTED_ROWS - 1]
     rejected.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
 
 

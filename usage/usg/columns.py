@@ -42,6 +42,9 @@ class Flag(IntFlag):
 
 ALL_FLAGS = Flag.FROM_BEFORE | Flag.GOES_ON | Flag.CONTINUES
 
+# A plain number: with an IntFlag, NumPy would make eight bytes of every byte.
+_AT_AN_END = int(Flag.FROM_BEFORE | Flag.GOES_ON)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedDay:
@@ -152,7 +155,7 @@ def _wrong_flags(day: OpenedDay) -> Iterable[Problem]:
     if int(flags.max()) > ALL_FLAGS:
         yield _at(Code.FLAGS_UNKNOWN, "flags", flags > ALL_FLAGS, flags)
     # Few rows of a day touch its ends, so the two rules look at those rows only.
-    rows = np.flatnonzero(flags & (Flag.FROM_BEFORE | Flag.GOES_ON))
+    rows = np.flatnonzero(flags & _AT_AN_END)
     before = (flags[rows] & Flag.FROM_BEFORE) != 0
     goes_on = (flags[rows] & Flag.GOES_ON) != 0
     wrong = (before & (day.login[rows] != 0)) | (

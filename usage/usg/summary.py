@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 
 from usage.usg.columns import Flag, OpenedDay
 
+# A plain number: with an IntFlag, NumPy would make eight bytes of every byte.
+_BEGAN_EARLIER = int(Flag.FROM_BEFORE | Flag.CONTINUES)
+
+# Rows looked up at once: NumPy widens the numbers of users for it, and the widened
+# column of a large day would weigh more than the file.
+_ROWS_AT_ONCE = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -65,7 +72,7 @@ def summarise(day: OpenedDay) -> Totals:
     rows = day.sessions
     if not rows:
         return Totals(0, 0, 0, None, None, 0)
-    began_earlier = (day.flags & (Flag.FROM_BEFORE | Flag.CONTINUES)) != 0
+    began_earlier = day.flags & _BEGAN_EARLIER
     used = day.logout.sum(dtype=np.int64) - day.login.sum(dtype=np.int64)
     return Totals(
         rows=rows,
@@ -80,7 +87,8 @@ def summarise(day: OpenedDay) -> Totals:
 def _distinct_users(day: OpenedDay) -> int:
     """Only names that a row points to: being listed is not being logged in."""
     seen = np.zeros(len(day.users), dtype=np.bool_)
-    seen[day.user] = True
+    for start in range(0, day.sessions, _ROWS_AT_ONCE):
+        seen[day.user[start : start + _ROWS_AT_ONCE]] = True
     return len(set(compress(fold(day.users), seen.tolist())))
 
 
