@@ -6,7 +6,6 @@ from django.dispatch import receiver
 
 from billing.opening import open_period
 from billing.periods import Period
-from portal.models import Tenant
 from usage.models import UsageFile
 from usage.settling import file_accepted
 
@@ -16,5 +15,4 @@ def open_the_period_of_a_file(*, file: UsageFile, **kwargs: Any) -> None:
     if file.day is None or file.settled_at is None:
         message = "An accepted file has a day and was settled."
         raise RuntimeError(message)
-    tenant = Tenant.objects.get(pk=file.tenant_id)
-    open_period(tenant, Period.containing(file.day), at=file.settled_at)
+    open_period(file.tenant, Period.containing(file.day), at=file.settled_at)

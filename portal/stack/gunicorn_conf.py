@@ -1,6 +1,8 @@
 """gunicorn's configuration, for `make run` and for the container alike."""
 
+import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from portal.stack.ports import LOOPBACK
@@ -43,3 +45,11 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+# glibc keeps a pool of memory for each thread, up to eight per core, and each pool
+# keeps what its largest file took. Two pools for a process's threads cost no time
+# that could be measured, and a quarter of the memory (docs/performance.md).
+M_ARENA_MAX = -8
+ARENAS = 2
+with suppress(AttributeError):  # other C libraries have no such call
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)

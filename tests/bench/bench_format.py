@@ -1,39 +1,33 @@
 """How fast usage files are opened, checked and totalled, against the bare libraries.
 
-    python tests/bench/bench_format.py [--json FILE] [--rounds N]
-
-Every round runs each candidate once, so that a noisy machine disturbs all alike. The
-figures that matter are the ratios of the medians.
+python tests/bench/bench_format.py [--json FILE] [--rounds N]
 """
 
-import argparse
-import hashlib
-import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
-import zstandard
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from usage.usg import (  # noqa: E402 - the path comes first
+from tests.bench.bare import Bare  # noqa: E402 - the path comes first
+from tests.bench.measuring import (  # noqa: E402 - the same
+    Candidates,
+    arguments,
+    measure,
+    report,
+)
+from tests.bench.measuring import write as write_results  # noqa: E402 - the same
+from usage.usg import (  # noqa: E402 - the same
     ClosedBy,
     Code,
     Expected,
@@ -47,15 +41,13 @@ from usage.usg import (  # noqa: E402 - the path comes first
     summarise,
     write,
 )
-from usage.usg import header as headers  # noqa: E402
-from usage.usg.writer import assemble  # noqa: E402
+from usage.usg import header as headers  # noqa: E402 - the same
+from usage.usg.writer import assemble  # noqa: E402 - the same
 
 LOGINS, USERS, SETS = 66_700, 4_000, 40
 LARGE = 10_000_000
 SEALING, SIGNING = new_sealing_pair(), new_signing_pair()
-SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-PRIVATE = X25519PrivateKey.from_private_bytes(SEALING.private)
-PUBLIC = Ed25519PublicKey.from_public_bytes(SIGNING.public)
+BARE = Bare(sealing_private=SEALING.private, signing_public=SIGNING.public)
 HEADER = Header(
     tenant="C-1001",
     server="IC01",
@@ -78,22 +70,6 @@ EXPECTED = Expected(
     opening_key={fingerprint(SEALING.public): SEALING.private}.get,
     is_trusted=lambda *_: True,
 )
-Candidates = dict[str, Callable[[], object]]
-
-
-class Bare(msgspec.Struct):
-    """The body as msgspec alone would take it: nothing in it is checked."""
-
-    user: memoryview
-    licences: memoryview
-    login: memoryview
-    logout: memoryview
-    flags: memoryview
-    licence_sets: list[list[str]]
-    users: list[str]
-
-
-BARE = msgspec.msgpack.Decoder(Bare)
 
 
 def day_file() -> bytes:
@@ -121,25 +97,6 @@ def large_file() -> bytes:
         sealing_public=SEALING.public,
         signing_private=SIGNING.private,
     )
-
-
-def bare_open(data: bytes) -> bytes:
-    """SHA-256 of the file, signature and HPKE, by the libraries alone."""
-    view = memoryview(data)
-    state = hashlib.sha256(view[:-64])
-    PUBLIC.verify(data[-64:], b"usg/1\x00" + state.digest())
-    state.update(view[-64:])
-    state.digest()
-    end = 22 + int.from_bytes(view[10:14], "big")
-    return SUITE.decrypt(view[end:-64], PRIVATE, info=view[:end])
-
-
-def bare_pipeline(data: bytes) -> int:
-    plain = zstandard.ZstdDecompressor().decompress(bare_open(data))
-    found = BARE.decode(plain)
-    login = np.frombuffer(found.login, "<u4")
-    logout = np.frombuffer(found.logout, "<u4")
-    return int(logout.sum(dtype="i8") - login.sum(dtype="i8"))
 
 
 def ours(data: bytes) -> int:
@@ -227,54 +184,21 @@ def tools(folder: Path) -> Candidates:
     return found
 
 
-def measure(candidates: Candidates, rounds: int) -> dict[str, list[float]]:
-    for run in candidates.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, run in candidates.items():
-            began = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - began) * 1e3)
-    return times
-
-
-def report(title: str, times: dict[str, list[float]], base: str) -> dict[str, Any]:
-    against = statistics.median(times[base])
-    sys.stdout.write(f"\n{title}\n")
-    table = {}
-    for name, taken in times.items():
-        median = statistics.median(taken)
-        table[name] = {
-            "median_ms": round(median, 3),
-            "min_ms": round(min(taken), 3),
-            "max_ms": round(max(taken), 3),
-            f"ratio_to_{base}": round(median / against, 3),
-        }
-        spread = f"{min(taken):8.2f} to {max(taken):8.2f}"
-        sys.stdout.write(f"  {name:28} {median:8.2f} ms  ({spread})")
-        sys.stdout.write(f"  {median / against:5.2f} of {base}\n")
-    return table
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=60)
-    args = parser.parse_args()
+    args = arguments(__doc__, script=__file__, rounds=60)
     day, large = day_file(), large_file()
     opened = read(day, EXPECTED).day
     assert opened is not None
-    assert ours(day) == bare_pipeline(day)
+    assert ours(day) == BARE.pipeline(day)
     pipeline: Candidates = {
-        "bare": lambda: bare_pipeline(day),
+        "bare": lambda: BARE.pipeline(day),
         "ours": lambda: ours(day),
         "of which read": lambda: read(day, EXPECTED),
-        "beside: opening alone": lambda: bare_open(day),
+        "beside: opening alone": lambda: BARE.open(day),
         "beside: merge": lambda: merge(opened),
     }
     opening: Candidates = {
-        "bare": lambda: bare_open(large),
+        "bare": lambda: BARE.open(large),
         "ours": lambda: our_opening(large),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -297,8 +221,7 @@ def main() -> None:
                 "ours",
             ),
         }
-    if args.json:
-        args.json.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+    write_results(args.json, tables)
 
 
 if __name__ == "__main__":

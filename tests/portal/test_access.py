@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from django.apps import apps
 from django.db import InternalError, ProgrammingError, connection, connections, models
+from django.test.utils import CaptureQueriesContext
 
 from portal import access
 from portal.access import NestedUnitError, acting_for
@@ -163,3 +164,39 @@ def test_the_application_owns_nothing(db: None) -> None:
             "select count(*) from pg_class where relowner = 'portal_app'::regrole"
         )
         assert cursor.fetchone() == (0,)
+
+
+def is_free(company: Company) -> bool:
+    """Say whether the tenant's lock could be had by somebody else."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "select pg_try_advisory_lock(%s)", [access._TENANT_LOCK | company.id]
+        )
+        [is_had] = cursor.fetchone()
+        cursor.execute("select pg_advisory_unlock_all()")
+    return bool(is_had)
+
+
+def test_a_unit_that_begins_holding_has_the_lock_until_it_ends(alice: Company) -> None:
+    with acting_for(alice.id, holding=True):
+        assert not is_free(alice)
+    assert is_free(alice)
+
+
+def test_a_lock_that_is_held_is_not_asked_for_again(
+    alice: Company, charlie: Company
+) -> None:
+    with acting_for(alice.id, holding=True), CaptureQueriesContext(connection) as asked:
+        access.hold_tenant(alice.id)
+        assert len(asked) == 0
+        access.hold_tenant(charlie.id)
+        assert len(asked) == 1
+        assert not is_free(charlie)
+
+
+@pytest.mark.parametrize("who", list(access.Across))
+def test_who_sees_all_tenants_holds_none_of_them_from_the_start(
+    db: None, *, who: access.Across
+) -> None:
+    with pytest.raises(ValueError, match="which tenant"), acting_for(who, holding=True):
+        pytest.fail("it began")

@@ -95,7 +95,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_goes_on(copy: Copy) -> 
         # At once: the next start has to cope with what is still ending.
     copy.start()
     assert note(copy) == ROUNDS + 1
-    assert (copy.var / "manage.log").read_text().split("\n").count("demo") == 1
+    assert (copy.var / "manage.log").read_text().split("\n").count("demo --silent") == 1
     copy.started[-1].kill()
     assert wait_for(lambda: not processes_of(copy.var), 10)
 

@@ -67,8 +67,14 @@ def test_a_part_that_keeps_dying_is_tried_less_and_less_often(
     watching: Supervisor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watching.start(script("weak", "raise SystemExit(7)"))
-    watching.wait_until(lambda: False, 2.5)
-    said = capsys.readouterr().out
+    said = ""
+
+    def is_patient() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "again in 2 s" in said
+
+    watching.wait_until(is_patient, 30)
     for pause in ("0.5", "1", "2"):
         assert f"weak ended (exit code 7); starting it again in {pause} s" in said
     watching.stop(["weak"])

@@ -45,7 +45,8 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
     line: Line,
 ) -> None:
     ours, theirs = line
-    ours.deadline = time.monotonic() + 0.5
+    started = time.monotonic()
+    ours.deadline = started + 0.5
     over = threading.Event()
 
     def trickle() -> None:
@@ -57,7 +58,6 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
 
     client = threading.Thread(target=trickle)
     client.start()
-    started = time.monotonic()
     try:
         with pytest.raises(Refused) as told:
             list(body.chunks(request_on(ours), ANNOUNCED))

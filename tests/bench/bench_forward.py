@@ -1,0 +1,92 @@
+"""How fast an accepted file is sent on to S3, against boto3 and against bare HTTP.
+
+    VAR=… python tests/bench/bench_forward.py [--json FILE] [--rounds N]
+
+VAR is that of running engines; `make bench` starts some.
+"""
+
+import http.client
+import os
+import sys
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.bench import measuring, stage  # noqa: E402 - the path comes first
+from tests.bench.measuring import Candidates, Times, milliseconds  # noqa: E402 - the same
+
+WARMING_UP = 2
+
+
+def boto3_put(key: str, data: bytes) -> Callable[[], object]:
+    """SHA-256 given, as when a file was hashed on its way in."""
+    from usage import bucket
+
+    return partial(
+        bucket._client().put_object,
+        Bucket=os.environ["S3_BUCKET"],
+        Key=key,
+        Body=data,
+        ChecksumSHA256=b64encode(sha256(data).digest()).decode(),
+    )
+
+
+def bare_put(key: str, data: bytes) -> Callable[[], object]:
+    """To a URL that was signed beforehand: no hash, no library."""
+    from usage import bucket
+
+    url = urlsplit(
+        bucket._client().generate_presigned_url(
+            "put_object", Params={"Bucket": os.environ["S3_BUCKET"], "Key": key}
+        )
+    )
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
+    connection.connect()
+
+    def put() -> None:
+        connection.request("PUT", f"{url.path}?{url.query}", data)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        assert answer.status == HTTPStatus.OK, answer.status
+
+    return put
+
+
+def main() -> None:
+    told = measuring.arguments(__doc__, script=__file__, rounds=20)
+    times: Times = defaultdict(list)
+    with stage.prepared():
+        from tests.bench.files import LARGE, Files
+        from tests.builders import open_company
+        from usage.forwarding import forward_waiting
+
+        company = open_company("B-100", name="Bench", zone="Europe/Berlin")
+        files = Files(company)
+        for number in range(told.rounds + WARMING_UP):
+            data = files.make(LARGE).data
+            company.send(data, at=datetime.now(UTC))
+            now = datetime.now(UTC)
+            candidates: Candidates = {
+                "bare HTTP": bare_put(f"bare-{number}", data),
+                "boto3": boto3_put(f"boto3-{number}", data),
+                "ours, confirmed and marked": partial(forward_waiting, at=now),
+            }
+            for name, run in candidates.items():
+                times[name].append(milliseconds(run))
+        counted = {name: taken[WARMING_UP:] for name, taken in times.items()}
+        table = measuring.report("Sending 10 MB to S3", counted, "boto3")
+    measuring.write(told.json, {"forward": table})
+
+
+if __name__ == "__main__":
+    main()
