@@ -246,9 +246,12 @@ def _reject(file: UsageFile) -> None:
     # bytes that somebody answers for may not be gone.
     transaction.on_commit(lambda: store.remove(stored_as))
     # Never this one: its verdict is just being told.
-    rejected = UsageFile.objects.filter(state=FileState.REJECTED).exclude(pk=file.pk)
-    kept = rejected.order_by("-received_at", "-pk").values("pk")[: REJECTED_ROWS - 1]
-    rejected.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
+    rejected = UsageFile.objects.filter(state=FileState.REJECTED)
+    others = rejected.exclude(pk=file.pk).order_by("-received_at", "-pk")
+    # As a rule none, or one: what is beyond the limit, not all that is within it.
+    stale = list(others.values_list("pk", flat=True)[REJECTED_ROWS - 1 :])
+    if stale:
+        rejected.filter(pk__in=stale).delete()
 
 
 def _write_down(
