@@ -7,3 +7,10 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         # Listens to what usage announces: a file was accepted.
         from billing import listening  # noqa: F401 - imported for that alone
+        from billing.home import UPLOAD_TILE
+        from billing.spans import spans as find_spans
+        from portal import tiles
+        from usage import spans
+
+        tiles.register(UPLOAD_TILE)
+        spans.register(find_spans)

@@ -12,7 +12,7 @@ from billing.facts import FileFact, HeldFact, ServerFact, TenantFacts
 from billing.licences import mode_on
 from billing.models import LicenceChange, TenantPeriod
 from billing.periods import Period
-from billing.standing import Judgement, judge
+from billing.standing import Judgement, Standing, judge
 from portal.models import Tenant
 from usage import queries as usage_queries
 from usage.models import Server, UsageFile
@@ -49,6 +49,17 @@ def deadline_of(tenant: Tenant, period: Period) -> datetime:
     """Return the deadline that a period would open with now."""
     zone = periods.zone_named(tenant.zone)
     return periods.deadline_at(period, zone, late_from=settings.LATE_FROM)
+
+
+def view_urgent_period(*, at: datetime) -> PeriodView:
+    """Return the period that somebody comes for: the last one until it is complete."""
+    tenant = Tenant.objects.get()
+    running = Period.containing(at.astimezone(periods.zone_named(tenant.zone)).date())
+    last = view_period(running.previous(), at=at)
+    done = (Standing.COMPLETE, Standing.COMPLETED_LATE, Standing.NOTHING_OWED)
+    if last.judgement.standing in done:
+        return view_period(running, at=at)
+    return last
 
 
 def opened_periods(*, most: int) -> list[TenantPeriod]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext, gettext_noop
 
 from billing.chain import Why, WhyCode
+from billing.facts import Mode
 
 _TEXTS: Mapping[WhyCode, str] = {
     WhyCode.COVERED: gettext_noop("All files of this day are here."),
@@ -49,3 +50,15 @@ def told(why: Why) -> str:
     first = why.first_sequence
     last = first if why.last_sequence is None else why.last_sequence
     return gettext(_TEXTS[why.code]) % {"first": first, "last": last}
+
+
+_MODES: Mapping[Mode, str] = {
+    Mode.NONE: gettext_noop("no licence that collects usage"),
+    Mode.MANUAL: gettext_noop("manual upload"),
+    Mode.AUTOMATED: gettext_noop("automated upload"),
+}
+
+
+def mode_words(mode: Mode) -> str:
+    """Say how a tenant's files come, by its licences."""
+    return gettext(_MODES[mode])

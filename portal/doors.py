@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from portal import tokens
+from portal import asking, places, tokens
 from portal.members import SESSION_TENANT, Caller, May, user_caller
 from portal.models import User
 from portal.refusals import Refused, Unavailable, told
+from portal.sessions import SessionStore
 
 ANYBODY = "anybody"
 SIGNED_IN = "signed in"
@@ -30,8 +30,46 @@ Need = May | str
 DOORS: Mapping[str, Mapping[str, Need]] = {
     "healthz": {"GET": ANYBODY},
     "sign-in": {"GET": ANYBODY, "POST": ANYBODY},
+    "signed-in": {"GET": SIGNED_IN},
     "sign-out": {"POST": SIGNED_IN},
+    "forgotten": {"GET": ANYBODY, "POST": ANYBODY},
+    "forgotten-sent": {"GET": ANYBODY},
+    "new-password": {"GET": ANYBODY, "POST": ANYBODY},
+    "change-password": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "switch": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "home": {"GET": SIGNED_IN},
+    "upload-page": {"GET": May.READ, "POST": May.UPLOAD},
+    "files-page": {"GET": May.READ},
+    "files-csv": {"GET": May.READ},
+    "file-page": {"GET": May.READ},
+    "file-receipt": {"GET": May.READ},
+    "receipt": {"POST": May.READ},
+    "safe-to-delete": {"GET": May.READ},
+    "safe-csv": {"GET": May.READ},
+    "safe-sums": {"GET": May.READ},
+    "servers-page": {"GET": May.READ},
+    "servers-confirm-key": {"POST": May.MANAGE},
+    "servers-change": {"POST": May.MANAGE},
+    "servers-withdraw": {"POST": May.MANAGE},
+    "servers-register": {"POST": May.MANAGE},
+    "staff-tenants": {"GET": May.STAFF_READ},
+    "staff-open-tenant": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
+    "staff-tenant": {"GET": May.STAFF_READ},
+    "staff-tenant-files": {"GET": May.STAFF_READ},
+    "staff-issue-key": {"POST": May.STAFF_ACT},
+    "staff-hand-over": {"POST": May.STAFF_ACT},
+    "staff-invite": {"POST": May.STAFF_ACT},
+    "staff-revoke-token": {"POST": May.STAFF_ACT},
+    "staff-confirm-key": {"POST": May.STAFF_ACT},
+    "staff-approve-request": {"POST": May.STAFF_ACT},
+    "staff-refuse-request": {"POST": May.STAFF_ACT},
+    "staff-upload": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
+    "staff-held": {"GET": May.STAFF_READ},
+    "staff-held-file": {"GET": May.STAFF_READ},
+    "staff-assign-day": {"POST": May.STAFF_ACT},
+    "staff-refuse-file": {"POST": May.STAFF_ACT},
+    "staff-choose-file": {"POST": May.STAFF_ACT},
+    "staff-reopen-file": {"POST": May.STAFF_ACT},
     "api:api-root": {},  # ninja's own name for the prefix; nothing is there
     "api:openapi-json": {"GET": ANYBODY},
     "api:openapi-view": {"GET": ANYBODY},
@@ -47,9 +85,9 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
 
 API = "/api/"
 
-# Methods that change nothing, so that a forged link can do no harm.
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
+# A month of 62 files of 3 MB in one plain form, and room. Django writes all of it to
+# the disk before any view sees it, so what is larger is not even begun.
+LONGEST_FORM = 256 * 1024 * 1024
 
 _JSON = "application/json"
 
@@ -84,9 +122,16 @@ def identify(request: HttpRequest) -> Caller | None:
             raise Refused("token-unknown")
         return caller
     if isinstance(request.user, User):
+        if isinstance(request.session, SessionStore):
+            request.session.renew(at=timezone.now())  # noqa: TID251 - a door
         wanted = request.session.get(SESSION_TENANT)
         return user_caller(request.user, wanted_tenant=wanted)
     return None
+
+
+def _door_of(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return match.view_name if match else ""
 
 
 def need_of(view_name: str, method: str) -> Need:
@@ -124,6 +169,9 @@ class DoorMiddleware:
         # A cookie can say U+0000, for which PostgreSQL cannot be asked: it is nobody's.
         if "\0" in (request.session.session_key or ""):
             request.session = type(request.session)()
+        if not request.path.startswith(API) and _announced(request) > LONGEST_FORM:
+            limit = LONGEST_FORM // (1024 * 1024)
+            return plain_answer(request, Refused("form-too-large", limit=limit))
         method = request.method
         response = self._get_response(request)
         request.method = method
@@ -136,12 +184,11 @@ class DoorMiddleware:
         _args: tuple[Any, ...],
         _kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
-        match = request.resolver_match
-        name = match.view_name if match else ""
+        name = _door_of(request)
         try:
             need = need_of(name, request.method or "")
             if need != ANYBODY:
-                request.caller = _let_in(request, need)  # type: ignore[attr-defined]  # PortalRequest from here on
+                _let_in(request, need)
         except (Refused, Unavailable) as problem:
             response = answer(request, problem)
             if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -160,6 +207,12 @@ class DoorMiddleware:
         return None
 
 
+def _announced(request: HttpRequest) -> int:
+    """Return how long the body says it is; without that Django reads nothing of it."""
+    text = request.headers.get("Content-Length") or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004 - longer than any length
+
+
 def _in_the_doors_way(
     request: HttpRequest, response: HttpResponseBase
 ) -> HttpResponseBase:
@@ -171,17 +224,18 @@ def _in_the_doors_way(
     return response
 
 
-def _let_in(request: HttpRequest, need: Need) -> Caller:
+def _let_in(request: HttpRequest, need: Need) -> None:
     caller = identify(request)
     if caller is None:
         raise Refused("sign-in-needed")
+    # Also for who is refused: the page that says so is theirs. No view runs then.
+    request.caller = caller  # type: ignore[attr-defined]  # PortalRequest from here on
     if need != SIGNED_IN and need not in caller.may:
         raise Refused("not-allowed")
     is_api = request.path.startswith(API)
-    if is_api and caller.token_id is None and request.method not in _SAFE:
+    if is_api and caller.token_id is None and request.method not in asking.SAFE:
         # The API's views are exempt from Django's check, for the tokens' sake.
         _CsrfCheck(_nothing).process_view(request, _nothing, (), {})
-    return caller
 
 
 def answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
@@ -189,9 +243,40 @@ def answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse
     if request.path.startswith(API):
         return plain_answer(request, problem)
     if problem.code == "sign-in-needed":
-        return redirect_to_login(request.get_full_path())
+        return redirect(asking.sign_in_address(request))
+    _recognise(request)
     status, body = told(problem)
+    if problem.code == "not-allowed":
+        body |= _whom_to_ask(request)
     return render(request, "portal/refused.html", body, status=status)
+
+
+def answer_not_here(request: PortalRequest, *, has: Callable[[], bool]) -> HttpResponse:
+    """Answer a link to a thing that the present tenant does not have.
+
+    If another tenant of the person has it, the page offers to switch there; else it is
+    the plain *not found*. `has` says whether the thing is among the rows of the running
+    unit of work, and is asked in one for each of the person's other tenants.
+    """
+    place = places.that_has(request.caller, has)
+    if place is None:
+        return answer(request, Refused("not-found"))
+    shown = {"place": place, "next": request.get_full_path()}
+    return render(request, "portal/elsewhere.html", shown, status=HTTPStatus.NOT_FOUND)
+
+
+def _recognise(request: HttpRequest) -> None:
+    """Let the page around a refusal be the person's own, where no door was passed."""
+    if not hasattr(request, "caller"):
+        request.caller = identify(request)  # type: ignore[attr-defined]  # or None
+
+
+def _whom_to_ask(request: HttpRequest) -> dict[str, Any]:
+    caller: Caller = request.caller  # type: ignore[attr-defined]  # refused, so known
+    need = need_of(_door_of(request), request.method or "")
+    if need in {May.STAFF_READ, May.STAFF_ACT}:
+        return {"is_for_staff": True}
+    return {"admins": places.admins_of(caller)}
 
 
 def plain_answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:

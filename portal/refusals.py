@@ -54,6 +54,16 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("You may not do this."),
         gettext_noop("A tenant admin of your company can give you the role for it."),
     ),
+    "account-closed": _text(
+        403,
+        gettext_noop("This account is closed."),
+        gettext_noop("A tenant admin of your company can have it opened again."),
+    ),
+    "too-often": _text(
+        429,
+        gettext_noop("This was sent too often."),
+        gettext_noop("Wait an hour, then try again."),
+    ),
     "not-found": _text(
         404,
         gettext_noop("There is nothing here."),
@@ -127,6 +137,46 @@ TEXTS: Mapping[str, _Text] = {
         409,
         gettext_noop("There is a tenant %(number)s already."),
         gettext_noop("Choose another customer number."),
+    ),
+    "reason-needed": _text(
+        422,
+        gettext_noop("A decision needs a reason."),
+        gettext_noop("Say why, in a sentence; it is kept in the audit trail."),
+    ),
+    "decided-already": _text(
+        409,
+        gettext_noop("This has changed meanwhile, and your decision was not made."),
+        gettext_noop("Look at what is there now; somebody may have decided already."),
+    ),
+    "asked-already": _text(
+        409,
+        gettext_noop("This was asked for already, and waits for the billing staff."),
+        gettext_noop("Withdraw that request first, then ask anew."),
+    ),
+    "nothing-to-change": _text(
+        409,
+        gettext_noop("That is so already. Nothing was changed."),
+        gettext_noop("Look at the server's owed days, and choose another one."),
+    ),
+    "ids-invalid": _text(
+        422,
+        gettext_noop("Of these files no receipt can be made."),
+        gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
+    ),
+    "waits-for-more": _text(
+        409,
+        gettext_noop("The file waits for something else too. Nothing was changed."),
+        gettext_noop("Decide that first: its day, or whether its key is trusted."),
+    ),
+    "day-implausible": _text(
+        422,
+        gettext_noop("%(day)s cannot be the day of this file."),
+        gettext_noop("Choose a day of the ten years before the file was received."),
+    ),
+    "form-too-large": _text(
+        413,
+        gettext_noop("That is more than %(limit)d MB at once. Nothing was kept."),
+        gettext_noop("Send them in several parts; what is here is not kept twice."),
     ),
     "storage-full": _text(
         503,

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth.account",
     "csp",
     "ninja",  # only so that its docs page is served from here
 ]
@@ -40,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.doors.DoorMiddleware",
@@ -59,6 +61,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.context.surroundings",
             ],
         },
     },
@@ -85,19 +88,13 @@ def _database(url: str, **options: Any) -> dict[str, Any]:
 
 
 DATABASE_POOL = env.whole("DATABASE_POOL")
-DATABASES = {
-    "default": _database(
-        env.text("DATABASE_URL"),
-        # A thread that finds no free connection waits this long, then answers 503.
-        pool={"min_size": 0, "max_size": DATABASE_POOL, "timeout": 10},
-    ),
-}
+# A thread that finds no free connection waits this long, then answers 503.
+_pool = {"min_size": 0, "max_size": DATABASE_POOL, "timeout": 10}
+DATABASES = {"default": _database(env.text("DATABASE_URL"), pool=_pool)}
 if env.text("DATABASE_OWNER_URL"):
     DATABASES["owner"] = _database(env.text("DATABASE_OWNER_URL"))
-for _name, _settings in DATABASES.items():
-    if _name == "default":
-        # Hands out only connections that answer: PostgreSQL may have been restarted.
-        _settings["CONN_HEALTH_CHECKS"] = True
+# Hands out only connections that answer: PostgreSQL may have been restarted.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -105,6 +102,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # People --------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -121,6 +119,49 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 MASTER_KEY = env.key("MASTER_KEY", size=32)
 
+# People come by invitation and sign in by their address; `portal.accounts` is the rest.
+ACCOUNT_ADAPTER = "portal.accounts.Accounts"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Whoever made the person has vouched for the address.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Nobody learns from an answer, or from a mail, whether an address has an account.
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+# A link for a new password, or for the first one: over a weekend, and once.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+
+# Wrong tries for one address: so few that no password is guessed, told on the page.
+SIGN_IN_TRIES = 5
+ACCOUNT_RATE_LIMITS = {
+    # People of one company share an IP, and come all at once on the 3rd.
+    "login": "60/m/ip",
+    "login_failed": f"50/h/ip,{SIGN_IN_TRIES}/h/key",
+    # Each is a mail in somebody's inbox.
+    "reset_password": "20/h/ip,5/h/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "10/h/user",
+}
+
+# A session ends 12 hours after its last use (`portal.sessions`), or with the browser.
+SESSION_ENGINE = "portal.sessions"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+ACCOUNT_SESSION_REMEMBER = False
+
+# Counts tries, for all processes alike, and asks no part that may be away. The roles
+# of a unit of work have no right to it. Beyond the limit, expired counts go first.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
 
 # Files ---------------------------------------------------------------------------
 
@@ -131,7 +172,7 @@ STORAGES = {
         "OPTIONS": {"location": str(VAR / "usage")},
     },
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        "BACKEND": "portal.staticfiles.HashedFiles",
     },
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
@@ -218,10 +259,12 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # and neither is the browsers' preload list
 ]
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [PORTAL_ADDRESS]
+CSRF_FAILURE_VIEW = "portal.views.forged"
 if env.truth("TRUSTED_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Of X-Forwarded-For the last entry counts: the one that this proxy has added.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -4,6 +4,8 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from allauth.account.models import EmailAddress
+
 from portal import access, audit
 from portal.models import Membership, Tenant, User
 from portal.refusals import Refused
@@ -64,12 +66,16 @@ def add_person(
     *,
     email: str,
     name: str,
-    password: str,
+    password: str | None,
     at: datetime,
     staff_role: str = "",
     is_demo: bool = False,
 ) -> User:
-    """Make a person who can sign in, in a unit of work of the staff."""
+    """Make a person who can sign in, in a unit of work of the staff.
+
+    With `password` None nobody can until they have set one, by the link of a mail
+    (`portal.accounts.invite`, or *Forgotten?* on the sign-in page).
+    """
     user = User(
         email=email.strip().lower(),
         name=name,
@@ -80,6 +86,10 @@ def add_person(
     user.set_password(password)
     user.full_clean(exclude=["password"])
     user.save()
+    # By this row a person is found at signing in. Whoever adds them vouches for it.
+    EmailAddress.objects.create(
+        user=user, email=user.email, verified=True, primary=True
+    )
     return user
 
 

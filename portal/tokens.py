@@ -9,6 +9,7 @@ from django.db.models import Q
 from portal import access, audit
 from portal.members import Caller, token_caller
 from portal.models import ApiToken
+from portal.refusals import Refused
 
 # Tells people and secret scanners what a stray string is.
 PREFIX = "usg_"
@@ -43,6 +44,31 @@ def issue(
         at=at,
     )
     return token, secret
+
+
+def revoke(tenant_id: int, token_id: int, *, by: str, at: datetime) -> ApiToken:
+    """End a token in the running unit of work of its tenant; once is enough.
+
+    Raises:
+        Refused: the tenant has no such token.
+
+    """
+    access.hold_tenant(tenant_id)
+    token = ApiToken.objects.filter(pk=token_id).first()
+    if token is None:
+        raise Refused("not-found")
+    if token.revoked_at is None:
+        token.revoked_at = at
+        token.save(update_fields=["revoked_at"])
+        audit.append(
+            tenant_id=tenant_id,
+            actor=by,
+            act="token-revoked",
+            subject=token.name,
+            details={"token": token.pk},
+            at=at,
+        )
+    return token
 
 
 def find(secret: str, *, at: datetime) -> Caller | None:

@@ -1,24 +1,41 @@
 """All addresses; what each one asks for stands in `portal.doors.DOORS`."""
 
-from django.contrib.auth import views as auth
-from django.urls import path
+from allauth.account.views import LogoutView
+from django.urls import include, path
+from django.views.generic import TemplateView
 
-from portal import views
+from portal import account_views, views
 from portal.api import api
 
 handler400 = "portal.views.malformed"
+handler404 = "portal.views.not_found"
+handler429 = "portal.views.too_often"  # asked for by the sign-in library
 handler500 = "portal.views.failed"
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("sign-in", account_views.SignIn.as_view(), name="sign-in"),
+    path("signed-in", views.signed_in, name="signed-in"),
+    path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("forgotten", account_views.Forgotten.as_view(), name="forgotten"),
     path(
-        "sign-in",
-        auth.LoginView.as_view(
-            template_name="portal/sign-in.html", redirect_authenticated_user=True
-        ),
-        name="sign-in",
+        "forgotten/sent",
+        TemplateView.as_view(template_name="portal/forgotten-sent.html"),
+        name="forgotten-sent",
     ),
-    path("sign-out", auth.LogoutView.as_view(), name="sign-out"),
+    path(
+        "new-password/<str:uidb36>/<str:key>",
+        account_views.NewPassword.as_view(),
+        name="new-password",
+    ),
+    path(
+        "change-password",
+        account_views.ChangePassword.as_view(),
+        name="change-password",
+    ),
+    path("switch", views.switch, name="switch"),
+    path("", include("usage.urls")),
+    path("", include("billing.urls")),
     path("api/v1/", api.urls),
 ]

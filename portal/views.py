@@ -4,13 +4,16 @@ import sys
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
-from portal import access
-from portal.doors import PortalRequest, plain_answer
-from portal.models import Tenant
+from portal import access, places
+from portal.accounts import is_own_path
+from portal.doors import PortalRequest, answer, plain_answer
+from portal.members import SESSION_TENANT, May
 from portal.refusals import Refused, Unavailable
+from portal.tiles import Tile, TileState, tiles_for
 
 
 def healthz(_request: HttpRequest) -> HttpResponse:
@@ -25,11 +28,6 @@ def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
     return plain_answer(request, Refused("request-malformed"))
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django passes it
-    """Answer a form that came from elsewhere, or from a page that was left open."""
-    return plain_answer(request, Refused("csrf-missing"))
-
-
 def failed(request: HttpRequest) -> HttpResponse:
     """Answer what nobody foresaw, in the door's own way.
 
@@ -41,9 +39,55 @@ def failed(request: HttpRequest) -> HttpResponse:
     return plain_answer(request, problem)
 
 
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django gives it
+    """Answer a form that no page of ours has made, or one that has become too old."""
+    return answer(request, Refused("csrf-missing"))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django gives it
+    """Answer an address that there is not."""
+    return answer(request, Refused("not-found"))
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    """Answer who has sent a form more often than people do."""
+    return answer(request, Refused("too-often"))
+
+
 def home(request: PortalRequest) -> HttpResponse:
-    tenant = None
+    """Show the tiles that the caller may use, each with what it says now."""
+    is_staff = May.STAFF_READ in request.caller.may
+    if is_staff and request.caller.tenant_id is None:
+        return redirect("staff-tenants")
+    now = timezone.now()  # noqa: TID251 - a door
+    shown: list[tuple[Tile, TileState]] = []
     if request.caller.tenant_id is not None:
         with access.acting_for(request.caller.tenant, reading=True):
-            tenant = Tenant.objects.get()
-    return render(request, "portal/home.html", {"tenant": tenant})
+            shown = [(tile, tile.say(now)) for tile in tiles_for(request.caller)]
+    return render(request, "portal/home.html", {"tiles": shown})
+
+
+def signed_in(request: PortalRequest) -> HttpResponse:
+    """Say that signing in worked, in a window beside a page that waits for it.
+
+    That page says in `for` which tenant it works for: a new session begins with the
+    person's first one.
+    """
+    wanted = request.GET.get("for", "")
+    there = [
+        place
+        for place in places.of(request.caller)
+        if wanted == str(place.tenant_id) != str(request.caller.tenant_id)
+    ]
+    shown = {"place": there[0] if there else None, "next": request.get_full_path()}
+    return render(request, "portal/signed-in.html", shown)
+
+
+def switch(request: PortalRequest) -> HttpResponse:
+    """Show the tenants of a person, and go over to the one they choose."""
+    if request.method == "POST":
+        wanted = request.POST.get("tenant", "")
+        request.session[SESSION_TENANT] = places.require(request.caller, wanted)
+        way = request.POST.get("next", "")
+        return redirect(way if is_own_path(way) else "home")
+    return render(request, "portal/switch.html", {"places": places.of(request.caller)})

@@ -158,7 +158,7 @@ _STATUS = {
 
 def verdict(file: UsageFile, *, is_new: bool) -> Status[VerdictOut]:
     """Return the answer to an upload."""
-    is_kept = file.state in (FileState.ACCEPTED, FileState.HELD)
+    is_kept = file.state in (FileState.ACCEPTED, FileState.HELD, FileState.REFUSED)
     if not is_new and is_kept:
         here = VerdictOut(verdict=Verdict.ALREADY_HERE, file=file_out(file))
         return Status(200, here)

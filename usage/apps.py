@@ -3,3 +3,11 @@ from django.apps import AppConfig
 
 class UsageConfig(AppConfig):
     name = "usage"
+
+    def ready(self) -> None:
+        from portal import tiles
+        from usage import server_request  # noqa: F401 - a table of its own
+        from usage.home import TILES
+
+        for tile in TILES:
+            tiles.register(tile)

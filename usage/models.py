@@ -106,6 +106,7 @@ class FileState(models.TextChoices):
     ACCEPTED = "accepted", _("accepted")
     HELD = "held", _("held")
     REJECTED = "rejected", _("rejected")
+    REFUSED = "refused", _("refused by decision")
 
 
 class How(models.TextChoices):
@@ -115,8 +116,17 @@ class How(models.TextChoices):
     INBOX = "inbox", _("S3 inbox")
 
 
-# States in which the portal has the bytes and answers for them.
-KEPT = (FileState.RECEIVED, FileState.ACCEPTED, FileState.HELD)
+# States in which the portal has the bytes and answers for them. What a person has
+# refused is among them: it was promised to be kept, and is not judged afresh.
+KEPT = (
+    FileState.RECEIVED,
+    FileState.ACCEPTED,
+    FileState.HELD,
+    FileState.REFUSED,
+)
+
+# Long enough for a paragraph; what is decided is told in the audit trail too.
+REASON_CHARACTERS = 1_000
 
 
 class UsageFile(models.Model):
@@ -124,7 +134,9 @@ class UsageFile(models.Model):
 
     `stored_as` is the name in the usage storage, empty once there are no bytes. The
     columns from `server` on are what its header and totals say; they are all there
-    once it is accepted, and as far as they could be read while it is held.
+    once it is accepted, and as far as they could be read while it is held. What
+    billing staff decided last about it stands in the `decided` columns; where they
+    have assigned its day, `day` is that one and no longer the header's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -157,6 +169,13 @@ class UsageFile(models.Model):
     logins = models.IntegerField(null=True)
     users = models.IntegerField(null=True)
 
+    assigned_day = models.DateField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    decision_reason = models.CharField(
+        max_length=REASON_CHARACTERS, blank=True, default="", db_default=""
+    )
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -173,6 +192,14 @@ class UsageFile(models.Model):
             models.CheckConstraint(
                 condition=~Q(state=FileState.REJECTED) | Q(stored_as=""),
                 name="of_a_rejected_file_no_bytes_are_kept",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=FileState.REFUSED) | ~Q(decision_reason=""),
+                name="a_file_is_refused_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(assigned_day=None) | Q(decided_at__isnull=False),
+                name="a_day_is_assigned_by_a_decision",
             ),
             models.CheckConstraint(
                 condition=~Q(state=FileState.ACCEPTED)
@@ -219,6 +246,11 @@ class UsageFile(models.Model):
                 fields=["received_at"],
                 condition=Q(state=FileState.RECEIVED),
                 name="files_to_settle",
+            ),
+            models.Index(
+                fields=["received_at", "id"],
+                condition=Q(state=FileState.HELD),
+                name="files_to_decide",
             ),
         ]
 

@@ -4,15 +4,30 @@ A problem is kept as a code with parameters; its sentence is made at the door.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
-from usage.usg import SPECS, Problem, Severity, Spec
+from usage.usg import SPECS, Code, Problem, Severity, Spec
 
 # Same server, series and number, other content: a restored machine does this.
 SEQUENCE_TAKEN = "sequence-taken"
+
+# What staff answer by assigning the file its day.
+OF_ITS_TIME = frozenset(
+    {
+        Code.CLOSED_BEFORE_OPENED,
+        Code.DAY_DIFFERS,
+        Code.DAY_OVERRUN,
+        Code.MIDNIGHT_DIFFERS,
+        Code.CLOCK_AHEAD,
+        Code.CLOCK_BEHIND,
+        Code.ZONE_UNKNOWN,
+    }
+)
+
+_DECIDED = gettext_noop("Nothing to do: billing staff have assigned the file its day.")
 
 _ORDER = (Severity.ACCEPT, Severity.WARN, Severity.HOLD, Severity.REJECT)
 
@@ -31,19 +46,28 @@ _TEXTS: Mapping[str, Spec] = {
 
 @dataclass(frozen=True, slots=True)
 class FoundProblem:
-    """One thing wrong with one file."""
+    """One thing wrong with one file; one that is decided holds it no longer."""
 
     code: str
     where: str
     params: Mapping[str, str | int] = field(default_factory=dict)
+    is_decided: bool = False
 
     @property
     def severity(self) -> Severity:
-        return _TEXTS[self.code].severity
+        return Severity.WARN if self.is_decided else _TEXTS[self.code].severity
 
     def as_row(self) -> dict[str, Any]:
         """Return what is kept in the file's row."""
-        return {"code": self.code, "where": self.where, "params": dict(self.params)}
+        row = {"code": self.code, "where": self.where, "params": dict(self.params)}
+        return {**row, "is_decided": True} if self.is_decided else row
+
+
+def with_day_assigned(problems: Iterable[FoundProblem]) -> list[FoundProblem]:
+    """Return the same problems, those of the file's time being decided."""
+    return [
+        replace(problem, is_decided=problem.code in OF_ITS_TIME) for problem in problems
+    ]
 
 
 def found_by_reader(problems: Iterable[Problem]) -> list[FoundProblem]:
@@ -61,10 +85,21 @@ def worst(problems: Iterable[FoundProblem]) -> Severity:
 def told(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept problem with its sentences in the reader's language."""
     text = _TEXTS[row["code"]]
+    is_decided = row.get("is_decided", False)
     return {
         "code": row["code"],
-        "severity": text.severity.value,
+        "severity": (Severity.WARN if is_decided else text.severity).value,
         "where": row["where"],
         "title": gettext(text.title) % row["params"],
-        "advice": gettext(text.advice) % row["params"],
+        "advice": gettext(_DECIDED if is_decided else text.advice) % row["params"],
     }
+
+
+def holding(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the codes among a file's kept problems that still wait for somebody."""
+    return [
+        row["code"]
+        for row in rows
+        if not row.get("is_decided", False)
+        and _TEXTS[row["code"]].severity in (Severity.HOLD, Severity.REJECT)
+    ]

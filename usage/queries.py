@@ -39,6 +39,7 @@ class FileFilter:
     state: str | None = None
     server: str | None = None
     how: str | None = None
+    sent_by: str | None = None
     first_day: date | None = None
     last_day: date | None = None
 
@@ -48,8 +49,8 @@ def with_life_line() -> QuerySet[UsageFile]:
     return UsageFile.objects.select_related("server", "forwarding")
 
 
-def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFile]:
-    """Return files, newest first, going on after one that was listed before."""
+def matching(wanted: FileFilter) -> QuerySet[UsageFile]:
+    """Return the files of a filter with all that their life line shows."""
     conditions = Q()
     if wanted.state:
         conditions &= Q(state=wanted.state)
@@ -57,17 +58,25 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
         conditions &= Q(server__in=server_named(wanted.server))
     if wanted.how:
         conditions &= Q(how=wanted.how)
+    if wanted.sent_by:
+        conditions &= Q(sent_by=wanted.sent_by)
     if wanted.first_day:
         conditions &= Q(day__gte=wanted.first_day)
     if wanted.last_day:
         conditions &= Q(day__lte=wanted.last_day)
+    return with_life_line().filter(conditions)
+
+
+def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFile]:
+    """Return files, newest first, going on after one that was listed before."""
+    conditions = Q()
     last = UsageFile.objects.filter(pk=after).first() if after else None
     if last is not None:
         conditions &= Q(received_at__lt=last.received_at) | Q(
             received_at=last.received_at, pk__gt=last.pk
         )
     return list(
-        with_life_line().filter(conditions).order_by("-received_at", "pk")[:most]
+        matching(wanted).filter(conditions).order_by("-received_at", "pk")[:most]
     )
 
 

@@ -39,7 +39,8 @@ class FileOut(Schema):
     """A file's receipt. Times are RFC 3339 in UTC, sizes in bytes.
 
     `confirmed_at` is when S3 had confirmed its size and SHA-256; from then on it is
-    safe to delete at home.
+    safe to delete at home. `decided_at` and `decision_reason` are of what billing staff
+    decided last about it, if they had to.
     """
 
     id: UUID
@@ -63,6 +64,8 @@ class FileOut(Schema):
     forwarding: State | None
     confirmed_at: datetime | None
     is_safe_to_delete: bool
+    decided_at: datetime | None
+    decision_reason: str
 
 
 class Verdict(StrEnum):
@@ -174,7 +177,9 @@ def file_out(file: UsageFile) -> FileOut:
         settled_at=file.settled_at,
         forwarding=State(forwarding.state) if forwarding else None,
         confirmed_at=done.ended_at if done else None,
-        is_safe_to_delete=done is not None,
+        is_safe_to_delete=done is not None and file.state == FileState.ACCEPTED,
+        decided_at=file.decided_at,
+        decision_reason=file.decision_reason,
     )
 
 

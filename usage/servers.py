@@ -36,9 +36,11 @@ def register(
 
 
 def confirm_key(
-    tenant_id: int, *, server: str, key: str, by: str, at: datetime
+    tenant_id: int, *, server: str, key: str, by: str, at: datetime, reason: str = ""
 ) -> ServerKey:
     """Trust a server's key, and settle the files that were held for it.
+
+    Billing staff who do it on behalf of the tenant's people say why.
 
     Raises:
         Refused: the tenant has no such server or key.
@@ -54,7 +56,7 @@ def confirm_key(
         if found is None:
             raise Refused("not-found")
         if found.state == KeyState.PROPOSED:
-            _confirm(found, by=by, at=at)
+            _confirm(found, by=by, at=at, reason=reason)
     settle_held(found, at=at)
     return found
 
@@ -77,7 +79,7 @@ def settle_held(key: ServerKey, *, at: datetime) -> None:
         settling.settle(key.tenant_id, file_id, at=at)
 
 
-def _confirm(key: ServerKey, *, by: str, at: datetime) -> None:
+def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None:
     key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
     key.save(update_fields=["state", "decided_at", "decided_by"])
     audit.append(
@@ -85,6 +87,6 @@ def _confirm(key: ServerKey, *, by: str, at: datetime) -> None:
         actor=by,
         act="server-key-confirmed",
         subject=key.server.name,
-        details={"key": key.fingerprint},
+        details={"key": key.fingerprint, **({"reason": reason} if reason else {})},
         at=at,
     )

@@ -7,28 +7,26 @@ else has settled meanwhile is left as it is.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
-from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.dispatch import Signal
 
-from portal import access, audit, doorbell
-from portal.models import Tenant
-from usage import intake, keys, queries, store
-from usage.models import (
-    FileState,
-    Forwarding,
-    KeyState,
-    Server,
-    ServerKey,
-    UsageFile,
+from portal import access, audit
+from usage import intake, keys, outbox, queries, store
+from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
+from usage.problems import (
+    SEQUENCE_TAKEN,
+    FoundProblem,
+    found_by_reader,
+    with_day_assigned,
+    worst,
 )
-from usage.problems import SEQUENCE_TAKEN, FoundProblem, found_by_reader, worst
 from usage.usg import Expected, Header, Reading, Severity, fingerprint, read, summarise
 
 logger = logging.getLogger(__name__)
@@ -36,10 +34,6 @@ logger = logging.getLogger(__name__)
 # Rows of rejected files that a tenant keeps; the oldest go. Files rejected in bulk are
 # the same mistake again and again, and the newest show it.
 REJECTED_ROWS = 1_000
-
-# A key has at most 1,024 bytes, and a letter can take twelve of them. The hash tells
-# two servers apart whose names begin alike.
-_KEY_SERVER_CHARACTERS = 48
 
 # Columns that are named as in the header, and those that settling may change at all.
 _TOLD_BY_HEADER = (
@@ -101,18 +95,30 @@ def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
     Returns the file with its life line, as it is once this is committed; None if it
     was rejected and its row is one too many.
     """
-    with _gate, access.acting_for(tenant_id, holding=True):
+    with judging(tenant_id):
         waiting = UsageFile.objects.filter(
             state__in=(FileState.RECEIVED, FileState.HELD)
         )
         file = waiting.select_related("tenant").filter(pk=file_id).first()
         if file is not None:
-            # Asked for by the reader, and again when the file is written down.
-            known_key = cache(_known_key)
-            with store.opened(file.stored_as) as data:
-                reading = read(data, _expected(file, known_key))
-            _apply(file, reading, known_key=known_key, at=at)
+            judge(file, at=at)
         return queries.with_life_line().filter(pk=file_id).first()
+
+
+@contextmanager
+def judging(tenant_id: int) -> Iterator[None]:
+    """Open a unit of work that holds the tenant and in which files may be judged."""
+    with _gate, access.acting_for(tenant_id, holding=True):
+        yield
+
+
+def judge(file: UsageFile, *, at: datetime) -> None:
+    """Judge a file that is received or held, in the running unit of work."""
+    # Asked for by the reader, and again when the file is written down.
+    known_key = cache(_known_key)
+    with store.opened(file.stored_as) as data:
+        reading = read(data, _expected(file, known_key))
+    _apply(file, reading, known_key=known_key, at=at)
 
 
 def settle_waiting(*, older_than: datetime, most: int, at: datetime) -> int:
@@ -161,6 +167,8 @@ def _apply(
         file.server = _server_of(file, reading.header, known_key=known_key, at=at)
         _describe(file, reading, reading.header)
         problems += _conflicts(file)
+    if file.assigned_day is not None:
+        problems = with_day_assigned(problems)
     outcome = worst(problems)
     file.settled_at = at
     file.problems = [problem.as_row() for problem in problems]
@@ -181,6 +189,7 @@ def _describe(file: UsageFile, reading: Reading, header: Header) -> None:
     """Copy what a genuine file says of itself."""
     for field in _TOLD_BY_HEADER:
         setattr(file, field, getattr(header, field))
+    file.day = file.assigned_day or file.day
     if reading.day is not None:
         totals = summarise(reading.day)
         file.logins, file.users = totals.logins, totals.users
@@ -227,14 +236,7 @@ def _conflicts(file: UsageFile) -> list[FoundProblem]:
 def _accept(file: UsageFile, *, at: datetime) -> None:
     file.state = FileState.ACCEPTED
     file.save(update_fields=_SETTLED)
-    if settings.FORWARDING:
-        Forwarding.objects.create(
-            tenant_id=file.tenant_id,
-            file=file,
-            key=object_key(file, file.tenant),
-            due_at=at,
-        )
-        doorbell.ring("usage.forward")
+    outbox.queue(file, file.tenant, at=at)
     file_accepted.send(sender=UsageFile, file=file)
 
 
@@ -268,14 +270,4 @@ def _write_down(
             "problems": ", ".join(problem.code for problem in problems),
         },
         at=at,
-    )
-
-
-def object_key(file: UsageFile, tenant: Tenant) -> str:
-    """Return where a file lies in the bucket: found by a person, never taken twice."""
-    name = file.server.name if file.server else ""
-    server = quote(name[:_KEY_SERVER_CHARACTERS], safe="")
-    return (
-        f"{settings.S3['prefix']}{tenant.number}/{server}/{file.day}/"
-        f"{file.series}-{file.sequence}-{bytes(file.sha256).hex()}.usg"
     )

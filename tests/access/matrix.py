@@ -1,5 +1,6 @@
 """What each address answers to each caller; a row for every address there is."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -49,8 +50,83 @@ ROWS: Mapping[str, Row] = {
     "healthz": Row(lambda _: "/healthz"),
     # Who is signed in already is sent home.
     "sign-in": Row(lambda _: "/sign-in", own=_answers(200, 302)),
+    "signed-in": Row(lambda _: "/signed-in"),
     "sign-out": Row(lambda _: "/sign-out", own=_answers(302)),
-    "home": Row(lambda _: "/"),
+    "forgotten": Row(lambda _: "/forgotten"),
+    "forgotten-sent": Row(lambda _: "/forgotten/sent"),
+    # Who guesses at links is soon told to wait.
+    "new-password": Row(
+        lambda ids: f"/new-password/{ids.user}/guessed", own=_answers(200, 429)
+    ),
+    "change-password": Row(lambda _: "/change-password"),
+    # A switch that names no tenant of one's own is not found.
+    "switch": Row(lambda _: "/switch", own=_answers(200, 404)),
+    # Billing staff who are nobody's members go on to the tenants.
+    "home": Row(lambda _: "/", own=_answers(200, 302)),
+    "upload-page": Row(lambda _: "/upload"),
+    "files-page": Row(lambda _: "/files"),
+    "files-csv": Row(lambda _: "/files/list.csv"),
+    "file-page": Row(lambda ids: f"/files/{ids.accepted}", foreign=_answers(404)),
+    "file-receipt": Row(
+        lambda ids: f"/files/{ids.held}/receipt?format=csv", foreign=_answers(404)
+    ),
+    # A receipt of no files.
+    "receipt": Row(lambda _: "/files/receipt", own=_answers(422)),
+    "safe-to-delete": Row(lambda _: "/safe-to-delete"),
+    "safe-csv": Row(lambda _: "/safe-to-delete/list.csv"),
+    "safe-sums": Row(lambda _: "/safe-to-delete/SHA256SUMS"),
+    "servers-page": Row(lambda _: "/servers"),
+    # They name no key and no request; the two others show their form again.
+    "servers-confirm-key": Row(lambda _: "/servers/confirm-key", own=_answers(404)),
+    "servers-withdraw": Row(lambda _: "/servers/withdraw", own=_answers(404)),
+    "servers-change": Row(lambda _: "/servers/change"),
+    "servers-register": Row(lambda _: "/servers/register"),
+    "staff-tenants": Row(lambda _: "/staff/tenants"),
+    "staff-open-tenant": Row(lambda _: "/staff/open-tenant", own=_answers(200, 422)),
+    "staff-tenant": Row(lambda ids: f"/staff/tenants/{ids.number}"),
+    "staff-tenant-files": Row(lambda ids: f"/staff/tenants/{ids.number}/files"),
+    "staff-issue-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/key", own=_answers(302)
+    ),
+    "staff-hand-over": Row(lambda ids: f"/staff/tenants/{ids.number}/set-up"),
+    # Somebody who has signed in once needs no link for a first password.
+    "staff-invite": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/people/{ids.user}/invite",
+        own=_answers(302, 404),
+    ),
+    "staff-revoke-token": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/tokens/{ids.token}/revoke",
+        own=_answers(302),
+    ),
+    # Without a reason nothing is decided, and the page says so.
+    "staff-confirm-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/server-keys/1/confirm",
+        own=_answers(302),
+    ),
+    "staff-approve-request": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/requests/1/approve",
+        own=_answers(404),
+    ),
+    "staff-refuse-request": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/requests/1/refuse",
+        own=_answers(302),
+    ),
+    "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),
+    "staff-held": Row(lambda _: "/staff/held"),
+    "staff-held-file": Row(lambda ids: f"/staff/held/{ids.held}"),
+    "staff-assign-day": Row(
+        lambda ids: f"/staff/held/{ids.held}/day", own=_answers(302)
+    ),
+    "staff-refuse-file": Row(
+        lambda ids: f"/staff/held/{ids.held}/refuse", own=_answers(302)
+    ),
+    # It names no file of those that are there.
+    "staff-choose-file": Row(
+        lambda ids: f"/staff/held/{ids.held}/choose", own=_answers(404)
+    ),
+    "staff-reopen-file": Row(
+        lambda ids: f"/staff/held/{ids.held}/reopen", own=_answers(302)
+    ),
     "api:api-root": Row(lambda _: "/api/v1/"),
     "api:openapi-json": Row(lambda _: "/api/v1/openapi.json"),
     "api:openapi-view": Row(lambda _: "/api/v1/docs"),
@@ -145,8 +221,15 @@ def _api_refusal(need: Need, caller: Caller) -> Expected | None:
 def _page_refusal(need: Need, caller: Caller) -> Expected | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
-    if need == SIGNED_IN and not has_session:
+    if need == ANYBODY:
+        return None
+    if not has_session:
         return _refusal(HTTPStatus.FOUND, "")
+    # A broken token is nothing here: what counts is the session of an admin beside it.
+    standing = STANDING[caller.name]
+    may = standing if isinstance(standing, frozenset) else MANAGE
+    if need != SIGNED_IN and need not in may:
+        return _refusal(HTTPStatus.FORBIDDEN, "not-allowed")
     return None
 
 
@@ -161,11 +244,21 @@ NO_SESSION = frozenset(
 def may_know_alice(name: str, caller: Caller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
+    is_staff = isinstance(standing, frozenset) and May.STAFF_READ in standing
+    if is_staff and name.startswith("staff-"):
+        return True
     if caller.name.startswith("broken"):
         # Pages, which know no tokens, show people who is signed in.
         return name == "api:openapi-view" or not name.startswith("api:")
     is_member = isinstance(standing, frozenset) and May.READ in standing
     return caller.company == "alice" and is_member
+
+
+def may_name_alice(caller: Caller, path: str) -> bool:
+    """Say whether an answer may name Alice: who belongs to both can switch to her."""
+    is_partner = caller.name == "partner for charlie"
+    is_link = re.match(r"/files/[0-9a-f-]{36}\b", path) is not None
+    return is_partner and (path in {"/switch", "/signed-in"} or is_link)
 
 
 def _refusal(status: HTTPStatus, code: str) -> Expected:

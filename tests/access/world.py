@@ -27,6 +27,9 @@ SECRET_FILE = "zqx-secret-name.usg"
 SECRET_SEQUENCE = 7_730_041
 SECRET_ZONE = "Pacific/Chatham"
 
+# What says no more than which customer it is.
+NAMES = frozenset({SECRET_NAME, SECRET_NUMBER})
+
 DAY = date(2026, 5, 1)
 
 

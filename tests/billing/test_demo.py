@@ -184,9 +184,21 @@ def test_setup_makes_all_that_a_first_customer_needs(
     assert "usg_" in another.getvalue()
 
 
+def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> None:
+    out = StringIO()
+    call_command("setup", "--staff-email", "desk@vendor.example", stdout=out)
+    password = out.getvalue().splitlines()[0].split()[-1]
+    client = Client()
+    assert client.login(username="desk@vendor.example", password=password)
+    assert "Open the first tenant" in client.get("/staff/tenants").content.decode()
+    with pytest.raises(CommandError, match="valid email"):
+        call_command("setup", "--staff-email", "nobody", stdout=StringIO())
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        ((), "needs --zone too"),
         (("--zone", "Europe/Atlantis"), "no time zone Europe/Atlantis"),
         (("--zone", "../../etc/passwd"), "no time zone"),
         (("--zone", "UTC", "--server", "IC01", "/nowhere"), "/nowhere"),

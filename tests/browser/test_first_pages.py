@@ -19,6 +19,7 @@ def test_somebody_signs_in_and_sees_their_company(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Alice Assurance").first).to_be_visible()
+    page.get_by_text("admin of Alice Assurance").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
     page.goto("/")

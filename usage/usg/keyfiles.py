@@ -32,6 +32,10 @@ class KeyFileError(ValueError):
     """Not a key file, or not of the kind that is needed; the message says which."""
 
 
+class PrivateKeyError(KeyFileError):
+    """A private key where the public one was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyFile:
     purpose: Purpose
@@ -75,6 +79,23 @@ def read_key(path: Path, purpose: Purpose) -> KeyFile:
     except ValueError as error:
         message = f"{path} is not a {purpose} key file: {error}"
         raise KeyFileError(message) from None
+
+
+def public_key(data: bytes, purpose: Purpose) -> bytes:
+    """Return the key that a public key file's content holds.
+
+    Raises KeyFileError for anything else, a private key file above all: that was for
+    nobody's eyes.
+    """
+    try:
+        found = _parsed(data, purpose)
+    except ValueError as error:
+        message = f"not a {purpose} key file: {error}"
+        raise KeyFileError(message) from None
+    if found.private is not None:
+        message = "a private key file"
+        raise PrivateKeyError(message)
+    return found.public
 
 
 def read_private(path: Path, purpose: Purpose) -> KeyPair:

@@ -22,17 +22,18 @@ BY = "setup"
 
 class Command(BaseCommand):
     help = (
-        "Makes the first staff user, a tenant with its key, its admin and an API token,"
-        " and prints what the tenant's servers need. Run again, it adds what is new."
+        "Makes the first staff user, who opens tenants on the pages. With --number also"
+        " a tenant with key, admin and an API token; prints what its servers need."
+        " Run again, it adds what is new."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
         add("--staff-email", required=True, help="a billing clerk who can sign in")
-        add("--number", required=True, help="the tenant's customer number")
-        add("--name", required=True, help="the tenant's name")
-        add("--zone", required=True, help="its time zone, such as Europe/Berlin")
-        add("--admin-email", required=True, help="its tenant admin")
+        add("--number", help="the tenant's number; without it no tenant is made")
+        add("--name", help="the tenant's name")
+        add("--zone", help="its time zone, such as Europe/Berlin")
+        add("--admin-email", help="its tenant admin")
         add(
             "--first-day",
             type=date.fromisoformat,
@@ -61,6 +62,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()  # noqa: TID251 - a door
+        if options["number"] is None:
+            self._staff_alone(options["staff_email"], at=now)
+            return
+        _require_all(options, "name", "zone", "admin_email")
         trusted = self._read_keys(options["server"])
         try:
             with access.acting_for(access.STAFF):
@@ -84,6 +89,17 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         self._tell(tenant, key, secret)
+
+    def _staff_alone(self, email: str, *, at: datetime) -> None:
+        try:
+            with access.acting_for(access.STAFF):
+                self._person(email, staff_role=StaffRole.CLERK, at=at)
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        self.stdout.write(self._said[0])
+        self.stdout.write(
+            f"{settings.PORTAL_ADDRESS} leads on from there, to the first tenant."
+        )
 
     def _tenant(self, options: dict[str, Any], *, at: datetime) -> Tenant:
         found = Tenant.objects.filter(number=options["number"]).first()
@@ -157,3 +173,10 @@ class Command(BaseCommand):
             " and hands\nover the .pub file: give it here with --server NAME FILE, or"
             " confirm it after its\nfirst upload with manage.py confirm_server_key."
         )
+
+
+def _require_all(options: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if options[name] is None:
+            message = f"A tenant needs --{name.replace('_', '-')} too."
+            raise CommandError(message)

@@ -1,0 +1,67 @@
+"""A customer begins: tenant, licences, key and first admin, all of it or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.opening import record_licences
+from portal import access, tenants
+from portal.models import Role, Tenant, User
+from usage import keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is known of a customer before there is a tenant."""
+
+    number: str
+    name: str
+    zone: str
+    first_owed_on: date
+    licence_keys: Sequence[str]
+    admin_email: str
+    admin_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The tenant and its admin; `is_new` says that the person had no sign-in yet."""
+
+    tenant: Tenant
+    admin: User
+    is_new: bool
+
+
+def enrol(wish: Wish, *, by: str, at: datetime) -> Enrolled:
+    """Open a tenant with all that it needs to begin, in one unit of work.
+
+    Raises:
+        Refused: the number is taken, or there is no such time zone.
+        ValidationError: a number, name or address that cannot be one.
+
+    """
+    with access.acting_for(access.STAFF):
+        tenant = tenants.open_tenant(
+            number=wish.number,
+            name=wish.name,
+            zone=wish.zone,
+            first_owed_on=wish.first_owed_on,
+            by=by,
+            at=at,
+        )
+        record_licences(
+            tenant.pk,
+            from_on=wish.first_owed_on,
+            licence_keys=wish.licence_keys,
+            by=by,
+            at=at,
+        )
+        keys.make_sealing_key(tenant.pk, by=by, at=at)
+        # A partner who has a sign-in already gets one more tenant, no second sign-in.
+        email = wish.admin_email.strip().lower()
+        known = User.objects.filter(email=email).first()
+        admin = known or tenants.add_person(
+            email=email, name=wish.admin_name, password=None, at=at
+        )
+        tenants.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
+    return Enrolled(tenant, admin, is_new=known is None)

@@ -1,0 +1,85 @@
+"""The first and largest tile: the state of the period in a sentence, and its strips."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy
+
+from billing import queries, saying
+from billing.coverage import Calendar, CellState
+from portal.members import May
+from portal.tiles import Tile, TileState
+
+# A strip draws each day as a bar of 8 in a step of 10; covered days stand on the line
+# at 14, missing ones hang below it. Silence is the bare line.
+_STEP, _BAR = 10, 8
+_SHAPES = {
+    CellState.RECEIVED: ("received", "M{x} 2h8v11h-8z"),
+    CellState.PARTIAL: ("partial", "M{x} 7h8v6h-8zM{x} 15h8v4h-8z"),
+    CellState.MISSING: ("missing", "M{x} 15h8v7h-8z"),
+    CellState.EXCUSED: ("excused", "M{x}.5 8.5h7v4h-7z"),
+    CellState.WITH_US: ("with-us", "M{x}.6 2.6h6.7v9.7h-6.7z"),
+    CellState.PENDING: ("pending", "M{x} 9h2v2h-2z"),
+}
+
+# Servers in the tile; a page has all of them.
+_STRIPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One server's days as paths of a small picture, by the class they are drawn in."""
+
+    server: str
+    width: int
+    paths: list[tuple[str, str]]
+    covered: int
+    owed: int
+
+
+def strips(calendar: Calendar) -> list[Strip]:
+    days = list(calendar.period.days())
+    return [
+        Strip(
+            server=server,
+            width=len(days) * _STEP - (_STEP - _BAR) + 1,
+            paths=_paths(calendar, server),
+            covered=counts.covered,
+            owed=counts.owed,
+        )
+        for server, counts in list(calendar.by_server.items())[:_STRIPS]
+    ]
+
+
+def _paths(calendar: Calendar, server: str) -> list[tuple[str, str]]:
+    drawn: dict[str, str] = {}
+    for number, day in enumerate(calendar.period.days()):
+        cell = calendar.cells.get((server, day))
+        if cell and cell.state in _SHAPES:
+            name, shape = _SHAPES[cell.state]
+            path = shape.replace("{x}", str(number * _STEP))
+            drawn[name] = drawn.get(name, "") + path
+    return list(drawn.items())
+
+
+def _say(at: datetime) -> TileState:
+    view = queries.view_urgent_period(at=at)
+    return TileState(
+        template="billing/tile.html",
+        details={
+            "view": view,
+            "words": saying.words(view, at=at),
+            "strips": strips(view.judgement.calendar),
+            "first": view.period.starts_on,
+            "last": view.period.ends_on,
+        },
+    )
+
+
+UPLOAD_TILE = Tile(
+    order=0,
+    title=gettext_lazy("Subscription Usage Upload"),
+    url_name="upload-page",
+    needs=May.READ,
+    say=_say,
+)

@@ -1,0 +1,151 @@
+"""Where a tenant stands in a period, as sentences: for the home tile and the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext, gettext_noop, ngettext
+
+from billing.periods import day_ends_at
+from billing.queries import PeriodView
+from billing.standing import Standing
+from portal.templatetags.shown import day as day_words
+from portal.templatetags.shown import short_day
+
+# Shape and word of each standing.
+_BADGES: Mapping[Standing, tuple[str, str]] = {
+    Standing.NOTHING_OWED: ("silent", gettext_noop("Nothing owed")),
+    Standing.OPEN: ("pending", gettext_noop("Open")),
+    Standing.COMPLETE: ("received", gettext_noop("Complete")),
+    Standing.INCOMPLETE: ("partial", gettext_noop("Incomplete")),
+    Standing.LATE: ("missing", gettext_noop("Late")),
+    Standing.COMPLETED_LATE: ("late-done", gettext_noop("Completed late")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One date on the way of a period, in order; `is_now` is where we are."""
+
+    name: str
+    when: str
+    is_past: bool
+    is_now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a page says of a period before it shows anything."""
+
+    answer: str
+    please: str
+    mark: str
+    standing: str
+    is_late: bool
+    span: str
+    remaining: str
+    target_at: datetime
+    stops: list[Stop]
+
+
+def words(view: PeriodView, *, at: datetime) -> Words:
+    zone = ZoneInfo(view.zone)
+    target_at = day_ends_at(view.period.target_on, zone)
+    standing = view.judgement.standing
+    mark, name = _BADGES[standing]
+    return Words(
+        answer=_answer(view),
+        please=_please(view, is_asked=at < target_at),
+        mark=mark,
+        standing=gettext(name),
+        is_late=standing is Standing.LATE,
+        span=span_of(view),
+        remaining=remaining(target_at - at) if target_at > at else "",
+        target_at=target_at,
+        stops=_stops(view, at=at, target_at=target_at),
+    )
+
+
+def span_of(view: PeriodView) -> str:
+    return gettext("%(first)s to %(last)s") % {
+        "first": short_day(view.period.starts_on),
+        "last": short_day(view.period.ends_on),
+    }
+
+
+def _answer(view: PeriodView) -> str:
+    calendar, standing = view.judgement.calendar, view.judgement.standing
+    missing = calendar.counts.missing
+    if standing is Standing.NOTHING_OWED:
+        return gettext("Nothing is owed for this period.")
+    if calendar.lacks_servers:
+        return gettext("No server has sent anything yet.")
+    if missing:
+        return ngettext(
+            "%(count)d server-day is missing.",
+            "%(count)d server-days are missing.",
+            missing,
+        ) % {"count": missing}
+    if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
+        return gettext("Everything is here.")
+    if standing is Standing.OPEN:
+        return gettext("Everything up to now is here.")
+    return gettext("Nothing is missing that you could send.")
+
+
+def _please(view: PeriodView, *, is_asked: bool) -> str:
+    calendar = view.judgement.calendar
+    if not calendar.counts.missing and not calendar.lacks_servers:
+        return ""
+    if view.judgement.standing is Standing.LATE:
+        return gettext("Please upload now: this period is late.")
+    if not is_asked:
+        return gettext("Please upload now.")
+    # "before 4 June": the day after the last one that is asked for.
+    before = view.period.target_on + timedelta(days=1)
+    return gettext("Please upload before %(day)s.") % {"day": short_day(before)}
+
+
+def remaining(left: timedelta) -> str:
+    """Say how long there is, in the two largest units that matter."""
+    days, hours = left.days, left.seconds // 3600
+    if days:
+        said = ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+        if hours:
+            more = ngettext("%(count)d hour", "%(count)d hours", hours)
+            said = f"{said} {more % {'count': hours}}"
+        return said
+    minutes = left.seconds // 60 % 60
+    said = ngettext("%(count)d minute", "%(count)d minutes", minutes)
+    said %= {"count": minutes}
+    if hours:
+        first = ngettext("%(count)d hour", "%(count)d hours", hours)
+        said = f"{first % {'count': hours}} {said}"
+    return said
+
+
+def _stops(view: PeriodView, *, at: datetime, target_at: datetime) -> list[Stop]:
+    zone = ZoneInfo(view.zone)
+    period = view.period
+    starts_at = day_ends_at(period.starts_on - timedelta(days=1), zone)
+    ends_at = day_ends_at(period.ends_on, zone)
+    dates = [
+        (starts_at, gettext("Period begins"), day_words(period.starts_on)),
+        (ends_at, gettext("Period ends"), day_words(period.ends_on)),
+        (
+            target_at,
+            gettext("Everything should be here"),
+            gettext("end of %(day)s") % {"day": day_words(period.target_on)},
+        ),
+        (view.deadline_at, gettext("Late from"), _clock(view.deadline_at, zone)),
+    ]
+    stops = [Stop(name, when, is_past=instant <= at) for instant, name, when in dates]
+    now = Stop(gettext("Now"), _clock(at, zone), is_past=False, is_now=True)
+    past = sum(stop.is_past for stop in stops)
+    return [*stops[:past], now, *stops[past:]]
+
+
+def _clock(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{day_words(local.date())}, {local:%H:%M}"

@@ -1,0 +1,136 @@
+"""Everything that the page of one tenant shows, read in two units of work."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing import saying
+from billing.licences import mode_on
+from billing.models import LicenceChange
+from billing.periods import Period, zone_named
+from billing.queries import PeriodView, view_period
+from billing.staff import showing, steps
+from billing.wording import mode_words
+from portal import access
+from portal.models import ApiToken, Membership, Role, Tenant
+from portal.refusals import Refused
+from usage import queries, requests, undecided
+from usage.models import FileState, SealingKey, ServerKey, UsageFile
+
+# Newest files on the page; all of them are one link away.
+_FILES = 20
+
+# The running period and what is settled around it.
+_PERIODS = 3
+
+# Files to decide that the page lists; the others are one link away.
+_TO_DECIDE = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodRow:
+    view: PeriodView
+    words: saying.Words
+
+
+def find(number: str) -> Tenant:
+    """Return a tenant, in a unit of work of the staff.
+
+    Raises:
+        Refused: there is none with this number.
+
+    """
+    tenant = Tenant.objects.filter(number=number).first()
+    if tenant is None:
+        raise Refused("not-found")
+    return tenant
+
+
+def read(number: str, *, at: datetime) -> dict[str, Any]:
+    """Return what the page of a tenant shows; a fixed set of queries."""
+    with access.acting_for(access.STAFF, reading=True):
+        tenant = find(number)
+        # People are read here: only staff see whether somebody has signed in.
+        people = list(
+            Membership.objects.filter(tenant=tenant)
+            .select_related("user")
+            .order_by("role", "user__name")
+        )
+    with access.acting_for(tenant.pk, reading=True):
+        shown = _of_tenant(tenant, at=at)
+    begun = _begun(people, shown)
+    return {
+        **shown,
+        "customer": tenant,
+        "people": people,
+        "steps": steps.steps(begun),
+        "is_beginning": not begun.accepted,
+    }
+
+
+def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
+    held = list(undecided.held_files()[: _TO_DECIDE + 1])
+    changes = list(LicenceChange.objects.order_by("-from_on"))
+    today = at.astimezone(zone_named(tenant.zone)).date()
+    mode = mode_on(((change.from_on, change.keys) for change in changes), today)
+    return {
+        "periods": _periods(tenant, at=at),
+        "held": [
+            showing.file_row(file, has_forwarding=False) for file in held[:_TO_DECIDE]
+        ],
+        "has_more_held": len(held) > _TO_DECIDE,
+        "held_count": undecided.count(),
+        "proposed": undecided.proposed_keys(),
+        "servers": list(queries.servers()),
+        "requests": list(requests.open_requests()),
+        "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
+        "tokens": list(ApiToken.objects.order_by("revoked_at", "-created_at", "-pk")),
+        "licences": changes,
+        "mode": mode_words(mode),
+        "files": [
+            showing.file_row(file)
+            for file in queries.files(queries.FileFilter(), after=None, most=_FILES)
+        ],
+        "file_count": UsageFile.objects.filter(state=FileState.ACCEPTED).count(),
+    }
+
+
+def _periods(tenant: Tenant, *, at: datetime) -> list[PeriodRow]:
+    period = Period.containing(at.astimezone(zone_named(tenant.zone)).date())
+    found = []
+    for _ in range(_PERIODS):
+        view = view_period(period, at=at)
+        found.append(PeriodRow(view=view, words=saying.words(view, at=at)))
+        if period.starts_on <= tenant.first_owed_on:
+            break
+        period = period.previous()
+    return found
+
+
+def _begun(people: list[Membership], shown: dict[str, Any]) -> steps.Begun:
+    admins = [one.user for one in people if one.role == Role.ADMIN]
+    keys: list[SealingKey] = shown["sealing_keys"]
+    tokens: list[ApiToken] = shown["tokens"]
+    return steps.Begun(
+        fingerprint=keys[0].fingerprint if keys else "",
+        admins=[admin.name for admin in admins],
+        has_signed_in=any(admin.last_login for admin in admins),
+        is_handed_over=bool(shown["servers"])
+        or any(token.revoked_at is None for token in tokens),
+        held=shown["held_count"],
+        accepted=shown["file_count"],
+    )
+
+
+def server_key(tenant_id: int, key_id: int) -> ServerKey:
+    """Return a key of a tenant's server with the server.
+
+    Raises:
+        Refused: the tenant has no such key.
+
+    """
+    with access.acting_for(tenant_id, reading=True):
+        key = ServerKey.objects.select_related("server").filter(pk=key_id).first()
+    if key is None:
+        raise Refused("not-found")
+    return key

@@ -1,0 +1,109 @@
+"""What billing staff fill in."""
+
+from functools import cache
+from zoneinfo import available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from billing import licences
+from billing.enrolling import Wish
+from portal.models import Tenant
+from usage.models import REASON_CHARACTERS
+
+_LICENCES = (
+    (licences.MANUAL, _("Files are uploaded by hand; it prevents automated upload.")),
+    (licences.AUTOMATED, _("The server sends its files by itself, every day.")),
+    (licences.VIRTUAL_CLOUD, _("Automated upload only, since 2020 R2.")),
+)
+
+
+@cache
+def _zones() -> list[str]:
+    """List the zones of places; the others are old names and bare offsets."""
+    places = {zone for zone in available_timezones() if "/" in zone}
+    return ["UTC", *sorted(zone for zone in places if not zone.startswith("Etc/"))]
+
+
+def _zone_choices() -> list[tuple[str, str]]:
+    return [("", ""), *((zone, zone.replace("_", " ")) for zone in _zones())]
+
+
+def _input(kind: str = "text", **attrs: str) -> forms.TextInput:
+    widget = forms.TextInput(attrs={"class": "input", **attrs})
+    widget.input_type = kind
+    return widget
+
+
+class OpenTenant(forms.Form):
+    """A new customer; what only the database knows is added as errors afterwards."""
+
+    number = forms.CharField(
+        max_length=64,
+        label=_("Customer number"),
+        help_text=_("Usage files name it: letters, digits, dots, dashes."),
+        widget=_input(autocomplete="off"),
+    )
+    name = forms.CharField(
+        max_length=200,
+        label=_("Name of the company"),
+        widget=_input(autocomplete="organization"),
+    )
+    zone = forms.ChoiceField(
+        choices=_zone_choices,
+        label=_("Time zone"),
+        help_text=_("Deadlines are midnights of this zone."),
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    first_owed_on = forms.DateField(
+        label=_("First owed day"),
+        help_text=_("Usage files are owed from this day on."),
+        widget=_input("date"),
+    )
+    licence_keys = forms.MultipleChoiceField(
+        choices=_LICENCES,
+        required=False,
+        label=_("Licence keys"),
+        help_text=_("With none of them no usage data is collected; nothing is owed."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    admin_name = forms.CharField(
+        max_length=200,
+        label=_("Name of the admin"),
+        help_text=_("The first person of the company; they invite the others."),
+        widget=_input(autocomplete="off"),
+    )
+    admin_email = forms.EmailField(
+        max_length=254,
+        label=_("Mail address of the admin"),
+        help_text=_("They get a link there to set their first password."),
+        widget=_input("email", autocomplete="off"),
+    )
+
+    def clean_number(self) -> str:
+        number: str = self.cleaned_data["number"]
+        # The model's own rule, told beside the field; it also refuses a taken number.
+        probe = Tenant(number=number)
+        for rule in Tenant._meta.constraints:
+            try:
+                rule.validate(Tenant, probe)
+            except ValidationError as error:
+                raise ValidationError(error.messages) from error
+        return number
+
+    def wish(self) -> Wish:
+        return Wish(**self.cleaned_data)
+
+
+class Reason(forms.Form):
+    reason = forms.CharField(max_length=REASON_CHARACTERS)
+
+
+class Day(Reason):
+    day = forms.DateField()
+
+
+def first_error(form: forms.Form) -> str:
+    """Return what is wrong with a form that has few fields."""
+    return str(next(iter(form.errors.values()))[0])

@@ -1,0 +1,86 @@
+"""What rows of the staff's pages say: shapes, words, short hashes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.work import State
+from usage import problems
+from usage.models import FileState, Forwarding, UsageFile
+from usage.usg import Code
+
+Text = str | Promise
+
+_STATES: Mapping[str, tuple[str, Text]] = {
+    FileState.ACCEPTED: ("received", _("Accepted")),
+    FileState.HELD: ("with-us", _("Held")),
+    FileState.RECEIVED: ("with-us", _("Received")),
+    FileState.REJECTED: ("missing", _("Rejected")),
+    FileState.REFUSED: ("excused", _("Refused by decision")),
+}
+_ARCHIVE: Mapping[str, tuple[str, Text]] = {
+    State.DONE: ("received", _("Confirmed")),
+    State.WAITING: ("pending", _("Waiting")),
+    State.SET_ASIDE: ("excused", _("Set aside")),
+}
+_WAITS: Mapping[str, Text] = {
+    Code.SIGNER_UNKNOWN: _("Unknown server key"),
+    problems.SEQUENCE_TAKEN: _("Number taken"),
+    **dict.fromkeys(problems.OF_ITS_TIME, _("Clock or zone")),
+}
+_OTHERWISE = _("A decision")
+_NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """One file: what was found, in sentences, and what it waits for, in a word each."""
+
+    file: UsageFile
+    mark: str
+    state: Text
+    archive_mark: str
+    archive: Text
+    reasons: list[str]
+    waits: list[Text]
+    sha256: str
+
+
+def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
+    """Return what a list says of a file, read with its forwarding if it has one."""
+    forwarding: Forwarding | None = None
+    if has_forwarding:
+        forwarding = getattr(file, "forwarding", None)
+    mark, state = _STATES[file.state]
+    archive_mark, archive = _NOT_FORWARDED
+    if forwarding is not None:
+        archive_mark, archive = _ARCHIVE[forwarding.state]
+    return FileRow(
+        file=file,
+        mark=mark,
+        state=state,
+        archive_mark=archive_mark,
+        archive=archive,
+        # One sentence can hold for its beginning and its end.
+        reasons=list(
+            dict.fromkeys(problems.told(row)["title"] for row in file.problems)
+        ),
+        waits=waits_for(file),
+        sha256=short_hash(file),
+    )
+
+
+def waits_for(file: UsageFile) -> list[Text]:
+    """Say what a held file waits for, each thing once."""
+    if file.state != FileState.HELD:
+        return []
+    codes = problems.holding(file.problems)
+    return list(dict.fromkeys(_WAITS.get(code, _OTHERWISE) for code in codes))
+
+
+def short_hash(file: UsageFile) -> str:
+    """Return enough of a hash to tell two files apart by eye."""
+    digits = bytes(file.sha256).hex()
+    return f"{digits[:4]} {digits[4:8]} … {digits[-4:]}"

@@ -1,0 +1,135 @@
+"""Tenants: the list, opening one, and the page of each."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.enrolling import Enrolled, enrol
+from billing.staff import customer, showing
+from billing.staff.forms import OpenTenant
+from portal import access, accounts
+from portal.doors import PortalRequest
+from portal.members import May
+from portal.models import Tenant
+from portal.refusals import Refused, told
+from usage import overview, queries
+from usage.models import FileState, How
+
+# Tenants, and files, on one page: what one scrolls through without losing the place.
+TENANTS_A_PAGE = 50
+FILES_A_PAGE = 100
+
+# Beside which field a refusal is told.
+_FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
+
+
+@require_safe
+def tenants(request: PortalRequest) -> HttpResponse:
+    search = request.GET.get("q", "").replace("\0", "").strip()
+    with access.acting_for(access.STAFF, reading=True):
+        pages = Paginator(overview.tenants(search), TENANTS_A_PAGE)
+        page: Page[Tenant] = pages.get_page(request.GET.get("page"))
+        shown = {
+            "q": search,
+            "page": page,
+            "rows": overview.rows(list(page)),
+        }
+    return render(request, "billing/staff/tenants.html", _with_rights(request, shown))
+
+
+@require_http_methods(["GET", "POST"])
+def open_tenant(request: PortalRequest) -> HttpResponse:
+    """Ask for all that a tenant needs, and open it."""
+    is_sent = request.method == "POST"
+    form = OpenTenant(request.POST if is_sent else None)
+    if is_sent and form.is_valid():
+        enrolled = _enrol(request, form)
+        if enrolled is not None:
+            return redirect("staff-tenant", number=enrolled.tenant.number)
+    status = 422 if form.errors else 200
+    shown = _with_rights(request, {"form": form})
+    return render(request, "billing/staff/open-tenant.html", shown, status=status)
+
+
+def _enrol(request: PortalRequest, form: OpenTenant) -> Enrolled | None:
+    now = timezone.now()  # noqa: TID251 - a door
+    try:
+        enrolled = enrol(form.wish(), by=request.caller.name, at=now)
+    except Refused as refusal:
+        _, said = told(refusal)
+        text = f"{said['title']} {said['advice']}"
+        form.add_error(_FIELDS.get(refusal.code), text)
+        return None
+    except ValidationError as error:
+        form.add_error(None, error.messages)
+        return None
+    shown = {"name": enrolled.tenant.name, "email": enrolled.admin.email}
+    if enrolled.is_new:
+        # After the commit: before it there is nobody whom the link could let in.
+        accounts.invite(enrolled.admin, by=request.caller.name)
+        text = gettext("%(name)s is open. %(email)s gets a link to set a password.")
+    else:
+        text = gettext("%(name)s is open. %(email)s can sign in already.")
+    messages.success(request, text % shown)
+    return enrolled
+
+
+@require_safe
+def tenant(request: PortalRequest, number: str) -> HttpResponse:
+    now = timezone.now()  # noqa: TID251 - a door
+    shown = _with_rights(request, customer.read(number, at=now))
+    return render(request, "billing/staff/tenant.html", shown)
+
+
+@require_safe
+def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
+    """List all files of a tenant, newest first, with filters."""
+    wanted = queries.FileFilter(
+        state=_one_of(FileState.values, request.GET.get("state")),
+        how=_one_of(How.values, request.GET.get("how")),
+        server=request.GET.get("server", "").replace("\0", "") or None,
+    )
+    with access.acting_for(access.STAFF, reading=True):
+        found = customer.find(number)
+    with access.acting_for(found.pk, reading=True):
+        files = queries.files(
+            wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
+        )
+        servers = [server.name for server in queries.servers()]
+    kept = request.GET.copy()
+    kept.pop("after", None)
+    shown = {
+        "customer": found,
+        "files": [showing.file_row(file) for file in files[:FILES_A_PAGE]],
+        "after": files[FILES_A_PAGE - 1].pk if len(files) > FILES_A_PAGE else None,
+        "is_first": "after" not in request.GET,
+        "kept": kept.urlencode(),
+        "wanted": wanted,
+        "servers": servers,
+        "states": FileState.choices,
+        "ways": How.choices,
+    }
+    return render(request, "billing/staff/files.html", _with_rights(request, shown))
+
+
+def _with_rights(request: PortalRequest, shown: dict[str, Any]) -> dict[str, Any]:
+    return {**shown, "may_act": May.STAFF_ACT in request.caller.may}
+
+
+def _one_of(values: list[str], wanted: str | None) -> str | None:
+    return wanted if wanted in values else None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

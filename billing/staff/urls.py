@@ -1,0 +1,50 @@
+"""Addresses of the billing staff; what each asks for stands in `portal.doors.DOORS`."""
+
+from django.urls import path
+
+from billing.staff import act_views, held_views, tenant_views
+
+urlpatterns = [
+    path("tenants", tenant_views.tenants, name="staff-tenants"),
+    path("open-tenant", tenant_views.open_tenant, name="staff-open-tenant"),
+    path("tenants/<str:number>", tenant_views.tenant, name="staff-tenant"),
+    path(
+        "tenants/<str:number>/files",
+        tenant_views.tenant_files,
+        name="staff-tenant-files",
+    ),
+    path("tenants/<str:number>/key", act_views.issue_key, name="staff-issue-key"),
+    path("tenants/<str:number>/set-up", act_views.hand_over, name="staff-hand-over"),
+    path(
+        "tenants/<str:number>/people/<int:user_id>/invite",
+        act_views.invite,
+        name="staff-invite",
+    ),
+    path(
+        "tenants/<str:number>/tokens/<int:token_id>/revoke",
+        act_views.revoke_token,
+        name="staff-revoke-token",
+    ),
+    path(
+        "tenants/<str:number>/server-keys/<int:key_id>/confirm",
+        act_views.confirm_key,
+        name="staff-confirm-key",
+    ),
+    path(
+        "tenants/<str:number>/requests/<int:request_id>/approve",
+        act_views.approve_request,
+        name="staff-approve-request",
+    ),
+    path(
+        "tenants/<str:number>/requests/<int:request_id>/refuse",
+        act_views.refuse_request,
+        name="staff-refuse-request",
+    ),
+    path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
+    path("held", held_views.held, name="staff-held"),
+    path("held/<uuid:file_id>", held_views.held_file, name="staff-held-file"),
+    path("held/<uuid:file_id>/day", held_views.assign_day, name="staff-assign-day"),
+    path("held/<uuid:file_id>/refuse", held_views.refuse, name="staff-refuse-file"),
+    path("held/<uuid:file_id>/choose", held_views.choose, name="staff-choose-file"),
+    path("held/<uuid:file_id>/reopen", held_views.reopen, name="staff-reopen-file"),
+]

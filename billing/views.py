@@ -1,0 +1,93 @@
+"""The page that this portal is for: what is missing, and where it goes in."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_http_methods
+
+from billing import queries, saying, timetable, verdicts
+from billing.periods import Period
+from portal import access
+from portal.doors import PortalRequest
+from portal.members import May
+from portal.refusals import Refused
+from usage import batch
+
+# Named in a request's X-Part by the page's own script, which wants just that part.
+_PART = "period"
+
+
+@require_http_methods(["GET", "POST"])
+def upload_page(request: PortalRequest) -> HttpResponse:
+    """Show a period, and take in files from browsers without script."""
+    now = timezone.now()  # noqa: TID251 - a door
+    outcomes: list[batch.Outcome] = []
+    is_cut = False
+    if request.method == "POST":
+        outcomes, is_cut = _take_in(request, at=now)
+    with access.acting_for(request.caller.tenant, reading=True):
+        view = _wanted(request, at=now)
+    shown = {
+        **_shown(view, opened=_opened(request), at=now),
+        "may_upload": May.UPLOAD in request.caller.may,
+        "outcomes": [verdicts.shown(one) for one in outcomes],
+        "is_cut": is_cut,
+        "end": batch.END,
+        "max_file_bytes": settings.MAX_FILE_BYTES,
+    }
+    is_part = request.headers.get("X-Part") == _PART
+    template = "billing/period.html" if is_part else "billing/upload.html"
+    return render(request, template, shown)
+
+
+def _take_in(
+    request: PortalRequest, *, at: datetime
+) -> tuple[list[batch.Outcome], bool]:
+    sender = batch.Sender(
+        tenant_id=request.caller.tenant, name=request.caller.name, received_at=at
+    )
+    # The files are read first: only then is known whether the form came whole.
+    outcomes = batch.take_in_all(request.FILES, sender)
+    return outcomes, batch.is_cut(request.POST)
+
+
+def _wanted(request: PortalRequest, *, at: datetime) -> queries.PeriodView:
+    name = request.GET.get("period")
+    if name is None:
+        return queries.view_urgent_period(at=at)
+    try:
+        period = Period.parse(name)
+    except ValueError as error:
+        raise Refused("period-invalid") from error
+    return queries.view_period(period, at=at)
+
+
+def _opened(request: PortalRequest) -> tuple[str, date] | None:
+    server, text = request.GET.get("server"), request.GET.get("day", "")
+    try:
+        day = parse_date(text)
+    except ValueError:
+        return None
+    return (server, day) if server and day else None
+
+
+def _shown(
+    view: queries.PeriodView, *, opened: tuple[str, date] | None, at: datetime
+) -> dict[str, Any]:
+    calendar = view.judgement.calendar
+    return {
+        "view": view,
+        "period": view.period,
+        "words": saying.words(view, at=at),
+        "months": timetable.months(view.period),
+        "heads": timetable.heads(view.period),
+        "rows": timetable.rows(calendar, opened=opened),
+        "behind": timetable.behind(calendar, opened),
+        "legend": timetable.legend(calendar),
+        "lacks": timetable.lacks(calendar),
+    }

@@ -1,0 +1,45 @@
+"""The sign-in library's pages in our look, without the addresses it has besides.
+
+Its own `get_context_data` looks up sign-up and other pages by name, which there are not
+here: three of these leave it out.
+"""
+
+from typing import Any
+
+from allauth.account import views as theirs
+from django.urls import reverse_lazy
+
+Shown = dict[str, Any]
+
+
+class SignIn(theirs.LoginView):
+    template_name = "portal/sign-in.html"
+
+    def get_context_data(self, **kwargs: Any) -> Shown:
+        above = super(theirs.LoginView, self).get_context_data
+        shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
+        return shown
+
+
+class Forgotten(theirs.PasswordResetView):
+    template_name = "portal/forgotten.html"
+    success_url = reverse_lazy("forgotten-sent")
+
+    def get_context_data(self, **kwargs: Any) -> Shown:
+        above = super(theirs.PasswordResetView, self).get_context_data
+        shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
+        return shown
+
+
+class NewPassword(theirs.PasswordResetFromKeyView):
+    template_name = "portal/new-password.html"
+
+    def get_context_data(self, **kwargs: Any) -> Shown:
+        above = super(theirs.PasswordResetFromKeyView, self).get_context_data
+        shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
+        return shown
+
+
+class ChangePassword(theirs.PasswordChangeView):
+    template_name = "portal/change-password.html"
+    success_url = reverse_lazy("change-password", query={"changed": "yes"})

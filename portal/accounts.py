@@ -1,0 +1,110 @@
+"""How the sign-in library behaves here: closed, by our addresses, in our words."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+from portal import letters
+from portal.models import User
+from portal.refusals import Refused
+
+# The library's mails that are sent here, each with our name for it.
+_LETTERS = {
+    "account/email/password_reset_key": "new-password",
+    "account/email/password_changed": "password-changed",
+    "account/email/password_reset": "password-changed",
+}
+
+
+class Accounts(DefaultAccountAdapter):
+    """What the library asks of the product."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _(
+            "This address and password do not belong together. After 5 wrong tries"
+            " within an hour you have to wait."
+        ),
+        "too_many_login_attempts": _(
+            "There were too many wrong tries. Wait an hour, or press “Forgotten?”: the"
+            " link in the mail lets you in at once."
+        ),
+        "enter_current_password": _("This is not the password you have now."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def is_ajax(self, request: HttpRequest) -> bool:
+        # The library would answer a form as JSON; scripts have the API.
+        return False
+
+    def is_safe_url(self, url: str) -> bool:
+        return is_own_path(url)
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Say nothing: each page says by itself what was done."""
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        user.set_password(password)
+        # The application may change no other column of a person.
+        user.save(update_fields=["password"])
+
+    def respond_user_inactive(
+        self, request: HttpRequest, user: AbstractBaseUser
+    ) -> HttpResponse:
+        raise Refused("account-closed")
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        uid, _dash, token = key.partition("-")
+        return _new_password_link(uid, token)
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:
+        letters.post(letters.letter(_LETTERS[template_prefix], to=email, shown=context))
+
+    def _get_login_attempts_cache_key(
+        self, request: HttpRequest, **credentials: Any
+    ) -> str:
+        # The library puts the Host header before it, which whoever asks may choose:
+        # each port would have tries of its own.
+        return str(credentials.get("email", "")).lower()
+
+
+def is_own_path(url: str) -> bool:
+    """Say whether an address leads to a page of the portal, wherever that runs."""
+    return url.startswith("/") and url_has_allowed_host_and_scheme(
+        url, allowed_hosts=None
+    )
+
+
+def password_link(user: User) -> str:
+    """Return a link by which a person sets a password: once, within three days."""
+    # Here, because the library's forms ask for this module while they are loaded.
+    from allauth.account.forms import default_token_generator
+    from allauth.account.utils import user_pk_to_url_str
+
+    token = default_token_generator.make_token(user)
+    return _new_password_link(user_pk_to_url_str(user), token)
+
+
+def invite(user: User, *, by: str) -> None:
+    """Mail a new person the link for their first password.
+
+    Call it after the commit: before that there is nobody whom the link could let in.
+    """
+    shown = {"user": user, "by": by, "password_reset_url": password_link(user)}
+    letters.post(letters.letter("first-password", to=user.email, shown=shown))
+
+
+def _new_password_link(uid: str, token: str) -> str:
+    # Never from the Host header: whoever asks for the mail chooses that.
+    path = reverse("new-password", kwargs={"uidb36": uid, "key": token})
+    return f"{settings.PORTAL_ADDRESS}{path}"

@@ -1,0 +1,29 @@
+"""Asking somebody to sign in, and where that leads them afterwards."""
+
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+# Methods that change nothing, so that a forged link can do no harm.
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def sign_in_address(request: HttpRequest) -> str:
+    """Return the sign-in page that leads back to where a request wanted to go."""
+    query = {"next": _way_back(request)}
+    # A cookie without its session: there was one, and it has ended.
+    had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+    if had_session and not request.session.session_key:
+        query["ended"] = "yes"
+    return f"{reverse('sign-in')}?{urlencode(query, safe='/')}"
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Return where to go after signing in: what a form has sent is not sent again."""
+    if request.method in SAFE:
+        return request.get_full_path()
+    from_page = urlsplit(request.headers.get("Referer", ""))
+    is_ours = from_page.netloc == request.get_host()
+    return (from_page.path if is_ours else "") or reverse("home")

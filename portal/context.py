@@ -1,0 +1,32 @@
+"""What every page shows around its own content: for whom one works, and where."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal import access
+from portal.members import Caller, May
+from portal.models import Membership, Tenant
+
+
+def surroundings(request: HttpRequest) -> dict[str, Any]:
+    """Return the caller, their tenant, and whether they may switch to another."""
+    caller: Caller | None = getattr(request, "caller", None)
+    if caller is None:
+        return {}
+    tenant = None
+    if caller.tenant_id is not None:
+        with access.acting_for(caller.tenant_id, reading=True):
+            tenant = Tenant.objects.get()
+    match = request.resolver_match
+    memberships = Membership.objects.filter(user=caller.user_id or 0)
+    return {
+        "caller": caller,
+        "tenant": tenant,
+        "now": timezone.now(),  # noqa: TID251 - a door
+        "may_switch": memberships.count() > 1,
+        "is_staff": May.STAFF_READ in caller.may,
+        # Pages of the staff show lists of many columns, and are wider.
+        "is_desk": bool(match and (match.url_name or "").startswith("staff-")),
+    }

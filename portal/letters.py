@@ -1,0 +1,80 @@
+"""Mails to people: a subject, a text, and the same in HTML in the product's look.
+
+The templates of a mail are `emails/<name>-subject.txt`, `-body.txt` and `-body.html`.
+Mail programs read no stylesheets, so the rules of `emails/letter.css` are written into
+the elements when the mail is made.
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils.html import escape
+
+logger = logging.getLogger(__name__)
+
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_COMMENT = re.compile(r"/\*.*?\*/", re.S)
+_ELEMENT = re.compile(r"<([a-z][a-z0-9]*)((?: [^<>]*)?)>")
+_CLASS = re.compile(r' class="([^"]*)"')
+
+
+def letter(name: str, *, to: str, shown: Mapping[str, Any]) -> EmailMultiAlternatives:
+    """Write the mail `name` to one person; `shown` is what its templates show."""
+    known = {**shown, "portal_address": settings.PORTAL_ADDRESS, "to": to}
+    subject = render_to_string(f"emails/{name}-subject.txt", known)
+    message = EmailMultiAlternatives(
+        # Names may hold line breaks; a header may not.
+        subject=" ".join(subject.split()),
+        body=render_to_string(f"emails/{name}-body.txt", known).strip() + "\n",
+        to=[to],
+    )
+    html = render_to_string(f"emails/{name}-body.html", known)
+    look = render_to_string("emails/letter.css")
+    message.attach_alternative(dressed(html, look), "text/html")
+    return message
+
+
+def post(message: EmailMultiAlternatives) -> None:
+    """Send a mail in a thread of its own; what fails is logged, and forgotten.
+
+    So an answer takes as long for an address with an account as for one without, and
+    a mail server that is away keeps nobody waiting. Only for mails that can be asked
+    for again.
+    """
+    threading.Thread(target=_send, args=[message], name="letter").start()
+
+
+def _send(message: EmailMultiAlternatives) -> None:
+    try:
+        message.send()
+    except Exception:
+        logger.exception("The mail %r was not sent", message.subject)
+
+
+def dressed(html: str, look: str) -> str:
+    """Write each rule for an element or a class into the elements it is for.
+
+    What a media query asks for cannot be written there, and stays a stylesheet.
+    """
+    plain, at, media = _COMMENT.sub("", look).partition("@media")
+    rules = [
+        (selector.strip(), " ".join(body.split()))
+        for selector, body in _RULE.findall(plain)
+    ]
+
+    def dress(found: re.Match[str]) -> str:
+        tag, attributes = found.groups()
+        names = _CLASS.search(attributes)
+        mine = {tag, *(f".{name}" for name in (names[1].split() if names else ()))}
+        style = " ".join(body for selector, body in rules if selector in mine)
+        kept = f' style="{escape(style)}"' if style else ""
+        return f"<{tag}{attributes}{kept}>"
+
+    sheet = f"<style>{at}{media}</style></head>"
+    return _ELEMENT.sub(dress, html).replace("</head>", sheet, 1)

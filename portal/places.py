@@ -1,0 +1,89 @@
+"""The customers that a person may act for, and which of them has a thing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portal import access
+from portal.members import Caller
+from portal.models import Membership, Role, Tenant
+from portal.refusals import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One tenant of a person, and what they are there."""
+
+    tenant_id: int
+    number: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Somebody who can give a role."""
+
+    name: str
+    email: str
+
+
+def of(caller: Caller) -> list[Place]:
+    """Return all tenants of a person by name; each is read in a unit of its own."""
+    found = []
+    for tenant_id, role in _roles(caller).items():
+        with access.acting_for(tenant_id, reading=True):
+            found.append(_place(role))
+    return sorted(found, key=lambda place: (place.name.casefold(), place.number))
+
+
+def require(caller: Caller, wanted: str) -> int:
+    """Return the id of a tenant that a person belongs to, given as they sent it.
+
+    Raises:
+        Refused: it is none of theirs, or there is no such tenant; nobody learns which.
+
+    """
+    for tenant_id in _roles(caller):
+        if wanted == str(tenant_id):
+            return tenant_id
+    raise Refused("not-found")
+
+
+def that_has(caller: Caller, has: Callable[[], bool]) -> Place | None:
+    """Return the other tenant of a person in which `has` finds what they look for.
+
+    `has` is asked in a unit of work of each of their tenants but the present one.
+    """
+    for tenant_id, role in _roles(caller).items():
+        if tenant_id != caller.tenant_id:
+            with access.acting_for(tenant_id, reading=True):
+                if has():
+                    return _place(role)
+    return None
+
+
+def admins_of(caller: Caller) -> list[Admin]:
+    """Return whom a person can ask for a role in the tenant they act for."""
+    if caller.tenant_id is None:
+        return []
+    with access.acting_for(caller.tenant_id, reading=True):
+        people = Membership.objects.filter(
+            role=Role.ADMIN, user__is_active=True
+        ).values_list("user__name", "user__email")
+        return [Admin(name, email) for name, email in people.order_by("user__name")]
+
+
+def _roles(caller: Caller) -> dict[int, str]:
+    """Return a person's roles by tenant; a token belongs to one tenant and no more."""
+    if caller.user_id is None:
+        return {}
+    return dict(
+        Membership.objects.filter(user_id=caller.user_id)
+        .order_by("tenant_id")
+        .values_list("tenant_id", "role")
+    )
+
+
+def _place(role: str) -> Place:
+    tenant = Tenant.objects.get()
+    return Place(tenant.pk, tenant.number, tenant.name, str(Role(role).label))

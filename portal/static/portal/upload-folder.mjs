@@ -1,0 +1,212 @@
+// A folder that is kept open: looked through every minute while the page is in view,
+// what is new in it is sent, and what is safe to delete can be deleted in it.
+
+import { candidates, remove } from "./upload-delete.mjs";
+import { fromFolder } from "./upload-gather.mjs";
+import { forget, remember, remembered } from "./upload-kept.mjs";
+
+const EVERY_MS = 60_000;
+
+/** A file that has just been written may still be written to; the next look takes it. */
+const SETTLED_MS = 30_000;
+
+export class KeptFolder {
+  /** @type {FileSystemDirectoryHandle|null} */
+  handle = null;
+  #offered = null;
+  #seen = new Map();
+  #isLooking = false;
+  #isListing = false;
+
+  constructor(root, { words, owner, portal, announce, send }) {
+    Object.assign(this, { words, owner, portal, announce, send });
+    this.section = root.querySelector("#folder");
+    this.dialog = root.querySelector("#delete-dialog");
+    this.opener = root.querySelector("#folder-open");
+    this.offer = root.querySelector("#folder-offer");
+    this.heading = this.section.querySelector("h2");
+    this.opener.addEventListener("click", () => this.#open());
+    this.#at("look").addEventListener("click", () => this.look({ isAsked: true }));
+    this.#at("close").addEventListener("click", () => this.#close());
+    this.#at("delete").addEventListener("click", () => this.#list());
+    this.#in("delete").addEventListener("click", () => this.dialog.close("delete"));
+    this.#in("keep").addEventListener("click", () => this.dialog.close(""));
+    setInterval(() => document.visibilityState === "visible" && this.look(), EVERY_MS);
+    if (window.showDirectoryPicker) this.#welcome();
+  }
+
+  #at(name) {
+    return this.section.querySelector(`[data-at=${name}]`);
+  }
+
+  #in(name) {
+    return this.dialog.querySelector(`[data-at=${name}]`);
+  }
+
+  /** Offer the folder of the last visit; it opens by itself where that is allowed. */
+  async #welcome() {
+    this.opener.hidden = this.offer.hidden = false;
+    const handle = await remembered(this.owner);
+    if (!handle || this.handle) return;
+    const allowed = await permission(handle, "read", { isAsking: false });
+    if (allowed === "granted") await this.#keep(handle);
+    else this.#propose(handle, "folder-again");
+  }
+
+  /** A folder was dropped: it can be kept open at the press of a button. */
+  propose(handle) {
+    if (window.showDirectoryPicker && !this.handle) this.#propose(handle, "folder-keep");
+  }
+
+  #propose(handle, key) {
+    this.#offered = handle;
+    this.opener.textContent = this.words.say(key, { name: handle.name });
+  }
+
+  async #open() {
+    try {
+      const handle = this.#offered ?? (await window.showDirectoryPicker({ id: "usage" }));
+      if ((await permission(handle, "read")) !== "granted") return;
+      await remember(this.owner, handle);
+      await this.#keep(handle);
+      this.heading.focus();
+    } catch (error) {
+      // Whoever closes the browser's own dialog has changed their mind.
+      if (error.name !== "AbortError") this.#lose();
+    }
+  }
+
+  async #keep(handle) {
+    this.handle = handle;
+    this.opener.hidden = true;
+    this.section.hidden = false;
+    this.#at("result").hidden = true;
+    this.heading.textContent = this.words.say("folder-title", { name: handle.name });
+    await this.look({ isAsked: true });
+  }
+
+  async #close() {
+    await forget(this.owner);
+    this.#lose();
+    document.getElementById("pick-folder").focus();
+  }
+
+  #lose() {
+    this.handle = this.#offered = null;
+    this.#seen.clear();
+    this.section.hidden = true;
+    this.opener.hidden = false;
+    this.opener.textContent = this.words.say("folder-open");
+  }
+
+  /** Look through the folder and send what is new; by itself only what lies still. */
+  async look({ isAsked = false } = {}) {
+    if (!this.handle || this.#isLooking) return;
+    if ((await permission(this.handle, "read", { isAsking: false })) !== "granted") {
+      this.#at("words").textContent = this.words.say("folder-lost");
+      return;
+    }
+    this.#isLooking = true;
+    const gathering = await fromFolder(this.handle);
+    const fresh = await this.#fresh(gathering.found, isAsked ? 0 : SETTLED_MS);
+    this.#isLooking = false;
+    const time = this.words.time(new Date());
+    this.#at("looked").textContent = this.words.say("folder-looked", { time });
+    const count = fresh.length;
+    const key = count ? "folder-new" : "folder-nothing";
+    this.#at("words").textContent = this.words.say(key, { count });
+    if (count) this.send({ ...gathering, found: fresh });
+    else if (isAsked) this.announce(this.#at("words").textContent);
+  }
+
+  /** What was not there at the last look, or has changed since. */
+  async #fresh(all, settled) {
+    const fresh = [];
+    for (const found of all) {
+      const file = await found.open().catch(() => null);
+      // Held open by something: the run says so, with what to do.
+      const state = file ? `${file.size} ${file.lastModified}` : "unreadable";
+      if (file && Date.now() - file.lastModified < settled) continue;
+      if (this.#seen.get(found.path) === state) continue;
+      this.#seen.set(found.path, state);
+      fresh.push(found);
+    }
+    return fresh;
+  }
+
+  async #list() {
+    if (this.#isListing) return;
+    this.#isListing = true;
+    await this.#listAndAsk();
+    this.#isListing = false;
+  }
+
+  /** List what could go, and delete it only if the person says so. */
+  async #listAndAsk() {
+    this.#say("delete-looking");
+    const { found } = await fromFolder(this.handle);
+    const safe = await candidates(this.portal, found);
+    if (!safe?.length) {
+      this.#say(safe ? "delete-none" : "delete-no-answer");
+      return;
+    }
+    this.#at("result").hidden = true;
+    const values = { count: safe.length, size: this.words.size(sum(safe)), name: this.handle.name };
+    this.dialog.querySelector("h2").textContent = this.words.say("delete-title", values);
+    this.#in("delete").textContent = this.words.say("delete-button", values);
+    this.#in("files").replaceChildren(
+      ...safe.map((one) => line(`${one.found.path} · ${this.words.size(one.size)}`)),
+    );
+    this.dialog.returnValue = "";
+    this.dialog.showModal();
+    this.#in("keep").focus();
+    await new Promise((done) => this.dialog.addEventListener("close", done, { once: true }));
+    if (this.dialog.returnValue === "delete") await this.#delete(safe);
+  }
+
+  async #delete(safe) {
+    // The press of the button is still known to the browser, which asks only then.
+    if ((await permission(this.handle, "readwrite")) !== "granted") {
+      this.#say("delete-refused");
+      return;
+    }
+    const gone = [];
+    const kept = [];
+    for (const one of safe) {
+      const why = await remove(this.portal, one);
+      if (why) kept.push(this.words.say(why, { name: one.found.path }));
+      else gone.push(one);
+    }
+    const done = { count: gone.length, size: this.words.size(sum(gone)) };
+    const parts = [this.words.say("delete-done", done)];
+    if (kept.length) parts.push(this.words.say("delete-kept", { count: kept.length }));
+    this.#tell(parts.join(" "), kept);
+    this.#at("delete").focus();
+  }
+
+  #say(key) {
+    this.#tell(this.words.say(key), []);
+  }
+
+  #tell(text, files) {
+    this.#at("result").hidden = false;
+    this.#at("result-words").textContent = text;
+    this.#at("result-files").replaceChildren(...files.map(line));
+    this.announce(text);
+  }
+}
+
+/** What the browser allows; a private folder of the page's own needs no permission. */
+async function permission(handle, mode, { isAsking = true } = {}) {
+  const ask = isAsking ? handle.requestPermission : handle.queryPermission;
+  return ask ? ask.call(handle, { mode }) : "granted";
+}
+
+function line(text) {
+  const item = document.createElement("li");
+  item.className = "name";
+  item.textContent = text;
+  return item;
+}
+
+const sum = (some) => some.reduce((all, { size }) => all + size, 0);

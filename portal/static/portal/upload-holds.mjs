@@ -1,0 +1,112 @@
+// What keeps an upload from going on, and how it is found out that it may again:
+// the person's pause, a lost line, a busy portal, a sign-in that has expired.
+
+/** Seconds between two looks whether the line is back; the last one for ever. */
+const WAITS = [1, 2, 4, 8, 15, 30];
+
+/** Seconds to leave a busy portal alone where it does not say so itself. */
+const BUSY = 15;
+
+/** Told first what only the person can end. */
+const ORDER = ["somebody-else", "signed-out", "paused", "no-line", "busy"];
+
+/** Ends of a session: they hold until a person has signed in. */
+const OUT = ["somebody-else", "signed-out"];
+
+export class Holds {
+  #held = new Set();
+  #timer = 0;
+  #looks = 0;
+  #isLooking = false;
+  /** When it is tried again by itself, as `Date.now` counts. */
+  againAt = 0;
+
+  /** @param {import("./upload-requests.mjs").Portal} portal */
+  constructor(portal, { isGoing, onChange }) {
+    this.portal = portal;
+    this.onChange = onChange;
+    addEventListener("offline", () => isGoing() && this.add("no-line"));
+    addEventListener("online", () => this.look());
+    // Somebody comes back from signing in, or to a page that was asleep.
+    addEventListener("focus", () => this.#isOut && this.look());
+    addEventListener("pageshow", (event) => event.persisted && this.look());
+  }
+
+  get isHeld() {
+    return this.#held.size > 0;
+  }
+
+  /** The one to speak of, "" when nothing holds. */
+  get foremost() {
+    return ORDER.find((name) => this.#held.has(name)) ?? "";
+  }
+
+  has(name) {
+    return this.#held.has(name);
+  }
+
+  add(name) {
+    if (this.#held.has(name)) return;
+    this.#held.add(name);
+    if (name === "no-line") this.#lookAfter(WAITS[0]);
+    this.onChange();
+  }
+
+  release(...names) {
+    const before = this.#held.size;
+    for (const name of names) this.#held.delete(name);
+    if (this.#held.size !== before) this.onChange();
+  }
+
+  clear() {
+    clearTimeout(this.#timer);
+    this.#looks = 0;
+    this.release(...ORDER);
+  }
+
+  /** Do as an answer asks that was not about one file. */
+  heed(answer) {
+    if (answer.kind === "signed-out") this.add("signed-out");
+    else if (answer.kind === "no-line") this.add("no-line");
+    else if (answer.kind === "again") {
+      this.#lookAfter(answer.seconds ?? BUSY);
+      this.add("busy");
+    }
+  }
+
+  /** Ask the portal whether it goes on; what is in the way then is what it says. */
+  async look() {
+    if (this.#isLooking || !this.#isWaiting) return;
+    this.#isLooking = true;
+    clearTimeout(this.#timer);
+    const answer = await (this.#isOut ? this.portal.greetAnew() : this.portal.greet());
+    this.#isLooking = false;
+    if (!this.#isWaiting) return;
+    if (answer.kind === "answers") {
+      this.#looks = 0;
+      this.release("no-line", "busy", ...OUT);
+    } else if (OUT.includes(answer.kind)) {
+      for (const name of ["no-line", "busy", ...OUT]) this.#held.delete(name);
+      this.#held.add(answer.kind);
+      this.onChange();
+    } else {
+      this.#looks = Math.min(this.#looks + 1, WAITS.length - 1);
+      this.#lookAfter(answer.seconds ?? WAITS[this.#looks]);
+      this.onChange();
+    }
+  }
+
+  get #isWaiting() {
+    return ["no-line", "busy", ...OUT].some((name) => this.#held.has(name));
+  }
+
+  get #isOut() {
+    return OUT.some((name) => this.#held.has(name));
+  }
+
+  #lookAfter(seconds) {
+    clearTimeout(this.#timer);
+    this.againAt = Date.now() + seconds * 1000;
+    this.#timer = setTimeout(() => this.look(), seconds * 1000);
+  }
+}

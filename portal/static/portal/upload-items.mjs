@@ -1,0 +1,159 @@
+// One file of an upload, and the lines in which files wait.
+
+/** Steps on a file's way, and how it can end. */
+export const WAITING = "waiting";
+export const SENDING = "sending";
+export const CHECKING = "checking";
+export const ACCEPTED = "accepted";
+export const HELD = "held";
+export const RECEIVED = "received";
+export const REJECTED = "rejected";
+export const HERE = "already here";
+export const FAILED = "failed";
+export const UNREADABLE = "unreadable";
+export const STOPPED = "stopped";
+
+/** What needs attention comes first. */
+export const ORDER = [
+  ...[FAILED, UNREADABLE, REJECTED, HELD, STOPPED],
+  ...[SENDING, CHECKING, WAITING, RECEIVED, ACCEPTED, HERE],
+];
+
+const ENDS = new Set([
+  ...[ACCEPTED, HELD, RECEIVED, REJECTED, HERE],
+  ...[FAILED, UNREADABLE, STOPPED],
+]);
+
+/** The portal has them: nothing more is to be done with these bytes. */
+export const KEPT = new Set([ACCEPTED, HELD, RECEIVED, HERE]);
+
+/** Ends that sending again can mend. */
+export const UNSENT = new Set([FAILED, UNREADABLE, STOPPED]);
+
+export class Item {
+  state = WAITING;
+  size = 0;
+  /** Bytes that have left for the portal. */
+  sent = 0;
+  /** Sendings that came to nothing. */
+  tries = 0;
+  /** @type {Uint8Array|null} */
+  sha256 = null;
+  /** What it is asked for by, in hexadecimal: its hash, or its last bytes. */
+  known = "";
+  /** The portal's row, once it has answered for the file. */
+  row = null;
+  /** Why it ended as it did, where the portal has no row of it. */
+  told = null;
+  /** Found here by asking, so that it was not sent. */
+  isUnsent = false;
+  isNeeded = false;
+  /** Counts the changes, so that only what has changed is drawn again. */
+  version = 0;
+  #begun = 0;
+
+  /** @param {import("./upload-gather.mjs").Found} found */
+  constructor(number, found) {
+    this.number = number;
+    this.name = found.name;
+    this.path = found.path;
+    this.open = found.open;
+  }
+
+  get isSettled() {
+    return ENDS.has(this.state);
+  }
+
+  measure(size) {
+    this.size = size;
+    this.version += 1;
+  }
+
+  /** Returns a function that says whether the item is still on the way it is on now. */
+  turn() {
+    const begun = this.#begun;
+    return () => this.#begun === begun && !this.isSettled;
+  }
+
+  /** Begin anew; what is still under way for it comes to nothing. */
+  begin() {
+    this.#begun += 1;
+    this.tries = 0;
+  }
+
+  /** Equal for two files of the same content; "" where that is not known. */
+  get content() {
+    return this.known ? `${this.size} ${this.known}` : "";
+  }
+
+  /** Read afresh at the next try: the file may have changed since. */
+  forget() {
+    this.sha256 = null;
+    this.known = "";
+    this.sent = 0;
+    this.told = null;
+  }
+}
+
+/** Files of the same content: the first is sent, the others wait for its end. */
+export class Twins {
+  #firsts = new Map();
+  #others = new Map();
+
+  /** Say whether the item waits for another one from now on. */
+  isFollowing(item) {
+    const first = this.#firsts.get(item.content);
+    if (!first || first === item || first.isSettled) {
+      this.#firsts.set(item.content, item);
+      return false;
+    }
+    const others = this.#others.get(first) ?? [];
+    others.push(item);
+    this.#others.set(first, others);
+    return true;
+  }
+
+  /** Those that have waited for an item; they do so no longer. */
+  release(first) {
+    const others = this.#others.get(first) ?? [];
+    this.#others.delete(first);
+    return others;
+  }
+
+  clear() {
+    this.#firsts.clear();
+    this.#others.clear();
+  }
+}
+
+/** First in, first out, at the same cost however many wait. */
+export class Line {
+  #items = [];
+  #next = 0;
+
+  get length() {
+    return this.#items.length - this.#next;
+  }
+
+  push(item) {
+    this.#items.push(item);
+  }
+
+  /** @returns {Item|undefined} */
+  take() {
+    const item = this.#items[this.#next];
+    this.#items[this.#next] = undefined;
+    this.#next += 1;
+    if (this.#next >= this.#items.length) {
+      this.#items = [];
+      this.#next = 0;
+    }
+    return item;
+  }
+
+  takeUpTo(most) {
+    const taken = [];
+    while (taken.length < most && this.length) taken.push(this.take());
+    return taken;
+  }
+}

@@ -1,0 +1,300 @@
+// An upload from the first file to the last verdict: each file is read, asked for,
+// sent if it is needed, and ends in one state. Knows nothing of the page.
+
+import { know, sha256, tail, told } from "./upload-digest.mjs";
+import { Holds } from "./upload-holds.mjs";
+import * as items from "./upload-items.mjs";
+
+const { Item, Line, Twins } = items;
+
+/** Files read at a time; each may be in memory as a whole while it is hashed. */
+const READ_AT_ONCE = 3;
+const SEND_AT_ONCE = 4;
+
+/** As many as one question can be about. */
+const ASK_AT_MOST = 1000;
+
+/** A question waits this long for company, so that the first files are sent soon. */
+const ASK_AFTER_MS = 300;
+
+/** Sendings of one file before it is left to its person. */
+const TRIES = 5;
+
+export class Run extends EventTarget {
+  /** @type {Item[]} */
+  items = [];
+  counts = Object.fromEntries(items.ORDER.map((state) => [state, 0]));
+  /** What of the files that the portal needs has left, and all of them, in bytes. */
+  bytesSent = 0;
+  bytesNeeded = 0;
+  beganAt = null;
+  isStopped = false;
+
+  #unread = new Line();
+  #unasked = new Line();
+  #needed = new Line();
+  #reading = 0;
+  #asking = 0;
+  #askAt = 0;
+  #sending = new Set();
+  #twins = new Twins();
+
+  /** @param {import("./upload-requests.mjs").Portal} portal */
+  constructor(portal, { maxBytes = Infinity } = {}) {
+    super();
+    this.portal = portal;
+    this.maxBytes = maxBytes;
+    this.holds = new Holds(portal, {
+      isGoing: () => this.isGoing,
+      onChange: () => this.#onHold(),
+    });
+  }
+
+  get isGoing() {
+    return this.unsettled > 0;
+  }
+
+  get settled() {
+    return this.items.length - this.unsettled;
+  }
+
+  get unsettled() {
+    const { waiting, sending, checking } = this.counts;
+    return waiting + sending + checking;
+  }
+
+  /** Read and asked for, or already at its end: how far the looking has come. */
+  get looked() {
+    const ahead = this.#unread.length + this.#reading + this.#unasked.length + this.#asking;
+    return this.items.length - ahead;
+  }
+
+  /** @param {import("./upload-gather.mjs").Found[]} found */
+  add(found) {
+    if (!this.isGoing) this.beganAt = new Date();
+    this.isStopped = false;
+    for (const one of found) {
+      const item = new Item(this.items.length, one);
+      this.items.push(item);
+      this.counts[item.state] += 1;
+      this.#become(item, items.WAITING);
+      this.#unread.push(item);
+    }
+    this.#tell("began");
+    this.#pump();
+  }
+
+  /** Forget what has ended, for a list of its own. */
+  clear() {
+    this.items = [];
+    this.#twins.clear();
+    for (const state of items.ORDER) this.counts[state] = 0;
+    this.bytesSent = this.bytesNeeded = 0;
+  }
+
+  /** End what is under way; what has a verdict keeps it. */
+  stop() {
+    this.isStopped = true;
+    const lines = [this.#unread, this.#unasked, this.#needed];
+    for (const line of lines) line.takeUpTo(Infinity);
+    this.#twins.clear();
+    this.holds.clear();
+    for (const item of this.items) if (!item.isSettled) this.#settle(item, items.STOPPED);
+    for (const abort of this.#sending) abort.abort();
+  }
+
+  /** Try again what did not reach the portal, and nothing else. */
+  retry() {
+    this.isStopped = false;
+    this.beganAt = new Date();
+    for (const item of this.items.filter((one) => items.UNSENT.has(one.state))) {
+      item.begin();
+      this.#need(item, false);
+      item.forget();
+      this.#become(item, items.WAITING);
+      this.#unread.push(item);
+    }
+    this.#tell("began");
+    this.#pump();
+  }
+
+  /** Whatever there is to do and may be done now, is begun. */
+  #pump() {
+    if (this.holds.isHeld) return;
+    while (this.#reading < READ_AT_ONCE && this.#unread.length) this.#read(this.#unread.take());
+    if (this.#unasked.length && !this.#asking && this.#isTimeToAsk()) this.#ask();
+    while (this.#sending.size < SEND_AT_ONCE && this.#needed.length) {
+      this.#send(this.#needed.take());
+    }
+  }
+
+  #isTimeToAsk() {
+    const isAlone = !this.#unread.length && !this.#reading;
+    return isAlone || this.#unasked.length >= ASK_AT_MOST || performance.now() >= this.#askAt;
+  }
+
+  async #read(item) {
+    this.#reading += 1;
+    const isStill = item.turn();
+    let problem = null;
+    try {
+      const file = await item.open();
+      item.measure(file.size);
+      if (file.size > this.maxBytes) problem = [items.REJECTED, "file-too-large"];
+      else await know(item, file);
+    } catch (error) {
+      problem = [items.UNREADABLE, error.name];
+    }
+    this.#reading -= 1;
+    if (!isStill()) return this.#pump();
+    if (!this.#unasked.length) this.#askAt = performance.now() + ASK_AFTER_MS;
+    if (problem) this.#settle(item, problem[0], { code: problem[1] });
+    // What is too short for a signature cannot be asked for: it is sent.
+    else if (item.content) this.#unasked.push(item);
+    else this.#need(item, true);
+    this.#pump();
+  }
+
+  async #ask() {
+    const taken = this.#unasked.takeUpTo(ASK_AT_MOST);
+    const turns = taken.map((item) => item.turn());
+    this.#asking = taken.length;
+    const answer = await this.portal.ask(taken.map(told));
+    this.#asking = 0;
+    taken.forEach((item, at) => {
+      if (!turns[at]()) return;
+      if (answer.kind === "answers") this.#hear(item, answer.files[at]);
+      else if (answer.kind === "refused") this.#settle(item, items.FAILED, answer);
+      else this.#unasked.push(item);
+    });
+    if (answer.kind !== "answers" && answer.kind !== "refused") this.holds.heed(answer);
+    this.#pump();
+  }
+
+  #hear(item, { is_needed: isNeeded, file }) {
+    if (!isNeeded) {
+      item.isUnsent = true;
+      item.row = file;
+      this.#settle(item, items.HERE);
+      return;
+    }
+    if (!this.#twins.isFollowing(item)) this.#need(item, true);
+  }
+
+  #need(item, isNeeded) {
+    if (item.isNeeded !== isNeeded) this.bytesNeeded += isNeeded ? item.size : -item.size;
+    item.isNeeded = isNeeded;
+    if (isNeeded) this.#needed.push(item);
+    else this.#progress(item, 0);
+  }
+
+  async #send(item) {
+    const abort = new AbortController();
+    this.#sending.add(abort);
+    const isStill = item.turn();
+    this.#become(item, items.SENDING);
+    let answer;
+    try {
+      const file = await item.open();
+      // It has grown since it was read: what was asked for is not what would be sent.
+      if (file.size !== item.size) answer = { kind: "again", isDamaged: true };
+      else {
+        item.sha256 ??= await sha256(file);
+        const onProgress = (sent) => isStill() && this.#progress(item, sent);
+        answer = await this.portal.send(item, file, { onProgress, signal: abort.signal });
+        // A file that can no longer be read looks like a lost line.
+        if (answer.kind === "no-line") await tail(file).then(() => file.slice(0, 1).arrayBuffer());
+      }
+    } catch (error) {
+      answer = { kind: "unreadable", code: error.name };
+    }
+    this.#sending.delete(abort);
+    if (isStill()) this.#heed(item, answer);
+    this.#pump();
+  }
+
+  #heed(item, answer) {
+    if (answer.kind === "verdict") {
+      item.row = answer.file;
+      this.#progress(item, item.size);
+      this.#settle(item, answer.verdict);
+    } else if (answer.kind === "unreadable") this.#settle(item, items.UNREADABLE, answer);
+    else if (answer.kind === "refused") this.#settle(item, items.FAILED, answer);
+    else this.#again(item, answer);
+  }
+
+  /** Send it once more, after a wait that grows; not for ever. */
+  #again(item, answer) {
+    this.#progress(item, 0);
+    if (answer.kind !== "signed-out") item.tries += navigator.onLine ? 1 : 0;
+    if (item.tries >= TRIES) {
+      const isUnsteady = answer.isDamaged && !answer.title;
+      this.#settle(item, isUnsteady ? items.UNREADABLE : items.FAILED, answer);
+      return;
+    }
+    this.#become(item, items.WAITING);
+    const isOurs = answer.kind === "again" && answer.seconds === null;
+    if (!answer.isDamaged && !isOurs) {
+      this.#needed.push(item);
+      this.holds.heed(answer);
+      return;
+    }
+    const isStill = item.turn();
+    setTimeout(() => {
+      if (!isStill()) return;
+      if (answer.isDamaged) {
+        this.#need(item, false);
+        item.forget();
+        this.#unread.push(item);
+      } else this.#needed.push(item);
+      this.#pump();
+    }, 500 * 2 ** item.tries);
+  }
+
+  #progress(item, sent) {
+    // The request's own head is counted by no browser, its body by all.
+    const now = Math.min(sent, item.size);
+    this.bytesSent += now - item.sent;
+    item.sent = now;
+    item.version += 1;
+    const isAllSent = item.state === items.SENDING && sent >= item.size && sent > 0;
+    if (isAllSent) this.#become(item, items.CHECKING);
+    else this.#tell("progress");
+  }
+
+  #settle(item, state, told = null) {
+    item.told = told;
+    if (items.UNSENT.has(state)) this.#progress(item, 0);
+    this.#become(item, state);
+    for (const twin of this.#twins.release(item)) this.#followed(twin, item);
+    if (!this.isGoing) this.#tell("done");
+  }
+
+  /** The same content once more: it need not be sent twice. */
+  #followed(twin, first) {
+    if (twin.isSettled) return;
+    if (items.KEPT.has(first.state)) {
+      twin.row = first.row;
+      twin.isUnsent = true;
+      this.#settle(twin, items.HERE);
+    } else this.#need(twin, true);
+  }
+
+  #become(item, state) {
+    this.counts[item.state] -= 1;
+    this.counts[state] += 1;
+    const before = item.state;
+    item.state = state;
+    item.version += 1;
+    this.dispatchEvent(new CustomEvent("moved", { detail: { item, before } }));
+  }
+
+  #onHold() {
+    this.#tell("held");
+    this.#pump();
+  }
+
+  #tell(what) {
+    this.dispatchEvent(new Event(what));
+  }
+}

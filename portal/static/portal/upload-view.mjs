@@ -1,0 +1,215 @@
+// The section that shows an upload: how far it is, what holds it, its verdicts.
+
+import * as items from "./upload-items.mjs";
+import { VerdictList } from "./upload-list.mjs";
+import { Pace } from "./upload-pace.mjs";
+
+/** The page is drawn this often while files move; more would only cost. */
+const DRAW_MS = 250;
+
+/** Names written out below the list; the number says how many there are. */
+const NAMES = 300;
+
+/** Of fewer bytes, their number in MB would say nothing. */
+const LEAST_BYTES = 50_000;
+
+/** A verdict count is told by voice at each of these steps, in percent. */
+const STEP = 25;
+
+export class RunView {
+  #isDue = false;
+  #drawnAt = 0;
+  #told = 0;
+  #here = [];
+  #pace = new Pace();
+
+  /** @param {import("./upload-run.mjs").Run} run */
+  constructor(run, words, { section, announce, fileAddress }) {
+    this.run = run;
+    this.words = words;
+    this.section = section;
+    this.announce = announce;
+    this.list = new VerdictList(section, words, { fileAddress });
+    this.heading = section.querySelector("h2");
+    run.addEventListener("moved", ({ detail }) => this.#moved(detail));
+    run.addEventListener("progress", () => this.#soon());
+    run.addEventListener("began", () => this.#began());
+    run.addEventListener("held", () => this.#onHold());
+    run.addEventListener("done", () => this.draw());
+    const press = (name, act) => this.#at(name).addEventListener("click", act);
+    press("pause", () => this.#instead("pause", "go-on", () => run.holds.add("paused")));
+    press("go-on", () => this.#instead("go-on", "pause", () => run.holds.release("paused")));
+    press("stop", () => run.stop());
+    press("retry", () => run.retry());
+    press("try-now", () => run.holds.look());
+  }
+
+  #at(name) {
+    return this.section.querySelector(`[data-at=${name}]`);
+  }
+
+  #write(name, text) {
+    const element = this.#at(name);
+    if (element.textContent !== text) element.textContent = text;
+    element.hidden = !text;
+  }
+
+  /** A folder is being read: nothing is said to be all of it yet. */
+  reading(count) {
+    this.section.hidden = false;
+    this.heading.textContent = this.words.say("reading");
+    this.#write("begun", count ? this.words.say("reading-count", { count }) : "");
+  }
+
+  /** Say what of a drop was not taken. */
+  left({ others, unread }) {
+    this.#write("others", others ? this.words.say("others", { count: others }) : "");
+    const names = unread.join(", ");
+    this.#write("unread", names ? this.words.say("unread", { names }) : "");
+    this.draw();
+  }
+
+  clear() {
+    this.#here = [];
+    delete this.#at("here").dataset.count;
+    this.list.clear();
+  }
+
+  #moved({ item, before }) {
+    this.list.moved(item, before);
+    if (item.state === items.HERE && item.isUnsent) this.#here.push(item);
+    const { run } = this;
+    const percent = Math.floor((100 * run.settled) / run.items.length / STEP) * STEP;
+    if (run.isGoing && percent > this.#told) {
+      this.#told = percent;
+      this.announce(this.words.say("say-percent", { percent }));
+    }
+    this.#soon();
+  }
+
+  #began() {
+    this.#told = Math.floor((100 * this.run.settled) / this.run.items.length / STEP) * STEP;
+    this.#pace.restart();
+    this.section.hidden = false;
+    this.announce(this.words.say("say-began", { count: this.run.unsettled }));
+    this.draw();
+  }
+
+  #onHold() {
+    if (!this.run.isGoing) return;
+    const { foremost } = this.run.holds;
+    this.#pace.restart();
+    const isPaused = foremost === "paused";
+    const key = isPaused ? "say-paused" : foremost ? `hold-${foremost}` : "say-going";
+    this.announce(this.words.say(key));
+    this.draw();
+  }
+
+  /** Press one button and go on standing on the one that takes its place. */
+  #instead(name, other, act) {
+    const hadFocus = document.activeElement === this.#at(name);
+    act();
+    if (hadFocus) this.#at(other).focus();
+  }
+
+  #soon() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const wait = Math.max(0, this.#drawnAt + DRAW_MS - performance.now());
+    setTimeout(() => requestAnimationFrame(() => this.draw()), wait);
+    // A page in the background is given no frames; it is drawn when it is seen again.
+  }
+
+  draw() {
+    this.#isDue = false;
+    this.#drawnAt = performance.now();
+    const { run, words } = this;
+    this.#drawHead();
+    this.#drawHold();
+    this.#drawFigures();
+    const { failed, unreadable, stopped } = run.counts;
+    const count = failed + unreadable + stopped;
+    this.#show("pause", run.isGoing && !run.holds.has("paused"));
+    this.#show("go-on", run.isGoing && run.holds.has("paused"));
+    this.#show("stop", run.isGoing);
+    this.#at("acts").hidden = !run.isGoing && !count;
+    this.#write("retry", !run.isGoing && count ? words.say("retry", { count }) : "");
+    this.#drawHere();
+    this.list.draw();
+  }
+
+  /** Show or hide a button; who stood on it is led to the heading. */
+  #show(name, isShown) {
+    const element = this.#at(name);
+    const hadFocus = !isShown && document.activeElement === element;
+    element.hidden = !isShown;
+    if (hadFocus) this.heading.focus();
+  }
+
+  /** Those that are here already do not count: nothing is to be done with them. */
+  get #files() {
+    const here = this.#here.length;
+    return { done: this.run.settled - here, count: this.run.items.length - here };
+  }
+
+  #drawHead() {
+    const { run, words } = this;
+    const { foremost } = run.holds;
+    const going = { "": "running", paused: "paused" }[foremost] ?? "waiting";
+    const ended = run.items.length ? (run.isStopped ? "stopped" : "finished") : "nothing";
+    this.heading.textContent = words.say(run.isGoing ? going : ended);
+    if (!run.beganAt || !run.items.length) {
+      this.#write("begun", words.say("nothing-words"));
+      return;
+    }
+    const time = words.time(run.beganAt);
+    if (run.isGoing) this.#write("begun", words.say("begun", { time }));
+    else this.#write("begun", words.say("ended", { begun: time, ended: words.time(new Date()) }));
+  }
+
+  #drawHold() {
+    const { run, words } = this;
+    const name = run.isGoing && run.holds.foremost !== "paused" ? run.holds.foremost : "";
+    this.#at("hold").hidden = !name;
+    if (!name) return;
+    const time = words.time(new Date(run.holds.againAt));
+    const values = { time, ...this.#files };
+    this.#write("hold-title", words.say(`hold-${name}`));
+    this.#write("hold-words", words.say(`hold-${name}-words`, values));
+    this.#write("try-now", words.say(`hold-${name}-button`));
+    this.#at("sign-in").hidden = !["signed-out", "somebody-else"].includes(name);
+  }
+
+  #drawFigures() {
+    const { run, words } = this;
+    const isLooking = run.isGoing && run.looked < run.items.length;
+    const all = { looked: run.looked, count: run.items.length };
+    const files = isLooking ? words.say("looking", all) : words.say("files", this.#files);
+    this.#write("files", run.items.length ? files : "");
+    const { bytesSent, bytesNeeded } = run;
+    const bytes = words.share(bytesSent, bytesNeeded);
+    const isTelling = bytesNeeded >= LEAST_BYTES && !isLooking;
+    this.#write("bytes", isTelling ? words.say("bytes", bytes) : "");
+    this.#pace.note(bytesSent);
+    const seconds = this.#pace.secondsFor(bytesNeeded - bytesSent);
+    const isTold = run.isGoing && !isLooking && !run.holds.isHeld && seconds !== null;
+    this.#write("left", isTold ? words.say("left", { time: words.duration(seconds) }) : "");
+    const looked = run.looked / run.items.length;
+    const part = isLooking || !bytesNeeded ? looked : bytesSent / bytesNeeded;
+    const bar = this.#at("all");
+    bar.hidden = !run.items.length;
+    bar.value = run.isGoing ? Math.floor(100 * (part || 0)) : 100;
+  }
+
+  #drawHere() {
+    const count = this.#here.length;
+    this.#at("here").hidden = !count;
+    this.#at("rest").hidden = !count && this.#at("others").hidden && this.#at("unread").hidden;
+    if (!count || this.#at("here").dataset.count === String(count)) return;
+    this.#at("here").dataset.count = String(count);
+    this.#at("here-words").textContent = this.words.say("here", { count });
+    const names = this.#here.slice(0, NAMES).map((item) => item.path);
+    if (count > NAMES) names.push(this.words.say("here-and-more", { count: count - NAMES }));
+    this.#at("here-names").textContent = names.join(", ");
+  }
+}

@@ -1,0 +1,133 @@
+// The upload page: what is dropped, chosen or pasted goes into a run, and the page
+// shows what becomes of it.
+
+import { Calendar } from "./upload-calendar.mjs";
+import { KeptFolder } from "./upload-folder.mjs";
+import { fromList, fromTransfer } from "./upload-gather.mjs";
+import { Portal } from "./upload-requests.mjs";
+import { Run } from "./upload-run.mjs";
+import { Summary } from "./upload-summary.mjs";
+import { RunView } from "./upload-view.mjs";
+import { Words } from "./upload-words.mjs";
+
+/** Announcements closer than this to one another are not heard to their end. */
+const SAY_MS = 1_000;
+
+const root = document.getElementById("upload");
+const drop = document.getElementById("drop");
+const says = document.getElementById("upload-says");
+const words = new Words(document.getElementById("upload-words"), root.dataset.zone);
+const portal = new Portal(root.dataset);
+const run = new Run(portal, { maxBytes: Number(root.dataset.maxBytes) || Infinity });
+const section = document.getElementById("run");
+const view = new RunView(run, words, { section, announce, fileAddress: root.dataset.file });
+const summary = new Summary(document.getElementById("summary"), words, root.dataset.owner);
+const calendar = new Calendar(document.getElementById("period"));
+const folder = new KeptFolder(root, {
+  ...{ words, portal, announce },
+  owner: root.dataset.owner,
+  send: (gathering) => begin(gathering, { isFresh: false }),
+});
+
+let sayTimer = 0;
+
+/** Say something to who cannot see it, once; the last of several at a time. */
+function announce(text) {
+  clearTimeout(sayTimer);
+  sayTimer = setTimeout(() => {
+    says.textContent = text;
+  }, SAY_MS);
+}
+
+/** @param {{found: object[], others: number, unread: string[]}} gathering */
+function begin(gathering, { isFresh = true } = {}) {
+  // What a person brings begins a list of its own; what a folder brings joins it.
+  if (isFresh && !run.isGoing) {
+    run.clear();
+    view.clear();
+  }
+  if (gathering.found.length) run.add(gathering.found);
+  view.left(gathering);
+}
+
+/** Begin with what a drop or a paste holds, once all of it is known. */
+async function take({ read, kept }) {
+  if (!run.isGoing) view.reading(0);
+  lead();
+  const gathering = await read;
+  begin(gathering);
+  if (!gathering.found.length) announce(words.say("nothing"));
+  const handle = await kept;
+  if (handle?.kind === "directory") folder.propose(handle);
+}
+
+/** Lead to the run whoever has just dropped or chosen something. */
+function lead() {
+  section.hidden = false;
+  document.getElementById("run-title").focus();
+}
+
+const onCount = (count) => run.isGoing || view.reading(count);
+
+for (const id of ["pick-folder", "pick-files"]) {
+  document.getElementById(id).addEventListener("change", ({ target }) => {
+    const gathering = fromList(target.files);
+    target.value = "";
+    take({ read: Promise.resolve(gathering), kept: null });
+  });
+}
+
+// A drop beside the zone would make the browser show the file and leave the page.
+let depth = 0;
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragenter", (event) => {
+  if (!hasFiles(event)) return;
+  depth += 1;
+  drop.classList.add("is-over");
+});
+addEventListener("dragleave", (event) => {
+  if (!hasFiles(event)) return;
+  depth = Math.max(0, depth - 1);
+  drop.classList.toggle("is-over", depth > 0);
+});
+addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "copy";
+});
+addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  depth = 0;
+  drop.classList.remove("is-over");
+  take(fromTransfer(event.dataTransfer, onCount));
+});
+addEventListener("paste", (event) => {
+  if (!event.clipboardData?.types.includes("Files")) return;
+  event.preventDefault();
+  take(fromTransfer(event.clipboardData, onCount));
+});
+
+function warn(event) {
+  event.preventDefault();
+}
+
+run.addEventListener("began", () => {
+  addEventListener("beforeunload", warn);
+  summary.underWay(run);
+});
+run.addEventListener("moved", ({ detail }) => {
+  if (detail.item.isSettled && detail.item.row) calendar.soon();
+});
+run.addEventListener("done", () => {
+  removeEventListener("beforeunload", warn);
+  const focused = document.activeElement;
+  const isHere = section.contains(focused) || focused === document.body;
+  announce(summary.done(run));
+  calendar.soon();
+  if (isHere) summary.heading.focus();
+});
+// Left in the middle, by whatever way: the next visit says how far it had come.
+addEventListener("pagehide", () => run.isGoing && summary.underWay(run));
+
+root.hidden = false;

@@ -1,0 +1,115 @@
+"""How pages show what they show: marks, sizes, days, instants with their zone."""
+
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils.formats import date_format, localize, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+register = template.Library()
+
+_MEGABYTE = 1_000_000
+
+# A file of a few bytes is not nothing: it is shown as the smallest size there is.
+_SMALLEST = 0.01
+
+
+@register.simple_tag
+def mark(name: str) -> SafeString:
+    """Draw a state's shape; the word beside it says what it means."""
+    return format_html(
+        '<svg class="mark" aria-hidden="true"><use href="#m-{}"/></svg>', name
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw a small picture on a button that also has words."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="#m-{}"/></svg>', name
+    )
+
+
+@register.filter
+def megabytes(size: int) -> str:
+    """Say a number of bytes in MB, as every page does."""
+    shown = max(size / _MEGABYTE, _SMALLEST) if size else 0
+    return gettext("%(size)s MB") % {"size": localize(round(shown, 2))}
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Say a count as people read it: 1,284."""
+    return number_format(number, force_grouping=True)
+
+
+@register.filter
+def day(value: date) -> str:
+    """Say a day as people do: Wed 27 May."""
+    return date_format(value, "D j F")
+
+
+@register.filter
+def short_day(value: date) -> str:
+    """Say a day within a period: 27 May."""
+    return date_format(value, "j F")
+
+
+@register.filter
+def full_day(value: date) -> str:
+    """Say a day with its year: Wed 27 May 2026."""
+    return date_format(value, "D j F Y")
+
+
+@register.simple_tag
+def instant(at: datetime, zone: str) -> SafeString:
+    """Say an instant as the clocks of a zone show it; the zone is named elsewhere."""
+    local = at.astimezone(ZoneInfo(zone))
+    return format_html(
+        '<time datetime="{}">{}</time>',
+        local.isoformat(),
+        date_format(local, "D j F Y, H:i"),
+    )
+
+
+@register.simple_tag
+def zoned(at: datetime, zone: str) -> SafeString:
+    """Say an instant with the name of its zone: Fri 5 June 2026, 07:51 BST."""
+    local = at.astimezone(ZoneInfo(zone))
+    name = local.strftime("%Z")
+    # Zones without letters of their own are called by their offset already.
+    letters = name if name.isalpha() else _utc(local)
+    return format_html("{} {}", instant(at, zone), letters)
+
+
+@register.simple_tag
+def offset_instant(at: datetime, minutes: int) -> SafeString:
+    """Say an instant as a clock showed it that was some minutes from UTC."""
+    local = at.astimezone(timezone(timedelta(minutes=minutes)))
+    return format_html(
+        '<time datetime="{}">{}</time> {}',
+        local.isoformat(),
+        date_format(local, "D j F Y, H:i:s"),
+        _utc(local),
+    )
+
+
+@register.simple_tag
+def zone_words(at: datetime, zone: str) -> str:
+    """Name a zone and how far it is from UTC at an instant: Zurich (CEST, UTC+2)."""
+    local = at.astimezone(ZoneInfo(zone))
+    place = zone.rsplit("/", 1)[-1].replace("_", " ")
+    name = local.strftime("%Z")
+    # Zones without letters of their own are called by their offset already.
+    letters = f"{name}, " if name.isalpha() and name != "UTC" else ""
+    return f"{place} ({letters}{_utc(local)})"
+
+
+def _utc(local: datetime) -> str:
+    offset = local.strftime("%z")
+    hours = offset[:3].replace("+0", "+").replace("-0", "-")
+    minutes = "" if offset[3:] == "00" else f":{offset[3:]}"
+    return f"UTC{hours}{minutes}"

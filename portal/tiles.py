@@ -1,0 +1,51 @@
+"""The tiles of the home page; each app registers its own when it starts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+
+from portal.members import Caller, May
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileState:
+    """What a tile says: a sentence, and if need be a state with its shape.
+
+    A tile with more to show names a template of its own, and what that shows.
+    """
+
+    text: str = ""
+    state: str = ""
+    mark: str = ""
+    template: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One tile; `say` reads in the unit of work of the caller's tenant."""
+
+    order: int
+    title: Text
+    url_name: str
+    needs: May
+    say: Callable[[datetime], TileState]
+
+
+_tiles: list[Tile] = []
+
+
+def register(tile: Tile) -> None:
+    """Add a tile; called once from `AppConfig.ready`."""
+    _tiles.append(tile)
+    _tiles.sort(key=lambda one: one.order)
+
+
+def tiles_for(caller: Caller) -> list[Tile]:
+    """Return the tiles that a caller may use, in their order."""
+    return [tile for tile in _tiles if tile.needs in caller.may]

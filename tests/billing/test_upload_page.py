@@ -1,0 +1,253 @@
+"""The upload page as the server makes it: what it says, to whom, and its plain form."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing import queries, saying, timetable
+from billing.periods import Period
+from portal import access
+from tests.builders import Company
+from usage.models import FileState, How
+
+MAY = Period(2026, 5)
+BEFORE = datetime(2026, 5, 28, 4, 42, tzinfo=UTC)
+AFTER = datetime(2026, 6, 5, 4, tzinfo=UTC)
+
+
+def signed_in(company: Company, role: str = "uploader") -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(company.people[role])
+    return client
+
+
+def view(company: Company, *, at: datetime, period: Period = MAY) -> queries.PeriodView:
+    with access.acting_for(company.id, reading=True):
+        return queries.view_period(period, at=at)
+
+
+def send_all_but(company: Company, *missing: int, at: datetime) -> None:
+    for data, day in zip(
+        company.server.days(MAY.starts_on, MAY.ends_on), MAY.days(), strict=True
+    ):
+        if day.day not in missing or day.month != MAY.month:
+            company.send(data, at=at)
+
+
+@pytest.mark.parametrize(
+    ("missing", "at", "answer", "please", "standing"),
+    [
+        ((), BEFORE, "Everything is here.", "", "Complete"),
+        ((), AFTER, "Everything is here.", "", "Complete"),
+        (
+            (6, 7),
+            BEFORE,
+            "2 server-days are missing.",
+            "Please upload before 4 June.",
+            "Incomplete",
+        ),
+        (
+            (7,),
+            AFTER,
+            "1 server-day is missing.",
+            "Please upload now: this period is late.",
+            "Late",
+        ),
+    ],
+)
+def test_the_answer_comes_first(
+    alice: Company,
+    missing: tuple[int, ...],
+    at: datetime,
+    answer: str,
+    please: str,
+    standing: str,
+) -> None:
+    send_all_but(alice, *missing, at=BEFORE)
+    words = saying.words(view(alice, at=at), at=at)
+    assert (words.answer, words.please, words.standing) == (answer, please, standing)
+
+
+def test_nothing_sent_is_not_nothing_missing(alice: Company) -> None:
+    words = saying.words(view(alice, at=BEFORE), at=BEFORE)
+    assert words.answer == "30 server-days are missing."
+
+
+def test_the_dates_of_a_period_stand_in_their_order_with_now_between(
+    alice: Company,
+) -> None:
+    words = saying.words(view(alice, at=BEFORE), at=BEFORE)
+    assert [(stop.name, stop.when) for stop in words.stops] == [
+        ("Period begins", "Tue 28 April"),
+        ("Period ends", "Wed 27 May"),
+        ("Now", "Thu 28 May, 06:42"),
+        ("Everything should be here", "end of Wed 3 June"),
+        ("Late from", "Fri 5 June, 00:00"),
+    ]
+    assert words.remaining == "6 days 17 hours"
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=2, hours=1, minutes=59), "2 days 1 hour"),
+        (timedelta(hours=3, minutes=1), "3 hours 1 minute"),
+        (timedelta(minutes=59), "59 minutes"),
+        (timedelta(seconds=5), "0 minutes"),
+    ],
+)
+def test_what_remains_is_said_in_two_units(left: timedelta, said: str) -> None:
+    assert saying.remaining(left) == said
+
+
+def test_what_is_missing_is_said_by_number_where_it_can_be(alice: Company) -> None:
+    send_all_but(alice, 6, 7, 27, at=BEFORE)
+    lacks = timetable.lacks(view(alice, at=AFTER).judgement.calendar)
+    said = [(lack.server, lack.what, lack.more) for lack in lacks]
+    assert said[0] == (
+        "IC01",
+        "2 files, numbers 9 to 10, somewhere 6 to 7 May.",
+        "missing: 6 to 7 May",
+    )
+    assert said[1][1] == "27 May."
+    assert said[1][2] == "Nothing has come since file 29."
+
+
+def test_a_cell_opens_what_lies_behind_it(alice: Company) -> None:
+    send_all_but(alice, 6, at=BEFORE)
+    calendar = view(alice, at=AFTER).judgement.calendar
+    found = timetable.behind(calendar, ("IC01", date(2026, 5, 5)))
+    assert found is not None
+    assert [file.sequence for file in found.cell.files] == [8]
+    assert timetable.behind(calendar, ("IC01", date(2026, 7, 1))) is None
+    assert timetable.behind(calendar, None) is None
+
+
+def test_the_page_shows_the_last_period_until_it_is_complete(alice: Company) -> None:
+    at = datetime(2026, 6, 10, 12, tzinfo=UTC)
+    with access.acting_for(alice.id, reading=True):
+        assert queries.view_urgent_period(at=at).period == MAY
+    send_all_but(alice, at=BEFORE)
+    with access.acting_for(alice.id, reading=True):
+        assert queries.view_urgent_period(at=at).period == MAY.next()
+
+
+@time_machine.travel(AFTER, tick=False)
+def test_a_page_has_the_whole_calendar_in_words(alice: Company) -> None:
+    send_all_but(alice, 6, at=BEFORE)
+    page = (
+        signed_in(alice)
+        .get("/upload?period=2026-05&server=IC01&day=2026-05-05")
+        .content.decode()
+    )
+    assert "IC01, Wed 6 May: missing" in page
+    assert "IC01, Tue 5 May: received" in page
+    assert "1 server-day is missing." in page
+    assert "All files of this day are here." in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "period=2026-13",
+        "period=%00",
+        "period=2026-05&day=2026-02-31&server=x",
+        "period=2026-05&day=rubbish&server=%00",
+        "period=2026-05&server=IC01",
+    ],
+)
+def test_odd_questions_are_answered(alice: Company, query: str) -> None:
+    response = signed_in(alice).get(f"/upload?{query}")
+    assert response.status_code == (
+        422 if "13" in query or query[6:] == "=%00" else 200
+    )
+
+
+def test_a_viewer_may_look_and_not_upload(alice: Company) -> None:
+    client = signed_in(alice, "viewer")
+    assert b"You may look, but not upload" in client.get("/upload").content
+    data = alice.server.day(date(2026, 5, 7))
+    response = client.post("/upload", {"files": SimpleUploadedFile("a.usg", data)})
+    assert response.status_code == 403
+    assert alice.files() == []
+
+
+def test_the_part_that_changes_can_be_had_alone(alice: Company) -> None:
+    part = signed_in(alice).get("/upload", headers={"X-Part": "period"}).content
+    assert b"<html" not in part
+    assert b"Server days" in part
+
+
+def post(company: Company, *files: bytes, **fields: str) -> Any:
+    sent = [SimpleUploadedFile(f"{n}.usg", data) for n, data in enumerate(files)]
+    return signed_in(company).post("/upload", {"files": sent, **fields})
+
+
+def test_the_plain_form_takes_several_files_and_says_a_verdict_for_each(
+    alice: Company,
+) -> None:
+    day = date.today() - timedelta(days=2)  # noqa: DTZ011 - any day that is over
+    good = alice.server.day(day)
+    strange = alice.writer("IC77").day(day)
+    alice.send(good, at=datetime.now(UTC))
+    page = post(alice, good, strange, b"rubbish", b"", end="end").content.decode()
+    for verdict in ("Already here", "Held", "Rejected"):
+        assert verdict in page
+    assert "4 files have their verdict" in page
+    assert "cut on its way" not in page
+    states = {file.state for file in alice.files()}
+    assert states == {FileState.ACCEPTED, FileState.HELD, FileState.REJECTED}
+    assert How.FORM in {file.how for file in alice.files()}
+
+
+def test_a_form_that_was_cut_says_so(alice: Company) -> None:
+    page = post(alice, b"rubbish").content.decode()
+    assert "cut on its way: files may be missing" in page
+    assert "1 file has its verdict" in page
+
+
+def test_a_file_that_is_too_large_stops_no_other(alice: Company, settings: Any) -> None:
+    settings.MAX_FILE_BYTES = 100
+    page = post(alice, b"x" * 200, b"rubbish", end="end").content.decode()
+    assert "Not kept" in page
+    assert "The file is larger than 100 bytes." in page
+    assert len(alice.files()) == 1
+
+
+def test_the_page_costs_the_same_whatever_there_is(alice: Company) -> None:
+    client = signed_in(alice)
+    counted = []
+    for count in (1, 25):
+        for data in alice.registered(f"IC{count:02}").days(
+            MAY.starts_on, MAY.starts_on + timedelta(days=count)
+        ):
+            alice.send(data)
+        with CaptureQueriesContext(connection) as queries_made:
+            client.get("/upload?period=2026-05")
+        counted.append(len(queries_made))
+    assert counted[0] == counted[1]
+
+
+def test_charlie_sees_nothing_of_alice(alice: Company, charlie: Company) -> None:
+    alice.send(alice.registered("CANARY-IC1").day(date(2026, 5, 7)))
+    page = signed_in(charlie).get(
+        "/upload?period=2026-05&server=CANARY-IC1&day=2026-05-07"
+    )
+    assert b"CANARY" not in page.content
+
+
+@time_machine.travel(AFTER, tick=False)
+def test_the_first_tile_says_the_same_as_the_page(alice: Company) -> None:
+    send_all_but(alice, 6, 7, at=BEFORE)
+    client = signed_in(alice)
+    for path in ("/", "/upload"):
+        page = client.get(path).content.decode()
+        assert "2 server-days are missing." in page
+        assert "Please upload now: this period is late." in page

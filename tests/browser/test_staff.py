@@ -1,0 +1,155 @@
+"""Billing staff: the way of a first customer, and a decision, as people do it."""
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from portal import access, tenants
+from portal.models import StaffRole
+from tests.browser.axe import assert_accessible
+from tests.browser.conftest import Open
+from tests.builders import NOW, PASSWORD, Company, Writer
+
+pytestmark = pytest.mark.browser
+
+NARROW = {"width": 320, "height": 700}
+
+
+@pytest.fixture
+def clerk(db: None) -> Company:
+    """Somebody of the billing staff, who belongs to no company at all."""
+    with access.acting_for(access.STAFF):
+        person = tenants.add_person(
+            email="clara@vendor.example",
+            name="Clara Clerk",
+            password=PASSWORD,
+            staff_role=StaffRole.CLERK,
+            at=NOW,
+        )
+    return Company(
+        id=0,
+        number="",
+        zone="UTC",
+        token="",
+        sealing_public=b"",
+        server=Writer(tenant="", name="", zone="UTC", sealing_public=b""),
+        people={"clerk": person},
+    )
+
+
+def look_at(page: Page) -> None:
+    """Every page on the way is accessible, and fits a narrow screen."""
+    assert_accessible(page)
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a plain dict of both
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= NARROW["width"], page.url
+    page.set_viewport_size(size)
+
+
+def open_the_first_tenant(page: Page) -> None:
+    page.get_by_role("link", name="Open the first tenant").click()
+    look_at(page)
+    page.get_by_label("Customer number").fill("200001")
+    page.get_by_label("Name of the company").fill("Trial Company")
+    page.get_by_label("Time zone").select_option("Europe/Berlin")
+    page.get_by_label("First owed day").fill("2026-04-28")
+    page.get_by_label("I3_FEATURE_USAGE_TRACKING_LOCAL").check()
+    page.get_by_label("Name of the admin").fill("Ida Trial")
+    page.get_by_label("Mail address of the admin").fill("ida@trial.example")
+    page.get_by_role("button", name="Open the tenant").click()
+
+
+def hand_over(page: Page, to: Path) -> str:
+    """Take the set-up file from the page, as it is handed to the customer."""
+    expect(page.get_by_text("Next: hand over the server set-up.")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hand over the server set-up").click()
+    assert download.value.suggested_filename == "usage-portal-200001.txt"
+    download.value.save_as(to)
+    page.reload()
+    expect(page.get_by_text("Next: the first file.")).to_be_visible()
+    return to.read_text()
+
+
+def server_of(set_up: str) -> Writer:
+    """A server that knows of the portal what stands in its set-up file."""
+    key = re.search(r"public: ([0-9a-f]{64})", set_up)
+    assert key is not None
+    return Writer(
+        tenant="200001",
+        name="IC1",
+        zone="Europe/Berlin",
+        sealing_public=bytes.fromhex(key[1]),
+    )
+
+
+def test_a_first_run_without_demo_leads_to_the_first_file(
+    open_page: Open, clerk: Company, tmp_path: Path
+) -> None:
+    page = open_page(clerk, "/", role="clerk")
+    expect(page).to_have_url(re.compile("/staff/tenants$"))
+    look_at(page)
+
+    open_the_first_tenant(page)
+    expect(page.get_by_text("ida@trial.example gets a link")).to_be_visible()
+    look_at(page)
+
+    server = server_of(hand_over(page, tmp_path / "set-up.txt"))
+    file = tmp_path / "IC1_2026-05-07.usg"
+    file.write_bytes(server.day(date(2026, 5, 7)))
+    page.get_by_label("Usage files of Trial Company").set_input_files(file)
+    page.get_by_role("button", name="Send the files").click()
+    expect(page.get_by_role("row", name=re.compile("IC1_2026.*Held"))).to_be_visible()
+    look_at(page)
+
+    page.get_by_role("link", name="Trial Company").click()
+    expect(page.get_by_text("Next: confirm the server")).to_be_visible()
+    look_at(page)
+    page.get_by_label("Reason, kept in the audit trail").fill("Read to me by Ida")
+    page.get_by_role("button", name="Trust this key of IC1").click()
+    expect(page.get_by_text(re.compile("The key .* of IC1 is trusted"))).to_be_visible()
+    expect(page.get_by_text("Next:")).to_have_count(0)
+    expect(page.get_by_role("cell", name="Accepted")).to_be_visible()
+
+
+def test_of_two_files_a_clerk_lets_one_count(
+    open_page: Open, clerk: Company, alice: Company
+) -> None:
+    day = date(2026, 5, 7)
+    alice.send(alice.server.day(day), name="first.usg")
+    alice.server.sequence -= 1
+    alice.server.previous = None
+    alice.send(alice.server.day(day, zone="UTC"), name="second.usg")
+    alice.send(alice.server.day(day + timedelta(days=1)), name="third.usg")
+    page = open_page(clerk, "/staff/held", role="clerk", java_script_enabled=False)
+    expect(page.get_by_role("link", name="Held files 1")).to_be_visible()
+    page.get_by_role("link", name="second.usg").click()
+    expect(page.get_by_text("because number 2 follows it")).to_be_visible()
+    page.get_by_label("Reason, kept in the audit trail").fill("restored snapshot")
+    page.get_by_role("button", name=re.compile("count instead")).click()
+    expect(page.get_by_text("second.usg is now: accepted.")).to_be_visible()
+    expect(page.get_by_text("It counts.")).to_be_visible()
+
+
+def test_the_pages_of_decisions_can_be_used_by_everybody(
+    open_page: Open, clerk: Company, alice: Company
+) -> None:
+    day = date(2026, 5, 7)
+    alice.send(alice.server.day(day), name="first.usg")
+    alice.server.sequence -= 1
+    second, _ = alice.send(alice.server.day(day, zone="UTC"), name="second.usg")
+    page = open_page(clerk, "/staff/held", role="clerk")
+    look_at(page)
+    held, _ = alice.send(alice.writer("IC02").day(day, zone="Mars/Olympus"))
+    for path in (
+        f"/staff/held/{second.pk}",
+        f"/staff/held/{held.pk}",
+        f"/staff/tenants/{alice.number}/files",
+    ):
+        page.goto(path)
+        look_at(page)

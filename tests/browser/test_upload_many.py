@@ -1,0 +1,109 @@
+"""Thousands of files dropped at once leave the page answering to its reader."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from portal import access
+from tests.browser.conftest import Open
+from tests.browser.dropping import UPLOAD, drop, sent_by, wait_for_end
+from tests.builders import NOW, Company
+from usage.models import FileState, How, UsageFile
+
+pytestmark = pytest.mark.browser
+
+MANY, SENT = 2_000, 600
+
+# The longest that the page may be busy with itself, in milliseconds.
+LONGEST = 500
+
+
+def write_many(folder: Path, count: int) -> list[bytes]:
+    """Years of several servers: a folder each, with the same names in all of them."""
+    written = []
+    for number in range(count):
+        server = folder / f"IC{number // 500:02}"
+        server.mkdir(parents=True, exist_ok=True)
+        written.append(b"%d " % number * 20)
+        (server / f"{number % 500}.usg").write_bytes(written[-1])
+    return written
+
+
+def keep_all(company: Company, contents: list[bytes]) -> None:
+    """Have them here, received, without the time that two thousand arrivals take."""
+    rows = [
+        UsageFile(
+            id=uuid4(),
+            tenant_id=company.id,
+            state=FileState.RECEIVED,
+            name="many.usg",
+            size=len(data),
+            sha256=hashlib.sha256(data).digest(),
+            tail=data[-64:],
+            how=How.API,
+            sent_by="test",
+            received_at=NOW,
+            stored_as=f"many/{number}",
+        )
+        for number, data in enumerate(contents)
+    ]
+    with access.acting_for(company.id):
+        UsageFile.objects.bulk_create(rows)
+
+
+def watch_tasks(page: Page) -> None:
+    page.evaluate(
+        "() => { window.tasks = []; new PerformanceObserver(list => tasks.push("
+        "...list.getEntries().map(one => one.duration)))"
+        ".observe({type: 'longtask'}); }"
+    )
+
+
+def longest_task(page: Page) -> float:
+    return float(page.evaluate("Math.max(0, ...tasks)"))
+
+
+def test_thousands_of_files_that_are_here_are_compared_and_not_sent(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    keep_all(alice, write_many(tmp_path / "ic", MANY))
+    page = open_page(alice, UPLOAD)
+    watch_tasks(page)
+    sent = sent_by(page)
+    drop(page, tmp_path / "ic")
+    expect(page.locator("#run-title")).to_be_focused()
+    wait_for_end(page)
+    expect(page.locator("#run")).to_contain_text(f"{MANY:,} files are already here")
+    assert sent == []
+    assert longest_task(page) < LONGEST
+
+
+def test_thousands_of_verdicts_are_shown_some_at_a_time(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    write_many(tmp_path / "ic", SENT)
+    problem = {"code": "magic-unknown", "where": "byte 0", "title": "No.", "advice": ""}
+    row = {"id": "some", "problems": [problem], "server": None, "day": None}
+    refused: list[str] = []
+
+    def refuse(route: Route) -> Any:
+        refused.append(route.request.url)
+        route.fulfill(status=422, json={"verdict": "rejected", "file": row})
+
+    page = open_page(alice, UPLOAD)
+    # What the portal does with each is not asked here; it would take minutes.
+    page.route("**/api/v1/files/*.usg", refuse)
+    watch_tasks(page)
+    drop(page, tmp_path / "ic")
+    wait_for_end(page, timeout=90_000)
+    assert len(refused) == SENT
+    rows = page.locator(".verdict")
+    expect(rows).to_have_count(100)
+    page.get_by_role("button", name=f"Show 100 of {SENT - 100} more files").click()
+    expect(rows).to_have_count(200)
+    expect(rows.nth(100)).to_be_focused()
+    assert longest_task(page) < LONGEST

@@ -1,0 +1,34 @@
+"""The mails that a test has caused, and what is in them."""
+
+import re
+import threading
+from urllib.parse import urlsplit
+
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+
+
+def sent() -> list[EmailMultiAlternatives]:
+    """Return all mails so far, once those that are on their way have arrived."""
+    for thread in threading.enumerate():
+        if thread.name == "letter":
+            thread.join(timeout=10)
+    return [one for one in mail.outbox if isinstance(one, EmailMultiAlternatives)]
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    [(content, kind)] = message.alternatives
+    assert kind == "text/html"
+    return str(content)
+
+
+def links_of(message: EmailMultiAlternatives) -> set[str]:
+    """Return every address that the mail names, in text or HTML."""
+    both = f"{message.body}\n{html_of(message)}"
+    return set(re.findall(r"https?://[^\s\"'<>]+", both))
+
+
+def path_of_link(message: EmailMultiAlternatives) -> str:
+    """Return the path of the link that lets somebody in."""
+    [link] = [one for one in links_of(message) if "/new-password/" in one]
+    return urlsplit(link).path

@@ -1,0 +1,205 @@
+"""Receipts, lists and sums: what is in them, and that nothing in them does harm."""
+
+import csv
+import hashlib
+import io
+import subprocess
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import NOW, Company
+from tests.usage.pages import body, confirm, signed_in
+from usage import receipt_pdf, receipts
+from usage.models import UsageFile
+from usage.receipts import RECEIPT_AT_MOST
+
+DAY = date(2026, 5, 1)
+
+
+def rows(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+def ask(company: Company, ids: object, **wish: str) -> Any:
+    sent = {"ids": ids, "format": wish.pop("format", "csv")}
+    return signed_in(company, wish.pop("role", "viewer")).post("/files/receipt", sent)
+
+
+def test_a_receipt_says_all_that_is_known_of_a_file(alice: Company) -> None:
+    file, _ = alice.send(alice.server.day(DAY), name="day.usg")
+    confirm(alice)
+    answer = ask(alice, str(file.pk))
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert "receipt-A-100-" in answer.headers["Content-Disposition"]
+    [row] = rows(body(answer))
+    assert row == {
+        "Name": "day.usg",
+        "Size in bytes": str(file.size),
+        "SHA-256": bytes(file.sha256).hex(),
+        "Server": "IC01",
+        "Series": str(file.series),
+        "Number": "1",
+        "Day": "2026-05-01",
+        "Verdict": "Accepted",
+        "Reasons": "",
+        "Sent by": "test",
+        "Way in": "API",
+        "Received": "2026-05-20T20:00:00+02:00",
+        "Archive": "Confirmed",
+        "Confirmed in the archive": "2026-05-20T20:05:00+02:00",
+    }
+
+
+def test_a_batch_has_each_file_once_and_its_reasons(alice: Company) -> None:
+    good, _ = alice.send(alice.server.day(DAY))
+    bad, _ = alice.send(b"PK\x03\x04")
+    ids = "\r\n".join([str(good.pk), str(bad.pk), str(good.pk), ""])
+    found = rows(body(ask(alice, ids)))
+    assert {row["Verdict"] for row in found} == {"Accepted", "Rejected"}
+    assert len(found) == 2
+    assert "file-zip" in "".join(row["Reasons"] for row in found)
+
+
+@pytest.mark.parametrize("ending", ["csv", "pdf"])
+def test_of_foreign_and_unknown_files_only_the_number_is_said(
+    alice: Company, charlie: Company, ending: str
+) -> None:
+    file, _ = alice.send(alice.server.day(DAY), name="secret.usg")
+    own, _ = charlie.send(charlie.server.day(DAY), name="own.usg")
+    ids = f"{file.pk}\n{uuid4()}\n{own.pk}"
+    data = body(ask(charlie, ids, format=ending))
+    if ending == "csv":
+        own_row, last = rows(data)
+        assert own_row["Name"] == "own.usg"
+        assert last["Name"] == "2 of the files asked for are not here."
+        assert b"secret" not in data
+    else:
+        assert data.startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("ids", "ending"),
+    [("", "csv"), ("nothing", "csv"), ("0" * 32, "exe"), ("\0", "csv")],
+)
+def test_what_is_no_list_of_files_is_refused(
+    alice: Company, ids: str, ending: str
+) -> None:
+    assert ask(alice, ids, format=ending).status_code == 422
+
+
+def test_a_receipt_is_of_10_000_files_at_most(alice: Company) -> None:
+    ids = [str(uuid4()) for _ in range(RECEIPT_AT_MOST + 1)]
+    assert ask(alice, "\n".join(ids)).status_code == 422
+    assert len(rows(body(ask(alice, "\n".join(ids[1:]))))) == 1
+
+
+def test_a_receipt_needs_the_token_of_a_page(alice: Company) -> None:
+    client = signed_in(alice, enforce_csrf_checks=True)
+    answer = client.post("/files/receipt", {"ids": str(uuid4()), "format": "csv"})
+    assert answer.status_code == 403
+
+
+def test_one_file_has_its_receipt_in_both_forms(alice: Company) -> None:
+    file, _ = alice.send(alice.server.day(DAY))
+    client = signed_in(alice)
+    assert len(rows(body(client.get(f"/files/{file.pk}/receipt?format=csv")))) == 1
+    pdf = client.get(f"/files/{file.pk}/receipt?format=pdf")
+    assert body(pdf).startswith(b"%PDF")
+    assert pdf.headers["Content-Type"] == "application/pdf"
+    assert "no-store" in pdf.headers["Cache-Control"]
+    assert client.get(f"/files/{file.pk}/receipt").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1.usg", "+1.usg", "-5.usg", "@SUM(A1).usg", " =1.usg", "\uff1d1.usg"]
+)
+def test_a_name_is_no_formula_to_a_spreadsheet(alice: Company, name: str) -> None:
+    file, _ = alice.send(alice.server.day(DAY), name=name)
+    text = body(ask(alice, str(file.pk))).decode("utf-8-sig")
+    [row] = rows(text.encode())
+    assert row["Name"].startswith("'")
+    # A number is no formula, and stays one.
+    assert f",{file.size}," in text
+
+
+@given(name=st.text(min_size=1, max_size=300))
+def test_any_name_can_be_printed(name: str) -> None:
+    head = receipt_pdf.Head(
+        tenant=name, number="1", made_by=name, made_at=NOW, missing=3
+    )
+    target = io.BytesIO()
+    receipt_pdf.write(target, [line(name)], head)
+    assert target.getvalue().startswith(b"%PDF")
+
+
+def line(name: str) -> receipts.Line:
+    return receipts.Line(
+        name=name,
+        size=1,
+        sha256="0" * 64,
+        server=name,
+        series="",
+        sequence=1,
+        day=DAY,
+        mark="missing",
+        verdict="Rejected",
+        reasons=[name * 3],
+        sent_by=name,
+        how="API",
+        received_at=NOW,
+        archive="Not kept",
+        forwarded_at=None,
+    )
+
+
+def test_a_letter_that_the_font_lacks_is_shown_by_its_number() -> None:
+    assert receipt_pdf.shown("Łódź 北.usg") == "Łód\\u{17a} \\u{5317}.usg"
+
+
+def test_a_receipt_on_paper_has_as_many_pages_as_it_needs() -> None:
+    head = receipt_pdf.Head(tenant="A", number="1", made_by="B", made_at=NOW, missing=0)
+    target = io.BytesIO()
+    receipt_pdf.write(target, [line(f"day-{n}.usg") for n in range(100)], head)
+    pages = target.getvalue().count(b"/Type /Page\n")
+    assert 5 < pages < 15
+    receipt_pdf.write(target, [], head)
+
+
+def test_the_sums_are_what_sha256sum_checks(alice: Company, tmp_path: Path) -> None:
+    for number in range(3):
+        data = alice.server.day(DAY + timedelta(days=number))
+        alice.send(data, name=f"day {number} ü.usg")
+        (tmp_path / f"day {number} ü.usg").write_bytes(data)
+    confirm(alice)
+    sums = body(signed_in(alice).get("/safe-to-delete/SHA256SUMS"))
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict"],
+        input=sums,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.count(b": OK") == 3
+
+
+def test_a_name_that_would_break_a_line_of_the_sums_is_escaped(tmp_path: Path) -> None:
+    content = b"content"
+    name = "a\\b\nc.usg"
+    (tmp_path / name).write_bytes(content)
+    file = UsageFile(name=name, sha256=hashlib.sha256(content).digest())
+    [written] = receipts.as_sums([file])
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict"],
+        input=written.encode(),
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr

@@ -1,0 +1,176 @@
+"""What lowers a server's debt waits for the staff; what raises it counts at once."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.db import connections
+from django.db.utils import IntegrityError
+
+from portal import access, audit
+from portal.models import AuditEntry
+from portal.refusals import Refused
+from tests.builders import NOW, Company
+from usage import requests
+from usage.models import Server
+from usage.requests import Wish
+from usage.server_request import Decision, Kind, ServerRequest
+
+FIRST, LAST = Kind.FIRST_DAY, Kind.LAST_DAY
+# Alice's company owes from 28 April on.
+BEFORE, LATER, LATEST = date(2026, 4, 1), date(2026, 5, 7), date(2026, 5, 14)
+
+
+def server(company: Company) -> Server:
+    with access.acting_for(company.id, reading=True):
+        return Server.objects.get(name="IC01")
+
+
+def ask(
+    company: Company, kind: Kind, day: date | None, *, reason: str = "Because."
+) -> ServerRequest | None:
+    wish = Wish(server_id=server(company).pk, kind=kind, day=day, reason=reason)
+    return requests.ask(company.id, wish=wish, by="ada", at=NOW)
+
+
+def approved(company: Company, kind: Kind, day: date) -> None:
+    asked = ask(company, kind, day)
+    assert asked is not None
+    requests.approve(company.id, request_id=asked.pk, by="clerk", at=NOW)
+
+
+def acts(company: Company) -> list[str]:
+    with access.acting_for(company.id, reading=True):
+        found = AuditEntry.objects.order_by("number").values_list("act", flat=True)
+        assert audit.first_break(tenant_id=company.id) is None
+        return [act for act in found if act.startswith("server-") and "key" not in act]
+
+
+@pytest.mark.parametrize(("kind", "day"), [(FIRST, LATER), (LAST, LATER)])
+def test_what_lowers_the_debt_changes_nothing_until_it_is_approved(
+    alice: Company, kind: Kind, day: date
+) -> None:
+    asked = ask(alice, kind, day)
+    assert asked is not None
+    assert (asked.decision, asked.asked_by, asked.asked_at) == ("", "ada", NOW)
+    assert (server(alice).first_owed_on, server(alice).retired_on) == (None, None)
+    done = requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
+    assert done.decision == Decision.APPROVED
+    now = server(alice)
+    assert (now.first_owed_on or now.retired_on) == day
+    assert acts(alice) == [
+        "server-change-asked",
+        "server-change-approved",
+        f"server-{kind}-changed",
+    ]
+
+
+def test_what_raises_the_debt_takes_effect_at_once(alice: Company) -> None:
+    assert ask(alice, FIRST, BEFORE, reason="") is None
+    assert server(alice).first_owed_on == BEFORE
+    approved(alice, LAST, LATER)
+    assert ask(alice, LAST, LATEST, reason="") is None
+    assert server(alice).retired_on == LATEST
+    assert ask(alice, LAST, None, reason="") is None
+    assert server(alice).retired_on is None
+    assert acts(alice).count("server-last-day-changed") == 3
+
+
+def test_an_earlier_last_day_is_a_request_again(alice: Company) -> None:
+    approved(alice, LAST, LATEST)
+    assert ask(alice, LAST, LATER) is not None
+
+
+def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
+    asked = ask(alice, LAST, LATER)
+    assert asked is not None
+    with pytest.raises(Refused, match="reason-needed"):
+        requests.refuse(alice.id, request_id=asked.pk, by="clerk", at=NOW, reason=" ")
+    done = requests.refuse(
+        alice.id, request_id=asked.pk, by="clerk", at=NOW, reason="It wrote on."
+    )
+    assert (done.decision, done.decision_reason) == ("refused", "It wrote on.")
+    assert server(alice).retired_on is None
+
+
+def test_a_request_is_decided_once(alice: Company) -> None:
+    asked = ask(alice, LAST, LATER)
+    assert asked is not None
+    requests.withdraw(alice.id, request_id=asked.pk, by="ada", at=NOW)
+    with pytest.raises(Refused, match="decided-already"):
+        requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
+    assert server(alice).retired_on is None
+    assert ask(alice, LAST, LATER) is not None
+
+
+def test_the_same_waits_for_one_answer_at_a_time(alice: Company) -> None:
+    ask(alice, LAST, LATER)
+    for day in (LATEST, None):
+        with pytest.raises(Refused, match="asked-already"):
+            ask(alice, LAST, day)
+    assert ask(alice, FIRST, LATER) is not None
+
+
+def test_a_wish_that_changes_nothing_is_told(alice: Company) -> None:
+    ask(alice, FIRST, BEFORE)
+    for kind, day in ((FIRST, BEFORE), (LAST, None)):
+        with pytest.raises(Refused, match="nothing-to-change"):
+            ask(alice, kind, day)
+
+
+def test_a_request_needs_a_reason(alice: Company) -> None:
+    with pytest.raises(Refused, match="reason-needed"):
+        ask(alice, FIRST, LATER, reason=" ")
+
+
+def test_another_tenants_servers_and_requests_are_not_there(
+    alice: Company, charlie: Company
+) -> None:
+    asked = ask(alice, LAST, LATER)
+    assert asked is not None
+    wish = Wish(server_id=asked.server_id, kind=FIRST, day=LATER, reason="Mine.")
+    with pytest.raises(Refused, match="not-found"):
+        requests.ask(charlie.id, wish=wish, by="charlie", at=NOW)
+    for act in (requests.withdraw, requests.approve):
+        with pytest.raises(Refused, match="not-found"):
+            act(charlie.id, request_id=asked.pk, by="charlie", at=NOW)
+    with access.acting_for(charlie.id, reading=True):
+        assert not requests.open_requests().exists()
+    with access.acting_for(access.STAFF, reading=True):
+        assert [one.tenant.pk for one in requests.open_requests()] == [alice.id]
+
+
+def test_the_database_refuses_a_request_about_another_tenants_server(
+    alice: Company, charlie: Company
+) -> None:
+    mine = server(alice).pk
+    with (
+        pytest.raises(IntegrityError, match="server_id_is_of_the_same_tenant"),
+        access.acting_for(charlie.id),
+    ):
+        ServerRequest.objects.create(
+            tenant_id=charlie.id,
+            server_id=mine,
+            kind=LAST,
+            day=LATER,
+            reason="Mine.",
+            asked_by="charlie",
+            asked_at=NOW,
+        )
+    assert connections["default"].needs_rollback is False
+
+
+def test_an_approved_request_yields_to_a_file_that_contradicts_it(
+    alice: Company,
+) -> None:
+    from billing.coverage import CellState
+    from billing.periods import Period
+    from billing.queries import view_period
+
+    approved(alice, LAST, LATER)
+    days = alice.server.days(date(2026, 4, 28), LATER + timedelta(days=1))
+    for data in days:
+        alice.send(data)
+    with access.acting_for(alice.id, reading=True):
+        view = view_period(Period(2026, 5), at=NOW)
+    cell = view.judgement.calendar.cells["IC01", LATER + timedelta(days=5)]
+    assert cell.state == CellState.MISSING

@@ -1,0 +1,107 @@
+"""The tiles of a customer's files and servers; each asks at most two questions."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from portal.members import May
+from portal.models import Tenant
+from portal.templatetags.shown import grouped, megabytes
+from portal.tiles import Tile, TileState
+from usage import inventory
+
+
+def _say_files(at: datetime) -> TileState:
+    counts = inventory.count_files(at=at)
+    if counts.first_at is None:
+        return TileState(text=gettext("No file yet."))
+    zone = ZoneInfo(Tenant.objects.get().zone)
+    text = ngettext(
+        "%(count)s file since %(month)s.",
+        "%(count)s files since %(month)s.",
+        counts.all,
+    )
+    month = date_format(counts.first_at.astimezone(zone), "F Y")
+    return TileState(
+        text=text % {"count": grouped(counts.all), "month": month},
+        state=", ".join(_looks(counts)),
+        mark="missing" if counts.rejected else "with-us",
+    )
+
+
+def _looks(counts: inventory.FileCounts) -> list[str]:
+    """Say which files somebody should look at."""
+    found = [
+        (counts.rejected, gettext("%(count)s rejected in the last 7 days")),
+        (counts.held, gettext("%(count)s held")),
+        (counts.received, gettext("%(count)s being checked")),
+    ]
+    return [text % {"count": count} for count, text in found if count]
+
+
+def _say_safe(_at: datetime) -> TileState:
+    sums = inventory.sum_safe_files()
+    count = sum(one.files for one in sums)
+    if not count:
+        return TileState(text=gettext("Nothing is confirmed in the archive yet."))
+    text = ngettext(
+        "%(count)s file, %(size)s, is accepted and confirmed in the archive.",
+        "%(count)s files, %(size)s, are accepted and confirmed in the archive.",
+        count,
+    )
+    size = megabytes(sum(one.size for one in sums))
+    return TileState(text=text % {"count": grouped(count), "size": size})
+
+
+def _say_servers(_at: datetime) -> TileState:
+    counts = inventory.count_servers()
+    if not counts.servers:
+        return TileState(text=gettext("No server yet."))
+    text = ngettext(
+        "%(count)s server writes usage files.",
+        "%(count)s servers write usage files.",
+        counts.servers,
+    )
+    state, mark = "", ""
+    if counts.proposed:
+        state = ngettext(
+            "%(count)s key is to be confirmed",
+            "%(count)s keys are to be confirmed",
+            counts.proposed,
+        ) % {"count": counts.proposed}
+        mark = "partial"
+    elif counts.asked:
+        state = ngettext(
+            "%(count)s request waits for the billing staff",
+            "%(count)s requests wait for the billing staff",
+            counts.asked,
+        ) % {"count": counts.asked}
+        mark = "with-us"
+    return TileState(text=text % {"count": counts.servers}, state=state, mark=mark)
+
+
+TILES = (
+    Tile(
+        order=10,
+        title=gettext_lazy("Files"),
+        url_name="files-page",
+        needs=May.READ,
+        say=_say_files,
+    ),
+    Tile(
+        order=30,
+        title=gettext_lazy("Safe to delete"),
+        url_name="safe-to-delete",
+        needs=May.READ,
+        say=_say_safe,
+    ),
+    Tile(
+        order=40,
+        title=gettext_lazy("Servers"),
+        url_name="servers-page",
+        needs=May.READ,
+        say=_say_servers,
+    ),
+)

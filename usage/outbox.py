@@ -1,0 +1,61 @@
+"""The forward row of an accepted file: made with it, withdrawn if it counts no more."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from django.conf import settings
+
+from portal import doorbell
+from portal.models import Tenant
+from portal.work import State
+from usage.models import Forwarding, UsageFile
+
+# Another file counts in the place of this one.
+SUPERSEDED = "superseded"
+
+# A key has at most 1,024 bytes, and a letter can take twelve of them. The hash tells
+# two servers apart whose names begin alike.
+_KEY_SERVER_CHARACTERS = 48
+
+
+def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
+    """Let a file be forwarded, in the unit of work that accepts it.
+
+    One that was withdrawn before it went goes now; one that is in S3 stays there.
+    """
+    if not settings.FORWARDING:
+        return
+    row, is_new = Forwarding.objects.get_or_create(
+        file=file,
+        defaults={"tenant": tenant, "key": object_key(file, tenant), "due_at": at},
+    )
+    if not is_new:
+        Forwarding.objects.filter(
+            pk=row.pk, state=State.SET_ASIDE, problem=SUPERSEDED
+        ).update(state=State.WAITING, problem="", due_at=at, ended_at=None)
+    doorbell.ring("usage.forward")
+
+
+def withdraw(file: UsageFile, *, at: datetime) -> None:
+    """Take a file that counts no more out of the queue, if it has not gone yet.
+
+    Whoever is sending it this moment loses the lease, and what came of it is not
+    written down: the object lies under a key of its own and does no harm.
+    """
+    Forwarding.objects.filter(file=file, state=State.WAITING).update(
+        state=State.SET_ASIDE,
+        problem=SUPERSEDED,
+        ended_at=at,
+        lease=None,
+        leased_until=None,
+    )
+
+
+def object_key(file: UsageFile, tenant: Tenant) -> str:
+    """Return where a file lies in the bucket: found by a person, never taken twice."""
+    name = file.server.name if file.server else ""
+    server = quote(name[:_KEY_SERVER_CHARACTERS], safe="")
+    return (
+        f"{settings.S3['prefix']}{tenant.number}/{server}/{file.day}/"
+        f"{file.series}-{file.sequence}-{bytes(file.sha256).hex()}.usg"
+    )

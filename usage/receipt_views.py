@@ -1,0 +1,142 @@
+"""Downloads: receipts, lists and sums, each read and written in one go."""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST
+
+from portal import access
+from portal.doors import PortalRequest, answer_not_here
+from portal.models import Tenant
+from usage import inventory, receipt_pdf, receipts, spans
+from usage.forms import Files, Receipt
+from usage.models import UsageFile
+from usage.views import chosen_server, tenant_of
+
+_CSV = "text/csv; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_PDF = "application/pdf"
+
+# Rows that are read from the database at a time.
+_CHUNK = 1_000
+
+
+def files_csv(request: PortalRequest) -> HttpResponse:
+    """Hand out the list of files, as it is narrowed."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = Files(request.GET)
+    with access.acting_for(request.caller.tenant, reading=True):
+        tenant = tenant_of(request)
+        rows = inventory.listed(form.wanted(spans.spans(now))).iterator(_CHUNK)
+        lines = receipts.lines(rows, zone=tenant.zone)
+        name = receipts.file_name("files", number=tenant.number, at=now, ending="csv")
+        return _download(receipts.as_csv(lines), name=name, kind=_CSV)
+
+
+def safe_csv(request: PortalRequest) -> HttpResponse:
+    """Hand out the list of what is safe to delete, of all servers or of one."""
+    now = timezone.now()  # noqa: TID251 - a door
+    with access.acting_for(request.caller.tenant, reading=True):
+        tenant = tenant_of(request)
+        lines = receipts.lines(_safe(request), zone=tenant.zone)
+        number = tenant.number
+        name = receipts.file_name("safe-to-delete", number=number, at=now, ending="csv")
+        return _download(receipts.as_csv(lines), name=name, kind=_CSV)
+
+
+def safe_sums(request: PortalRequest) -> HttpResponse:
+    """Hand out the sums of what is safe to delete, as sha256sum checks them."""
+    with access.acting_for(request.caller.tenant, reading=True):
+        sums = receipts.as_sums(_safe(request))
+        return _download(sums, name="SHA256SUMS", kind=_TEXT)
+
+
+def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Hand out one file's receipt; `format` is csv or pdf."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = Receipt({"ids": str(file_id), "format": request.GET.get("format", "")})
+    ids, ending = form.wanted()
+    sheet = _read(request, ids, at=now)
+    if not sheet.files:
+        has = UsageFile.objects.filter(pk=file_id).exists
+        return answer_not_here(request, has=has)
+    return _receipt(sheet, ending)
+
+
+@require_POST
+def receipt(request: PortalRequest) -> HttpResponse:
+    """Hand out the receipt of up to 10,000 files; what is not here is counted."""
+    now = timezone.now()  # noqa: TID251 - a door
+    ids, ending = Receipt(request.POST).wanted()
+    return _receipt(_read(request, ids, at=now), ending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sheet:
+    """Files of a receipt, as many as are the tenant's, and what stands above them."""
+
+    tenant: Tenant
+    files: list[UsageFile]
+    missing: int
+    made_by: str
+    made_at: datetime
+
+
+def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
+    with access.acting_for(request.caller.tenant, reading=True):
+        found = list(inventory.of_ids(ids))
+        return _Sheet(
+            tenant=tenant_of(request),
+            files=found,
+            missing=len(ids) - len(found),
+            made_by=request.caller.name,
+            made_at=at,
+        )
+
+
+def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
+    tenant = sheet.tenant
+    number, at = tenant.number, sheet.made_at
+    name = receipts.file_name("receipt", number=number, at=at, ending=ending)
+    lines = receipts.lines(sheet.files, zone=tenant.zone)
+    if ending == "csv":
+        pieces = receipts.as_csv(lines, missing=sheet.missing)
+        return _download(pieces, name=name, kind=_CSV)
+    head = receipt_pdf.Head(
+        tenant=tenant.name,
+        number=number,
+        made_by=sheet.made_by,
+        made_at=at.astimezone(ZoneInfo(tenant.zone)),
+        missing=sheet.missing,
+    )
+    target = io.BytesIO()
+    receipt_pdf.write(target, lines, head)
+    return _attached(target.getvalue(), name=name, kind=_PDF)
+
+
+def _safe(request: PortalRequest) -> Iterator[UsageFile]:
+    chosen = chosen_server(request, inventory.sum_safe_files())
+    files = inventory.safe_files(chosen.server_id if chosen else None)
+    return files.iterator(_CHUNK)
+
+
+def _download(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponse:
+    """Answer with all pieces, while the unit of work they are read in is open."""
+    return _attached("".join(pieces).encode(), name=name, kind=kind)
+
+
+def _attached(data: bytes, *, name: str, kind: str) -> HttpResponse:
+    response = HttpResponse(data, content_type=kind)
+    response["Content-Disposition"] = content_disposition_header(
+        as_attachment=True, filename=name
+    )
+    add_never_cache_headers(response)
+    return response

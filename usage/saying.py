@@ -1,0 +1,195 @@
+"""What pages and receipts say of a file: its state, whose turn it is, its life line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from portal.work import State
+from usage import problems
+from usage.models import FileState, Forwarding, UsageFile
+from usage.usg import Code
+
+Text = str | Promise
+
+# Shape and word of each verdict.
+_STATES: Mapping[str, tuple[str, Text]] = {
+    FileState.ACCEPTED: ("received", _("Accepted")),
+    FileState.HELD: ("with-us", _("Held")),
+    FileState.RECEIVED: ("with-us", _("Received")),
+    FileState.REJECTED: ("missing", _("Rejected")),
+    FileState.REFUSED: ("excused", _("Refused by decision")),
+}
+
+# Shape and word of the way to the archive, for a file that is accepted.
+_ARCHIVE: Mapping[str, tuple[str, Text]] = {
+    State.DONE: ("received", _("Confirmed")),
+    State.WAITING: ("pending", _("Waiting")),
+    State.SET_ASIDE: ("excused", _("Set aside")),
+}
+_NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
+
+# What stands in the same place for the others.
+_BEFORE: Mapping[str, tuple[str, Text]] = {
+    FileState.HELD: ("silent", _("Not before a decision")),
+    FileState.RECEIVED: ("silent", _("Not before its verdict")),
+    FileState.REJECTED: ("silent", _("Not kept")),
+    FileState.REFUSED: ("silent", _("Not forwarded")),
+}
+
+_ANSWERS: Mapping[str, Text] = {
+    FileState.ACCEPTED: _("This file counts."),
+    FileState.HELD: _("This file is kept, and waits for a decision."),
+    FileState.RECEIVED: _("This file is here; its verdict follows by itself."),
+    FileState.REJECTED: _("This file was rejected and not kept."),
+    FileState.REFUSED: _("Billing staff have decided that this file does not count."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """One event of a file's life; `at` None: it has not happened, or never will."""
+
+    name: Text
+    what: Text
+    at: datetime | None = None
+    is_now: bool = False
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWords:
+    """What is said of one file."""
+
+    file: UsageFile
+    mark: str
+    state: Text
+    archive_mark: str
+    archive: Text
+    forwarded_at: datetime | None
+
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        """Everything found wrong, with sentences; the same sentence once."""
+        told = [problems.told(row) for row in self.file.problems]
+        return list({(one["code"], one["title"]): one for one in told}.values())
+
+    @property
+    def sha256(self) -> str:
+        return bytes(self.file.sha256).hex()
+
+
+def file_words(file: UsageFile) -> FileWords:
+    """Say what is known of a file that was read with its life line."""
+    forwarding = _forwarding(file)
+    mark, state = _STATES[file.state]
+    archive_mark, archive = _archive(file, forwarding)
+    is_done = forwarding is not None and forwarding.state == State.DONE
+    return FileWords(
+        file=file,
+        mark=mark,
+        state=state,
+        archive_mark=archive_mark,
+        archive=archive,
+        forwarded_at=forwarding.ended_at if forwarding and is_done else None,
+    )
+
+
+def answer(file: UsageFile) -> Text:
+    return _ANSWERS[file.state]
+
+
+def turn(file: UsageFile) -> str:
+    """Say whose turn it is, and what to do."""
+    if file.state == FileState.HELD:
+        return _turn_of_held(file)
+    if file.state == FileState.REJECTED:
+        return gettext("It is your turn: what was found stands below, with what to do.")
+    if file.state == FileState.RECEIVED:
+        return gettext(
+            "It is our turn: this takes a few minutes. Do not send it again."
+        )
+    if file.state == FileState.REFUSED:
+        return gettext("Nothing to do. The reason stands below.")
+    return _turn_of_accepted(file)
+
+
+def life_line(file: UsageFile) -> list[Stop]:
+    """Return what has happened to a file, and what is still to come."""
+    return [
+        Stop(
+            name=_("Received"),
+            what=file.get_how_display(),
+            at=file.received_at,
+        ),
+        *_judged(file),
+        *_forwarded(file),
+    ]
+
+
+def _turn_of_held(file: UsageFile) -> str:
+    codes = problems.holding(file.problems)
+    if Code.SIGNER_UNKNOWN in codes:
+        return gettext(
+            "It is the turn of your tenant admins: confirm the server's key."
+        )
+    return gettext(
+        "It is the turn of the billing staff. There is nothing to send again."
+    )
+
+
+def _turn_of_accepted(file: UsageFile) -> str:
+    forwarding = _forwarding(file)
+    if forwarding is not None and forwarding.state == State.DONE:
+        return gettext("It is confirmed in the archive, and safe to delete at home.")
+    return gettext("Nothing to do. Keep it at home until the archive confirms it.")
+
+
+def _judged(file: UsageFile) -> list[Stop]:
+    if file.state == FileState.RECEIVED:
+        return [Stop(name=_("Judged"), what=_("not yet; by itself"), is_now=True)]
+    is_held = file.state == FileState.HELD
+    is_bad = file.state in (FileState.REJECTED, FileState.REFUSED)
+    at = file.decided_at if file.state == FileState.REFUSED else file.settled_at
+    return [
+        Stop(
+            name=_STATES[file.state][1],
+            what=_("waits for a decision") if is_held else "",
+            at=at,
+            is_now=is_held,
+            is_bad=is_bad,
+        )
+    ]
+
+
+def _forwarded(file: UsageFile) -> list[Stop]:
+    if file.state in (FileState.REJECTED, FileState.REFUSED):
+        return []
+    forwarding = _forwarding(file)
+    name = _("Confirmed in the archive")
+    if file.state != FileState.ACCEPTED:
+        return [Stop(name=name, what=_archive(file, forwarding)[1])]
+    if forwarding is None:
+        return [Stop(name=name, what=_("this portal forwards no files"))]
+    if forwarding.state == State.DONE:
+        what = _("size and SHA-256 compared")
+        return [Stop(name=name, what=what, at=forwarding.ended_at)]
+    if forwarding.state == State.WAITING:
+        return [Stop(name=name, what=_("waits to be sent; by itself"), is_now=True)]
+    what = _("set aside; whoever runs this portal looks at it")
+    return [Stop(name=name, what=what, is_now=True)]
+
+
+def _archive(file: UsageFile, forwarding: Forwarding | None) -> tuple[str, Text]:
+    if file.state != FileState.ACCEPTED:
+        return _BEFORE[file.state]
+    return _ARCHIVE[forwarding.state] if forwarding else _NOT_FORWARDED
+
+
+def _forwarding(file: UsageFile) -> Forwarding | None:
+    found: Forwarding | None = getattr(file, "forwarding", None)
+    return found

@@ -1,0 +1,23 @@
+"""Addresses of what customers bring; what each asks for stands in `portal.doors`."""
+
+from django.urls import path
+
+from usage import receipt_views, server_views, views
+
+urlpatterns = [
+    path("files", views.files, name="files-page"),
+    path("files/list.csv", receipt_views.files_csv, name="files-csv"),
+    path("files/receipt", receipt_views.receipt, name="receipt"),
+    path("files/<uuid:file_id>", views.file, name="file-page"),
+    path(
+        "files/<uuid:file_id>/receipt", receipt_views.file_receipt, name="file-receipt"
+    ),
+    path("safe-to-delete", views.safe_to_delete, name="safe-to-delete"),
+    path("safe-to-delete/list.csv", receipt_views.safe_csv, name="safe-csv"),
+    path("safe-to-delete/SHA256SUMS", receipt_views.safe_sums, name="safe-sums"),
+    path("servers", server_views.servers_page, name="servers-page"),
+    path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
+    path("servers/change", server_views.change, name="servers-change"),
+    path("servers/withdraw", server_views.withdraw, name="servers-withdraw"),
+    path("servers/register", server_views.register, name="servers-register"),
+]
