@@ -6,7 +6,7 @@ whether anything was written between them. Order is sequence, never date.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from uuid import UUID
@@ -152,7 +152,9 @@ def prove(files: Iterable[FileFact], *, first: date, last: date) -> Proof:
                 proof.files.setdefault(fact.day, []).append(fact)
         _prove_start(proof, index)
         _prove_end(proof, chain)
-        for day, why in _silent_days(chain, is_first=index == 0, window=window):
+        others = [other for other in proof.chains if other is not chain]
+        silent = _silent_days(chain, others, is_first=index == 0, window=window)
+        for day, why in silent:
             proof.silent.setdefault(day, why)
     _place_gaps(proof, window)
     return proof
@@ -225,12 +227,17 @@ def _gap_between(earlier: FileFact, later: FileFact) -> Gap:
 
 
 def _silent_days(
-    chain: list[FileFact], *, is_first: bool, window: tuple[date, date]
+    chain: list[FileFact],
+    others: list[list[FileFact]],
+    *,
+    is_first: bool,
+    window: tuple[date, date],
 ) -> Iterator[tuple[date, Why]]:
     """Yield the days that the chain passed without writing.
 
     Only up to where the chain has got to: after a clock was set back the server will
-    pass the same days again, and nothing is proved about them until it has.
+    pass the same days again, and nothing is proved about them until it has. And only
+    where no other chain came or went meanwhile (`_is_unbroken`).
     """
     end = open_after(chain[-1])
     head = chain[0]
@@ -241,13 +248,38 @@ def _silent_days(
     for earlier, later in zip(chain, [*chain[1:], None], strict=True):
         # A file that was closed days later (by the start after a crash) holds all
         # that was seen until then.
-        until = open_after(earlier)
+        own = until = open_after(earlier)
+        passed: list[list[FileFact]] = []
         if later is not None and follows(later, earlier):
-            until = max(until, later.day)
+            until = max(own, later.day)
+            passed = [other for other in others if _meet(other, earlier, later)]
         why = Why(WhyCode.BETWEEN, earlier.series, earlier.sequence)
         for day in _days(earlier.day, min(until, end), window=window):
-            if day != earlier.day:
+            is_proved = day < own or all(_speaks_for(day, one) for one in passed)
+            if day != earlier.day and is_proved:
                 yield day, why
+
+
+def _meet(other: list[FileFact], earlier: FileFact, later: FileFact) -> bool:
+    """Say whether another chain begins or ends between two neighbours of this one."""
+    return any(
+        _place(earlier) < _place(fact) < _place(later) for fact in (other[0], other[-1])
+    )
+
+
+def _place(fact: FileFact) -> tuple[date, datetime]:
+    return fact.day, fact.opened_at
+
+
+def _speaks_for(day: date, other: list[FileFact]) -> bool:
+    """Say whether neighbours that another chain comes between speak for a day.
+
+    Between two series nothing is proved. A clock that stood wrong can make a file of
+    one installation look as if it were of another's time, so that a pair passes over
+    the end of an earlier installation, or over the beginning of a later one. It
+    speaks for the days that the other chain spans, and for none before or after.
+    """
+    return other[0].day <= day < open_after(other[-1])
 
 
 def _days(first: date, end: date, *, window: tuple[date, date]) -> Iterator[date]:

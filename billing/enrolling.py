@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing.opening import record_licences
+from billing.opening import open_until, record_licences
 from portal import access, tenants
 from portal.models import Role, Tenant, User
 from usage import keys
@@ -56,6 +56,7 @@ def enrol(wish: Wish, *, by: str, at: datetime) -> Enrolled:
             by=by,
             at=at,
         )
+        open_until(tenant, today=at.date(), at=at)
         keys.make_sealing_key(tenant.pk, by=by, at=at)
         # A partner who has a sign-in already gets one more tenant, no second sign-in.
         email = wish.admin_email.strip().lower()

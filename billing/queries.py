@@ -1,5 +1,6 @@
 """Reads of what is owed. Each runs in the caller's unit of work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,6 +17,7 @@ from billing.standing import Judgement, Standing, judge
 from portal.models import Tenant
 from usage import queries as usage_queries
 from usage.models import Server, UsageFile
+from usage.usg import Header
 
 T = TypeVar("T")
 
@@ -36,10 +38,11 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
     opened = TenantPeriod.objects.filter(period=str(period)).first()
     # A period that nothing has opened yet shows what it would open with.
     deadline_at = opened.deadline_at if opened else deadline_of(tenant, period)
-    facts = tenant_facts(tenant, period, deadline_at=deadline_at)
+    zone = opened.zone if opened else tenant.zone
+    facts = tenant_facts(tenant, period, deadline_at=deadline_at, zone=zone)
     return PeriodView(
         period=period,
-        zone=opened.zone if opened else tenant.zone,
+        zone=zone,
         deadline_at=deadline_at,
         judgement=judge(period, facts, deadline_at=deadline_at, at=at),
     )
@@ -68,7 +71,7 @@ def opened_periods(*, most: int) -> list[TenantPeriod]:
 
 
 def tenant_facts(
-    tenant: Tenant, period: Period, *, deadline_at: datetime
+    tenant: Tenant, period: Period, *, deadline_at: datetime, zone: str
 ) -> TenantFacts:
     """Collect what the calendar of one period is made from; a fixed set of queries."""
     waiting = usage_queries.waiting_for_us()
@@ -83,16 +86,22 @@ def tenant_facts(
         )
     }
     files = tuple(_file_fact(row) for row in rows.values())
-    held = tuple(_held_fact(row) for row in waiting)
+    known = list(Server.objects.order_by("name"))
+    names = {server.name.casefold(): server.name for server in known}
+    held = (
+        *(_held_fact(row) for row in waiting),
+        *(
+            _unproved_fact(row, header, names=names)
+            for row, header in usage_queries.unproved()
+            if header.tenant == tenant.number
+        ),
+    )
     changes = tuple(LicenceChange.objects.values_list("from_on", "keys"))
     return TenantFacts(
-        zone=tenant.zone,
+        zone=zone,
         first_on=tenant.first_owed_on,
         collects=partial(mode_on, changes),
-        servers=tuple(
-            _server_fact(server, files, held, tenant.zone)
-            for server in Server.objects.order_by("name")
-        ),
+        servers=tuple(_server_fact(server, files, held, zone) for server in known),
         files=files,
         held=held,
     )
@@ -119,6 +128,28 @@ def _file_fact(row: UsageFile) -> FileFact:
 def _held_fact(row: UsageFile) -> HeldFact:
     fact = _file_fact(row)
     return HeldFact(server=fact.server, received_at=row.received_at, file=fact)
+
+
+def _unproved_fact(
+    row: UsageFile, header: Header, *, names: Mapping[str, str]
+) -> HeldFact:
+    server = names.get(header.server.casefold(), header.server)
+    fact = FileFact(
+        server=server,
+        series=header.series,
+        sequence=header.sequence,
+        sha256=bytes(row.sha256),
+        previous=header.previous,
+        day=header.day,
+        opened_at=header.opened_at,
+        closed_at=header.closed_at,
+        opened_offset=header.opened_offset,
+        closed_offset=header.closed_offset,
+        closed_by=header.closed_by,
+        zone=header.zone,
+        received_at=row.received_at,
+    )
+    return HeldFact(server=server, received_at=row.received_at, file=fact)
 
 
 def _server_fact(

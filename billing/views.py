@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from billing import queries, saying, timetable, verdicts
 from billing.periods import Period
 from portal import access
+from portal.arrival import received_at
 from portal.doors import PortalRequest
 from portal.members import May
 from portal.refusals import Refused
@@ -49,7 +50,9 @@ def _take_in(
     request: PortalRequest, *, at: datetime
 ) -> tuple[list[batch.Outcome], bool]:
     sender = batch.Sender(
-        tenant_id=request.caller.tenant, name=request.caller.name, received_at=at
+        tenant_id=request.caller.tenant,
+        name=request.caller.name,
+        received_at=received_at(request, at=at),
     )
     # The files are read first: only then is known whether the form came whole.
     outcomes = batch.take_in_all(request.FILES, sender)

@@ -43,8 +43,13 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 # keep ours apart from those of other programs, the rest is the tenant's id.
 _TENANT_LOCK = 0x7573 << 48
 
+# A wait for a lock ends after this: a file is then answered as received, a page as
+# busy, and no thread waits for ever behind one tenant that hangs.
+_LOCK_TIMEOUT = "10s"
+
 _BEGIN = (
-    "select set_config('transaction_read_only', %s, true),"
+    f"select set_config('lock_timeout', '{_LOCK_TIMEOUT}', true),"
+    " set_config('transaction_read_only', %s, true),"
     " set_config('app.tenant', %s, true),"
     " set_config('role', %s, true)"
 )

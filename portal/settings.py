@@ -261,7 +261,8 @@ SILENCED_SYSTEM_CHECKS = [
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PORTAL_ADDRESS]
 CSRF_FAILURE_VIEW = "portal.views.forged"
-if env.truth("TRUSTED_PROXY"):
+TRUSTED_PROXY = env.truth("TRUSTED_PROXY")
+if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # Of X-Forwarded-For the last entry counts: the one that this proxy has added.
     ALLAUTH_TRUSTED_PROXY_COUNT = 1

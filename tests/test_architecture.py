@@ -135,7 +135,7 @@ def names_of(path: Path) -> set[str]:
 
 
 def test_inner_code_knows_no_http() -> None:
-    doors = {"admin", "api", "body", "checks", "doors", "forms", "schemas"}
+    doors = {"admin", "arrival", "api", "body", "checks", "doors", "forms", "schemas"}
     doors |= {"accounts", "asking", "batch", "context", "urls", "views"}
     assert [
         f"{shown(path)} imports {imported}"

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 from ninja import Path, Query, Router, Status
 
-from portal import access
+from portal import access, arrival
 from portal.api import ProblemOut
 from portal.doors import PortalRequest
 from portal.refusals import Refused
@@ -106,16 +106,16 @@ def upload(request: PortalRequest, name: str) -> Any:
     """
     now = timezone.now()  # noqa: TID251 - a door
     size = body.announced_size(request)
-    arrival = intake.Arrival(
+    coming = intake.Arrival(
         tenant_id=request.caller.tenant,
         name=name,
         size=size,
         sha256=body.announced_sha256(request),
         how=How.API if request.caller.token_id else How.BROWSER,
         sent_by=request.caller.name,
-        received_at=now,
+        received_at=arrival.received_at(request, at=now),
     )
-    file, is_new = settling.take_in(arrival, body.chunks(request, size), at=now)
+    file, is_new = settling.take_in(coming, body.chunks(request, size), at=now)
     return verdict(file, is_new=is_new)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import connection
 from django.http import HttpRequest, UnreadablePostError
 
 from portal.refusals import Refused
@@ -68,9 +69,11 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
 
     """
     environ = request.environ if isinstance(request, WSGIRequest) else {}
-    connection = environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(settings.BODY_TIMEOUT)
+    client = environ.get("gunicorn.socket")
+    if client is not None:
+        client.settimeout(settings.BODY_TIMEOUT)
+    # Back to the pool: a body may take minutes, and the database is not needed for it.
+    connection.close()
     left = size
     while left:
         try:

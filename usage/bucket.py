@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Seconds. A store that does not answer must not keep a worker for long: the row
 # stays, and is tried again.
 _CONNECT_TIMEOUT = 5
-_READ_TIMEOUT = 60
+_READ_TIMEOUT = 20
 
 # Tries inside boto3, for one lost answer; longer troubles are the row's affair.
 _ATTEMPTS = 2
@@ -34,11 +34,15 @@ class Stored(StrEnum):
 
 
 class BucketError(Exception):
-    """The store did not do what was asked; `code` says why, in its own word."""
+    """The store did not do what was asked; `code` says why, in its own word.
 
-    def __init__(self, code: str) -> None:
+    `has_answered` False: it could not be reached, or said nothing in time.
+    """
+
+    def __init__(self, code: str, *, has_answered: bool) -> None:
         super().__init__(code)
         self.code = code[:60]
+        self.has_answered = has_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +157,6 @@ def _status(error: ClientError) -> int:
 
 def _told(error: ClientError | BotoCoreError) -> BucketError:
     if isinstance(error, ClientError):
-        return BucketError(error.response.get("Error", {}).get("Code", "unknown"))
-    return BucketError(type(error).__name__)
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        return BucketError(code, has_answered=True)
+    return BucketError(type(error).__name__, has_answered=False)

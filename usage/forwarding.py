@@ -2,8 +2,11 @@
 
 import logging
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
+
+from django.conf import settings
 
 from portal import access, work
 from portal.work import Claim
@@ -13,32 +16,37 @@ from usage.models import Forwarding
 
 logger = logging.getLogger(__name__)
 
-# Files that a worker claims at a time: few enough to be done within the lease.
-_BATCH = 8
-
-# How long a worker may take over a batch before another one begins it again: 8 files
-# of 64 MB over a slow line. Doing it twice is harmless, the second put is refused.
-_LEASE = timedelta(minutes=15)
+# How long one file may take before another worker begins it again: two tries of 25
+# seconds without an answer, or 64 MB over a slow line. Doing it twice is harmless, the
+# second put is refused.
+_LEASE = timedelta(minutes=5)
 
 # Under our key lies something that is not ours. It is never overwritten.
 FOREIGN_BYTES = "foreign-bytes"
 
 
-def forward_waiting(*, at: datetime) -> int:
-    """Forward one batch of what is due; return how many files were claimed."""
-    claims = work.claim(Forwarding, most=_BATCH, lease_for=_LEASE, at=at)
-    for claim in claims:
-        try:
-            _forward(claim, at=at)
-        except Exception:
-            # Whatever is wrong with one file must not keep the others waiting.
-            logger.exception("Forwarding %s failed", claim.pk)
-            with access.acting_for(claim.tenant_id):
-                work.postpone(Forwarding, claim, problem="failed", at=at)
-    return len(claims)
+def forward_waiting(*, now: Callable[[], datetime]) -> bool:
+    """Forward one file that is due; False if there is none, or the store is away.
+
+    `now` is asked again after the put: a wait begins, and a file is confirmed, when
+    the store has answered.
+    """
+    if not settings.FORWARDING:
+        return False
+    claims = work.claim(Forwarding, most=1, lease_for=_LEASE, at=now())
+    if not claims:
+        return False
+    try:
+        return _forward(claims[0], now=now)
+    except Exception:
+        # Whatever is wrong with one file must not keep the others waiting.
+        logger.exception("Forwarding %s failed", claims[0].pk)
+        with access.acting_for(claims[0].tenant_id):
+            work.postpone(Forwarding, claims[0], problem="failed", at=now())
+        return True
 
 
-def _forward(claim: Claim, *, at: datetime) -> None:
+def _forward(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     with access.acting_for(claim.tenant_id, reading=True):
         row = Forwarding.objects.select_related("file").get(pk=claim.pk)
     content = Content(row.file.size, b64encode(row.file.sha256).decode())
@@ -48,13 +56,15 @@ def _forward(claim: Claim, *, at: datetime) -> None:
     except BucketError as error:
         logger.warning("S3 did not take %s: %s", row.key, error.code)
         with access.acting_for(claim.tenant_id):
-            work.postpone(Forwarding, claim, problem=error.code, at=at)
-        return
+            work.postpone(Forwarding, claim, problem=error.code, at=now())
+        # Where nobody answers, the next file would only wait as long again.
+        return error.has_answered
     with access.acting_for(claim.tenant_id):
         if stored == Stored.OURS:
-            work.complete(Forwarding, claim, at=at)
+            work.complete(Forwarding, claim, at=now())
         elif stored == Stored.FOREIGN:
             logger.error("Under %s lie other bytes than ours", row.key)
-            work.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=at)
+            work.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
         else:
-            work.postpone(Forwarding, claim, problem="not-confirmed", at=at)
+            work.postpone(Forwarding, claim, problem="not-confirmed", at=now())
+    return True

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -18,11 +18,14 @@ from django.conf import settings
 from portal import access
 from portal.refusals import Refused
 from usage import store
-from usage.models import KEPT, NAME_CHARACTERS, FileState, UsageFile
+from usage.models import KEPT, NAME_CHARACTERS, FileState, Settling, UsageFile
 
 # Length of the signature at the end of a usage file: with the size it tells one file
 # from another without reading all of it.
 TAIL_BYTES = 64
+
+# A request settles its own file within this time, or leaves it to the sweep.
+_OWN_TRY = timedelta(minutes=2)
 
 # What a file is called when its name is nothing but marks that cannot be shown.
 _NAMELESS = "unnamed"
@@ -136,6 +139,11 @@ def _keep(
                 sent_by=arrival.sent_by,
                 received_at=arrival.received_at,
                 stored_as=stored_as,
+            )
+            Settling.objects.create(
+                tenant_id=arrival.tenant_id,
+                file_id=file_id,
+                due_at=arrival.received_at + _OWN_TRY,
             )
             return Receipt(file_id, is_new=True)
     # The other request was first: its bytes are the ones that are answered for.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from portal.work import State
@@ -152,13 +153,16 @@ def count_unsafe_files() -> Unsafe:
     ).annotate(count=Count("pk")):
         accepted = f"accepted {forwarding or ''}".strip()
         counts[accepted if state == FileState.ACCEPTED else state] += count
+    # Where forwarding is switched off, what waits does so for nobody.
+    waiting = counts[f"accepted {State.WAITING}"]
+    idle = 0 if settings.FORWARDING else waiting
     return Unsafe(
-        waiting=counts[f"accepted {State.WAITING}"],
+        waiting=waiting - idle,
         set_aside=counts[f"accepted {State.SET_ASIDE}"],
         held=counts[FileState.HELD],
         received=counts[FileState.RECEIVED],
         refused=counts[FileState.REFUSED],
-        not_forwarded=counts["accepted"],
+        not_forwarded=counts["accepted"] + idle,
     )
 
 

@@ -258,6 +258,15 @@ class UsageFile(models.Model):
         return f"{self.name} ({self.state})"
 
 
+class Settling(Work):
+    """A file that has to be judged, or judged again; done as often as it was."""
+
+    file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"{self.file_id} ({self.state})"
+
+
 class Forwarding(Work):
     """An accepted file on its way to S3; done means confirmed there."""
 

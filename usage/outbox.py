@@ -22,9 +22,8 @@ def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
     """Let a file be forwarded, in the unit of work that accepts it.
 
     One that was withdrawn before it went goes now; one that is in S3 stays there.
+    Also where forwarding is switched off: the rows wait until it is on.
     """
-    if not settings.FORWARDING:
-        return
     row, is_new = Forwarding.objects.get_or_create(
         file=file,
         defaults={"tenant": tenant, "key": object_key(file, tenant), "due_at": at},

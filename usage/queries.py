@@ -1,6 +1,7 @@
 """Reads of what customers have brought. Each runs in the caller's unit of work."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,14 @@ from django.db.models.functions import (
     TruncDate,
 )
 
+from portal.refusals import Refused
+from usage import store
 from usage.models import KEPT, FileState, Server, UsageFile
+from usage.usg import Header, peek
+
+# Files that could not be judged and are looked into for one calendar; more than that
+# wait only where something is badly broken, and then a page must still open.
+_UNPROVED = 200
 
 # A file's local day is at most one day away from the dates of its instants in UTC,
 # and what it leaves open reaches at most one day further.
@@ -71,6 +79,8 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
     """Return files, newest first, going on after one that was listed before."""
     conditions = Q()
     last = UsageFile.objects.filter(pk=after).first() if after else None
+    if after and last is None:
+        raise Refused("input-invalid", detail="after: no such file")
     if last is not None:
         conditions &= Q(received_at__lt=last.received_at) | Q(
             received_at=last.received_at, pk__gt=last.pk
@@ -90,7 +100,12 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
     )
     kept = list(with_life_line().filter(by_hash | by_tail, state__in=KEPT))
     known_hashes = {bytes(file.sha256): file for file in kept}
-    known_tails = {(file.size, bytes(file.tail)): file for file in kept}
+    # The tail is a signature: it tells a file once it was checked, not before.
+    known_tails = {
+        (file.size, bytes(file.tail)): file
+        for file in kept
+        if file.state != FileState.RECEIVED
+    }
     return [
         known_hashes.get(one.sha256)
         if one.sha256
@@ -176,3 +191,19 @@ def waiting_for_us() -> list[UsageFile]:
         .select_related("server")
         .order_by("received_at", "pk")
     )
+
+
+def unproved() -> list[tuple[UsageFile, Header]]:
+    """Return the files that could not be judged yet, with what they say of themselves.
+
+    They were promised to be checked, so their days wait for us; what they say counts
+    for nothing else. A file that says nothing readable is left out.
+    """
+    rows = UsageFile.objects.filter(state=FileState.RECEIVED, server=None)
+    found = []
+    for row in rows.order_by("received_at", "pk")[:_UNPROVED]:
+        with suppress(OSError), store.opened(row.stored_as) as data:
+            header = peek(data)
+            if header is not None:
+                found.append((row, header))
+    return found

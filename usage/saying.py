@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -173,11 +174,11 @@ def _forwarded(file: UsageFile) -> list[Stop]:
     name = _("Confirmed in the archive")
     if file.state != FileState.ACCEPTED:
         return [Stop(name=name, what=_archive(file, forwarding)[1])]
-    if forwarding is None:
-        return [Stop(name=name, what=_("this portal forwards no files"))]
-    if forwarding.state == State.DONE:
+    if forwarding and forwarding.state == State.DONE:
         what = _("size and SHA-256 compared")
         return [Stop(name=name, what=what, at=forwarding.ended_at)]
+    if forwarding is None or not settings.FORWARDING:
+        return [Stop(name=name, what=_("this portal forwards no files"))]
     if forwarding.state == State.WAITING:
         return [Stop(name=name, what=_("waits to be sent; by itself"), is_now=True)]
     what = _("set aside; whoever runs this portal looks at it")

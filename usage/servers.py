@@ -1,12 +1,23 @@
 """Servers and the keys they sign with."""
 
+import logging
 from datetime import datetime
 
-from portal import access, audit
+from portal import access, audit, doorbell
 from portal.refusals import Refused
+from portal.work import State
 from usage import queries, settling
-from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
+from usage.models import (
+    FileState,
+    KeyState,
+    Server,
+    ServerKey,
+    Settling,
+    UsageFile,
+)
 from usage.usg import fingerprint
+
+logger = logging.getLogger(__name__)
 
 
 def register(
@@ -65,7 +76,7 @@ def settle_held(key: ServerKey, *, at: datetime) -> None:
     """Judge anew what was held for a key.
 
     Each file in its own unit of work: a month of them must not keep the tenant's
-    lock. Confirming once more goes on where a crash has stopped this.
+    lock. What a crash or a fault leaves is due work already (`_confirm`).
     """
     with access.acting_for(key.tenant_id, reading=True):
         waiting = list(
@@ -76,7 +87,11 @@ def settle_held(key: ServerKey, *, at: datetime) -> None:
             .values_list("pk", flat=True)
         )
     for file_id in waiting:
-        settling.settle(key.tenant_id, file_id, at=at)
+        try:
+            settling.settle(key.tenant_id, file_id, at=at)
+        except Exception:
+            # The key is trusted all the same; the sweep takes this file up again.
+            logger.exception("The held file %s could not be settled yet", file_id)
 
 
 def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None:
@@ -90,3 +105,8 @@ def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None
         details={"key": key.fingerprint, **({"reason": reason} if reason else {})},
         at=at,
     )
+    # Whoever confirms may be gone before the files are judged: it is due work.
+    Settling.objects.filter(
+        file__state=FileState.HELD, file__server=key.server_id, file__signer=key.public
+    ).update(state=State.WAITING, due_at=at, ended_at=None, problem="")
+    doorbell.ring("usage.settle")

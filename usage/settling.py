@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
 
@@ -17,9 +17,17 @@ from django.conf import settings
 from django.db import transaction
 from django.dispatch import Signal
 
-from portal import access, audit
+from portal import access, audit, work
+from portal.work import State
 from usage import intake, keys, outbox, queries, store
-from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
+from usage.models import (
+    FileState,
+    KeyState,
+    Server,
+    ServerKey,
+    Settling,
+    UsageFile,
+)
 from usage.problems import (
     SEQUENCE_TAKEN,
     FoundProblem,
@@ -57,6 +65,9 @@ _SETTLED = (
 
 # Returns a server's key by the server's name and the key, None if it is not known.
 _KnownKey = Callable[[str, bytes], ServerKey | None]
+
+# How long a sweep may take over what it has claimed: some hundred files.
+_LEASE = timedelta(minutes=5)
 
 # Sent inside the transaction that accepts a file, with `file`: what depends on it
 # changes with it or not at all.
@@ -108,7 +119,7 @@ def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
 @contextmanager
 def judging(tenant_id: int) -> Iterator[None]:
     """Open a unit of work that holds the tenant and in which files may be judged."""
-    with _gate, access.acting_for(tenant_id, holding=True):
+    with access.acting_for(tenant_id, holding=True):
         yield
 
 
@@ -116,28 +127,33 @@ def judge(file: UsageFile, *, at: datetime) -> None:
     """Judge a file that is received or held, in the running unit of work."""
     # Asked for by the reader, and again when the file is written down.
     known_key = cache(_known_key)
-    with store.opened(file.stored_as) as data:
+    # The gate inside the tenant's lock: who waits for one tenant's lock must not take
+    # a place from the files of all others.
+    with _gate, store.opened(file.stored_as) as data:
         reading = read(data, _expected(file, known_key))
     _apply(file, reading, known_key=known_key, at=at)
+    Settling.objects.filter(file=file, state=State.WAITING).update(
+        state=State.DONE, ended_at=at, lease=None, leased_until=None, problem=""
+    )
 
 
-def settle_waiting(*, older_than: datetime, most: int, at: datetime) -> int:
-    """Settle what requests have left behind; return how many were tried."""
-    with access.acting_for(access.SWEEP):
-        left = list(
-            UsageFile.objects.filter(
-                state=FileState.RECEIVED, received_at__lt=older_than
-            )
-            .order_by("received_at")
-            .values_list("tenant_id", "pk")[:most]
-        )
-    for tenant_id, file_id in left:
+def settle_waiting(*, most: int, at: datetime) -> int:
+    """Settle what is due; return how many files were tried.
+
+    A file that cannot be settled comes back after a wait that grows, so that it
+    keeps no other waiting.
+    """
+    claims = work.claim(Settling, most=most, lease_for=_LEASE, at=at)
+    for claim in claims:
+        with access.acting_for(claim.tenant_id, reading=True):
+            file_id = Settling.objects.values_list("file", flat=True).get(pk=claim.pk)
         try:
-            settle(tenant_id, file_id, at=at)
-        except Exception:
-            # One file that cannot be settled must not keep the others waiting.
-            logger.exception("The file %s could not be settled", file_id)
-    return len(left)
+            settle(claim.tenant_id, file_id, at=at)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others wait
+            logger.error("%s cannot be settled: %r", file_id, error)  # noqa: TRY400 - told in full the first time
+            with access.acting_for(claim.tenant_id):
+                work.postpone(Settling, claim, problem="failed", at=at)
+    return len(claims)
 
 
 def _expected(file: UsageFile, known_key: _KnownKey) -> Expected:

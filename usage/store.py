@@ -25,6 +25,9 @@ from portal.refusals import Unavailable
 # The operating system's words for "there is no room".
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+# And for "this file system has no files without a name".
+_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+
 
 class DurableFolder(FileSystemStorage):
     """A folder in which a saved file has reached the disk when `save` returns.
@@ -40,7 +43,7 @@ class DurableFolder(FileSystemStorage):
         # order, a crash leaves a whole file or none.
         with spooled.open("rb") as file:
             os.fsync(file.fileno())
-        os.link(spooled, path)
+        _link(spooled, path)
         _sync_folder(path.parent)
         return name
 
@@ -54,13 +57,17 @@ class DurableFolder(FileSystemStorage):
 
 
 class Spool:
-    """Bytes on their way in; gone with the `with` block unless kept."""
+    """Bytes on their way in; gone with the `with` block unless kept.
+
+    The file has no name until it is kept, so that a process that is killed leaves
+    nothing behind; where the file system cannot do that, it has one that is removed.
+    """
 
     def __init__(self) -> None:
         folder = settings.VAR / "usage" / "spool"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
+            self._file = _nameless(folder)
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -89,7 +96,8 @@ class Spool:
             raise _unavailable(error) from error
 
     def temporary_file_path(self) -> str:
-        return self._file.name
+        name = self._file.name
+        return name if isinstance(name, str) else f"/proc/self/fd/{name}"
 
     def keep(self, *, tenant_id: int, file_id: UUID) -> str:
         """Move the bytes to the storage; return the name that they have there.
@@ -106,6 +114,26 @@ class Spool:
             return _storage().save(name, content)
         except OSError as error:
             raise _unavailable(error) from error
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    try:
+        number = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_NAMELESS:
+            raise
+        return tempfile.NamedTemporaryFile(dir=folder)
+    return os.fdopen(number, "w+b")
+
+
+def _link(spooled: Path, path: Path) -> None:
+    """Give a file its name; a nameless one is reached through /proc, see open(2)."""
+    number = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Only with a folder's number does Python ask for the link to be followed.
+        os.link(spooled, path.name, dst_dir_fd=number, follow_symlinks=True)
+    finally:
+        os.close(number)
 
 
 @contextmanager

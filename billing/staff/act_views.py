@@ -16,6 +16,7 @@ from billing import verdicts
 from billing.staff import customer
 from billing.staff.setup_file import hand_over as make_set_up
 from portal import access, accounts, tokens
+from portal.arrival import received_at
 from portal.doors import PortalRequest
 from portal.models import Membership, Tenant
 from portal.refusals import Refused, told
@@ -163,7 +164,7 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
         sender = batch.Sender(
             tenant_id=tenant.pk,
             name=f"{request.caller.name} for the customer",
-            received_at=now,
+            received_at=received_at(request, at=now),
         )
         # The files are read first: only then is known whether the form came whole.
         outcomes = batch.take_in_all(request.FILES, sender)

@@ -60,6 +60,10 @@ class PatientSocket(socket.socket):
 
     deadline = math.inf
 
+    # When the head of the request was complete, in seconds since 1970: before it had
+    # to wait for a thread (portal.arrival).
+    request_at = 0.0
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Read what is there; fail when the request has taken too long."""
         if time.monotonic() > self.deadline:
@@ -153,6 +157,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
         conn.data_ready = True
+        conn.sock.request_at = time.time()
         self.enqueue_req(conn)
 
     def enqueue_req(self, conn: Connection) -> None:

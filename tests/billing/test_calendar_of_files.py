@@ -14,7 +14,7 @@ from billing import queries
 from billing.facts import FileFact
 from billing.models import TenantPeriod
 from billing.neighbours import neighbours
-from billing.opening import open_current_periods
+from billing.opening import open_current_periods, open_until
 from billing.periods import Period
 from portal import access
 from portal.models import AuditEntry, Tenant
@@ -66,13 +66,25 @@ def test_an_opened_period_keeps_its_deadline_when_the_zone_changes(
     assert june.deadline_at == datetime(2026, 7, 4, 12, tzinfo=UTC)
 
 
-def test_current_periods_open_once_for_every_tenant(
+def test_periods_open_once_for_every_tenant_and_leave_no_hole(
     alice: Company, charlie: Company
 ) -> None:
-    assert open_current_periods(today=date(2026, 5, 28), at=NOW) == 2
+    # Nothing ran in May: its period is opened with June's.
+    assert open_current_periods(today=date(2026, 5, 28), at=NOW) == 4
     assert open_current_periods(today=date(2026, 6, 27), at=NOW) == 0
     with access.acting_for(access.STAFF):
-        assert set(TenantPeriod.objects.values_list("period", flat=True)) == {"2026-06"}
+        opened = TenantPeriod.objects.filter(tenant=alice.id).order_by("period")
+        assert [one.period for one in opened] == ["2026-05", "2026-06"]
+
+
+def test_a_past_deadline_does_not_move_with_the_zone(alice: Company) -> None:
+    with access.acting_for(access.STAFF):
+        tenant = Tenant.objects.get(pk=alice.id)
+        open_until(tenant, today=date(2026, 7, 10), at=NOW)
+        Tenant.objects.filter(pk=alice.id).update(zone="Pacific/Pago_Pago")
+    shown = view(alice, at=datetime(2026, 7, 10, tzinfo=UTC))
+    assert shown.deadline_at == datetime(2026, 6, 4, 22, tzinfo=UTC)
+    assert shown.zone == "Europe/Berlin"
 
 
 def test_files_of_a_server_nobody_confirmed_are_with_us(alice: Company) -> None:
@@ -164,7 +176,9 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
         day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
     deadline_at = view(company).deadline_at
     with access.acting_for(company.id, reading=True):
-        facts = queries.tenant_facts(Tenant.objects.get(), MAY, deadline_at=deadline_at)
+        facts = queries.tenant_facts(
+            Tenant.objects.get(), MAY, deadline_at=deadline_at, zone=company.zone
+        )
         everything = [
             queries._file_fact(row)
             for row in UsageFile.objects.filter(

@@ -62,7 +62,7 @@ def names(page: Page) -> list[str]:
 
 
 def forward_all() -> None:
-    while forwarding.forward_waiting(at=timezone.now()):
+    while forwarding.forward_waiting(now=timezone.now):
         pass
 
 

@@ -93,7 +93,7 @@ def test_a_folder_that_is_dropped_again_is_not_sent_again(
 
 def assert_in_s3_byte_for_byte(company: Company, folder: Path) -> None:
     bucket.prepare()
-    while forwarding.forward_waiting(at=timezone.now()):
+    while forwarding.forward_waiting(now=timezone.now):
         pass
     with access.acting_for(company.id, reading=True):
         rows = list(Forwarding.objects.select_related("file"))

@@ -142,7 +142,7 @@ def test_a_directory_sent_with_curl_fills_the_calendar_and_lies_in_s3(
 
 def _forward_all() -> None:
     bucket.prepare()
-    while forwarding.forward_waiting(at=datetime.now(tz=UTC)):
+    while forwarding.forward_waiting(now=lambda: datetime.now(tz=UTC)):
         pass
 
 
@@ -194,7 +194,7 @@ def _one_after_the_other(
 ) -> dict[str, Any]:
     """Forget all files, and send them again, one by one and in order."""
     with connections["owner"].cursor() as cursor:
-        cursor.execute("truncate usage_usagefile, usage_forwarding")
+        cursor.execute("truncate usage_usagefile, usage_forwarding, usage_settling")
     for path in paths:
         put(portal, alice, path)
     return calendar(portal, alice)

@@ -316,7 +316,7 @@ def test_what_is_in_s3_stays_there_and_is_not_safe_to_delete(
     bucket._client.cache_clear()
     bucket.prepare()
     first, second = conflict(alice)
-    forwarding.forward_waiting(at=NOW)
+    forwarding.forward_waiting(now=lambda: NOW)
     choose(alice, second, first)
     with access.acting_for(alice.id, reading=True):
         file = UsageFile.objects.select_related("server", "forwarding").get(pk=first.pk)

@@ -1,6 +1,7 @@
 """Accepted files go to S3 once, and are confirmed there; against a real S3 server."""
 
 import hashlib
+import socket
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,11 +42,11 @@ def content(data: bytes) -> Content:
 def test_bytes_arrive_in_s3_and_the_row_says_so(alice: Company) -> None:
     data = alice.server.day(DAY)
     alice.send(data)
-    assert forwarding.forward_waiting(at=NOW) == 1
+    assert forwarding.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert (row.state, row.ended_at, row.attempts) == (State.DONE, NOW, 1)
     assert bucket.fetch(row.key) == data
-    assert forwarding.forward_waiting(at=NOW) == 0
+    assert not forwarding.forward_waiting(now=lambda: NOW)
 
 
 def test_our_own_bytes_under_the_key_are_success(alice: Company) -> None:
@@ -53,7 +54,7 @@ def test_our_own_bytes_under_the_key_are_success(alice: Company) -> None:
     data = alice.server.day(DAY)
     alice.send(data)
     bucket.put(rows(alice)[0].key, BytesIO(data), content(data))
-    forwarding.forward_waiting(at=NOW)
+    forwarding.forward_waiting(now=lambda: NOW)
     assert rows(alice)[0].state == State.DONE
 
 
@@ -63,7 +64,7 @@ def test_foreign_bytes_under_our_key_are_never_overwritten(
     alice.send(alice.server.day(DAY))
     key = rows(alice)[0].key
     bucket.put(key, BytesIO(b"foreign"), content(b"foreign"))
-    forwarding.forward_waiting(at=NOW)
+    forwarding.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert (row.state, row.problem) == (State.SET_ASIDE, forwarding.FOREIGN_BYTES)
     assert bucket.fetch(key) == b"foreign"
@@ -91,7 +92,7 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     works = settings.S3
     settings.S3 = {**works, **broken}
     bucket._client.cache_clear()
-    forwarding.forward_waiting(at=NOW)
+    forwarding.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert row.state == State.WAITING
     assert row.problem
@@ -99,8 +100,8 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     assert row.lease is None
     settings.S3 = works
     bucket._client.cache_clear()
-    assert forwarding.forward_waiting(at=NOW) == 0
-    forwarding.forward_waiting(at=row.due_at)
+    assert not forwarding.forward_waiting(now=lambda: NOW)
+    forwarding.forward_waiting(now=lambda: row.due_at)
     assert rows(alice)[0].state == State.DONE
 
 
@@ -118,7 +119,8 @@ def test_one_file_that_fails_does_not_hold_up_the_others(
         return real(key, body, content)
 
     monkeypatch.setattr(bucket, "put", put)
-    forwarding.forward_waiting(at=NOW)
+    while forwarding.forward_waiting(now=lambda: NOW):
+        pass
     assert [row.state for row in rows(alice)] == ["done", "waiting", "done"]
     assert rows(alice)[1].problem == "failed"
 
@@ -128,7 +130,7 @@ def test_bytes_that_are_not_confirmed_are_not_called_done(
 ) -> None:
     alice.send(alice.server.day(DAY))
     monkeypatch.setattr(bucket, "put", lambda *_: Stored.NOTHING)
-    forwarding.forward_waiting(at=NOW)
+    forwarding.forward_waiting(now=lambda: NOW)
     assert (rows(alice)[0].state, rows(alice)[0].problem) == (
         "waiting",
         "not-confirmed",
@@ -189,3 +191,47 @@ def test_a_bucket_is_made_once(settings: Any) -> None:
     settings.S3 = {**settings.S3, "bucket": f"{settings.S3['bucket']}-new"}
     assert isinstance(bucket.prepare(), bool)
     assert bucket.prepare() is False
+
+
+def test_what_is_accepted_while_forwarding_is_off_goes_when_it_is_on(
+    alice: Company, settings: Any
+) -> None:
+    settings.FORWARDING = False
+    alice.send(alice.server.day(DAY))
+    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert rows(alice)[0].state == State.WAITING
+    settings.FORWARDING = True
+    assert forwarding.forward_waiting(now=lambda: NOW)
+    assert rows(alice)[0].state == State.DONE
+
+
+@pytest.fixture
+def silent_store() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_store_that_never_answers_ends_the_ring_after_one_file(
+    alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch, silent_store: str
+) -> None:
+    for data in alice.server.days(DAY, DAY + timedelta(days=2)):
+        alice.send(data)
+    monkeypatch.setattr(bucket, "_READ_TIMEOUT", 0.2)
+    settings.S3 = {**settings.S3, "endpoint_url": silent_store}
+    bucket._client.cache_clear()
+    later = NOW + timedelta(minutes=1)
+    clock = iter([NOW, later])
+    assert not forwarding.forward_waiting(now=lambda: next(clock))
+    assert [row.attempts for row in rows(alice)] == [1, 0, 0]
+    first = rows(alice)[0]
+    assert first.problem == "ReadTimeoutError"
+    # The wait begins when the store had its chance, not when the file was claimed.
+    assert first.due_at > later
+
+
+def test_a_file_is_confirmed_when_the_store_has_answered(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    later = NOW + timedelta(seconds=3)
+    clock = iter([NOW, later])
+    forwarding.forward_waiting(now=lambda: next(clock))
+    assert rows(alice)[0].ended_at == later

@@ -121,7 +121,7 @@ def test_two_tenants_may_have_the_same_content(
 def test_a_full_disk_is_ours_and_keeps_nothing(
     alice: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "link", full)
@@ -149,9 +149,9 @@ def test_bytes_are_synced_before_their_name_is_made(
     for name in ("fsync", "link"):
         real = getattr(os, name)
 
-        def noted(*args: Any, real: Any = real, name: str = name) -> Any:
+        def noted(*args: Any, real: Any = real, name: str = name, **named: Any) -> Any:
             order.append(name)
-            return real(*args)
+            return real(*args, **named)
 
         monkeypatch.setattr(os, name, noted)
     intake.receive(arrival(alice), iter([b"abcd"]))
@@ -187,3 +187,29 @@ def test_a_received_file_never_changes_when_it_came(alice: Company) -> None:
 )
 def test_a_name_is_a_label_that_can_be_shown(sent: str, shown: str) -> None:
     assert shown_name(sent) == shown
+
+
+def test_bytes_on_their_way_have_no_name(alice: Company, tmp_path: Path) -> None:
+    def watched() -> Iterator[bytes]:
+        yield b"ab"
+        assert bytes_below(tmp_path) == []
+        yield b"cd"
+
+    intake.receive(arrival(alice), watched())
+    assert len(bytes_below(tmp_path)) == 1
+
+
+def test_where_files_need_a_name_they_lose_it_again(
+    alice: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def without(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(95, os.strerror(95))
+        return real(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", without)
+    receipt = intake.receive(arrival(alice), iter([b"abcd"]))
+    assert receipt.is_new
+    assert len(bytes_below(tmp_path)) == 1

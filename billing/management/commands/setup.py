@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from billing import licences
-from billing.opening import record_licences
+from billing.opening import open_until, record_licences
 from portal import access, tenants, tokens
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.refusals import Refused, told
@@ -122,6 +122,7 @@ class Command(BaseCommand):
             by=BY,
             at=at,
         )
+        open_until(tenant, today=at.date(), at=at)
         return tenant
 
     def _person(self, email: str, *, staff_role: str, at: datetime) -> User:
