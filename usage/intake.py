@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import OperationalError
 
 from portal import access
-from portal.refusals import Refused
+from portal.refusals import Refused, Unavailable
 from usage import store
 from usage.models import KEPT, NAME_CHARACTERS, FileState, Settling, UsageFile
 
@@ -124,30 +125,48 @@ def _keep(
         return here
     file_id = uuid4()
     stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
-    with access.acting_for(arrival.tenant_id, holding=True):
-        here = _kept(sha256)
-        if here is None:
-            UsageFile.objects.create(
-                id=file_id,
-                tenant_id=arrival.tenant_id,
-                state=FileState.RECEIVED,
-                name=shown_name(arrival.name),
-                size=arrival.size,
-                sha256=sha256,
-                tail=tail,
-                how=arrival.how,
-                sent_by=arrival.sent_by,
-                received_at=arrival.received_at,
-                stored_as=stored_as,
-            )
-            Settling.objects.create(
-                tenant_id=arrival.tenant_id,
-                file_id=file_id,
-                due_at=arrival.received_at + _OWN_TRY,
-            )
-            return Receipt(file_id, is_new=True)
+    has_begun = False
+    try:
+        with access.acting_for(arrival.tenant_id, holding=True):
+            has_begun = True
+            here = _note(arrival, file_id, stored_as, sha256=sha256, tail=tail)
+    except OperationalError as error:
+        if has_begun:
+            raise  # what was committed is not known: the bytes stay
+        # The wait for the tenant's lock has ended: nobody was promised anything.
+        store.remove(stored_as)
+        raise Unavailable("busy") from error
+    if here is None:
+        return Receipt(file_id, is_new=True)
     # The other request was first: its bytes are the ones that are answered for.
     store.remove(stored_as)
+    return here
+
+
+def _note(
+    arrival: Arrival, file_id: UUID, stored_as: str, *, sha256: bytes, tail: bytes
+) -> Receipt | None:
+    """Write the row and its work down, or return the one that was here before."""
+    here = _kept(sha256)
+    if here is None:
+        UsageFile.objects.create(
+            id=file_id,
+            tenant_id=arrival.tenant_id,
+            state=FileState.RECEIVED,
+            name=shown_name(arrival.name),
+            size=arrival.size,
+            sha256=sha256,
+            tail=tail,
+            how=arrival.how,
+            sent_by=arrival.sent_by,
+            received_at=arrival.received_at,
+            stored_as=stored_as,
+        )
+        Settling.objects.create(
+            tenant_id=arrival.tenant_id,
+            file_id=file_id,
+            due_at=arrival.received_at + _OWN_TRY,
+        )
     return here
 
 

@@ -108,5 +108,12 @@ def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None
     # Whoever confirms may be gone before the files are judged: it is due work.
     Settling.objects.filter(
         file__state=FileState.HELD, file__server=key.server_id, file__signer=key.public
-    ).update(state=State.WAITING, due_at=at, ended_at=None, problem="")
+    ).update(
+        state=State.WAITING,
+        due_at=at,
+        lease=None,
+        leased_until=None,
+        ended_at=None,
+        problem="",
+    )
     doorbell.ring("usage.settle")

@@ -113,6 +113,8 @@ def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
         file = waiting.select_related("tenant").filter(pk=file_id).first()
         if file is not None:
             judge(file, at=at)
+        # Also where a person has decided meanwhile: nothing is left to be judged.
+        _end_work(file_id, at=at)
         return queries.with_life_line().filter(pk=file_id).first()
 
 
@@ -132,7 +134,11 @@ def judge(file: UsageFile, *, at: datetime) -> None:
     with _gate, store.opened(file.stored_as) as data:
         reading = read(data, _expected(file, known_key))
     _apply(file, reading, known_key=known_key, at=at)
-    Settling.objects.filter(file=file, state=State.WAITING).update(
+    _end_work(file.pk, at=at)
+
+
+def _end_work(file_id: UUID, *, at: datetime) -> None:
+    Settling.objects.filter(file=file_id, state=State.WAITING).update(
         state=State.DONE, ended_at=at, lease=None, leased_until=None, problem=""
     )
 
@@ -146,11 +152,16 @@ def settle_waiting(*, most: int, at: datetime) -> int:
     claims = work.claim(Settling, most=most, lease_for=_LEASE, at=at)
     for claim in claims:
         with access.acting_for(claim.tenant_id, reading=True):
-            file_id = Settling.objects.values_list("file", flat=True).get(pk=claim.pk)
+            rows = Settling.objects.filter(pk=claim.pk)
+            file_id = rows.values_list("file", flat=True).first()
+        if file_id is None:
+            continue  # rejected meanwhile, and one row too many
         try:
             settle(claim.tenant_id, file_id, at=at)
-        except Exception as error:  # noqa: BLE001 - whatever it is, others wait
-            logger.error("%s cannot be settled: %r", file_id, error)  # noqa: TRY400 - told in full the first time
+        except Exception as error:
+            # Told in full once: it may come back many times.
+            is_first = claim.attempts == 1
+            logger.error("%s cannot be settled: %r", file_id, error, exc_info=is_first)  # noqa: TRY400 - just once
             with access.acting_for(claim.tenant_id):
                 work.postpone(Settling, claim, problem="failed", at=at)
     return len(claims)

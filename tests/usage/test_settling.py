@@ -12,6 +12,7 @@ import billing.queries
 from billing.periods import Period
 from portal import access
 from portal.models import AuditEntry
+from portal.refusals import Unavailable
 from tests.builders import NOW, Company
 from usage import intake, keys, queries, servers, settling, store
 from usage.models import (
@@ -377,3 +378,40 @@ def test_a_tail_tells_a_file_only_once_it_was_checked(
     alice.send(data)
     with access.acting_for(alice.id, reading=True):
         assert queries.find_here([wanted]) != [None]
+
+
+def test_work_on_a_file_that_needs_no_judging_any_more_ends(alice: Company) -> None:
+    file, _ = alice.send(alice.server.day(DAY))
+    with access.acting_for(alice.id):
+        Settling.objects.update(state="waiting", due_at=NOW, ended_at=None)
+    assert settling.settle_waiting(most=9, at=NOW) == 1
+    assert settling.settle_waiting(most=9, at=NOW + timedelta(days=1)) == 0
+    assert alice.files() == [file]
+
+
+def test_a_wait_for_the_lock_that_ends_at_receipt_keeps_nothing(
+    alice: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        access, "_BEGIN_HOLDING", access._BEGIN_HOLDING.replace("'10s'", "'100ms'")
+    )
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with access.acting_for(alice.id):
+            access.hold_tenant(alice.id)
+            is_held.set()
+            may_end.wait(10)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert is_held.wait(10)
+    try:
+        with pytest.raises(Unavailable, match="busy"):
+            alice.send(alice.server.day(DAY))
+    finally:
+        may_end.set()
+        holder.join()
+    assert alice.files() == []
+    assert [path for path in tmp_path.rglob("*.usg") if path.is_file()] == []
