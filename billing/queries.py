@@ -1,6 +1,5 @@
 """Reads of what is owed. Each runs in the caller's unit of work."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,8 +15,9 @@ from billing.periods import Period
 from billing.standing import Judgement, Standing, judge
 from portal.models import Tenant
 from usage import queries as usage_queries
+from usage import unproved
 from usage.models import Server, UsageFile
-from usage.usg import Header
+from usage.unproved import Claimed
 
 T = TypeVar("T")
 
@@ -75,6 +75,9 @@ def tenant_facts(
 ) -> TenantFacts:
     """Collect what the calendar of one period is made from; a fixed set of queries."""
     waiting = usage_queries.waiting_for_us()
+    claimed = unproved.claimed(tenant.number)
+    series = {row.series for row in waiting if row.series}
+    series |= {one.header.series for one in claimed}
     rows = {
         row.pk: row
         for known_before in (None, deadline_at)
@@ -82,26 +85,20 @@ def tenant_facts(
             period.starts_on,
             period.ends_on,
             received_before=known_before,
-            whole_series={row.series for row in waiting if row.series},
+            whole_series=series,
         )
     }
     files = tuple(_file_fact(row) for row in rows.values())
-    known = list(Server.objects.order_by("name"))
-    names = {server.name.casefold(): server.name for server in known}
-    held = (
-        *(_held_fact(row) for row in waiting),
-        *(
-            _unproved_fact(row, header, names=names)
-            for row, header in usage_queries.unproved()
-            if header.tenant == tenant.number
-        ),
-    )
+    held = (*map(_held_fact, waiting), *map(_claimed_fact, claimed))
     changes = tuple(LicenceChange.objects.values_list("from_on", "keys"))
     return TenantFacts(
         zone=zone,
         first_on=tenant.first_owed_on,
         collects=partial(mode_on, changes),
-        servers=tuple(_server_fact(server, files, held, zone) for server in known),
+        servers=tuple(
+            _server_fact(server, files, held, zone)
+            for server in Server.objects.order_by("name")
+        ),
         files=files,
         held=held,
     )
@@ -130,12 +127,10 @@ def _held_fact(row: UsageFile) -> HeldFact:
     return HeldFact(server=fact.server, received_at=row.received_at, file=fact)
 
 
-def _unproved_fact(
-    row: UsageFile, header: Header, *, names: Mapping[str, str]
-) -> HeldFact:
-    server = names.get(header.server.casefold(), header.server)
+def _claimed_fact(claimed: Claimed) -> HeldFact:
+    row, header = claimed.file, claimed.header
     fact = FileFact(
-        server=server,
+        server=header.server,
         series=header.series,
         sequence=header.sequence,
         sha256=bytes(row.sha256),
@@ -149,7 +144,7 @@ def _unproved_fact(
         zone=header.zone,
         received_at=row.received_at,
     )
-    return HeldFact(server=server, received_at=row.received_at, file=fact)
+    return HeldFact(server=fact.server, received_at=row.received_at, file=fact)
 
 
 def _server_fact(

@@ -43,12 +43,13 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 # keep ours apart from those of other programs, the rest is the tenant's id.
 _TENANT_LOCK = 0x7573 << 48
 
-# A wait for a lock ends after this: a file is then answered as received, a page as
-# busy, and no thread waits for ever behind one tenant that hangs.
-_LOCK_TIMEOUT = "10s"
+# Longest wait for a lock, for PostgreSQL. Who holds a tenant's needs milliseconds,
+# seconds for the largest file: after this something is wrong, a file is answered as
+# received, a page as busy, and no thread waits for ever behind one tenant that hangs.
+LOCK_TIMEOUT = "10s"
 
 _BEGIN = (
-    f"select set_config('lock_timeout', '{_LOCK_TIMEOUT}', true),"
+    "select set_config('lock_timeout', %s, true),"
     " set_config('transaction_read_only', %s, true),"
     " set_config('app.tenant', %s, true),"
     " set_config('role', %s, true)"
@@ -79,6 +80,8 @@ def acting_for(
     Raises:
         NestedUnitError: this thread is in a unit of work already.
         ValueError: `holding` for a role that sees all tenants.
+        OperationalError: a lock was not to be had within `LOCK_TIMEOUT`, here or in a
+            later statement; pages and API say that the portal is busy.
 
     """
     if _unit.get() is not None:
@@ -101,14 +104,16 @@ def _first_statement(
 ) -> tuple[str, list[str | int]]:
     is_read_only = "on" if reading else "off"
     if not isinstance(who, Across):
-        begin: list[str | int] = [is_read_only, str(who), "portal_tenant"]
+        begin: list[str | int] = [
+            *(LOCK_TIMEOUT, is_read_only, str(who), "portal_tenant")
+        ]
         if holding:
             return _BEGIN_HOLDING, [*begin, _TENANT_LOCK | who]
         return _BEGIN, begin
     if holding:
         message = "Only one tenant's lock can be taken: say which tenant it is."
         raise ValueError(message)
-    return _BEGIN, [is_read_only, "", who.value]
+    return _BEGIN, [LOCK_TIMEOUT, is_read_only, "", who.value]
 
 
 def hold_tenant(tenant_id: int) -> None:

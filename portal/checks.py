@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal import doors
+from portal import doors, env
 
 # What is asked for is due by the 3rd, and the next period ends on the 27th: nobody can
 # be late before the one, or only after the other.
@@ -54,8 +54,6 @@ def every_address_has_a_door(
 def a_thread_never_waits_for_a_connection(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    from portal import env
-
     if env.whole("WEB_THREADS") > settings.DATABASE_POOL:
         return [
             Caution(
@@ -79,6 +77,14 @@ def settings_agree(
             Error(
                 "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together.",
                 id="portal.E004",
+            )
+        )
+    if env.text("FAILPOINT"):
+        found.append(
+            Caution(
+                "FAILPOINT is set: processes of this portal will end themselves.",
+                hint="It is for tests.",
+                id="portal.W002",
             )
         )
     host = settings.PORTAL_ADDRESS.split("://")[-1].split(":")[0].split("/")[0]

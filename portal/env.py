@@ -65,6 +65,7 @@ KNOWN = _known(
     Variable("WEB_WORKERS", "2", "processes of the web server"),
     Variable("WEB_THREADS", "64", "threads in each of them"),
     Variable("LOG_LEVEL", "INFO", "what the log shows"),
+    Variable("FAILPOINT", "", "for tests: where the process ends itself"),
 )
 
 

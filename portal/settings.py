@@ -205,6 +205,8 @@ CELERY = {
     "task_ignore_result": True,
     "task_store_errors_even_if_ignored": False,
     "task_publish_retry": False,
+    # S3 may hang: what waits for it has a worker of its own, and holds up nothing else.
+    "task_routes": {"usage.forward": {"queue": "forward"}},
     "worker_hijack_root_logger": False,
     "worker_send_task_events": False,
     "timezone": "UTC",

@@ -5,6 +5,11 @@ with whatever made it necessary. A worker *claims* rows, which gives it a lease;
 the work outside of any transaction; and *completes* the row on condition that the
 lease is still its own. A worker that dies loses its lease by time, and another one
 does the work again, so every piece of work has to bear being done twice.
+
+There are two budgets. What is ours (a database, a store or a network that is away) is
+tried for ever, with a wait that grows. What is the item's own is charged before the
+work begins (`begin`), so that even an item that kills its worker is noticed; a few
+faults, and it is set aside until a person has looked and tells it to go on (`retry`).
 """
 
 import random
@@ -24,6 +29,10 @@ _FIRST_WAIT = timedelta(seconds=10)
 # Longest wait: whatever was broken is retried at least this often once it works.
 _LONGEST_WAIT = timedelta(minutes=15)
 
+# Faults of its own after which an item is set aside: one can be bad luck, a worker
+# that was stopped in the middle, three are the item's.
+MOST_FAULTS = 3
+
 
 class State(models.TextChoices):
     WAITING = "waiting", _("waiting")
@@ -39,6 +48,8 @@ class Work(models.Model):
         max_length=10, choices=State.choices, default=State.WAITING
     )
     attempts = models.PositiveIntegerField(default=0)
+    # Of the item itself, the one that is being tried included.
+    faults = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
@@ -57,22 +68,26 @@ class Work(models.Model):
 
 
 # What ends a piece of work, and what `access.SWEEP` needs to find and claim one, on
-# the table of a subclass, in the words of GRANT.
+# the table of a subclass, in the words of GRANT. Migrations from before there were
+# faults rest on these two; a new table is granted the rest as well.
 ROW_RIGHTS = "update (state, due_at, lease, leased_until, problem, ended_at)"
 SWEEP_RIGHTS = (
     "select (id, tenant_id, state, attempts, due_at, lease, leased_until),"
     " update (lease, leased_until, attempts)"
 )
+ROW_FAULT_RIGHTS = "update (attempts, faults)"
+SWEEP_FAULT_RIGHTS = "select (faults)"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row that is this worker's until its lease ends."""
+    """One row that is this worker's until its lease ends; counts as of the claim."""
 
     pk: int
     tenant_id: int
     lease: UUID
     attempts: int
+    faults: int
 
 
 def claim(
@@ -89,19 +104,32 @@ def claim(
             model._default_manager.filter(free, state=State.WAITING, due_at__lte=at)
             .order_by("due_at", "pk")
             .select_for_update(skip_locked=True)
-            .values_list("pk", "tenant_id", "attempts")[:most]
+            .values_list("pk", "tenant_id", "attempts", "faults")[:most]
         )
-        model._default_manager.filter(pk__in=[pk for pk, _, _ in rows]).update(
+        model._default_manager.filter(pk__in=[row[0] for row in rows]).update(
             lease=lease,
             leased_until=at + lease_for,
             attempts=models.F("attempts") + 1,
         )
-    return [Claim(pk, tenant, lease, tries + 1) for pk, tenant, tries in rows]
+    return [Claim(pk, who, lease, tries + 1, faults) for pk, who, tries, faults in rows]
+
+
+def begin(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+    """Charge a row with a fault in advance; False if it may not be tried (any more).
+
+    One that has used up its faults is set aside with `problem`; one whose lease was
+    lost is somebody else's. Whatever ends well, or fails for a reason of ours, takes
+    the charge back.
+    """
+    if claim.faults >= MOST_FAULTS:
+        set_aside(model, claim, problem=problem, at=at)
+        return False
+    return _mine(model, claim).update(faults=claim.faults + 1) == 1
 
 
 def complete(model: type[Work], claim: Claim, *, at: datetime) -> bool:
     """Mark a row done in the running unit of work; False if the lease was lost."""
-    return _end(model, claim, state=State.DONE, ended_at=at, problem="")
+    return _end(model, claim, state=State.DONE, ended_at=at, problem="", faults=0)
 
 
 def set_aside(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
@@ -110,16 +138,47 @@ def set_aside(model: type[Work], claim: Claim, *, problem: str, at: datetime) ->
 
 
 def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
-    """Give a row back, due after a wait that grows; False if the lease was lost."""
+    """Give a row back after a fault of ours, due after a wait that grows.
+
+    False if the lease was lost.
+    """
+    due_at = at + _wait(claim)
+    return _end(model, claim, due_at=due_at, problem=problem, faults=claim.faults)
+
+
+def fail(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+    """Give a row back after a fault of its own, or set it aside after the last one.
+
+    True if it was set aside.
+    """
+    faults = claim.faults + 1
+    if faults >= MOST_FAULTS:
+        return set_aside(model, claim, problem=problem, at=at)
+    due_at = at + _wait(claim)
+    _end(model, claim, due_at=due_at, problem=problem, faults=faults)
+    return False
+
+
+def retry(model: type[Work], pk: int, *, at: datetime) -> bool:
+    """Let a row that was set aside go on from the start; False if it was not."""
+    rows = model._default_manager.filter(pk=pk, state=State.SET_ASIDE)
+    fresh = {"problem": "", "due_at": at, "ended_at": None, "lease": None}
+    return rows.update(state=State.WAITING, attempts=0, faults=0, **fresh) == 1
+
+
+def _wait(claim: Claim) -> timedelta:
     doublings = min(claim.attempts - 1, 16)
-    wait = min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
+    wait: timedelta = min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
     # Spread out, so that a thousand rows that failed together do not return together.
-    wait *= random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-    return _end(model, claim, due_at=at + wait, problem=problem)
+    return wait * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+
+def _mine(model: type[Work], claim: Claim) -> models.QuerySet[Work]:
+    return model._default_manager.filter(
+        pk=claim.pk, lease=claim.lease, state=State.WAITING
+    )
 
 
 def _end(model: type[Work], claim: Claim, **changes: object) -> bool:
-    rows = model._default_manager.filter(
-        pk=claim.pk, lease=claim.lease, state=State.WAITING
-    )
+    rows = _mine(model, claim)
     return rows.update(lease=None, leased_until=None, **changes) == 1

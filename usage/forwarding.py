@@ -8,7 +8,7 @@ from io import BytesIO
 
 from django.conf import settings
 
-from portal import access, work
+from portal import access, failpoints, work
 from portal.work import Claim
 from usage import bucket, store
 from usage.bucket import BucketError, Content, Stored
@@ -36,6 +36,7 @@ def forward_waiting(*, now: Callable[[], datetime]) -> bool:
     claims = work.claim(Forwarding, most=1, lease_for=_LEASE, at=now())
     if not claims:
         return False
+    failpoints.reach("forward:claimed")
     try:
         return _forward(claims[0], now=now)
     except Exception:
@@ -53,6 +54,7 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     try:
         with store.opened(row.file.stored_as) as data:
             stored = bucket.put(row.key, BytesIO(data), content)
+            failpoints.reach("forward:put")
     except BucketError as error:
         logger.warning("S3 did not take %s: %s", row.key, error.code)
         with access.acting_for(claim.tenant_id):
@@ -62,9 +64,11 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     with access.acting_for(claim.tenant_id):
         if stored == Stored.OURS:
             work.complete(Forwarding, claim, at=now())
+            failpoints.reach("forward:marked")
         elif stored == Stored.FOREIGN:
             logger.error("Under %s lie other bytes than ours", row.key)
             work.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
         else:
             work.postpone(Forwarding, claim, problem="not-confirmed", at=now())
+    failpoints.reach("forward:committed")
     return True

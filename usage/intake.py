@@ -10,23 +10,20 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import OperationalError
 
-from portal import access
+from portal import access, failpoints
 from portal.refusals import Refused, Unavailable
-from usage import store
-from usage.models import KEPT, NAME_CHARACTERS, FileState, Settling, UsageFile
+from usage import backlog, store
+from usage.models import KEPT, NAME_CHARACTERS, FileState, UsageFile
 
 # Length of the signature at the end of a usage file: with the size it tells one file
 # from another without reading all of it.
 TAIL_BYTES = 64
-
-# A request settles its own file within this time, or leaves it to the sweep.
-_OWN_TRY = timedelta(minutes=2)
 
 # What a file is called when its name is nothing but marks that cannot be shown.
 _NAMELESS = "unnamed"
@@ -81,13 +78,15 @@ def receive(arrival: Arrival, chunks: Iterable[bytes]) -> Receipt:
     Raises:
         Refused: too large, cut on its way, or not what was announced; nothing is
             kept.
-        Unavailable: there is no room; nothing is kept.
+        Unavailable: there is no room, or the tenant's lock is not to be had; nothing
+            is kept.
 
     """
     if arrival.size > settings.MAX_FILE_BYTES:
         raise Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
     with store.Spool() as spool:
         sha256, tail = _spool(arrival, chunks, spool)
+        failpoints.reach("receive:spooled")
         return _keep(arrival, spool, sha256=sha256, tail=tail)
 
 
@@ -125,11 +124,13 @@ def _keep(
         return here
     file_id = uuid4()
     stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
+    failpoints.reach("receive:kept")
     has_begun = False
     try:
         with access.acting_for(arrival.tenant_id, holding=True):
             has_begun = True
             here = _note(arrival, file_id, stored_as, sha256=sha256, tail=tail)
+            failpoints.reach("receive:noted")
     except OperationalError as error:
         if has_begun:
             raise  # what was committed is not known: the bytes stay
@@ -137,6 +138,7 @@ def _keep(
         store.remove(stored_as)
         raise Unavailable("busy") from error
     if here is None:
+        failpoints.reach("receive:committed")
         return Receipt(file_id, is_new=True)
     # The other request was first: its bytes are the ones that are answered for.
     store.remove(stored_as)
@@ -149,7 +151,7 @@ def _note(
     """Write the row and its work down, or return the one that was here before."""
     here = _kept(sha256)
     if here is None:
-        UsageFile.objects.create(
+        file = UsageFile.objects.create(
             id=file_id,
             tenant_id=arrival.tenant_id,
             state=FileState.RECEIVED,
@@ -162,11 +164,7 @@ def _note(
             received_at=arrival.received_at,
             stored_as=stored_as,
         )
-        Settling.objects.create(
-            tenant_id=arrival.tenant_id,
-            file_id=file_id,
-            due_at=arrival.received_at + _OWN_TRY,
-        )
+        backlog.add(file)
     return here
 
 

@@ -125,6 +125,9 @@ KEPT = (
     FileState.REFUSED,
 )
 
+# States of files whose signature was checked. What is only received may be damaged.
+CHECKED = (FileState.ACCEPTED, FileState.HELD, FileState.REFUSED)
+
 # Long enough for a paragraph; what is decided is told in the audit trail too.
 REASON_CHARACTERS = 1_000
 
@@ -259,8 +262,9 @@ class UsageFile(models.Model):
 
 
 class Settling(Work):
-    """A file that has to be judged, or judged again; done as often as it was."""
+    """A file that is to be judged, for the first time or anew; done by its verdict."""
 
+    # Goes with the row of a rejected file, when there are too many of those.
     file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
 
     def __str__(self) -> str:

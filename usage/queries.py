@@ -1,7 +1,6 @@
 """Reads of what customers have brought. Each runs in the caller's unit of work."""
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,13 +17,7 @@ from django.db.models.functions import (
 )
 
 from portal.refusals import Refused
-from usage import store
-from usage.models import KEPT, FileState, Server, UsageFile
-from usage.usg import Header, peek
-
-# Files that could not be judged and are looked into for one calendar; more than that
-# wait only where something is badly broken, and then a page must still open.
-_UNPROVED = 200
+from usage.models import CHECKED, KEPT, FileState, Server, UsageFile
 
 # A file's local day is at most one day away from the dates of its instants in UTC,
 # and what it leaves open reaches at most one day further.
@@ -91,20 +84,23 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
 
 
 def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
-    """For each wanted file return the one that is kept, else None, in one query."""
+    """For each wanted file return the one that is kept, else None, in one query.
+
+    A hash was made of the bytes that came. A tail is a signature: it tells a file
+    only where the signature was checked.
+    """
     hashes = {bytes(one.sha256) for one in wanted if one.sha256}
     tails = {(one.size, one.tail) for one in wanted if one.tail and not one.sha256}
-    by_hash = Q(sha256__in=hashes)
+    by_hash = Q(state__in=KEPT, sha256__in=hashes)
     by_tail = Q(
-        size__in={size for size, _ in tails}, tail__in={tail for _, tail in tails}
+        state__in=CHECKED,
+        size__in={size for size, _ in tails},
+        tail__in={tail for _, tail in tails},
     )
-    kept = list(with_life_line().filter(by_hash | by_tail, state__in=KEPT))
+    kept = list(with_life_line().filter(by_hash | by_tail))
     known_hashes = {bytes(file.sha256): file for file in kept}
-    # The tail is a signature: it tells a file once it was checked, not before.
     known_tails = {
-        (file.size, bytes(file.tail)): file
-        for file in kept
-        if file.state != FileState.RECEIVED
+        (file.size, bytes(file.tail)): file for file in kept if file.state in CHECKED
     }
     return [
         known_hashes.get(one.sha256)
@@ -184,26 +180,13 @@ def _touches(first: date, last: date) -> Q:
 
 
 def waiting_for_us() -> list[UsageFile]:
-    """Return the files of known servers that are received or held."""
+    """Return the files of known servers that are received or held.
+
+    For those that nobody has judged yet see `usage.unproved`.
+    """
     states = (FileState.RECEIVED, FileState.HELD)
     return list(
         UsageFile.objects.filter(state__in=states, server__isnull=False)
         .select_related("server")
         .order_by("received_at", "pk")
     )
-
-
-def unproved() -> list[tuple[UsageFile, Header]]:
-    """Return the files that could not be judged yet, with what they say of themselves.
-
-    They were promised to be checked, so their days wait for us; what they say counts
-    for nothing else. A file that says nothing readable is left out.
-    """
-    rows = UsageFile.objects.filter(state=FileState.RECEIVED, server=None)
-    found = []
-    for row in rows.order_by("received_at", "pk")[:_UNPROVED]:
-        with suppress(OSError), store.opened(row.stored_as) as data:
-            header = peek(data)
-            if header is not None:
-                found.append((row, header))
-    return found

@@ -3,18 +3,13 @@
 import logging
 from datetime import datetime
 
-from portal import access, audit, doorbell
+from django.db import OperationalError
+from django.db.models import QuerySet
+
+from portal import access, audit
 from portal.refusals import Refused
-from portal.work import State
-from usage import queries, settling
-from usage.models import (
-    FileState,
-    KeyState,
-    Server,
-    ServerKey,
-    Settling,
-    UsageFile,
-)
+from usage import backlog, queries, settling
+from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.usg import fingerprint
 
 logger = logging.getLogger(__name__)
@@ -25,7 +20,8 @@ def register(
 ) -> ServerKey:
     """Add a server with a key that is trusted from the start; once is enough.
 
-    In the running unit of work; the key's owner has handed it over in person.
+    In the running unit of work; the key's owner has handed it over in person. Files
+    that were held for the key are settled once this is committed.
     """
     access.hold_tenant(tenant_id)
     server = queries.server_named(name).first()
@@ -73,30 +69,39 @@ def confirm_key(
 
 
 def settle_held(key: ServerKey, *, at: datetime) -> None:
-    """Judge anew what was held for a key.
+    """Judge anew at once what was held for a key.
 
     Each file in its own unit of work: a month of them must not keep the tenant's
-    lock. What a crash or a fault leaves is due work already (`_confirm`).
+    lock. What fails here, or is not come to, is in the backlog since the key is
+    trusted, and settled without anybody.
     """
     with access.acting_for(key.tenant_id, reading=True):
         waiting = list(
-            UsageFile.objects.filter(
-                state=FileState.HELD, server=key.server_id, signer=key.public
-            )
+            _held_for(key)
             .order_by("sequence", "received_at")
             .values_list("pk", flat=True)
         )
     for file_id in waiting:
         try:
             settling.settle(key.tenant_id, file_id, at=at)
+        except OperationalError as error:
+            # The tenant's lock is not to be had: nor would it be for the next.
+            logger.warning("The files held for %s have to wait: %s", key, error)
+            return
         except Exception:
-            # The key is trusted all the same; the sweep takes this file up again.
-            logger.exception("The held file %s could not be settled yet", file_id)
+            logger.exception("The file %s could not be settled yet", file_id)
+
+
+def _held_for(key: ServerKey) -> QuerySet[UsageFile]:
+    return UsageFile.objects.filter(
+        state=FileState.HELD, server=key.server_id, signer=key.public
+    )
 
 
 def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None:
     key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
     key.save(update_fields=["state", "decided_at", "decided_by"])
+    backlog.reopen(_held_for(key), at=at)
     audit.append(
         tenant_id=key.tenant_id,
         actor=by,
@@ -105,15 +110,3 @@ def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None
         details={"key": key.fingerprint, **({"reason": reason} if reason else {})},
         at=at,
     )
-    # Whoever confirms may be gone before the files are judged: it is due work.
-    Settling.objects.filter(
-        file__state=FileState.HELD, file__server=key.server_id, file__signer=key.public
-    ).update(
-        state=State.WAITING,
-        due_at=at,
-        lease=None,
-        leased_until=None,
-        ended_at=None,
-        problem="",
-    )
-    doorbell.ring("usage.settle")

@@ -6,28 +6,20 @@ else has settled meanwhile is left as it is.
 """
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.dispatch import Signal
 
-from portal import access, audit, work
-from portal.work import State
-from usage import intake, keys, outbox, queries, store
-from usage.models import (
-    FileState,
-    KeyState,
-    Server,
-    ServerKey,
-    Settling,
-    UsageFile,
-)
+from portal import access, audit, failpoints
+from portal.refusals import Unavailable
+from usage import backlog, examining, intake, outbox, queries, store
+from usage.examining import KnownKey
+from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.problems import (
     SEQUENCE_TAKEN,
     FoundProblem,
@@ -35,7 +27,7 @@ from usage.problems import (
     with_day_assigned,
     worst,
 )
-from usage.usg import Expected, Header, Reading, Severity, fingerprint, read, summarise
+from usage.usg import Header, Reading, Severity, Totals, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -63,18 +55,9 @@ _SETTLED = (
     *_TOLD_BY_HEADER,
 )
 
-# Returns a server's key by the server's name and the key, None if it is not known.
-_KnownKey = Callable[[str, bytes], ServerKey | None]
-
-# How long a sweep may take over what it has claimed: some hundred files.
-_LEASE = timedelta(minutes=5)
-
 # Sent inside the transaction that accepts a file, with `file`: what depends on it
 # changes with it or not at all.
 file_accepted = Signal()
-
-# Bounds the memory that opened files take in this process.
-_gate = threading.BoundedSemaphore(settings.SETTLING_AT_ONCE)
 
 
 def take_in(
@@ -83,7 +66,7 @@ def take_in(
     """Receive a file and give its verdict; the bool says whether it is new here.
 
     Raises:
-        Refused, Unavailable: nothing was kept, see `intake.receive`.
+        Refused, Unavailable: nothing is kept, see `intake.receive`.
 
     """
     receipt = intake.receive(arrival, chunks)
@@ -96,7 +79,10 @@ def take_in(
         logger.exception("The file %s could not be settled yet", receipt.file_id)
     if file is None:
         with access.acting_for(arrival.tenant_id, reading=True):
-            file = queries.with_life_line().get(pk=receipt.file_id)
+            file = queries.with_life_line().filter(pk=receipt.file_id).first()
+    if file is None:
+        # Rejected by somebody else a moment ago, and its row was one too many.
+        raise Unavailable("busy")
     return file, receipt.is_new
 
 
@@ -111,11 +97,13 @@ def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
             state__in=(FileState.RECEIVED, FileState.HELD)
         )
         file = waiting.select_related("tenant").filter(pk=file_id).first()
-        if file is not None:
+        if file is None:
+            backlog.end(file_id, at=at)  # somebody else has judged it, or decided
+        else:
             judge(file, at=at)
-        # Also where a person has decided meanwhile: nothing is left to be judged.
-        _end_work(file_id, at=at)
-        return queries.with_life_line().filter(pk=file_id).first()
+        judged = queries.with_life_line().filter(pk=file_id).first()
+    failpoints.reach("settle:committed")
+    return judged
 
 
 @contextmanager
@@ -129,55 +117,11 @@ def judge(file: UsageFile, *, at: datetime) -> None:
     """Judge a file that is received or held, in the running unit of work."""
     # Asked for by the reader, and again when the file is written down.
     known_key = cache(_known_key)
-    # The gate inside the tenant's lock: who waits for one tenant's lock must not take
-    # a place from the files of all others.
-    with _gate, store.opened(file.stored_as) as data:
-        reading = read(data, _expected(file, known_key))
-    _apply(file, reading, known_key=known_key, at=at)
-    _end_work(file.pk, at=at)
-
-
-def _end_work(file_id: UUID, *, at: datetime) -> None:
-    Settling.objects.filter(file=file_id, state=State.WAITING).update(
-        state=State.DONE, ended_at=at, lease=None, leased_until=None, problem=""
-    )
-
-
-def settle_waiting(*, most: int, at: datetime) -> int:
-    """Settle what is due; return how many files were tried.
-
-    A file that cannot be settled comes back after a wait that grows, so that it
-    keeps no other waiting.
-    """
-    claims = work.claim(Settling, most=most, lease_for=_LEASE, at=at)
-    for claim in claims:
-        with access.acting_for(claim.tenant_id, reading=True):
-            rows = Settling.objects.filter(pk=claim.pk)
-            file_id = rows.values_list("file", flat=True).first()
-        if file_id is None:
-            continue  # rejected meanwhile, and one row too many
-        try:
-            settle(claim.tenant_id, file_id, at=at)
-        except Exception as error:
-            # Told in full once: it may come back many times.
-            is_first = claim.attempts == 1
-            logger.error("%s cannot be settled: %r", file_id, error, exc_info=is_first)  # noqa: TRY400 - just once
-            with access.acting_for(claim.tenant_id):
-                work.postpone(Settling, claim, problem="failed", at=at)
-    return len(claims)
-
-
-def _expected(file: UsageFile, known_key: _KnownKey) -> Expected:
-    def is_trusted(server: str, signer: bytes) -> bool:
-        key = known_key(server, signer)
-        return key is not None and key.state == KeyState.CONFIRMED
-
-    return Expected(
-        tenant=file.tenant.number,
-        received_at=file.received_at,
-        opening_key=lambda wanted: keys.opening_key(file.tenant_id, wanted),
-        is_trusted=is_trusted,
-    )
+    reading, totals = examining.examine(file, known_key)
+    failpoints.reach("settle:examined")
+    _apply(file, reading, totals, known_key=known_key, at=at)
+    backlog.end(file.pk, at=at)
+    failpoints.reach("settle:judged")
 
 
 def _known_key(server: str, signer: bytes) -> ServerKey | None:
@@ -186,13 +130,18 @@ def _known_key(server: str, signer: bytes) -> ServerKey | None:
 
 
 def _apply(
-    file: UsageFile, reading: Reading, *, known_key: _KnownKey, at: datetime
+    file: UsageFile,
+    reading: Reading,
+    totals: Totals | None,
+    *,
+    known_key: KnownKey,
+    at: datetime,
 ) -> None:
     was = file.state
     problems = found_by_reader(reading.problems)
     if reading.outcome != Severity.REJECT and reading.header is not None:
         file.server = _server_of(file, reading.header, known_key=known_key, at=at)
-        _describe(file, reading, reading.header)
+        _describe(file, reading.header, totals)
         problems += _conflicts(file)
     if file.assigned_day is not None:
         problems = with_day_assigned(problems)
@@ -212,18 +161,17 @@ def _apply(
         _write_down(file, problems, at=at)
 
 
-def _describe(file: UsageFile, reading: Reading, header: Header) -> None:
+def _describe(file: UsageFile, header: Header, totals: Totals | None) -> None:
     """Copy what a genuine file says of itself."""
     for field in _TOLD_BY_HEADER:
         setattr(file, field, getattr(header, field))
     file.day = file.assigned_day or file.day
-    if reading.day is not None:
-        totals = summarise(reading.day)
+    if totals is not None:
         file.logins, file.users = totals.logins, totals.users
 
 
 def _server_of(
-    file: UsageFile, header: Header, *, known_key: _KnownKey, at: datetime
+    file: UsageFile, header: Header, *, known_key: KnownKey, at: datetime
 ) -> Server:
     """Find a genuine file's server; make it and its key known if they are new."""
     known = known_key(header.server, header.signer)

@@ -1,12 +1,15 @@
 """Doorbells: each looks for work that waits in rows and does it."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
-from usage import forwarding, settling
+from usage import forwarding, sweeping
 
-# Files that one ring settles; the next ring goes on.
-_SETTLE_AT_MOST = 200
+# How long one ring begins to settle further batches; the next ring goes on. Far from
+# the task's limit, so that a batch that waits for locks is not cut in two.
+_SETTLE_FOR = timedelta(minutes=1)
 
 # Files that one ring forwards, so that a task ends well within its time limit.
 _FORWARD_AT_MOST = 200
@@ -25,4 +28,7 @@ def forward() -> None:
 
 @shared_task(name="usage.settle", time_limit=_SECONDS)
 def settle() -> None:
-    settling.settle_waiting(most=_SETTLE_AT_MOST, at=timezone.now())  # noqa: TID251 - a task
+    now = timezone.now()  # noqa: TID251 - a task
+    until = now + _SETTLE_FOR
+    while now < until and sweeping.settle_waiting(at=now):
+        now = timezone.now()  # noqa: TID251 - a task

@@ -24,6 +24,11 @@ WEB_TIMEOUT = 90.0
 LEAST_TASKS = 2
 MOST_TASKS = 4
 
+CELERY = ("celery", "--quiet", "--app", "portal.celery")
+
+# Files that are sent to S3 at once. A hanging S3 holds these processes and no others.
+FORWARDS = 2
+
 # Celery reports every task twice. What a task did is said by the task.
 CHATTER = "INFO celery."
 
@@ -133,15 +138,10 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
     configuration = Path(__file__).with_name("gunicorn_conf.py")
     web = ("gunicorn", "--config", str(configuration), "portal.wsgi:application")
     tasks = min(max(os.cpu_count() or 1, LEAST_TASKS), MOST_TASKS)
-    celery = ("celery", "--quiet", "--app", "portal.celery")
-    worker = (
-        *(*celery, "worker", "--loglevel", "INFO", "--concurrency", str(tasks)),
-        # There is one worker: it has nobody to talk to about itself.
-        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        *("--include", "portal.stack.task_processes"),
-    )
+    worker = describe_worker("worker", "celery", tasks)
+    forwarder = describe_worker("forwarder", "forward", FORWARDS)
     beat = (
-        *(*celery, "beat", "--loglevel", "WARNING"),
+        *(*CELERY, "beat", "--loglevel", "WARNING"),
         # No pid file: after a crash it would keep the next one from starting.
         *("--pidfile=", f"--schedule={wishes.var / 'beat-schedule'}"),
     )
@@ -151,6 +151,7 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
     for name, command, ending in (
         ("web", web, signal.SIGQUIT),
         ("worker", worker, signal.SIGKILL),
+        ("forwarder", forwarder, signal.SIGKILL),
         ("beat", beat, signal.SIGKILL),
     ):
         yield Part(
@@ -163,6 +164,18 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
             is_ready=is_serving if name == "web" else always_ready,
             is_shown=lambda line: CHATTER not in line,
         )
+
+
+def describe_worker(name: str, queue: str, processes: int) -> tuple[str, ...]:
+    """Describe a Celery worker that does what one queue brings."""
+    return (
+        *(*CELERY, "worker"),
+        *("--loglevel", "INFO", f"--hostname={name}@%h"),
+        *(f"--queues={queue}", "--concurrency", str(processes)),
+        # Workers have nothing to say to each other.
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--include", "portal.stack.task_processes"),
+    )
 
 
 def is_healthy(port: int) -> bool:

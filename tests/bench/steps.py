@@ -26,7 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from portal import doors
-from usage import api, body, intake, settling, store
+from usage import api, body, examining, intake, settling, store
 
 STATEMENTS = "-sql"
 COMMIT = "-commit"
@@ -113,8 +113,8 @@ for _owner, _name, _step in (
     (store.Spool, "keep", "link"),
     (intake, "_keep", "tx_received"),
     (settling, "settle", "tx_settled"),
-    (settling, "read", "open_and_check"),
-    (settling, "summarise", "sum_up"),
+    (examining, "read", "open_and_check"),
+    (examining, "summarise", "sum_up"),
     (settling, "take_in", "read_back"),
     (api, "verdict", "answer"),
     (BaseDatabaseWrapper, "_commit", COMMIT),

@@ -8,13 +8,14 @@ import pytest
 from compose_spec import PyOptions
 
 from portal import env
+from portal.celery import app
 from portal.stack import database, run, seaweed, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
-APPS = ("prepare", "web", "worker", "beat")
+APPS = ("prepare", "web", "worker", "forwarder", "beat")
 ENGINES = ("postgres", "valkey", "s3")
 
 # ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}; $$ stands for itself.
@@ -64,7 +65,7 @@ def test_every_variable_is_one_that_the_portal_reads(services: dict[str, Any]) -
 
 
 def test_only_the_preparation_may_sign_in_as_owner(services: dict[str, Any]) -> None:
-    for name in ("web", "worker", "beat"):
+    for name in APPS[1:]:
         text = str(services[name])
         assert "portal_owner" not in text
         assert "POSTGRES_PASSWORD" not in text
@@ -108,7 +109,7 @@ def test_commands_are_those_of_make_run(
 ) -> None:
     wishes = run.Wishes(var=tmp_path, port=1, wants_demo=False)
     parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}
-    for name in ("web", "worker", "beat"):
+    for name in APPS[1:]:
         # From the program's name on, and without what differs on purpose.
         here = {word for word in parts[name][2:] if word.startswith("--")}
         there = {word for word in services[name]["command"] if word.startswith("--")}
@@ -117,6 +118,22 @@ def test_commands_are_those_of_make_run(
         }
         assert parts[name][2] == services[name]["command"][0]
         assert parts[name][-1] in services[name]["command"] or name != "web"
+
+
+def test_every_queue_has_its_worker_and_s3_has_one_of_its_own(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    app.loader.import_default_modules()
+    tasks = [name for name in app.tasks if not name.startswith("celery.")]
+    queues = {name: app.amqp.router.route({}, name)["queue"].name for name in tasks}
+    assert queues.pop("usage.forward") == "forward"
+    assert set(queues.values()) == {"celery"}
+    wishes = run.Wishes(var=tmp_path, port=1, wants_demo=False)
+    parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}
+    for name, queue in (("worker", "celery"), ("forwarder", "forward")):
+        for words in (parts[name], services[name]["command"]):
+            assert f"--queues={queue}" in words
+            assert f"--hostname={name}@%h" in words
 
 
 def test_the_store_is_told_the_same(services: dict[str, Any], tmp_path: Path) -> None:

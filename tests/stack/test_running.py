@@ -100,11 +100,14 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_goes_on(copy: Copy) -> 
     assert wait_for(lambda: not processes_of(copy.var), 10)
 
 
-@pytest.mark.parametrize("part", ["web", "worker", "beat", "valkey", "s3", "postgres"])
+@pytest.mark.parametrize(
+    "part", ["web", "worker", "forwarder", "beat", "valkey", "s3", "postgres"]
+)
 def test_a_killed_part_is_started_again(shared_copy: Copy, part: str) -> None:
     marks = {
         "web": b"gunicorn",
-        "worker": b"\0worker\0",
+        "worker": b"\0--queues=celery\0",
+        "forwarder": b"\0--queues=forward\0",
         "beat": b"\0beat\0",
         "valkey": b"valkey-server",
         "s3": b"/weed\0",

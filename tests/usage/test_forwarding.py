@@ -15,7 +15,7 @@ from django.db import connection
 from portal import access, work
 from portal.work import State
 from tests.builders import NOW, Company
-from usage import bucket, forwarding
+from usage import bucket, forwarding, tasks
 from usage.bucket import BucketError, Content, Stored
 from usage.models import Forwarding
 
@@ -235,3 +235,10 @@ def test_a_file_is_confirmed_when_the_store_has_answered(alice: Company) -> None
     clock = iter([NOW, later])
     forwarding.forward_waiting(now=lambda: next(clock))
     assert rows(alice)[0].ended_at == later
+
+
+def test_waiting_for_a_store_fits_into_the_limits() -> None:
+    # Put and asked for, each in its tries; and a second for leave to send.
+    tries = bucket._ATTEMPTS * (bucket._CONNECT_TIMEOUT + bucket._READ_TIMEOUT)
+    a_file = 2 * tries + bucket._ATTEMPTS
+    assert 2 * a_file < forwarding._LEASE.total_seconds() < tasks._SECONDS

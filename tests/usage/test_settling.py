@@ -1,24 +1,19 @@
 """A file is judged, and everything that depends on the verdict changes with it."""
 
-import logging
-import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from django.db import connection
 
-import billing.queries
-from billing.periods import Period
 from portal import access
 from portal.models import AuditEntry
 from portal.refusals import Unavailable
 from tests.builders import NOW, Company
-from usage import intake, keys, queries, servers, settling, store
+from usage import keys, servers, settling, store, sweeping
 from usage.models import (
     FileState,
     Forwarding,
-    How,
     KeyState,
     Server,
     ServerKey,
@@ -96,6 +91,25 @@ def test_of_rejected_files_the_newest_rows_are_kept(
     rejected = [file for file in alice.files() if file.state == FileState.REJECTED]
     assert sorted(file.received_at.second for file in rejected) == [2, 3, 4]
     assert kept in alice.files()
+    with access.acting_for(alice.id, reading=True):
+        assert Settling.objects.count() == len(rejected) + 1
+
+
+def test_a_verdict_that_went_with_its_row_is_asked_for_again(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = settling.settle
+
+    def beaten(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
+        judge(tenant_id, file_id, at=at)
+        with access.acting_for(tenant_id):
+            UsageFile.objects.filter(pk=file_id).delete()
+        return judge(tenant_id, file_id, at=at)
+
+    monkeypatch.setattr(settling, "settle", beaten)
+    with pytest.raises(Unavailable) as refusal:
+        alice.send(b"rubbish")
+    assert refusal.value.code == "busy"
 
 
 def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
@@ -184,39 +198,9 @@ def test_a_file_that_cannot_be_settled_stays_received_and_is_settled_later(
     with store.opened(file.stored_as) as data:
         assert len(data) == file.size
     later = NOW + timedelta(minutes=5)
-    assert settling.settle_waiting(most=9, at=later) == 1
+    assert sweeping.settle_waiting(at=later) == 1
     assert alice.files()[0].state == FileState.ACCEPTED
-    assert settling.settle_waiting(most=9, at=later) == 0
-
-
-def test_one_file_that_fails_does_not_keep_the_others_waiting(
-    alice: Company, caplog: pytest.LogCaptureFixture
-) -> None:
-    receipts = [
-        intake.receive(
-            intake.Arrival(
-                tenant_id=alice.id,
-                name="x",
-                size=len(data),
-                sha256=None,
-                how=How.API,
-                sent_by="test",
-                received_at=NOW + timedelta(seconds=number),
-            ),
-            iter([data]),
-        )
-        for number, data in enumerate(alice.server.days(DAY, DAY + timedelta(days=1)))
-    ]
-    with access.acting_for(alice.id):
-        broken = UsageFile.objects.get(pk=receipts[0].file_id)
-    store.remove(broken.stored_as)
-    later = NOW + timedelta(minutes=5)
-    with caplog.at_level(logging.ERROR):
-        assert settling.settle_waiting(most=9, at=later) == 2
-    assert "cannot be settled" in caplog.text
-    states = {file.pk: file.state for file in alice.files()}
-    assert states[receipts[0].file_id] == FileState.RECEIVED
-    assert states[receipts[1].file_id] == FileState.ACCEPTED
+    assert sweeping.settle_waiting(at=later) == 0
 
 
 def test_a_held_file_is_kept_whatever_a_later_look_finds(
@@ -246,172 +230,3 @@ def test_settling_twice_changes_nothing(alice: Company) -> None:
     with access.acting_for(alice.id):
         assert UsageFile.objects.get().settled_at == NOW
         assert AuditEntry.objects.filter(act="file-accepted").count() == 1
-
-
-def broken_key(*_: object) -> None:
-    raise keys.KeyDoesNotOpenError
-
-
-def test_files_that_cannot_be_settled_keep_no_other_waiting(
-    alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = keys.opening_key
-    with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", broken_key)
-        for data in alice.server.days(DAY, DAY + timedelta(days=3)):
-            alice.send(data)
-        charlie.send(charlie.server.day(DAY), at=NOW + timedelta(minutes=1))
-
-    def of_charlie_only(tenant_id: int, wanted: str) -> bytes | None:
-        if tenant_id != charlie.id:
-            raise keys.KeyDoesNotOpenError
-        return real(tenant_id, wanted)
-
-    monkeypatch.setattr(keys, "opening_key", of_charlie_only)
-    later = NOW + timedelta(minutes=5)
-    assert settling.settle_waiting(most=4, at=later) == 4
-    # Those four come back later, each time later still; Charlie's is next.
-    assert settling.settle_waiting(most=4, at=later) == 1
-    assert charlie.files()[0].state == FileState.ACCEPTED
-    with access.acting_for(alice.id):
-        waits = Settling.objects.values_list("due_at", flat=True)
-        assert all(due_at > later for due_at in waits)
-
-
-def test_days_of_files_that_could_not_be_judged_yet_are_with_us(
-    alice: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for data in alice.server.days(date(2026, 4, 28), DAY - timedelta(days=1)):
-        alice.send(data)
-    with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", broken_key)
-        alice.send(alice.server.day(DAY))
-        alice.send(alice.writer("NEW-IC9").day(DAY))
-    with access.acting_for(alice.id, reading=True):
-        view = billing.queries.view_period(Period(2026, 5), at=NOW)
-    cells = view.judgement.calendar.cells
-    assert cells["IC01", DAY].state.value == "with us"
-    assert cells["NEW-IC9", DAY].state.value == "with us"
-
-
-def test_registering_a_key_settles_what_was_held_for_it(alice: Company) -> None:
-    stranger = alice.writer("IC77")
-    for data in stranger.days(DAY, DAY + timedelta(days=2)):
-        alice.send(data)
-    with access.acting_for(alice.id):
-        servers.register(
-            alice.id, name="IC77", public=stranger.pair.public, by="setup", at=NOW
-        )
-    assert {file.state for file in alice.files()} == {FileState.HELD}
-    settling.settle_waiting(most=9, at=NOW)
-    assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
-
-
-def test_a_held_file_that_fails_when_its_key_is_confirmed_is_settled_later(
-    alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stranger = alice.writer("IC77")
-    for data in stranger.days(DAY, DAY + timedelta(days=1)):
-        alice.send(data)
-    with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", broken_key)
-        servers.confirm_key(
-            alice.id,
-            server="IC77",
-            key=fingerprint(stranger.pair.public),
-            by="admin",
-            at=NOW,
-        )
-    assert "could not be settled yet" in caplog.text
-    settling.settle_waiting(most=9, at=NOW)
-    assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
-
-
-def test_one_tenants_lock_takes_no_place_from_the_others(
-    alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settling, "_gate", threading.BoundedSemaphore(1))
-    data = alice.server.day(DAY)
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with access.acting_for(alice.id, holding=True):
-            is_held.set()
-            may_end.wait(10)
-        connection.close()
-
-    def send() -> None:
-        alice.send(data)
-        connection.close()
-
-    threads = [threading.Thread(target=hold), threading.Thread(target=send)]
-    threads[0].start()
-    assert is_held.wait(10)
-    threads[1].start()
-    try:
-        file, _ = charlie.send(charlie.server.day(DAY))
-        assert file.state == FileState.ACCEPTED
-    finally:
-        may_end.set()
-        for thread in threads:
-            thread.join()
-    assert alice.files()[0].state == FileState.ACCEPTED
-
-
-def test_a_wait_for_a_lock_ends(alice: Company) -> None:
-    with access.acting_for(alice.id), connection.cursor() as cursor:
-        cursor.execute("show lock_timeout")
-        assert cursor.fetchone() == ("10s",)
-
-
-def test_a_tail_tells_a_file_only_once_it_was_checked(
-    alice: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = alice.server.day(DAY)
-    wanted = queries.Wanted(size=len(data), tail=data[-64:])
-    damaged = data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
-    with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", broken_key)
-        alice.send(damaged)
-    with access.acting_for(alice.id, reading=True):
-        assert queries.find_here([wanted]) == [None]
-    alice.send(data)
-    with access.acting_for(alice.id, reading=True):
-        assert queries.find_here([wanted]) != [None]
-
-
-def test_work_on_a_file_that_needs_no_judging_any_more_ends(alice: Company) -> None:
-    file, _ = alice.send(alice.server.day(DAY))
-    with access.acting_for(alice.id):
-        Settling.objects.update(state="waiting", due_at=NOW, ended_at=None)
-    assert settling.settle_waiting(most=9, at=NOW) == 1
-    assert settling.settle_waiting(most=9, at=NOW + timedelta(days=1)) == 0
-    assert alice.files() == [file]
-
-
-def test_a_wait_for_the_lock_that_ends_at_receipt_keeps_nothing(
-    alice: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        access, "_BEGIN_HOLDING", access._BEGIN_HOLDING.replace("'10s'", "'100ms'")
-    )
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with access.acting_for(alice.id):
-            access.hold_tenant(alice.id)
-            is_held.set()
-            may_end.wait(10)
-        connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert is_held.wait(10)
-    try:
-        with pytest.raises(Unavailable, match="busy"):
-            alice.send(alice.server.day(DAY))
-    finally:
-        may_end.set()
-        holder.join()
-    assert alice.files() == []
-    assert [path for path in tmp_path.rglob("*.usg") if path.is_file()] == []

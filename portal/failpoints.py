@@ -1,0 +1,56 @@
+"""Named places where a test can end this process, as a power cut would.
+
+`reach` does nothing at all, unless the process was started with the variable
+FAILPOINT: `NAME`, or `NAME:at:N` for the Nth time that the place is reached. Then the
+process is gone in that moment: nothing is flushed, closed or rolled back by it.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+
+from portal import env
+
+# Every place, in the order in which a file passes them. A name is the last thing that
+# was done: "receive:kept" is reached once the bytes are kept.
+NAMES = (
+    "receive:spooled",
+    "receive:kept",
+    "receive:noted",
+    "receive:committed",
+    "settle:examined",
+    "settle:judged",
+    "settle:committed",
+    "sweep:claimed",
+    "forward:claimed",
+    "forward:put",
+    "forward:marked",
+    "forward:committed",
+)
+
+
+def _pass(name: str) -> None:
+    pass
+
+
+def _ending(wanted: str) -> Callable[[str], None]:
+    name, _, number = wanted.partition(":at:")
+    if name not in NAMES:
+        message = f"FAILPOINT names no place: {name}"
+        raise ValueError(message)
+    left = int(number or 1)
+
+    def reach(here: str) -> None:
+        nonlocal left
+        if here != name:
+            return
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
+
+
+_wanted = env.text("FAILPOINT")
+
+reach: Callable[[str], None] = _ending(_wanted) if _wanted else _pass

@@ -1,0 +1,293 @@
+"""What is to be judged later waits in a row, and keeps nobody else waiting."""
+
+import logging
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError
+
+from portal import access, doorbell, work
+from portal.work import State
+from tests.builders import NOW, Company
+from usage import deciding, examining, keys, servers, settling, store, sweeping, tasks
+from usage.models import FileState, Settling, UsageFile
+from usage.usg import fingerprint
+
+DAY = date(2026, 5, 7)
+LATER = NOW + timedelta(minutes=5)
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that are rung for, and not sent."""
+    heard: list[str] = []
+    monkeypatch.setattr(doorbell._bell, "ring", heard.append)
+    return heard
+
+
+def send_unsettled(
+    company: Company, data: bytes, *, at: datetime = NOW, is_broken: bool = False
+) -> UsageFile:
+    """Send a file whose request cannot settle it; a broken one never settles."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settling, "judge", lambda *_, **__: 1 / 0)
+        file, _ = company.send(data, at=at)
+    assert file.state == FileState.RECEIVED
+    if is_broken:
+        store.remove(file.stored_as)
+    return file
+
+
+def row_of(company: Company, file: UsageFile) -> Settling:
+    with access.acting_for(company.id, reading=True):
+        return Settling.objects.get(file=file)
+
+
+def state_of(company: Company, file: UsageFile) -> str:
+    with access.acting_for(company.id, reading=True):
+        return UsageFile.objects.get(pk=file.pk).state
+
+
+def confirm(company: Company, server: str, public: bytes) -> None:
+    key = fingerprint(public)
+    servers.confirm_key(company.id, server=server, key=key, by="admin", at=LATER)
+
+
+def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
+    for data in (alice.server.day(DAY), alice.writer("IC77").day(DAY), b"rubbish"):
+        file, _ = alice.send(data)
+        row = row_of(alice, file)
+        assert (row.state, row.ended_at) == (State.DONE, NOW)
+
+
+def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
+    file = send_unsettled(alice, alice.server.day(DAY))
+    assert sweeping.settle_waiting(at=NOW + timedelta(minutes=1)) == 0
+    assert sweeping.settle_waiting(at=NOW + timedelta(minutes=2)) == 1
+    assert state_of(alice, file) == FileState.ACCEPTED
+    assert row_of(alice, file).state == State.DONE
+
+
+def test_one_tenants_broken_files_keep_nobody_waiting(
+    alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 4)
+    for data in alice.server.days(DAY, DAY + timedelta(days=5)):
+        send_unsettled(alice, data, is_broken=True)
+    newest = send_unsettled(
+        charlie, charlie.server.day(DAY), at=NOW + timedelta(minutes=1)
+    )
+    # More than a batch of older ones fail first, and then wait, longer each time.
+    assert [sweeping.settle_waiting(at=LATER) for _ in range(3)] == [4, 3, 0]
+    assert state_of(charlie, newest) == FileState.ACCEPTED
+    with access.acting_for(alice.id, reading=True):
+        rows = list(Settling.objects.all())
+    assert {(row.state, row.problem) for row in rows} == {(State.WAITING, "failed")}
+    assert all(row.due_at > LATER and row.lease is None for row in rows)
+
+
+def test_what_fails_is_told_whole_once(
+    alice: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_unsettled(alice, alice.server.day(DAY), is_broken=True)
+    caplog.clear()
+    for number in range(3):
+        sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+    told = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [bool(record.exc_info) for record in told] == [True, False, False]
+
+
+def test_a_file_that_another_worker_has_claimed_is_left_to_it(alice: Company) -> None:
+    file = send_unsettled(alice, alice.server.day(DAY), is_broken=True)
+    row = row_of(alice, file)
+    with access.acting_for(alice.id):
+        Settling.objects.update(lease=file.pk, leased_until=LATER + timedelta(hours=1))
+    assert sweeping.settle_waiting(at=LATER) == 0
+    assert row_of(alice, file).attempts == row.attempts
+
+
+def test_a_row_that_went_with_its_rejected_file_is_no_fault(
+    alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = send_unsettled(alice, b"rubbish")
+    claim = work.claim
+
+    def claim_and_lose(*args: Any, **kwargs: Any) -> Any:
+        claims = claim(*args, **kwargs)
+        settling.settle(alice.id, file.pk, at=LATER)
+        with access.acting_for(alice.id):
+            UsageFile.objects.filter(pk=file.pk).delete()
+        return claims
+
+    monkeypatch.setattr(work, "claim", claim_and_lose)
+    caplog.clear()
+    assert sweeping.settle_waiting(at=LATER) == 1
+    assert caplog.records == []
+
+
+def test_what_is_still_to_be_settled_cannot_be_deleted(alice: Company) -> None:
+    send_unsettled(alice, alice.server.day(DAY))
+    with access.acting_for(alice.id):
+        assert Settling.objects.all().delete()[0] == 0
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        access.acting_for(access.STAFF),
+    ):
+        Settling.objects.all().delete()
+
+
+def test_a_key_that_is_registered_settles_what_was_held_for_it(
+    alice: Company, rung: list[str]
+) -> None:
+    stranger = alice.writer("IC77")
+    held = [alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=2))]
+    rung.clear()
+    with access.acting_for(alice.id):
+        servers.register(
+            alice.id, name="ic77", public=stranger.pair.public, by="setup", at=LATER
+        )
+    assert rung == ["usage.settle"]
+    assert {row_of(alice, file).due_at for file in held} == {LATER}
+    assert sweeping.settle_waiting(at=LATER) == 3
+    assert {state_of(alice, file) for file in held} == {FileState.ACCEPTED}
+
+
+def test_a_key_without_files_rings_no_bell(alice: Company, rung: list[str]) -> None:
+    alice.registered("IC55")
+    assert rung == []
+
+
+def test_confirming_settles_at_once_and_leaves_what_fails_to_the_sweep(
+    alice: Company, rung: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = alice.writer("IC77")
+    broken, whole = (
+        alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=1))
+    )
+    with store.opened(broken.stored_as) as data:
+        kept = bytes(data)
+    store.remove(broken.stored_as)
+    confirm(alice, "IC77", stranger.pair.public)
+    assert state_of(alice, whole) == FileState.ACCEPTED
+    assert row_of(alice, whole).state == State.DONE
+    assert state_of(alice, broken) == FileState.HELD
+    assert row_of(alice, broken).state == State.WAITING
+    assert "usage.settle" in rung
+    with store.Spool() as spool:
+        spool.write(kept)
+        spool.keep(tenant_id=alice.id, file_id=broken.pk)
+    assert sweeping.settle_waiting(at=LATER) == 1
+    assert state_of(alice, broken) == FileState.ACCEPTED
+
+
+def test_a_file_that_stays_held_waits_for_no_worker(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    held, _ = alice.send(stranger.day(DAY + timedelta(days=60)))
+    confirm(alice, "IC77", stranger.pair.public)
+    assert state_of(alice, held) == FileState.HELD
+    assert row_of(alice, held).state == State.DONE
+
+
+def test_a_file_that_was_refused_meanwhile_is_left_alone(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    held, _ = alice.send(stranger.day(DAY))
+    with access.acting_for(alice.id):
+        servers.register(
+            alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
+        )
+    deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
+    assert sweeping.settle_waiting(at=LATER) == 1
+    assert state_of(alice, held) == FileState.REFUSED
+    assert row_of(alice, held).state == State.DONE
+
+
+def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    held, _ = alice.send(stranger.day(DAY))
+    row = row_of(alice, held)
+    with access.acting_for(alice.id):
+        Settling.objects.update(
+            state=State.WAITING, attempts=7, lease=held.pk, leased_until=LATER
+        )
+        servers.register(
+            alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
+        )
+    again = row_of(alice, held)
+    assert again.pk == row.pk
+    assert (again.attempts, again.lease, again.ended_at) == (0, None, None)
+
+
+def test_the_task_goes_on_until_nothing_is_due(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    for data in alice.server.days(DAY, DAY + timedelta(days=4)):
+        send_unsettled(alice, data)
+    tasks.settle()
+    assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
+
+
+def broken_reader(*_: object) -> None:
+    raise RecursionError
+
+
+def test_a_file_that_the_reader_does_not_survive_is_set_aside(
+    alice: Company,
+    charlie: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(examining, "read", broken_reader)
+        file, _ = alice.send(alice.server.day(DAY))
+        assert file.state == FileState.RECEIVED
+        for number in range(work.MOST_FAULTS):
+            sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+    row = row_of(alice, file)
+    assert (row.state, row.problem) == (State.SET_ASIDE, sweeping.READER_FAILED)
+    assert [r.levelno for r in caplog.records].count(logging.CRITICAL) == 1
+    # It keeps nobody waiting, and nobody tries it until a person says so.
+    send_unsettled(charlie, charlie.server.day(DAY))
+    assert sweeping.settle_waiting(at=LATER + timedelta(days=1)) == 1
+    assert state_of(alice, file) == FileState.RECEIVED
+    with access.acting_for(alice.id):
+        assert work.retry(Settling, row.pk, at=LATER)
+        assert not work.retry(Settling, row.pk, at=LATER)
+    assert sweeping.settle_waiting(at=LATER) == 1
+    assert state_of(alice, file) == FileState.ACCEPTED
+
+
+def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> None:
+    file = send_unsettled(alice, alice.server.day(DAY))
+    at = LATER
+    with pytest.MonkeyPatch.context() as patch:
+        # As if the process had gone: nothing is written down after the charge.
+        patch.setattr(settling, "settle", lambda *_, **__: None)
+        for _ in range(work.MOST_FAULTS):
+            assert sweeping.settle_waiting(at=at) == 1
+            assert row_of(alice, file).state == State.WAITING
+            at += timedelta(hours=1)
+        assert sweeping.settle_waiting(at=at) == 1
+    assert row_of(alice, file).state == State.SET_ASIDE
+
+
+def test_what_is_ours_is_never_given_up(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = send_unsettled(alice, alice.server.day(DAY))
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        for number in range(3 * work.MOST_FAULTS):
+            assert sweeping.settle_waiting(at=LATER + timedelta(hours=number)) == 1
+    row = row_of(alice, file)
+    assert (row.state, row.faults) == (State.WAITING, 0)
+
+
+def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
+    held, _ = alice.send(alice.writer("IC77").day(DAY))
+    with access.acting_for(alice.id):
+        Settling.objects.update(state=State.SET_ASIDE, problem="reader-failed")
+    deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
+    settling.settle(alice.id, held.pk, at=LATER)
+    assert row_of(alice, held).state == State.DONE

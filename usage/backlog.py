@@ -1,0 +1,60 @@
+"""The settling row of a file: what is to be judged, and is done by its verdict.
+
+Made with the file, ended in the transaction that judges it, whoever does that, and
+opened again when something changes that a verdict rests on. All of it under the
+tenant's lock, so that a row and its file cannot disagree.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from portal import doorbell
+from portal.work import State
+from usage.models import Settling, UsageFile
+
+# A request settles its own file within this time, or has died.
+_OWN_TRY = timedelta(minutes=2)
+
+
+def add(file: UsageFile) -> None:
+    """Let a new file be settled, should its own request not come to it."""
+    Settling.objects.create(
+        tenant_id=file.tenant_id, file=file, due_at=file.received_at + _OWN_TRY
+    )
+
+
+def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:
+    """Have files judged anew, as soon as this is committed."""
+    rows = [
+        Settling(tenant_id=tenant_id, file_id=file_id, due_at=at)
+        for tenant_id, file_id in files.values_list("tenant_id", "pk")
+    ]
+    if not rows:
+        return
+    Settling.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["file"],
+        update_fields=[
+            *("state", "attempts", "faults", "due_at", "problem", "ended_at"),
+            # Whoever has claimed it meanwhile looked at what was before.
+            *("lease", "leased_until"),
+        ],
+    )
+    doorbell.ring("usage.settle")
+
+
+def end(file_id: UUID, *, at: datetime) -> None:
+    """Take a judged file out of the backlog, whoever has claimed it."""
+    # Also where it was set aside: somebody may have decided on the file meanwhile.
+    rows = Settling.objects.filter(file=file_id).exclude(state=State.DONE)
+    rows.update(
+        state=State.DONE,
+        ended_at=at,
+        problem="",
+        faults=0,
+        lease=None,
+        leased_until=None,
+    )

@@ -1,0 +1,85 @@
+"""Files that nobody has settled yet, or that are to be judged anew, are settled."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import OperationalError
+
+from portal import access, failpoints, work
+from portal.work import Claim
+from usage import settling
+from usage.examining import ReaderFailedError
+from usage.models import Settling
+
+logger = logging.getLogger(__name__)
+
+# Files that a worker claims at a time. Each can wait its full time for a lock that is
+# held, and all of them together have to be done within the lease.
+_BATCH = 16
+
+# How long a worker may take over a batch before another one begins it again: as long
+# as the task may live. Doing it twice is harmless.
+_LEASE = timedelta(minutes=5)
+
+# A file that the reader does not survive. It stays received, and staff are told.
+READER_FAILED = "reader-failed"
+
+
+def settle_waiting(*, at: datetime) -> int:
+    """Settle one batch of what is left and due; return how many files were claimed."""
+    claims = work.claim(Settling, most=_BATCH, lease_for=_LEASE, at=at)
+    if claims:
+        failpoints.reach("sweep:claimed")
+    busy: set[int] = set()
+    for claim in claims:
+        if claim.tenant_id in busy:
+            _postpone(claim, problem="busy", at=at)
+            continue
+        try:
+            _settle(claim, at=at)
+        except OperationalError as error:
+            # The tenant's lock is not to be had: asking for it again for each of the
+            # tenant's files would keep those of the others waiting.
+            logger.warning("Settling %s has to wait: %s", claim.pk, error)
+            busy.add(claim.tenant_id)
+            _postpone(claim, problem="busy", at=at)
+        except ReaderFailedError as error:
+            _charge(claim, error, at=at)
+        except Exception as error:
+            # What is wrong is told whole once, and must not keep the others waiting.
+            is_first = claim.attempts == 1
+            logger.error(  # noqa: TRY400 - the trace at the first attempt only
+                "A file could not be settled (row %s, attempt %s): %r",
+                *(claim.pk, claim.attempts, error),
+                exc_info=is_first,
+            )
+            _postpone(claim, problem="failed", at=at)
+    return len(claims)
+
+
+def _settle(claim: Claim, *, at: datetime) -> None:
+    with access.acting_for(claim.tenant_id):
+        row = Settling.objects.filter(pk=claim.pk).first()
+        if row is None:
+            return  # rejected by its request meanwhile, and its row was one too many
+        if not work.begin(Settling, claim, problem=READER_FAILED, at=at):
+            if claim.faults >= work.MOST_FAULTS:
+                _tell(claim)
+            return
+    settling.settle(claim.tenant_id, row.file_id, at=at)
+
+
+def _charge(claim: Claim, error: ReaderFailedError, *, at: datetime) -> None:
+    logger.error("The reader failed (row %s)", claim.pk, exc_info=error)
+    with access.acting_for(claim.tenant_id):
+        if work.fail(Settling, claim, problem=READER_FAILED, at=at):
+            _tell(claim)
+
+
+def _tell(claim: Claim) -> None:
+    logger.critical("A file was set aside: the reader does not survive it (%s)", claim)
+
+
+def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
+    with access.acting_for(claim.tenant_id):
+        work.postpone(Settling, claim, problem=problem, at=at)
