@@ -213,6 +213,7 @@ CELERY = {
     "beat_schedule": {
         "forward": {"task": "usage.forward", "schedule": 60},
         "settle": {"task": "usage.settle", "schedule": 60},
+        "tidy": {"task": "portal.tidy", "schedule": 3600},
         "open-periods": {"task": "billing.open_periods", "schedule": 900},
     },
 }

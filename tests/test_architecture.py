@@ -23,6 +23,9 @@ APPS = ("portal", "usage", "billing")
 LONGEST_FUNCTION = 45
 LONGEST_MODULE = 300
 
+# Looked up in, not read through: one list of settings is easier to find than two.
+LISTS = {"portal/settings.py": 400}
+
 # Names that say where code was put, not what it is.
 JUNK_DRAWERS = {"services", "utils", "util", "helpers", "core", "common", "misc", "lib"}
 
@@ -62,7 +65,10 @@ def layers_of(container: str) -> list[list[str]]:
 
 def test_a_module_is_read_in_one_sitting() -> None:
     lengths = {shown(path): len(path.read_text().splitlines()) for path in MODULES}
-    assert {path: n for path, n in lengths.items() if n > LONGEST_MODULE} == {}
+    long = {
+        path: n for path, n in lengths.items() if n > LISTS.get(path, LONGEST_MODULE)
+    }
+    assert long == {}
 
 
 def test_a_function_fits_on_a_page() -> None:

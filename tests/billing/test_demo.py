@@ -180,8 +180,23 @@ def test_setup_makes_all_that_a_first_customer_needs(
     assert "Tenant T-1 is there" in again.getvalue()
     assert "usg_" not in again.getvalue()
     another = StringIO()
-    call_command("setup", *SETUP, "--zone", "UTC", "--new-token", stdout=another)
+    berlin = (*SETUP, "--zone", "Europe/Berlin")
+    call_command("setup", *berlin, "--new-token", stdout=another)
     assert "usg_" in another.getvalue()
+
+
+def test_setup_refuses_what_differs_from_a_tenant_that_is_there(db: None) -> None:
+    berlin = (*SETUP, "--zone", "Europe/Berlin")
+    call_command("setup", *berlin, stdout=StringIO())
+    automated = "I3_FEATURE_USAGE_TRACKING_UPLOAD"
+    for option, value, there in (
+        ("--zone", "UTC", "Europe/Berlin"),
+        ("--name", "Other", "Test One"),
+        ("--first-day", "2020-01-01", str(datetime.now(UTC).date())),
+        ("--licence", automated, "I3_FEATURE_USAGE_TRACKING_LOCAL"),
+    ):
+        with pytest.raises(CommandError, match=rf"{option} \(it is {there}\)"):
+            call_command("setup", *berlin, option, value, stdout=StringIO())
 
 
 def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> None:

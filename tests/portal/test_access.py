@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal import access
 from portal.access import NestedUnitError, acting_for
-from portal.models import AuditEntry, Membership, Tenant
+from portal.models import AuditEntry, Membership, Tenant, User
 from tests.builders import Company
 from usage.models import Forwarding, Server, UsageFile
 
@@ -45,6 +45,21 @@ def test_a_tenant_sees_its_own_rows_only(alice: Company, charlie: Company) -> No
             column = "pk" if model is Tenant else "tenant_id"
             others = model._default_manager.exclude(**{column: charlie.id})
             assert not others.exists(), model
+
+
+def test_a_tenant_sees_the_addresses_of_its_own_people_only(
+    alice: Company, charlie: Company
+) -> None:
+    for company in (alice, charlie):
+        with acting_for(company.id, reading=True):
+            seen = set(User.objects.values_list("email", flat=True))
+        own = {user.email for user in company.people.values() if not user.staff_role}
+        assert seen == own
+    everybody = [
+        user.email for user in (*alice.people.values(), *charlie.people.values())
+    ]
+    with acting_for(access.STAFF, reading=True):
+        assert set(User.objects.values_list("email", flat=True)) == everybody
 
 
 def test_a_tenant_cannot_write_a_row_of_another(

@@ -5,12 +5,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 
 from billing import tasks as billing_tasks
 from billing.models import TenantPeriod
 from billing.periods import Period
 from portal import access
+from portal import tasks as portal_tasks
 from portal.celery import app
 from tests.builders import Company
 from usage import bucket, keys, tasks
@@ -25,7 +27,10 @@ def yesterday() -> date:
 def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
     app.loader.import_default_modules()
     rung = {entry["task"] for entry in settings.CELERY["beat_schedule"].values()}
-    assert rung == {"usage.forward", "usage.settle", "billing.open_periods"}
+    assert rung == {
+        *("usage.forward", "usage.settle"),
+        *("billing.open_periods", "portal.tidy"),
+    }
     assert rung <= set(app.tasks)
 
 
@@ -100,3 +105,15 @@ def test_a_server_that_refuses_the_bucket_is_told(db: None, settings: Any) -> No
             call_command("prepare_bucket", stdout=StringIO())
     finally:
         bucket._client.cache_clear()
+
+
+def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
+    now = datetime.now(UTC)
+    for number, hours in enumerate((-2, 2)):
+        Session.objects.create(
+            session_key=f"key{number}",
+            session_data="",
+            expire_date=now + timedelta(hours=hours),
+        )
+    portal_tasks.tidy()
+    assert [one.session_key for one in Session.objects.all()] == ["key1"]

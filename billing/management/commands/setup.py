@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from billing import licences
+from billing.models import LicenceChange
 from billing.opening import open_until, record_licences
 from portal import access, tenants, tokens
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
@@ -104,6 +105,7 @@ class Command(BaseCommand):
     def _tenant(self, options: dict[str, Any], *, at: datetime) -> Tenant:
         found = Tenant.objects.filter(number=options["number"]).first()
         if found is not None:
+            _require_same(found, options)
             self._said.append(f"Tenant {found.number} is there.")
             return found
         tenant = tenants.open_tenant(
@@ -174,6 +176,35 @@ class Command(BaseCommand):
             " and hands\nover the .pub file: give it here with --server NAME FILE, or"
             " confirm it after its\nfirst upload with manage.py confirm_server_key."
         )
+
+
+def _require_same(tenant: Tenant, options: dict[str, Any]) -> None:
+    """Refuse options that say otherwise than what is there: nothing changes by them."""
+    with_licences = LicenceChange.objects.filter(tenant=tenant).order_by("-from_on")
+    latest = with_licences.values_list("keys", flat=True).first()
+    there = {
+        "name": tenant.name,
+        "zone": tenant.zone,
+        "first_day": tenant.first_owed_on,
+        "licence": sorted(latest or []),
+    }
+    if options["licence"]:
+        options = {**options, "licence": sorted(set(options["licence"]))}
+    differing = [
+        f"--{name.replace('_', '-')} (it is {_shown(there[name])})"
+        for name in there
+        if options[name] and options[name] != there[name]
+    ]
+    if differing:
+        message = (
+            f"Tenant {tenant.number} is there, and this command changes nothing of it:"
+            f" {', '.join(differing)}. Leave these out, or change them on its page."
+        )
+        raise CommandError(message)
+
+
+def _shown(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _require_all(options: dict[str, Any], *names: str) -> None:
