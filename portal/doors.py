@@ -69,6 +69,7 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "staff-assign-day": {"POST": May.STAFF_ACT},
     "staff-refuse-file": {"POST": May.STAFF_ACT},
     "staff-choose-file": {"POST": May.STAFF_ACT},
+    "staff-keep-both": {"POST": May.STAFF_ACT},
     "staff-reopen-file": {"POST": May.STAFF_ACT},
     "api:api-root": {},  # ninja's own name for the prefix; nothing is there
     "api:openapi-json": {"GET": ANYBODY},

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from portal import audit
 from portal.refusals import Refused
-from usage import outbox, problems, settling, undecided
+from usage import branching, outbox, problems, settling, undecided
 from usage.models import REASON_CHARACTERS, FileState, UsageFile
 from usage.usg.limits import OLDEST_AGE
 
@@ -105,6 +105,41 @@ def choose(
         details = {"refused": len(rivals) - 1, "sequence": chosen.sequence}
         _tell(chosen, act="conflict-decided", details=details)
     return chosen
+
+
+def keep_both(
+    tenant_id: int,
+    *,
+    file_id: UUID,
+    seen: Collection[UUID],
+    by: str,
+    at: datetime,
+    reason: str,
+) -> UsageFile:
+    """Let a held file count beside the one that has its number, and what follows it.
+
+    It begins a chain of its own, and every file that names it as its predecessor, or
+    one of those, goes along, also one that comes later.
+
+    Raises:
+        Refused: as for `choose`; also if the file is not held.
+
+    """
+    reason = required(reason)
+    with settling.judging(tenant_id):
+        file = _held(file_id)
+        rivals = undecided.rivals(file)
+        if len(rivals) < 2 or {one.pk for one in rivals} != set(seen):  # noqa: PLR2004 - a conflict is between two
+            raise Refused("decided-already")
+        number = file.sequence
+        branching.begin(file)
+        _note(file, by=by, at=at, reason=reason)
+        file.save(update_fields=(*branching.PLACED, *_NOTED))
+        settling.judge(file, at=at)
+        if file.state != FileState.ACCEPTED:
+            raise Refused("waits-for-more")
+        _tell(file, act="chain-begun", details={"sequence": number})
+    return file
 
 
 def reopen(

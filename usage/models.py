@@ -139,7 +139,9 @@ class UsageFile(models.Model):
     columns from `server` on are what its header and totals say; they are all there
     once it is accepted, and as far as they could be read while it is held. What
     billing staff decided last about it stands in the `decided` columns; where they
-    have assigned its day, `day` is that one and no longer the header's.
+    have assigned its day, `day` is that one and no longer the header's. A file in a
+    chain of its own (`usage.branching`) has its place there in `series` and `sequence`
+    and the header's in the `said` columns, which are empty otherwise.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -173,6 +175,8 @@ class UsageFile(models.Model):
     users = models.IntegerField(null=True)
 
     assigned_day = models.DateField(null=True)
+    said_series = models.UUIDField(null=True)
+    said_sequence = models.BigIntegerField(null=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     decision_reason = models.CharField(
@@ -203,6 +207,15 @@ class UsageFile(models.Model):
             models.CheckConstraint(
                 condition=Q(assigned_day=None) | Q(decided_at__isnull=False),
                 name="a_day_is_assigned_by_a_decision",
+            ),
+            models.CheckConstraint(
+                condition=Q(said_series__isnull=True, said_sequence__isnull=True)
+                | Q(
+                    said_series__isnull=False,
+                    said_sequence__isnull=False,
+                    sequence__isnull=False,
+                ),
+                name="a_moved_file_keeps_the_number_it_says",
             ),
             models.CheckConstraint(
                 condition=~Q(state=FileState.ACCEPTED)

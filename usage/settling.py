@@ -17,7 +17,7 @@ from django.dispatch import Signal
 
 from portal import access, audit, failpoints
 from portal.refusals import Unavailable
-from usage import backlog, examining, intake, outbox, queries, store
+from usage import backlog, branching, examining, intake, outbox, queries, store
 from usage.examining import KnownKey
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.problems import (
@@ -53,6 +53,7 @@ _TOLD_BY_HEADER = (
 _SETTLED = (
     *("state", "settled_at", "stored_as", "problems", "server", "logins", "users"),
     *_TOLD_BY_HEADER,
+    *branching.PLACED,
 )
 
 # Sent inside the transaction that accepts a file, with `file`: what depends on it
@@ -142,6 +143,7 @@ def _apply(
     if reading.outcome != Severity.REJECT and reading.header is not None:
         file.server = _server_of(file, reading.header, known_key=known_key, at=at)
         _describe(file, reading.header, totals)
+        branching.follow(file)
         problems += _conflicts(file)
     if file.assigned_day is not None:
         problems = with_day_assigned(problems)
@@ -159,12 +161,16 @@ def _apply(
         _accept(file, at=at)
     if file.state != was:
         _write_down(file, problems, at=at)
+    _take_along(file)
 
 
 def _describe(file: UsageFile, header: Header, totals: Totals | None) -> None:
     """Copy what a genuine file says of itself."""
+    moved_to = (file.series, file.sequence) if file.said_series else None
     for field in _TOLD_BY_HEADER:
         setattr(file, field, getattr(header, field))
+    if moved_to is not None:
+        file.series, file.sequence = moved_to
     file.day = file.assigned_day or file.day
     if totals is not None:
         file.logins, file.users = totals.logins, totals.users
@@ -206,6 +212,13 @@ def _conflicts(file: UsageFile) -> list[FoundProblem]:
         return []
     params = {"sequence": str(file.sequence), "other": other}
     return [FoundProblem(SEQUENCE_TAKEN, "header.sequence", params)]
+
+
+def _take_along(file: UsageFile) -> None:
+    """Tell everybody of the files that moved with this one: what they prove changed."""
+    if file.state in (FileState.ACCEPTED, FileState.HELD):
+        for moved in branching.take_along(file):
+            file_accepted.send(sender=UsageFile, file=moved)
 
 
 def _accept(file: UsageFile, *, at: datetime) -> None:

@@ -164,6 +164,23 @@ def choose(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 
 @require_POST
+def keep_both(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Let one of the files that were shown begin a chain of its own."""
+
+    def act(tenant_id: int) -> UsageFile:
+        return deciding.keep_both(
+            tenant_id,
+            file_id=_uuid(request.POST.get("apart")),
+            seen={_uuid(text) for text in request.POST.getlist("seen")},
+            reason=_reason(request),
+            by=request.caller.name,
+            at=timezone.now(),  # noqa: TID251 - a door
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
 def reopen(request: PortalRequest, file_id: UUID) -> HttpResponse:
     def act(tenant_id: int) -> UsageFile:
         return deciding.reopen(

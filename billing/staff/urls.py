@@ -46,5 +46,6 @@ urlpatterns = [
     path("held/<uuid:file_id>/day", held_views.assign_day, name="staff-assign-day"),
     path("held/<uuid:file_id>/refuse", held_views.refuse, name="staff-refuse-file"),
     path("held/<uuid:file_id>/choose", held_views.choose, name="staff-choose-file"),
+    path("held/<uuid:file_id>/both", held_views.keep_both, name="staff-keep-both"),
     path("held/<uuid:file_id>/reopen", held_views.reopen, name="staff-reopen-file"),
 ]

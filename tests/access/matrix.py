@@ -124,6 +124,9 @@ ROWS: Mapping[str, Row] = {
     "staff-choose-file": Row(
         lambda ids: f"/staff/held/{ids.held}/choose", own=_answers(404)
     ),
+    "staff-keep-both": Row(
+        lambda ids: f"/staff/held/{ids.held}/both", own=_answers(404)
+    ),
     "staff-reopen-file": Row(
         lambda ids: f"/staff/held/{ids.held}/reopen", own=_answers(302)
     ),

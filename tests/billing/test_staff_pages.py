@@ -86,7 +86,8 @@ def acting(company: Company, file: UsageFile) -> list[str]:
     tenant = f"/staff/tenants/{company.number}"
     person = company.people["admin"].pk
     files = [
-        f"/staff/held/{file.pk}/{act}" for act in ("day", "refuse", "choose", "reopen")
+        f"/staff/held/{file.pk}/{act}"
+        for act in ("day", "refuse", "choose", "both", "reopen")
     ]
     return [
         *files,
@@ -604,6 +605,21 @@ def test_of_two_files_one_is_chosen_by_the_page(alice: Company, clerk: Client) -
     answer = clerk.post(f"{page}/choose", wish, follow=True)
     assert "second.usg is now: accepted" in answer.content.decode()
     answer = clerk.post(f"{page}/choose", wish, follow=True)
+    assert "your decision was not made" in answer.content.decode()
+
+
+def test_of_two_files_both_count_by_the_page(alice: Company, clerk: Client) -> None:
+    first, second = conflict(alice)
+    page = f"/staff/held/{second.pk}"
+    assert f'formaction="{page}/both"' in clerk.get(page).content.decode()
+    wish = {
+        "apart": str(second.pk),
+        "seen": [str(first.pk), str(second.pk)],
+        "reason": "put back",
+    }
+    answer = clerk.post(f"{page}/both", wish, follow=True)
+    assert "second.usg is now: accepted" in answer.content.decode()
+    answer = clerk.post(f"{page}/both", wish, follow=True)
     assert "your decision was not made" in answer.content.decode()
 
 
