@@ -42,7 +42,7 @@ class Words:
     please: str
     mark: str
     standing: str
-    is_late: bool
+    is_alarming: bool
     span: str
     remaining: str
     target_at: datetime
@@ -59,7 +59,8 @@ def words(view: PeriodView, *, at: datetime) -> Words:
         please=_please(view, is_asked=at < target_at),
         mark=mark,
         standing=gettext(name),
-        is_late=standing is Standing.LATE,
+        # Only where somebody can do something: what waits for us alarms nobody.
+        is_alarming=standing is Standing.LATE and _may_be_sent(view),
         span=span_of(view),
         remaining=remaining(target_at - at) if target_at > at else "",
         target_at=target_at,
@@ -91,12 +92,16 @@ def _answer(view: PeriodView) -> str:
         return gettext("Everything is here.")
     if standing is Standing.OPEN:
         return gettext("Everything up to now is here.")
-    return gettext("Nothing is missing that you could send.")
+    return gettext("Nothing is missing that you could send; the rest waits for us.")
+
+
+def _may_be_sent(view: PeriodView) -> bool:
+    calendar = view.judgement.calendar
+    return bool(calendar.counts.missing) or calendar.lacks_servers
 
 
 def _please(view: PeriodView, *, is_asked: bool) -> str:
-    calendar = view.judgement.calendar
-    if not calendar.counts.missing and not calendar.lacks_servers:
+    if not _may_be_sent(view):
         return ""
     if view.judgement.standing is Standing.LATE:
         return gettext("Please upload now: this period is late.")

@@ -18,6 +18,8 @@ from portal.doors import PortalRequest
 from portal.members import May
 from portal.refusals import Refused
 from usage import batch
+from usage import queries as usage_queries
+from usage.saying import file_words
 
 # Named in a request's X-Part by the page's own script, which wants just that part.
 _PART = "period"
@@ -31,10 +33,13 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     is_cut = False
     if request.method == "POST":
         outcomes, is_cut = _take_in(request, at=now)
+    opened = _opened(request)
     with access.acting_for(request.caller.tenant, reading=True):
         view = _wanted(request, at=now)
+        behind = usage_queries.kept_of_day(*opened) if opened else []
     shown = {
-        **_shown(view, opened=_opened(request), at=now),
+        **_shown(view, opened=opened, at=now),
+        "files_behind": [file_words(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,
         "outcomes": [verdicts.shown(one) for one in outcomes],
         "is_cut": is_cut,

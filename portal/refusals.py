@@ -49,6 +49,14 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("The request cannot be read."),
         gettext_noop("Check the address and what is sent; nothing was done."),
     ),
+    "too-many-files": _text(
+        413,
+        gettext_noop("One form takes at most %(limit)s files; nothing was kept."),
+        gettext_noop(
+            "Send them in several parts, or with JavaScript switched on, which takes"
+            " whole folders."
+        ),
+    ),
     "not-allowed": _text(
         403,
         gettext_noop("You may not do this."),

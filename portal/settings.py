@@ -287,6 +287,11 @@ CONTENT_SECURITY_POLICY = {
 # Bodies other than usage files are small; usage files are read as a stream.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# Files of one plain form: a year of a server, or a month of a dozen. They wait on the
+# disk, so that their number costs no memory.
+DATA_UPLOAD_MAX_NUMBER_FILES = 400
+FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -2,6 +2,8 @@
 
 import sys
 
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,8 +25,11 @@ def healthz(_request: HttpRequest) -> HttpResponse:
     return response
 
 
-def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that is none: a wrong host name, an unreadable form."""
+    if isinstance(exception, TooManyFilesSent):
+        limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        return plain_answer(request, Refused("too-many-files", limit=limit))
     return plain_answer(request, Refused("request-malformed"))
 
 

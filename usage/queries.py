@@ -179,6 +179,14 @@ def _touches(first: date, last: date) -> Q:
     return is_end | with_before | with_after
 
 
+def kept_of_day(server: str, day: date) -> list[UsageFile]:
+    """Return what is kept of a server's day, in the order it was written."""
+    kept = with_life_line().filter(
+        state__in=KEPT, server__in=server_named(server), day=day
+    )
+    return list(kept.order_by("opened_at", "sequence", "received_at"))
+
+
 def waiting_for_us() -> list[UsageFile]:
     """Return the files of known servers that are received or held.
 

@@ -1,14 +1,8 @@
-"""A receipt on paper: A4, a block for each file, rules and no boxes.
-
-The font is the one that comes with the library. What it has no shape for (names may
-hold any character there is) is written as its number, so that a name can still be
-told from any other.
-"""
+"""A receipt on paper: A4, a block for each file, rules and no boxes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import IO
 
 from django.utils.formats import date_format
@@ -16,11 +10,10 @@ from django.utils.translation import gettext, ngettext
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from portal.templatetags.shown import full_day, grouped, megabytes
+from usage.receipt_fonts import CODE, PLAIN, STRONG, runs, shown, width
 from usage.receipts import Line, left_out
 
 _WIDTH, _HEIGHT = A4
@@ -38,7 +31,6 @@ _HEAD, _RUNNING_HEAD = 132, 26
 _INK, _QUIET, _LINE = HexColor("#14181d"), HexColor("#565e69"), HexColor("#d9dce1")
 _ALARM, _ACCENT = HexColor("#b3131b"), HexColor("#1f3d91")
 
-_TEXT_FONT, _STRONG, _CODE = "Vera", "VeraBd", "Courier"
 _SMALL, _NORMAL, _TITLE = 7.2, 8.4, 21
 
 
@@ -59,7 +51,7 @@ class Head:
 @dataclass(frozen=True, slots=True)
 class _Text:
     words: str
-    font: str = _TEXT_FONT
+    font: str = PLAIN
     size: float = _SMALL
     colour: HexColor = _QUIET
 
@@ -78,7 +70,6 @@ class _Block:
 
 def write(target: IO[bytes], lines: Iterable[Line], head: Head) -> None:
     """Write the receipt of some files, in their order."""
-    _register_fonts()
     blocks = [_block(line) for line in lines]
     pages = _paged(blocks)
     canvas = Canvas(target, pagesize=A4, pageCompression=1, lang="en")
@@ -96,31 +87,6 @@ def write(target: IO[bytes], lines: Iterable[Line], head: Head) -> None:
     canvas.save()
 
 
-@cache
-def _register_fonts() -> None:
-    for name in (_TEXT_FONT, _STRONG):
-        pdfmetrics.registerFont(TTFont(name, f"{name}.ttf"))
-
-
-@cache
-def _shapes(font: str) -> frozenset[str]:
-    if font == _CODE:
-        return frozenset(map(chr, range(0x20, 0x7F)))
-    return frozenset(map(chr, pdfmetrics.getFont(font).face.charToGlyph))
-
-
-def shown(text: str, font: str = _TEXT_FONT) -> str:
-    r"""Return a text in characters that a font has; ř becomes \u{159}."""
-    _register_fonts()
-    shapes = _shapes(font)
-    if shapes.issuperset(text):
-        return text
-    return "".join(
-        character if character in shapes else f"\\u{{{ord(character):x}}}"
-        for character in text
-    )
-
-
 def _paged(blocks: Sequence[_Block]) -> list[list[_Block]]:
     """Lay the blocks out: at least one page, and no block cut in two."""
     pages: list[list[_Block]] = [[]]
@@ -136,8 +102,8 @@ def _paged(blocks: Sequence[_Block]) -> list[list[_Block]]:
 
 def _block(line: Line) -> _Block:
     texts = [
-        _Text(part, _STRONG, _NORMAL, _INK)
-        for part in _wrapped(line.name, _STRONG, _NORMAL)
+        _Text(part, STRONG, _NORMAL, _INK)
+        for part in _wrapped(line.name, STRONG, _NORMAL)
     ]
     if line.server:
         number = gettext("number %(number)s") % {"number": line.sequence}
@@ -145,7 +111,7 @@ def _block(line: Line) -> _Block:
         series = gettext("series %(series)s") % {"series": line.series}
         place = f"{line.server}, {number}, {day}; {series}"
         texts += [_Text(part, colour=_INK) for part in _wrapped(place)]
-    texts.append(_Text(f"SHA-256 {line.sha256}", _CODE, _SMALL, _INK))
+    texts.append(_Text(f"SHA-256 {line.sha256}", CODE, _SMALL, _INK))
     received = gettext("Received %(at)s, %(how)s, %(by)s") % {
         "at": _instant(line.received_at),
         "how": line.how,
@@ -162,7 +128,7 @@ def _block(line: Line) -> _Block:
     return _Block(line, texts)
 
 
-def _wrapped(text: str, font: str = _TEXT_FONT, size: float = _SMALL) -> list[str]:
+def _wrapped(text: str, font: str = PLAIN, size: float = _SMALL) -> list[str]:
     """Break a text into lines that fit, at spaces where there are any."""
     text = shown(text, font)
     if _fits(text, font, size):
@@ -183,7 +149,7 @@ def _wrapped(text: str, font: str = _TEXT_FONT, size: float = _SMALL) -> list[st
 
 
 def _fits(text: str, font: str, size: float) -> bool:
-    return bool(pdfmetrics.stringWidth(text, font, size) <= _TEXT_WIDTH)
+    return bool(width(text, font, size) <= _TEXT_WIDTH)
 
 
 def _instant(at: datetime) -> str:
@@ -205,16 +171,14 @@ def _draw_head(canvas: Canvas, head: Head, blocks: Sequence[_Block]) -> float:
     ]
     if head.missing:
         facts.append((gettext("Left out"), left_out(head.missing)))
-    _write(canvas, gettext("Receipt"), _LEFT, _TOP, _Text("", _STRONG, 10, _INK))
+    _write(canvas, gettext("Receipt"), _LEFT, _TOP, _Text("", STRONG, 10, _INK))
     words = answer % {"count": grouped(count), "size": megabytes(size)}
-    _write(canvas, words, _LEFT, _TOP - 34, _Text("", _STRONG, _TITLE, _INK))
+    _write(canvas, words, _LEFT, _TOP - 34, _Text("", STRONG, _TITLE, _INK))
     y = _TOP - 60
     for name, value in facts:
-        _write(canvas, name, _LEFT, y, _Text("", _TEXT_FONT, _NORMAL, _QUIET))
-        for part in _wrapped(value, _TEXT_FONT, _NORMAL):
-            _write(
-                canvas, part, _LEFT + 26 * mm, y, _Text("", _TEXT_FONT, _NORMAL, _INK)
-            )
+        _write(canvas, name, _LEFT, y, _Text("", PLAIN, _NORMAL, _QUIET))
+        for part in _wrapped(value, PLAIN, _NORMAL):
+            _write(canvas, part, _LEFT + 26 * mm, y, _Text("", PLAIN, _NORMAL, _INK))
             y -= 13
     _rule(canvas, _TOP - _HEAD + 14, _INK)
     return _TOP - _HEAD
@@ -229,17 +193,18 @@ def _draw_frame(canvas: Canvas, head: Head, *, number: int, of: int) -> None:
     page = gettext("Page %(number)s of %(of)s") % {"number": number, "of": of}
     whose = _wrapped(f"{head.tenant}, {head.number}")[0]
     _write(canvas, whose, _LEFT, place, _Text(""))
-    canvas.setFont(_TEXT_FONT, _SMALL)
+    canvas.setFont(PLAIN, _SMALL)
     canvas.drawRightString(_RIGHT, place, page)
 
 
 def _draw_block(canvas: Canvas, block: _Block, top: float) -> None:
     y = top - _NORMAL
     _draw_mark(canvas, block.line, y)
-    canvas.setFillColor(_ALARM if block.line.mark == "missing" else _INK)
-    canvas.setFont(_TEXT_FONT, _NORMAL)
-    canvas.drawRightString(_RIGHT, y, shown(block.line.verdict))
-    canvas.setFont(_TEXT_FONT, _SMALL)
+    alarm = _ALARM if block.line.mark == "missing" else _INK
+    verdict = _Text(block.line.verdict, PLAIN, _NORMAL, alarm)
+    room = width(verdict.words, PLAIN, _NORMAL)
+    _write(canvas, verdict.words, _RIGHT - room, y, verdict)
+    canvas.setFont(PLAIN, _SMALL)
     canvas.setFillColor(_QUIET)
     canvas.drawRightString(_RIGHT, y - _LEADING, megabytes(block.line.size))
     for text in block.texts:
@@ -265,9 +230,11 @@ def _draw_mark(canvas: Canvas, line: Line, y: float) -> None:
 
 
 def _write(canvas: Canvas, words: str, x: float, y: float, text: _Text) -> None:
-    canvas.setFont(text.font, text.size)
     canvas.setFillColor(text.colour)
-    canvas.drawString(x, y, shown(words, text.font))
+    for font, part in runs(shown(words, text.font), text.font):
+        canvas.setFont(font, text.size)
+        canvas.drawString(x, y, part)
+        x += float(canvas.stringWidth(part, font, text.size))
 
 
 def _rule(canvas: Canvas, y: float, colour: HexColor) -> None:

@@ -1,13 +1,16 @@
-"""Downloads: receipts, lists and sums, each read and written in one go."""
+"""Downloads: receipts, and lists that go out as they are read."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import content_disposition_header
@@ -19,6 +22,7 @@ from portal.models import Tenant
 from usage import inventory, receipt_pdf, receipts, spans
 from usage.forms import Files, Receipt
 from usage.models import UsageFile
+from usage.queries import with_life_line
 from usage.views import chosen_server, tenant_of
 
 _CSV = "text/csv; charset=utf-8"
@@ -28,35 +32,40 @@ _PDF = "application/pdf"
 # Rows that are read from the database at a time.
 _CHUNK = 1_000
 
+Response = TypeVar("Response", bound=HttpResponseBase)
 
-def files_csv(request: PortalRequest) -> HttpResponse:
+
+def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of files, as it is narrowed."""
     now = timezone.now()  # noqa: TID251 - a door
     form = Files(request.GET)
     with access.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
-        rows = inventory.listed(form.wanted(spans.spans(now))).iterator(_CHUNK)
-        lines = receipts.lines(rows, zone=tenant.zone)
-        name = receipts.file_name("files", number=tenant.number, at=now, ending="csv")
-        return _download(receipts.as_csv(lines), name=name, kind=_CSV)
+        ids = _ids(inventory.listed(form.wanted(spans.spans(now))))
+    lines = receipts.lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
+    name = receipts.file_name("files", number=tenant.number, at=now, ending="csv")
+    return _streamed(receipts.as_csv(lines), name=name, kind=_CSV)
 
 
-def safe_csv(request: PortalRequest) -> HttpResponse:
+def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of what is safe to delete, of all servers or of one."""
     now = timezone.now()  # noqa: TID251 - a door
     with access.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
-        lines = receipts.lines(_safe(request), zone=tenant.zone)
-        number = tenant.number
-        name = receipts.file_name("safe-to-delete", number=number, at=now, ending="csv")
-        return _download(receipts.as_csv(lines), name=name, kind=_CSV)
+        ids = _ids(_safe(request))
+    lines = receipts.lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
+    number = tenant.number
+    name = receipts.file_name("safe-to-delete", number=number, at=now, ending="csv")
+    return _streamed(receipts.as_csv(lines), name=name, kind=_CSV)
 
 
-def safe_sums(request: PortalRequest) -> HttpResponse:
+def safe_sums(request: PortalRequest) -> HttpResponseBase:
     """Hand out the sums of what is safe to delete, as sha256sum checks them."""
     with access.acting_for(request.caller.tenant, reading=True):
-        sums = receipts.as_sums(_safe(request))
-        return _download(sums, name="SHA256SUMS", kind=_TEXT)
+        tenant = tenant_of(request)
+        ids = _ids(_safe(request))
+    sums = receipts.as_sums(_in_chunks(tenant.pk, ids))
+    return _streamed(sums, name="SHA256SUMS", kind=_TEXT)
 
 
 def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
@@ -109,7 +118,7 @@ def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
     lines = receipts.lines(sheet.files, zone=tenant.zone)
     if ending == "csv":
         pieces = receipts.as_csv(lines, missing=sheet.missing)
-        return _download(pieces, name=name, kind=_CSV)
+        return _attached("".join(pieces).encode(), name=name, kind=_CSV)
     head = receipt_pdf.Head(
         tenant=tenant.name,
         number=number,
@@ -122,19 +131,41 @@ def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
     return _attached(target.getvalue(), name=name, kind=_PDF)
 
 
-def _safe(request: PortalRequest) -> Iterator[UsageFile]:
+def _safe(request: PortalRequest) -> QuerySet[UsageFile]:
     chosen = chosen_server(request, inventory.sum_safe_files())
-    files = inventory.safe_files(chosen.server_id if chosen else None)
-    return files.iterator(_CHUNK)
+    return inventory.safe_files(chosen.server_id if chosen else None)
 
 
-def _download(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponse:
-    """Answer with all pieces, while the unit of work they are read in is open."""
-    return _attached("".join(pieces).encode(), name=name, kind=kind)
+def _ids(files: QuerySet[UsageFile]) -> list[UUID]:
+    """Settle which files a list has, and in which order, before it begins."""
+    return list(files.values_list("pk", flat=True))
+
+
+def _in_chunks(tenant_id: int, ids: Sequence[UUID]) -> Iterator[UsageFile]:
+    """Read files as the answer goes out, each chunk in a unit of work of its own.
+
+    A slow reader holds no transaction, and the memory of a long list is that of one
+    chunk and of its ids.
+    """
+    for begin in range(0, len(ids), _CHUNK):
+        wanted = ids[begin : begin + _CHUNK]
+        with access.acting_for(tenant_id, reading=True):
+            found = with_life_line().in_bulk(wanted)
+        # A rejected file's row may have gone meanwhile.
+        yield from (found[one] for one in wanted if one in found)
+
+
+def _streamed(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponseBase:
+    """Answer piece by piece; who gets a part only can tell, as its end is missing."""
+    encoded = (piece.encode() for piece in pieces)
+    return _named(StreamingHttpResponse(encoded, content_type=kind), name)
 
 
 def _attached(data: bytes, *, name: str, kind: str) -> HttpResponse:
-    response = HttpResponse(data, content_type=kind)
+    return _named(HttpResponse(data, content_type=kind), name)
+
+
+def _named(response: Response, name: str) -> Response:
     response["Content-Disposition"] = content_disposition_header(
         as_attachment=True, filename=name
     )

@@ -84,11 +84,21 @@ class FileWords:
         return bytes(self.file.sha256).hex()
 
 
+def state_words(file: UsageFile) -> tuple[str, Text]:
+    """Return shape and word of a file's verdict."""
+    return _STATES[file.state]
+
+
+def archive_words(file: UsageFile) -> tuple[str, Text]:
+    """Return shape and word of a file's way to the archive, read with its life line."""
+    return _archive(file, _forwarding(file))
+
+
 def file_words(file: UsageFile) -> FileWords:
     """Say what is known of a file that was read with its life line."""
     forwarding = _forwarding(file)
-    mark, state = _STATES[file.state]
-    archive_mark, archive = _archive(file, forwarding)
+    mark, state = state_words(file)
+    archive_mark, archive = archive_words(file)
     is_done = forwarding is not None and forwarding.state == State.DONE
     return FileWords(
         file=file,
@@ -188,7 +198,11 @@ def _forwarded(file: UsageFile) -> list[Stop]:
 def _archive(file: UsageFile, forwarding: Forwarding | None) -> tuple[str, Text]:
     if file.state != FileState.ACCEPTED:
         return _BEFORE[file.state]
-    return _ARCHIVE[forwarding.state] if forwarding else _NOT_FORWARDED
+    if forwarding is None:
+        return _NOT_FORWARDED
+    # Where forwarding is switched off, what waits does so for nobody.
+    is_idle = forwarding.state == State.WAITING and not settings.FORWARDING
+    return _NOT_FORWARDED if is_idle else _ARCHIVE[forwarding.state]
 
 
 def _forwarding(file: UsageFile) -> Forwarding | None:

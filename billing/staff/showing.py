@@ -6,32 +6,18 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal.work import State
-from usage import problems
-from usage.models import FileState, Forwarding, UsageFile
+from usage import problems, saying
+from usage.models import FileState, UsageFile
 from usage.usg import Code
 
 Text = str | Promise
 
-_STATES: Mapping[str, tuple[str, Text]] = {
-    FileState.ACCEPTED: ("received", _("Accepted")),
-    FileState.HELD: ("with-us", _("Held")),
-    FileState.RECEIVED: ("with-us", _("Received")),
-    FileState.REJECTED: ("missing", _("Rejected")),
-    FileState.REFUSED: ("excused", _("Refused by decision")),
-}
-_ARCHIVE: Mapping[str, tuple[str, Text]] = {
-    State.DONE: ("received", _("Confirmed")),
-    State.WAITING: ("pending", _("Waiting")),
-    State.SET_ASIDE: ("excused", _("Set aside")),
-}
 _WAITS: Mapping[str, Text] = {
     Code.SIGNER_UNKNOWN: _("Unknown server key"),
     problems.SEQUENCE_TAKEN: _("Number taken"),
     **dict.fromkeys(problems.OF_ITS_TIME, _("Clock or zone")),
 }
 _OTHERWISE = _("A decision")
-_NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +36,8 @@ class FileRow:
 
 def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
     """Return what a list says of a file, read with its forwarding if it has one."""
-    forwarding: Forwarding | None = None
-    if has_forwarding:
-        forwarding = getattr(file, "forwarding", None)
-    mark, state = _STATES[file.state]
-    archive_mark, archive = _NOT_FORWARDED
-    if forwarding is not None:
-        archive_mark, archive = _ARCHIVE[forwarding.state]
+    mark, state = saying.state_words(file)
+    archive_mark, archive = saying.archive_words(file) if has_forwarding else ("", "")
     return FileRow(
         file=file,
         mark=mark,

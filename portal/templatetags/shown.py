@@ -76,6 +76,19 @@ def instant(at: datetime, zone: str) -> SafeString:
 
 
 @register.simple_tag
+def deadline(at: datetime, zone: str) -> SafeString:
+    """Say an instant as `instant` does; a script adds what the reader's clock shows."""
+    local = at.astimezone(ZoneInfo(zone))
+    return format_html(
+        '<time datetime="{}" data-zone="{}" data-own="{}">{}</time>',
+        local.isoformat(),
+        zone,
+        gettext("%(time)s your time") % {"time": "%s"},
+        date_format(local, "D j F Y, H:i"),
+    )
+
+
+@register.simple_tag
 def zoned(at: datetime, zone: str) -> SafeString:
     """Say an instant with the name of its zone: Fri 5 June 2026, 07:51 BST."""
     local = at.astimezone(ZoneInfo(zone))

@@ -14,6 +14,7 @@ from billing import queries, saying, timetable
 from billing.periods import Period
 from portal import access
 from tests.builders import Company
+from usage import keys
 from usage.models import FileState, How
 
 MAY = Period(2026, 5)
@@ -38,6 +39,49 @@ def send_all_but(company: Company, *missing: int, at: datetime) -> None:
     ):
         if day.day not in missing or day.month != MAY.month:
             company.send(data, at=at)
+
+
+def test_what_waits_for_us_alarms_nobody(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = alice.server.days(MAY.starts_on, MAY.ends_on)
+    for data in (*days[:9], *days[10:]):
+        alice.send(data, at=BEFORE)
+    at = datetime(2026, 6, 6, tzinfo=UTC)
+    words = saying.words(view(alice, at=at), at=at)
+    assert (words.standing, words.is_alarming) == ("Late", True)
+    # It comes, and cannot be judged yet.
+    monkeypatch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+    alice.send(days[9], at=at)
+    words = saying.words(view(alice, at=at), at=at)
+    assert "the rest waits for us" in words.answer
+    assert (words.is_alarming, words.please) == (False, "")
+
+
+def test_a_cell_leads_to_the_files_behind_it(alice: Company) -> None:
+    day = date(2026, 5, 7)
+    file, _ = alice.send(alice.server.day(day), name="<b>seven</b>.usg")
+    held, _ = alice.send(alice.writer("IC01").day(day), name="held.usg")
+    page = signed_in(alice).get(f"/upload?period=2026-05&server=ic01&day={day}")
+    shown = page.content.decode()
+    assert "behind" not in shown.split("<main")[0]
+    page = signed_in(alice).get(f"/upload?period=2026-05&server=IC01&day={day}")
+    shown = page.content.decode()
+    for one, word in ((file, "accepted"), (held, "held")):
+        assert f'href="/files/{one.pk}"' in shown
+        assert f"number {one.sequence}, {word}" in shown
+    assert "<b>seven" not in shown
+
+
+def test_a_form_of_too_many_files_is_refused_in_words(
+    alice: Company, settings: Any
+) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 2
+    sent = [SimpleUploadedFile(f"{n}.usg", b"x") for n in range(3)]
+    answer = signed_in(alice).post("/upload", {"files": sent, "end": "end"})
+    assert answer.status_code == 413
+    assert "One form takes at most 2 files" in answer.content.decode()
+    assert alice.files() == []
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def page(company: Company, path: str, *, role: str = "viewer", **query: str) -> 
 def body(answer: Any) -> bytes:
     """Return the content of a download."""
     assert answer.status_code == 200, answer.status_code
-    return bytes(answer.content)
+    return b"".join(answer) if answer.streaming else bytes(answer.content)
 
 
 def confirm(company: Company, *files: UsageFile) -> None:

@@ -4,19 +4,24 @@ import csv
 import hashlib
 import io
 import subprocess
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
+from reportlab.pdfbase import pdfmetrics
 
+from portal import access
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, signed_in
-from usage import receipt_pdf, receipts
-from usage.models import UsageFile
+from usage import receipt_fonts, receipt_pdf, receipt_views, receipts
+from usage.models import FileState, UsageFile
 from usage.receipts import RECEIPT_AT_MOST
 
 DAY = date(2026, 5, 1)
@@ -158,8 +163,74 @@ def line(name: str) -> receipts.Line:
     )
 
 
-def test_a_letter_that_the_font_lacks_is_shown_by_its_number() -> None:
-    assert receipt_pdf.shown("Łódź 北.usg") == "Łód\\u{17a} \\u{5317}.usg"
+def forget_fonts() -> None:
+    for name in (receipt_fonts.PLAIN, receipt_fonts.STRONG):
+        pdfmetrics._fonts.pop(name, None)
+    receipt_fonts._register.cache_clear()
+    receipt_fonts._shapes.cache_clear()
+    receipt_fonts._font_for.cache_clear()
+
+
+@pytest.fixture(params=["with DejaVu", "without"])
+def fonts(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The fonts of a system that has DejaVu, and of one that has not."""
+    found = receipt_fonts._FOLDER
+    if request.param == "without":
+        monkeypatch.setattr(receipt_fonts, "_FOLDER", found / "nowhere")
+    forget_fonts()
+    yield request.param
+    forget_fonts()
+
+
+def test_what_no_font_has_is_shown_by_its_number(fonts: str) -> None:
+    pile = "\U0001f4a9"
+    assert receipt_fonts.shown(f"ü{pile}") == "ü\\u{1f4a9}"
+    assert receipt_fonts.shown("ü", receipt_fonts.CODE) == "\\u{fc}"
+    if fonts == "without":
+        assert receipt_fonts.shown("Łódź") == "Łód\\u{17a}"
+
+
+def test_each_piece_is_written_in_a_font_that_has_it(fonts: str) -> None:
+    text = "day 北京 カナ 서울.usg"
+    names = [font for font, _ in receipt_fonts.runs(text, receipt_fonts.PLAIN)]
+    used = {"plain", "STSong-Light", "HeiseiKakuGo-W5", "HYGothic-Medium"}
+    assert set(names) == used
+    assert "".join(part for _, part in receipt_fonts.runs(text, "plain")) == text
+    target = io.BytesIO()
+    head = receipt_pdf.Head(
+        tenant=text, number="1", made_by=fonts, made_at=NOW, missing=0
+    )
+    receipt_pdf.write(target, [line(text)], head)
+    assert all(name.encode() in target.getvalue() for name in used - {"plain"})
+
+
+@pytest.mark.skipif(
+    not (receipt_fonts._FOLDER / "DejaVuSans.ttf").is_file(),
+    reason="this system has no DejaVu (fonts-dejavu-core)",
+)
+def test_polish_greek_and_russian_are_letters_where_dejavu_is() -> None:
+    for text in ("Łódź.usg", "Αθήνα.usg", "Москва.usg"):
+        assert receipt_fonts.shown(text) == text
+
+
+def test_a_long_list_is_read_as_it_goes_out(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipt_views, "_CHUNK", 3)
+    for data in alice.server.days(DAY, DAY + timedelta(days=7)):
+        alice.send(data)
+    alice.send(b"rubbish", name="goes.usg")
+    pieces = iter(signed_in(alice).get("/files/list.csv"))
+    with CaptureQueriesContext(connection) as begun:
+        head = [next(pieces) for _ in range(2)]
+    with access.acting_for(alice.id):
+        UsageFile.objects.filter(state=FileState.REJECTED).delete()
+    rest = list(pieces)
+    # A unit of work and one query for three files, and no more until they are read.
+    assert len([one for one in begun if "usage_usagefile" in one["sql"]]) == 1
+    assert b"".join(head + rest).count(b",Accepted,") == 8
 
 
 def test_a_receipt_on_paper_has_as_many_pages_as_it_needs() -> None:
