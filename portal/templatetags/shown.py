@@ -83,7 +83,7 @@ def deadline(at: datetime, zone: str) -> SafeString:
         '<time datetime="{}" data-zone="{}" data-own="{}">{}</time>',
         local.isoformat(),
         zone,
-        gettext("%(time)s your time") % {"time": "%s"},
+        gettext("that is %(time)s on your clock") % {"time": "%s"},
         date_format(local, "D j F Y, H:i"),
     )
 

@@ -16,8 +16,9 @@ function tell(time) {
   if (own === clock(instant, time.dataset.zone)) return;
   const words = document.createElement("span");
   words.className = "quiet own-time";
-  words.textContent = ` (${time.dataset.own.replace("%s", own)})`;
-  time.after(words);
+  words.textContent = `, ${time.dataset.own.replace("%s", own)}`;
+  // Behind the zone that the sentence ends with.
+  time.closest("p").append(words);
 }
 
 function tellAll() {
