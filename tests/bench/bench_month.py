@@ -1,0 +1,262 @@
+"""How long a month takes to come in: by the page, by the API, and elsewhere.
+
+    VAR=… python tests/bench/bench_month.py [--json FILE] [--rounds N]
+
+62 new files of 3 MB each time, by every candidate in every round: the upload page in a
+real Chromium, a script one after another and as many at once as the page, and the same
+bytes to nginx (DAV) and copyparty, where they are installed. VAR is that of running
+engines; `make bench` starts some.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from portal.stack import ports  # noqa: E402 - the path comes first
+from tests.bench import measuring, stage  # noqa: E402 - the same
+from tests.bench.measuring import Times, milliseconds  # noqa: E402 - the same
+
+if TYPE_CHECKING:
+    from tests.bench.files import Body, Files
+
+# Two servers' days, of the usual size.
+MONTH, SIZE = 62, "3 MB"
+
+# As many as the page sends at once.
+AT_ONCE = 4
+
+WARMING_UP = 1
+BASE = "API, one by one"
+PATIENCE = 60.0
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+NGINX = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+worker_processes 2;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  client_max_body_size 64m;
+  server {{
+    listen 127.0.0.1:{port};
+    root {folder}/files;
+    location / {{ dav_methods PUT; create_full_put_path on; dav_access user:rw; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A server that takes files by PUT, and what it has to be told with each."""
+
+    port: int
+    path: str
+
+
+def put_all(
+    port: int, path: str, headers: Callable[["Body"], dict[str, str]], bodies: Any
+) -> None:
+    """Send bodies over one connection, as a script does that keeps it."""
+    connection = HTTPConnection(ports.LOOPBACK, port, timeout=PATIENCE)
+    for number, body in bodies:
+        connection.request("PUT", f"{path}{number}.usg", body.data, headers(body))
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status in (HTTPStatus.CREATED, HTTPStatus.OK), answer.status
+    connection.close()
+
+
+def at_once(send: Callable[[Any], None], bodies: list[tuple[str, "Body"]]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        shares = [bodies[share::AT_ONCE] for share in range(AT_ONCE)]
+        list(pool.map(send, shares))
+
+
+def await_port(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(OSError, HTTPException):
+            client = HTTPConnection(ports.LOOPBACK, port, timeout=5)
+            client.request("GET", "/")
+            client.getresponse().read()
+            client.close()
+            return
+        time.sleep(0.1)
+    message = f"nothing answers on port {port}"
+    raise RuntimeError(message)
+
+
+@contextmanager
+def running(command: list[str], port: int, **environment: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        await_port(port)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[dict[str, Elsewhere]]:
+    """Start what is installed of the others; say what is not."""
+    found: dict[str, Elsewhere] = {}
+    with ExitStack() as stack:
+        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+        if nginx:
+            port, own = ports.find_free(), folder / "nginx"
+            (own / "files").mkdir(parents=True)
+            # Its workers write as nobody where root has started it.
+            own.chmod(0o755)
+            (own / "files").chmod(0o777)
+            written = own / "nginx.conf"
+            written.write_text(NGINX.format(folder=own, port=port))
+            stack.enter_context(running([nginx, "-c", str(written)], port))
+            found["nginx DAV"] = Elsewhere(port, "/")
+        if shutil.which("copyparty"):
+            port, own = ports.find_free(), folder / "copyparty"
+            own.mkdir()
+            address = ["-i", ports.LOOPBACK, "-p", str(port)]
+            volume = [*address, "-v", f"{own}::rw", "-q", "--no-thumb", "-j1"]
+            stack.enter_context(running(["copyparty", *volume], port))
+            found["copyparty"] = Elsewhere(port, "/")
+        for name in ("nginx DAV", "copyparty"):
+            if name not in found:
+                sys.stdout.write(f"  {name} is not installed, and left out\n")
+        yield found
+
+
+class UploadPage:
+    """The upload page in a browser, as a person has it before them."""
+
+    def __init__(self, browser: Any, web: stage.Web, cookie: str) -> None:
+        address = f"http://{ports.LOOPBACK}:{web.port}"
+        context = browser.new_context(base_url=address)
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": address}])
+        self._page = context.new_page()
+
+    def open(self) -> None:
+        self._page.goto("/upload")
+
+    def send(self, folder: Path) -> None:
+        """Choose a folder; return when the page says that all of it is here."""
+        files = sorted(str(path) for path in folder.iterdir())
+        self._page.locator("#pick-files").set_input_files(files)
+        self._page.locator("#run-title").get_by_text("Upload finished").wait_for(
+            timeout=300_000
+        )
+
+
+def to_folder(folder: Path, bodies: list[tuple[str, "Body"]]) -> Path:
+    folder.mkdir()
+    for number, body in bodies:
+        (folder / f"{number}.usg").write_bytes(body.data)
+    return folder
+
+
+def month(files: "Files", name: str) -> list[tuple[str, "Body"]]:
+    return [(f"{name}-{number}", files.make(SIZE)) for number in range(MONTH)]
+
+
+def of_portal(token: str, body: "Body") -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Content-Digest": body.digest}
+
+
+def hashed(body: "Body") -> dict[str, str]:
+    """Hash as whoever wants to know what came has to; the others do not ask."""
+    return {"X-Sum": sha256(body.data).hexdigest()}
+
+
+def rounds(told: Any, folder: Path, company: Any, files: "Files") -> Times:
+    from playwright.sync_api import sync_playwright
+
+    times: Times = defaultdict(list)
+    # Before the browser's loop runs in this thread, which the database would mind.
+    cookie = session_of(company)
+    chromium = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, CHROMIUM)), None
+    )
+    with (
+        elsewhere(folder) as others,
+        stage.serving("portal.wsgi:application") as web,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = UploadPage(browser, web, cookie)
+        ours = partial(put_all, web.port, "/api/v1/files/")
+        headers = partial(of_portal, company.token)
+        for number in range(told.rounds + WARMING_UP):
+            one, four, dropped = (month(files, f"{number}-{n}") for n in range(3))
+            chosen = to_folder(folder / f"month-{number}", dropped)
+            page.open()
+            times[BASE].append(milliseconds(partial(ours, headers, one)))
+            several = partial(at_once, partial(ours, headers), four)
+            times["API, four at once"].append(milliseconds(several))
+            sending = partial(page.send, chosen)
+            times["upload page in Chromium"].append(milliseconds(sending))
+            for name, other in others.items():
+                send = partial(put_all, other.port, other.path, hashed, one)
+                times[f"{name}, one by one"].append(milliseconds(send))
+            shutil.rmtree(chosen)
+        browser.close()
+    return {name: taken[WARMING_UP:] for name, taken in times.items()}
+
+
+def session_of(company: Any) -> str:
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(company.people["admin"])
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def main() -> None:
+    told = measuring.arguments(__doc__, script=__file__, rounds=5)
+    with stage.prepared(), tempfile.TemporaryDirectory() as scratch:
+        from django.core.management import call_command
+
+        from tests.bench.files import Files
+        from tests.builders import open_company
+
+        call_command("collectstatic", interactive=False, verbosity=0)
+        company = open_company("B-100", name="Bench", zone="Europe/Berlin")
+        Path(scratch).chmod(0o755)
+        times = rounds(told, Path(scratch), company, Files(company))
+        table = measuring.report(f"{MONTH} files of {SIZE}", times, BASE)
+        beside = measuring.report("", times, "API, four at once")
+    measuring.write(told.json, {"month": table, "month, four at once": beside})
+
+
+if __name__ == "__main__":
+    main()
