@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from portal import asking, places, tokens
+from portal import asking, intended, places, tokens
 from portal.members import SESSION_TENANT, Caller, May, user_caller
 from portal.models import User
 from portal.refusals import Refused, Unavailable, told
@@ -231,9 +231,11 @@ def _let_in(request: HttpRequest, need: Need) -> None:
         raise Refused("sign-in-needed")
     # Also for who is refused: the page that says so is theirs. No view runs then.
     request.caller = caller  # type: ignore[attr-defined]  # PortalRequest from here on
+    is_api = request.path.startswith(API)
+    # Before the right to it, which may be another one where one acts now.
+    intended.require(request, caller, is_form=not is_api)
     if need != SIGNED_IN and need not in caller.may:
         raise Refused("not-allowed")
-    is_api = request.path.startswith(API)
     if is_api and caller.token_id is None and request.method not in asking.SAFE:
         # The API's views are exempt from Django's check, for the tokens' sake.
         _CsrfCheck(_nothing).process_view(request, _nothing, (), {})

@@ -72,6 +72,14 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("This was sent too often."),
         gettext_noop("Wait an hour, then try again."),
     ),
+    "tenant-differs": _text(
+        409,
+        gettext_noop("This was meant for another customer than you act for now."),
+        gettext_noop(
+            "Nothing was done. Another one was chosen in another window, or the token"
+            " is another customer's: switch back, and repeat what you did."
+        ),
+    ),
     "not-found": _text(
         404,
         gettext_noop("There is nothing here."),

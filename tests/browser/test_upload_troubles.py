@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,18 @@ from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
-from tests.browser.dropping import (
-    PATIENCE_MS,
-    UPLOAD,
-    drop,
-    sent_by,
-    verdicts,
-    wait_for_end,
-    write_days,
+from tests.browser.dropping import UPLOAD, drop, sent_by, verdicts, wait_for_end
+from tests.browser.middle import (
+    ALL,
+    BEFORE,
+    assert_all_here,
+    drop_to_the_middle,
+    write_all,
 )
 from tests.builders import Company
 from tests.journeys.live import Portal
 
 pytestmark = pytest.mark.browser
-
-ALL = 14
-
-# Files that pass before a test's trouble begins.
-BEFORE = 4
 
 # How long the line is away: longer than browsers and patience take for a hiccup.
 OFFLINE_S = 20
@@ -36,52 +29,7 @@ OFFLINE_S = 20
 
 @pytest.fixture
 def folder(alice: Company, tmp_path: Path) -> Path:
-    write_days(tmp_path / "ic", alice.server, last=date(2026, 5, 11))
-    return tmp_path / "ic"
-
-
-class Gate:
-    """Lets some files pass to the portal, and holds the others on their way."""
-
-    def __init__(self, page: Page, *, passing: int) -> None:
-        self.passing = passing
-        self.held: list[Route] = []
-        page.route("**/api/v1/files/*.usg", self._meet)
-
-    def _meet(self, route: Route) -> None:
-        if route.request.method != "PUT" or self.passing > 0:
-            self.passing -= 1
-            route.continue_()
-        else:
-            self.held.append(route)
-
-    def let_pass(self, passing: int = 1_000) -> None:
-        """Let go of those that are held, and let more pass."""
-        self.passing = passing
-        held, self.held = self.held, []
-        for route in held:
-            route.continue_()
-
-    def cut(self) -> None:
-        """Break the line for those that are held; those after them pass."""
-        self.passing = 1_000
-        held, self.held = self.held, []
-        for route in held:
-            route.abort("internetdisconnected")
-
-
-def drop_to_the_middle(page: Page, folder: Path) -> Gate:
-    gate = Gate(page, passing=BEFORE)
-    drop(page, folder)
-    settled = page.locator(".verdict .verdict-word", has_text="Accepted")
-    expect(settled).to_have_count(BEFORE, timeout=PATIENCE_MS)
-    return gate
-
-
-def assert_all_here(page: Page, alice: Company) -> None:
-    summary = wait_for_end(page)
-    expect(summary.get_by_role("heading")).to_contain_text("14 files, all here")
-    assert len(alice.files()) == ALL
+    return write_all(alice, tmp_path / "ic")
 
 
 def test_twenty_seconds_without_a_line_are_waited_for_and_only_the_rest_is_sent(

@@ -1,5 +1,7 @@
 // The calendar above fills as verdicts come in.
 
+import { MEANT_FOR } from "./upload-requests.mjs";
+
 const AT_MOST_EVERY_MS = 2_000;
 
 export class Calendar {
@@ -7,8 +9,10 @@ export class Calendar {
   #timer = 0;
   #isAsking = false;
 
-  constructor(part) {
+  /** @param {string} customer  the number of the one whose calendar this is */
+  constructor(part, customer) {
     this.part = part;
+    this.customer = customer;
   }
 
   /** Something has changed; look soon, but not at each file. */
@@ -34,7 +38,7 @@ export class Calendar {
     address.searchParams.set("period", this.part.dataset.period);
     address.hash = "";
     try {
-      const headers = { "X-Part": "period" };
+      const headers = { "X-Part": "period", [MEANT_FOR]: this.customer };
       const response = await fetch(address, { headers, redirect: "manual" });
       return response.ok ? await response.text() : null;
     } catch {

@@ -1,5 +1,6 @@
 // What keeps an upload from going on, and how it is found out that it may again:
-// the person's pause, a lost line, a busy portal, a sign-in that has expired.
+// the person's pause, a lost line, a busy portal, a sign-in that has expired, another
+// customer chosen in another window.
 
 /** Seconds between two looks whether the line is back; the last one for ever. */
 const WAITS = [1, 2, 4, 8, 15, 30];
@@ -8,10 +9,10 @@ const WAITS = [1, 2, 4, 8, 15, 30];
 const BUSY = 15;
 
 /** Told first what only the person can end. */
-const ORDER = ["somebody-else", "signed-out", "paused", "no-line", "busy"];
+const ORDER = ["somebody-else", "switched", "signed-out", "paused", "no-line", "busy"];
 
-/** Ends of a session: they hold until a person has signed in. */
-const OUT = ["somebody-else", "signed-out"];
+/** The session is not this upload's: they hold until a person has signed in, or back. */
+const OUT = ["somebody-else", "switched", "signed-out"];
 
 export class Holds {
   #held = new Set();
@@ -67,6 +68,11 @@ export class Holds {
   /** Do as an answer asks that was not about one file. */
   heed(answer) {
     if (answer.kind === "signed-out") this.add("signed-out");
+    else if (answer.kind === "switched") {
+      this.add("switched");
+      // It may as well be another person who has signed in: the page says which.
+      this.look();
+    }
     else if (answer.kind === "no-line") this.add("no-line");
     else if (answer.kind === "again") {
       this.#lookAfter(answer.seconds ?? BUSY);

@@ -226,7 +226,7 @@ export class Run extends EventTarget {
   /** Send it once more, after a wait that grows; not for ever. */
   #again(item, answer) {
     this.#progress(item, 0);
-    if (answer.kind !== "signed-out") item.tries += navigator.onLine ? 1 : 0;
+    if (!["signed-out", "switched"].includes(answer.kind)) item.tries += navigator.onLine ? 1 : 0;
     if (item.tries >= TRIES) {
       const isUnsteady = answer.isDamaged && !answer.title;
       this.#settle(item, isUnsteady ? items.UNREADABLE : items.FAILED, answer);

@@ -178,6 +178,7 @@ export class RunView {
     this.#write("hold-words", words.say(`hold-${name}-words`, values));
     this.#write("try-now", words.say(`hold-${name}-button`));
     this.#at("sign-in").hidden = !["signed-out", "somebody-else"].includes(name);
+    this.#at("switch-back").hidden = name !== "switched";
   }
 
   #drawFigures() {

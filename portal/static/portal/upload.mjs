@@ -22,7 +22,7 @@ const run = new Run(portal, { maxBytes: Number(root.dataset.maxBytes) || Infinit
 const section = document.getElementById("run");
 const view = new RunView(run, words, { section, announce, fileAddress: root.dataset.file });
 const summary = new Summary(document.getElementById("summary"), words, root.dataset.owner);
-const calendar = new Calendar(document.getElementById("period"));
+const calendar = new Calendar(document.getElementById("period"), root.dataset.customer);
 const folder = new KeptFolder(root, {
   ...{ words, portal, announce },
   owner: root.dataset.owner,

@@ -1,0 +1,102 @@
+"""Somebody sends for several customers, and chooses another in a second window."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from portal import access, tenants
+from portal.models import Role
+from tests.browser.axe import assert_accessible
+from tests.browser.conftest import Open
+from tests.browser.dropping import UPLOAD, verdicts
+from tests.browser.middle import (
+    ALL,
+    BEFORE,
+    assert_all_here,
+    drop_to_the_middle,
+    write_all,
+)
+from tests.builders import NOW, PASSWORD, Company
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def folder(alice: Company, tmp_path: Path) -> Path:
+    return write_all(alice, tmp_path / "ic")
+
+
+def test_a_customer_chosen_in_another_window_stops_the_upload_until_it_is_back(
+    open_page: Open, alice: Company, charlie: Company, folder: Path
+) -> None:
+    partner = add_partner(alice, charlie)
+    page = open_page(alice, UPLOAD, role=partner)
+    gate = drop_to_the_middle(page, folder)
+    other = page.context.new_page()
+    switch(other, charlie)
+    gate.let_pass()
+    hold = page.get_by_role("heading", name="Another customer was chosen in another")
+    expect(hold).to_be_visible()
+    run = page.locator("#run")
+    expect(run).to_contain_text("These files are for Alice Assurance")
+    expect(run).to_contain_text("4 of 14 files have their verdict.")
+    assert len(verdicts(page)) == ALL
+    assert_accessible(page)
+    # Nothing of it is in the other's name, and the calendar above is still Alice's.
+    page.get_by_role("button", name="Go on, I have switched back").click()
+    expect(page.locator("#period td.is-received").first).to_be_visible()
+    expect(hold).to_be_visible()
+    assert charlie.files() == []
+    assert len(alice.files()) == BEFORE
+
+    switch_back(page)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    assert_all_here(page, alice)
+    expect(page.locator("#period td.is-received")).to_have_count(ALL)
+    assert charlie.files() == []
+
+
+def switch_back(page: Page) -> None:
+    """Go over to Alice's again by the way that the page offers; come back to it."""
+    with page.expect_popup() as opening:
+        page.get_by_role("link", name="Switch back to Alice Assurance").click()
+    back = opening.value
+    back.get_by_role("button", name="Switch to Alice Assurance").click()
+    expect(back.get_by_text("Go back to the upload")).to_be_visible()
+    back.close()
+
+
+def test_a_form_that_is_older_than_a_switch_sends_nothing(
+    open_page: Open, alice: Company, charlie: Company, folder: Path
+) -> None:
+    partner = add_partner(alice, charlie)
+    page = open_page(alice, UPLOAD, role=partner, java_script_enabled=False)
+    page.get_by_label("Usage files").set_input_files(sorted(folder.iterdir())[:3])
+    switch(page.context.new_page(), charlie)
+    page.get_by_role("button", name="Send the files").click()
+    expect(page.get_by_text("was meant for another customer")).to_be_visible()
+    assert (alice.files(), charlie.files()) == ([], [])
+    page.locator("main").get_by_role("link", name="Switch customer").click()
+    expect(page.get_by_text("You act for Charlie Cargo.")).to_be_visible()
+
+
+def add_partner(*companies: Company) -> str:
+    """Somebody who sends files for all of them; the name of the role to open pages."""
+    with access.acting_for(access.STAFF):
+        person = tenants.add_person(
+            email="petra@partners.example", name="Petra", password=PASSWORD, at=NOW
+        )
+        for company in companies:
+            tenants.add_member(
+                company.id, user=person, role=Role.ADMIN, by="test", at=NOW
+            )
+            company.people["partner"] = person
+    return "partner"
+
+
+def switch(page: Page, company: Company) -> None:
+    """Go over to another customer, in a window of its own."""
+    page.goto("/switch")
+    page.locator(f"form:has(input[value='{company.id}']) button").click()
+    page.wait_for_url("**/")
