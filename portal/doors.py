@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from portal import asking, intended, places, tokens
+from portal import asking, intended, leaving, places, tokens
 from portal.members import SESSION_TENANT, Caller, May, user_caller
 from portal.models import User
 from portal.refusals import Refused, Unavailable, told
@@ -176,7 +176,7 @@ class DoorMiddleware:
         method = request.method
         response = self._get_response(request)
         request.method = method
-        return _in_the_doors_way(request, response)
+        return leaving.unkept(request, _in_the_doors_way(request, response))
 
     def process_view(
         self,

@@ -31,7 +31,6 @@ PARAMETERS = (
 # Headers by which proxies and frameworks say for whom a request is.
 HEADERS = (
     *("X-Tenant", "X-Tenant-Id", "Tenant", "Tenant-Id", "X-Customer", "X-Company"),
-    "Portal-Tenant",
     *("X-User", "X-User-Id", "X-Forwarded-User", "Remote-User", "X-Remote-User"),
     *("X-Auth-Token", "X-Api-Key", "X-On-Behalf-Of", "From", "X-Forwarded-Email"),
 )

@@ -19,6 +19,7 @@ from playwright.sync_api import (
 )
 
 from portal.models import User
+from tests.browser.charlie import CSRF, assert_sees_nothing
 from tests.builders import PASSWORD, Company
 from tests.journeys.live import Portal, running_portal
 
@@ -50,7 +51,12 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
         filter(None, map(shutil.which, NAMES)), None
     )
     assert found, "no Chromium: install it, or set WITHOUT_BROWSER=1"
-    running = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+    running = playwright.chromium.launch(
+        executable_path=found,
+        args=ARGUMENTS,
+        # As people's browsers are: *Back* shows a page that was kept in memory.
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
     yield running
     running.close()
 
@@ -146,3 +152,17 @@ def open_page(browser: Browser, portal: Portal) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def charlie_sees_nothing(
+    browser: Browser, portal: Portal, alice: Company, charlie: Company
+) -> Iterator[None]:
+    """Let Charlie look, at the end of the test, for what it has made of Alice's."""
+    yield
+    context = browser.new_context(base_url=portal.address)
+    cookie = session_cookie(charlie.people["admin"], portal)
+    csrf = {"name": "csrftoken", "value": CSRF, "url": portal.address}
+    context.add_cookies([cookie, csrf])  # type: ignore[list-item]  # playwright's own form
+    assert_sees_nothing(context.request, charlie, of=alice)
+    context.close()

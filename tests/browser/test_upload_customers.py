@@ -1,4 +1,4 @@
-"""Somebody sends for several customers, and chooses another in a second window."""
+"""Several people and customers at one browser: nobody is shown, or sends, another's."""
 
 from pathlib import Path
 
@@ -8,8 +8,10 @@ from playwright.sync_api import Page, expect
 from portal import access, tenants
 from portal.models import Role
 from tests.browser.axe import assert_accessible
-from tests.browser.conftest import Open
-from tests.browser.dropping import UPLOAD, verdicts
+from tests.browser.charlie import answers_about, seen, words_of
+from tests.browser.conftest import Open, give_real_password
+from tests.browser.dropping import UPLOAD, drop, verdicts, wait_for_end
+from tests.browser.kept import open_with_folder
 from tests.browser.middle import (
     ALL,
     BEFORE,
@@ -19,7 +21,7 @@ from tests.browser.middle import (
 )
 from tests.builders import NOW, PASSWORD, Company
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 
 @pytest.fixture
@@ -79,6 +81,68 @@ def test_a_form_that_is_older_than_a_switch_sends_nothing(
     assert (alice.files(), charlie.files()) == ([], [])
     page.locator("main").get_by_role("link", name="Switch customer").click()
     expect(page.get_by_text("You act for Charlie Cargo.")).to_be_visible()
+
+
+def test_what_charlie_looks_for_is_what_alice_sees(
+    open_page: Open, alice: Company, charlie: Company, folder: Path
+) -> None:
+    for path in sorted(folder.iterdir())[:2]:
+        alice.send(path.read_bytes(), name=path.name)
+    page = open_page(alice, "/")
+    own = words_of(alice, beside=charlie)
+    names = {file.name for file in alice.files()}
+    ids = {str(file.pk) for file in alice.files()}
+    assert names | ids | {"admin of Alice Assurance"} <= seen(page.request, own)
+    answers = list(answers_about(page.request, alice.files()))
+    assert [one.status for one in answers] == [200] * 6
+
+
+def test_at_a_shared_computer_charlie_is_shown_nothing_that_alice_has_left(
+    open_page: Open, alice: Company, charlie: Company, folder: Path
+) -> None:
+    give_real_password(charlie.people["admin"])
+    data = {path.name: path.read_bytes() for path in sorted(folder.iterdir())[:2]}
+    page = open_with_folder(open_page, alice, data)
+    wait_for_end(page)
+    page.goto("/files")
+    expect(page.get_by_role("link", name="IC01_2026-04-28.usg")).to_be_visible()
+    page.get_by_text("admin of Alice Assurance").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    # The browser keeps no page of hers, either.
+    page.go_back()
+    page.wait_for_url("**/sign-in?next=/files*")
+    expect(page.locator("body")).not_to_contain_text("IC01_2026-04-28.usg")
+
+    page.get_by_label("Mail address").fill(charlie.people["admin"].email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("No files yet")).to_be_visible()
+    page.goto(UPLOAD)
+    expect(page.get_by_role("button", name="Keep a folder open")).to_be_visible()
+    for part in ("#folder", "#run", "#summary", "#delete-dialog"):
+        expect(page.locator(part)).to_be_hidden()
+    shown = page.content()
+    assert [one for one in words_of(alice, beside=charlie) if one in shown] == []
+    kept = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    assert kept == "[{},{}]"
+
+
+def test_alices_own_folder_is_rejected_for_charlie_and_is_nothing_to_her(
+    open_page: Open, alice: Company, charlie: Company, folder: Path
+) -> None:
+    page = open_page(charlie, UPLOAD)
+    drop(page, folder)
+    summary = wait_for_end(page)
+    expect(summary).to_contain_text(f"{ALL} rejected.")
+    told = page.locator(".verdict .code")
+    expect(told.filter(has_text="tenant-other")).to_have_count(ALL)
+    for word in ("Alice", alice.number):
+        expect(page.locator("main")).not_to_contain_text(word)
+    assert alice.files() == []
+    assert len(charlie.files()) == ALL
+    page = open_page(alice, UPLOAD)
+    expect(page.locator("#period td.is-received")).to_have_count(0)
 
 
 def add_partner(*companies: Company) -> str:

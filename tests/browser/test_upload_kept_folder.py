@@ -1,6 +1,5 @@
 """A folder that is kept open: what is new is sent, what is safe can be deleted."""
 
-from base64 import b64encode
 from datetime import date
 from pathlib import Path
 
@@ -11,38 +10,14 @@ from playwright.sync_api import Locator, Page, expect
 from portal import access
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
-from tests.browser.dropping import UPLOAD, sent_by, wait_for_end, write_days
+from tests.browser.dropping import sent_by, wait_for_end, write_days
+from tests.browser.kept import names, open_with_folder, put
 from tests.builders import Company
 from tests.journeys.live import Portal
 from usage import bucket, forwarding
 from usage.models import Forwarding
 
-pytestmark = pytest.mark.browser
-
-# The browser's own dialog cannot be used by a test: a folder of the page's own is
-# what it answers with. It is as real as any, but for the permission.
-PICKER = """
-window.showDirectoryPicker = async () =>
-  (await navigator.storage.getDirectory()).getDirectoryHandle("usage", {create: true});
-"""
-
-WRITE = """
-async ([name, bytes]) => {
-  const folder = await showDirectoryPicker();
-  const file = await folder.getFileHandle(name, {create: true});
-  const writing = await file.createWritable();
-  await writing.write(Uint8Array.from(atob(bytes), one => one.charCodeAt(0)));
-  await writing.close();
-}
-"""
-
-LIST = """
-async () => {
-  const names = [];
-  for await (const name of (await showDirectoryPicker()).keys()) names.push(name);
-  return names.sort();
-}
-"""
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 
 @pytest.fixture(autouse=True)
@@ -50,30 +25,9 @@ def _bucket(db: None) -> None:
     bucket.prepare()
 
 
-def put(page: Page, files: dict[str, bytes]) -> None:
-    """Write files into the page's own folder."""
-    for name, data in files.items():
-        page.evaluate(WRITE, [name, b64encode(data).decode()])
-
-
-def names(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(LIST)
-    return found
-
-
 def forward_all() -> None:
     while forwarding.forward_waiting(now=timezone.now):
         pass
-
-
-def open_with_folder(open_page: Open, who: Company, files: dict[str, bytes]) -> Page:
-    page = open_page(who, "/")
-    page.add_init_script(PICKER)
-    page.goto(UPLOAD)
-    put(page, files)
-    page.get_by_role("button", name="Keep a folder open").click()
-    expect(page.get_by_role("heading", name="is kept open")).to_be_visible()
-    return page
 
 
 def look_for_deletable(page: Page) -> Locator:

@@ -14,7 +14,7 @@ from tests.browser.dropping import UPLOAD, drop, sent_by, wait_for_end
 from tests.builders import NOW, Company
 from usage.models import FileState, How, UsageFile
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 MANY, SENT = 2_000, 600
 

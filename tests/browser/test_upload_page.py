@@ -23,7 +23,7 @@ from tests.journeys.live import Portal
 from usage import bucket, forwarding
 from usage.models import Forwarding
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 GAP = [date(2026, 5, day) for day in (6, 7, 8)]
 
@@ -103,24 +103,6 @@ def assert_in_s3_byte_for_byte(company: Company, folder: Path) -> None:
     assert there <= here
     assert len(there) == 27
     assert len(cut) == 1
-
-
-def test_charlie_sees_nothing_of_alices_files(
-    open_page: Open, alice: Company, charlie: Company, tmp_path: Path
-) -> None:
-    root = tmp_path / "ic"
-    for data in write_days(root, alice.server, last=date(2026, 4, 30)).values():
-        alice.send(data, name="of-alice.usg")
-    page = open_page(charlie, UPLOAD)
-    sent = sent_by(page)
-    drop(page, root)
-    summary = wait_for_end(page)
-    assert [word for _, word in verdicts(page)] == ["Rejected"] * 3
-    assert len(sent) == 3
-    expect(summary).to_contain_text("3 rejected.")
-    for told in ("of-alice", "Alice", alice.number):
-        expect(page.locator("main")).not_to_contain_text(told)
-    assert {file.sent_by for file in charlie.files()} == {"admin@c-300.example"}
 
 
 def test_the_summary_stays_until_it_is_dismissed_and_is_nobody_elses(

@@ -21,7 +21,7 @@ from tests.browser.middle import (
 from tests.builders import Company
 from tests.journeys.live import Portal
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 # How long the line is away: longer than browsers and patience take for a hiccup.
 OFFLINE_S = 20

@@ -61,3 +61,21 @@ def test_a_page_that_fails_says_whose_turn_it_is(
     response = client.get("/")
     assert response.status_code == 500
     assert "It is ours to mend" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/upload", "/files", "/staff/tenants", "/no"])
+def test_no_page_of_somebody_stays_in_a_shared_browser(
+    alice: Company, path: str
+) -> None:
+    client = Client()
+    client.force_login(alice.people["admin"])
+    kept = client.get(path).headers["Cache-Control"]
+    assert {"no-store", "private"} <= set(kept.split(", "))
+
+
+def test_no_answer_of_the_api_is_kept_on_its_way(
+    alice: Company, api: Callable[..., Any]
+) -> None:
+    for path in ("/files", "/servers"):
+        response = api("GET", path, token=alice.token)
+        assert "no-store" in response.headers["Cache-Control"]
