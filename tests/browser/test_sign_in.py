@@ -13,6 +13,7 @@ from portal import access, accounts, tenants
 from portal.models import Role, User
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, give_real_password
+from tests.browser.keys import press_to
 from tests.builders import NOW, PASSWORD, Company
 from tests.journeys.live import wait_for
 
@@ -127,16 +128,6 @@ def test_keys_alone_sign_in_and_out(open_page: Open, alice: Company) -> None:
     press_to(page, "Sign out")
     page.keyboard.press("Enter")
     page.wait_for_url("**/sign-in")
-
-
-def press_to(page: Page, words: str) -> None:
-    """Press the Tab key until what has these words has the focus."""
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.textContent")
-        if words in " ".join(focused.split()):
-            return
-    pytest.fail(f"the Tab key never reaches {words!r}")
 
 
 def test_a_forgotten_password_is_set_anew_by_mail(

@@ -169,25 +169,6 @@ def test_files_are_pasted(open_page: Open, alice: Company) -> None:
     expect(page.get_by_text("1 other file was left alone.")).to_be_visible()
 
 
-def test_files_are_chosen_with_the_keyboard_alone(
-    open_page: Open, alice: Company, tmp_path: Path
-) -> None:
-    names = write_days(tmp_path / "ic", alice.server, last=date(2026, 4, 29))
-    page = open_page(alice, UPLOAD)
-    expect(page.locator("#drop")).to_be_visible()
-    with page.expect_file_chooser() as choosing:
-        page.locator("#pick-files").press("Enter")
-    choosing.value.set_files([tmp_path / "ic" / name for name in names])
-    summary = wait_for_end(page)
-    expect(summary.get_by_role("heading")).to_be_focused()
-    page.keyboard.press("Tab")
-    while page.evaluate("document.activeElement.textContent.trim()").find("Dismiss"):
-        page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(summary).to_be_hidden()
-    expect(page.locator("#pick-folder")).to_be_focused()
-
-
 def test_a_folder_is_chosen_with_a_button(
     open_page: Open, alice: Company, tmp_path: Path
 ) -> None:
@@ -201,27 +182,6 @@ def test_a_folder_is_chosen_with_a_button(
         "a/IC01_2026-04-29.usg",
     ]
     expect(page.get_by_text("1 other file was left alone.")).to_be_visible()
-
-
-def test_progress_and_end_are_announced_once(
-    open_page: Open, alice: Company, tmp_path: Path
-) -> None:
-    write_days(tmp_path / "ic", alice.server)
-    page = open_page(alice, UPLOAD)
-    page.evaluate(
-        "() => { window.said = [];"
-        " const says = document.getElementById('upload-says');"
-        " new MutationObserver(() => said.push(says.textContent))"
-        ".observe(says, {childList: true}); }"
-    )
-    drop(page, tmp_path / "ic")
-    wait_for_end(page)
-    page.wait_for_timeout(1_500)  # one announcement waits for another
-    said = page.evaluate("said")
-    assert len(said) <= 5
-    assert len(said) == len(set(said))
-    # What changes many times a second is in no live region.
-    assert page.locator("#run [role=status], #run [aria-live]").count() == 0
 
 
 def test_a_folder_without_usage_files_says_what_to_choose(

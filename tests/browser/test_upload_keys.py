@@ -1,0 +1,94 @@
+"""An upload with a keyboard alone, and what of it is said to who cannot see it."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.dropping import PATIENCE_MS, UPLOAD, wait_for_end
+from tests.browser.keys import press_to
+from tests.browser.middle import ALL, BEFORE, Gate, write_all
+from tests.builders import Company
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
+
+LISTEN = """
+() => {
+  window.said = [];
+  const live = "[role=status], [role=alert], [role=log], [aria-live], output";
+  for (const one of document.querySelectorAll(live)) {
+    const note = () => one.textContent.trim() && said.push(one.textContent.trim());
+    const all = {childList: true, characterData: true, subtree: true};
+    new MutationObserver(note).observe(one, all);
+  }
+}
+"""
+
+
+def test_an_upload_needs_no_mouse_and_each_step_is_said_once(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    files = sorted(write_all(alice, tmp_path / "ic").iterdir())
+    page = open_page(alice, UPLOAD)
+    expect(page.locator("#drop")).to_be_visible()
+    page.evaluate(LISTEN)
+    gate = Gate(page, passing=BEFORE)
+    choose(page, files)
+    pause_and_go_on(page, gate)
+    summary = wait_for_end(page)
+    expect(summary.get_by_role("heading")).to_be_focused()
+    page.wait_for_timeout(1_500)  # one announcement waits for another
+    was_said_once(page)
+
+    press_to(page, "Dismiss this summary")
+    page.keyboard.press("Enter")
+    expect(summary).to_be_hidden()
+    expect(page.locator("#pick-folder")).to_be_focused()
+    open_and_close_a_cell(page)
+
+
+def choose(page: Page, files: list[Path]) -> None:
+    press_to(page, "Choose files")
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Enter")
+    choosing.value.set_files(files)
+    expect(page.locator("#run-title")).to_be_focused()
+
+
+def pause_and_go_on(page: Page, gate: Gate) -> None:
+    accepted = page.locator(".verdict .verdict-word", has_text="Accepted")
+    expect(accepted).to_have_count(BEFORE, timeout=PATIENCE_MS)
+    press_to(page, "Pause the upload")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Go on with the upload")).to_be_focused()
+    page.wait_for_timeout(1_500)  # so long that it is heard
+    gate.let_pass()
+    page.keyboard.press("Enter")
+
+
+def was_said_once(page: Page) -> None:
+    said = Counter(page.evaluate("said"))
+    assert set(said.values()) == {1}, said
+    words = " ".join(said)
+    for told in ("files begun", "is paused", f"{ALL} files, all here"):
+        assert told in words, said
+    # The steps of a run, and no number that changes many times a second.
+    assert len(said) <= 7, said
+    assert page.locator("#run [role=status], #run [aria-live]").count() == 0
+
+
+def open_and_close_a_cell(page: Page) -> None:
+    expect(page.locator("#period td.is-received")).to_have_count(ALL)
+    press_to(page, "IC01", key="Shift+Tab")
+    cell = page.locator(".cell:focus")
+    first = cell.get_attribute("aria-label")
+    page.keyboard.press("ArrowRight")
+    assert cell.get_attribute("aria-label") != first
+    page.keyboard.press("Enter")
+    behind = page.get_by_role("region", name="Behind the open cell")
+    expect(behind).to_be_visible()
+    press_to(page, "Close")
+    page.keyboard.press("Enter")
+    expect(behind).to_be_hidden()
