@@ -18,9 +18,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from portal.models import User
+from portal import access, tenants
+from portal.models import StaffRole, User
 from tests.browser.charlie import CSRF, assert_sees_nothing
-from tests.builders import PASSWORD, Company
+from tests.builders import NOW, PASSWORD, Company, Writer
 from tests.journeys.live import Portal, running_portal
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -166,3 +167,25 @@ def charlie_sees_nothing(
     context.add_cookies([cookie, csrf])  # type: ignore[list-item]  # playwright's own form
     assert_sees_nothing(context.request, charlie, of=alice)
     context.close()
+
+
+@pytest.fixture
+def clerk(db: None) -> Company:
+    """Somebody of the billing staff, who belongs to no company at all."""
+    with access.acting_for(access.STAFF):
+        person = tenants.add_person(
+            email="clara@vendor.example",
+            name="Clara Clerk",
+            password=PASSWORD,
+            staff_role=StaffRole.CLERK,
+            at=NOW,
+        )
+    return Company(
+        id=0,
+        number="",
+        zone="UTC",
+        token="",
+        sealing_public=b"",
+        server=Writer(tenant="", name="", zone="UTC", sealing_public=b""),
+        people={"clerk": person},
+    )

@@ -7,37 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal import access, tenants
-from portal.models import StaffRole
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.builders import NOW, PASSWORD, Company, Writer
+from tests.builders import Company, Writer
 
 pytestmark = pytest.mark.browser
 
 NARROW = {"width": 320, "height": 700}
-
-
-@pytest.fixture
-def clerk(db: None) -> Company:
-    """Somebody of the billing staff, who belongs to no company at all."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
-            email="clara@vendor.example",
-            name="Clara Clerk",
-            password=PASSWORD,
-            staff_role=StaffRole.CLERK,
-            at=NOW,
-        )
-    return Company(
-        id=0,
-        number="",
-        zone="UTC",
-        token="",
-        sealing_public=b"",
-        server=Writer(tenant="", name="", zone="UTC", sealing_public=b""),
-        people={"clerk": person},
-    )
 
 
 def look_at(page: Page) -> None:
@@ -134,22 +110,3 @@ def test_of_two_files_a_clerk_lets_one_count(
     page.get_by_role("button", name=re.compile("count instead")).click()
     expect(page.get_by_text("second.usg is now: accepted.")).to_be_visible()
     expect(page.get_by_text("It counts.")).to_be_visible()
-
-
-def test_the_pages_of_decisions_can_be_used_by_everybody(
-    open_page: Open, clerk: Company, alice: Company
-) -> None:
-    day = date(2026, 5, 7)
-    alice.send(alice.server.day(day), name="first.usg")
-    alice.server.sequence -= 1
-    second, _ = alice.send(alice.server.day(day, zone="UTC"), name="second.usg")
-    page = open_page(clerk, "/staff/held", role="clerk")
-    look_at(page)
-    held, _ = alice.send(alice.writer("IC02").day(day, zone="Mars/Olympus"))
-    for path in (
-        f"/staff/held/{second.pk}",
-        f"/staff/held/{held.pk}",
-        f"/staff/tenants/{alice.number}/files",
-    ):
-        page.goto(path)
-        look_at(page)

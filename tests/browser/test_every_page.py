@@ -1,0 +1,199 @@
+"""Every page there is can be read by everybody: narrow, zoomed, light and dark.
+
+A door that shows a page and has no place in `WALK` fails the first test, so that none
+is forgotten.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+
+from portal import accounts
+from portal.doors import DOORS
+from tests.access import world as worlds
+from tests.access.matrix import ROWS
+from tests.access.world import World, build, charlies
+from tests.browser.axe import assert_accessible
+from tests.browser.conftest import Open
+from tests.builders import Company
+from tests.usage.pages import confirm
+from usage.models import UsageFile
+
+pytestmark = pytest.mark.browser
+
+# Windows that everything has to fit, as a desk's screen and a narrow phone show it.
+DESK, NARROW = {"width": 1280, "height": 800}, {"width": 320, "height": 700}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A company with a file of every kind, and its things by their names."""
+
+    world: World
+    files: Mapping[str, UsageFile]
+
+    def file(self, name: str) -> str:
+        return str(self.files[name].pk)
+
+
+Paths = Callable[[Scene], tuple[str, ...]]
+
+NOBODY, PARTNER, VIEWER, CLERK = "nobody", "partner", "viewer", "clerk"
+
+# Who looks at the pages of each door, and at which of them.
+WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
+    "sign-in": ((NOBODY,), lambda _: ("/sign-in", "/sign-in?next=/&ended=yes")),
+    "forgotten": ((NOBODY,), lambda _: ("/forgotten",)),
+    "forgotten-sent": ((NOBODY,), lambda _: ("/forgotten/sent",)),
+    "new-password": (
+        (NOBODY,),
+        lambda scene: ("/new-password/1/x", link_of(scene.world.alice)),
+    ),
+    "api:openapi-view": ((NOBODY,), lambda _: ("/api/v1/docs",)),
+    "home": ((PARTNER,), lambda _: ("/",)),
+    "signed-in": (
+        (PARTNER,),
+        lambda scene: ("/signed-in", f"/signed-in?for={scene.world.charlie.id}"),
+    ),
+    "switch": ((PARTNER,), lambda _: ("/switch",)),
+    "change-password": (
+        (PARTNER,),
+        lambda _: ("/change-password", "/change-password?changed=yes"),
+    ),
+    "upload-page": (
+        (PARTNER, VIEWER),
+        lambda _: (
+            f"/upload?period=2026-05&server={worlds.SECRET_SERVER}&day=2026-05-01",
+        ),
+    ),
+    "files-page": (
+        (PARTNER,),
+        lambda _: ("/files", "/files?state=received"),
+    ),
+    "file-page": (
+        (PARTNER,),
+        lambda scene: tuple(
+            f"/files/{scene.file(name)}" for name in ("long", "held", "bad", "other")
+        ),
+    ),
+    "safe-to-delete": ((PARTNER,), lambda _: ("/safe-to-delete",)),
+    "servers-page": ((PARTNER, VIEWER), lambda _: ("/servers",)),
+    "staff-tenants": ((CLERK,), lambda _: ("/staff/tenants", "/staff/tenants?q=no")),
+    "staff-open-tenant": ((CLERK,), lambda _: ("/staff/open-tenant",)),
+    "staff-tenant": ((CLERK,), lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}",)),
+    "staff-tenant-files": (
+        (CLERK,),
+        lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/files",),
+    ),
+    "staff-upload": (
+        (CLERK,),
+        lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/upload",),
+    ),
+    "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
+    "staff-held-file": (
+        (CLERK,),
+        lambda scene: tuple(
+            f"/staff/held/{scene.file(name)}" for name in ("held", "rival", "clock")
+        ),
+    ),
+}
+
+# Where there is no page, or none for whoever asks.
+REFUSALS: tuple[tuple[str, str], ...] = (
+    (NOBODY, "/nowhere"),
+    (PARTNER, "/staff/tenants"),
+)
+
+
+def link_of(company: Company) -> str:
+    return urlsplit(accounts.password_link(company.people["viewer"])).path
+
+
+@pytest.fixture
+def scene(db: None, clerk: Company) -> Scene:
+    world = build()
+    alice, charlie = world.alice, world.charlie
+    alice.people |= {PARTNER: world.partner, CLERK: clerk.people["clerk"]}
+    server = alice.registered("IC01")
+    days = [worlds.DAY + timedelta(days=number) for number in range(3)]
+    files = {"long": alice.send(server.day(days[0]), name=f"{'long' * 40}.usg")[0]}
+    alice.send(server.day(days[1]))
+    confirm(alice)
+    server.sequence -= 1
+    files["rival"], _ = alice.send(server.day(days[1], zone="UTC"), name="rival.usg")
+    files["clock"], _ = alice.send(server.day(days[2], zone="Mars/Olympus"))
+    own = {file.name: file for file in alice.files()}
+    files["held"] = own[f"held-{worlds.SECRET_FILE}"]
+    files["bad"] = own[f"bad-{worlds.SECRET_FILE}"]
+    files["other"] = charlie.files()[0]
+    assert [files[one].state for one in ("long", "rival", "clock", "held")] == [
+        "accepted",
+        *["held"] * 3,
+    ]
+    return Scene(world, files)
+
+
+def pages_of(scene: Scene, who: str) -> Iterator[str]:
+    for people, paths in WALK.values():
+        if who in people:
+            yield from paths(scene)
+    yield from (path for one, path in REFUSALS if one == who)
+
+
+@pytest.mark.parametrize("who", [NOBODY, PARTNER, VIEWER, CLERK])
+def test_every_page_fits_and_can_be_read_by_everybody(
+    open_page: Open, scene: Scene, who: str
+) -> None:
+    company = None if who == NOBODY else scene.world.alice
+    page = open_page(company, "/healthz", role=who, viewport=DESK)
+    wrong = {}
+    for path in pages_of(scene, who):
+        page.set_viewport_size(DESK)  # type: ignore[arg-type]  # a plain dict of both
+        page.goto(path)
+        assert_accessible(page)
+        wrong[path] = too_wide(page)
+    assert {path: found for path, found in wrong.items() if found} == {}
+
+
+def too_wide(page: Page) -> list[str]:
+    """Name the windows and zooms in which the page as a whole is scrolled sideways."""
+    found = [] if fits(page) else ["1280 px"]
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    found += [] if fits(page) else ["text of 200 %"]
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    # A desk's screen at 200 %: half as many pixels of twice the size.
+    wire = page.context.new_cdp_session(page)
+    zoomed = {"width": 640, "height": 400, "deviceScaleFactor": 2, "mobile": False}
+    wire.send("Emulation.setDeviceMetricsOverride", zoomed)
+    found += [] if fits(page) else ["zoom of 200 %"]
+    wire.send("Emulation.clearDeviceMetricsOverride")
+    wire.detach()
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a plain dict of both
+    found += [] if fits(page) else ["320 px"]
+    return found
+
+
+def fits(page: Page) -> bool:
+    return bool(
+        page.evaluate(
+            "document.documentElement.scrollWidth"
+            " <= document.documentElement.clientWidth"
+        )
+    )
+
+
+def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
+    world = scene.world
+    partner = next(one for one in charlies(world) if one.name == "partner for charlie")
+    others = {name for name, methods in DOORS.items() if "GET" in methods} - set(WALK)
+    kinds = {}
+    for name in sorted(others):
+        answer = partner.call("GET", ROWS[name].path(world.ids["charlie"]))
+        assert answer.status_code == 200, name
+        kinds[name] = answer.headers["Content-Type"].partition(";")[0]
+    assert [name for name, kind in kinds.items() if "html" in kind] == []
+    assert all(DOORS[name].get("GET") for name in WALK)
