@@ -6,7 +6,6 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import Company
 from tests.usage.pages import confirm
@@ -27,23 +26,6 @@ def filled(alice: Company) -> Company:
     alice.send(alice.writer("IC77").day(DAY), name="held.usg")
     alice.send(b"PK\x03\x04", name="rejected.usg")
     return alice
-
-
-@pytest.mark.parametrize("width", [1280, 320])
-def test_every_page_of_files_is_accessible_and_fits(
-    open_page: Open, filled: Company, width: int
-) -> None:
-    names = ("IC01_0_.usg", "held.usg", "rejected.usg")
-    ids = {file.name: file.pk for file in filled.files()}
-    paths = ["/files", "/files?state=received", "/safe-to-delete"]
-    paths += [f"/files/{ids[name]}" for name in names]
-    page = open_page(
-        filled, "/", role="viewer", viewport={"width": width, "height": 800}
-    )
-    for path in paths:
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        assert_accessible(page)
 
 
 def test_keys_alone_narrow_the_list_and_open_a_file(

@@ -123,6 +123,7 @@ def test_the_summary_stays_until_it_is_dismissed_and_is_nobody_elses(
     expect(summary).to_be_hidden()
 
     sign_in(page, alice, portal)
+    page.reload()
     drop(page, tmp_path / "ic")
     wait_for_end(page)
     summary.get_by_role("button", name="Dismiss this summary").click()
