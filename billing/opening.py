@@ -55,7 +55,7 @@ def open_until(tenant: Tenant, *, today: date, at: datetime) -> None:
     past deadlines from the beginning, and no later change of zone moves them.
     """
     TenantPeriod.objects.bulk_create(
-        [_opened(tenant, period, at=at) for period in _periods(tenant, today)],
+        [_opened(tenant, period, at=at) for period in owed_periods(tenant, today)],
         ignore_conflicts=True,
     )
 
@@ -71,14 +71,14 @@ def open_current_periods(*, today: date, at: datetime) -> int:
         missing = [
             _opened(tenant, period, at=at)
             for tenant in Tenant.objects.order_by("pk")
-            for period in _periods(tenant, today)
+            for period in owed_periods(tenant, today)
             if (tenant.pk, str(period)) not in opened
         ]
         TenantPeriod.objects.bulk_create(missing, 1_000, ignore_conflicts=True)
     return len(missing)
 
 
-def _periods(tenant: Tenant, today: date) -> Iterator[Period]:
+def owed_periods(tenant: Tenant, today: date) -> Iterator[Period]:
     """Yield a tenant's periods up to a day, the newest first."""
     period = Period.containing(today)
     for _ in range(_PAST_PERIODS):

@@ -5,9 +5,12 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from portal import tiles
+        from portal import invariants, tiles
         from usage import server_request  # noqa: F401 - a table of its own
         from usage.home import TILES
+        from usage.invariants import INVARIANTS
+
+        invariants.register(*INVARIANTS)
 
         for tile in TILES:
             tiles.register(tile)

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -163,6 +164,24 @@ def remove(name: str) -> None:
     """Remove a file's bytes; that they are gone already is no fault."""
     with suppress(FileNotFoundError):
         _storage().delete(name)
+
+
+def kept(tenant_id: int) -> Iterator[tuple[str, datetime]]:
+    """Yield the name of everything that is kept for a tenant, and since when."""
+    storage = _storage()
+    for folder in _below(storage, str(tenant_id))[0]:
+        for name in _below(storage, f"{tenant_id}/{folder}")[1]:
+            stored_as = f"{tenant_id}/{folder}/{name}"
+            with suppress(FileNotFoundError):  # removed meanwhile
+                yield stored_as, storage.get_modified_time(stored_as)
+
+
+def _below(storage: Storage, path: str) -> tuple[list[str], list[str]]:
+    """Return the folders and the files at a path; none where nothing is."""
+    try:
+        return storage.listdir(path)
+    except FileNotFoundError:
+        return [], []
 
 
 def _storage() -> Storage:
