@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from django.apps import apps
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -65,6 +66,11 @@ class Work(models.Model):
                 name="%(class)s_waiting",
             ),
         ]
+
+
+def kinds() -> list[type[Work]]:
+    """Return every kind of work that there is, of all apps."""
+    return [model for model in apps.get_models() if issubclass(model, Work)]
 
 
 # What ends a piece of work, and what `access.SWEEP` needs to find and claim one, on

@@ -5,6 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from portal import stopping
 from usage import forwarding, sweeping
 
 # How long one ring begins to settle further batches; the next ring goes on. Far from
@@ -22,7 +23,9 @@ _SECONDS = 600
 @shared_task(name="usage.forward", time_limit=_SECONDS)
 def forward() -> None:
     for _ in range(_FORWARD_AT_MOST):
-        if not forwarding.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
+        if stopping.is_asked() or not forwarding.forward_waiting(
+            now=timezone.now  # noqa: TID251 - a task
+        ):
             return
 
 
@@ -30,5 +33,5 @@ def forward() -> None:
 def settle() -> None:
     now = timezone.now()  # noqa: TID251 - a task
     until = now + _SETTLE_FOR
-    while now < until and sweeping.settle_waiting(at=now):
+    while now < until and not stopping.is_asked() and sweeping.settle_waiting(at=now):
         now = timezone.now()  # noqa: TID251 - a task

@@ -167,13 +167,11 @@ def database_url(name: str, *, variable: str = "DATABASE_URL") -> str:
     return urlunsplit(urlsplit(env.text(variable))._replace(path=f"/{name}"))
 
 
-@contextmanager
-def running_portal(
-    var: Path, *, database: str, changes: Mapping[str, str] | None = None
-) -> Iterator[Portal]:
-    """Run gunicorn with the product's own configuration until the block ends."""
-    port = ports.find_free()
-    environment = {
+def environment_of(
+    var: Path, *, database: str, port: int, changes: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return what a process of the product needs to work on a test's own data."""
+    return {
         **os.environ,
         **{name: env.text_or(name, "") for name in NEEDED},
         "DATABASE_URL": database_url(database),
@@ -186,6 +184,15 @@ def running_portal(
         "WEB_WORKERS": "1",
         **(changes or {}),
     }
+
+
+@contextmanager
+def running_portal(
+    var: Path, *, database: str, changes: Mapping[str, str] | None = None
+) -> Iterator[Portal]:
+    """Run gunicorn with the product's own configuration until the block ends."""
+    port = ports.find_free()
+    environment = environment_of(var, database=database, port=port, changes=changes)
     (var / "static").mkdir(parents=True, exist_ok=True)
     journal = var / "web.log"
     configuration = ROOT / "portal" / "stack" / "gunicorn_conf.py"

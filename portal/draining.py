@@ -1,0 +1,115 @@
+"""All that beat's bells ring for, done in this process: no broker is asked.
+
+Which tasks there are is read from the schedule, so that none is forgotten.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery.schedules import maybe_schedule
+from django.db import close_old_connections
+from django.db.models import Q
+
+from portal import access, stopping, work
+from portal.celery import app
+
+logger = logging.getLogger(__name__)
+
+# What rings less often does more than see whether there is work: it is done at its
+# own time, or when asked for.
+_RARE = timedelta(hours=1)
+
+# What rings this often or oftener is done in every round of a loop.
+_ALWAYS = timedelta(minutes=1)
+
+
+@dataclass
+class Bell:
+    """One entry of the schedule; `rung_at` is when this process last did its task."""
+
+    task: str
+    schedule: Any
+    rung_at: datetime
+
+    @property
+    def every(self) -> timedelta | None:
+        """How often it rings; None where that is said by a calendar."""
+        every: timedelta | None = getattr(self.schedule, "run_every", None)
+        return every
+
+    @property
+    def is_rare(self) -> bool:
+        return self.every is None or self.every > _RARE
+
+    def is_due(self) -> bool:
+        if self.every is not None and self.every <= _ALWAYS:
+            return True
+        return bool(self.schedule.is_due(self.rung_at)[0])
+
+
+def bells(*, at: datetime) -> list[Bell]:
+    """Return the bells of the schedule, each task once, as if all rang at `at`."""
+    app.loader.import_default_modules()
+    found = {
+        entry["task"]: Bell(
+            entry["task"], maybe_schedule(entry["schedule"], app=app), at
+        )
+        for entry in app.conf.beat_schedule.values()
+    }
+    return list(found.values())
+
+
+def ring(bell: Bell, *, at: datetime) -> bool:
+    """Do what a bell rings for; False if that failed, which keeps nothing else."""
+    bell.rung_at = at
+    # The database may have been restarted since the last round.
+    close_old_connections()
+    try:
+        app.tasks[bell.task]()
+    except Exception:
+        logger.exception("%s failed", bell.task)
+        return False
+    return True
+
+
+def ring_all(wanted: list[Bell], *, at: datetime) -> bool:
+    """Ring several, until somebody asks this process to end; True if none failed."""
+    results = [ring(bell, at=at) for bell in wanted if not stopping.is_asked()]
+    return all(results)
+
+
+def due(now: datetime, *, since: datetime) -> dict[str, int]:
+    """Count, for each kind of work, the rows that could be claimed now.
+
+    Not those that were tried `since` and come back after a wait: for another time.
+    """
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    is_untried = Q(due_at__lte=since) | Q(due_at__lte=now, attempts=0)
+    with access.acting_for(access.SWEEP, reading=True):
+        return {
+            model._meta.label_lower: model._default_manager.filter(
+                free, is_untried, state=work.State.WAITING
+            ).count()
+            for model in work.kinds()
+        }
+
+
+def drain(
+    wanted: list[Bell], *, now: Callable[[], datetime]
+) -> tuple[bool, dict[str, int]]:
+    """Ring again and again, until nothing is due or a round has changed nothing.
+
+    Returns whether nothing failed, and how many rows of each kind are still due.
+    """
+    since = now()
+    is_well, left, before = True, due(since, since=since), None
+    while left != before and not stopping.is_asked():
+        before = left
+        is_well = ring_all(wanted, at=now()) and is_well
+        left = due(now(), since=since)
+        if not any(left.values()):
+            break
+    return is_well, left

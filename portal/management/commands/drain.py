@@ -1,0 +1,52 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from portal import draining, stopping
+
+# Without a broker nobody says when there is work: so often it is looked for.
+_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Does all work that waits, without Celery and its broker."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--loop",
+            nargs="?",
+            type=float,
+            const=_SECONDS,
+            metavar="SECONDS",
+            help=f"go on, looking every {_SECONDS:g} seconds, until TERM",
+        )
+        parser.add_argument(
+            "--all", action="store_true", help="also what is done once a day or so"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        stopping.heed_signals()
+        bells = draining.bells(at=timezone.now())  # noqa: TID251 - a door
+        wanted = [bell for bell in bells if options["all"] or not bell.is_rare]
+        is_well, left = draining.drain(wanted, now=timezone.now)  # noqa: TID251 - a door
+        if options["loop"] is not None:
+            self._go_on(bells, options["loop"])
+        else:
+            self._tell(left, is_well=is_well)
+
+    def _go_on(self, bells: list[draining.Bell], seconds: float) -> None:
+        """Do what is due, over and over; what fails is logged and tried again."""
+        while not stopping.wait(seconds):
+            due = [bell for bell in bells if bell.is_due()]
+            draining.ring_all(due, at=timezone.now())  # noqa: TID251 - a door
+
+    def _tell(self, left: dict[str, int], *, is_well: bool) -> None:
+        for kind, rows in left.items():
+            if rows:
+                self.stdout.write(f"{kind}: {rows} could not be done now.")
+        if not is_well:
+            message = "Some of it failed; the log says what."
+            raise CommandError(message)
+        if not any(left.values()):
+            self.stdout.write("Nothing is due any more.")
