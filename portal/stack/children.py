@@ -47,6 +47,8 @@ class Part:
     # What it is asked to stop with, and what the kernel sends it if we die.
     stop_with: signal.Signals = signal.SIGTERM
     orphaned_with: signal.Signals = signal.SIGKILL
+    # Seconds that it then gets, before it is killed.
+    patience: float = 5.0
     is_ready: Callable[[], bool] = always_ready
     is_shown: Callable[[str], bool] = show_all
     # Without a stamp, its lines can be copied from the terminal.
@@ -64,6 +66,8 @@ class Child:
         part.prepare()
         self.part = part
         self.started = time.monotonic()
+        # Seconds of further patience, since it was killed and is not gone.
+        self.respite = 0.0
         self._hidden: deque[str] = deque(maxlen=KEPT_LINES)
         self._unfinished = b""
         self._process = subprocess.Popen(  # noqa: S603 - our own command lines

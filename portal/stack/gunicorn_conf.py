@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from portal.stack.ports import LOOPBACK
+from portal.stack.settings import REQUESTS_END_WITHIN
 
 # Names and defaults as in `portal.env`, which needs Django and so is not asked.
 workers = int(os.environ.get("WEB_WORKERS") or 2)
@@ -20,9 +21,9 @@ worker_connections = 1000
 # A person who reads a page comes back on the same connection.
 keepalive = 15
 
-# When asked to stop gently (TERM): as long as the largest upload should need.
-# `make run` stops with QUIT, which does not wait: nothing answered can be lost.
-graceful_timeout = 30
+# When asked to stop gently (TERM), as `make run` and containers do. QUIT does not
+# wait: what was answered is not lost by it, what was not is to be sent again.
+graceful_timeout = REQUESTS_END_WITHIN
 
 # A worker whose event loop has not turned for so long is taken for dead. It says
 # nothing about requests, which run in threads.

@@ -5,13 +5,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from portal.stack import engines, log, ports
-from portal.stack.children import Part, always_ready
+from portal.stack import engines, log, ports, settings
+from portal.stack.children import Part
 from portal.stack.supervisor import FailedError, Supervisor
 
 # After a kill -9 the web server of the earlier run needs a moment to notice.
@@ -25,6 +26,9 @@ LEAST_TASKS = 2
 MOST_TASKS = 4
 
 CELERY = ("celery", "--quiet", "--app", "portal.celery")
+
+# Seconds for gunicorn itself, beside those that requests in progress get.
+MARGIN = 5.0
 
 # Files that are sent to S3 at once. A hanging S3 holds these processes and no others.
 FORWARDS = 2
@@ -85,8 +89,9 @@ class Run:
         self._tell_what_to_do()
 
     def stop(self) -> None:
-        """Stop everything: first what uses the engines, then these."""
-        self._supervisor.stop(self._apps)
+        """Stop everything, the last first: who comes in, what works, the engines."""
+        for part in reversed(self._apps):
+            self._supervisor.stop([part])
         self._supervisor.stop(self._engines)
 
     def _make_demo(self) -> None:
@@ -146,24 +151,40 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
         *("--pidfile=", f"--schedule={wishes.var / 'beat-schedule'}"),
     )
     is_serving = partial(is_healthy, wishes.port)
-    # QUIT ends gunicorn without waiting for requests; nothing answered can be lost.
-    # All of Celery's work is in rows of the database: killed, it loses none.
-    for name, command, ending in (
-        ("web", web, signal.SIGQUIT),
-        ("worker", worker, signal.SIGKILL),
-        ("forwarder", forwarder, signal.SIGKILL),
-        ("beat", beat, signal.SIGKILL),
-    ):
-        yield Part(
-            name=name,
-            argv=[sys.executable, "-m", *command],
-            cwd=engines.ROOT,
-            environment=environment,
-            stop_with=ending,
-            orphaned_with=ending,
-            is_ready=is_serving if name == "web" else always_ready,
-            is_shown=lambda line: CHATTER not in line,
-        )
+    describe = partial(_describe_app, environment=environment)
+    yield describe("worker", worker)
+    yield describe("forwarder", forwarder)
+    yield describe("beat", beat)
+    # Last, so that it is the first to be stopped: TERM lets requests end. Where we
+    # have died there is nothing left to end them with, and QUIT does not wait.
+    yield describe(
+        "web",
+        web,
+        stop_with=signal.SIGTERM,
+        orphaned_with=signal.SIGQUIT,
+        patience=settings.REQUESTS_END_WITHIN + MARGIN,
+        is_ready=is_serving,
+    )
+
+
+def _describe_app(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    stop_with: signal.Signals = signal.SIGKILL,
+    **options: Any,
+) -> Part:
+    """Describe a part; all of Celery's work is in rows: killed, it loses none."""
+    return Part(
+        name=name,
+        argv=[sys.executable, "-m", *command],
+        cwd=engines.ROOT,
+        environment=environment,
+        stop_with=stop_with,
+        is_shown=lambda line: CHATTER not in line,
+        **options,
+    )
 
 
 def describe_worker(name: str, queue: str, processes: int) -> tuple[str, ...]:

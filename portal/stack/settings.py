@@ -12,6 +12,10 @@ from portal.stack import folder, ports
 BUCKET = "pureconnectusage"
 REGION = "us-east-2"
 
+# Seconds that requests in progress get when the web server is stopped: ample for a
+# person's browser, and for all but the largest file on the slowest line.
+REQUESTS_END_WITHIN = 30
+
 DATABASE = "portal"
 OWNER_ROLE = "portal_owner"
 APP_ROLE = "portal_app"

@@ -4,6 +4,7 @@ One thread, one loop. It must stay one thread: the kernel's parent-death signal
 is bound to the thread that forked, not to the process.
 """
 
+import math
 import selectors
 import signal
 import socket
@@ -29,8 +30,11 @@ BACKOFF_LONGEST = 30.0
 # A part that has run this long has recovered: its next crash is a first one.
 RECOVERED_AFTER = 60.0
 
-# How long the parts of a stage get to stop by themselves before they are killed.
+# How long a part that was killed gets before that is tried again.
 PATIENCE = 5.0
+
+# What takes longer to stop says why.
+TELL_AFTER = 2.0
 
 # A slow step says that it is still at it.
 STILL_EVERY = 10.0
@@ -178,23 +182,31 @@ class Supervisor:
     def stop(self, names: Iterable[str], *, kill: bool = False) -> None:
         """Stop some of the parts, all at once; those that do not are killed."""
         stopping = {n: self._children.pop(n) for n in names if n in self._children}
-        for name in list(self._due):
-            del self._due[name]
+        self._due.clear()
         for child in stopping.values():
             child.send(signal.SIGKILL if kill else child.part.stop_with)
-        deadline = time.monotonic() + PATIENCE
+        started = time.monotonic()
+        reminder = started + TELL_AFTER
         while stopping:
             self._listen(ASK_EVERY)
             for name, child in list(stopping.items()):
                 if child.poll() is not None:
                     self._let_go(stopping.pop(name))
                     child.part.clean_up()
-            if stopping and (self._asked or time.monotonic() > deadline):
-                self._asked = False
-                deadline += PATIENCE
-                for name, child in stopping.items():
-                    log.say(f"{name} does not stop and is killed")
-                    child.send(signal.SIGKILL)
+            self._kill_the_rest(stopping.values(), time.monotonic() - started)
+            if stopping and time.monotonic() > reminder:
+                reminder = math.inf
+                log.say(f"{', '.join(stopping)}: ending what is in progress")
+
+    def _kill_the_rest(self, stopping: Iterable[Child], waited: float) -> None:
+        """Kill parts that have had their time; all, where somebody asks once more."""
+        is_asked, self._asked = self._asked, False
+        for child in stopping:
+            if is_asked or waited > child.part.patience + child.respite:
+                log.say(f"{child.part.name} does not stop and is killed")
+                child.send(signal.SIGKILL)
+                # Not again at once: the kernel takes a moment.
+                child.respite += PATIENCE
 
 
 def describe_end(code: int) -> str:

@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from functools import partial
+from operator import attrgetter
 from selectors import EVENT_READ
 from typing import Any
 
@@ -22,6 +23,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # Ample for a person's browser on a bad line; a stalled one is gone after it.
 HEAD_TIMEOUT = 10.0
+
+# When the server is ending: time for a request that is just being sent.
+LINGER = 0.5
 
 # Request line and headers together. The longest file name that a usage directory
 # can hold makes some 60 KiB when every letter of it is percent-encoded: it is to
@@ -123,23 +127,25 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """The threaded worker, with threads for complete requests only."""
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a connection, and wait for its first request."""
+    def accept(self, listener: socket.socket) -> bool:
+        """Take a connection, and wait for its first request; False if there is none."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
             if error.errno in NOTHING_TO_ACCEPT:
-                return
+                return False
             raise
         client = PatientSocket(fileno=accepted.detach())
         self.nr_conns += 1
         self.await_head(Connection(self.cfg, client, address, listener.getsockname()))
+        return True
 
     def await_head(self, conn: Connection) -> None:
         """Let the event loop collect the head of the next request."""
         conn.sock.settimeout(0)
         conn.sock.deadline = math.inf
-        conn.timeout = time.monotonic() + HEAD_TIMEOUT
+        patience = HEAD_TIMEOUT if self.alive else LINGER
+        conn.timeout = time.monotonic() + patience
         self.pending_conns.append(conn)
         read = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, read)
@@ -185,6 +191,31 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not keep:
             conn.close(graceful=True)
         return keep
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Begin to end, as TERM asks: who is being served is served to the end.
+
+        New connections are refused at once, those that wait to be accepted are taken
+        first; and a client that says nothing holds nobody up.
+        """
+        for listener in self.sockets:
+            listener.settimeout(0)
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                continue
+            listener.close()
+        soon = time.monotonic() + LINGER
+        super()._cap_keepalive(min(soon, deadline))
+        for conn in self.pending_conns:
+            if not conn.head:
+                conn.timeout = min(conn.timeout, soon)
+
+    def murder_pending(self) -> None:
+        """Close connections whose request does not come, the next to end first."""
+        if not self.alive:
+            in_order = sorted(self.pending_conns, key=attrgetter("timeout"))
+            self.pending_conns.clear()
+            self.pending_conns.extend(in_order)
+        super().murder_pending()
 
     def handle_quit(self, *_: Any) -> None:
         """End at once, as QUIT asks.
