@@ -87,6 +87,14 @@ def settings_agree(
                 id="portal.W002",
             )
         )
+    if settings.PORTAL_ADDRESS.startswith("https://") and not settings.TRUSTED_PROXY:
+        found.append(
+            Caution(
+                "PORTAL_ADDRESS is https, and TRUSTED_PROXY is not set.",
+                hint="The portal speaks no TLS itself: it would redirect for ever.",
+                id="portal.W003",
+            )
+        )
     host = settings.PORTAL_ADDRESS.split("://")[-1].split(":")[0].split("/")[0]
     if host not in settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
         found.append(

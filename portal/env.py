@@ -71,7 +71,7 @@ KNOWN = _known(
 
 def var_folder() -> Path:
     """Where this installation writes; relative paths are below the project."""
-    return BASE / os.environ.get("VAR", KNOWN["VAR"].default or "var")
+    return BASE / (os.environ.get("VAR") or KNOWN["VAR"].default or "var")
 
 
 @cache

@@ -6,7 +6,10 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import invariants, tiles
-        from usage import server_request  # noqa: F401 - a table of its own
+        from usage import (
+            checks,  # noqa: F401 - registers its system check
+            server_request,  # noqa: F401 - a table of its own
+        )
         from usage.home import TILES
         from usage.invariants import INVARIANTS
 

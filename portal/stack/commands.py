@@ -19,6 +19,15 @@ from portal.stack.supervisor import FailedError, StopAskedError, Supervisor
 
 DEFAULT_PORT = 8000
 
+# Variables that are numbers and are needed before there is a Django to read them: the
+# default as in `portal.env`, and more than anybody means.
+NUMBERS = {
+    "PORT": (DEFAULT_PORT, 65_535),
+    "WEB_WORKERS": (2, 1_000),
+    "WEB_THREADS": (64, 10_000),
+    "BODY_TIMEOUT": (20, 3_600),
+}
+
 # What goes wrong in ways that a sentence explains better than a traceback.
 EXPLAINED = (
     FailedError,
@@ -31,6 +40,7 @@ EXPLAINED = (
     postgresql.UnusableError,
     run.PortTakenError,
     settings.IncompleteError,
+    settings.MistypedError,
 )
 
 
@@ -92,9 +102,10 @@ def run_engines(told: argparse.Namespace) -> int:
 
 def run_portal(_told: argparse.Namespace) -> int:
     """Run the whole portal until told to stop."""
+    _check_numbers()
     wishes = run.Wishes(
         var=default_folder().resolve(),
-        port=int(os.environ.get("PORT") or DEFAULT_PORT),
+        port=_number("PORT"),
         wants_demo=os.environ.get("DEMO") != "no",
     )
     with folder.locked(wishes.var) as after_crash, Supervisor() as supervisor:
@@ -112,6 +123,17 @@ def run_portal(_told: argparse.Namespace) -> int:
             portal.stop()
     log.say("stopped")
     return 0
+
+
+def _number(name: str) -> int:
+    otherwise, most = NUMBERS[name]
+    return settings.number_from(os.environ, name, otherwise=otherwise, most=most)
+
+
+def _check_numbers() -> None:
+    """Find before the start what would keep the web server from starting."""
+    for name in NUMBERS:
+        _number(name)
 
 
 def prepare_database(_told: argparse.Namespace) -> int:

@@ -42,6 +42,10 @@ class IncompleteError(Exception):
     """The environment replaces half of a part."""
 
 
+class MistypedError(Exception):
+    """A variable that is to be a number is none that can be used."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
     """What is drawn once for a folder and kept for good."""
@@ -105,6 +109,23 @@ def load_secrets(var: Path) -> Secrets:
         known |= missing
         folder.write_private(path, known)
     return Secrets(**{name: known[name] for name in _DRAWN})
+
+
+def number_from(
+    environment: Mapping[str, str], name: str, *, otherwise: int, most: int
+) -> int:
+    """Return a number from 1 to `most` that a variable gives, if it is set.
+
+    Raises:
+        MistypedError: it gives something else.
+
+    """
+    text = environment.get(name) or str(otherwise)
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        message = f"{name} must be a number from 1 to {most}, not {text!r}"
+        raise MistypedError(message)
+    return int(text)
 
 
 def is_database_ours(environment: Mapping[str, str]) -> bool:

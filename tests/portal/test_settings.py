@@ -10,6 +10,9 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import checks, doors, env
+from portal.stack import commands
+from usage.checks import what_is_taken_can_be_read
+from usage.usg.limits import DEFAULT_LIMITS
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +92,8 @@ def test_an_address_without_a_door_is_a_mistake(
         ("LATE_FROM", 3, "portal.E003"),
         ("LATE_FROM", 28, "portal.E003"),
         ("S3", {"access_key_id": "me", "secret_access_key": ""}, "portal.E004"),
-        ("PORTAL_ADDRESS", "https://elsewhere.example", "portal.E005"),
+        ("PORTAL_ADDRESS", "http://elsewhere.example", "portal.E005"),
+        ("PORTAL_ADDRESS", "https://127.0.0.1", "portal.W003"),
     ],
 )
 def test_settings_that_do_not_agree_are_told(
@@ -103,3 +107,26 @@ def test_fewer_connections_than_threads_are_told(settings: Any) -> None:
     settings.DATABASE_POOL = 3
     found = checks.a_thread_never_waits_for_a_connection(None)
     assert [warning.id for warning in found] == ["portal.W001"]
+
+
+def test_a_proxy_that_is_trusted_may_speak_tls(settings: Any) -> None:
+    settings.PORTAL_ADDRESS, settings.TRUSTED_PROXY = "https://127.0.0.1", True
+    assert checks.settings_agree(None) == []
+
+
+def test_more_than_can_be_read_is_not_to_be_taken(settings: Any) -> None:
+    limit = DEFAULT_LIMITS.file_bytes
+    for size, told in ((limit, []), (limit + 1, ["usage.E001"])):
+        settings.MAX_FILE_BYTES = size
+        assert [error.id for error in what_is_taken_can_be_read(None)] == told
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_empty_folder_is_the_usual_one_for_all(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv("VAR", raising=False)
+    else:
+        monkeypatch.setenv("VAR", value)
+    assert env.var_folder() == commands.default_folder() == env.BASE / "var"

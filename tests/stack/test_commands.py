@@ -44,6 +44,27 @@ def test_a_problem_is_a_sentence_and_an_exit_code(
     assert "set DATABASE_SUPERUSER_URL" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PORT", value) for value in ("abc", "0", "65536", "-1", "8000.5", "1" * 99)),
+        *(("WEB_WORKERS", "two"), ("WEB_THREADS", "0"), ("BODY_TIMEOUT", "1s")),
+    ],
+)
+def test_a_number_that_is_none_is_told_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path / "var"))
+    monkeypatch.setenv(name, value)
+    assert commands.main(["run"]) == 1
+    assert f"{name} must be a number from 1 to" in capsys.readouterr().out
+    assert not (tmp_path / "var").exists()
+
+
 def test_the_database_is_prepared_by_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

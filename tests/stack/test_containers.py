@@ -64,6 +64,34 @@ def test_every_variable_is_one_that_the_portal_reads(services: dict[str, Any]) -
     assert required <= set(services["web"]["environment"])
 
 
+# What an installation of containers does not set, and why.
+NOT_SET = {
+    "DEBUG": "never where others can reach the portal",
+    "DEMO": "only `make run` makes demo data",
+    "FAILPOINT": "for tests",
+    "PORT": "inside it is always 8000; outside it is the published port",
+    "VAR": "the volume",
+    "DATABASE_URL": "made from DATABASE_APP_PASSWORD",
+    "DATABASE_OWNER_URL": "made from DATABASE_OWNER_PASSWORD",
+    "BROKER_URL": "made from BROKER_PASSWORD",
+}
+
+
+def test_every_variable_of_an_installation_can_be_set() -> None:
+    block = COMPOSE[COMPOSE.index("x-environment:") : COMPOSE.index("services:")]
+    passed_on = {
+        name: found
+        for name, value in re.findall(r"^  ([A-Z_0-9]+): (.+)$", block, re.M)
+        if (found := VARIABLE.search(value)) and found[1] == name
+    }
+    assert set(passed_on) == set(env.KNOWN) - set(NOT_SET)
+    # An empty default here counts as not set, so the portal's own applies.
+    differ = {"S3_ENDPOINT_URL", "ALLOWED_HOSTS"}
+    for name, found in passed_on.items():
+        if found[2] in {":-", "-"} and name not in differ:
+            assert found[3] in {"", env.KNOWN[name].default}, name
+
+
 def test_only_the_preparation_may_sign_in_as_owner(services: dict[str, Any]) -> None:
     for name in APPS[1:]:
         text = str(services[name])
