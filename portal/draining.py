@@ -13,7 +13,7 @@ from celery.schedules import maybe_schedule
 from django.db import close_old_connections
 from django.db.models import Q
 
-from portal import access, stopping, work
+from portal import access, pulse, stopping, work
 from portal.celery import app
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def ring(bell: Bell, *, at: datetime) -> bool:
     except Exception:
         logger.exception("%s failed", bell.task)
         return False
+    pulse.note(bell.task, at=at)
     return True
 
 

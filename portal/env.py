@@ -64,6 +64,7 @@ KNOWN = _known(
     Variable("BODY_TIMEOUT", "20", "seconds an upload may stand still"),
     Variable("WEB_WORKERS", "2", "processes of the web server"),
     Variable("WEB_THREADS", "64", "threads in each of them"),
+    Variable("METRICS_TOKEN", "", "what Prometheus has to know; empty: no /metrics"),
     Variable("LOG_LEVEL", "INFO", "what the log shows"),
     Variable("FAILPOINT", "", "for tests: where the process ends itself"),
 )

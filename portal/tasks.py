@@ -1,8 +1,13 @@
-"""Doorbells of the portal itself."""
+"""Doorbells of the portal itself, and what happens around every task."""
 
-from celery import shared_task
+from typing import Any
+
+from celery import Task, shared_task
+from celery.signals import task_success
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+
+from portal import pulse
 
 
 @shared_task(name="portal.tidy", time_limit=300)
@@ -10,3 +15,9 @@ def tidy() -> None:
     """Remove the sessions that have ended; nothing rests on them any more."""
     now = timezone.now()  # noqa: TID251 - a task
     Session.objects.filter(expire_date__lt=now).delete()
+
+
+@task_success.connect
+def note_success(sender: "Task[..., Any]", **_: Any) -> None:
+    """Remember it for whoever watches; in the worker, once the task has ended."""
+    pulse.note(sender.name, at=timezone.now())  # noqa: TID251 - a task

@@ -4,7 +4,7 @@ from allauth.account.views import LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
 
-from portal import account_views, views
+from portal import account_views, health_views, views
 from portal.api import api
 
 handler400 = "portal.views.malformed"
@@ -14,7 +14,9 @@ handler500 = "portal.views.failed"
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("healthz", views.healthz, name="healthz"),
+    path("healthz", health_views.healthz, name="healthz"),
+    path("readyz", health_views.readyz, name="readyz"),
+    path("metrics", health_views.figures, name="metrics"),
     path("sign-in", account_views.SignIn.as_view(), name="sign-in"),
     path("signed-in", views.signed_in, name="signed-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

@@ -1,4 +1,4 @@
-"""The pages that belong to no single app: health, home, and what went wrong."""
+"""The pages that belong to no single app: home, and what went wrong."""
 
 import sys
 
@@ -8,7 +8,6 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 
 from portal import access, places
 from portal.accounts import is_own_path
@@ -16,13 +15,6 @@ from portal.doors import PortalRequest, answer, plain_answer
 from portal.members import SESSION_TENANT, May
 from portal.refusals import Refused, Unavailable
 from portal.tiles import Tile, TileState, tiles_for
-
-
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """Say that this process serves; asks no other part."""
-    response = HttpResponse("ok\n", content_type="text/plain")
-    add_never_cache_headers(response)
-    return response
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -15,6 +15,7 @@ faults, and it is set aside until a person has looked and tells it to go on (`re
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from django.apps import apps
@@ -56,6 +57,9 @@ class Work(models.Model):
     leased_until = models.DateTimeField(null=True)
     problem = models.CharField(max_length=60, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
+
+    # The column, of the row or of what it names, that says since when it waits.
+    WAITS_SINCE: ClassVar[str] = "due_at"
 
     class Meta:
         abstract = True

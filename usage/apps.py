@@ -5,15 +5,19 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from portal import invariants, tiles
+        from portal import invariants, metrics, readiness, tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
             server_request,  # noqa: F401 - a table of its own
+            watching,
         )
         from usage.home import TILES
         from usage.invariants import INVARIANTS
 
         invariants.register(*INVARIANTS)
+        readiness.register(*watching.PARTS)
+        metrics.register(watching.now_received)
+        metrics.register(watching.counted, keep_for=metrics.RARELY)
 
         for tile in TILES:
             tiles.register(tile)

@@ -290,5 +290,7 @@ class Forwarding(Work):
     file = models.OneToOneField(UsageFile, on_delete=models.PROTECT)
     key = models.CharField(max_length=1024)
 
+    WAITS_SINCE = "file__settled_at"
+
     def __str__(self) -> str:
         return f"{self.key} ({self.state})"

@@ -48,6 +48,9 @@ def _answers(*statuses: int) -> frozenset[int]:
 
 ROWS: Mapping[str, Row] = {
     "healthz": Row(lambda _: "/healthz"),
+    "readyz": Row(lambda _: "/readyz"),
+    # Without METRICS_TOKEN there is nothing; a token of the API is none.
+    "metrics": Row(lambda _: "/metrics", own=_answers(404)),
     # Who is signed in already is sent home.
     "sign-in": Row(lambda _: "/sign-in", own=_answers(200, 302)),
     "signed-in": Row(lambda _: "/signed-in"),

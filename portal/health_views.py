@@ -1,0 +1,45 @@
+"""What machines ask: does it serve, can it work, how is it doing."""
+
+import hmac
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from portal import metrics, readiness
+from portal.readiness import State
+from portal.refusals import Refused
+
+
+@never_cache
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say that this process serves; asks no other part."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Say of every part how it is, and no more: anybody may ask."""
+    parts = readiness.parts(at=timezone.now())  # noqa: TID251 - a door
+    worst = readiness.worst(parts)
+    is_failing = worst == State.FAILING
+    status = HTTPStatus.SERVICE_UNAVAILABLE if is_failing else HTTPStatus.OK
+    return JsonResponse({"state": worst, "parts": parts}, status=status)
+
+
+@never_cache
+def figures(request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus, if it knows the token; without one there is nothing here."""
+    if not settings.METRICS_TOKEN:
+        raise Refused("not-found")
+    given = request.headers.get("Authorization", "")
+    wanted = f"Bearer {settings.METRICS_TOKEN}"
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        answer = HttpResponse("a token is needed\n", content_type="text/plain")
+        answer.status_code = HTTPStatus.UNAUTHORIZED
+        answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
+        return answer
+    text = metrics.text(at=timezone.now())  # noqa: TID251 - a door
+    return HttpResponse(text, content_type=metrics.CONTENT_TYPE)
