@@ -1,6 +1,7 @@
 """`python -m usage.usg`: usage files by hand."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -11,7 +12,10 @@ from usage.usg.damage import DAMAGES
 from usage.usg.emulator import ZONE
 from usage.usg.keyfiles import Purpose
 
-EPILOG = "Exit codes: 0 accepted or done, 1 refused, 2 wrong command line, 3 held."
+EPILOG = (
+    "Exit codes: 0 accepted or done, 1 refused, 2 wrong command line, 3 held,"
+    " 4 not delivered: to be sent again."
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,7 +41,24 @@ def parser() -> argparse.ArgumentParser:
     keys.set_defaults(run=commands.keys)
     _write_options(add("write", help="seal a day from JSON lines"))
     _emulate_options(add("emulate", help="write a usage directory"))
+    _send_options(add("send", help="deliver a usage directory to a portal"))
     return main_parser
+
+
+def _send_options(send: argparse.ArgumentParser) -> None:
+    send.add_argument("directory", type=Path)
+    send.add_argument("--to", required=True, metavar="URL", help="the portal's address")
+    send.add_argument(
+        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
+    )
+    send.add_argument(
+        "--delete-safe",
+        action="store_true",
+        help="delete files that are confirmed in S3, and nothing else",
+    )
+    now = datetime.now(UTC).timestamp()  # noqa: TID251 - the command line is a door
+    token = os.environ.get("USG_TOKEN", "")
+    send.set_defaults(run=commands.send_directory, now=now, token=token)
 
 
 def _reading_options(reading: argparse.ArgumentParser) -> None:

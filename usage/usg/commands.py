@@ -9,6 +9,7 @@ from pathlib import Path
 
 from usage.usg import envelope, keyfiles, rows
 from usage.usg import header as headers
+from usage.usg.client import Portal
 from usage.usg.emulator import Options, emulate, server_names
 from usage.usg.header import Header
 from usage.usg.history import Habits
@@ -16,6 +17,7 @@ from usage.usg.keyfiles import Purpose
 from usage.usg.limits import DEFAULT_LIMITS
 from usage.usg.problems import Severity, as_json, shown
 from usage.usg.reader import Expected, Reading, peek, read
+from usage.usg.sending import send, to_stdout
 from usage.usg.summary import summarise
 from usage.usg.writer import write
 
@@ -117,6 +119,18 @@ def emulate_directory(args: argparse.Namespace) -> int:
         where = file.path or "(not written)"
         sys.stdout.write(f"{file.sha256.hex()}  {where}  {file.damage or 'sound'}\n")
     return 0
+
+
+def send_directory(args: argparse.Namespace) -> int:
+    """Send with the token of a file or of the environment, which nobody else sees."""
+    if args.token_file is not None:
+        token = args.token_file.read_text(encoding="utf-8").strip()
+    else:
+        token = args.token.strip()
+    portal = Portal(args.to, token)
+    return send(
+        portal, args.directory, now=args.now, say=to_stdout, delete=args.delete_safe
+    )
 
 
 def _kept(path: Path, purpose: Purpose) -> envelope.KeyPair:

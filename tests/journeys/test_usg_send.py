@@ -1,0 +1,366 @@
+"""`python -m usage.usg send`: a directory is delivered as a server does each day."""
+
+import fcntl
+import os
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from portal.stack import ports
+from tests.builders import Company
+from tests.journeys.kept import assert_rows_and_bytes_agree
+from tests.journeys.live import Portal
+from usage import bucket, forwarding
+from usage.models import FileState
+from usage.usg import client
+from usage.usg.__main__ import main
+
+pytestmark = pytest.mark.faults
+
+FIRST = datetime.now(UTC).date() - timedelta(days=9)
+LONG_AGO = datetime.now(UTC).timestamp() - 7200
+
+Lines = list[str]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
+
+
+def put(folder: Path, name: str, data: bytes, *, at: float = LONG_AGO) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_bytes(data)
+    os.utime(path, (at, at))
+    return path
+
+
+@pytest.fixture
+def folder(alice: Company, tmp_path: Path) -> Path:
+    """Three days of a server that is known."""
+    for number in range(3):
+        day = FIRST + timedelta(days=number)
+        put(tmp_path / "usage-dir", f"IC01 {day}.usg", alice.server.day(day))
+    return tmp_path / "usage-dir"
+
+
+class Sender:
+    def __init__(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str
+    ) -> None:
+        self._file, self._capsys = tmp_path / "token", capsys
+        self.address = address
+
+    def send(self, folder: Path, token: str, *options: str) -> tuple[int, Lines]:
+        self._file.write_text(f"{token}\n")
+        told = ["send", str(folder), "--to", self.address]
+        code = main([*told, "--token-file", str(self._file), *options])
+        return code, self._capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def sender(
+    live_portal: Portal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Sender:
+    return Sender(tmp_path, capsys, live_portal.address)
+
+
+def verdicts(lines: Lines) -> list[str]:
+    return [line.partition(":")[0] for line in lines if not line.startswith(" ")]
+
+
+def test_what_is_needed_is_sent_and_nothing_twice(
+    sender: Sender, alice: Company, folder: Path, tmp_path: Path
+) -> None:
+    put(folder, "notes.txt", b"no usage file")
+    (folder / "link.usg").symlink_to(folder / "notes.txt")
+    code, lines = sender.send(folder, alice.token)
+    assert (code, verdicts(lines)) == (0, ["accepted"] * 3)
+    code, lines = sender.send(folder, alice.token)
+    assert (code, verdicts(lines)) == (0, ["already here"] * 3)
+    assert_rows_and_bytes_agree(alice, tmp_path)
+
+
+def test_each_verdict_has_its_exit_code(
+    sender: Sender, alice: Company, folder: Path
+) -> None:
+    stranger = alice.writer("IC77")
+    put(folder, "IC77.usg", stranger.day(FIRST))
+    code, lines = sender.send(folder, alice.token)
+    assert code == 3
+    assert "held: IC77.usg" in lines
+    # It is with the portal, and still held.
+    assert sender.send(folder, alice.token)[0] == 3
+    damaged = bytearray(alice.server.day(FIRST + timedelta(days=3)))
+    damaged[-1] ^= 1
+    put(folder, "damaged.usg", bytes(damaged))
+    code, lines = sender.send(folder, alice.token)
+    assert code == 1
+    assert "rejected: damaged.usg" in lines
+    assert lines[lines.index("rejected: damaged.usg") + 1].startswith("  ")
+
+
+def test_what_is_still_written_is_left(
+    sender: Sender, alice: Company, folder: Path
+) -> None:
+    data = alice.server.day(FIRST + timedelta(days=3))
+    now = datetime.now(UTC).timestamp()
+    put(folder, "fresh.usg", data, at=now)
+    put(folder, "half.usg", data[: len(data) // 2])
+    put(folder, "begun.usg", b"")
+    locked = put(folder, "locked.usg", data)
+    with locked.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, lines = sender.send(folder, alice.token)
+    assert code == 0
+    assert [line for line in lines if line.startswith("left")] == [
+        "left for next time: begun.usg (it is not complete yet)",
+        "left for next time: fresh.usg (it has just been written)",
+        "left for next time: half.usg (it is not complete yet)",
+        "left for next time: locked.usg (it is locked)",
+    ]
+    # A file that has been half for days is cut: the portal says so.
+    put(folder, "half.usg", data[: len(data) // 2], at=LONG_AGO - 2 * 86400)
+    code, lines = sender.send(folder, alice.token)
+    assert code == 1
+    assert "rejected: half.usg" in lines
+    assert "accepted: locked.usg" in lines
+
+
+def test_only_what_lies_in_s3_is_deleted(
+    sender: Sender, alice: Company, folder: Path
+) -> None:
+    bucket.prepare()
+    _, lines = sender.send(folder, alice.token, "--delete-safe")
+    assert verdicts(lines) == ["accepted"] * 3
+    forwarding.forward_waiting(now=lambda: datetime.now(UTC))
+    names = sorted(path.name for path in folder.iterdir())
+    code, lines = sender.send(folder, alice.token, "--delete-safe")
+    told = [line for line in lines if not line.startswith("already")]
+    assert told == [f"safe to delete: {names[0]}", f"deleted: {names[0]}"]
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == names[1:]
+
+
+def test_what_changes_before_it_is_deleted_is_kept(
+    sender: Sender,
+    alice: Company,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from usage.usg import sending
+
+    bucket.prepare()
+    sender.send(folder, alice.token)
+    while forwarding.forward_waiting(now=lambda: datetime.now(UTC)):
+        pass
+    names = sorted(path.name for path in folder.iterdir())
+    check = sending._check
+
+    def check_and_change(*arguments: object) -> object:
+        found = check(*arguments)  # type: ignore[arg-type]  # as it was called
+        # Same size, same time: only its content tells.
+        data = (folder / names[0]).read_bytes()
+        put(folder, names[0], data[:-1] + b"!")
+        (folder / names[1]).unlink()
+        monkeypatch.undo()
+        return found
+
+    portal = client.Portal(sender.address, alice.token)
+    found = list(sending._closed_files(folder, now=LONG_AGO + 7200, say=lambda _: None))
+    monkeypatch.setattr(sending, "_check", check_and_change)
+    said: Lines = []
+    sending._delete(portal, found, say=said.append)
+    assert said[3:] == [
+        f"kept, it is not what it was: {names[0]}",
+        f"kept, it is not what it was: {names[1]}",
+        f"deleted: {names[2]}",
+    ]
+    assert [path.name for path in folder.iterdir()] == [names[0]]
+
+
+def test_charlies_token_gets_and_deletes_nothing_of_alices(
+    sender: Sender, alice: Company, charlie: Company, folder: Path
+) -> None:
+    bucket.prepare()
+    sender.send(folder, alice.token)
+    while forwarding.forward_waiting(now=lambda: datetime.now(UTC)):
+        pass
+    code, lines = sender.send(folder, charlie.token, "--delete-safe")
+    assert code == 1
+    assert verdicts(lines) == ["rejected"] * 3
+    assert len(list(folder.iterdir())) == 3
+    assert {file.state for file in charlie.files()} == {FileState.REJECTED}
+
+
+def test_a_token_that_lets_nobody_in_is_told_and_not_shown(
+    sender: Sender, folder: Path
+) -> None:
+    code, lines = sender.send(folder, "usg_wrong")
+    assert code == 1
+    assert lines[0].startswith("refused: This API token is not valid.")
+    assert "usg_wrong" not in " ".join(lines)
+
+
+def test_the_token_may_stand_in_the_environment(
+    sender: Sender, alice: Company, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["send", str(folder), "--to", sender.address]
+    monkeypatch.delenv("USG_TOKEN", raising=False)
+    assert main(told) == 1
+    monkeypatch.setenv("USG_TOKEN", alice.token)
+    assert main(told) == 0
+
+
+class Cutting(threading.Thread):
+    """Stands before the portal; passes requests on and cuts the first answers."""
+
+    def __init__(self, port: int, cuts: int) -> None:
+        super().__init__(daemon=True)
+        self._port, self.cuts = port, cuts
+        self._server = socket.create_server((ports.LOOPBACK, 0))
+        self.address = f"http://{ports.LOOPBACK}:{self._server.getsockname()[1]}"
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            with (
+                client,
+                socket.create_connection((ports.LOOPBACK, self._port)) as portal,
+            ):
+                there = threading.Thread(
+                    target=self._pass, args=(client, portal), daemon=True
+                )
+                there.start()
+                while data := portal.recv(65_536):
+                    if self.cuts > 0:
+                        self.cuts -= 1
+                        # Closing alone would wait for the thread that reads.
+                        client.shutdown(socket.SHUT_RDWR)
+                        break
+                    client.sendall(data)
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def end(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+def cutting(live_portal: Portal) -> Iterator[Cutting]:
+    made = Cutting(live_portal.port, cuts=3)
+    made.start()
+    yield made
+    made.end()
+
+
+def test_answers_that_are_lost_are_asked_for_again(
+    sender: Sender, cutting: Cutting, alice: Company, folder: Path, tmp_path: Path
+) -> None:
+    sender.address = cutting.address
+    code, lines = sender.send(folder, alice.token)
+    assert code == 0
+    assert cutting.cuts == 0
+    # The first was accepted, and its answer lost: it is here already.
+    assert set(verdicts(lines)) <= {"accepted", "already here"}
+    assert len(lines) == 3
+    assert_rows_and_bytes_agree(alice, tmp_path)
+
+
+def test_a_portal_that_is_away_is_left_for_next_time(
+    sender: Sender, alice: Company, folder: Path
+) -> None:
+    sender.address = f"http://{ports.LOOPBACK}:{ports.find_free()}"
+    code, lines = sender.send(folder, alice.token, "--delete-safe")
+    assert code == 4
+    assert lines == ["not delivered: [Errno 111] Connection refused"]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://portal.example", "portal.example", "ftp://x"]
+)
+def test_a_token_does_not_go_in_the_clear(
+    sender: Sender, folder: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sender.address = address
+    assert main(["send", str(folder), "--to", address, "--token-file", __file__]) == 1
+    assert "begins with https://" in capsys.readouterr().err
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    sender: Sender, alice: Company, folder: Path, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "1"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    heard: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        with context.wrap_socket(server, server_side=True) as listening:
+            try:
+                heard.append(listening.accept()[0].recv(100))
+            except OSError:
+                return
+
+    server = socket.create_server((ports.LOOPBACK, 0))
+    sender.address = f"https://{ports.LOOPBACK}:{server.getsockname()[1]}"
+    thread = threading.Thread(target=serve, args=(server,), daemon=True)
+    thread.start()
+    code, lines = sender.send(folder, alice.token)
+    assert code == 4
+    assert lines[0].startswith("not delivered: the certificate is not trusted")
+    thread.join(10)
+    assert heard == []
+
+
+class Asking(threading.Thread):
+    """Says once that it is busy, for two seconds; then it has the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._server = socket.create_server((ports.LOOPBACK, 0))
+        self.address = f"http://{ports.LOOPBACK}:{self._server.getsockname()[1]}"
+
+    def run(self) -> None:
+        for head in ("503 Busy\r\nRetry-After: 2", "401 No"):
+            client, _ = self._server.accept()
+            with client:
+                client.recv(65_536)
+                client.sendall(
+                    f"HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+                )
+        self._server.close()
+
+
+def test_who_is_asked_to_wait_waits() -> None:
+    busy = Asking()
+    busy.start()
+    started = datetime.now(UTC)
+    answer = client.Portal(busy.address, "usg_x").ask("POST", "/x", {})
+    assert answer.status == 401
+    assert datetime.now(UTC) - started >= timedelta(seconds=1.4)
