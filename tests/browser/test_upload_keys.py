@@ -9,10 +9,13 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.dropping import PATIENCE_MS, UPLOAD, wait_for_end
 from tests.browser.keys import press_to
-from tests.browser.middle import ALL, BEFORE, Gate, write_all
+from tests.browser.middle import ALL, Gate, write_all
 from tests.builders import Company
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
+
+# Less than the first quarter, which would be said instead of how it began.
+FIRST = 3
 
 LISTEN = """
 () => {
@@ -34,12 +37,12 @@ def test_an_upload_needs_no_mouse_and_each_step_is_said_once(
     page = open_page(alice, UPLOAD)
     expect(page.locator("#drop")).to_be_visible()
     page.evaluate(LISTEN)
-    gate = Gate(page, passing=BEFORE)
+    gate = Gate(page, passing=FIRST)
     choose(page, files)
     pause_and_go_on(page, gate)
     summary = wait_for_end(page)
     expect(summary.get_by_role("heading")).to_be_focused()
-    page.wait_for_timeout(1_500)  # one announcement waits for another
+    hears(page, f"{ALL} files, all here")
     was_said_once(page)
 
     press_to(page, "Dismiss this summary")
@@ -50,20 +53,27 @@ def test_an_upload_needs_no_mouse_and_each_step_is_said_once(
 
 
 def choose(page: Page, files: list[Path]) -> None:
-    press_to(page, "Choose files")
+    # Waited for from before: the browser's own dialog would open for nobody.
     with page.expect_file_chooser() as choosing:
+        press_to(page, "Choose files")
         page.keyboard.press("Enter")
     choosing.value.set_files(files)
     expect(page.locator("#run-title")).to_be_focused()
+    hears(page, f"Upload of {ALL} files begun")
+
+
+def hears(page: Page, words: str) -> None:
+    """Wait until it is said: what follows too soon would be said instead of it."""
+    expect(page.locator("#upload-says")).to_contain_text(words)
 
 
 def pause_and_go_on(page: Page, gate: Gate) -> None:
     accepted = page.locator(".verdict .verdict-word", has_text="Accepted")
-    expect(accepted).to_have_count(BEFORE, timeout=PATIENCE_MS)
+    expect(accepted).to_have_count(FIRST, timeout=PATIENCE_MS)
     press_to(page, "Pause the upload")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Go on with the upload")).to_be_focused()
-    page.wait_for_timeout(1_500)  # so long that it is heard
+    hears(page, "is paused")
     gate.let_pass()
     page.keyboard.press("Enter")
 
