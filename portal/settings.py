@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from portal import env
+from portal import env, rings
 
 BASE = env.BASE
 VAR = env.var_folder()
@@ -190,7 +190,12 @@ S3: dict[str, str] = {
     "endpoint_url": env.text("S3_ENDPOINT_URL"),
     "access_key_id": env.text("S3_ACCESS_KEY_ID"),
     "secret_access_key": env.text("S3_SECRET_ACCESS_KEY"),
+    "server_side_encryption": env.text("S3_SERVER_SIDE_ENCRYPTION"),
+    "kms_key_id": env.text("S3_KMS_KEY_ID"),
+    "object_lock_mode": env.text("S3_OBJECT_LOCK_MODE"),
 }
+S3_OBJECT_LOCK_DAYS = env.whole("S3_OBJECT_LOCK_DAYS")
+KEEP_BYTES_DAYS = env.whole("KEEP_BYTES_DAYS")
 
 
 # Work in the background -----------------------------------------------------------
@@ -205,17 +210,11 @@ CELERY = {
     "task_ignore_result": True,
     "task_store_errors_even_if_ignored": False,
     "task_publish_retry": False,
-    # S3 may hang: what waits for it has a worker of its own, and holds up nothing else.
-    "task_routes": {"usage.forward": {"queue": "forward"}},
+    "task_routes": rings.ROUTES,
     "worker_hijack_root_logger": False,
     "worker_send_task_events": False,
     "timezone": "UTC",
-    "beat_schedule": {
-        "forward": {"task": "usage.forward", "schedule": 60},
-        "settle": {"task": "usage.settle", "schedule": 60},
-        "tidy": {"task": "portal.tidy", "schedule": 3600},
-        "open-periods": {"task": "billing.open_periods", "schedule": 900},
-    },
+    "beat_schedule": rings.BEAT,
 }
 
 

@@ -1,13 +1,17 @@
 """The S3 edge: the only module that speaks to a bucket."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
 from django.conf import settings
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ _READ_TIMEOUT = 20
 
 # Tries inside boto3, for one lost answer; longer troubles are the row's affair.
 _ATTEMPTS = 2
+
+# Objects that one page of a list has at most: S3 gives no more.
+PAGE = 1_000
 
 _PRECONDITION_FAILED = 412
 _NOT_FOUND = 404
@@ -36,13 +43,15 @@ class Stored(StrEnum):
 class BucketError(Exception):
     """The store did not do what was asked; `code` says why, in its own word.
 
-    `has_answered` False: it could not be reached, or said nothing in time.
+    `has_answered` False: it could not be reached, or said nothing in time. `status`
+    is that of its answer over HTTP, 0 where there was none.
     """
 
-    def __init__(self, code: str, *, has_answered: bool) -> None:
+    def __init__(self, code: str, *, has_answered: bool, status: int = 0) -> None:
         super().__init__(code)
         self.code = code[:60]
         self.has_answered = has_answered
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +62,66 @@ class Content:
     sha256: str
 
 
-def put(key: str, body: IO[bytes], content: Content) -> Stored:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a store says of an object; None: it does not say."""
+
+    size: int
+    sha256: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object of a list: its key, its size in bytes, when it was put there."""
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Some objects of a prefix; `after` asks for the next ones, None: that was all."""
+
+    objects: Sequence[Listed]
+    after: str | None
+
+
+def put(
+    key: str, body: IO[bytes], content: Content, *, kept_until: datetime | None = None
+) -> Stored:
     """Put bytes under a key that nobody has, and confirm that they are there.
 
     The store compares the checksum with what arrives, and refuses to replace what is
     there; then it is asked what it has. A put whose answer was lost is tried again
     by boto3 and refused, our own bytes being there: so the question decides.
 
+    Args:
+        key: nobody's, or ours.
+        body: the bytes, from where they are to be read on.
+        content: what they are.
+        kept_until: the store shall let nobody remove or replace the object before.
+
     Raises:
         BucketError: the store refused, failed or could not be reached.
 
     """
     try:
-        _client().put_object(
-            Bucket=settings.S3["bucket"],
-            Key=key,
-            Body=body,
-            ContentLength=content.size,
-            ChecksumSHA256=content.sha256,
-            IfNoneMatch="*",
-        )
-    except ClientError as error:
-        if _status(error) != _PRECONDITION_FAILED:
-            raise _told(error) from error
-    except BotoCoreError as error:
-        raise _told(error) from error
+        with _told():
+            _client().put_object(
+                Bucket=settings.S3["bucket"],
+                Key=key,
+                Body=body,
+                ContentLength=content.size,
+                ChecksumSHA256=content.sha256,
+                IfNoneMatch="*",
+                **_encryption(),
+                **_lock(kept_until),
+            )
+    except BucketError as error:
+        if error.status != _PRECONDITION_FAILED:
+            raise
     return compare(key, content)
 
 
@@ -88,49 +132,122 @@ def compare(key: str, content: Content) -> Stored:
         BucketError: the store refused, failed or could not be reached.
 
     """
-    try:
-        found = _client().head_object(
-            Bucket=settings.S3["bucket"], Key=key, ChecksumMode="ENABLED"
-        )
-    except ClientError as error:
-        if _status(error) == _NOT_FOUND:
-            return Stored.NOTHING
-        raise _told(error) from error
-    except BotoCoreError as error:
-        raise _told(error) from error
-    is_ours = (
-        found["ContentLength"] == content.size
-        and found.get("ChecksumSHA256") == content.sha256
-    )
+    found = look(key)
+    if found is None:
+        return Stored.NOTHING
+    is_ours = (found.size, found.sha256) == (content.size, content.sha256)
     return Stored.OURS if is_ours else Stored.FOREIGN
 
 
-def fetch(key: str) -> bytes:
-    """Return the bytes under a key; for whoever compares them with the originals."""
+def look(key: str) -> Head | None:
+    """Ask what lies under a key, None if nothing does.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
     try:
+        with _told():
+            found = _client().head_object(
+                Bucket=settings.S3["bucket"], Key=key, ChecksumMode="ENABLED"
+            )
+    except BucketError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    return Head(
+        size=found["ContentLength"],
+        sha256=found.get("ChecksumSHA256"),
+        version=found.get("VersionId"),
+    )
+
+
+def fetch(key: str) -> bytes:
+    """Return the bytes under a key, unchecked.
+
+    Raises:
+        BucketError: there is nothing, or the store refused, failed or was away.
+
+    """
+    with _told():
         answer = _client().get_object(Bucket=settings.S3["bucket"], Key=key)
         return answer["Body"].read()
-    except (ClientError, BotoCoreError) as error:
-        raise _told(error) from error
+
+
+def list_page(prefix: str, *, after: str | None = None, most: int = PAGE) -> ListPage:
+    """List objects whose keys begin alike, in the store's own order.
+
+    Args:
+        prefix: what the keys begin with.
+        after: what an earlier page of the same prefix gave; None begins.
+        most: objects on the page, at most `PAGE`.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    going_on: dict[str, Any] = {"ContinuationToken": after} if after else {}
+    with _told():
+        answer = _client().list_objects_v2(
+            Bucket=settings.S3["bucket"], Prefix=prefix, MaxKeys=most, **going_on
+        )
+    objects = [
+        Listed(one["Key"], one["Size"], one["LastModified"])
+        for one in answer.get("Contents", [])
+    ]
+    return ListPage(objects, answer.get("NextContinuationToken"))
+
+
+def remove(key: str) -> None:
+    """Remove an object of the portal's own making; that it is gone is no fault.
+
+    Files that were forwarded are never removed by the portal.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    with _told():
+        _client().delete_object(Bucket=settings.S3["bucket"], Key=key)
 
 
 def prepare() -> bool:
-    """Make the bucket if it is not there; True if it had to be made."""
+    """Make the bucket if it is not there; True if it had to be made.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
     name = settings.S3["bucket"]
     try:
-        _client().head_bucket(Bucket=name)
-    except ClientError as error:
-        if _status(error) != _NOT_FOUND:
-            raise _told(error) from error
-    except BotoCoreError as error:
-        raise _told(error) from error
+        with _told():
+            _client().head_bucket(Bucket=name)
+    except BucketError as error:
+        if error.status != _NOT_FOUND:
+            raise
     else:
         return False
-    try:
-        _client().create_bucket(Bucket=name)
-    except (ClientError, BotoCoreError) as error:
-        raise _told(error) from error
+    # Objects can be locked only in a bucket that was made for it.
+    locking: dict[str, Any] = {}
+    if settings.S3_OBJECT_LOCK_DAYS:
+        locking["ObjectLockEnabledForBucket"] = True
+    with _told():
+        _client().create_bucket(Bucket=name, **locking)
     return True
+
+
+def _encryption() -> dict[str, Any]:
+    kind = settings.S3["server_side_encryption"]
+    key_id = settings.S3["kms_key_id"]
+    wish = {"ServerSideEncryption": kind} if kind else {}
+    return wish | ({"SSEKMSKeyId": key_id} if key_id else {})
+
+
+def _lock(until: datetime | None) -> dict[str, Any]:
+    if until is None:
+        return {}
+    mode = settings.S3["object_lock_mode"]
+    return {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
 
 
 @cache
@@ -151,12 +268,21 @@ def _client() -> "S3Client":
     )
 
 
-def _status(error: ClientError) -> int:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-
-
-def _told(error: ClientError | BotoCoreError) -> BucketError:
-    if isinstance(error, ClientError):
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in one way what the client raises in many."""
+    try:
+        yield
+    except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
-        return BucketError(code, has_answered=True)
-    return BucketError(type(error).__name__, has_answered=False)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise BucketError(code, has_answered=True, status=status) from error
+    except ResponseParserError as error:
+        # Something answers there that is not an S3 server.
+        raise BucketError("ResponseParserError", has_answered=True) from error
+    except BotoCoreError as error:
+        # Its wrapping for whatever else was raised while it was sending: not the
+        # store's doing, and told as what it is.
+        if type(error) is HTTPClientError:
+            raise error.kwargs["error"] from error
+        raise BucketError(type(error).__name__, has_answered=False) from error

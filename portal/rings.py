@@ -1,0 +1,24 @@
+"""When beat rings for which task, and which worker answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery.schedules import crontab
+
+# At night where most customers are, an hour apart, and well away from the midnights
+# of the zones whose deadlines are nearest to UTC.
+_RECONCILE_AT = crontab(hour=3, minute=20)
+_COLLECT_AT = crontab(hour=4, minute=20)
+
+BEAT: Mapping[str, Mapping[str, Any]] = {
+    "forward": {"task": "usage.forward", "schedule": 60},
+    "settle": {"task": "usage.settle", "schedule": 60},
+    "tidy": {"task": "portal.tidy", "schedule": 3600},
+    "open-periods": {"task": "billing.open_periods", "schedule": 900},
+    "reconcile": {"task": "usage.reconcile", "schedule": _RECONCILE_AT},
+    "collect": {"task": "usage.collect", "schedule": _COLLECT_AT},
+}
+
+# S3 may hang: what waits for it has a worker of its own, and holds up nothing else.
+# The nightly looks go to the other worker, so that forwarding does not wait for them.
+ROUTES: Mapping[str, Mapping[str, str]] = {"usage.forward": {"queue": "forward"}}
