@@ -8,7 +8,8 @@ class UsageConfig(AppConfig):
         from portal import invariants, metrics, readiness, tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
-            server_request,  # noqa: F401 - a table of its own
+            report,  # noqa: F401 - a table of its own
+            server_request,  # noqa: F401 - the same
             watching,
         )
         from usage.home import TILES

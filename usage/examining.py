@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from usage import keys, store
+from usage import contents, keys
 from usage.models import KeyState, ServerKey, UsageFile
 from usage.usg import Expected, Reading, Totals, read, summarise
 
@@ -38,7 +38,7 @@ def examine(file: UsageFile, known_key: KnownKey) -> tuple[Reading, Totals | Non
     """
     asked = _Asked()
     expected = _expected(file, known_key, asked)
-    with _gate, store.opened(file.stored_as) as data:
+    with _gate, contents.opened(file) as data:
         try:
             reading = read(data, expected)
             totals = summarise(reading.day) if reading.day is not None else None

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
-from portal.work import Work
+from portal.work import State, Work, set_aside_index
 
 # A Windows path component has at most 255 characters.
 NAME_CHARACTERS = 255
@@ -135,7 +135,8 @@ REASON_CHARACTERS = 1_000
 class UsageFile(models.Model):
     """A file that somebody brought, and what became of it: its receipt for good.
 
-    `stored_as` is the name in the usage storage, empty once there are no bytes. The
+    `stored_as` is the name in the usage storage, empty once there are no bytes;
+    `bytes_removed_at` says since when, if the archive alone has had them since. The
     columns from `server` on are what its header and totals say; they are all there
     once it is accepted, and as far as they could be read while it is held. What
     billing staff decided last about it stands in the `decided` columns; where they
@@ -156,6 +157,7 @@ class UsageFile(models.Model):
     received_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
     stored_as = models.CharField(max_length=200, blank=True)
+    bytes_removed_at = models.DateTimeField(null=True)
     problems = models.JSONField(default=list)
 
     server = models.ForeignKey(Server, on_delete=models.PROTECT, null=True)
@@ -199,6 +201,10 @@ class UsageFile(models.Model):
             models.CheckConstraint(
                 condition=~Q(state=FileState.REJECTED) | Q(stored_as=""),
                 name="of_a_rejected_file_no_bytes_are_kept",
+            ),
+            models.CheckConstraint(
+                condition=Q(bytes_removed_at=None) | Q(stored_as=""),
+                name="bytes_that_were_removed_are_not_stored",
             ),
             models.CheckConstraint(
                 condition=~Q(state=FileState.REFUSED) | ~Q(decision_reason=""),
@@ -268,6 +274,11 @@ class UsageFile(models.Model):
                 condition=Q(state=FileState.HELD),
                 name="files_to_decide",
             ),
+            models.Index(
+                fields=["settled_at"],
+                condition=Q(state=FileState.ACCEPTED) & ~Q(stored_as=""),
+                name="files_whose_bytes_may_go",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -280,15 +291,40 @@ class Settling(Work):
     # Goes with the row of a rejected file, when there are too many of those.
     file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
 
+    class Meta(Work.Meta):
+        indexes = [*Work.Meta.indexes, set_aside_index("settling")]
+
     def __str__(self) -> str:
         return f"{self.file_id} ({self.state})"
 
 
 class Forwarding(Work):
-    """An accepted file on its way to S3; done means confirmed there."""
+    """An accepted file on its way to S3; done means confirmed there.
+
+    `checked_at` is when S3 was last asked again for what it has.
+    """
 
     file = models.OneToOneField(UsageFile, on_delete=models.PROTECT)
     key = models.CharField(max_length=1024)
+    checked_at = models.DateTimeField(null=True)
+
+    class Meta(Work.Meta):
+        indexes = [
+            *Work.Meta.indexes,
+            set_aside_index("forwarding"),
+            models.Index(fields=["key"], name="forwarding_by_key"),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(state=State.DONE),
+                name="forwarding_done",
+            ),
+            models.Index(
+                models.F("checked_at").asc(nulls_first=True),
+                "id",
+                condition=Q(state=State.DONE),
+                name="forwarding_to_check",
+            ),
+        ]
 
     WAITS_SINCE = "file__settled_at"
 

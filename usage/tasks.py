@@ -12,8 +12,9 @@ from usage import forwarding, sweeping
 # the task's limit, so that a batch that waits for locks is not cut in two.
 _SETTLE_FOR = timedelta(minutes=1)
 
-# Files that one ring forwards, so that a task ends well within its time limit.
-_FORWARD_AT_MOST = 200
+# How long one ring begins to forward further files; what it does not come to is the
+# next one's. With the longest that one file can take it ends well within its limit.
+_FORWARD_FOR = timedelta(minutes=3)
 
 # Hard limits only: a soft one raises in the middle of an act, which would take it for
 # a fault of the file. What a killed task had claimed is free again with its lease.
@@ -22,10 +23,9 @@ _SECONDS = 600
 
 @shared_task(name="usage.forward", time_limit=_SECONDS)
 def forward() -> None:
-    for _ in range(_FORWARD_AT_MOST):
-        if stopping.is_asked() or not forwarding.forward_waiting(
-            now=timezone.now  # noqa: TID251 - a task
-        ):
+    until = timezone.now() + _FORWARD_FOR  # noqa: TID251 - a task
+    while timezone.now() < until and not stopping.is_asked():  # noqa: TID251 - a task
+        if not forwarding.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
             return
 
 

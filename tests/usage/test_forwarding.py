@@ -113,10 +113,10 @@ def test_one_file_that_fails_does_not_hold_up_the_others(
     bad = rows(alice)[1].key
     real = bucket.put
 
-    def put(key: str, body: BytesIO, content: Content) -> Stored:
+    def put(key: str, body: BytesIO, content: Content, **wish: Any) -> Stored:
         if key == bad:
             raise MemoryError
-        return real(key, body, content)
+        return real(key, body, content, **wish)
 
     monkeypatch.setattr(bucket, "put", put)
     while forwarding.forward_waiting(now=lambda: NOW):
@@ -129,7 +129,7 @@ def test_bytes_that_are_not_confirmed_are_not_called_done(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice.send(alice.server.day(DAY))
-    monkeypatch.setattr(bucket, "put", lambda *_: Stored.NOTHING)
+    monkeypatch.setattr(bucket, "put", lambda *_, **__: Stored.NOTHING)
     forwarding.forward_waiting(now=lambda: NOW)
     assert (rows(alice)[0].state, rows(alice)[0].problem) == (
         "waiting",
@@ -242,3 +242,4 @@ def test_waiting_for_a_store_fits_into_the_limits() -> None:
     tries = bucket._ATTEMPTS * (bucket._CONNECT_TIMEOUT + bucket._READ_TIMEOUT)
     a_file = 2 * tries + bucket._ATTEMPTS
     assert 2 * a_file < forwarding._LEASE.total_seconds() < tasks._SECONDS
+    assert tasks._FORWARD_FOR.total_seconds() + 2 * a_file < tasks._SECONDS

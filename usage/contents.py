@@ -1,0 +1,46 @@
+"""A file's bytes, wherever they are: stored here, or in the archive alone."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from usage import bucket, store
+from usage.bucket import BucketError, Content
+from usage.models import Forwarding, UsageFile
+
+
+class BytesAwayError(OSError):
+    """The archive alone has the bytes, and does not give them at the moment."""
+
+
+def content_of(file: UsageFile) -> Content:
+    return Content(file.size, b64encode(file.sha256).decode())
+
+
+@contextmanager
+def opened(file: UsageFile) -> Iterator[memoryview]:
+    """Show a file's bytes; those that were removed here come from the archive.
+
+    Raises:
+        OSError: they could not be had. `BytesAwayError`: not from the archive, or it
+            gave others than those that were put there.
+
+    """
+    if file.stored_as or file.bytes_removed_at is None:
+        with store.opened(file.stored_as) as data:
+            yield data
+    else:
+        yield memoryview(_from_archive(file))
+
+
+def _from_archive(file: UsageFile) -> bytes:
+    row = Forwarding.objects.get(file=file)
+    try:
+        data = bucket.fetch(row.key)
+    except BucketError as error:
+        raise BytesAwayError(error.code) from error
+    if hashlib.sha256(data).digest() != bytes(file.sha256):
+        message = f"Under {row.key} lie other bytes than ours (state {row.state})"
+        raise BytesAwayError(message)
+    return data
