@@ -77,15 +77,6 @@ def kinds() -> list[type[Work]]:
     return [model for model in apps.get_models() if issubclass(model, Work)]
 
 
-def set_aside_index(name: str) -> models.Index:
-    """Find the few rows that wait for a person among the many that are done."""
-    return models.Index(
-        fields=["problem", "id"],
-        condition=models.Q(state=State.SET_ASIDE),
-        name=f"{name}_set_aside",
-    )
-
-
 # What ends a piece of work, and what `access.SWEEP` needs to find and claim one, on
 # the table of a subclass, in the words of GRANT. Migrations from before there were
 # faults rest on these two; a new table is granted the rest as well.

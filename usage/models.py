@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
-from portal.work import State, Work, set_aside_index
+from portal.work import State, Work
 
 # A Windows path component has at most 255 characters.
 NAME_CHARACTERS = 255
@@ -119,10 +119,8 @@ class How(models.TextChoices):
 # States in which the portal has the bytes and answers for them. What a person has
 # refused is among them: it was promised to be kept, and is not judged afresh.
 KEPT = (
-    FileState.RECEIVED,
-    FileState.ACCEPTED,
-    FileState.HELD,
-    FileState.REFUSED,
+    *(FileState.RECEIVED, FileState.ACCEPTED),
+    *(FileState.HELD, FileState.REFUSED),
 )
 
 # States of files whose signature was checked. What is only received may be damaged.
@@ -130,6 +128,19 @@ CHECKED = (FileState.ACCEPTED, FileState.HELD, FileState.REFUSED)
 
 # Long enough for a paragraph; what is decided is told in the audit trail too.
 REASON_CHARACTERS = 1_000
+
+# What an accepted file says of itself: all that is counted.
+COUNTED = (
+    *("server", "signer", "series", "sequence", "day", "opened_at", "closed_at"),
+    *("opened_offset", "closed_offset", "logins", "users"),
+)
+
+_SET_ASIDE = Q(state=State.SET_ASIDE)
+_BYTES_MAY_GO = Q(state=FileState.ACCEPTED) & ~Q(stored_as="")
+
+
+def _index(name: str, *fields: str, of: Q) -> models.Index:
+    return models.Index(fields=fields, condition=of, name=name)
 
 
 class UsageFile(models.Model):
@@ -225,19 +236,7 @@ class UsageFile(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(state=FileState.ACCEPTED)
-                | Q(
-                    server__isnull=False,
-                    signer__isnull=False,
-                    series__isnull=False,
-                    sequence__isnull=False,
-                    day__isnull=False,
-                    opened_at__isnull=False,
-                    closed_at__isnull=False,
-                    opened_offset__isnull=False,
-                    closed_offset__isnull=False,
-                    logins__isnull=False,
-                    users__isnull=False,
-                ),
+                | Q(**{f"{name}__isnull": False for name in COUNTED}),
                 name="an_accepted_file_says_all_that_is_counted",
             ),
             models.UniqueConstraint(
@@ -259,26 +258,10 @@ class UsageFile(models.Model):
             models.Index(
                 fields=["tenant", "-received_at", "id"], name="files_newest_first"
             ),
-            models.Index(
-                fields=["tenant", "day"],
-                condition=Q(state__in=KEPT),
-                name="kept_files_by_day",
-            ),
-            models.Index(
-                fields=["received_at"],
-                condition=Q(state=FileState.RECEIVED),
-                name="files_to_settle",
-            ),
-            models.Index(
-                fields=["received_at", "id"],
-                condition=Q(state=FileState.HELD),
-                name="files_to_decide",
-            ),
-            models.Index(
-                fields=["settled_at"],
-                condition=Q(state=FileState.ACCEPTED) & ~Q(stored_as=""),
-                name="files_whose_bytes_may_go",
-            ),
+            _index("kept_files_by_day", "tenant", "day", of=Q(state__in=KEPT)),
+            _index("files_to_settle", "received_at", of=Q(state=FileState.RECEIVED)),
+            _index("files_to_decide", "received_at", "id", of=Q(state=FileState.HELD)),
+            _index("files_whose_bytes_may_go", "settled_at", of=_BYTES_MAY_GO),
         ]
 
     def __str__(self) -> str:
@@ -292,7 +275,10 @@ class Settling(Work):
     file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
 
     class Meta(Work.Meta):
-        indexes = [*Work.Meta.indexes, set_aside_index("settling")]
+        indexes = [
+            *Work.Meta.indexes,
+            _index("settling_set_aside", "problem", "id", of=_SET_ASIDE),
+        ]
 
     def __str__(self) -> str:
         return f"{self.file_id} ({self.state})"
@@ -311,13 +297,9 @@ class Forwarding(Work):
     class Meta(Work.Meta):
         indexes = [
             *Work.Meta.indexes,
-            set_aside_index("forwarding"),
+            _index("forwarding_set_aside", "problem", "id", of=_SET_ASIDE),
             models.Index(fields=["key"], name="forwarding_by_key"),
-            models.Index(
-                fields=["ended_at"],
-                condition=Q(state=State.DONE),
-                name="forwarding_done",
-            ),
+            _index("forwarding_done", "ended_at", of=Q(state=State.DONE)),
             models.Index(
                 models.F("checked_at").asc(nulls_first=True),
                 "id",
