@@ -15,6 +15,12 @@ from portal import doors, env
 # be late before the one, or only after the other.
 _FIRST_DAY, _LAST_DAY = 4, 27
 
+_ENCRYPTIONS = frozenset({"", "AES256", "aws:kms"})
+_LOCKS = frozenset({"GOVERNANCE", "COMPLIANCE"})
+
+# Days of a period, to its deadline, and as much again for what is decided late.
+_LEAST_KEPT = 80
+
 
 def url_names(
     patterns: Sequence[URLPattern | URLResolver], namespace: str = ""
@@ -79,6 +85,7 @@ def settings_agree(
                 id="portal.E004",
             )
         )
+    found += _archive_settings()
     if env.text("FAILPOINT"):
         found.append(
             Caution(
@@ -105,3 +112,25 @@ def settings_agree(
             )
         )
     return found
+
+
+def _archive_settings() -> Iterator[CheckMessage]:
+    kind, key_id = settings.S3["server_side_encryption"], settings.S3["kms_key_id"]
+    if kind not in _ENCRYPTIONS:
+        text = "S3_SERVER_SIDE_ENCRYPTION must be AES256, aws:kms or empty."
+        yield Error(text, id="portal.E010")
+    elif key_id and kind != "aws:kms":
+        text = "S3_KMS_KEY_ID belongs to S3_SERVER_SIDE_ENCRYPTION=aws:kms."
+        yield Error(text, id="portal.E011")
+    if settings.S3["object_lock_mode"] not in _LOCKS:
+        text = "S3_OBJECT_LOCK_MODE must be GOVERNANCE or COMPLIANCE."
+        yield Error(text, id="portal.E012")
+    if min(settings.S3_OBJECT_LOCK_DAYS, settings.KEEP_BYTES_DAYS) < 0:
+        text = "S3_OBJECT_LOCK_DAYS and KEEP_BYTES_DAYS must not be negative."
+        yield Error(text, id="portal.E013")
+    if 0 < settings.KEEP_BYTES_DAYS < _LEAST_KEPT:
+        yield Caution(
+            "KEEP_BYTES_DAYS lets files go before their period can be settled.",
+            hint="Statements then read the files from S3, each time.",
+            id="portal.W010",
+        )

@@ -26,6 +26,7 @@ NAMES = (
     "forward:put",
     "forward:marked",
     "forward:committed",
+    "retain:committed",
 )
 
 

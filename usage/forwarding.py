@@ -12,6 +12,7 @@ from portal.work import Claim
 from usage import bucket, contents, store
 from usage.bucket import BucketError, Stored
 from usage.models import Forwarding
+from usage.outbox import FOREIGN_BYTES, OBJECT_LOST
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +20,6 @@ logger = logging.getLogger(__name__)
 # seconds without an answer, or 64 MB over a slow line. Doing it twice is harmless, the
 # second put is refused.
 _LEASE = timedelta(minutes=5)
-
-# Under our key lies something that is not ours. It is never overwritten.
-FOREIGN_BYTES = "foreign-bytes"
 
 # S3 took the bytes, and does not have them when it is asked.
 NOT_CONFIRMED = "not-confirmed"
@@ -94,14 +92,17 @@ def is_of_all(error: BucketError) -> bool:
 def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
     with access.acting_for(claim.tenant_id, reading=True):
         row = Forwarding.objects.select_related("file").get(pk=claim.pk)
-    with store.opened(row.file.stored_as) as data:
-        stored = bucket.put(
-            row.key,
-            BytesIO(data),
-            contents.content_of(row.file),
-            kept_until=_kept_until(now),
-        )
-        failpoints.reach("forward:put")
+    content = contents.content_of(row.file)
+    missing = NOT_CONFIRMED
+    if row.file.bytes_removed_at is None:
+        with store.opened(row.file.stored_as) as data:
+            body = BytesIO(data)
+            stored = bucket.put(row.key, body, content, kept_until=_kept_until(now))
+            failpoints.reach("forward:put")
+    else:
+        # The archive had the only copy, and was found without it. Somebody may have
+        # brought it back.
+        stored, missing = bucket.compare(row.key, content), OBJECT_LOST
     with access.acting_for(claim.tenant_id):
         if stored == Stored.OURS:
             work.complete(Forwarding, claim, at=now())
@@ -109,6 +110,8 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
         elif stored == Stored.FOREIGN:
             logger.critical("Under %s lie other bytes than ours", row.key)
             work.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
+        elif missing == OBJECT_LOST:
+            work.set_aside(Forwarding, claim, problem=OBJECT_LOST, at=now())
         else:
             work.postpone(Forwarding, claim, problem=NOT_CONFIRMED, at=now())
     failpoints.reach("forward:committed")

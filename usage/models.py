@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
@@ -287,7 +287,7 @@ class Settling(Work):
 class Forwarding(Work):
     """An accepted file on its way to S3; done means confirmed there.
 
-    `checked_at` is when S3 was last asked again for what it has.
+    `checked_at` is when S3 was asked again for what it has, if it was.
     """
 
     file = models.OneToOneField(UsageFile, on_delete=models.PROTECT)
@@ -301,7 +301,7 @@ class Forwarding(Work):
             models.Index(fields=["key"], name="forwarding_by_key"),
             _index("forwarding_done", "ended_at", of=Q(state=State.DONE)),
             models.Index(
-                models.F("checked_at").asc(nulls_first=True),
+                Coalesce("checked_at", "ended_at"),
                 "id",
                 condition=Q(state=State.DONE),
                 name="forwarding_to_check",

@@ -13,6 +13,12 @@ from usage.models import Forwarding, UsageFile
 # Another file counts in the place of this one.
 SUPERSEDED = "superseded"
 
+# Under our key lies something that is not ours. It is never overwritten.
+FOREIGN_BYTES = "foreign-bytes"
+
+# S3 has the bytes no more, and neither has the portal.
+OBJECT_LOST = "object-lost"
+
 # A key has at most 1,024 bytes, and a letter can take twelve of them. The hash tells
 # two servers apart whose names begin alike.
 _KEY_SERVER_CHARACTERS = 48

@@ -8,6 +8,7 @@ the storage `STORAGES["usage"]`.
 import errno
 import mmap
 import os
+import posixpath
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,10 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # And for "this file system has no files without a name".
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+
+# The folder for bytes on their way in. It lies in that of the files, so that a file
+# can be moved; it holds none.
+_SPOOL = "spool"
 
 
 class DurableFolder(FileSystemStorage):
@@ -65,7 +70,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
-        folder = settings.VAR / "usage" / "spool"
+        folder = settings.VAR / "usage" / _SPOOL
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = _nameless(folder)
@@ -166,22 +171,67 @@ def remove(name: str) -> None:
         _storage().delete(name)
 
 
+def size_of(name: str) -> int | None:
+    """Return how many bytes are stored under a name, None if there is no such file.
+
+    Raises:
+        OSError: the store is away; that says nothing about the file.
+
+    """
+    try:
+        return _storage().size(name)
+    except FileNotFoundError:
+        return None
+
+
+def is_older(name: str, *, than: datetime) -> bool:
+    """Say whether a file was last written before an instant; False if it is gone."""
+    try:
+        return _storage().get_modified_time(name) < than
+    except FileNotFoundError:
+        return False
+
+
 def kept(tenant_id: int) -> Iterator[tuple[str, datetime]]:
     """Yield the name of everything that is kept for a tenant, and since when."""
-    storage = _storage()
-    for folder in _below(storage, str(tenant_id))[0]:
-        for name in _below(storage, f"{tenant_id}/{folder}")[1]:
-            stored_as = f"{tenant_id}/{folder}/{name}"
-            with suppress(FileNotFoundError):  # removed meanwhile
-                yield stored_as, storage.get_modified_time(stored_as)
+    for name in names(str(tenant_id)):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            yield name, _storage().get_modified_time(name)
 
 
-def _below(storage: Storage, path: str) -> tuple[list[str], list[str]]:
-    """Return the folders and the files at a path; none where nothing is."""
-    try:
-        return storage.listdir(path)
-    except FileNotFoundError:
-        return [], []
+def names(under: str = "") -> Iterator[str]:
+    """Yield the name of everything that is stored, or is under a folder, one by one.
+
+    What comes and goes meanwhile may be among them or not.
+
+    Raises:
+        OSError: the store is away.
+
+    """
+    # Depth first, so that no more than one folder of each level is in memory.
+    left = [under]
+    while left:
+        folder = left.pop()
+        try:
+            folders, files = _storage().listdir(folder)
+        except FileNotFoundError:
+            continue
+        left += [posixpath.join(folder, one) for one in sorted(folders, reverse=True)]
+        left = [one for one in left if one != _SPOOL]
+        for one in files:
+            yield posixpath.join(folder, one)
+
+
+def remove_spooled(*, before: datetime) -> int:
+    """Remove what was spooled under a name and left by a process; return how many."""
+    count = 0
+    with suppress(FileNotFoundError):
+        for path in (settings.VAR / "usage" / _SPOOL).iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    count += 1
+    return count
 
 
 def _storage() -> Storage:

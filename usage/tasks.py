@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from portal import stopping
-from usage import forwarding, sweeping
+from usage import collecting, forwarding, reconciling, sweeping
 
 # How long one ring begins to settle further batches; the next ring goes on. Far from
 # the task's limit, so that a batch that waits for locks is not cut in two.
@@ -19,6 +19,10 @@ _FORWARD_FOR = timedelta(minutes=3)
 # Hard limits only: a soft one raises in the middle of an act, which would take it for
 # a fault of the file. What a killed task had claimed is free again with its lease.
 _SECONDS = 600
+
+# And of the nightly looks, which ask for every object and every file: twenty million
+# of them, and done before the next night.
+_NIGHT = 6 * 3600
 
 
 @shared_task(name="usage.forward", time_limit=_SECONDS)
@@ -35,3 +39,13 @@ def settle() -> None:
     until = now + _SETTLE_FOR
     while now < until and not stopping.is_asked() and sweeping.settle_waiting(at=now):
         now = timezone.now()  # noqa: TID251 - a task
+
+
+@shared_task(name="usage.reconcile", time_limit=_NIGHT)
+def reconcile() -> None:
+    reconciling.reconcile(now=timezone.now)  # noqa: TID251 - a task
+
+
+@shared_task(name="usage.collect", time_limit=_NIGHT)
+def collect() -> None:
+    collecting.collect(now=timezone.now)  # noqa: TID251 - a task

@@ -1,4 +1,5 @@
 from django.db import migrations, models
+from django.db.models.functions import Coalesce
 
 from portal.rowsecurity import open_table
 
@@ -79,7 +80,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="forwarding",
             index=models.Index(
-                models.OrderBy(models.F("checked_at"), nulls_first=True),
+                Coalesce("checked_at", "ended_at"),
                 models.F("id"),
                 condition=models.Q(("state", "done")),
                 name="forwarding_to_check",

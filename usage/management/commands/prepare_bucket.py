@@ -1,22 +1,44 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
+from django.utils import timezone
 
-from usage import bucket
+from usage import bucket, probing
 
 
 class Command(BaseCommand):
-    help = "Makes the S3 bucket if it is not there; only on an S3 server of your own."
+    help = (
+        "Makes the S3 bucket if it is not there (on an S3 server of your own only),"
+        " and asks it what it honours. A store that refuses or is away stops nothing."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         name = settings.S3["bucket"]
-        if not settings.S3["endpoint_url"]:
+        if settings.S3["endpoint_url"]:
+            self._make(name)
+        else:
             self.stdout.write(f"{name}: at Amazon, where buckets are made by hand.")
+        if not settings.FORWARDING:
+            self.stdout.write("Forwarding is off: the bucket is not asked.")
             return
+        self._probe(name)
+
+    def _make(self, name: str) -> None:
         try:
             is_new = bucket.prepare()
         except bucket.BucketError as error:
-            message = f"The S3 server refuses {name}: {error.code}"
-            raise CommandError(message) from error
+            # Files are taken all the same, and wait until it is back.
+            what = "refuses" if error.has_answered else "is away"
+            self.stderr.write(f"{name}: the S3 server {what}: {error.code}")
+            return
         self.stdout.write(f"{name}: {'made' if is_new else 'is there'}")
+
+    def _probe(self, name: str) -> None:
+        told = probing.probe(now=timezone.now)  # noqa: TID251 - a door
+        if told.problem:
+            self.stderr.write(f"{name}: could not be asked ({told.problem}).")
+            return
+        codes = [finding["code"] for finding in told.findings]
+        said = ", ".join(codes) or "it honours all that forwarding needs"
+        self.stdout.write(f"{name}: asked: {said}")

@@ -1,0 +1,29 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from usage import collecting, troubles
+
+
+class Command(BaseCommand):
+    help = (
+        "Removes stored files that no row answers for, and bytes whose time is over;"
+        " as each night."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="remove leftovers also where there are many; look at them first",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        told = collecting.collect(
+            now=timezone.now,  # noqa: TID251 - a door
+            most=sys.maxsize if options["all"] else collecting.MOST,
+        )
+        for line in troubles.lines(told):
+            self.stdout.write(line)

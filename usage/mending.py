@@ -1,0 +1,90 @@
+"""What is put right when rows, stored bytes and S3 turn out not to agree.
+
+Each in a unit of work of the tenant, on condition that the row is still as it was seen,
+and told in the tenant's audit trail.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from portal import access, audit, doorbell
+from portal.work import State
+from usage import outbox, store
+from usage.bucket import Stored
+from usage.models import FileState, Forwarding, UsageFile
+
+logger = logging.getLogger(__name__)
+
+# An accepted file that nothing would have sent to S3.
+ROW_MISSING = "row-missing"
+
+# It was confirmed, and is there no more, or is another; sent again from here.
+OBJECT_MISSING = "object-missing"
+OBJECT_DIFFERS = "object-differs"
+
+
+def make_row(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:
+    """Let an accepted file be forwarded that has no row for it; False if it has."""
+    with access.acting_for(tenant_id, holding=True):
+        files = UsageFile.objects.select_related("tenant", "server")
+        file = files.filter(pk=file_id, state=FileState.ACCEPTED, forwarding=None)
+        found = file.first()
+        if found is None:
+            return False
+        outbox.queue(found, found.tenant, at=at)
+        _tell(found, ROW_MISSING, by=by, at=at)
+    return True
+
+
+def note_checked(row: Forwarding, *, at: datetime) -> None:
+    """Write down that S3 was asked again and has what it should."""
+    with access.acting_for(row.tenant_id):
+        _as_seen(row).update(checked_at=at)
+
+
+def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str:
+    """Take back that a file is confirmed, as S3 has something else or nothing.
+
+    With its bytes here it waits to be sent once more; without them it is set aside
+    for a person. Returns the code of what was found, empty if the row has changed
+    since it was read.
+    """
+    is_foreign = stored == Stored.FOREIGN
+    changes: dict[str, Any]
+    if _has_bytes(row.file):
+        code = OBJECT_DIFFERS if is_foreign else OBJECT_MISSING
+        changes = {"state": State.WAITING, "due_at": at, "ended_at": None}
+    else:
+        code = outbox.FOREIGN_BYTES if is_foreign else outbox.OBJECT_LOST
+        changes = {"state": State.SET_ASIDE, "ended_at": at}
+    with access.acting_for(row.tenant_id, holding=True):
+        changes |= {"attempts": 0, "faults": 0, "checked_at": None}
+        if not _as_seen(row).update(problem=code, **changes):
+            return ""
+        _tell(row.file, code, by=by, at=at)
+        doorbell.ring("usage.forward")
+    logger.critical("S3 under %s: %s", row.key, code)
+    return code
+
+
+def _has_bytes(file: UsageFile) -> bool:
+    return bool(file.stored_as) and store.size_of(file.stored_as) == file.size
+
+
+def _as_seen(row: Forwarding) -> QuerySet[Forwarding]:
+    return Forwarding.objects.filter(pk=row.pk, state=State.DONE, ended_at=row.ended_at)
+
+
+def _tell(file: UsageFile, code: str, *, by: str, at: datetime) -> None:
+    audit.append(
+        tenant_id=file.tenant_id,
+        actor=by,
+        act="forwarding-mended",
+        subject=str(file.pk),
+        details={"name": file.name, "found": code},
+        at=at,
+    )
