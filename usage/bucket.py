@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.parsers import ResponseParserError
 from django.conf import settings
 
 if TYPE_CHECKING:
@@ -277,9 +276,6 @@ def _told() -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "unknown")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise BucketError(code, has_answered=True, status=status) from error
-    except ResponseParserError as error:
-        # Something answers there that is not an S3 server.
-        raise BucketError("ResponseParserError", has_answered=True) from error
     except BotoCoreError as error:
         # Its wrapping for whatever else was raised while it was sending: not the
         # store's doing, and told as what it is.

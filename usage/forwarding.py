@@ -44,7 +44,7 @@ _OF_ALL = frozenset(
         *("SlowDown", "ServiceUnavailable", "Throttling", "TooManyRequestsException"),
         *("KMS.DisabledException", "KMS.NotFoundException"),
         *("KMS.AccessDeniedException", "KMS.ThrottlingException"),
-        *("ResponseParserError", "301", "400", "401", "403", "429", "503"),
+        *("301", "400", "401", "403", "429", "503"),
     }
 )
 

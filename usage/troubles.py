@@ -93,7 +93,6 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
     ),
     "SSLError": (_("S3 does not prove who it is."), _NETWORK),
     **dict.fromkeys(("ReadTimeoutError", "ConnectTimeoutError"), (_SILENT, _NETWORK)),
-    "ResponseParserError": (_("What answers there is no S3 server."), _NETWORK),
     # How.
     **dict.fromkeys(
         (

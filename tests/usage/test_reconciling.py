@@ -1,0 +1,355 @@
+"""Each night rows, stored bytes and S3 are held against each other; nothing is lost."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from portal import access, audit, work
+from portal.models import AuditEntry
+from portal.work import State
+from tests.builders import NOW, Company
+from tests.usage.crooked_store import crooked_store
+from usage import bucket, forwarding, mending, outbox, reconciling, tasks, troubles
+from usage.contents import content_of
+from usage.models import Forwarding
+from usage.report import SHOWN, Findings, Kind, Report, begin, end, newest
+
+DAY = date(2026, 5, 7)
+NIGHT = NOW + timedelta(hours=9)
+
+
+@pytest.fixture(autouse=True)
+def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
+    # A place of its own in the bucket, which is there for all tests.
+    settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
+    bucket.prepare()
+    yield
+    bucket._client.cache_clear()
+
+
+def rows(company: Company) -> list[Forwarding]:
+    with access.acting_for(company.id, reading=True):
+        found = Forwarding.objects.select_related("file", "tenant")
+        return list(found.order_by("file__day"))
+
+
+def forward_days(company: Company, number: int = 1) -> list[Forwarding]:
+    for data in company.server.days(DAY, DAY + timedelta(days=number - 1)):
+        company.send(data)
+    forward()
+    assert {row.state for row in rows(company)} == {State.DONE}
+    return rows(company)
+
+
+def forward(at: datetime = NOW) -> None:
+    while forwarding.forward_waiting(now=lambda: at):
+        pass
+
+
+def reconcile(at: datetime = NIGHT) -> Report:
+    return reconciling.reconcile(now=lambda: at)
+
+
+def codes(report: Report) -> list[str]:
+    return [finding["code"] for finding in report.findings]
+
+
+def mended(company: Company) -> list[tuple[str, Any]]:
+    with access.acting_for(company.id, reading=True):
+        entries = AuditEntry.objects.filter(act="forwarding-mended")
+        assert audit.first_break(tenant_id=company.id) is None
+        return [(entry.actor, entry.details["found"]) for entry in entries]
+
+
+def test_where_all_agrees_nothing_is_found_and_nothing_changes(
+    alice: Company, charlie: Company
+) -> None:
+    forward_days(alice, 3)
+    forward_days(charlie, 2)
+    report = reconcile()
+    assert (report.findings, report.problem) == ([], "")
+    assert report.counts == {"files": 5, "objects": 5, "asked": 5}
+    assert {row.checked_at for row in rows(alice)} == {NIGHT}
+    with access.acting_for(access.STAFF, reading=True):
+        assert newest() == [report]
+    assert report.ended_at == NIGHT
+
+
+def test_what_is_gone_from_s3_is_no_longer_confirmed_and_sent_again(
+    alice: Company,
+) -> None:
+    gone, there = forward_days(alice, 2)
+    bucket.remove(gone.key)
+    report = reconcile()
+    assert codes(report) == [mending.OBJECT_MISSING]
+    assert report.findings[0]["about"] == gone.key
+    assert report.findings[0]["tenant"] == alice.number
+    first, second = rows(alice)
+    assert (first.state, first.problem) == ("waiting", mending.OBJECT_MISSING)
+    assert (first.attempts, first.ended_at) == (0, None)
+    assert second.state == State.DONE
+    assert mended(alice) == [("reconciliation", mending.OBJECT_MISSING)]
+    forward(NIGHT)
+    assert rows(alice)[0].state == State.DONE
+    assert codes(reconcile(NIGHT + timedelta(days=1))) == []
+    assert there.key == second.key
+
+
+def test_other_bytes_in_s3_are_found_by_their_size_and_never_overwritten(
+    alice: Company,
+) -> None:
+    (row,) = forward_days(alice)
+    put_foreign(row.key, b"something else")
+    assert codes(reconcile()) == [mending.OBJECT_DIFFERS]
+    forward(NIGHT)
+    (row,) = rows(alice)
+    assert (row.state, row.problem) == ("set-aside", outbox.FOREIGN_BYTES)
+    assert bucket.fetch(row.key) == b"something else"
+
+
+def put_foreign(key: str, data: bytes) -> None:
+    bucket.remove(key)
+    bucket._client().put_object(
+        Bucket=bucket.settings.S3["bucket"], Key=key, Body=BytesIO(data)
+    )
+
+
+def test_other_bytes_of_the_same_size_are_found_by_their_hash(alice: Company) -> None:
+    (row,) = forward_days(alice)
+    put_foreign(row.key, b"x" * row.file.size)
+    assert codes(reconcile()) == [mending.OBJECT_DIFFERS]
+    assert rows(alice)[0].state == State.WAITING
+
+
+def test_hashes_are_asked_for_in_turns(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "SHARE", 2)
+    forward_days(alice, 5)
+    for night in range(3):
+        reconcile(NIGHT + timedelta(days=night))
+    asked = sorted(row.checked_at for row in rows(alice) if row.checked_at)
+    nights = [NIGHT + timedelta(days=night) for night in (0, 1, 1, 2, 2)]
+    assert asked == nights
+
+
+def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
+    alice: Company, tmp_path: Path
+) -> None:
+    (row,) = forward_days(alice)
+    data = bucket.fetch(row.key)
+    bucket.remove(row.key)
+    let_go(row)
+    report = reconcile()
+    assert codes(report) == [outbox.OBJECT_LOST]
+    (row,) = rows(alice)
+    assert (row.state, row.problem) == ("set-aside", outbox.OBJECT_LOST)
+    # Told to go on it looks again, and is set aside again.
+    retry(row)
+    assert rows(alice)[0].problem == outbox.OBJECT_LOST
+    # Somebody has brought it back.
+    bucket.put(row.key, BytesIO(data), content_of(row.file))
+    retry(row)
+    assert rows(alice)[0].state == State.DONE
+
+
+def let_go(row: Forwarding) -> None:
+    with access.acting_for(row.tenant_id):
+        row.file.stored_as, row.file.bytes_removed_at = "", NOW
+        row.file.save(update_fields=["stored_as", "bytes_removed_at"])
+
+
+def retry(row: Forwarding) -> None:
+    with access.acting_for(row.tenant_id):
+        assert work.retry(Forwarding, row.pk, at=NIGHT)
+    forward(NIGHT)
+
+
+def test_an_accepted_file_without_a_row_gets_one(alice: Company) -> None:
+    (row,) = forward_days(alice)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("delete from usage_forwarding")
+    assert codes(reconcile()) == [mending.ROW_MISSING]
+    (made,) = rows(alice)
+    assert (made.key, made.state) == (row.key, State.WAITING)
+    forward(NIGHT)
+    assert rows(alice)[0].state == State.DONE
+    assert not mending.make_row(alice.id, row.file_id, by="test", at=NIGHT)
+
+
+def test_an_object_that_nobody_put_is_told_and_never_touched(
+    alice: Company, settings: Any
+) -> None:
+    (row,) = forward_days(alice)
+    prefix = settings.S3["prefix"]
+    strange, other = f"{prefix}{alice.number}/strange", f"{prefix}others/thing"
+    for key in (strange, other):
+        put_foreign(key, b"?")
+    report = reconcile()
+    assert codes(report) == [reconciling.OBJECT_UNKNOWN]
+    assert report.findings[0]["about"] == strange
+    assert report.counts["objects of others"] == 1
+    assert bucket.fetch(strange) == b"?"
+    assert bucket.fetch(row.key)
+
+
+def test_bytes_that_are_missing_or_cut_are_an_alarm(
+    alice: Company, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second, third = (
+        alice.send(data)[0] for data in alice.server.days(DAY, DAY + timedelta(days=2))
+    )
+    (tmp_path / "usage" / first.stored_as).unlink()
+    with (tmp_path / "usage" / second.stored_as).open("r+b") as file:
+        file.truncate(10)
+    report = reconcile()
+    assert sorted(codes(report)) == [
+        reconciling.BYTES_DIFFER,
+        reconciling.BYTES_MISSING,
+    ]
+    assert {finding["about"] for finding in report.findings} == {
+        first.stored_as,
+        second.stored_as,
+    }
+    assert report.counts["files"] == 3
+    assert third.stored_as not in caplog.text
+    assert "CRITICAL" in caplog.text
+
+
+def test_what_arrives_meanwhile_is_no_finding(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward_days(alice, 2)
+    real = bucket.list_page
+
+    def list_page(prefix: str, **wish: Any) -> bucket.ListPage:
+        page = real(prefix, **wish)
+        # Right after the list was read, a file comes in, goes, and is confirmed.
+        alice.send(alice.server.day(DAY + timedelta(days=7)), at=NIGHT)
+        forward(NIGHT)
+        return page
+
+    monkeypatch.setattr(bucket, "list_page", list_page)
+    report = reconcile()
+    assert report.findings == []
+    assert {row.state for row in rows(alice)} == {State.DONE}
+
+
+def test_an_object_put_before_its_row_is_marked_is_no_finding(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    (row,) = rows(alice)
+    with (Path(bucket.settings.VAR) / "usage" / row.file.stored_as).open("rb") as file:
+        bucket.put(row.key, file, content_of(row.file))
+    assert reconcile().findings == []
+    assert rows(alice)[0].state == State.WAITING
+
+
+def test_a_list_has_pages(alice: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward_days(alice, 7)
+    real = bucket.list_page
+    pages = []
+
+    def list_page(prefix: str, **wish: Any) -> bucket.ListPage:
+        pages.append(wish)
+        return real(prefix, most=3, **wish)
+
+    monkeypatch.setattr(bucket, "list_page", list_page)
+    monkeypatch.setattr(reconciling, "_ROWS", 2)
+    bucket.remove(rows(alice)[6].key)
+    report = reconcile()
+    assert codes(report) == [mending.OBJECT_MISSING]
+    assert report.counts["objects"] == 6
+    assert len(pages) >= 2
+
+
+def test_a_store_that_is_away_ends_the_run_and_changes_nothing(
+    alice: Company, settings: Any
+) -> None:
+    forward_days(alice, 2)
+    with crooked_store(settings) as store:
+        store.script = lambda *_: (503, "SlowDown")
+        report = reconcile()
+    assert report.problem == "SlowDown"
+    assert report.counts == {"files": 2}
+    assert {row.state for row in rows(alice)} == {State.DONE}
+
+
+def test_a_bucket_that_is_gone_takes_nothing_back(
+    alice: Company, settings: Any
+) -> None:
+    forward_days(alice, 2)
+    settings.S3 = {**settings.S3, "bucket": "no-such-bucket-of-ours"}
+    assert reconcile().problem == "NoSuchBucket"
+    assert {row.state for row in rows(alice)} == {State.DONE}
+
+
+def test_with_forwarding_off_nobody_is_asked(alice: Company, settings: Any) -> None:
+    forward_days(alice, 2)
+    settings.FORWARDING = False
+    settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
+    bucket._client.cache_clear()
+    report = reconcile()
+    assert (report.problem, report.counts) == ("", {"files": 2})
+
+
+def test_a_row_that_has_changed_meanwhile_is_left_alone(alice: Company) -> None:
+    (row,) = forward_days(alice)
+    bucket.remove(row.key)
+    again = mending.send_again
+    assert again(row, bucket.Stored.NOTHING, by="one", at=NIGHT)
+    assert again(row, bucket.Stored.NOTHING, by="two", at=NIGHT) == ""
+    assert mended(alice) == [("one", mending.OBJECT_MISSING)]
+
+
+def test_a_run_mends_only_so_much(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "MOST_MENDED", 2)
+    for row in forward_days(alice, 3):
+        bucket.remove(row.key)
+    report = reconcile()
+    assert report.counts["mended"] == 2
+    assert report.counts["left for the next run"] >= 1
+    assert codes(reconcile(NIGHT + timedelta(days=1))) == [mending.OBJECT_MISSING]
+
+
+def test_a_report_is_bounded_and_counts_all() -> None:
+    found = Findings()
+    for number in range(SHOWN + 5):
+        found.note("noisy", about=f"thing {number}")
+    found.note("rare", about="x" * 5_000)
+    assert len(found.shown) == SHOWN + 1
+    assert len(found.shown[-1]["about"]) == 1_024
+    assert found.counts == {"noisy": SHOWN + 5, "rare": 1}
+    assert found.codes == ["noisy", "rare"]
+
+
+def test_old_reports_go(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage.report._KEPT", 3)
+    for night in range(6):
+        at = NOW + timedelta(days=night)
+        end(begin(Kind.PROBE, at=at), Findings(), at=at)
+    begin(Kind.COLLECTION, at=NOW)
+    with access.acting_for(access.STAFF, reading=True):
+        probes = Report.objects.filter(kind=Kind.PROBE)
+        assert probes.count() == 3
+        assert [str(one.kind) for one in newest()] == ["collection", "probe"]
+        assert newest()[1].begun_at == NOW + timedelta(days=5)
+
+
+def test_task_and_command_do_the_same(alice: Company) -> None:
+    (row,) = forward_days(alice)
+    bucket.remove(row.key)
+    tasks.reconcile()
+    out = StringIO()
+    call_command("reconcile", stdout=out)
+    assert "files: 1" in out.getvalue()
+    assert rows(alice)[0].state == State.WAITING
+    told = list(troubles.lines(Report(findings=[{"code": "x", "about": "y"}])))
+    assert told == ["x: y. x"]
