@@ -186,8 +186,9 @@ def _forwarded(file: UsageFile) -> list[Stop]:
         return [Stop(name=name, what=_archive(file, forwarding)[1])]
     if forwarding and forwarding.state == State.DONE:
         what = _("size and SHA-256 compared")
-        return [Stop(name=name, what=what, at=forwarding.ended_at)]
-    if forwarding is None or not settings.FORWARDING:
+        confirmed = Stop(name=name, what=what, at=forwarding.ended_at)
+        return [confirmed, *_removed(file)]
+    if forwarding is None or _rests(forwarding):
         return [Stop(name=name, what=_("this portal forwards no files"))]
     if forwarding.state == State.WAITING:
         return [Stop(name=name, what=_("waits to be sent; by itself"), is_now=True)]
@@ -195,14 +196,25 @@ def _forwarded(file: UsageFile) -> list[Stop]:
     return [Stop(name=name, what=what, is_now=True)]
 
 
+def _removed(file: UsageFile) -> list[Stop]:
+    if file.bytes_removed_at is None:
+        return []
+    what = _("the archive has it; the receipt stays")
+    at = file.bytes_removed_at
+    return [Stop(name=_("Removed from the portal's disk"), what=what, at=at)]
+
+
 def _archive(file: UsageFile, forwarding: Forwarding | None) -> tuple[str, Text]:
     if file.state != FileState.ACCEPTED:
         return _BEFORE[file.state]
-    if forwarding is None:
+    if forwarding is None or _rests(forwarding):
         return _NOT_FORWARDED
-    # Where forwarding is switched off, what waits does so for nobody.
-    is_idle = forwarding.state == State.WAITING and not settings.FORWARDING
-    return _NOT_FORWARDED if is_idle else _ARCHIVE[forwarding.state]
+    return _ARCHIVE[forwarding.state]
+
+
+def _rests(forwarding: Forwarding) -> bool:
+    """Say whether a file waits for nothing but that forwarding is switched on."""
+    return forwarding.state == State.WAITING and not settings.FORWARDING
 
 
 def _forwarding(file: UsageFile) -> Forwarding | None:

@@ -39,7 +39,8 @@ class FileOut(Schema):
     """A file's receipt. Times are RFC 3339 in UTC, sizes in bytes.
 
     `confirmed_at` is when S3 had confirmed its size and SHA-256; from then on it is
-    safe to delete at home. `decided_at` and `decision_reason` are of what billing staff
+    safe to delete at home. `bytes_removed_at` is since when the archive alone has its
+    bytes. `decided_at` and `decision_reason` are of what billing staff
     decided last about it, if they had to.
     """
 
@@ -64,6 +65,7 @@ class FileOut(Schema):
     forwarding: State | None
     confirmed_at: datetime | None
     is_safe_to_delete: bool
+    bytes_removed_at: datetime | None
     decided_at: datetime | None
     decision_reason: str
 
@@ -178,6 +180,7 @@ def file_out(file: UsageFile) -> FileOut:
         forwarding=State(forwarding.state) if forwarding else None,
         confirmed_at=done.ended_at if done else None,
         is_safe_to_delete=done is not None and file.state == FileState.ACCEPTED,
+        bytes_removed_at=file.bytes_removed_at,
         decided_at=file.decided_at,
         decision_reason=file.decision_reason,
     )

@@ -1,0 +1,309 @@
+"""What nobody answers for is removed; what somebody answers for never is."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import storages
+from django.core.management import call_command
+
+from portal import access, audit
+from portal.models import AuditEntry
+from portal.work import State
+from tests.builders import NOW, Company
+from tests.usage.crooked_store import crooked_store
+from usage import bucket, collecting, contents, deciding, forwarding, mending
+from usage import report as reports
+from usage.contents import BytesAwayError
+from usage.models import FileState, Forwarding, UsageFile
+from usage.report import Report
+from usage.saying import life_line
+from usage.schemas import file_out
+
+DAY = date(2026, 5, 7)
+LATER = NOW + timedelta(days=401)
+
+
+@pytest.fixture(autouse=True)
+def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
+    settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
+    bucket.prepare()
+    yield
+    bucket._client.cache_clear()
+
+
+def collect(at: datetime = NOW, **wish: Any) -> Report:
+    return collecting.collect(now=lambda: at, **wish)
+
+
+def codes(report: Report) -> list[str]:
+    return [finding["code"] for finding in report.findings]
+
+
+def leave(company: Company, *, at: datetime) -> Path:
+    """Bytes as a crash leaves them, between the file and its row."""
+    name = uuid4()
+    path = Path(storages["usage"].path(f"{company.id}/{name.hex[:2]}/{name}.usg"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"left over")
+    os.utime(path, (at.timestamp(), at.timestamp()))
+    return path
+
+
+def stored(company: Company) -> list[Path]:
+    root = Path(storages["usage"].location)  # type: ignore[attr-defined]  # a folder
+    names = [root / file.stored_as for file in company.files() if file.stored_as]
+    for path in names:
+        os.utime(path, (0, 0))
+    return names
+
+
+# Leftovers
+
+
+def test_bytes_without_a_row_go_once_they_are_old(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    kept = stored(alice)
+    old = leave(alice, at=NOW - timedelta(days=1, minutes=1))
+    young = leave(alice, at=NOW - timedelta(hours=23))
+    report = collect()
+    assert codes(report) == [collecting.LEFTOVER_REMOVED]
+    assert not old.exists()
+    assert young.exists()
+    assert all(path.exists() for path in kept)
+    assert report.counts["stored"] == 3
+
+
+def test_bytes_of_every_kept_state_stay(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    held, _ = alice.send(alice.writer("IC02").day(DAY))
+    refused, _ = alice.send(alice.writer("IC03").day(DAY))
+    deciding.refuse(alice.id, file_id=refused.pk, by="test", at=NOW, reason="no")
+    assert {file.state for file in alice.files()} == {"accepted", "held", "refused"}
+    kept = stored(alice)
+    assert collect(LATER - timedelta(days=9)).findings == []
+    assert len(kept) == 3
+    assert all(path.exists() for path in kept)
+    assert held.stored_as
+
+
+def test_bytes_that_a_row_has_let_go_are_left_over(alice: Company) -> None:
+    # As a crash leaves them, after the verdict and before the removal.
+    file, _ = alice.send(b"no usage file")
+    assert file.state == FileState.REJECTED
+    path = Path(storages["usage"].path(f"{alice.id}/{file.pk.hex[:2]}/{file.pk}.usg"))
+    path.write_bytes(b"no usage file")
+    os.utime(path, (0, 0))
+    assert codes(collect()) == [collecting.LEFTOVER_REMOVED]
+    assert not path.exists()
+
+
+def test_with_many_leftovers_none_goes_before_a_person_says_so(
+    alice: Company,
+) -> None:
+    paths = [leave(alice, at=NOW - timedelta(days=9)) for _ in range(4)]
+    report = collect(most=3)
+    assert set(codes(report)) == {collecting.TOO_MANY_LEFTOVERS}
+    assert all(path.exists() for path in paths)
+    call_command("collect", "--all", stdout=StringIO())
+    assert not any(path.exists() for path in paths)
+
+
+def test_what_is_not_ours_is_told_and_stays(alice: Company) -> None:
+    strange = leave(alice, at=NOW - timedelta(days=9)).with_name("notes.txt")
+    strange.write_text("mine")
+    os.utime(strange, (0, 0))
+    report = collect()
+    assert collecting.NAME_UNKNOWN in codes(report)
+    assert strange.exists()
+
+
+def test_old_spool_files_go_and_young_ones_stay(alice: Company, tmp_path: Path) -> None:
+    alice.send(alice.server.day(DAY))
+    spool = tmp_path / "usage" / "spool"
+    old, young = spool / "tmpold", spool / "tmpyoung"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    now = datetime.now(UTC)
+    report = collect(now)
+    assert report.counts["spooled"] == 1
+    assert not old.exists()
+    assert young.exists()
+    assert report.findings == []
+
+
+def test_any_storage_will_do(alice: Company, settings: Any, tmp_path: Path) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "usage": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "elsewhere")},
+        },
+    }
+    old = leave(alice, at=NOW - timedelta(days=9))
+    assert codes(collect()) == [collecting.LEFTOVER_REMOVED]
+    assert not old.exists()
+
+
+def test_a_store_that_is_away_is_told(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(alice, at=NOW - timedelta(days=9))
+
+    def listdir(_: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(storages["usage"], "listdir", listdir)
+    assert collect().problem == collecting.STORE_AWAY
+
+
+# Bytes whose time is over
+
+
+def forwarded(company: Company, data: bytes) -> UsageFile:
+    file, _ = company.send(data)
+    while forwarding.forward_waiting(now=lambda: NOW):
+        pass
+    return file
+
+
+def reread(company: Company) -> UsageFile:
+    with access.acting_for(company.id, reading=True):
+        files = UsageFile.objects.select_related("forwarding", "server", "tenant")
+        file = files.get()
+        assert file.problems == []
+        return file
+
+
+def test_bytes_go_a_long_time_after_confirmation_and_the_receipt_stays(
+    alice: Company,
+) -> None:
+    data = alice.server.day(DAY)
+    file = forwarded(alice, data)
+    path = Path(storages["usage"].path(file.stored_as))
+    assert collect(NOW + timedelta(days=399)).counts.get("bytes-removed") is None
+    assert path.exists()
+    assert collect(LATER).counts["bytes-removed"] == 1
+    assert not path.exists()
+    left = reread(alice)
+    assert (left.stored_as, left.bytes_removed_at) == ("", LATER)
+    assert (left.state, left.size, left.logins) == ("accepted", len(data), file.logins)
+    shown = file_out(left)
+    assert shown.is_safe_to_delete
+    assert shown.bytes_removed_at == LATER
+    assert life_line(left)[-1].at == LATER
+    with access.acting_for(alice.id, reading=True):
+        entry = AuditEntry.objects.get(act="bytes-removed")
+        assert audit.first_break(tenant_id=alice.id) is None
+    assert entry.subject == str(file.pk)
+    assert collect(LATER + timedelta(days=1)).findings == []
+
+
+def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
+    data = alice.server.day(DAY)
+    forwarded(alice, data)
+    collect(LATER)
+    left = reread(alice)
+    with access.acting_for(alice.id, reading=True):
+        with contents.opened(left) as shown:
+            assert bytes(shown) == data
+        bucket.remove(left.forwarding.key)
+        with pytest.raises(BytesAwayError, match="NoSuchKey"), contents.opened(left):
+            pass
+        foreign = b"x" * len(data)
+        bucket.put(left.forwarding.key, BytesIO(foreign), content_of(foreign))
+        with pytest.raises(BytesAwayError, match="other bytes"), contents.opened(left):
+            pass
+
+
+def content_of(data: bytes) -> bucket.Content:
+    import hashlib
+    from base64 import b64encode
+
+    return bucket.Content(len(data), b64encode(hashlib.sha256(data).digest()).decode())
+
+
+def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
+    alice: Company,
+) -> None:
+    file = forwarded(alice, alice.server.day(DAY))
+    collect(LATER)
+    with access.acting_for(alice.id):
+        UsageFile.objects.filter(pk=file.pk).update(
+            state=FileState.REFUSED, decision_reason="no", decided_at=NOW
+        )
+    again = deciding.reopen(
+        alice.id, file_id=file.pk, by="test", at=LATER, reason="yes"
+    )
+    assert again.state == FileState.ACCEPTED
+    assert reread(alice).forwarding.state == State.DONE
+
+
+def test_zero_days_keep_for_ever_and_so_does_forwarding_that_is_off(
+    alice: Company, settings: Any
+) -> None:
+    file = forwarded(alice, alice.server.day(DAY))
+    ages = NOW + timedelta(days=9_999)
+    settings.KEEP_BYTES_DAYS = 0
+    assert "bytes-removed" not in collect(ages).counts
+    settings.KEEP_BYTES_DAYS = 400
+    settings.FORWARDING = False
+    assert "bytes-removed" not in collect(ages).counts
+    assert Path(storages["usage"].path(file.stored_as)).exists()
+
+
+def test_only_what_is_accepted_and_confirmed_goes(alice: Company) -> None:
+    alice.send(alice.server.day(DAY))
+    alice.send(alice.writer("IC02").day(DAY))
+    assert collect(LATER).counts.get("bytes-removed") is None
+    assert all(file.stored_as for file in alice.files())
+
+
+def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) -> None:
+    file = forwarded(alice, alice.server.day(DAY))
+    bucket.remove(reread(alice).forwarding.key)
+    assert codes(collect(LATER)) == [mending.OBJECT_MISSING]
+    left = reread(alice)
+    assert left.stored_as == file.stored_as
+    assert left.forwarding.state == State.WAITING
+    assert not file_out(left).is_safe_to_delete
+
+
+def test_an_archive_that_is_away_lets_nothing_go(alice: Company, settings: Any) -> None:
+    forwarded(alice, alice.server.day(DAY))
+    with crooked_store(settings) as store:
+        store.script = lambda *_: (403, "AccessDenied")
+        report = collect(LATER)
+    assert report.problem == "403"
+    assert reread(alice).stored_as
+
+
+def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forwarded(alice, alice.server.day(DAY))
+    real = bucket.compare
+
+    def compare(key: str, content: bucket.Content) -> bucket.Stored:
+        found = real(key, content)
+        with access.acting_for(alice.id):
+            Forwarding.objects.update(state=State.WAITING, ended_at=None)
+        return found
+
+    monkeypatch.setattr(bucket, "compare", compare)
+    assert "bytes-removed" not in collect(LATER).counts
+    assert reread(alice).stored_as
+
+
+def test_the_newest_report_of_a_kind_is_there(alice: Company) -> None:
+    collect()
+    last = collect(NOW + timedelta(days=1))
+    with access.acting_for(access.STAFF, reading=True):
+        assert reports.newest() == [last]
+    assert str(last).startswith("collection of")
