@@ -73,6 +73,9 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "staff-choose-file": {"POST": May.STAFF_ACT},
     "staff-keep-both": {"POST": May.STAFF_ACT},
     "staff-reopen-file": {"POST": May.STAFF_ACT},
+    "staff-forwarding": {"GET": May.STAFF_READ},
+    "staff-forwarding-retry": {"POST": May.STAFF_ACT},
+    "staff-forwarding-retry-all": {"POST": May.STAFF_ACT},
     "api:api-root": {},  # ninja's own name for the prefix; nothing is there
     "api:openapi-json": {"GET": ANYBODY},
     "api:openapi-view": {"GET": ANYBODY},

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.staff import act_views, held_views, tenant_views
+from billing.staff import act_views, forwarding_views, held_views, tenant_views
 
 urlpatterns = [
     path("tenants", tenant_views.tenants, name="staff-tenants"),
@@ -48,4 +48,11 @@ urlpatterns = [
     path("held/<uuid:file_id>/choose", held_views.choose, name="staff-choose-file"),
     path("held/<uuid:file_id>/both", held_views.keep_both, name="staff-keep-both"),
     path("held/<uuid:file_id>/reopen", held_views.reopen, name="staff-reopen-file"),
+    path("forwarding", forwarding_views.forwarding, name="staff-forwarding"),
+    path("forwarding/retry", forwarding_views.retry, name="staff-forwarding-retry"),
+    path(
+        "forwarding/retry-all",
+        forwarding_views.retry_all,
+        name="staff-forwarding-retry-all",
+    ),
 ]

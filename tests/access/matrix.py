@@ -133,6 +133,14 @@ ROWS: Mapping[str, Row] = {
     "staff-reopen-file": Row(
         lambda ids: f"/staff/held/{ids.held}/reopen", own=_answers(302)
     ),
+    "staff-forwarding": Row(lambda _: "/staff/forwarding"),
+    # They name no row and no reason.
+    "staff-forwarding-retry": Row(
+        lambda _: "/staff/forwarding/retry", own=_answers(404)
+    ),
+    "staff-forwarding-retry-all": Row(
+        lambda _: "/staff/forwarding/retry-all", own=_answers(404)
+    ),
     "api:api-root": Row(lambda _: "/api/v1/"),
     "api:openapi-json": Row(lambda _: "/api/v1/openapi.json"),
     "api:openapi-view": Row(lambda _: "/api/v1/docs"),

@@ -15,7 +15,7 @@ from django.db import connection
 from portal import access, work
 from portal.work import State
 from tests.builders import NOW, Company
-from usage import bucket, forwarding, tasks
+from usage import bucket, forwarding, outbox, tasks
 from usage.bucket import BucketError, Content, Stored
 from usage.models import Forwarding
 
@@ -66,7 +66,7 @@ def test_foreign_bytes_under_our_key_are_never_overwritten(
     bucket.put(key, BytesIO(b"foreign"), content(b"foreign"))
     forwarding.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, forwarding.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
     assert bucket.fetch(key) == b"foreign"
     assert "other bytes" in caplog.text
 

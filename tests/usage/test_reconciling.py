@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
@@ -116,7 +117,7 @@ def test_other_bytes_in_s3_are_found_by_their_size_and_never_overwritten(
 def put_foreign(key: str, data: bytes) -> None:
     bucket.remove(key)
     bucket._client().put_object(
-        Bucket=bucket.settings.S3["bucket"], Key=key, Body=BytesIO(data)
+        Bucket=settings.S3["bucket"], Key=key, Body=BytesIO(data)
     )
 
 
@@ -244,7 +245,7 @@ def test_what_arrives_meanwhile_is_no_finding(
 def test_an_object_put_before_its_row_is_marked_is_no_finding(alice: Company) -> None:
     alice.send(alice.server.day(DAY))
     (row,) = rows(alice)
-    with (Path(bucket.settings.VAR) / "usage" / row.file.stored_as).open("rb") as file:
+    with (Path(settings.VAR) / "usage" / row.file.stored_as).open("rb") as file:
         bucket.put(row.key, file, content_of(row.file))
     assert reconcile().findings == []
     assert rows(alice)[0].state == State.WAITING

@@ -1,0 +1,115 @@
+"""A person lets work go on that was set aside, or that waits to be tried again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.db.models import QuerySet
+
+from portal import access, audit, doorbell, work
+from portal.refusals import Refused
+from usage import queues
+
+# Rows that one press of a button lets go on; a further one takes the next.
+MOST = 1_000
+
+# Rows of one tenant in one unit of work: its lock is held for them.
+_AT_ONCE = 100
+
+_BELLS = {queues.FORWARDING: "usage.forward", queues.SETTLING: "usage.settle"}
+
+
+def retry(kind: str, pk: int, *, by: str, at: datetime) -> bool:
+    """Let one row that is set aside go on; False if somebody was faster.
+
+    Raises:
+        Refused: there is no such row.
+
+    """
+    _check(kind)
+    with access.acting_for(access.STAFF, reading=True):
+        rows = queues.MODELS[kind]._default_manager.filter(pk=pk)
+        tenant_id = rows.values_list("tenant_id", flat=True).first()
+    if tenant_id is None:
+        raise Refused("not-found")
+    return _retry(kind, tenant_id, [pk], by=by, at=at) == 1
+
+
+def retry_all(kind: str, code: str, *, by: str, at: datetime) -> int:
+    """Let rows go on that are set aside for one reason; return how many.
+
+    At most `MOST`, oldest first in each tenant.
+
+    Raises:
+        Refused: there is no such kind.
+
+    """
+    _check(kind)
+    count = 0
+    rows = queues.set_aside_of(kind).filter(problem=code)
+    for tenant_id, pks in _by_tenant(rows):
+        count += _retry(kind, tenant_id, pks, by=by, at=at)
+    return count
+
+
+def hasten(kind: str, code: str, *, by: str, at: datetime) -> int:
+    """Have rows tried now that wait for one reason; return how many, at most `MOST`.
+
+    Raises:
+        Refused: there is no such kind.
+
+    """
+    _check(kind)
+    count = 0
+    for tenant_id, pks in _by_tenant(queues.failing(kind, code, at=at)):
+        with access.acting_for(tenant_id):
+            rows = queues.failing(kind, code, at=at).filter(pk__in=pks)
+            count += rows.update(due_at=at)
+            doorbell.ring(_BELLS[kind])
+    if count:
+        with access.acting_for(access.STAFF):
+            audit.append(
+                tenant_id=None,
+                actor=by,
+                act="work-hastened",
+                subject=kind,
+                details={"reason": code, "files": count},
+                at=at,
+            )
+    return count
+
+
+def _check(kind: str) -> None:
+    if kind not in queues.MODELS:
+        raise Refused("not-found")
+
+
+def _by_tenant(rows: QuerySet[Any]) -> Iterable[tuple[int, list[int]]]:
+    with access.acting_for(access.STAFF, reading=True):
+        named = rows.order_by("tenant_id", "pk").values_list("tenant_id", "pk")
+        found = list(named[:MOST])
+    for tenant_id, group in groupby(found, key=lambda one: one[0]):
+        pks = [pk for _, pk in group]
+        for start in range(0, len(pks), _AT_ONCE):
+            yield tenant_id, pks[start : start + _AT_ONCE]
+
+
+def _retry(kind: str, tenant_id: int, pks: list[int], *, by: str, at: datetime) -> int:
+    count = 0
+    with access.acting_for(tenant_id, holding=True):
+        rows = queues.set_aside_of(kind).filter(pk__in=pks).select_related("file")
+        for row in rows.order_by("pk"):
+            if not work.retry(queues.MODELS[kind], row.pk, at=at):
+                continue
+            count += 1
+            audit.append(
+                tenant_id=tenant_id,
+                actor=by,
+                act="work-retried",
+                subject=str(row.file_id),
+                details={"name": row.file.name, "kind": kind, "was": row.problem},
+                at=at,
+            )
+        doorbell.ring(_BELLS[kind])
+    return count
