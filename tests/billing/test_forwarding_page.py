@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,8 +20,17 @@ from portal.models import AuditEntry, StaffRole
 from portal.refusals import Refused
 from portal.work import State
 from tests.builders import NOW, PASSWORD, Company
-from usage import bucket, collecting, forwarding, outbox, probing, queues
-from usage import reconciling, retrying, sweeping
+from usage import (
+    bucket,
+    collecting,
+    forwarding,
+    outbox,
+    probing,
+    queues,
+    reconciling,
+    retrying,
+    sweeping,
+)
 from usage.contents import content_of
 from usage.models import Forwarding, Settling
 
@@ -160,9 +171,10 @@ def test_what_was_confirmed_is_counted_by_the_hour(
     alice: Company, clerk: Client
 ) -> None:
     send_days(alice, 3)
-    now = NOW
-    while forwarding.forward_waiting(now=lambda: now):
-        now += timedelta(minutes=50)
+    ends = [NOW, NOW + timedelta(minutes=50), NOW + timedelta(minutes=100)]
+    for at in ends:
+        assert forwarding.forward_waiting(now=partial(ends.__getitem__, ends.index(at)))
+    now = ends[-1]
     with access.acting_for(access.STAFF, reading=True):
         done = queues.throughput(at=now)
         later = queues.throughput(at=NOW + timedelta(days=2))
@@ -279,6 +291,8 @@ def test_the_page_costs_the_same_with_more_of_everything(
 ) -> None:
     send_days(alice, 1)
     set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    # Of a kind that there is none of, none is read.
+    set_aside(alice, Settling, problem=sweeping.READER_FAILED)
     look_after(alice)
     few = queries_of(clerk)
     send_days(charlie, 6)
@@ -358,7 +372,7 @@ def test_foreign_bytes_that_were_moved_away_let_the_file_go(
     (row,) = rows(alice)
     foreign = b"foreign"
     bucket._client().put_object(
-        Bucket=_bucket_name(), Key=row.key, Body=BytesIO(foreign)
+        Bucket=settings.S3["bucket"], Key=row.key, Body=BytesIO(foreign)
     )
     while forwarding.forward_waiting(now=lambda: NOW):
         pass
@@ -370,9 +384,3 @@ def test_foreign_bytes_that_were_moved_away_let_the_file_go(
         pass
     assert rows(alice)[0].state == State.DONE
     assert bucket.compare(row.key, content_of(row.file)) == bucket.Stored.OURS
-
-
-def _bucket_name() -> str:
-    from django.conf import settings
-
-    return str(settings.S3["bucket"])

@@ -1,6 +1,8 @@
 """What nobody answers for is removed; what somebody answers for never is."""
 
+import hashlib
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO, StringIO
@@ -223,9 +225,6 @@ def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
 
 
 def content_of(data: bytes) -> bucket.Content:
-    import hashlib
-    from base64 import b64encode
-
     return bucket.Content(len(data), b64encode(hashlib.sha256(data).digest()).decode())
 
 
