@@ -98,6 +98,10 @@ class Look:
     findings: list[FindingRow]
     problem: Told | None
 
+    @property
+    def is_bad(self) -> bool:
+        return any(finding.told.is_bad for finding in self.findings)
+
 
 def reason_row(reason: queues.Reason) -> ReasonRow:
     is_set_aside = reason.state == State.SET_ASIDE

@@ -1,0 +1,96 @@
+"""The page of forwarding as people use it: readable by all, and without script."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from portal import access, work
+from portal.work import State
+from tests.browser.conftest import Open
+from tests.browser.test_staff import clerk as clerk  # noqa: PLC0414 - a fixture
+from tests.browser.test_staff import look_at
+from tests.builders import NOW, Company
+from usage import bucket, collecting, forwarding, outbox, probing, reconciling, sweeping
+from usage.models import Forwarding, Settling
+
+pytestmark = pytest.mark.browser
+
+DAY = date(2026, 5, 7)
+
+
+@pytest.fixture(autouse=True)
+def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
+    settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
+    bucket.prepare()
+    yield
+    bucket._client.cache_clear()
+
+
+@pytest.fixture
+def troubled(alice: Company, charlie: Company) -> Company:
+    """A company with files in every state that the page knows."""
+    for data in alice.server.days(DAY, DAY + timedelta(days=4)):
+        alice.send(data, name="IC01-of-a-day-with-a-long-name.usg")
+    while forwarding.forward_waiting(now=lambda: NOW):
+        pass
+    with access.acting_for(alice.id, reading=True):
+        gone = Forwarding.objects.order_by("pk")[0]
+    bucket.remove(gone.key)
+    for look in (reconciling.reconcile, collecting.collect, probing.probe):
+        look(now=lambda: NOW + timedelta(days=1))
+    set_aside(charlie)
+    for data in charlie.server.days(DAY, DAY + timedelta(days=2)):
+        charlie.send(data)
+    for claim in work.claim(Forwarding, most=9, lease_for=timedelta(1), at=NOW):
+        with access.acting_for(claim.tenant_id):
+            work.postpone(Forwarding, claim, problem="ExpiredToken", at=NOW)
+    return charlie
+
+
+def set_aside(company: Company) -> None:
+    company.send(company.writer("IC09").day(DAY), name="unreadable.usg")
+    company.send(company.server.day(DAY - timedelta(days=1)), name="foreign.usg")
+    aside = {"state": State.SET_ASIDE, "ended_at": NOW}
+    with access.acting_for(company.id):
+        unread = Settling.objects.filter(file__name="unreadable.usg")
+        unread.update(problem=sweeping.READER_FAILED, **aside)
+        Forwarding.objects.update(problem=outbox.FOREIGN_BYTES, **aside)
+
+
+def test_everybody_can_use_it(
+    open_page: Open, clerk: Company, troubled: Company
+) -> None:
+    page = open_page(clerk, "/staff/forwarding", role="clerk")
+    look_at(page)
+    for summary in page.locator("main summary").all():
+        summary.click()
+    look_at(page)
+    expect(page.get_by_text("The credentials for S3 have expired.")).not_to_have_count(
+        0
+    )
+    expect(page.get_by_text("Other bytes than ours").first).to_be_visible()
+
+
+def test_a_file_is_let_go_on_without_script(
+    open_page: Open, clerk: Company, troubled: Company
+) -> None:
+    page = open_page(
+        clerk, "/staff/forwarding", role="clerk", java_script_enabled=False
+    )
+    expect(page.get_by_role("link", name="Forwarding 2")).to_be_visible()
+    row = page.get_by_role("row", name=re.compile("foreign.usg"))
+    row.locator("summary").click()
+    row.get_by_role("button", name=re.compile("Yes, try again.*foreign")).click()
+    expect(page.get_by_text("It is tried again now.")).to_be_visible()
+    expect(page.get_by_role("link", name="Forwarding 1")).to_be_visible()
+
+
+def test_nothing_waiting_is_a_page_too(open_page: Open, clerk: Company) -> None:
+    page = open_page(clerk, "/staff/forwarding", role="clerk")
+    look_at(page)
+    expect(page.get_by_text("Nothing waits.")).to_be_visible()
