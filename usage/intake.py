@@ -18,7 +18,7 @@ from django.db import OperationalError
 
 from portal import access, failpoints
 from portal.refusals import Refused, Unavailable
-from usage import backlog, store
+from usage import backlog, regaining, store
 from usage.models import KEPT, NAME_CHARACTERS, FileState, UsageFile
 
 # Length of the signature at the end of a usage file: with the size it tells one file
@@ -55,6 +55,7 @@ class Receipt:
 
     file_id: UUID
     is_new: bool
+    is_in_archive_only: bool = False
 
 
 def shown_name(sent: str) -> str:
@@ -121,6 +122,8 @@ def _keep(
     """
     here = _find_kept(arrival.tenant_id, sha256)
     if here:
+        if here.is_in_archive_only:
+            _regain(arrival, spool, here)
         return here
     file_id = uuid4()
     stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
@@ -168,6 +171,16 @@ def _note(
     return here
 
 
+def _regain(arrival: Arrival, spool: store.Spool, here: Receipt) -> None:
+    regaining.regain(
+        spool,
+        tenant_id=arrival.tenant_id,
+        file_id=here.file_id,
+        by=arrival.sent_by,
+        at=arrival.received_at,
+    )
+
+
 def _find_kept(tenant_id: int, sha256: bytes) -> Receipt | None:
     with access.acting_for(tenant_id, reading=True):
         return _kept(sha256)
@@ -175,5 +188,8 @@ def _find_kept(tenant_id: int, sha256: bytes) -> Receipt | None:
 
 def _kept(sha256: bytes) -> Receipt | None:
     kept = UsageFile.objects.filter(sha256=sha256, state__in=KEPT)
-    file_id = kept.values_list("pk", flat=True).first()
-    return Receipt(file_id, is_new=False) if file_id else None
+    found = kept.values_list("pk", "bytes_removed_at").first()
+    if found is None:
+        return None
+    file_id, removed_at = found
+    return Receipt(file_id, is_new=False, is_in_archive_only=removed_at is not None)

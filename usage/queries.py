@@ -17,7 +17,8 @@ from django.db.models.functions import (
 )
 
 from portal.refusals import Refused
-from usage.models import CHECKED, KEPT, FileState, Server, UsageFile
+from portal.work import State
+from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 
 # A file's local day is at most one day away from the dates of its instants in UTC,
 # and what it leaves open reaches at most one day further.
@@ -87,7 +88,8 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
     """For each wanted file return the one that is kept, else None, in one query.
 
     A hash was made of the bytes that came. A tail is a signature: it tells a file
-    only where the signature was checked.
+    only where the signature was checked. What nobody has the bytes of any more is
+    wanted again.
     """
     hashes = {bytes(one.sha256) for one in wanted if one.sha256}
     tails = {(one.size, one.tail) for one in wanted if one.tail and not one.sha256}
@@ -97,7 +99,8 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
         size__in={size for size, _ in tails},
         tail__in={tail for _, tail in tails},
     )
-    kept = list(with_life_line().filter(by_hash | by_tail))
+    found = with_life_line().filter(by_hash | by_tail)
+    kept = [file for file in found if not _is_nowhere(file)]
     known_hashes = {bytes(file.sha256): file for file in kept}
     known_tails = {
         (file.size, bytes(file.tail)): file for file in kept if file.state in CHECKED
@@ -108,6 +111,13 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
         else known_tails.get((one.size, one.tail or b""))
         for one in wanted
     ]
+
+
+def _is_nowhere(file: UsageFile) -> bool:
+    """Say whether the archive alone had a file's bytes, and has lost them."""
+    forwarding: Forwarding | None = getattr(file, "forwarding", None)
+    is_set_aside = forwarding is not None and forwarding.state == State.SET_ASIDE
+    return file.bytes_removed_at is not None and is_set_aside
 
 
 def server_named(name: str) -> QuerySet[Server]:

@@ -111,7 +111,7 @@ class Spool:
         The name is of no file that was ever here, so that bytes are never shared
         between receipts and may go when their own receipt says so.
         """
-        name = f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
+        name = name_of(tenant_id, file_id)
         try:
             self._file.flush()
             self._file.seek(0)
@@ -120,6 +120,11 @@ class Spool:
             return _storage().save(name, content)
         except OSError as error:
             raise _unavailable(error) from error
+
+
+def name_of(tenant_id: int, file_id: UUID) -> str:
+    """Return the name that a file's bytes have in the storage, if they are there."""
+    return f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
 
 
 def _nameless(folder: Path) -> IO[bytes]:

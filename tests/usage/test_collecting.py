@@ -19,10 +19,19 @@ from portal.models import AuditEntry
 from portal.work import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
-from usage import bucket, collecting, contents, deciding, forwarding, mending
+from usage import (
+    bucket,
+    collecting,
+    contents,
+    deciding,
+    forwarding,
+    mending,
+    reconciling,
+)
 from usage import report as reports
 from usage.contents import BytesAwayError
 from usage.models import FileState, Forwarding, UsageFile
+from usage.queries import Wanted, find_here
 from usage.report import Report
 from usage.saying import life_line
 from usage.schemas import file_out
@@ -306,3 +315,33 @@ def test_the_newest_report_of_a_kind_is_there(alice: Company) -> None:
     with access.acting_for(access.STAFF, reading=True):
         assert reports.newest() == [last]
     assert str(last).startswith("collection of")
+
+
+def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
+    alice: Company,
+) -> None:
+    data = alice.server.day(DAY)
+    file = forwarded(alice, data)
+    collect(LATER)
+    bucket.remove(reread(alice).forwarding.key)
+    # The archive is still believed to have it: nothing is kept.
+    assert alice.send(data, at=LATER)[1] is False
+    assert reread(alice).stored_as == ""
+    reconciling.reconcile(now=lambda: LATER + timedelta(days=1))
+    assert reread(alice).forwarding.state == State.SET_ASIDE
+    with access.acting_for(alice.id, reading=True):
+        assert find_here([Wanted(size=len(data), sha256=bytes(file.sha256))]) == [None]
+    Path(storages["usage"].path(file.stored_as)).write_bytes(b"left by a crash")
+    again, is_new = alice.send(data, at=LATER + timedelta(days=2))
+    assert (again.pk, is_new) == (file.pk, False)
+    left = reread(alice)
+    assert (left.stored_as, left.bytes_removed_at) == (file.stored_as, None)
+    assert left.received_at == NOW
+    assert left.forwarding.state == State.WAITING
+    while forwarding.forward_waiting(now=lambda: LATER + timedelta(days=3)):
+        pass
+    assert bucket.fetch(left.forwarding.key) == data
+    assert file_out(reread(alice)).is_safe_to_delete
+    with access.acting_for(alice.id, reading=True):
+        assert AuditEntry.objects.filter(act="bytes-regained").count() == 1
+        assert audit.first_break(tenant_id=alice.id) is None

@@ -1,10 +1,11 @@
 """What a store says no to: retried for ever, told in words, and never in a hurry."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core.checks import Error
 
 from portal import access, checks
@@ -171,6 +172,30 @@ def test_encryption_and_lock_are_asked_for(
     assert until.startswith("2026-06-19T18:00:00")
     assert headers["if-none-match"] == "*"
     assert headers["x-amz-checksum-sha256"]
+
+
+def test_a_locked_and_encrypted_object_is_confirmed_and_cannot_be_removed(
+    alice: Company, db: None, settings: Any
+) -> None:
+    settings.S3_OBJECT_LOCK_DAYS = 30
+    settings.S3 = {
+        **settings.S3,
+        "bucket": f"{settings.S3['bucket']}-locked",
+        "server_side_encryption": "AES256",
+    }
+    bucket.prepare()
+    send_days(alice, 1)
+    now = datetime.now(UTC)
+    assert forwarding.forward_waiting(now=lambda: now)
+    (row,) = rows(alice)
+    assert row.state == State.DONE
+    head = bucket._client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
+    assert head["ServerSideEncryption"] == "AES256"
+    assert head["ObjectLockMode"] == "GOVERNANCE"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bucket._client().delete_object(
+            Bucket=settings.S3["bucket"], Key=row.key, VersionId=head["VersionId"]
+        )
 
 
 def test_without_the_settings_nothing_of_it_is_asked(
