@@ -13,7 +13,7 @@ grant update (checked_at) on usage_forwarding to portal_tenant;
 class Migration(migrations.Migration):
     dependencies = [
         ("portal", "0003_sign_in"),
-        ("usage", "0006_faults"),
+        ("usage", "0007_chains"),
     ]
 
     operations = [
