@@ -7,6 +7,8 @@ from playwright.sync_api import Page
 NAME = """
 () => {
   const one = document.activeElement;
+  // Nothing has the focus; the text of the whole page is no name.
+  if (one === document.body) return "";
   const name = one.ariaLabel || one.labels?.[0]?.textContent || one.textContent;
   return name.split(/\\s+/).join(" ").trim();
 }

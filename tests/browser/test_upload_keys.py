@@ -98,7 +98,8 @@ def open_and_close_a_cell(page: Page) -> None:
     assert cell.get_attribute("aria-label") != first
     page.keyboard.press("Enter")
     behind = page.get_by_role("region", name="Behind the open cell")
-    expect(behind).to_be_visible()
+    expect(behind).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_load_state()
     press_to(page, "Close")
     page.keyboard.press("Enter")
-    expect(behind).to_be_hidden()
+    expect(behind).to_be_hidden(timeout=PATIENCE_MS)
