@@ -1,4 +1,4 @@
-"""Addresses of what is owed; what each asks for stands in `portal.doors.DOORS`."""
+"""Addresses of what is owed; what each asks for stands in `portal.registry.DOORS`."""
 
 from django.urls import include, path
 

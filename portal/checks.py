@@ -9,7 +9,10 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal import doors, env
+from portal import env, registry
+
+# What INBOX_AFTER can be; see `usage.verdict_notes`.
+_AFTER = ("leave", "verdict", "move")
 
 # What is asked for is due by the 3rd, and the next period ends on the 27th: nobody can
 # be late before the one, or only after the other.
@@ -43,15 +46,15 @@ def every_address_has_a_door(
     names = set(url_names(get_resolver().url_patterns))
     found: list[CheckMessage] = [
         Error(
-            f"The address {name!r} is not in portal.doors.DOORS.",
+            f"The address {name!r} is not in portal.registry.DOORS.",
             hint="Say there, for each method, what it asks of the caller.",
             id="portal.E001",
         )
-        for name in sorted(names - set(doors.DOORS))
+        for name in sorted(names - set(registry.DOORS))
     ]
     found += [
         Error(f"The door {name!r} leads nowhere.", id="portal.E002")
-        for name in sorted(set(doors.DOORS) - names)
+        for name in sorted(set(registry.DOORS) - names)
     ]
     return found
 
@@ -86,6 +89,7 @@ def settings_agree(
             )
         )
     found += _archive_settings()
+    found += _inbox_agrees()
     if env.text("FAILPOINT"):
         found.append(
             Caution(
@@ -134,3 +138,20 @@ def _archive_settings() -> Iterator[CheckMessage]:
             hint="Statements then read the files from S3, each time.",
             id="portal.W010",
         )
+
+
+def _inbox_agrees() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    is_shared = settings.S3["bucket"] == settings.INBOX_BUCKET
+    if is_shared and settings.S3["prefix"].startswith(settings.INBOX_PREFIX):
+        found.append(
+            Error(
+                "S3_INBOX_PREFIX is part of S3_PREFIX, in the same bucket.",
+                hint="What is forwarded would lie in the inbox.",
+                id="portal.E006",
+            )
+        )
+    if settings.INBOX_AFTER not in _AFTER:
+        text = f"INBOX_AFTER must be one of: {', '.join(_AFTER)}."
+        found.append(Error(text, id="portal.E007"))
+    return found

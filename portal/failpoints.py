@@ -27,6 +27,12 @@ NAMES = (
     "forward:marked",
     "forward:committed",
     "retain:committed",
+    "inbox:listed",
+    "inbox:claimed",
+    "inbox:fetched",
+    "inbox:received",
+    "inbox:told",
+    "inbox:committed",
 )
 
 

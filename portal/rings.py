@@ -13,6 +13,8 @@ _COLLECT_AT = crontab(hour=4, minute=20)
 BEAT: Mapping[str, Mapping[str, Any]] = {
     "forward": {"task": "usage.forward", "schedule": 60},
     "settle": {"task": "usage.settle", "schedule": 60},
+    "inbox": {"task": "usage.inbox", "schedule": 60},
+    "inbox-mail": {"task": "usage.inbox_mail", "schedule": 60},
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
     "reconcile": {"task": "usage.reconcile", "schedule": _RECONCILE_AT},
@@ -21,4 +23,6 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
 
 # S3 may hang: what waits for it has a worker of its own, and holds up nothing else.
 # The nightly looks go to the other worker, so that forwarding does not wait for them.
-ROUTES: Mapping[str, Mapping[str, str]] = {"usage.forward": {"queue": "forward"}}
+ROUTES: Mapping[str, Mapping[str, str]] = {
+    name: {"queue": "forward"} for name in ("usage.forward", "usage.inbox")
+}

@@ -100,7 +100,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
 # People --------------------------------------------------------------------------
-
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "sign-in"
@@ -164,16 +163,13 @@ CACHES = {
 
 
 # Files ---------------------------------------------------------------------------
-
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "usage": {
         "BACKEND": "usage.store.DurableFolder",
         "OPTIONS": {"location": str(VAR / "usage")},
     },
-    "staticfiles": {
-        "BACKEND": "portal.staticfiles.HashedFiles",
-    },
+    "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
 SETTLING_AT_ONCE = env.whole("SETTLING_AT_ONCE")
@@ -196,6 +192,9 @@ S3: dict[str, str] = {
 }
 S3_OBJECT_LOCK_DAYS = env.whole("S3_OBJECT_LOCK_DAYS")
 KEEP_BYTES_DAYS = env.whole("KEEP_BYTES_DAYS")
+INBOX_BUCKET = env.text("S3_INBOX_BUCKET")
+INBOX_PREFIX = env.text("S3_INBOX_PREFIX")
+INBOX_AFTER = env.text("INBOX_AFTER")
 
 
 # Work in the background -----------------------------------------------------------
@@ -219,7 +218,6 @@ CELERY = {
 
 
 # Mail ----------------------------------------------------------------------------
-
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
 _mail = urlsplit(env.text("EMAIL_URL"))
 if _mail.scheme:
@@ -237,7 +235,6 @@ EMAIL_FILE_PATH = VAR / "mail"
 
 
 # Time, language, billing ----------------------------------------------------------
-
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -247,7 +244,6 @@ LATE_FROM = env.whole("LATE_FROM")
 
 
 # Security ------------------------------------------------------------------------
-
 _https = PORTAL_ADDRESS.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True

@@ -1,4 +1,4 @@
-"""All addresses; what each one asks for stands in `portal.doors.DOORS`."""
+"""All addresses; what each one asks for stands in `portal.registry.DOORS`."""
 
 from allauth.account.views import LogoutView
 from django.urls import include, path

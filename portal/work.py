@@ -100,18 +100,35 @@ class Claim:
     faults: int
 
 
+def tenants_waiting(model: type[Work], *, at: datetime) -> list[int]:
+    """Return the ids of the tenants with rows that `claim` would find.
+
+    Begins and ends a unit of work of its own, as `access.SWEEP`.
+    """
+    with access.acting_for(access.SWEEP, reading=True):
+        rows = _due(model, at=at).order_by("tenant_id")
+        return list(rows.values_list("tenant_id", flat=True).distinct())
+
+
 def claim(
-    model: type[Work], *, most: int, lease_for: timedelta, at: datetime
+    model: type[Work],
+    *,
+    most: int,
+    lease_for: timedelta,
+    at: datetime,
+    tenant_id: int | None = None,
 ) -> list[Claim]:
     """Take up to `most` rows that are due and nobody's, oldest first.
 
-    Begins and commits a unit of work of its own, as `access.SWEEP`.
+    Those of one tenant alone if it is said which. Begins and commits a unit of work
+    of its own, as `access.SWEEP`.
     """
     lease = uuid4()
+    whose = models.Q() if tenant_id is None else models.Q(tenant_id=tenant_id)
     with access.acting_for(access.SWEEP):
-        free = models.Q(leased_until=None) | models.Q(leased_until__lte=at)
         rows = list(
-            model._default_manager.filter(free, state=State.WAITING, due_at__lte=at)
+            _due(model, at=at)
+            .filter(whose)
             .order_by("due_at", "pk")
             .select_for_update(skip_locked=True)
             .values_list("pk", "tenant_id", "attempts", "faults")[:most]
@@ -174,6 +191,12 @@ def retry(model: type[Work], pk: int, *, at: datetime) -> bool:
     rows = model._default_manager.filter(pk=pk, state=State.SET_ASIDE)
     fresh = {"problem": "", "due_at": at, "ended_at": None, "lease": None}
     return rows.update(state=State.WAITING, attempts=0, faults=0, **fresh) == 1
+
+
+def _due(model: type[Work], *, at: datetime) -> models.QuerySet[Work]:
+    """Return the rows that are due and nobody's."""
+    free = models.Q(leased_until=None) | models.Q(leased_until__lte=at)
+    return model._default_manager.filter(free, state=State.WAITING, due_at__lte=at)
 
 
 def _wait(claim: Claim) -> timedelta:

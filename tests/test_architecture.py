@@ -23,8 +23,9 @@ APPS = ("portal", "usage", "billing")
 LONGEST_FUNCTION = 45
 LONGEST_MODULE = 300
 
-# Looked up in, not read through: one list of settings is easier to find than two.
-LISTS = {"portal/settings.py": 400}
+# Looked up in, not read through: one list of settings, or of tables, is easier to find
+# than two.
+LISTS = {"portal/settings.py": 400, "usage/models.py": 350}
 
 # Names that say where code was put, not what it is.
 JUNK_DRAWERS = {"services", "utils", "util", "helpers", "core", "common", "misc", "lib"}

@@ -12,9 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from billing import wording
 from billing.chain import Why, WhyCode
 from portal.celery import app
-from portal.doors import ANYBODY, DOORS
 from portal.env import KNOWN
 from portal.refusals import TEXTS
+from portal.registry import ANYBODY, DOORS
 from usage import problems
 from usage.usg import SPECS, Severity
 

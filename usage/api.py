@@ -1,4 +1,4 @@
-"""The API's files and servers; who may call what stands in `portal.doors.DOORS`."""
+"""The API's files and servers; who may call what stands in `portal.registry.DOORS`."""
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -8,6 +8,8 @@ class UsageConfig(AppConfig):
         from portal import invariants, metrics, readiness, tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
+            inbox_rows,  # noqa: F401 - tables of their own
+            inbox_taking,  # noqa: F401 - listens to what usage itself announces
             report,  # noqa: F401 - a table of its own
             server_request,  # noqa: F401 - the same
             watching,

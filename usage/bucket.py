@@ -1,4 +1,4 @@
-"""The S3 edge: the only module that speaks to a bucket."""
+"""The S3 edge: with `usage.inbox_bucket` the only module that speaks to a bucket."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -282,3 +282,7 @@ def _told() -> Iterator[None]:
         if type(error) is HTTPClientError:
             raise error.kwargs["error"] from error
         raise BucketError(type(error).__name__, has_answered=False) from error
+
+
+# For the edge of the inbox, which speaks to the same store in the same way.
+client, told = _client, _told

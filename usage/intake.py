@@ -9,7 +9,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -38,6 +38,7 @@ class Arrival:
 
     `size` in bytes and `sha256` are what the sender announced; `sha256` is None where
     the way in has no place for it. `received_at` is when the request reached us.
+    `file_id` is the id that the file gets if its bytes are new here.
     """
 
     tenant_id: int
@@ -47,6 +48,7 @@ class Arrival:
     how: str
     sent_by: str
     received_at: datetime
+    file_id: UUID = field(default_factory=uuid4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _keep(
         if here.is_in_archive_only:
             _regain(arrival, spool, here)
         return here
-    file_id = uuid4()
+    file_id = arrival.file_id
     stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
     failpoints.reach("receive:kept")
     has_begun = False

@@ -6,7 +6,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from portal import stopping
-from usage import collecting, forwarding, reconciling, sweeping
+from usage import (
+    collecting,
+    forwarding,
+    inbox,
+    inbox_notices,
+    inbox_taking,
+    reconciling,
+    sweeping,
+)
 
 # How long one ring begins to settle further batches; the next ring goes on. Far from
 # the task's limit, so that a batch that waits for locks is not cut in two.
@@ -15,6 +23,14 @@ _SETTLE_FOR = timedelta(minutes=1)
 # How long one ring begins to forward further files; what it does not come to is the
 # next one's. With the longest that one file can take it ends well within its limit.
 _FORWARD_FOR = timedelta(minutes=3)
+
+# One ring looks into inboxes and takes what lies there, so long that the next minute's
+# ring finds it ended: two of them would hold both processes that forwarding has.
+_LIST_FOR = timedelta(seconds=15)
+_INBOX_FOR = timedelta(seconds=45)
+
+# Tenants that one ring sends mails to, for the same reason as files.
+_MAIL_AT_MOST = 50
 
 # Hard limits only: a soft one raises in the middle of an act, which would take it for
 # a fault of the file. What a killed task had claimed is free again with its lease.
@@ -49,3 +65,20 @@ def reconcile() -> None:
 @shared_task(name="usage.collect", time_limit=_NIGHT)
 def collect() -> None:
     collecting.collect(now=timezone.now)  # noqa: TID251 - a task
+
+
+@shared_task(name="usage.inbox", time_limit=_SECONDS)
+def look_into_inboxes() -> None:
+    if not inbox.is_on():
+        return
+    clock = timezone.now  # noqa: TID251 - a task
+    begun = clock()
+    if inbox.list_waiting(now=clock, until=begun + _LIST_FOR):
+        inbox_taking.take_waiting(now=clock, until=begun + _INBOX_FOR)
+
+
+@shared_task(name="usage.inbox_mail", time_limit=_SECONDS)
+def tell_of_inbox() -> None:
+    for _ in range(_MAIL_AT_MOST):
+        if not inbox_notices.send_waiting(now=timezone.now):  # noqa: TID251 - a task
+            return

@@ -1,8 +1,14 @@
-"""Addresses of the billing staff; what each asks for stands in `portal.doors.DOORS`."""
+"""Addresses of the billing staff; what each asks for is in `portal.registry.DOORS`."""
 
 from django.urls import path
 
-from billing.staff import act_views, forwarding_views, held_views, tenant_views
+from billing.staff import (
+    act_views,
+    forwarding_views,
+    held_views,
+    inbox_views,
+    tenant_views,
+)
 
 urlpatterns = [
     path("tenants", tenant_views.tenants, name="staff-tenants"),
@@ -41,6 +47,8 @@ urlpatterns = [
         name="staff-refuse-request",
     ),
     path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
+    path("inbox", inbox_views.inbox, name="staff-inbox"),
+    path("inbox/<int:object_id>/retry", inbox_views.retry, name="staff-retry-inbox"),
     path("held", held_views.held, name="staff-held"),
     path("held/<uuid:file_id>", held_views.held_file, name="staff-held-file"),
     path("held/<uuid:file_id>/day", held_views.assign_day, name="staff-assign-day"),

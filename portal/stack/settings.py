@@ -10,6 +10,7 @@ from pathlib import Path
 from portal.stack import folder, ports
 
 BUCKET = "pureconnectusage"
+INBOX_BUCKET = "pureconnectusage-inbox"
 REGION = "us-east-2"
 
 # Seconds that requests in progress get when the web server is stopped: ample for a
@@ -194,6 +195,7 @@ def describe_parts(
             "S3_SECRET_ACCESS_KEY": kept.s3_secret_key,
             "S3_BUCKET": BUCKET,
             "S3_REGION": REGION,
+            "S3_INBOX_BUCKET": INBOX_BUCKET,
         }
     # What replaces a part is written down too, so that `manage.py` in another
     # terminal finds the same parts by the folder alone.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from portal.doors import ANYBODY, API, DOORS, SIGNED_IN, Need
+from portal.doors import API
 from portal.members import May
+from portal.registry import ANYBODY, DOORS, SIGNED_IN, Need
 from tests.access.world import BROKEN, Caller, Ids, World, question
 from tests.builders import digest_header
 
@@ -115,6 +116,9 @@ ROWS: Mapping[str, Row] = {
         own=_answers(302),
     ),
     "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),
+    "staff-inbox": Row(lambda _: "/staff/inbox"),
+    # It names no object that is there.
+    "staff-retry-inbox": Row(lambda _: "/staff/inbox/1/retry", own=_answers(404)),
     "staff-held": Row(lambda _: "/staff/held"),
     "staff-held-file": Row(lambda ids: f"/staff/held/{ids.held}"),
     "staff-assign-day": Row(

@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import resolve
 
 from portal import access
-from portal.doors import ANYBODY, DOORS
 from portal.intended import FIELD, HEADER
 from portal.members import SESSION_TENANT, May
 from portal.models import StaffRole
+from portal.registry import ANYBODY, DOORS
 from tests.access import matrix
 from tests.access import world as worlds
 from tests.access.matrix import ROWS

@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from billing.staff.setup_file import hand_over
 from billing.staff.tenant_views import TENANTS_A_PAGE
 from portal import access, tenants
-from portal.doors import DOORS, LONGEST_FORM
+from portal.doors import LONGEST_FORM
 from portal.members import May
 from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
+from portal.registry import DOORS
 from tests.builders import NOW, PASSWORD, Company
 from usage import intake, requests
 from usage.models import FileState, SealingKey, Server, UsageFile
@@ -77,7 +78,7 @@ def conflict(company: Company) -> tuple[UsageFile, UsageFile]:
 def reading(company: Company, file: UsageFile) -> list[str]:
     """The addresses that show something."""
     tenant = f"/staff/tenants/{company.number}"
-    pages = ["/staff/tenants", tenant, f"{tenant}/files", "/staff/held"]
+    pages = ["/staff/tenants", tenant, f"{tenant}/files", "/staff/held", "/staff/inbox"]
     return [*pages, f"/staff/held/{file.pk}"]
 
 
@@ -92,6 +93,7 @@ def acting(company: Company, file: UsageFile) -> list[str]:
     return [
         *files,
         "/staff/open-tenant",
+        "/staff/inbox/1/retry",
         f"{tenant}/key",
         f"{tenant}/set-up",
         f"{tenant}/upload",

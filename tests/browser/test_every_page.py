@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from portal import accounts
-from portal.doors import DOORS
+from portal.registry import DOORS
 from tests.access import world as worlds
 from tests.access.matrix import ROWS
 from tests.access.world import World, build, charlies

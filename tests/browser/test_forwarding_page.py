@@ -12,7 +12,6 @@ from playwright.sync_api import expect
 from portal import access, work
 from portal.work import State
 from tests.browser.conftest import Open
-from tests.browser.test_staff import clerk as clerk  # noqa: PLC0414 - a fixture
 from tests.browser.test_staff import look_at
 from tests.builders import NOW, Company
 from usage import bucket, collecting, forwarding, outbox, probing, reconciling, sweeping

@@ -3,13 +3,17 @@
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from portal import work
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.builders import Company, Writer
+from tests.builders import NOW, Company, Writer
+from tests.usage.inboxes import open_inboxes, put, ring
+from usage import settling
 
 pytestmark = pytest.mark.browser
 
@@ -110,3 +114,26 @@ def test_of_two_files_a_clerk_lets_one_count(
     page.get_by_role("button", name=re.compile("count instead")).click()
     expect(page.get_by_text("second.usg is now: accepted.")).to_be_visible()
     expect(page.get_by_text("It counts.")).to_be_visible()
+
+
+def test_the_page_of_the_inboxes_can_be_used_by_everybody(
+    open_page: Open, clerk: Company, alice: Company, settings: Any
+) -> None:
+    open_inboxes(settings)
+    page = open_page(clerk, "/staff/inbox", role="clerk")
+    look_at(page)
+    put(alice, "IC01/good.usg", alice.server.day(date(2026, 5, 7)))
+    put(alice, "bad.usg", b"rubbish")
+    put(alice, "strange.usg", alice.writer("IC77").day(date(2026, 5, 7)))
+    put(alice, "readme.txt", b"not for the portal")
+    ring()
+    put(alice, "IC02/a-rather-long-name_2026-05-07_0001.usg", b"broken")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
+        for number in range(work.MOST_FAULTS):
+            ring(NOW + timedelta(hours=1 + number))
+    page.reload()
+    look_at(page)
+    page.get_by_role("link", name="Set aside").click()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("is tried again within a minute")).to_be_visible()

@@ -9,7 +9,7 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import checks, doors, env
+from portal import checks, env, registry
 from portal.stack import commands
 from usage.checks import what_is_taken_can_be_read
 from usage.usg.limits import DEFAULT_LIMITS
@@ -80,8 +80,8 @@ def test_the_system_checks_find_nothing_here() -> None:
 def test_an_address_without_a_door_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    others = {name: need for name, need in doors.DOORS.items() if name != "healthz"}
-    monkeypatch.setattr(doors, "DOORS", {**others, "nowhere": {}})
+    others = {name: need for name, need in registry.DOORS.items() if name != "healthz"}
+    monkeypatch.setattr(registry, "DOORS", {**others, "nowhere": {}})
     found = checks.every_address_has_a_door(None)
     assert [error.id for error in found] == ["portal.E001", "portal.E002"]
 
@@ -94,13 +94,36 @@ def test_an_address_without_a_door_is_a_mistake(
         ("S3", {"access_key_id": "me", "secret_access_key": ""}, "portal.E004"),
         ("PORTAL_ADDRESS", "http://elsewhere.example", "portal.E005"),
         ("PORTAL_ADDRESS", "https://127.0.0.1", "portal.W003"),
+        ("INBOX_AFTER", "delete", "portal.E007"),
     ],
 )
 def test_settings_that_do_not_agree_are_told(
     settings: Any, name: str, value: Any, told: str
 ) -> None:
+    if isinstance(value, dict):
+        value = {**settings.S3, **value}
     setattr(settings, name, value)
     assert [error.id for error in checks.settings_agree(None)] == [told]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "prefix", "inbox", "told"),
+    [
+        ("same", "", "", ["portal.E006"]),
+        ("same", "inbox/", "inbox/", ["portal.E006"]),
+        ("same", "inbox/old/", "inbox/", ["portal.E006"]),
+        ("same", "archive/", "inbox/", []),
+        ("same", "", "inbox/", []),
+        ("other", "", "", []),
+        ("", "", "", []),
+    ],
+)
+def test_what_is_forwarded_may_not_lie_in_the_inbox(
+    settings: Any, bucket: str, prefix: str, inbox: str, told: list[str]
+) -> None:
+    settings.S3 = {**settings.S3, "bucket": "same", "prefix": prefix}
+    settings.INBOX_BUCKET, settings.INBOX_PREFIX = bucket, inbox
+    assert [error.id for error in checks.settings_agree(None)] == told
 
 
 def test_fewer_connections_than_threads_are_told(settings: Any) -> None:

@@ -154,7 +154,8 @@ def test_every_queue_has_its_worker_and_s3_has_one_of_its_own(
     app.loader.import_default_modules()
     tasks = [name for name in app.tasks if not name.startswith("celery.")]
     queues = {name: app.amqp.router.route({}, name)["queue"].name for name in tasks}
-    assert queues.pop("usage.forward") == "forward"
+    for name in ("usage.forward", "usage.inbox"):
+        assert queues.pop(name) == "forward"
     assert set(queues.values()) == {"celery"}
     wishes = run.Wishes(var=tmp_path, port=1, wants_demo=False)
     parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -29,6 +30,7 @@ def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
     rung = {entry["task"] for entry in settings.CELERY["beat_schedule"].values()}
     assert rung == {
         *("usage.forward", "usage.settle", "usage.reconcile", "usage.collect"),
+        *("usage.inbox", "usage.inbox_mail"),
         *("billing.open_periods", "portal.tidy"),
     }
     assert rung <= set(app.tasks)
@@ -107,3 +109,14 @@ def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
         )
     portal_tasks.tidy()
     assert [one.session_key for one in Session.objects.all()] == ["key1"]
+
+
+def test_the_bucket_of_the_inbox_is_made_too(db: None, settings: Any) -> None:
+    settings.INBOX_BUCKET = f"{settings.S3['bucket']}-inbox-{uuid4().hex[:8]}"
+    said = []
+    for _ in range(2):
+        out = StringIO()
+        call_command("prepare_bucket", stdout=out)
+        said.append(out.getvalue().splitlines()[1])
+    name = settings.INBOX_BUCKET
+    assert said == [f"{name}: made", f"{name}: is there"]

@@ -1,32 +1,38 @@
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from usage import bucket, probing
+from usage import bucket, inbox_bucket, probing
 
 
 class Command(BaseCommand):
     help = (
-        "Makes the S3 bucket if it is not there (on an S3 server of your own only),"
-        " and asks it what it honours. A store that refuses or is away stops nothing."
+        "Makes the S3 bucket, and that of the inbox, if they are not there (on an S3"
+        " server of your own only), and asks the first what it honours. A store that"
+        " refuses or is away stops nothing."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         name = settings.S3["bucket"]
-        if settings.S3["endpoint_url"]:
-            self._make(name)
-        else:
-            self.stdout.write(f"{name}: at Amazon, where buckets are made by hand.")
+        self._prepare(name, bucket.prepare)
+        inbox = settings.INBOX_BUCKET
+        if inbox and inbox != name:
+            self._prepare(inbox, partial(inbox_bucket.prepare, inbox))
         if not settings.FORWARDING:
             self.stdout.write("Forwarding is off: the bucket is not asked.")
             return
         self._probe(name)
 
-    def _make(self, name: str) -> None:
+    def _prepare(self, name: str, prepare: Callable[[], bool]) -> None:
+        if not settings.S3["endpoint_url"]:
+            self.stdout.write(f"{name}: at Amazon, where buckets are made by hand.")
+            return
         try:
-            is_new = bucket.prepare()
+            is_new = prepare()
         except bucket.BucketError as error:
             # Files are taken all the same, and wait until it is back.
             what = "refuses" if error.has_answered else "is away"

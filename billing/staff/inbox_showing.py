@@ -1,0 +1,98 @@
+"""What rows of the staff's page about the inboxes say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from portal.work import State
+from usage import inbox, inbox_taking, problems
+from usage.inbox_rows import InboxListing, InboxObject, Verdict
+from usage.models import FileState
+
+Text = str | Promise
+
+_VERDICTS: Mapping[str, tuple[str, Text]] = {
+    Verdict.ACCEPTED: ("received", _("Accepted")),
+    Verdict.HELD: ("with-us", _("Held")),
+    Verdict.REJECTED: ("missing", _("Rejected")),
+    Verdict.REFUSED: ("excused", _("Refused by decision")),
+    Verdict.TOO_LARGE: ("missing", _("Too large")),
+    Verdict.GONE: ("silent", _("Gone")),
+}
+_SET_ASIDE: tuple[str, Text] = ("excused", _("Set aside"))
+_WAITING: tuple[str, Text] = ("pending", _("Waiting"))
+
+# Why an object, or a listing, has to wait: our own words for what we found.
+_REASONS: Mapping[str, Text] = {
+    inbox_taking.TAKING_FAILED: _("It could not be taken in, three times over."),
+    "received": _("Its bytes are here; its verdict follows by itself."),
+    "body-cut": _("It came shorter than it was announced; it is fetched again."),
+    "busy": _("Other files of the tenant were being judged; it is tried again."),
+    "storage-full": _("There is no room for its bytes here."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRow:
+    """One object: its name below the tenant's prefix, its state, and why."""
+
+    row: InboxObject
+    name: str
+    mark: str
+    state: Text
+    reasons: list[Text]
+    may_be_retried: bool
+
+
+def object_row(row: InboxObject) -> ObjectRow:
+    """Return what the list says of an object that was read with tenant and file."""
+    mark, state = _state(row)
+    return ObjectRow(
+        row=row,
+        name=row.key.removeprefix(inbox.prefix_of(row.tenant)),
+        mark=mark,
+        state=state,
+        reasons=_reasons(row),
+        may_be_retried=row.state == State.SET_ASIDE,
+    )
+
+
+def _state(row: InboxObject) -> tuple[str, Text]:
+    if row.state == State.SET_ASIDE:
+        return _SET_ASIDE
+    if row.state == State.WAITING:
+        return _WAITING
+    # A person may have decided about the file since.
+    has_later = row.file is not None and row.file.state in _VERDICTS
+    return _VERDICTS[row.file.state if row.file and has_later else row.verdict]
+
+
+def _reasons(row: InboxObject) -> list[Text]:
+    if row.state != State.DONE:
+        return [reason(row.problem)] if row.problem else []
+    found = row.file.problems if row.file else []
+    if row.file and row.file.state == FileState.ACCEPTED:
+        found = []  # warnings are told on its own page
+    # One sentence can hold for its beginning and its end.
+    return list(dict.fromkeys(problems.told(one)["title"] for one in found))
+
+
+def reason(problem: str) -> Text:
+    """Say why something waits; what the store said is told in its own word."""
+    said = _REASONS.get(problem)
+    return said or gettext("The store says: %(code)s.") % {"code": problem}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingRow:
+    """One tenant's listing, and why it fails, if it does."""
+
+    row: InboxListing
+    reason: Text
+
+
+def listing_row(row: InboxListing) -> ListingRow:
+    return ListingRow(row=row, reason=reason(row.problem) if row.problem else "")

@@ -1,0 +1,70 @@
+"""An inbox of a test's own in the real S3: servers put there, the task rings."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings as configured
+
+from portal import access
+from tests.builders import NOW, Company
+from usage import bucket, inbox, inbox_bucket, inbox_taking
+from usage.inbox_rows import InboxListing, InboxObject
+
+
+def open_inboxes(settings: Any) -> None:
+    """Switch inboxes on; objects of other tests lie in the same bucket."""
+    settings.INBOX_BUCKET = settings.S3["bucket"]
+    settings.INBOX_PREFIX = f"in-{uuid4().hex}/"
+    bucket.prepare()
+
+
+def put(company: Company, name: str, data: bytes) -> str:
+    key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
+    inbox_bucket.put_note(
+        configured.INBOX_BUCKET, key, data, content_type="application/octet-stream"
+    )
+    return key
+
+
+def ring(at: datetime = NOW) -> bool:
+    """What the task does, the clock standing still."""
+    until = at + timedelta(seconds=1)
+    return inbox.list_waiting(now=lambda: at, until=until) and (
+        inbox_taking.take_waiting(now=lambda: at, until=until)
+    )
+
+
+def objects(company: Company) -> list[InboxObject]:
+    with access.acting_for(company.id, reading=True):
+        rows = InboxObject.objects.select_related("file", "file__server", "notice")
+        return list(rows.order_by("key", "pk"))
+
+
+def listing(company: Company) -> InboxListing:
+    with access.acting_for(company.id, reading=True):
+        return InboxListing.objects.get()
+
+
+def keys(company: Company) -> list[str]:
+    """What lies in the tenant's inbox, without the prefix."""
+    prefix = f"{configured.INBOX_PREFIX}{company.number}/"
+    found, _ = inbox_bucket.list_page(
+        configured.INBOX_BUCKET, prefix, after="", most=1_000
+    )
+    return sorted(one.key.removeprefix(prefix) for one in found)
+
+
+def said(key: str) -> Any:
+    """The verdict that lies beside an object."""
+    data = inbox_bucket.fetch_chunks(
+        configured.INBOX_BUCKET, f"{key}{inbox.NOTE}", etag="*"
+    )
+    return json.loads(b"".join(data))
+
+
+def bucket_bytes(company: Company, name: str) -> bytes:
+    key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
+    chunks = inbox_bucket.fetch_chunks(configured.INBOX_BUCKET, key, etag="*")
+    return b"".join(chunks)

@@ -1,0 +1,202 @@
+"""The tenants' inboxes are listed, page by page; what is new in them becomes rows.
+
+Servers upload by themselves into a bucket, each tenant's below a prefix of its own.
+An inbox is listed from its first key to its last, then again; a listing is a row of
+work that is due for its next page, so that large inboxes and small ones take turns.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from portal import access, failpoints, work
+from portal.models import Tenant
+from portal.work import Claim
+from usage import inbox_bucket
+from usage.bucket import BucketError
+from usage.inbox_bucket import Found
+from usage.inbox_rows import InboxListing, InboxObject, Verdict
+
+logger = logging.getLogger(__name__)
+
+# What is taken ends like this, and what we leave beside it.
+ENDING, NOTE = ".usg", ".verdict.json"
+
+# Where objects are moved to, below the tenant's prefix; nothing there is taken.
+FOLDERS = {
+    Verdict.ACCEPTED: "accepted/",
+    Verdict.HELD: "held/",
+    Verdict.REJECTED: "rejected/",
+    Verdict.REFUSED: "rejected/",
+    Verdict.TOO_LARGE: "rejected/",
+}
+
+# The last key that there can be below a prefix.
+_LAST = "\U0010ffff"
+
+# Objects of one page: as many as S3 gives.
+_PAGE = 1_000
+
+# After a whole listing the next one begins, so that beat's next ring finds it due.
+_EVERY = timedelta(seconds=50)
+
+# Two tries of 25 seconds without an answer, and the rows of a page.
+_LEASE = timedelta(minutes=5)
+
+
+def is_on() -> bool:
+    return bool(settings.INBOX_BUCKET)
+
+
+def prefix_of(tenant: Tenant) -> str:
+    """Return what the keys of a tenant's inbox begin with."""
+    return f"{settings.INBOX_PREFIX}{tenant.number}/"
+
+
+def list_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
+    """List page after page of what is due; False if the store is away.
+
+    `now` is asked for each page. What is not done by `until` is the next ring's.
+    """
+    if not _add_listings(at=now()):
+        return True
+    while now() < until:
+        claims = work.claim(InboxListing, most=1, lease_for=_LEASE, at=now())
+        if not claims:
+            return True
+        if not _list_page(claims[0], now=now):
+            return False
+    return True
+
+
+def _add_listings(*, at: datetime) -> bool:
+    """See to it that each tenant has its row; False if no inbox may be looked at."""
+    with access.acting_for(access.STAFF, reading=True):
+        if _lies_among_the_forwarded():
+            logger.critical("No inbox is looked at: forwarded files lie in it.")
+            return False
+        known = InboxListing.objects.values("tenant")
+        new = list(Tenant.objects.exclude(pk__in=known).values_list("pk", flat=True))
+    for tenant_id in new:
+        with access.acting_for(tenant_id):
+            InboxListing.objects.get_or_create(
+                tenant_id=tenant_id, defaults={"due_at": at}
+            )
+    return True
+
+
+def _lies_among_the_forwarded() -> bool:
+    """Say whether what we forward for some tenant would be found in an inbox.
+
+    Where all tenants' would, the system check portal.E006 says so.
+    """
+    archive, inboxes = settings.S3["prefix"], settings.INBOX_PREFIX
+    if settings.S3["bucket"] != settings.INBOX_BUCKET:
+        return False
+    number, slash, _ = inboxes.removeprefix(archive).partition("/")
+    is_below = inboxes.startswith(archive) and bool(slash)
+    return is_below and Tenant.objects.filter(number=number).exists()
+
+
+def _list_page(claim: Claim, *, now: Callable[[], datetime]) -> bool:
+    with access.acting_for(claim.tenant_id, reading=True):
+        row = InboxListing.objects.select_related("tenant").get(pk=claim.pk)
+    begun_at = row.begun_at or now()
+    try:
+        found, has_more = inbox_bucket.list_page(
+            settings.INBOX_BUCKET, prefix_of(row.tenant), after=row.after, most=_PAGE
+        )
+    except BucketError as error:
+        number = row.tenant.number
+        logger.warning("The inbox of %s was not listed: %s", number, error.code)
+        with access.acting_for(claim.tenant_id):
+            work.postpone(InboxListing, claim, problem=error.code, at=now())
+        # Where nobody answers, the next inbox would only wait as long again.
+        return error.has_answered
+    failpoints.reach("inbox:listed")
+    row.begun_at = begun_at
+    _note(claim, row, found, has_more=has_more, at=now())
+    return True
+
+
+def _note(
+    claim: Claim,
+    row: InboxListing,
+    found: list[Found],
+    *,
+    has_more: bool,
+    at: datetime,
+) -> None:
+    """Write down what is new, and how far the listing has come, or that it is done."""
+    prefix = prefix_of(row.tenant)
+    inside = [one for one in found if not _is_ours(one.key, prefix)]
+    wanted = [one for one in inside if _is_file(one.key)]
+    ignoring = row.ignoring + len(inside) - len(wanted)
+    on_its_way = {
+        "after": _onwards(found[-1].key, prefix) if found else row.after,
+        "begun_at": row.begun_at,
+        "ignoring": ignoring,
+        "due_at": at,
+    }
+    at_its_end = {
+        "after": "",
+        "begun_at": None,
+        "listed_at": row.begun_at,
+        "ignored": ignoring,
+        "ignoring": 0,
+        "due_at": at + _EVERY,
+    }
+    with access.acting_for(claim.tenant_id):
+        is_mine = InboxListing.objects.filter(pk=claim.pk, lease=claim.lease).update(
+            **(on_its_way if has_more else at_its_end),
+            lease=None,
+            leased_until=None,
+            attempts=0,
+            problem="",
+        )
+        if is_mine:
+            _add_objects(claim.tenant_id, wanted, at=at)
+
+
+def _add_objects(tenant_id: int, wanted: list[Found], *, at: datetime) -> None:
+    rows = InboxObject.objects.filter(
+        tenant=tenant_id, key__in=[one.key for one in wanted]
+    )
+    known = set(rows.values_list("key", "etag", "modified_at"))
+    InboxObject.objects.bulk_create(
+        [
+            InboxObject(
+                tenant_id=tenant_id,
+                key=one.key,
+                etag=one.etag,
+                size=one.size,
+                modified_at=one.modified_at,
+                first_seen_at=at,
+                due_at=at,
+            )
+            for one in wanted
+            if (one.key, one.etag, one.modified_at) not in known
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _is_ours(key: str, prefix: str) -> bool:
+    """Say whether we have put it there, or it is a folder's empty mark."""
+    is_moved = key.startswith(tuple(f"{prefix}{name}" for name in FOLDERS.values()))
+    return is_moved or key.endswith((NOTE, "/"))
+
+
+def _is_file(key: str) -> bool:
+    # With U+0000 in it PostgreSQL could not keep the name, and a browser not show it.
+    return key.lower().endswith(ENDING) and "\0" not in key
+
+
+def _onwards(last: str, prefix: str) -> str:
+    """Return where a listing goes on: behind a folder of ours, not all through it."""
+    for name in FOLDERS.values():
+        if last.startswith(f"{prefix}{name}"):
+            return f"{prefix}{name}{_LAST}"
+    return last

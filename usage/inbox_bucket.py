@@ -1,0 +1,179 @@
+"""The inbox's S3 edge: what servers upload, and what is left there for them.
+
+Servers put there what they like and when they like, so each object is asked for with
+its ETag: what was replaced meanwhile is another one.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+
+from usage.bucket import BucketError, Content, client, told
+
+_PRECONDITION_FAILED = 412
+_NOT_FOUND = 404
+
+# Bytes that are read at a time.
+_CHUNK = 1024 * 1024
+
+# Answers of the store to somebody who asks for an object that is not there.
+_GONE = frozenset({_NOT_FOUND, _PRECONDITION_FAILED})
+
+# An answer with the same status: there is no such bucket.
+_NO_BUCKET = "NoSuchBucket"
+
+
+class GoneError(Exception):
+    """The object is not there any more, or another one is in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object of a listing: `etag` as the store writes it, `size` in bytes."""
+
+    key: str
+    etag: str
+    size: int
+    modified_at: datetime
+
+
+def list_page(
+    bucket: str, prefix: str, *, after: str, most: int
+) -> tuple[list[Found], bool]:
+    """List objects in the order of their keys, from behind `after` on.
+
+    The bool says whether there are more.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    with told():
+        page = client().list_objects_v2(
+            Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=most
+        )
+    found = [
+        Found(one["Key"], one["ETag"], one["Size"], one["LastModified"])
+        for one in page.get("Contents", [])
+    ]
+    return found, page["IsTruncated"]
+
+
+def fetch_chunks(bucket: str, key: str, *, etag: str) -> Iterator[bytes]:
+    """Yield an object's bytes; those after the last one that came may be missing.
+
+    Raises:
+        GoneError: see there.
+        BucketError: the store refused, failed or fell silent.
+
+    """
+    with _gone_or_told():
+        body = client().get_object(Bucket=bucket, Key=key, IfMatch=etag)["Body"]
+        with closing(body):
+            yield from body.iter_chunks(_CHUNK)
+
+
+def put_note(bucket: str, key: str, data: bytes, *, content_type: str) -> None:
+    """Put a few bytes of ours under a key, whatever was there.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    with told():
+        client().put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
+
+
+def put_new(bucket: str, key: str, body: IO[bytes], content: Content) -> bool:
+    """Put bytes under a key that nobody has; False if there is something already.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    try:
+        with told():
+            client().put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ContentLength=content.size,
+                ChecksumSHA256=content.sha256,
+                IfNoneMatch="*",
+            )
+    except BucketError as error:
+        if error.status == _PRECONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def is_there(bucket: str, key: str, *, etag: str, size: int) -> bool | None:
+    """Say whether a key has this object; None if it has nothing at all.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    try:
+        with told():
+            found = client().head_object(Bucket=bucket, Key=key)
+    except BucketError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    return found["ETag"] == etag and found["ContentLength"] == size
+
+
+def move(bucket: str, key: str, *, etag: str, size: int, to: str) -> None:
+    """Copy an object within its bucket, and remove it once the copy is there.
+
+    Raises:
+        GoneError: see there; nothing is removed.
+        BucketError: the store refused, failed or could not be reached, or what it has
+            now is not a copy.
+
+    """
+    s3 = client()
+    with _gone_or_told():
+        s3.copy_object(
+            Bucket=bucket,
+            Key=to,
+            CopySource={"Bucket": bucket, "Key": key},
+            CopySourceIfMatch=etag,
+        )
+        copied = s3.head_object(Bucket=bucket, Key=to)
+        if copied["ContentLength"] != size:
+            raise BucketError("copy-differs", has_answered=True)
+        # Also where a store does not know the condition: it is asked just before.
+        if is_there(bucket, key, etag=etag, size=size):
+            s3.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
+
+
+def prepare(bucket: str) -> bool:
+    """Make the bucket if it is not there; True if it had to be made.
+
+    Raises:
+        BucketError: the store refused, failed or could not be reached.
+
+    """
+    with told():
+        there = client().list_buckets().get("Buckets", [])
+        if bucket in [one.get("Name") for one in there]:
+            return False
+        client().create_bucket(Bucket=bucket)
+    return True
+
+
+@contextmanager
+def _gone_or_told() -> Iterator[None]:
+    try:
+        with told():
+            yield
+    except BucketError as error:
+        # A bucket that is not there is no object that has gone.
+        if error.status in _GONE and error.code != _NO_BUCKET:
+            raise GoneError from error
+        raise

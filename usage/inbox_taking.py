@@ -1,0 +1,246 @@
+"""What lies in the inboxes is taken in, each object once, and its verdict left there.
+
+An object goes the way of every file: `usage.settling.take_in`. Its row says how far it
+has come, so that whoever comes after a crash goes on from there:
+
+1. the id that its file will have is drawn and committed;
+2. the bytes are fetched and received, under this id if they are new;
+3. the row says which file answers for them; from here on nothing is fetched any more;
+4. the verdict is left in the bucket, as `INBOX_AFTER` says;
+5. the row is done.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import OperationalError
+from django.dispatch import receiver
+
+from portal import access, audit, doorbell, failpoints, work
+from portal.refusals import Refused, Unavailable
+from portal.work import Claim, State
+from usage import inbox_bucket, inbox_notices, intake, queries, settling, verdict_notes
+from usage.bucket import BucketError
+from usage.inbox_bucket import GoneError
+from usage.inbox_rows import BAD, InboxObject, Verdict
+from usage.models import FileState, How, UsageFile
+from usage.settling import file_accepted
+
+logger = logging.getLogger(__name__)
+
+# Of files that nobody has sent us by hand.
+SENT_BY = "automated upload"
+
+# How long one object may take before another worker begins it again: the largest file
+# over a slow line, and five questions to a store that answers late.
+_LEASE = timedelta(minutes=10)
+
+# An object that cannot be taken, whoever tries. The others go on.
+TAKING_FAILED = "taking-failed"
+
+# The file is safe, and somebody else has still to judge it.
+_RECEIVED = "received"
+
+
+def take_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
+    """Take what is due, of each tenant one object in turn; False: the store is away.
+
+    `now` is asked for each object. What is not done by `until` is the next ring's.
+    """
+    while waiting := work.tenants_waiting(InboxObject, at=now()):
+        # Whoever is left for the next ring is not always the same one.
+        random.shuffle(waiting)
+        for tenant_id in waiting:
+            if now() >= until:
+                return True
+            claims = work.claim(
+                InboxObject, most=1, lease_for=_LEASE, at=now(), tenant_id=tenant_id
+            )
+            if claims and not _take(claims[0], now=now):
+                return False
+    return True
+
+
+def _take(claim: Claim, *, now: Callable[[], datetime]) -> bool:
+    failpoints.reach("inbox:claimed")
+    try:
+        _take_one(claim, now=now)
+    except BucketError as error:
+        logger.warning("An object was not taken (row %s): %s", claim.pk, error.code)
+        _postpone(claim, problem=error.code, at=now())
+        # Where nobody answers, the next object would only wait as long again.
+        return error.has_answered
+    except (Refused, Unavailable) as error:
+        # Cut on its way, no room, or the tenant's lock is not to be had.
+        logger.warning("An object has to wait (row %s): %s", claim.pk, error.code)
+        _postpone(claim, problem=error.code, at=now())
+    except OperationalError as error:
+        logger.warning("An object has to wait (row %s): %s", claim.pk, error)
+        _postpone(claim, problem="busy", at=now())
+    except Exception:
+        logger.exception("An object could not be taken (row %s)", claim.pk)
+        with access.acting_for(claim.tenant_id):
+            work.fail(InboxObject, claim, problem=TAKING_FAILED, at=now())
+    return True
+
+
+def _take_one(claim: Claim, *, now: Callable[[], datetime]) -> None:
+    row = _begin(claim, at=now())
+    if row is None:
+        return
+    verdict, file = _verdict(claim, row, now=now)
+    if verdict is None:
+        _postpone(claim, problem=_RECEIVED, at=now())
+        return
+    lies_at = verdict_notes.leave(row, verdict, file)
+    failpoints.reach("inbox:told")
+    _complete(claim, row, verdict, lies_at=lies_at, at=now())
+
+
+def _begin(claim: Claim, *, at: datetime) -> InboxObject | None:
+    """Charge the row, and draw its file's id; None if it may not be tried."""
+    with access.acting_for(claim.tenant_id):
+        row = InboxObject.objects.select_related("tenant").get(pk=claim.pk)
+        if not work.begin(InboxObject, claim, problem=TAKING_FAILED, at=at):
+            if claim.faults >= work.MOST_FAULTS:
+                logger.critical("An object of an inbox was set aside (%s)", row.key)
+            return None
+        if row.file_id is None and _was_taken(row):
+            # By somebody who did not come to say so.
+            row.file_id, row.is_new = row.intended, True
+        elif row.file_id is None:
+            # Anew each time: bytes of an earlier try may lie under the id of that one.
+            row.intended = uuid4()
+            _mine(claim).update(intended=row.intended)
+    return row
+
+
+def _was_taken(row: InboxObject) -> bool:
+    if row.intended is None:
+        return False
+    return UsageFile.objects.filter(pk=row.intended).exists()
+
+
+def _verdict(
+    claim: Claim, row: InboxObject, *, now: Callable[[], datetime]
+) -> tuple[Verdict | None, UsageFile | None]:
+    """Return what becomes of an object, None while its file is only received."""
+    file_id = row.file_id
+    if file_id is None:
+        if row.size > settings.MAX_FILE_BYTES:
+            return Verdict.TOO_LARGE, None
+        try:
+            file_id, row.is_new = _receive(row, at=now())
+        except GoneError:
+            return Verdict.GONE, None
+    file = _link(claim, row, file_id)
+    if file.state == FileState.RECEIVED:
+        return None, file
+    return Verdict(file.state), file
+
+
+def _receive(row: InboxObject, *, at: datetime) -> tuple[UUID, bool]:
+    """Take the bytes in; return which file answers for them, and whether it is new."""
+    arrival = intake.Arrival(
+        tenant_id=row.tenant_id,
+        name=row.key.rpartition("/")[2],
+        size=row.size,
+        sha256=None,
+        how=How.INBOX,
+        sent_by=SENT_BY,
+        # When the store had it, unless its clock is ahead of ours.
+        received_at=min(row.modified_at, row.first_seen_at),
+        file_id=row.intended or uuid4(),
+    )
+    file, is_new = settling.take_in(arrival, _chunks(row), at=at)
+    failpoints.reach("inbox:received")
+    return file.pk, is_new
+
+
+def _chunks(row: InboxObject) -> Iterator[bytes]:
+    yield from inbox_bucket.fetch_chunks(settings.INBOX_BUCKET, row.key, etag=row.etag)
+    failpoints.reach("inbox:fetched")
+
+
+def _link(claim: Claim, row: InboxObject, file_id: UUID) -> UsageFile:
+    """Let the row name its file, and read that as it is then.
+
+    Under the tenant's lock: whoever accepts the file later finds the row.
+    """
+    with access.acting_for(claim.tenant_id, holding=True):
+        file = queries.with_life_line().filter(pk=file_id).first()
+        if file is None:
+            # Rejected, and its row was one too many already: it is judged afresh.
+            raise Unavailable("busy")
+        _mine(claim).update(file=file, is_new=row.is_new)
+    return file
+
+
+def _complete(
+    claim: Claim,
+    row: InboxObject,
+    verdict: Verdict,
+    *,
+    lies_at: str,
+    at: datetime,
+) -> None:
+    with access.acting_for(claim.tenant_id, holding=True):
+        if _mine(claim).update(verdict=verdict, lies_at=lies_at):
+            if verdict in BAD and verdict != row.verdict:
+                inbox_notices.add(row, at=at)
+            work.complete(InboxObject, claim, at=at)
+    failpoints.reach("inbox:committed")
+
+
+def _mine(claim: Claim) -> Any:
+    return InboxObject.objects.filter(
+        pk=claim.pk, lease=claim.lease, state=State.WAITING
+    )
+
+
+def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
+    with access.acting_for(claim.tenant_id):
+        work.postpone(InboxObject, claim, problem=problem, at=at)
+
+
+@receiver(file_accepted)
+def tell_again(*, file: UsageFile, **_kwargs: Any) -> None:
+    """Have the verdict in the inbox changed that an accepted file had before."""
+    if file.how != How.INBOX:
+        return
+    rows = InboxObject.objects.filter(file=file).exclude(state=State.SET_ASIDE)
+    changed = rows.update(
+        state=State.WAITING,
+        due_at=file.settled_at,
+        attempts=0,
+        faults=0,
+        problem="",
+        ended_at=None,
+        # Whoever has claimed it meanwhile tells what was before.
+        lease=None,
+        leased_until=None,
+    )
+    if changed:
+        doorbell.ring("usage.inbox")
+
+
+def retry(tenant_id: int, object_id: int, *, by: str, at: datetime) -> bool:
+    """Let an object that was set aside be taken again; False if it was not."""
+    with access.acting_for(tenant_id, holding=True):
+        row = InboxObject.objects.filter(pk=object_id).first()
+        if row is None or not work.retry(InboxObject, object_id, at=at):
+            return False
+        audit.append(
+            tenant_id=tenant_id,
+            actor=by,
+            act="inbox-retried",
+            subject=row.key,
+            at=at,
+        )
+        doorbell.ring("usage.inbox")
+    return True
