@@ -15,7 +15,10 @@ _VERDICTS = {
     FileState.HELD: ("with-us", "with-us", gettext_lazy("Held")),
     FileState.RECEIVED: ("with-us", "with-us", gettext_lazy("Received")),
     FileState.REJECTED: ("missing", "missing", gettext_lazy("Rejected")),
+    FileState.REFUSED: ("excused", "excused", gettext_lazy("Refused by decision")),
 }
+# What one is told of such a file also where it was here already.
+_TOLD_AGAIN = (FileState.REJECTED, FileState.REFUSED)
 _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 
@@ -23,7 +26,7 @@ _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 def shown(one: Outcome) -> dict[str, Any]:
     if one.file is None:
         mark, shape, verdict = _NOT_KEPT
-    elif one.is_new or one.file.state == FileState.REJECTED:
+    elif one.is_new or one.file.state in _TOLD_AGAIN:
         mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
     else:
         mark, shape, verdict = _ALREADY_HERE

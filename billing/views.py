@@ -41,6 +41,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         **_shown(view, opened=opened, at=now),
         "files_behind": [file_words(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,
+        "may_manage": May.MANAGE in request.caller.may,
         "outcomes": [verdicts.shown(one) for one in outcomes],
         "is_cut": is_cut,
         "end": batch.END,

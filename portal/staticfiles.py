@@ -16,8 +16,8 @@ class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
             "*.mjs",
             (
                 (
-                    r"""(?P<matched>from\s*['"](?P<url>[./].*?)['"])""",
-                    'from "%(url)s"',
+                    r"""(?P<matched>(?P<how>from|import)\s*['"](?P<url>[./].*?)['"])""",
+                    '%(how)s "%(url)s"',
                 ),
             ),
         ),

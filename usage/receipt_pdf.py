@@ -123,6 +123,12 @@ def _block(line: Line) -> _Block:
         texts.append(_Text(confirmed % {"at": _instant(line.forwarded_at)}))
     else:
         texts.append(_Text(gettext("Archive: %(state)s") % {"state": line.archive}))
+    if line.decided_at:
+        decided = gettext("Decided by the billing staff %(at)s: %(reason)s") % {
+            "at": _instant(line.decided_at),
+            "reason": " ".join(line.decision.split()),
+        }
+        texts += [_Text(part, colour=_INK) for part in _wrapped(decided)]
     for reason in line.reasons:
         texts += [_Text(part, colour=_INK) for part in _wrapped(reason)]
     return _Block(line, texts)

@@ -52,6 +52,8 @@ class Line:
     mark: str
     verdict: str
     reasons: list[str]
+    decision: str
+    decided_at: datetime | None
     sent_by: str
     how: str
     received_at: datetime
@@ -84,13 +86,13 @@ def as_csv(found: Iterable[Line], *, missing: int = 0) -> Iterator[str]:
                 str(line.day or ""),
                 line.verdict,
                 "; ".join(line.reasons),
+                line.decision,
+                _instant(line.decided_at),
                 line.sent_by,
                 line.how,
-                line.received_at.isoformat(timespec="seconds"),
+                _instant(line.received_at),
                 line.archive,
-                line.forwarded_at.isoformat(timespec="seconds")
-                if line.forwarded_at
-                else None,
+                _instant(line.forwarded_at),
             ]
         )
     if missing:
@@ -128,7 +130,7 @@ def file_name(what: str, *, number: str, at: datetime, ending: str) -> str:
 
 def _line(words: FileWords, clock: ZoneInfo) -> Line:
     file = words.file
-    done = words.forwarded_at
+    done, decided = words.forwarded_at, file.decided_at
     return Line(
         name=file.name,
         size=file.size,
@@ -140,12 +142,18 @@ def _line(words: FileWords, clock: ZoneInfo) -> Line:
         mark=words.mark,
         verdict=str(words.state),
         reasons=[f"{one['title']} ({one['code']})" for one in words.problems],
+        decision=file.decision_reason,
+        decided_at=decided.astimezone(clock) if decided else None,
         sent_by=file.sent_by,
         how=file.get_how_display(),
         received_at=file.received_at.astimezone(clock),
         archive=str(words.archive),
         forwarded_at=done.astimezone(clock) if done else None,
     )
+
+
+def _instant(at: datetime | None) -> Cell:
+    return at.isoformat(timespec="seconds") if at else None
 
 
 def _heads() -> list[Cell]:
@@ -159,6 +167,8 @@ def _heads() -> list[Cell]:
         gettext("Day"),
         gettext("Verdict"),
         gettext("Reasons"),
+        gettext("Decision"),
+        gettext("Decided"),
         gettext("Sent by"),
         gettext("Way in"),
         gettext("Received"),

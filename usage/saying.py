@@ -1,6 +1,6 @@
 """What pages and receipts say of a file: its state, whose turn it is, its life line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,10 +114,20 @@ def answer(file: UsageFile) -> Text:
     return _ANSWERS[file.state]
 
 
-def turn(file: UsageFile) -> str:
-    """Say whose turn it is, and what to do."""
+def waits_for_key(file: UsageFile) -> bool:
+    """Say whether a tenant admin has to confirm the key of its server first."""
+    is_held = file.state == FileState.HELD
+    return is_held and Code.SIGNER_UNKNOWN in problems.holding(file.problems)
+
+
+def turn(file: UsageFile, *, admins: Collection[str] = ()) -> str:
+    """Say whose turn it is, and what to do.
+
+    `admins` are the names of those whom the reader can ask to confirm a server's key;
+    empty for one who may do it.
+    """
     if file.state == FileState.HELD:
-        return _turn_of_held(file)
+        return _turn_of_held(file, admins)
     if file.state == FileState.REJECTED:
         return gettext("It is your turn: what was found stands below, with what to do.")
     if file.state == FileState.RECEIVED:
@@ -142,21 +152,39 @@ def life_line(file: UsageFile) -> list[Stop]:
     ]
 
 
-def _turn_of_held(file: UsageFile) -> str:
-    codes = problems.holding(file.problems)
-    if Code.SIGNER_UNKNOWN in codes:
+def _turn_of_held(file: UsageFile, admins: Collection[str]) -> str:
+    if not waits_for_key(file):
         return gettext(
-            "It is the turn of your tenant admins: confirm the server's key."
+            "It is the turn of the billing staff. There is nothing to send again."
         )
-    return gettext(
-        "It is the turn of the billing staff. There is nothing to send again."
-    )
+    if admins:
+        text = gettext(
+            "It is the turn of your tenant admins: ask %(names)s to confirm the"
+            " server's key."
+        ) % {"names": _or(admins)}
+    else:
+        text = gettext("It is your turn: compare and confirm the server's key.")
+    if set(problems.holding(file.problems)) == {Code.SIGNER_UNKNOWN}:
+        return text
+    return f"{text} {gettext('After that the billing staff decide.')}"
+
+
+def _or(names: Collection[str]) -> str:
+    *others, last = names
+    if not others:
+        return last
+    both = gettext("%(others)s or %(last)s")
+    return both % {"others": ", ".join(others), "last": last}
 
 
 def _turn_of_accepted(file: UsageFile) -> str:
     forwarding = _forwarding(file)
     if forwarding is not None and forwarding.state == State.DONE:
         return gettext("It is confirmed in the archive, and safe to delete at home.")
+    if forwarding is None or not settings.FORWARDING:
+        return gettext(
+            "Nothing to do. This portal keeps it and forwards no files: keep yours too."
+        )
     return gettext("Nothing to do. Keep it at home until the archive confirms it.")
 
 

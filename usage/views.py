@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portal import access
+from portal import access, places
 from portal.doors import PortalRequest, answer_not_here
 from portal.members import May
 from portal.models import Tenant
@@ -58,13 +58,20 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     if found is None:
         has = UsageFile.objects.filter(pk=file_id).exists
         return answer_not_here(request, has=has)
+    may_manage = May.MANAGE in request.caller.may
+    waits_for_key = saying.waits_for_key(found)
+    admins = (
+        [one.name for one in places.admins_of(request.caller)]
+        if waits_for_key and not may_manage
+        else []
+    )
     shown = {
         "words": saying.file_words(found),
         "file": found,
         "answer": saying.answer(found),
-        "turn": saying.turn(found),
+        "turn": saying.turn(found, admins=admins),
         "stops": saying.life_line(found),
-        "may_manage": May.MANAGE in request.caller.may,
+        "is_theirs_to_confirm": waits_for_key and may_manage,
     }
     return render(request, "usage/file.html", shown)
 

@@ -80,10 +80,9 @@ def deadline(at: datetime, zone: str) -> SafeString:
     """Say an instant as `instant` does; a script adds what the reader's clock shows."""
     local = at.astimezone(ZoneInfo(zone))
     return format_html(
-        '<time datetime="{}" data-zone="{}" data-own="{}">{}</time>',
+        '<time datetime="{}" data-own="{}">{}</time>',
         local.isoformat(),
-        zone,
-        gettext("that is %(time)s on your clock") % {"time": "%s"},
+        gettext("(your time: {time}, {zone})"),
         date_format(local, "D j F Y, H:i"),
     )
 

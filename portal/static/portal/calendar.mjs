@@ -1,6 +1,8 @@
 // The calendar as one stop for the Tab key: arrow keys move inside, and the first
 // day that is missing is brought into view when the page opens.
 
+import { tellOwnTimes } from "./own-time.mjs";
+
 const STEPS = {
   ArrowLeft: [0, -1],
   ArrowRight: [0, 1],
@@ -64,4 +66,8 @@ document.addEventListener("keydown", move);
 setUp(document);
 // The part of the page with the calendar is replaced as verdicts come in.
 const part = document.getElementById("period");
-if (part) new MutationObserver(() => setUp(part)).observe(part, { childList: true });
+function renew() {
+  setUp(part);
+  tellOwnTimes();
+}
+if (part) new MutationObserver(renew).observe(part, { childList: true });

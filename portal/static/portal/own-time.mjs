@@ -1,31 +1,33 @@
-// Beside a deadline, which is told in the tenant's zone: what the reader's own clock
-// shows then, where that is something else.
+// Behind a deadline, which is told in the tenant's zone: what the reader's own clock
+// shows then, and where that clock is, if it shows something else.
 
 const AS_TOLD = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
-/** What the clocks of a zone show at an instant; no zone is the reader's own. */
-function clock(instant, zone) {
-  return new Intl.DateTimeFormat("en-GB", { ...AS_TOLD, timeZone: zone }).format(instant);
+/** How far from UTC the clock was told by, as its end says: +02:00; in minutes. */
+function offsetOf(text) {
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(text) ?? [0, "+", 0, 0];
+  return Number(`${sign}1`) * (60 * Number(hours) + Number(minutes));
 }
 
 function tell(time) {
   if (time.dataset.told) return;
   time.dataset.told = "yes";
   const instant = new Date(time.dateTime);
-  const own = clock(instant);
-  if (own === clock(instant, time.dataset.zone)) return;
+  if (offsetOf(time.dateTime) === -instant.getTimezoneOffset()) return;
+  const language = document.documentElement.lang || "en";
+  const own = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, AS_TOLD);
+  const zone = own.resolvedOptions().timeZone.split("/").pop().replaceAll("_", " ");
   const words = document.createElement("span");
-  words.className = "quiet own-time";
-  words.textContent = `, ${time.dataset.own.replace("%s", own)}`;
+  words.className = "own-time";
+  const text = time.dataset.own.replace("{time}", own.format(instant)).replace("{zone}", zone);
+  words.textContent = ` ${text}`;
   // Behind the zone that the sentence ends with.
   time.closest("p").append(words);
 }
 
-function tellAll() {
-  for (const time of document.querySelectorAll("time[data-zone]")) tell(time);
+/** Tell all that the page has now; what was told before stays. */
+export function tellOwnTimes() {
+  for (const time of document.querySelectorAll("time[data-own]")) tell(time);
 }
 
-tellAll();
-// The upload page puts a new period in the place of the old one.
-const period = document.getElementById("period");
-if (period) new MutationObserver(tellAll).observe(period, { childList: true });
+tellOwnTimes();

@@ -8,6 +8,8 @@ export const ACCEPTED = "accepted";
 export const HELD = "held";
 export const RECEIVED = "received";
 export const REJECTED = "rejected";
+/** It is here, and billing staff have decided that it does not count. */
+export const REFUSED = "refused";
 export const HERE = "already here";
 export const FAILED = "failed";
 export const UNREADABLE = "unreadable";
@@ -15,20 +17,25 @@ export const STOPPED = "stopped";
 
 /** What needs attention comes first. */
 export const ORDER = [
-  ...[FAILED, UNREADABLE, REJECTED, HELD, STOPPED],
+  ...[FAILED, UNREADABLE, REJECTED, REFUSED, HELD, STOPPED],
   ...[SENDING, CHECKING, WAITING, RECEIVED, ACCEPTED, HERE],
 ];
 
 const ENDS = new Set([
-  ...[ACCEPTED, HELD, RECEIVED, REJECTED, HERE],
+  ...[ACCEPTED, HELD, RECEIVED, REJECTED, REFUSED, HERE],
   ...[FAILED, UNREADABLE, STOPPED],
 ]);
 
 /** The portal has them: nothing more is to be done with these bytes. */
-export const KEPT = new Set([ACCEPTED, HELD, RECEIVED, HERE]);
+export const KEPT = new Set([ACCEPTED, HELD, RECEIVED, REFUSED, HERE]);
 
 /** Ends that sending again can mend. */
 export const UNSENT = new Set([FAILED, UNREADABLE, STOPPED]);
+
+/** How a file ends that the portal has kept before. */
+export function endOf(row) {
+  return row.state === REFUSED ? REFUSED : HERE;
+}
 
 export class Item {
   state = WAITING;

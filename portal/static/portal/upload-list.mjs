@@ -11,6 +11,7 @@ const LOOKS = {
   [items.FAILED]: ["missing", "is-missing"],
   [items.UNREADABLE]: ["partial", "is-partial is-held"],
   [items.REJECTED]: ["missing", "is-missing"],
+  [items.REFUSED]: ["excused", "is-excused is-held"],
   [items.HELD]: ["with-us", "is-with-us is-held"],
   [items.STOPPED]: ["pending", "is-pending"],
   [items.SENDING]: ["sending", "is-with-us"],
@@ -49,7 +50,7 @@ export class VerdictList {
   moved(item, before) {
     this.#buckets.get(before).delete(item);
     // What was here already and not sent stands below the list, as a number.
-    if (!item.isUnsent) this.#buckets.get(item.state).add(item);
+    if (!item.isUnsent || item.state !== items.HERE) this.#buckets.get(item.state).add(item);
   }
 
   clear() {
@@ -150,14 +151,16 @@ export class VerdictList {
     switch (item.state) {
       case items.SENDING:
         return [this.words.say("percent", { number: percent })];
-      case items.CHECKING:
       case items.HELD:
+        return [this.words.say(waitsForKey(item.row) ? "meta-held-key" : "meta-held")];
+      case items.CHECKING:
       case items.RECEIVED:
       case items.STOPPED:
         return [this.words.say(`meta-${item.state}`)];
       case items.REJECTED:
         return reasons ? [this.words.say("meta-reasons", { count: reasons })] : [];
       case items.ACCEPTED:
+      case items.REFUSED:
       case items.HERE:
         return this.#metaOfKept(item);
       default:
@@ -195,6 +198,10 @@ export class VerdictList {
 
 /** Every reason with what to do: the portal's own words, or the page's. */
 function reasonsOf(item, words) {
+  if (item.state === items.REFUSED) {
+    const { decision_reason: advice, decided_at: at } = item.row;
+    return [{ title: words.say("refused", { when: words.instant(new Date(at)) }), advice, code: "" }];
+  }
   if (item.row) {
     return item.row.problems.map(({ title, advice, code, where }) => ({
       title,
@@ -208,6 +215,11 @@ function reasonsOf(item, words) {
   return key
     ? [{ title: words.say(key, name), advice: words.say(`${key}-advice`, name), code: "" }]
     : [];
+}
+
+/** A tenant admin has to confirm the key of its server. */
+function waitsForKey(row) {
+  return Boolean(row?.problems.some(({ code }) => code === "signer-unknown"));
 }
 
 function keyOf({ state, told }) {

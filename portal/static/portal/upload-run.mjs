@@ -175,7 +175,7 @@ export class Run extends EventTarget {
     if (!isNeeded) {
       item.isUnsent = true;
       item.row = file;
-      this.#settle(item, items.HERE);
+      this.#settle(item, items.endOf(file));
       return;
     }
     if (!this.#twins.isFollowing(item)) this.#need(item, true);
@@ -217,7 +217,8 @@ export class Run extends EventTarget {
     if (answer.kind === "verdict") {
       item.row = answer.file;
       this.#progress(item, item.size);
-      this.#settle(item, answer.verdict);
+      const isHere = answer.verdict === items.HERE;
+      this.#settle(item, isHere ? items.endOf(answer.file) : answer.verdict);
     } else if (answer.kind === "unreadable") this.#settle(item, items.UNREADABLE, answer);
     else if (answer.kind === "refused") this.#settle(item, items.FAILED, answer);
     else this.#again(item, answer);
@@ -276,7 +277,7 @@ export class Run extends EventTarget {
     if (items.KEPT.has(first.state)) {
       twin.row = first.row;
       twin.isUnsent = true;
-      this.#settle(twin, items.HERE);
+      this.#settle(twin, items.endOf(first.row));
     } else this.#need(twin, true);
   }
 

@@ -7,7 +7,7 @@ import * as items from "./upload-items.mjs";
 const KEY = "upload-summary";
 
 /** Ends that leave something to do or to know. */
-const AMISS = [items.REJECTED, items.HELD, items.UNREADABLE, items.FAILED, items.STOPPED];
+const AMISS = [items.REJECTED, items.REFUSED, items.HELD, items.UNREADABLE, items.FAILED, items.STOPPED];
 const FINE = [items.ACCEPTED, items.HERE, items.RECEIVED];
 
 /** A receipt is of no more files than that; those that were sent come first. */

@@ -1,6 +1,7 @@
 // The upload page: what is dropped, chosen or pasted goes into a run, and the page
 // shows what becomes of it.
 
+import "./calendar.mjs";
 import { Calendar } from "./upload-calendar.mjs";
 import { KeptFolder } from "./upload-folder.mjs";
 import { fromList, fromTransfer } from "./upload-gather.mjs";
