@@ -194,7 +194,7 @@ def _one_after_the_other(
 ) -> dict[str, Any]:
     """Forget all files, and send them again, one by one and in order."""
     with connections["owner"].cursor() as cursor:
-        cursor.execute("truncate usage_usagefile, usage_forwarding, usage_settling")
+        cursor.execute("truncate usage_usagefile cascade")
     for path in paths:
         put(portal, alice, path)
     return calendar(portal, alice)

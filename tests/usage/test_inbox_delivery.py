@@ -115,8 +115,8 @@ def test_the_task_does_nothing_where_there_is_no_inbox(
     (tmp_path / "day.usg").write_bytes(alice.server.day(date(2026, 5, 7)))
     deliver(tmp_path)
     there, settings.INBOX_BUCKET = settings.INBOX_BUCKET, ""
-    tasks.collect()
+    tasks.look_into_inboxes()
     assert objects(alice) == []
     settings.INBOX_BUCKET = there
-    tasks.collect()
+    tasks.look_into_inboxes()
     assert [row.verdict for row in objects(alice)] == ["accepted"]

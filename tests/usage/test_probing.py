@@ -124,7 +124,7 @@ def test_a_store_that_is_away_is_told_and_the_start_goes_on(
 def test_with_forwarding_off_nobody_is_asked(
     store: CrookedStore, settings: Any
 ) -> None:
-    settings.FORWARDING = False
+    settings.FORWARDING, settings.INBOX_BUCKET = False, ""
     out = StringIO()
     call_command("prepare_bucket", stdout=out)
     assert "Forwarding is off" in out.getvalue()
