@@ -37,6 +37,7 @@ HEADERS = (
 
 # Headers by which some servers let a request become another one.
 REWRITES = ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "Referer")
+REWRITTEN = {("GET", "/"), ("POST", "/switch"), ("GET", "/api/v1/files")}
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 
 
@@ -71,11 +72,12 @@ def own_doors(world: World) -> Iterator[tuple[str, str, bytes]]:
 
 def in_the_query(world: World) -> Iterator[Probe]:
     values = [value for _, value in world.ids["alice"].all()]
+    # Of a name that is given twice most take the last value, some the first or all.
+    everything = "&".join(
+        f"{name}={quote(value)}" for name in PARAMETERS for value in values
+    )
     for method, path, body in own_doors(world):
-        for parameter in PARAMETERS:
-            # All at once: whichever would work, would.
-            query = "&".join(f"{parameter}={quote(value)}" for value in values)
-            yield Probe(method, f"{path}?{query}", body)
+        yield Probe(method, f"{path}?{everything}", body)
         for value in values:
             query = "&".join(f"{name}={quote(value)}" for name in PARAMETERS)
             yield Probe(method, f"{path}?{query}", body)
@@ -87,7 +89,10 @@ def in_the_headers(world: World) -> Iterator[Probe]:
     for method, path, body in own_doors(world):
         for value in values:
             yield Probe(method, path, body, tuple((name, value) for name in HEADERS))
-        for target in paths:
+        # Whatever rewrites does so before any door: each one leads somewhere, and a
+        # page, a form and the API lead everywhere.
+        is_example = (method, path) in REWRITTEN
+        for target in paths if is_example else paths[:2]:
             rewrites = tuple((name, target) for name in REWRITES)
             yield Probe(method, path, body, rewrites)
     for name in OVERRIDES:

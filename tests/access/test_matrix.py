@@ -12,7 +12,7 @@ from portal.doors import API
 from portal.registry import DOORS
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
-from tests.access.world import NAMES, Caller, World, build, callers, leaks
+from tests.access.world import NAMES, Caller, World, build, callers, content_of, leaks
 
 pytestmark = pytest.mark.access
 
@@ -63,7 +63,7 @@ def _faults(world: World, name: str, method: str, caller: Caller) -> list[str]:
 def _form_faults(response: Any, code: str) -> list[str]:
     """Say how an API's refusal differs from code, title and advice as JSON."""
     if response.request["REQUEST_METHOD"] == "HEAD":
-        return [] if not response.content else ["HEAD has a body"]
+        return [] if not content_of(response) else ["HEAD has a body"]
     if not response.headers["Content-Type"].startswith("application/json"):
         return [f"{response.headers['Content-Type']}, not JSON"]
     found = response.json()

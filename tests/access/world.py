@@ -164,9 +164,14 @@ def _canaries(alice: Company, ids: Ids) -> Iterator[str]:
             yield from (str(file.pk), bytes(file.sha256).hex(), file.name)
 
 
+def content_of(response: Any) -> bytes:
+    """Return what was answered, also where it goes out piece by piece."""
+    return b"".join(response) if response.streaming else bytes(response.content)
+
+
 def leaks(world: World, response: Any, *, sent: str) -> list[str]:
     """Name what an answer says of Alice that was not in the question itself."""
-    said = response.content.decode("utf-8", "replace")
+    said = content_of(response).decode("utf-8", "replace")
     said += "".join(f"\n{name}: {value}" for name, value in response.items())
     said += str(response.cookies)
     told, asked = said.lower(), sent.lower()
