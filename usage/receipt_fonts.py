@@ -2,11 +2,13 @@
 
 The library brings Vera, which has the letters of Western Europe. Where the system has
 DejaVu, Vera's descendant, it is taken instead: Latin, Greek, Cyrillic and more. Writing
-of East Asia names a font that every reader of PDF has, so that no file is needed. What
-nobody has a shape for is written as its number, so that a name can still be told from
-any other.
+of East Asia names a font that every reader of PDF has, so that no file is needed; its
+Greek and Cyrillic, set wide, stand in where there is no DejaVu. What nobody has a shape
+for, and what no eye can see, is written as its number, so that a name can still be told
+from any other.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
@@ -27,9 +29,13 @@ _FILES = {
 
 # First and last character of what a font is asked for; in this order.
 _EAST: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
-    ("HeiseiKakuGo-W5", ((0x3040, 0x30FF), (0x31F0, 0x31FF))),
-    ("HYGothic-Medium", ((0xAC00, 0xD7A3), (0x1100, 0x11FF))),
-    ("STSong-Light", ((0x3000, 0x303F), (0x4E00, 0x9FFF), (0xFF01, 0xFF5E))),
+    ("HeiseiKakuGo-W5", ((0x3041, 0x3093), (0x30A1, 0x30F6), (0x30FB, 0x30FE))),
+    ("HeiseiKakuGo-W5", ((0x391, 0x3A1), (0x3A3, 0x3A9), (0x3B1, 0x3C1))),
+    ("HeiseiKakuGo-W5", ((0x3C3, 0x3C9), (0x401, 0x401), (0x410, 0x44F))),
+    ("HeiseiKakuGo-W5", ((0x451, 0x451),)),
+    ("HYGothic-Medium", ((0xAC00, 0xD7A3),)),
+    ("STSong-Light", ((0x3001, 0x3003), (0x3005, 0x3017), (0x4E00, 0x9FA5))),
+    ("STSong-Light", ((0xFF01, 0xFF5E),)),
 )
 
 Run = tuple[str, str]
@@ -41,7 +47,7 @@ def _register() -> None:
         path = _FOLDER / wide
         file = str(path) if path.is_file() else narrow
         pdfmetrics.registerFont(TTFont(name, file))
-    for name, _ in _EAST:
+    for name in {name for name, _ in _EAST}:
         pdfmetrics.registerFont(UnicodeCIDFont(name))
 
 
@@ -50,7 +56,13 @@ def _shapes(font: str) -> frozenset[str]:
     _register()
     if font == CODE:
         return frozenset(map(chr, range(0x20, 0x7F)))
-    return frozenset(map(chr, pdfmetrics.getFont(font).face.charToGlyph))
+    known = map(chr, pdfmetrics.getFont(font).face.charToGlyph)
+    return frozenset(one for one in known if one == " " or not _is_unseen(one))
+
+
+def _is_unseen(character: str) -> bool:
+    """Say so of controls, marks of direction, and spaces of every other kind."""
+    return unicodedata.category(character)[0] in "CZ"
 
 
 @cache
