@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import subprocess
+import tracemalloc
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,14 @@ from reportlab.pdfbase import pdfmetrics
 from portal import access
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, signed_in
-from usage import receipt_fonts, receipt_pdf, receipt_views, receipts
+from usage import (
+    deciding,
+    inventory,
+    receipt_fonts,
+    receipt_pdf,
+    receipt_views,
+    receipts,
+)
 from usage.models import FileState, UsageFile
 from usage.receipts import RECEIPT_AT_MOST
 
@@ -53,6 +62,8 @@ def test_a_receipt_says_all_that_is_known_of_a_file(alice: Company) -> None:
         "Day": "2026-05-01",
         "Verdict": "Accepted",
         "Reasons": "",
+        "Decision": "",
+        "Decided": "",
         "Sent by": "test",
         "Way in": "API",
         "Received": "2026-05-20T20:00:00+02:00",
@@ -69,6 +80,19 @@ def test_a_batch_has_each_file_once_and_its_reasons(alice: Company) -> None:
     assert {row["Verdict"] for row in found} == {"Accepted", "Rejected"}
     assert len(found) == 2
     assert "file-zip" in "".join(row["Reasons"] for row in found)
+
+
+def test_a_receipt_says_what_was_decided_and_when(alice: Company) -> None:
+    file, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
+    deciding.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="A test.")
+    [row] = rows(body(ask(alice, str(file.pk))))
+    assert row["Verdict"] == "Refused by decision"
+    assert (row["Decision"], row["Decided"]) == ("A test.", "2026-05-20T20:00:00+02:00")
+    with access.acting_for(alice.id, reading=True):
+        [found] = receipts.lines(inventory.of_ids([file.pk]), zone=alice.zone)
+    words = [text.words for text in receipt_pdf._block(found).texts]
+    at = "Wed 20 May 2026, 20:00 CEST"
+    assert f"Decided by the billing staff {at}: A test." in words
 
 
 @pytest.mark.parametrize("ending", ["csv", "pdf"])
@@ -155,6 +179,8 @@ def line(name: str) -> receipts.Line:
         mark="missing",
         verdict="Rejected",
         reasons=[name * 3],
+        decision=name,
+        decided_at=NOW,
         sent_by=name,
         how="API",
         received_at=NOW,
@@ -190,6 +216,15 @@ def test_what_no_font_has_is_shown_by_its_number(fonts: str) -> None:
     assert receipt_fonts.shown("ü", receipt_fonts.CODE) == "\\u{fc}"
     if fonts == "without":
         assert receipt_fonts.shown("Łódź") == "Łód\\u{17a}"
+    for unseen in "\u202e\u200b\u2003\xa0\xad\n":
+        assert receipt_fonts.shown(f"a{unseen}b") == f"a\\u{{{ord(unseen):x}}}b"
+
+
+def test_greek_and_russian_are_letters_also_without_dejavu(fonts: str) -> None:
+    for text in ("Αθηνα.usg", "Ёлка Москва.usg"):
+        assert receipt_fonts.shown(text) == text
+        [first, *_] = receipt_fonts.runs(text, receipt_fonts.PLAIN)
+        assert first[0] == ("plain" if fonts == "with DejaVu" else "HeiseiKakuGo-W5")
 
 
 def test_each_piece_is_written_in_a_font_that_has_it(fonts: str) -> None:
@@ -231,6 +266,57 @@ def test_a_long_list_is_read_as_it_goes_out(
     # A unit of work and one query for three files, and no more until they are read.
     assert len([one for one in begun if "usage_usagefile" in one["sql"]]) == 1
     assert b"".join(head + rest).count(b",Accepted,") == 8
+
+
+def add_rejected(company: Company, file: UsageFile, numbers: range) -> None:
+    with access.acting_for(company.id):
+        UsageFile.objects.bulk_create(
+            [
+                UsageFile(
+                    tenant_id=company.id,
+                    state=FileState.REJECTED,
+                    name=f"{number}{'x' * 200}.usg",
+                    size=1,
+                    sha256=number.to_bytes(32),
+                    tail=b"",
+                    how=file.how,
+                    sent_by=file.sent_by,
+                    received_at=file.received_at,
+                    settled_at=file.settled_at,
+                    problems=file.problems,
+                )
+                for number in numbers
+            ],
+            batch_size=2_000,
+        )
+
+
+def cost_of_list(client: Client) -> tuple[int, int, int]:
+    """Return the lines of the list, its bytes, and the most memory it has taken."""
+    tracemalloc.start()
+    try:
+        size = lines = 0
+        for piece in client.get("/files/list.csv"):
+            size += len(piece)
+            lines += 1
+        return lines, size, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_memory_of_a_list_does_not_grow_with_its_rows(alice: Company) -> None:
+    client = signed_in(alice)
+    file, _ = alice.send(b"rubbish")
+    add_rejected(alice, file, range(1, 2_000))
+    cost_of_list(client)
+    lines, _, before = cost_of_list(client)
+    assert lines == 2_001
+    add_rejected(alice, file, range(2_000, 20_000))
+    lines, size, after = cost_of_list(client)
+    assert lines == 20_001
+    # Ten times the rows: 16 bytes for each more, copied once, and not the 7 MB of text.
+    assert size > 7_000_000
+    assert after - before < 1_000_000, (before, after)
 
 
 def test_a_receipt_on_paper_has_as_many_pages_as_it_needs() -> None:
