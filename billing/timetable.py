@@ -1,6 +1,6 @@
 """A calendar as its page shows it: a ruled sheet, and in words what is missing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -159,8 +159,11 @@ def legend(calendar: Calendar) -> list[tuple[str, str, int]]:
     ]
 
 
-def lacks(calendar: Calendar) -> list[Lack]:
-    """Say in words what is missing: files by number where they can be counted."""
+def lacks(calendar: Calendar, *, to_confirm: Collection[str] = ()) -> list[Lack]:
+    """Say in words what is missing: files by number where they can be counted.
+
+    `to_confirm` are the servers whose files wait for a tenant admin, not for us.
+    """
     found: list[Lack] = []
     for server in calendar.by_server:
         gaps = [gap for gap in calendar.missing_files if gap.server == server]
@@ -174,7 +177,7 @@ def lacks(calendar: Calendar) -> list[Lack]:
         for first, last in _runs(missing):
             why = told(calendar.cells[server, first].why)
             found.append(Lack(server, f"{_span(first, last)}.", why))
-        found += _quiet_words(server, calendar)
+        found += _quiet_words(server, calendar, is_theirs=server in to_confirm)
     return found
 
 
@@ -210,9 +213,12 @@ def _gap_words(gap: FileGap, calendar: Calendar) -> Lack:
     return Lack(gap.server, what, "; ".join(parts))
 
 
-def _quiet_words(server: str, calendar: Calendar) -> Iterator[Lack]:
+def _quiet_words(server: str, calendar: Calendar, *, is_theirs: bool) -> Iterator[Lack]:
+    waits = gettext("waits for us; there is nothing for you to do.")
+    if is_theirs:
+        waits = gettext("here, and waits until a tenant admin confirms its key.")
     for state, words in (
-        (CellState.WITH_US, gettext("waits for us; there is nothing for you to do.")),
+        (CellState.WITH_US, waits),
         (CellState.PENDING, gettext("not over yet.")),
     ):
         days = [

@@ -37,8 +37,11 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     with access.acting_for(request.caller.tenant, reading=True):
         view = _wanted(request, at=now)
         behind = usage_queries.kept_of_day(*opened) if opened else []
+        to_confirm = usage_queries.servers_to_confirm()
     shown = {
         **_shown(view, opened=opened, at=now),
+        "lacks": timetable.lacks(view.judgement.calendar, to_confirm=to_confirm),
+        "to_confirm": to_confirm,
         "files_behind": [file_words(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,
         "may_manage": May.MANAGE in request.caller.may,
@@ -98,5 +101,4 @@ def _shown(
         "rows": timetable.rows(calendar, opened=opened),
         "behind": timetable.behind(calendar, opened),
         "legend": timetable.legend(calendar),
-        "lacks": timetable.lacks(calendar),
     }

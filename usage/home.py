@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
@@ -44,6 +45,8 @@ def _looks(counts: inventory.FileCounts) -> list[str]:
 def _say_safe(_at: datetime) -> TileState:
     sums = inventory.sum_safe_files()
     count = sum(one.files for one in sums)
+    if not count and not settings.FORWARDING:
+        return TileState(text=gettext("This portal forwards no files to an archive."))
     if not count:
         return TileState(text=gettext("Nothing is confirmed in the archive yet."))
     text = ngettext(

@@ -5,10 +5,13 @@ A problem is kept as a code with parameters; its sentence is made at the door.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
 
+from portal.templatetags.shown import full_day
 from usage.usg import SPECS, Code, Problem, Severity, Spec
 
 # Same server, series and number, other content: a restored machine does this.
@@ -86,13 +89,26 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept problem with its sentences in the reader's language."""
     text = _TEXTS[row["code"]]
     is_decided = row.get("is_decided", False)
+    params = _readable(row["params"])
     return {
         "code": row["code"],
         "severity": (Severity.WARN if is_decided else text.severity).value,
         "where": row["where"],
-        "title": gettext(text.title) % row["params"],
-        "advice": gettext(_DECIDED if is_decided else text.advice) % row["params"],
+        "title": gettext(text.title) % params,
+        "advice": gettext(_DECIDED if is_decided else text.advice) % params,
     }
+
+
+def _readable(params: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return parameters as people read them: days, and instants with their zone."""
+    found = dict(params)
+    if "day" in found:
+        found["day"] = full_day(date.fromisoformat(str(found["day"])))
+    for name in ("opened", "closed"):
+        if name in found:
+            at = datetime.fromisoformat(str(found[name])).astimezone(UTC)
+            found[name] = f"{date_format(at, 'D j F Y, H:i')} UTC"
+    return found
 
 
 def holding(rows: Iterable[Mapping[str, Any]]) -> list[str]:

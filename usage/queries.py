@@ -19,6 +19,7 @@ from django.db.models.functions import (
 from portal.refusals import Refused
 from portal.work import State
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
+from usage.usg import Code
 
 # A file's local day is at most one day away from the dates of its instants in UTC,
 # and what it leaves open reaches at most one day further.
@@ -195,6 +196,15 @@ def kept_of_day(server: str, day: date) -> list[UsageFile]:
         state__in=KEPT, server__in=server_named(server), day=day
     )
     return list(kept.order_by("opened_at", "sequence", "received_at"))
+
+
+def servers_to_confirm() -> list[str]:
+    """Return the names of servers that have files held for a key nobody trusts yet."""
+    held = UsageFile.objects.filter(
+        state=FileState.HELD, problems__contains=[{"code": Code.SIGNER_UNKNOWN}]
+    )
+    names = held.order_by("server__name").values_list("server__name", flat=True)
+    return list(names.distinct())
 
 
 def waiting_for_us() -> list[UsageFile]:

@@ -181,7 +181,7 @@ def _turn_of_accepted(file: UsageFile) -> str:
     forwarding = _forwarding(file)
     if forwarding is not None and forwarding.state == State.DONE:
         return gettext("It is confirmed in the archive, and safe to delete at home.")
-    if forwarding is None or not settings.FORWARDING:
+    if forwarding is None or _rests(forwarding):
         return gettext(
             "Nothing to do. This portal keeps it and forwards no files: keep yours too."
         )

@@ -47,6 +47,12 @@ def count() -> int:
     return UsageFile.objects.filter(state=FileState.HELD).count()
 
 
+def count_ours() -> int:
+    """Count the files that staff decide: not those that a key alone is wanting for."""
+    ours = _KINDS[Kind.TIME] | _KINDS[Kind.CONFLICT]
+    return UsageFile.objects.filter(ours, state=FileState.HELD).count()
+
+
 def counts() -> dict[str, int]:
     """Count the files that wait: in all under an empty name, and of each kind."""
     wanted = {str(kind): Count("pk", filter=found) for kind, found in _KINDS.items()}

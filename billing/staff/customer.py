@@ -80,6 +80,7 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         ],
         "has_more_held": len(held) > _TO_DECIDE,
         "held_count": undecided.count(),
+        "ours_count": undecided.count_ours(),
         "proposed": undecided.proposed_keys(),
         "servers": list(queries.servers()),
         "requests": list(requests.open_requests()),

@@ -31,6 +31,7 @@ class FileRow:
     archive: Text
     reasons: list[str]
     waits: list[Text]
+    is_ours: bool
     sha256: str
 
 
@@ -49,6 +50,7 @@ def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
             dict.fromkeys(problems.told(row)["title"] for row in file.problems)
         ),
         waits=waits_for(file),
+        is_ours=is_ours(file),
         sha256=short_hash(file),
     )
 
@@ -59,6 +61,12 @@ def waits_for(file: UsageFile) -> list[Text]:
         return []
     codes = problems.holding(file.problems)
     return list(dict.fromkeys(_WAITS.get(code, _OTHERWISE) for code in codes))
+
+
+def is_ours(file: UsageFile) -> bool:
+    """Say whether staff are to decide; a server's key is for a tenant admin."""
+    codes = set(problems.holding(file.problems))
+    return file.state == FileState.HELD and codes != {Code.SIGNER_UNKNOWN}
 
 
 def short_hash(file: UsageFile) -> str:

@@ -1,6 +1,7 @@
 """The list of files and the page of one: what they say, to whom, at what cost."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -150,9 +151,44 @@ def test_a_held_file_says_whose_turn_it_is(alice: Company) -> None:
     early, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
     assert early.state == FileState.HELD
     seen = page(alice, f"/files/{unknown.pk}", role="admin")
-    assert "It is the turn of your tenant admins" in seen
+    assert "It is your turn: compare and confirm the server&#x27;s key." in seen
     assert 'href="/servers"' in seen
-    assert "turn of the billing staff" in page(alice, f"/files/{early.pk}")
+    for role in ("uploader", "viewer"):
+        seen = page(alice, f"/files/{unknown.pk}", role=role)
+        assert "ask admin of Alice Assurance to confirm the server&#x27;s key" in seen
+        assert 'href="/servers"' not in seen
+    for role in Role.values:
+        seen = page(alice, f"/files/{early.pk}", role=role)
+        assert "turn of the billing staff" in seen
+        assert 'href="/servers"' not in seen
+
+
+def test_what_was_found_is_told_with_days_and_times_as_people_read_them(
+    alice: Company,
+) -> None:
+    early, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
+    seen = page(alice, f"/files/{early.pk}")
+    assert "it was closed at Tue 30 June 2026, 22:00 UTC." in seen
+
+
+def test_a_held_file_that_needs_a_key_and_a_decision_says_both(alice: Company) -> None:
+    early, _ = alice.send(alice.writer("IC77").day(DAY + timedelta(days=60)))
+    seen = page(alice, f"/files/{early.pk}", role="admin")
+    assert "server&#x27;s key. After that the billing staff decide." in seen
+
+
+def test_where_nothing_is_forwarded_no_file_is_said_to_wait(
+    alice: Company, settings: Any
+) -> None:
+    settings.FORWARDING = False
+    [file] = send(alice)
+    seen = page(alice, "/files")
+    assert "Not forwarded" in seen
+    assert "Waiting" not in seen
+    seen = page(alice, f"/files/{file.pk}")
+    assert "This portal keeps it and forwards no files: keep yours too." in seen
+    assert "until the archive confirms it" not in seen
+    assert "This portal forwards no files to an archive." in page(alice, "/")
 
 
 def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
@@ -164,6 +200,10 @@ def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
     assert "A test." in seen
     assert "does not count" in seen
     assert "clerk@vendor.example" not in seen
+    [row] = [part for part in page(alice, "/files").split("<tr>") if "day.usg" in part]
+    assert "Refused by decision" in row
+    assert "A test." in row
+    assert "Wed 20 May 2026, 20:00" in row.partition("Refused by decision")[2]
 
 
 def test_a_name_is_shown_as_text_and_never_as_markup(alice: Company) -> None:
