@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.conf import settings
 from django.utils.formats import date_format, localize, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -31,6 +32,12 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="#m-{}"/></svg>', name
     )
+
+
+@register.simple_tag
+def most_files() -> int:
+    """Say how many files one plain form takes."""
+    return settings.DATA_UPLOAD_MAX_NUMBER_FILES or 0
 
 
 @register.filter

@@ -665,3 +665,22 @@ def test_names_are_shown_as_they_are_and_never_as_markup(
     for address in ("/staff/held", f"/staff/tenants/{alice.number}"):
         assert f"<th>{shown}" not in clerk.get(address).content.decode()
         assert "<b>x</b>" not in clerk.get(address).content.decode()
+
+
+def test_staff_are_told_which_held_files_are_theirs_to_decide(
+    alice: Company, clerk: Client
+) -> None:
+    alice.send(alice.server.day(DAY - timedelta(days=1)))
+    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
+    page = f"/staff/tenants/{alice.number}"
+    for address in (page, "/staff/held"):
+        shown = clerk.get(address).content.decode()
+        assert "their tenant admin confirms it" in shown
+    shown = clerk.get(page).content.decode()
+    assert "1 file waits until a tenant admin confirms a key." in shown
+    assert "for you to decide" not in shown
+    alice.send(alice.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
+    shown = clerk.get(page).content.decode()
+    assert "1 file waits for your decision." in shown
+    assert "2 files are held, 1 of them for you to decide" in shown
+    assert "Up to 400 files and 256 MB at once" in shown

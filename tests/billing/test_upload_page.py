@@ -14,7 +14,7 @@ from billing import queries, saying, timetable
 from billing.periods import Period
 from portal import access
 from tests.builders import Company
-from usage import keys
+from usage import deciding, keys
 from usage.models import FileState, How
 
 MAY = Period(2026, 5)
@@ -71,6 +71,40 @@ def test_a_cell_leads_to_the_files_behind_it(alice: Company) -> None:
         assert f'href="/files/{one.pk}"' in shown
         assert f"number {one.sequence}, {word}" in shown
     assert "<b>seven" not in shown
+
+
+def test_what_waits_for_a_key_is_said_to_be_a_tenant_admins_turn(
+    alice: Company,
+) -> None:
+    alice.send(alice.writer("IC77").day(date(2026, 5, 7)))
+    for role, words in (
+        ("admin", "You can confirm the key of a server"),
+        ("viewer", "A tenant admin of your company confirms the key of a server"),
+    ):
+        page = signed_in(alice, role).get("/upload?period=2026-05").content.decode()
+        assert "7 May: here, and waits until a tenant admin confirms its key." in page
+        assert "there is nothing for you to do" not in page
+        assert words in page
+
+
+def test_a_refused_file_that_comes_again_says_why_it_does_not_count(
+    alice: Company,
+) -> None:
+    data = alice.server.day(date(2026, 8, 1))
+    file, _ = alice.send(data, at=BEFORE)
+    deciding.refuse(
+        alice.id, file_id=file.pk, by="c", at=AFTER, reason="A <b>test</b>."
+    )
+    page = post(alice, data, end="end").content.decode()
+    assert "Refused by decision" in page
+    assert "It is here already and does not count: “A &lt;b&gt;test&lt;/b&gt;.”" in page
+    assert "Fri 5 June 2026, 06:00" in page
+
+
+def test_the_plain_form_says_how_much_it_takes(alice: Company) -> None:
+    assert (
+        b"Up to 400 files and 256 MB at once" in signed_in(alice).get("/upload").content
+    )
 
 
 def test_a_form_of_too_many_files_is_refused_in_words(

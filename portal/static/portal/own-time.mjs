@@ -1,7 +1,8 @@
 // Behind a deadline, which is told in the tenant's zone: what the reader's own clock
 // shows then, and where that clock is, if it shows something else.
 
-const AS_TOLD = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const DAY = { day: "numeric", month: "long" };
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 /** How far from UTC the clock was told by, as its end says: +02:00; in minutes. */
 function offsetOf(text) {
@@ -15,11 +16,13 @@ function tell(time) {
   const instant = new Date(time.dateTime);
   if (offsetOf(time.dateTime) === -instant.getTimezoneOffset()) return;
   const language = document.documentElement.lang || "en";
-  const own = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, AS_TOLD);
-  const zone = own.resolvedOptions().timeZone.split("/").pop().replaceAll("_", " ");
+  const tellIn = (form) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, form);
+  const own = `${tellIn(DAY).format(instant)}, ${tellIn(TIME).format(instant)}`;
+  const { timeZone } = tellIn(TIME).resolvedOptions();
+  const zone = timeZone.split("/").pop().replaceAll("_", " ");
   const words = document.createElement("span");
-  words.className = "own-time";
-  const text = time.dataset.own.replace("{time}", own.format(instant)).replace("{zone}", zone);
+  words.className = "quiet own-time";
+  const text = time.dataset.own.replace("{time}", own).replace("{zone}", zone);
   words.textContent = ` ${text}`;
   // Behind the zone that the sentence ends with.
   time.closest("p").append(words);
