@@ -16,6 +16,7 @@ Need = May | str
 DOORS: Mapping[str, Mapping[str, Need]] = {
     "healthz": {"GET": ANYBODY},
     "readyz": {"GET": ANYBODY},
+    "favicon": {"GET": ANYBODY},
     "metrics": {"GET": ANYBODY},  # whoever knows METRICS_TOKEN
     "sign-in": {"GET": ANYBODY, "POST": ANYBODY},
     "signed-in": {"GET": SIGNED_IN},

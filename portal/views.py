@@ -7,6 +7,7 @@ from django.core.exceptions import TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils import timezone
 
 from portal import access, places
@@ -49,6 +50,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 def too_often(request: HttpRequest) -> HttpResponse:
     """Answer who has sent a form more often than people do."""
     return answer(request, Refused("too-often"))
+
+
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead to the icon whoever asks for it unasked, as browsers do beside a download.
+
+    The page of an address that there is not would give them another cookie for forms
+    than the page has that they are opening in the same moment.
+    """
+    return redirect(static("portal/icon.svg"))
 
 
 def home(request: PortalRequest) -> HttpResponse:

@@ -155,7 +155,7 @@ def browser(session: Session) -> None:
             section.remark = "no Chromium; WITHOUT_BROWSER=1 leaves these tests out"
             return
         session.environment["CHROMIUM"] = chromium
-        session.pytest(section, "-m", "browser")
+        session.pytest(section, "-n", "2", "-m", "browser")
 
 
 def find_chromium() -> str | None:

@@ -49,6 +49,7 @@ def _answers(*statuses: int) -> frozenset[int]:
 
 ROWS: Mapping[str, Row] = {
     "healthz": Row(lambda _: "/healthz"),
+    "favicon": Row(lambda _: "/favicon.ico", own=_answers(302)),
     "readyz": Row(lambda _: "/readyz"),
     # Without METRICS_TOKEN there is nothing; a token of the API is none.
     "metrics": Row(lambda _: "/metrics", own=_answers(404)),

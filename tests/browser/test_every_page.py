@@ -94,6 +94,8 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/upload",),
     ),
     "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
+    "staff-forwarding": ((CLERK,), lambda _: ("/staff/forwarding",)),
+    "staff-inbox": ((CLERK,), lambda _: ("/staff/inbox",)),
     "staff-held-file": (
         (CLERK,),
         lambda scene: tuple(
@@ -149,7 +151,7 @@ def test_every_page_fits_and_can_be_read_by_everybody(
     open_page: Open, scene: Scene, who: str
 ) -> None:
     company = None if who == NOBODY else scene.world.alice
-    page = open_page(company, "/healthz", role=who, viewport=DESK)
+    page = open_page(company, "/api/v1/docs", role=who, viewport=DESK)
     if who == PARTNER:
         page.goto("/switch")
         page.get_by_role("button", name=f"Switch to {worlds.SECRET_NAME}").click()
@@ -193,11 +195,13 @@ def fits(page: Page) -> bool:
 def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
     world = scene.world
     partner = next(one for one in charlies(world) if one.name == "partner for charlie")
-    others = {name for name, methods in DOORS.items() if "GET" in methods} - set(WALK)
+    getting = {name for name, methods in DOORS.items() if "GET" in methods}
+    # Figures are for whoever knows a token that an installation has set.
+    others = getting - set(WALK) - {"metrics"}
     kinds = {}
     for name in sorted(others):
         answer = partner.call("GET", ROWS[name].path(world.ids["charlie"]))
-        assert answer.status_code == 200, name
+        assert answer.status_code in (200, 302), name
         kinds[name] = answer.headers["Content-Type"].partition(";")[0]
     assert [name for name, kind in kinds.items() if "html" in kind] == []
     assert all(DOORS[name].get("GET") for name in WALK)
