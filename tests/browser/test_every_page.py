@@ -201,7 +201,9 @@ def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
     kinds = {}
     for name in sorted(others):
         answer = partner.call("GET", ROWS[name].path(world.ids["charlie"]))
-        assert answer.status_code in (200, 302), name
+        if name == "favicon":
+            continue  # which leads to a picture
+        assert answer.status_code == 200, name
         kinds[name] = answer.headers["Content-Type"].partition(";")[0]
     assert [name for name, kind in kinds.items() if "html" in kind] == []
     assert all(DOORS[name].get("GET") for name in WALK)
