@@ -297,5 +297,7 @@ LOGGING = {
         "django": {"level": "INFO"},
         # Anybody can send a wrong host name, as often as they like.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # It is answered in words; anybody can send it too.
+        "django.security.TooManyFilesSent": {"level": "CRITICAL"},
     },
 }

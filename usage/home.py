@@ -39,7 +39,7 @@ def _looks(counts: inventory.FileCounts) -> list[str]:
         (counts.held, gettext("%(count)s held")),
         (counts.received, gettext("%(count)s being checked")),
     ]
-    return [text % {"count": count} for count, text in found if count]
+    return [text % {"count": grouped(count)} for count, text in found if count]
 
 
 def _say_safe(_at: datetime) -> TileState:
