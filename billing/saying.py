@@ -54,6 +54,8 @@ def words(view: PeriodView, *, at: datetime) -> Words:
     target_at = day_ends_at(view.period.target_on, zone)
     standing = view.judgement.standing
     mark, name = _BADGES[standing]
+    if standing in (Standing.LATE, Standing.INCOMPLETE) and not _may_be_sent(view):
+        mark = "with-us"
     return Words(
         answer=_answer(view),
         please=_please(view, is_asked=at < target_at),

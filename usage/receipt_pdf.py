@@ -233,6 +233,8 @@ def _draw_mark(canvas: Canvas, line: Line, y: float) -> None:
         canvas.circle(x + side / 2, y + side / 2, side / 2, stroke=1, fill=0)
     else:
         canvas.rect(x, y, side, side, stroke=1, fill=0)
+    if line.mark == "excused":
+        canvas.line(x, y, x + side, y + side)
 
 
 def _write(canvas: Canvas, words: str, x: float, y: float, text: _Text) -> None:

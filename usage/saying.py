@@ -75,8 +75,13 @@ class FileWords:
 
     @property
     def problems(self) -> list[dict[str, Any]]:
-        """Everything found wrong, with sentences; the same sentence once."""
+        """Everything found wrong, with sentences; the same sentence once.
+
+        Once it is refused there is nothing more to do about any of it.
+        """
         told = [problems.told(row) for row in self.file.problems]
+        if self.file.state == FileState.REFUSED:
+            told = [{**one, "advice": ""} for one in told]
         return list({(one["code"], one["title"]): one for one in told}.values())
 
     @property

@@ -55,7 +55,7 @@ def test_what_waits_for_us_alarms_nobody(
     alice.send(days[9], at=at)
     words = saying.words(view(alice, at=at), at=at)
     assert "the rest waits for us" in words.answer
-    assert (words.is_alarming, words.please) == (False, "")
+    assert (words.is_alarming, words.please, words.mark) == (False, "", "with-us")
 
 
 def test_a_cell_leads_to_the_files_behind_it(alice: Company) -> None:
@@ -99,6 +99,7 @@ def test_a_refused_file_that_comes_again_says_why_it_does_not_count(
     assert "Refused by decision" in page
     assert "It is here already and does not count: “A &lt;b&gt;test&lt;/b&gt;.”" in page
     assert "Fri 5 June 2026, 06:00" in page
+    assert "billing staff will look at it" not in page
 
 
 def test_the_plain_form_says_how_much_it_takes(alice: Company) -> None:

@@ -199,6 +199,7 @@ def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
     seen = page(alice, f"/files/{file.pk}")
     assert "A test." in seen
     assert "does not count" in seen
+    assert "billing staff will look at it" not in seen
     assert "clerk@vendor.example" not in seen
     [row] = [part for part in page(alice, "/files").split("<tr>") if "day.usg" in part]
     assert "Refused by decision" in row
