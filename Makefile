@@ -8,7 +8,7 @@ TESTS := $(RUNS) $(VENV)/installed-requirements-dev.txt
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run test quick lint format bench fuzz requirements clean
+.PHONY: help run test quick lint format bench fuzz faults requirements clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /  make \1 - /p' Makefile
@@ -35,6 +35,9 @@ bench: $(TESTS)  ## measure, print, and write tests/bench/results/
 
 fuzz: $(TESTS)  ## throw damaged input at the readers, FUZZ_SECONDS each
 	@exec $(PY) tests/run.py fuzz
+
+faults: $(TESTS)  ## break everything for hours: kills, cuts, crowds; FAULTS_KILLS=…
+	@exec $(PY) tests/run.py faults
 
 requirements: $(TESTS)  ## compile the .in files; UPGRADE=--upgrade moves all versions
 	@for name in requirements requirements-run requirements-dev; do \

@@ -2,8 +2,11 @@
 
 import os
 import resource
+from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -11,6 +14,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # and each client that waits is one too. Systems let a process have 1024 to begin with,
 # and many times that where it asks: nothing here would fail with larger numbers.
 OPEN_FILES = 65_536
+
+
+class Request(WSGIRequest):
+    """A request that can be made of whatever arrives, so that it can be refused."""
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        # Queries and forms are UTF-8 here. Django would heed a charset that is named,
+        # and read the query by it at once: one of too many fields, or a charset that is
+        # none of text, would fail before anybody is there to answer.
+        found = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        self.content_type, self.content_params = found
+
+
+class Application(WSGIHandler):
+    request_class = Request
 
 
 def _ask_for_open_files() -> None:
@@ -21,4 +39,5 @@ def _ask_for_open_files() -> None:
 
 
 _ask_for_open_files()
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Application()

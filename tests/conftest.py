@@ -74,10 +74,10 @@ def db(
     with _database.unblock():
         yield
         connections["default"].close()
-        _empty_database()
+        empty_database()
 
 
-def _empty_database() -> None:
+def empty_database() -> None:
     owner = connections["owner"]
     tables = [
         name

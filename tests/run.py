@@ -42,6 +42,20 @@ COVERAGE: Mapping[str, tuple[int, Sequence[str]]] = {
     "billing/standing": (100, ("billing/standing.py",)),
 }
 
+# What `make faults` does where its own variables do not say otherwise: pairs of places,
+# kills, uploads without a broker, clients and seconds of overlapping sets, mutated
+# files and requests, and the most seconds for each of these two.
+LONG: Mapping[str, str] = {
+    "FAULTS_PAIRS": "yes",
+    "FAULTS_KILLS": "1000",
+    "FAULTS_UPLOADS": "1000",
+    "FAULTS_CLIENTS": "50",
+    "FAULTS_SECONDS": "600",
+    "FAULTS_FILES": "1000000",
+    "FAULTS_REQUESTS": "100000",
+    "FAULTS_MOST": "7200",
+}
+
 
 @dataclass
 class Section:
@@ -239,6 +253,18 @@ def fuzz(session: Session) -> None:
     scripts(session, "fuzz/*.py", "--seconds", os.environ.get("FUZZ_SECONDS") or "60")
 
 
+def breaking(session: Session) -> None:
+    """Break everything, long and at random; the figures are in docs/reliability.md."""
+    settings = {**LONG, **session.environment}
+    session.environment |= settings
+    for name in ("failpoints", "broken_store", "full_disk", "broker", "crowd", "kills"):
+        with session.section(name.replace("_", " ")) as section:
+            session.pytest(section, "-n", "0", f"tests/faults/test_{name}.py")
+    for name, count in (("usg", "FAULTS_FILES"), ("requests", "FAULTS_REQUESTS")):
+        bounds = ("--rounds", settings[count], "--seconds", settings["FAULTS_MOST"])
+        scripts(session, f"fuzz/fuzz_{name}.py", *bounds)
+
+
 def report(session: Session) -> bool:
     """Print the table and the sum; say whether all is well."""
     say(f"\n{'section':<20}{'passed':>8}{'failed':>8}{'seconds':>9}{'budget':>8}")
@@ -258,6 +284,7 @@ TARGETS: Mapping[str, Callable[[Session], None]] = {
     "lint": lint,
     "bench": bench,
     "fuzz": fuzz,
+    "faults": breaking,
 }
 
 

@@ -32,6 +32,9 @@ DATABASE = "fuzz_requests"
 BODY_TIMEOUT = 1
 MOST_SECONDS = 20.0
 
+# 130 MiB after start, and for some files at once what opening them may take.
+MOST_RESIDENT_KIB = 400 * 1024
+
 METHODS = ("GET", "PUT", "POST", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE")
 ODD_METHODS = ("BREW", "get", "CONNECT", "P\u00dcT", "X" * 40, "M-SEARCH", "PRI")
 
@@ -91,6 +94,7 @@ class Request:
 class Tally:
     statuses: Counter[int] = field(default_factory=Counter)
     slowest: float = 0.0
+    resident: int = 0
 
 
 @dataclass
@@ -254,7 +258,7 @@ def make_material() -> Material:
     return Material(token=company.token, file_id=str(file.pk), files=days)
 
 
-def fuzz(var: Path, *, seed: int, seconds: float) -> Tally:
+def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
     """Fuzz a server that is started for it, and see that it still serves at the end."""
     from django.core.management import call_command
 
@@ -268,15 +272,35 @@ def fuzz(var: Path, *, seed: int, seconds: float) -> Tally:
         def say(dice: random.Random, tally: Tally) -> None:
             attempt(portal, garbled(written(make_up(dice, material)), dice), tally)
 
-        tally = run(say, seed=seed, seconds=seconds)
+        try:
+            tally = run(say, seed=seed, seconds=seconds, rounds=rounds)
+        except AssertionError:
+            sys.stderr.write(portal.log[-5_000:])
+            raise
         assert portal.say(request("GET", "/healthz")).status == 200
         assert not has_trouble(portal.log), portal.log[-5_000:]
+        tally.resident = peak_of_workers(portal)
+        assert tally.resident < MOST_RESIDENT_KIB, tally.resident
     return tally
+
+
+def peak_of_workers(portal: "Portal") -> int:
+    """Return the most memory that a process of the server has had, in KiB."""
+    pid = portal.process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    peaks = [
+        int(line.split()[1])
+        for worker in workers
+        for line in Path(f"/proc/{worker}/status").read_text().splitlines()
+        if line.startswith("VmHWM:")
+    ]
+    return max(peaks)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rounds", type=int, default=sys.maxsize)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-requests-") as folder:
@@ -290,10 +314,12 @@ def main() -> None:
 
         django.setup()
         with own_database():
-            tally = fuzz(Path(folder), seed=args.seed, seconds=args.seconds)
+            tally = fuzz(
+                Path(folder), seed=args.seed, seconds=args.seconds, rounds=args.rounds
+            )
     total = sum(tally.statuses.values())
     sys.stdout.write(f"{total} requests, slowest {tally.slowest:.2f} s, ")
-    sys.stdout.write(f"seed {args.seed}\n")
+    sys.stdout.write(f"{tally.resident // 1024} MiB resident, seed {args.seed}\n")
     for status, count in tally.statuses.most_common():
         sys.stdout.write(f"{count:9} {status or 'closed without a word'}\n")
 

@@ -140,9 +140,10 @@ def run(*, seed: int, seconds: float = 1e9, rounds: int = sys.maxsize) -> Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rounds", type=int, default=sys.maxsize)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    tally = run(seed=args.seed, seconds=args.seconds)
+    tally = run(seed=args.seed, seconds=args.seconds, rounds=args.rounds)
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert resident < MOST_RESIDENT_KIB, resident
     total = sum(tally.outcomes.values())

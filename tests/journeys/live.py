@@ -18,6 +18,7 @@ from portal import env
 from portal.stack import ports
 
 ROOT = Path(__file__).resolve().parents[2]
+CONFIGURATION = ROOT / "portal" / "stack" / "gunicorn_conf.py"
 
 # Seconds; generous, for a machine with two cores and others at work on them.
 PATIENCE = 30.0
@@ -188,14 +189,17 @@ def environment_of(
 
 @contextmanager
 def running_portal(
-    var: Path, *, database: str, changes: Mapping[str, str] | None = None
+    var: Path,
+    *,
+    database: str,
+    changes: Mapping[str, str] | None = None,
+    configuration: Path = CONFIGURATION,
 ) -> Iterator[Portal]:
-    """Run gunicorn with the product's own configuration until the block ends."""
+    """Run gunicorn, by default as the product configures it, until the block ends."""
     port = ports.find_free()
     environment = environment_of(var, database=database, port=port, changes=changes)
     (var / "static").mkdir(parents=True, exist_ok=True)
     journal = var / "web.log"
-    configuration = ROOT / "portal" / "stack" / "gunicorn_conf.py"
     with journal.open("wb") as output:
         process = subprocess.Popen(
             [

@@ -1,0 +1,200 @@
+"""A proxy in front of the real S3 server that misbehaves by script.
+
+Requests pass through it byte for byte, host name and all, so that signatures hold.
+Each asks the script first: a trick of the script answers in the server's place, or
+spoils what the server said. Loopback only, a thread for each connection.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from portal.stack import ports
+
+HEAD_ENDS = b"\r\n\r\n"
+
+
+@dataclass
+class Asked:
+    """A request as it came in, and how to get its answer."""
+
+    method: str
+    head: bytes
+    body: bytes
+    client: socket.socket
+    forward: Callable[[], bytes]
+
+
+# Deals with a request; whatever it does not send, the client does not get.
+Trick = Callable[[Asked], None]
+
+
+def passed(asked: Asked) -> None:
+    """Do what an honest proxy does."""
+    asked.client.sendall(asked.forward())
+
+
+def lost(asked: Asked) -> None:
+    """Let the server do it, and lose its answer."""
+    asked.forward()
+
+
+def cut(at: int) -> Trick:
+    """Let the server do it, and cut its answer after so many bytes."""
+
+    def trick(asked: Asked) -> None:
+        asked.client.sendall(asked.forward()[:at])
+
+    return trick
+
+
+def dropped(_asked: Asked) -> None:
+    """Hang up without a word, having told the server nothing."""
+
+
+def hung(seconds: float) -> Trick:
+    """Let the server do it, and then say nothing for so long."""
+
+    def trick(asked: Asked) -> None:
+        asked.forward()
+        time.sleep(seconds)
+
+    return trick
+
+
+def slow(seconds: float) -> Trick:
+    def trick(asked: Asked) -> None:
+        time.sleep(seconds)
+        passed(asked)
+
+    return trick
+
+
+def refused(status: int, code: str) -> Trick:
+    """Answer as S3 does when it does not do it."""
+
+    def trick(asked: Asked) -> None:
+        told = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
+        )
+        body = b"" if asked.method == "HEAD" else told.encode()
+        lines = (f"HTTP/1.1 {status} No", f"Content-Length: {len(body)}")
+        head = "\r\n".join((*lines, "Content-Type: application/xml", "", ""))
+        asked.client.sendall(head.encode() + body)
+
+    return trick
+
+
+def altered(old: bytes, new: bytes) -> Trick:
+    """Let the server do it, and change something in the head of its answer."""
+
+    def trick(asked: Asked) -> None:
+        head, _, body = asked.forward().partition(HEAD_ENDS)
+        asked.client.sendall(head.replace(old, new) + HEAD_ENDS + body)
+
+    return trick
+
+
+@dataclass
+class Crooked:
+    """The running proxy. `script` is asked for each request, in turn.
+
+    A list of tricks by method; the last one of a list stays. Methods without one pass.
+    `seen` has the methods of all requests.
+    """
+
+    address: str
+    script: dict[str, list[Trick]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+
+    def trick_for(self, method: str) -> Trick:
+        self.seen.append(method)
+        tricks = self.script.get(method, [passed])
+        return tricks.pop(0) if len(tricks) > 1 else tricks[0]
+
+
+@contextmanager
+def crooked_store(endpoint: str) -> Iterator[Crooked]:
+    """Stand in front of a server until the block ends."""
+    target = urlsplit(endpoint)
+    server = socket.create_server((ports.LOOPBACK, 0))
+    proxy = Crooked(f"http://{ports.LOOPBACK}:{server.getsockname()[1]}")
+    to = (target.hostname or ports.LOOPBACK, target.port or 80)
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                thread = threading.Thread(target=_serve, args=(client, to, proxy))
+                thread.start()
+                threads.append(thread)
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield proxy
+    finally:
+        # Closing alone does not wake a thread that waits in accept.
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        accepting.join()
+        for thread in threads:
+            thread.join()
+
+
+def _serve(client: socket.socket, to: tuple[str, int], proxy: Crooked) -> None:
+    """Deal with one request, then hang up."""
+    with client, suppress(OSError):
+        client.settimeout(30)
+        head, body = _read(client)
+        if not head:
+            return
+
+        def forward() -> bytes:
+            with socket.create_connection(to, timeout=30) as server:
+                server.sendall(_closing(head) + HEAD_ENDS + body)
+                return b"".join(iter(lambda: server.recv(65_536), b""))
+
+        method = head.split(b" ", 1)[0].decode()
+        proxy.trick_for(method)(Asked(method, head, body, client, forward))
+
+
+def _read(client: socket.socket) -> tuple[bytes, bytes]:
+    """Read a request; who waits for leave to send its body is given it."""
+    data = b""
+    while HEAD_ENDS not in data:
+        more = client.recv(65_536)
+        if not more:
+            return b"", b""
+        data += more
+    head, _, body = data.partition(HEAD_ENDS)
+    headers = _headers(head)
+    if "expect" in headers:
+        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    while len(body) < int(headers.get("content-length", 0)):
+        more = client.recv(65_536)
+        if not more:
+            return b"", b""
+        body += more
+    return head, body
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _closing(head: bytes) -> bytes:
+    """Ask for a connection that ends with the answer; both headers are not signed."""
+    lines = [
+        line
+        for line in head.split(b"\r\n")
+        if not line.lower().startswith((b"expect:", b"connection:"))
+    ]
+    return b"\r\n".join([*lines, b"Connection: close"])

@@ -1,0 +1,298 @@
+"""S3 fails in every way that it has: each file is there once in the end, and whole.
+
+The real S3 server, with a crooked proxy in front of it.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import boto3
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+from django.conf import settings as django_settings
+
+from portal import access, work
+from portal.work import State
+from tests.builders import NOW, Company
+from tests.faults import crooked
+from tests.faults.crooked import Crooked, Trick, crooked_store
+from usage import bucket, forwarding, outbox
+from usage.models import Forwarding
+
+pytestmark = pytest.mark.faults
+
+DAY = date(2026, 5, 7)
+
+# Seconds that a put or a question may take here.
+TIMEOUT = 0.3
+
+REFUSALS = {
+    "wrong credentials": (403, "InvalidAccessKeyId"),
+    "no right": (403, "AccessDenied"),
+    "wrong clock": (403, "RequestTimeTooSkewed"),
+    "expired credentials": (400, "ExpiredToken"),
+    "another put at once": (409, "ConditionalRequestConflict"),
+    "another operation": (409, "OperationAborted"),
+    "broken": (500, "InternalError"),
+    "away": (503, "ServiceUnavailable"),
+    "too much": (503, "SlowDown"),
+}
+
+# What S3 may do to an answer so that nobody knows what it said.
+SILENCES = {
+    "hung": crooked.hung(3 * TIMEOUT),
+    "cut": crooked.cut(at=8),
+    "lost": crooked.lost,
+    "dropped": crooked.dropped,
+}
+
+
+@pytest.fixture
+def proxy(
+    alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Crooked]:
+    """Have the portal speak to the bucket through the proxy, with little patience."""
+    monkeypatch.setattr(bucket, "_READ_TIMEOUT", TIMEOUT)
+    # boto3 waits up to a second before it tries again; nothing here is about that.
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+    bucket.prepare()
+    _empty(settings.S3)
+    with crooked_store(settings.S3["endpoint_url"]) as running:
+        settings.S3 = {**settings.S3, "endpoint_url": running.address}
+        bucket._client.cache_clear()
+        yield running
+    bucket._client.cache_clear()
+
+
+def _empty(s3: dict[str, str]) -> None:
+    store = _real_store(s3)
+    for found in store.list_objects_v2(Bucket=s3["bucket"]).get("Contents", ()):
+        store.delete_object(Bucket=s3["bucket"], Key=found["Key"])
+
+
+def _real_store(s3: dict[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        region_name=s3["region"],
+        endpoint_url=s3["endpoint_url"],
+        aws_access_key_id=s3["access_key_id"],
+        aws_secret_access_key=s3["secret_access_key"],
+    )
+
+
+@pytest.fixture
+def sent(alice: Company, proxy: Crooked) -> bytes:
+    """An accepted file that waits to be forwarded."""
+    data = alice.server.day(DAY)
+    alice.send(data)
+    return data
+
+
+def row_of(company: Company) -> Forwarding:
+    with access.acting_for(company.id, reading=True):
+        return Forwarding.objects.get()
+
+
+def objects() -> dict[str, bytes]:
+    """Everything in the bucket, asked of the server itself."""
+    client, name = bucket._client(), django_settings.S3["bucket"]
+    found = client.list_objects_v2(Bucket=name).get("Contents", ())
+    return {one["Key"]: bucket.fetch(one["Key"]) for one in found}
+
+
+def forward(*, at: datetime = NOW) -> None:
+    forwarding.forward_waiting(now=lambda: at)
+
+
+def assert_done_once(company: Company, proxy: Crooked, data: bytes) -> None:
+    row = row_of(company)
+    assert (row.state, row.problem) == (State.DONE, "")
+    proxy.script.clear()
+    assert objects() == {row.key: data}
+
+
+def test_an_honest_proxy_changes_nothing(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    forward()
+    assert proxy.seen.count("PUT") == 1
+    assert_done_once(alice, proxy, sent)
+
+
+def test_a_lost_answer_is_found_to_be_our_own_bytes(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    proxy.script["PUT"] = [crooked.lost, crooked.passed]
+    forward()
+    # boto3 has put it again, was told 412, and the question has decided.
+    assert proxy.seen == ["PUT", "PUT", "HEAD"]
+    assert_done_once(alice, proxy, sent)
+
+
+@pytest.mark.parametrize("trick", SILENCES.values(), ids=SILENCES)
+@pytest.mark.parametrize("method", ["PUT", "HEAD"])
+def test_a_store_that_gives_no_answer_is_asked_again_later(
+    alice: Company, proxy: Crooked, sent: bytes, method: str, trick: Trick
+) -> None:
+    proxy.script[method] = [trick]
+    forward()
+    row = row_of(alice)
+    assert row.state == State.WAITING
+    assert row.problem
+    assert row.due_at > NOW
+    proxy.script.clear()
+    forward(at=row.due_at)
+    assert_done_once(alice, proxy, sent)
+
+
+@pytest.mark.parametrize(("status", "code"), REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize("method", ["PUT", "HEAD"])
+def test_a_refusal_is_kept_as_the_reason_and_tried_again(
+    alice: Company, proxy: Crooked, sent: bytes, method: str, status: int, code: str
+) -> None:
+    proxy.script[method] = [crooked.refused(status, code)]
+    forward()
+    row = row_of(alice)
+    assert row.state == State.WAITING
+    # Of a refused question there is no code: an answer to HEAD has no body.
+    assert row.problem == (code if method == "PUT" else str(status))
+    assert not _is_claimed(alice)
+    proxy.script.clear()
+    forward(at=row.due_at)
+    assert_done_once(alice, proxy, sent)
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD"])
+def test_half_an_answer_confirms_nothing(
+    alice: Company, proxy: Crooked, sent: bytes, method: str
+) -> None:
+    # It says 200 and looks whole: what is missing are headers at its end.
+    proxy.script[method] = [crooked.cut(at=150)]
+    forward()
+    row = row_of(alice)
+    if method == "PUT":
+        # The question decides, not the answer to the put.
+        assert_done_once(alice, proxy, sent)
+        return
+    assert row.state != State.DONE
+    proxy.script.clear()
+    with access.acting_for(alice.id):
+        work.retry(Forwarding, row.pk, at=row.due_at)
+    forward(at=row.due_at)
+    assert_done_once(alice, proxy, sent)
+
+
+def _is_claimed(company: Company) -> bool:
+    return row_of(company).lease is not None
+
+
+def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    proxy.script["PUT"] = [crooked.refused(503, "SlowDown")]
+    at = NOW
+    for _ in range(3 * work.MOST_FAULTS):
+        forward(at=at)
+        at = row_of(alice).due_at
+    assert row_of(alice).faults == 0
+    proxy.script.clear()
+    forward(at=at)
+    assert_done_once(alice, proxy, sent)
+
+
+@pytest.mark.parametrize("trick", [crooked.passed, crooked.lost, crooked.cut(at=8)])
+def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
+    alice: Company, proxy: Crooked, sent: bytes, trick: Trick
+) -> None:
+    key = row_of(alice).key
+    foreign = b"not ours"
+    digest = b64encode(hashlib.sha256(foreign).digest()).decode()
+    bucket.put(key, BytesIO(foreign), bucket.Content(len(foreign), digest))
+    proxy.script["PUT"] = [trick, crooked.passed]
+    forward()
+    row = row_of(alice)
+    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
+    proxy.script.clear()
+    assert objects() == {key: foreign}
+
+
+def test_a_checksum_that_does_not_fit_is_no_confirmation(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    ours = b64encode(hashlib.sha256(sent).digest())
+    other = b64encode(hashlib.sha256(b"other").digest())
+    proxy.script["HEAD"] = [crooked.altered(ours, other)]
+    forward()
+    row = row_of(alice)
+    assert row.state != State.DONE
+    proxy.script.clear()
+    with access.acting_for(alice.id):
+        work.retry(Forwarding, row.pk, at=NOW)
+    forward()
+    assert_done_once(alice, proxy, sent)
+
+
+def test_a_slow_store_is_waited_for(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    proxy.script["PUT"] = [crooked.slow(TIMEOUT / 3)]
+    forward()
+    assert_done_once(alice, proxy, sent)
+
+
+def test_a_store_out_of_reach_is_tried_again(
+    alice: Company, proxy: Crooked, sent: bytes, settings: Any
+) -> None:
+    there = settings.S3
+    settings.S3 = {**there, "endpoint_url": "http://127.0.0.1:9"}
+    bucket._client.cache_clear()
+    forward()
+    row = row_of(alice)
+    assert (row.state, row.problem) == (State.WAITING, "EndpointConnectionError")
+    settings.S3 = there
+    bucket._client.cache_clear()
+    forward(at=row.due_at)
+    assert_done_once(alice, proxy, sent)
+
+
+def test_many_files_all_arrive_through_a_store_that_fails_at_random(
+    alice: Company, proxy: Crooked, dice: Callable[[], list[Trick]]
+) -> None:
+    wanted = alice.server.days(DAY, DAY + timedelta(days=9))
+    for data in wanted:
+        alice.send(data)
+    proxy.script = {"PUT": dice(), "HEAD": dice()}
+    at = NOW
+    for _ in range(60):
+        forward(at=at)
+        at += timedelta(minutes=5)
+    with access.acting_for(alice.id, reading=True):
+        rows = list(Forwarding.objects.select_related("file").order_by("file__day"))
+    assert {row.state for row in rows} == {State.DONE}
+    proxy.script.clear()
+    assert objects() == {row.key: data for row, data in zip(rows, wanted, strict=True)}
+
+
+@pytest.fixture
+def dice() -> Callable[[], list[Trick]]:
+    """Some tricks in random order, and then honesty."""
+    import random
+
+    chance = random.Random(1)
+    tricks = [
+        crooked.lost,
+        crooked.cut(at=8),
+        crooked.dropped,
+        crooked.passed,
+        crooked.refused(503, "SlowDown"),
+        crooked.refused(409, "ConditionalRequestConflict"),
+    ]
+
+    def drawn() -> list[Trick]:
+        return [*chance.choices(tricks, k=12), crooked.passed]
+
+    return drawn

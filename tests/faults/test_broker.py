@@ -1,0 +1,174 @@
+"""The broker hangs, stops and forgets: no upload notices, and all is done after it.
+
+FAULTS_UPLOADS says how many files are sent while it is not well; then the strict
+bounds hold, and nobody but beat rings afterwards.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from portal.stack.run import CELERY, describe_worker
+from tests.builders import open_company
+from tests.faults.broker import Broker, own_broker
+from tests.faults.client import DAYS, Client, Customer
+from tests.faults.judge import judge
+from tests.faults.ledger import Ledger
+from tests.faults.world import World
+from tests.journeys.live import (
+    ROOT,
+    Portal,
+    environment_of,
+    running_portal,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_200)]
+
+IS_LONG = "FAULTS_UPLOADS" in os.environ
+UPLOADS = int(os.environ.get("FAULTS_UPLOADS") or 45)
+ROUNDS = max(3, UPLOADS // 60)
+WELL, UNWELL = "usual", ("hung", "stopped", "emptied")
+EACH = UPLOADS // len(UNWELL) // ROUNDS + 1
+
+# Everything has been forwarded so many seconds after the broker is back.
+DONE_WITHIN = 120
+
+# An answer takes at most twice as long as usual. A few files on a busy machine do not
+# measure that: there, seconds that are not lost are what is looked for.
+MOST_TIMES, SLACK = 2.0, 0.0 if IS_LONG else 0.5
+
+
+@dataclass
+class Timed:
+    """How long the answers took in one state of the broker, in seconds."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def p95(self) -> float:
+        return statistics.quantiles(self.seconds, n=20)[-1]
+
+    def __str__(self) -> str:
+        count = len(self.seconds)
+        return f"{count} files, median {self.median:.3f} s, p95 {self.p95:.3f} s"
+
+
+@contextmanager
+def background(environment: dict[str, str], var: Path) -> Iterator[None]:
+    """Run the product's worker, and beat where nobody else is to ring."""
+    commands = [describe_worker("worker", "celery,forward", 2)]
+    if IS_LONG:
+        schedule = f"--schedule={var / 'beat'}"
+        commands.append((*CELERY, "beat", "--pidfile=", schedule))
+    with (var / "celery.log").open("wb") as journal:
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env={**environment, "PYTHONWARNINGS": "ignore"},
+                stdin=subprocess.DEVNULL,
+                stdout=journal,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            for command in commands
+        ]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def send(client: Client, number: int) -> list[float]:
+    entries = [client.send(client.customer.good()) for _ in range(number)]
+    # Not one of them had to be sent again.
+    assert {entry.state for entry in entries} == {"accepted"}
+    assert (client.ledger.cuts, client.ledger.refusals) == (0, {})
+    return [entry.seconds for entry in entries]
+
+
+def measure(client: Client, broker: Broker) -> dict[str, Timed]:
+    """Send some files in each state of the broker, round by round."""
+    timed = {state: Timed([]) for state in (WELL, *UNWELL)}
+    send(client, 5)
+    for _ in range(ROUNDS):
+        for state, kept in timed.items():
+            with getattr(broker, state)():
+                kept.seconds += send(client, EACH)
+    return timed
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with own_broker(tmp_path / "valkey") as running:
+        yield running
+
+
+@pytest.fixture
+def environment(world: World, broker: Broker, worker_id: str) -> dict[str, str]:
+    """What all processes are told that differs from other tests."""
+    return {
+        "S3_BUCKET": world.s3["bucket"],
+        "S3_PREFIX": world.s3["prefix"],
+        "BROKER_URL": broker.url,
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+@pytest.fixture
+def portal(
+    world: World, environment: dict[str, str], worker_id: str
+) -> Iterator[Portal]:
+    var, database = world.folder.parent, f"test_portal_{worker_id}"
+    with running_portal(var, database=database, changes=environment) as running:
+        port = running.port
+        told = environment_of(var, database=database, port=port, changes=environment)
+        with background(told, var):
+            yield running
+
+
+def test_no_upload_notices_the_broker_and_all_is_forwarded_after_it(
+    world: World,
+    portal: Portal,
+    broker: Broker,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    company = open_company("B-1", name="B-1", zone="Europe/Berlin")
+    servers = (len(UNWELL) + 1) * EACH * ROUNDS // DAYS + 2
+    client = Client(portal.port, Customer.of(company, servers=servers), Ledger())
+    timed = measure(client, broker)
+    began = time.monotonic()
+
+    def is_done() -> bool:
+        if not IS_LONG and world.waiting():
+            # As beat would: whoever accepts a file rings.
+            send(client, 1)
+            time.sleep(2)
+        return world.waiting() == 0
+
+    assert wait_for(is_done, DONE_WITHIN), world.waiting()
+    took = time.monotonic() - began
+    with capsys.disabled():
+        lines = [f"  {state}: {one}" for state, one in timed.items()]
+        text = "\n".join(lines)
+        sys.stdout.write(f"\n{text}\n  all forwarded {took:.0f} s after its return\n")
+    usual = timed.pop(WELL)
+    for state, one in timed.items():
+        assert one.median <= MOST_TIMES * usual.median + SLACK, state
+        assert one.p95 <= MOST_TIMES * usual.p95 + SLACK, state
+    assert judge(world, [client]).bad == []

@@ -1,0 +1,107 @@
+"""Many clients send overlapping sets in random order: each file is there once.
+
+FAULTS_CLIENTS and FAULTS_SECONDS say how many and for how long.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.faults.client import Client
+from tests.faults.ledger import Content, Fate
+from tests.faults.rig import Rig
+
+CLIENTS = int(os.environ.get("FAULTS_CLIENTS") or 8)
+SECONDS = float(os.environ.get("FAULTS_SECONDS") or 4)
+SEED = int(os.environ.get("FAULTS_SEED") or 1)
+
+TENANTS = 3
+
+# New files are added to a tenant's set while there is time, so many at once.
+BATCH = 10
+
+# Of a set, each client sends so much.
+SHARE = 0.5
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 3 * SECONDS)]
+
+
+class SharedSet:
+    """What one tenant's clients all have in their folders: it grows."""
+
+    def __init__(self, client: Client, dice: random.Random) -> None:
+        self.client = client
+        self._dice = dice
+        self._contents: list[Content] = []
+        self._lock = threading.Lock()
+
+    def grow(self) -> None:
+        with self._lock:
+            some = [self.client.customer.any(self._dice) for _ in range(BATCH)]
+            self._contents += some
+
+    def drawn(self, dice: random.Random) -> Sequence[Content]:
+        """Return some of the newest and some of all, in random order."""
+        with self._lock:
+            pool = self._contents[-2 * BATCH :] + dice.sample(self._contents, BATCH)
+        return dice.sample(pool, int(len(pool) * SHARE))
+
+
+def send_for(shared: SharedSet, seed: int, until: float) -> None:
+    """Be one client: draw, send, draw again; one of them adds to the set."""
+    dice = random.Random(seed)
+    while time.monotonic() < until:
+        if dice.random() < 0.2:
+            shared.grow()
+        for content in shared.drawn(dice):
+            shared.client.send(content, name=f"{seed}-{content.day}.usg")
+
+
+def test_overlapping_sets_from_many_clients_are_each_file_once(
+    rig: Rig, open_client: Callable[..., Client], capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers = 3 + int(SECONDS * 2)
+    sets = [
+        SharedSet(open_client(servers=servers), random.Random(SEED + number))
+        for number in range(TENANTS)
+    ]
+    for shared in sets:
+        shared.grow()
+    until = time.monotonic() + SECONDS
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        futures = [
+            pool.submit(send_for, sets[number % TENANTS], SEED + number, until)
+            for number in range(CLIENTS)
+        ]
+    for future in futures:
+        future.result()
+    clients = [shared.client for shared in sets]
+    findings = rig.judge(*clients)
+    ledger = clients[0].ledger
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n  {CLIENTS} clients, {SECONDS:.0f} s, seed {SEED}: {ledger.answered}"
+            f" answers for {len(ledger.contents)} files, {findings.kept} kept,"
+            f" {findings.confirmed} confirmed in S3, refusals {dict(ledger.refusals)}\n"
+        )
+    assert findings.bad == []
+    assert findings.stray == []
+    assert ledger.cuts == 0
+    assert_answered_at_once(ledger.contents.values(), clients[0])
+
+
+def assert_answered_at_once(contents: Any, client: Client) -> None:
+    """Nobody was told to wait: what could be settled was, by its own request."""
+    states = {
+        entry.state
+        for content in contents
+        for entry in client.ledger.answers[content.key]
+    }
+    assert states <= set(Fate)
