@@ -80,7 +80,8 @@ def broken_invariants(work: WorkProcess) -> list[str]:
     """Ask the product whether all that must hold does; nothing if so."""
     if "check_invariants" not in get_commands():
         return []
-    code = work.run("check_invariants")
+    # What beat has done long before in real life: months go by here in a moment.
+    code = work.run("billing.open_periods", "check_invariants")
     return [f"check_invariants ended with {code}; see work.log"] if code else []
 
 
