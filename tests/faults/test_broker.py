@@ -5,9 +5,11 @@ bounds hold, and nobody but beat rings afterwards.
 """
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.stack.run import CELERY, describe_worker
+from portal.stack.run import CELERY, FORWARDS, describe_worker
 from tests.builders import open_company
 from tests.faults.broker import Broker, own_broker
 from tests.faults.client import DAYS, Client, Customer
@@ -34,8 +36,8 @@ from tests.journeys.live import (
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_200)]
 
 IS_LONG = "FAULTS_UPLOADS" in os.environ
-UPLOADS = int(os.environ.get("FAULTS_UPLOADS") or 45)
-ROUNDS = max(3, UPLOADS // 60)
+UPLOADS = int(os.environ.get("FAULTS_UPLOADS") or 30)
+ROUNDS = max(2, UPLOADS // 60)
 WELL, UNWELL = "usual", ("hung", "stopped", "emptied")
 EACH = UPLOADS // len(UNWELL) // ROUNDS + 1
 
@@ -67,31 +69,49 @@ class Timed:
 
 
 @contextmanager
-def background(environment: dict[str, str], var: Path) -> Iterator[None]:
-    """Run the product's worker, and beat where nobody else is to ring."""
-    commands = [describe_worker("worker", "celery,forward", 2)]
+def background(environment: dict[str, str], var: Path) -> Iterator[list[int]]:
+    """Run the product's workers, and beat where nobody else is to ring.
+
+    What ends is started again, as the supervisor does. Yields the exit codes.
+    """
+    commands = [
+        describe_worker("worker", "celery", 1),
+        describe_worker("forwarder", "forward", FORWARDS),
+    ]
     if IS_LONG:
         schedule = f"--schedule={var / 'beat'}"
         commands.append((*CELERY, "beat", "--pidfile=", schedule))
-    with (var / "celery.log").open("wb") as journal:
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=ROOT,
-                env={**environment, "PYTHONWARNINGS": "ignore"},
-                stdin=subprocess.DEVNULL,
-                stdout=journal,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            for command in commands
-        ]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.kill()
+    over, ended = threading.Event(), list[int]()
+
+    def keep(command: tuple[str, ...]) -> None:
+        while not over.is_set():
+            with (var / "celery.log").open("ab") as journal:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", *command],
+                    cwd=ROOT,
+                    env={**environment, "PYTHONWARNINGS": "ignore"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=journal,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            while process.poll() is None and not over.wait(0.2):
+                pass
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                ended.append(process.returncode)
             process.wait()
+
+    threads = [threading.Thread(target=keep, args=(one,)) for one in commands]
+    for thread in threads:
+        thread.start()
+    try:
+        yield ended
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def send(client: Client, number: int) -> list[float]:

@@ -21,7 +21,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.rig import ALL_TASKS, MOST_RINGS, broken_invariants
 from tests.faults.standing import Standing, standing_portal
 
-KILLS = int(os.environ.get("FAULTS_KILLS") or 8)
+KILLS = int(os.environ.get("FAULTS_KILLS") or 6)
 SEED = int(os.environ.get("FAULTS_SEED") or 1)
 CLIENTS = 4
 
