@@ -37,8 +37,12 @@ KINDS = {
     "valkey": (b"valkey-server", True),
     "s3": (b"/weed\0", True),
     "postgres": (b"/bin/postgres\0", True),
-    "database session": (b"postgres: portal_app", False),
+    # Each server process of PostgreSQL makes a session of its own.
+    "database session": (b"postgres: portal_app", True),
 }
+
+# What has to be there for the portal to be well.
+PARTS = ("web master", "worker", "forwarder", "beat", "valkey", "s3", "postgres")
 
 
 @dataclass
@@ -84,10 +88,9 @@ class Standing:
 
     def await_health(self) -> None:
         """Wait until every part is there, and the portal answers."""
-        parts = [kind for kind, (_, is_leader) in KINDS.items() if is_leader]
 
         def are_up() -> bool:
-            if not is_healthy(self.port) or not all(map(self.find, parts)):
+            if not is_healthy(self.port) or not all(map(self.find, PARTS)):
                 return False
             return self.world.is_answering()
 

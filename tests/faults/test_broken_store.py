@@ -150,20 +150,31 @@ def test_a_store_that_gives_no_answer_is_asked_again_later(
 
 
 @pytest.mark.parametrize(("status", "code"), REFUSALS.values(), ids=REFUSALS)
-@pytest.mark.parametrize("method", ["PUT", "HEAD"])
 def test_a_refusal_is_kept_as_the_reason_and_tried_again(
-    alice: Company, proxy: Crooked, sent: bytes, method: str, status: int, code: str
+    alice: Company, proxy: Crooked, sent: bytes, status: int, code: str
 ) -> None:
-    proxy.script[method] = [crooked.refused(status, code)]
+    proxy.script["PUT"] = [crooked.refused(status, code)]
+    assert_tried_again(alice, proxy, sent, problem=code)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_refused_question_confirms_nothing_and_is_asked_again(
+    alice: Company, proxy: Crooked, sent: bytes, status: int
+) -> None:
+    # An answer to HEAD has no body, and so no code.
+    proxy.script["HEAD"] = [crooked.refused(status, "")]
+    assert_tried_again(alice, proxy, sent, problem=str(status))
+
+
+def assert_tried_again(
+    company: Company, proxy: Crooked, data: bytes, *, problem: str
+) -> None:
     forward()
-    row = row_of(alice)
-    assert row.state == State.WAITING
-    # Of a refused question there is no code: an answer to HEAD has no body.
-    assert row.problem == (code if method == "PUT" else str(status))
-    assert not _is_claimed(alice)
+    row = row_of(company)
+    assert (row.state, row.problem, row.lease) == (State.WAITING, problem, None)
     proxy.script.clear()
     forward(at=row.due_at)
-    assert_done_once(alice, proxy, sent)
+    assert_done_once(company, proxy, data)
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
@@ -184,10 +195,6 @@ def test_half_an_answer_confirms_nothing(
         work.retry(Forwarding, row.pk, at=row.due_at)
     forward(at=row.due_at)
     assert_done_once(alice, proxy, sent)
-
-
-def _is_claimed(company: Company) -> bool:
-    return row_of(company).lease is not None
 
 
 def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
