@@ -1,5 +1,7 @@
 """The S3 edge: with `usage.inbox_bucket` the only module that speaks to a bucket."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,7 @@ from django.conf import settings
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-# Seconds. A store that does not answer must not keep a worker for long: the row
-# stays, and is tried again.
+# Seconds. A store that does not answer must not keep a worker for long.
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = 20
 
@@ -26,6 +27,10 @@ _ATTEMPTS = 2
 
 # Objects that one page of a list has at most: S3 gives no more.
 PAGE = 1_000
+
+# Bytes that are held at once; and the code of an answer that ended too soon.
+_CHUNK = 1 << 20
+CUT_SHORT = "IncompleteAnswer"
 
 _PRECONDITION_FAILED = 412
 _NOT_FOUND = 404
@@ -42,8 +47,7 @@ class Stored(StrEnum):
 class BucketError(Exception):
     """The store did not do what was asked; `code` says why, in its own word.
 
-    `has_answered` False: it could not be reached, or said nothing in time. `status`
-    is that of its answer over HTTP, 0 where there was none.
+    `has_answered` False: not reached, or nothing in time. `status`: HTTP's, or 0.
     """
 
     def __init__(self, code: str, *, has_answered: bool, status: int = 0) -> None:
@@ -81,7 +85,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some objects of a prefix; `after` asks for the next ones, None: that was all."""
+    """Some objects of a prefix; `after` asks for the next ones, None: all."""
 
     objects: Sequence[Listed]
     after: str | None
@@ -92,9 +96,9 @@ def put(
 ) -> Stored:
     """Put bytes under a key that nobody has, and confirm that they are there.
 
-    The store compares the checksum with what arrives, and refuses to replace what is
-    there; then it is asked what it has. A put whose answer was lost is tried again
-    by boto3 and refused, our own bytes being there: so the question decides.
+    The store compares the checksum, and refuses to replace what is there; then it is
+    asked what it has, and that decides: a put whose answer was lost is tried again by
+    boto3 and refused.
 
     Args:
         key: nobody's, or ours.
@@ -115,8 +119,7 @@ def put(
                 ContentLength=content.size,
                 ChecksumSHA256=content.sha256,
                 IfNoneMatch="*",
-                **_encryption(),
-                **_lock(kept_until),
+                **_wishes(kept_until),
             )
     except BucketError as error:
         if error.status != _PRECONDITION_FAILED:
@@ -127,6 +130,9 @@ def put(
 def compare(key: str, content: Content) -> Stored:
     """Say whose bytes lie under a key, by their size and SHA-256.
 
+    Bytes are called foreign only once they were read: an answer that was cut within
+    its headers looks whole, and lacks the checksum.
+
     Raises:
         BucketError: the store refused, failed or could not be reached.
 
@@ -134,7 +140,23 @@ def compare(key: str, content: Content) -> Stored:
     found = look(key)
     if found is None:
         return Stored.NOTHING
-    is_ours = (found.size, found.sha256) == (content.size, content.sha256)
+    if (found.size, found.sha256) == (content.size, content.sha256):
+        return Stored.OURS
+    return _read_and_compare(key, content)
+
+
+def _read_and_compare(key: str, content: Content) -> Stored:
+    digest, length = hashlib.sha256(), 0
+    with _told():
+        answer = _client().get_object(Bucket=settings.S3["bucket"], Key=key)
+        for part in answer["Body"].iter_chunks(_CHUNK):
+            digest.update(part)
+            length += len(part)
+            if length > content.size:
+                return Stored.FOREIGN
+    if length != answer.get("ContentLength"):
+        raise BucketError(CUT_SHORT, has_answered=False)
+    is_ours = b64encode(digest.digest()).decode() == content.sha256
     return Stored.OURS if is_ours else Stored.FOREIGN
 
 
@@ -154,11 +176,10 @@ def look(key: str) -> Head | None:
         if error.status == _NOT_FOUND:
             return None
         raise
-    return Head(
-        size=found["ContentLength"],
-        sha256=found.get("ChecksumSHA256"),
-        version=found.get("VersionId"),
-    )
+    if "ContentLength" not in found:
+        raise BucketError(CUT_SHORT, has_answered=False)
+    size, sha256 = found["ContentLength"], found.get("ChecksumSHA256")
+    return Head(size=size, sha256=sha256, version=found.get("VersionId"))
 
 
 def fetch(key: str) -> bytes:
@@ -190,17 +211,13 @@ def list_page(prefix: str, *, after: str | None = None, most: int = PAGE) -> Lis
         answer = _client().list_objects_v2(
             Bucket=settings.S3["bucket"], Prefix=prefix, MaxKeys=most, **going_on
         )
-    objects = [
-        Listed(one["Key"], one["Size"], one["LastModified"])
-        for one in answer.get("Contents", [])
-    ]
+    there = answer.get("Contents", [])
+    objects = [Listed(one["Key"], one["Size"], one["LastModified"]) for one in there]
     return ListPage(objects, answer.get("NextContinuationToken"))
 
 
 def remove(key: str) -> None:
-    """Remove an object of the portal's own making; that it is gone is no fault.
-
-    Files that were forwarded are never removed by the portal.
+    """Remove an object of the portal's making, never a file; gone is no fault.
 
     Raises:
         BucketError: the store refused, failed or could not be reached.
@@ -227,26 +244,21 @@ def prepare() -> bool:
     else:
         return False
     # Objects can be locked only in a bucket that was made for it.
-    locking: dict[str, Any] = {}
-    if settings.S3_OBJECT_LOCK_DAYS:
-        locking["ObjectLockEnabledForBucket"] = True
+    locks = bool(settings.S3_OBJECT_LOCK_DAYS)
+    locking: dict[str, Any] = {"ObjectLockEnabledForBucket": True} if locks else {}
     with _told():
         _client().create_bucket(Bucket=name, **locking)
     return True
 
 
-def _encryption() -> dict[str, Any]:
-    kind = settings.S3["server_side_encryption"]
-    key_id = settings.S3["kms_key_id"]
-    wish = {"ServerSideEncryption": kind} if kind else {}
-    return wish | ({"SSEKMSKeyId": key_id} if key_id else {})
-
-
-def _lock(until: datetime | None) -> dict[str, Any]:
-    if until is None:
-        return {}
-    mode = settings.S3["object_lock_mode"]
-    return {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
+def _wishes(kept_until: datetime | None) -> dict[str, Any]:
+    wishes = {
+        "ServerSideEncryption": settings.S3["server_side_encryption"],
+        "SSEKMSKeyId": settings.S3["kms_key_id"],
+        "ObjectLockMode": kept_until and settings.S3["object_lock_mode"],
+        "ObjectLockRetainUntilDate": kept_until,
+    }
+    return {name: wish for name, wish in wishes.items() if wish}
 
 
 @cache

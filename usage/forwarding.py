@@ -16,10 +16,10 @@ from usage.outbox import FOREIGN_BYTES, OBJECT_LOST
 
 logger = logging.getLogger(__name__)
 
-# How long one file may take before another worker begins it again: two tries of 25
-# seconds without an answer, or 64 MB over a slow line. Doing it twice is harmless, the
-# second put is refused.
-_LEASE = timedelta(minutes=5)
+# How long one file may take before another worker begins it again: put, asked for and
+# read, two tries of 25 seconds each, or 64 MB over a slow line. Doing it twice is
+# harmless, the second put is refused.
+_LEASE = timedelta(minutes=6)
 
 # S3 took the bytes, and does not have them when it is asked.
 NOT_CONFIRMED = "not-confirmed"

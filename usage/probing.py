@@ -11,7 +11,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from usage import bucket, report
-from usage.bucket import BucketError, Content, Stored
+from usage.bucket import BucketError, Content
 from usage.report import Findings, Report
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ CONDITION_IGNORED = "condition-ignored"
 # Bytes that are not those of the checksum were taken.
 CHECKSUM_IGNORED = "checksum-ignored"
 
-# It does not say what the SHA-256 of an object is: nothing can be confirmed.
+# It does not say what the SHA-256 of an object is: each is read to be confirmed.
 CHECKSUM_MISSING = "checksum-missing"
 
 # What is removed there is gone for good.
@@ -62,9 +62,9 @@ def _ask(key: str, found: Findings) -> None:
     first, second = b"first", b"second"
     wrong = f"{key}-wrong"
     try:
-        is_given_back = bucket.put(key, BytesIO(first), _content(first)) == Stored.OURS
+        bucket.put(key, BytesIO(first), _content(first))
         head = bucket.look(key)
-        if not is_given_back:
+        if head is None or head.sha256 != _content(first).sha256:
             found.note(CHECKSUM_MISSING, about=settings.S3["bucket"])
         if head is None or head.version is None:
             found.note(UNVERSIONED, about=settings.S3["bucket"])

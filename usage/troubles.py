@@ -194,7 +194,7 @@ _FOUND: Mapping[str, tuple[Text, Text]] = {
     ),
     "checksum-missing": (
         _("The archive does not give the SHA-256 of an object back."),
-        _("The operator's turn: no file can be confirmed there. Use another server."),
+        _("Each file is read back to be confirmed. Another S3 server would be faster."),
     ),
     "unversioned": (
         _("The bucket keeps no versions: what somebody removes there is gone."),

@@ -100,6 +100,18 @@ def altered(old: bytes, new: bytes) -> Trick:
     return trick
 
 
+def other_bytes(asked: Asked) -> None:
+    """Let the server do it, and change the last byte of its answer.
+
+    Its checksum, by which the client would notice, is left out.
+    """
+    head, _, body = asked.forward().partition(HEAD_ENDS)
+    lines = head.split(b"\r\n")
+    kept = [one for one in lines if not one.lower().startswith(b"x-amz-checksum")]
+    changed = body[:-1] + bytes([body[-1] ^ 1])
+    asked.client.sendall(b"\r\n".join(kept) + HEAD_ENDS + changed)
+
+
 @dataclass
 class Crooked:
     """The running proxy. `script` is asked for each request, in turn.

@@ -178,21 +178,32 @@ def assert_tried_again(
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
-def test_half_an_answer_confirms_nothing(
-    alice: Company, proxy: Crooked, sent: bytes, method: str
+@pytest.mark.parametrize("at", [60, 100, 150, 250])
+def test_half_an_answer_neither_confirms_nor_accuses(
+    alice: Company, proxy: Crooked, sent: bytes, method: str, at: int
 ) -> None:
-    # It says 200 and looks whole: what is missing are headers at its end.
-    proxy.script[method] = [crooked.cut(at=150)]
+    # It says 200 and looks whole: what is missing are headers at its end. The bytes
+    # themselves decide then.
+    proxy.script[method] = [crooked.cut(at=at)]
     forward()
     row = row_of(alice)
-    if method == "PUT":
-        # The question decides, not the answer to the put.
-        assert_done_once(alice, proxy, sent)
-        return
-    assert row.state != State.DONE
+    if row.state != State.DONE:
+        assert (row.state, row.faults) == (State.WAITING, 0)
+        proxy.script.clear()
+        forward(at=row.due_at)
+    assert_done_once(alice, proxy, sent)
+
+
+@pytest.mark.parametrize("at", [60, 150, 700])
+def test_half_of_everything_accuses_nobody(
+    alice: Company, proxy: Crooked, sent: bytes, at: int
+) -> None:
+    proxy.script = {"HEAD": [crooked.cut(at=150)], "GET": [crooked.cut(at=at)]}
+    forward()
+    row = row_of(alice)
+    assert (row.state, row.faults) == (State.WAITING, 0)
+    assert row.problem
     proxy.script.clear()
-    with access.acting_for(alice.id):
-        work.retry(Forwarding, row.pk, at=row.due_at)
     forward(at=row.due_at)
     assert_done_once(alice, proxy, sent)
 
@@ -227,15 +238,27 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     assert objects() == {key: foreign}
 
 
-def test_a_checksum_that_does_not_fit_is_no_confirmation(
+def test_where_the_checksum_does_not_fit_the_bytes_decide(
     alice: Company, proxy: Crooked, sent: bytes
 ) -> None:
     ours = b64encode(hashlib.sha256(sent).digest())
     other = b64encode(hashlib.sha256(b"other").digest())
     proxy.script["HEAD"] = [crooked.altered(ours, other)]
     forward()
+    assert proxy.seen == ["PUT", "HEAD", "GET"]
+    assert_done_once(alice, proxy, sent)
+
+
+def test_bytes_that_came_out_otherwise_are_set_aside(
+    alice: Company, proxy: Crooked, sent: bytes
+) -> None:
+    ours = b64encode(hashlib.sha256(sent).digest())
+    other = b64encode(hashlib.sha256(b"other").digest())
+    proxy.script["HEAD"] = [crooked.altered(ours, other)]
+    proxy.script["GET"] = [crooked.other_bytes]
+    forward()
     row = row_of(alice)
-    assert row.state != State.DONE
+    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
     proxy.script.clear()
     with access.acting_for(alice.id):
         work.retry(Forwarding, row.pk, at=NOW)

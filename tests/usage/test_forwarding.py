@@ -238,8 +238,8 @@ def test_a_file_is_confirmed_when_the_store_has_answered(alice: Company) -> None
 
 
 def test_waiting_for_a_store_fits_into_the_limits() -> None:
-    # Put and asked for, each in its tries; and a second for leave to send.
+    # Put, asked for and read, each in its tries; and a second for leave to send.
     tries = bucket._ATTEMPTS * (bucket._CONNECT_TIMEOUT + bucket._READ_TIMEOUT)
-    a_file = 2 * tries + bucket._ATTEMPTS
+    a_file = 3 * tries + bucket._ATTEMPTS
     assert 2 * a_file < forwarding._LEASE.total_seconds() < tasks._SECONDS
     assert tasks._FORWARD_FOR.total_seconds() + 2 * a_file < tasks._SECONDS
