@@ -5,8 +5,11 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        # Listens to what usage announces: a file was accepted.
-        from billing import listening  # noqa: F401 - imported for that alone
+        from billing import (
+            asked,  # noqa: F401 - tables of their own
+            late_flag,  # noqa: F401 - the same
+            listening,  # noqa: F401 - listens to what usage announces
+        )
         from billing.home import UPLOAD_TILE
         from billing.invariants import INVARIANTS
         from billing.spans import spans as find_spans

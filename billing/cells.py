@@ -177,7 +177,7 @@ class Row:
     def cells(self) -> dict[date, Cell]:
         """Judge every owed day, in order."""
         reading = self._accepted
-        open_from = first_open_day(zone_named(self._zone), at=self.window.at)
+        open_from = first_open_day(zone_named(self.zone), at=self.window.at)
         cells = {}
         for day, mode in self.window.modes.items():
             files = tuple(reading.proof.files.get(day, ()))
@@ -253,7 +253,8 @@ class Row:
         return (first is None or first <= day) and (last is None or day <= last)
 
     @property
-    def _zone(self) -> str:
+    def zone(self) -> str:
+        """The zone that decides when a day of this server is over."""
         if self.server is not None:
             return self.server.zone
         chains = self._accepted.proof.chains

@@ -94,6 +94,8 @@ class Counts:
 class Calendar:
     """The answer for one tenant and period, sorted by server name and day.
 
+    `zones` are the IANA names by which the days of each server end.
+
     `lacks_servers`: the licence collects usage in the period, and no server owes a
     single day of it. That is incomplete, not complete.
     """
@@ -104,6 +106,7 @@ class Calendar:
     missing_files: tuple[FileGap, ...]
     counts: Counts
     by_server: Mapping[str, Counts]
+    zones: Mapping[str, str]
     lacks_servers: bool
 
     @property
@@ -151,10 +154,12 @@ def calendar(
     )
     cells: dict[tuple[str, date], Cell] = {}
     gaps: list[FileGap] = []
+    zones: dict[str, str] = {}
     for row in _rows(facts, window=window, deadline_at=deadline_at):
         found = row.cells()
         cells.update({(row.name, day): cell for day, cell in found.items()})
         gaps += row.missing_files(found)
+        zones[row.name] = row.zone
     collects = any(mode is not Mode.NONE for mode in modes.values())
     return Calendar(
         period=period,
@@ -167,6 +172,7 @@ def calendar(
         missing_files=tuple(gaps),
         counts=Counts(Counter(cell.state for cell in cells.values())),
         by_server=_by_server(cells),
+        zones=zones,
         lacks_servers=collects and not cells,
     )
 

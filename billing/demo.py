@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from billing import cast, licences
 from billing.cast import Sketch
-from billing.opening import open_period, record_licences
+from billing.opening import open_until, record_licences
 from billing.periods import Period
 from portal import access, tenants, tokens
 from portal.models import Membership, Scope, Tenant, User
@@ -117,8 +117,7 @@ class Demo:
                     by=BY,
                     at=self._at,
                 )
-                for period in self._periods(sketch):
-                    open_period(tenant, period, at=self._at)
+                open_until(tenant, today=self._at.date(), at=self._at)
                 keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
         return tenant
 

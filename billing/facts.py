@@ -84,7 +84,7 @@ class ServerFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExcuseFact:
-    """One excuse, asked for or approved; a refused one is not a fact.
+    """One excuse, asked for or approved; for a refused one see `RefusedFact`.
 
     Names server-days (`days`), or the numbers `first_sequence` to `last_sequence` of
     one `series`. Numbers existed, so only a *lost* excuse says anything by number.
@@ -98,6 +98,18 @@ class ExcuseFact:
     series: UUID | None = None
     first_sequence: int = 0
     last_sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedFact:
+    """A file or an excuse that waited for us until staff refused it.
+
+    It proves and excuses nothing. It only gives the tenant time: see
+    `billing.standing`.
+    """
+
+    what: HeldFact | ExcuseFact
+    refused_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +128,4 @@ class TenantFacts:
     files: tuple[FileFact, ...] = ()
     held: tuple[HeldFact, ...] = ()
     excuses: tuple[ExcuseFact, ...] = ()
+    refused: tuple[RefusedFact, ...] = ()

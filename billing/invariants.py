@@ -1,14 +1,14 @@
-"""What always holds of what billing keeps: periods that have opened, and deadlines.
+"""What always holds of what billing keeps: periods, deadlines, roll-ups.
 
-The calendar itself is computed anew at each look, and can be nothing else.
+The calendar of a page is computed anew at each look, and can be nothing else.
 """
 
 from collections.abc import Iterator
 
 from django.conf import settings
 
-from billing import opening, periods
-from billing.models import TenantPeriod
+from billing import opening, periods, rolling
+from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
 from portal.invariants import Finding, Findings, Invariant, Place
 from portal.models import Tenant
@@ -44,6 +44,28 @@ def _past_periods_have_opened(place: Place) -> Findings:
             )
 
 
+def _roll_ups_are_what_they_would_be(place: Place) -> Findings:
+    for row in _opened(place):
+        try:
+            # A file may be judged between two looks: only what stays is complained of.
+            is_wrong = _differs(place, row) and _differs(place, row)
+        except ValueError as error:
+            yield Finding(f"the period {row.period}", f"has no calendar: {error}")
+            continue
+        if is_wrong:
+            says = "is rolled up as something else than its calendar says"
+            yield Finding(f"the period {row.period}", says)
+
+
+def _differs(place: Place, opened: TenantPeriod) -> bool:
+    with place.reading():
+        kept = PeriodRollUp.objects.filter(period=opened.period).first()
+        if kept is None:
+            return True
+        now = rolling.compute(Tenant.objects.get(), opened)
+    return rolling.kept(kept) != now or kept.deadline_at != opened.effective_at
+
+
 def _opened(place: Place) -> list[TenantPeriod]:
     # A dozen a year.
     with place.reading():
@@ -60,5 +82,10 @@ INVARIANTS = (
         name="past-periods-have-opened",
         sentence="Every period that is owed has opened and keeps its deadline.",
         check=_past_periods_have_opened,
+    ),
+    Invariant(
+        name="roll-ups-are-what-they-would-be",
+        sentence="The roll-up of an opened period equals one that is worked out anew.",
+        check=_roll_ups_are_what_they_would_be,
     ),
 )

@@ -9,6 +9,9 @@ AUTOMATED = "I3_FEATURE_USAGE_TRACKING_UPLOAD"
 MANUAL = "I3_FEATURE_USAGE_TRACKING_LOCAL"
 VIRTUAL_CLOUD = "I3_FEATURE_VIRTUAL_CLOUD"
 
+# All that decide about usage, in the order in which they are listed.
+KEYS = (MANUAL, AUTOMATED, VIRTUAL_CLOUD)
+
 
 def mode_of(keys: Collection[str]) -> Mode:
     """Return the mode: the key for manual upload prevents the automated one."""

@@ -1,18 +1,28 @@
-"""What billing does in the transaction in which usage accepts a file."""
+"""What billing does in the transaction in which usage changes something."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
-from billing.opening import open_period
+from billing import opening, rolling
 from billing.periods import Period
-from usage.models import UsageFile
-from usage.settling import file_accepted
+from portal.models import Tenant
+from usage.announcing import file_changed, servers_changed
+from usage.models import FileState, UsageFile
 
 
-@receiver(file_accepted)
-def open_the_period_of_a_file(*, file: UsageFile, **kwargs: Any) -> None:
-    if file.day is None or file.settled_at is None:
-        message = "An accepted file has a day and was settled."
-        raise RuntimeError(message)
-    open_period(file.tenant, Period.containing(file.day), at=file.settled_at)
+@receiver(file_changed)
+def follow_a_file(*, file: UsageFile, **kwargs: Any) -> None:
+    if file.state == FileState.ACCEPTED:
+        if file.day is None or file.settled_at is None:
+            message = "An accepted file has a day and was settled."
+            raise RuntimeError(message)
+        opening.open_period(
+            file.tenant, Period.containing(file.day), at=file.settled_at
+        )
+    rolling.refresh_around(file)
+
+
+@receiver(servers_changed)
+def follow_servers(*, tenant: Tenant, **kwargs: Any) -> None:
+    rolling.refresh_all(tenant)

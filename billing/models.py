@@ -1,5 +1,7 @@
 """What is owed and by when, as far as it has to be kept rather than computed."""
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -31,7 +33,8 @@ class TenantPeriod(models.Model):
     """A period of a tenant, with the instant from which it is late, kept for good.
 
     `deadline_at` is computed once, in the zone that the tenant has when the period
-    opens, which is kept beside it: a later change of zone is for later periods.
+    opens, which is kept beside it: a later change of zone is for later periods, unless
+    staff correct this one. `extended_to` is what staff have granted beyond it.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -39,6 +42,11 @@ class TenantPeriod(models.Model):
     zone = models.CharField(max_length=64)
     deadline_at = models.DateTimeField()
     opened_at = models.DateTimeField()
+    extended_to = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    decision_reason = models.CharField(
+        max_length=1_000, blank=True, default="", db_default=""
+    )
 
     class Meta:
         constraints = [
@@ -49,7 +57,58 @@ class TenantPeriod(models.Model):
                 condition=models.Q(period__regex=r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
                 name="a_period_is_a_year_and_a_month",
             ),
+            models.CheckConstraint(
+                condition=models.Q(extended_to=None)
+                | models.Q(extended_to__gt=models.F("deadline_at")),
+                name="an_extension_is_later_than_the_deadline",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.period}, late from {self.deadline_at}"
+        return f"{self.period}, late from {self.effective_at}"
+
+    @property
+    def effective_at(self) -> datetime:
+        """The deadline that counts."""
+        return self.extended_to or self.deadline_at
+
+
+class PeriodRollUp(models.Model):
+    """What `billing.rollup.RollUp` says of an opened period, kept with every change.
+
+    Also the effective deadline it was worked out for, and when the last of the period's
+    files was received: all that a list of all tenants shows.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    period = models.CharField(max_length=7)
+    deadline_at = models.DateTimeField()
+    owed = models.PositiveIntegerField()
+    covered = models.PositiveIntegerField()
+    missing_from = ArrayField(models.DateTimeField())
+    fault_from = ArrayField(models.DateTimeField())
+    with_us_from = ArrayField(models.DateTimeField())
+    lacks_servers = models.BooleanField()
+    open_until = models.DateTimeField()
+    late = ArrayField(models.CharField(max_length=300))
+    graced = ArrayField(models.CharField(max_length=300), default=list, db_default=[])
+    graced_until = ArrayField(models.DateTimeField(), default=list, db_default=[])
+    strip = models.CharField(max_length=31)
+    last_received_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["period", "tenant"], name="a_period_is_rolled_up_once"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["period", "deadline_at"],
+                condition=~models.Q(late=[]),
+                name="late_periods",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period}: {self.covered} of {self.owed}"

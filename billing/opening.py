@@ -1,9 +1,10 @@
 """What is written down when a tenant begins to owe: licences, periods, deadlines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
-from billing.models import LicenceChange, TenantPeriod
+from billing import rolling
+from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.queries import deadline_of
 from portal import access, audit
@@ -49,33 +50,57 @@ def open_period(tenant: Tenant, period: Period, *, at: datetime) -> None:
 
 
 def open_until(tenant: Tenant, *, today: date, at: datetime) -> None:
-    """Open all periods of a tenant up to the one of a day, as far as they are not.
+    """Open all periods of a new tenant up to the one of a day.
 
-    In the running unit of work: a tenant that owes from an earlier day on has its
-    past deadlines from the beginning, and no later change of zone moves them.
+    In the running unit of work, once its licences are recorded: a tenant that owes
+    from an earlier day on has its past deadlines from the beginning, and no later
+    change of zone moves them. It has no servers yet.
     """
-    TenantPeriod.objects.bulk_create(
-        [_opened(tenant, period, at=at) for period in owed_periods(tenant, today)],
-        ignore_conflicts=True,
-    )
+    rolling.begin(tenant, _open(tenant, owed_periods(tenant, today), at=at))
 
 
 def open_current_periods(*, today: date, at: datetime) -> int:
     """Open, for every tenant, what should have opened by a day; return the number.
 
     Also what was missed while nothing ran: a period without its row would have a
-    deadline that moves.
+    deadline that moves. Each tenant in a unit of work of its own, so that what is done
+    stays done.
     """
-    with access.acting_for(access.STAFF):
-        opened = set(TenantPeriod.objects.values_list("tenant", "period"))
-        missing = [
-            _opened(tenant, period, at=at)
+    with access.acting_for(access.STAFF, reading=True):
+        rolled_up = set(PeriodRollUp.objects.values_list("tenant", "period"))
+        missing = {
+            tenant: periods
             for tenant in Tenant.objects.order_by("pk")
-            for period in owed_periods(tenant, today)
-            if (tenant.pk, str(period)) not in opened
-        ]
-        TenantPeriod.objects.bulk_create(missing, 1_000, ignore_conflicts=True)
-    return len(missing)
+            if (
+                periods := [
+                    period
+                    for period in owed_periods(tenant, today)
+                    if (tenant.pk, str(period)) not in rolled_up
+                ]
+            )
+        }
+    for tenant, periods in missing.items():
+        with access.acting_for(tenant.pk, holding=True):
+            rows = _open(tenant, periods, at=at)
+            names = [row.period for row in rows]
+            rolling.refresh(tenant, TenantPeriod.objects.filter(period__in=names))
+    return sum(map(len, missing.values()))
+
+
+def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:
+    """Open what should have opened by a day, in the running unit of work.
+
+    Without its roll-ups: the caller, who changes what is owed, keeps them all.
+    """
+    _open(tenant, owed_periods(tenant, today), at=at)
+
+
+def _open(
+    tenant: Tenant, periods: Iterable[Period], *, at: datetime
+) -> list[TenantPeriod]:
+    rows = [_opened(tenant, period, at=at) for period in periods]
+    TenantPeriod.objects.bulk_create(rows, ignore_conflicts=True)
+    return rows
 
 
 def owed_periods(tenant: Tenant, today: date) -> Iterator[Period]:

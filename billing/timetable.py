@@ -50,12 +50,17 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What one server lacks, in words; `more` says what follows from it."""
+    """What one server lacks, in words; `more` says what follows from it.
+
+    It may be excused where `first` and `last` say which days it is about.
+    """
 
     server: str
     what: str
     more: str
     is_quiet: bool = False
+    first: date | None = None
+    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +181,25 @@ def lacks(calendar: Calendar, *, to_confirm: Collection[str] = ()) -> list[Lack]
         ]
         for first, last in _runs(missing):
             why = told(calendar.cells[server, first].why)
-            found.append(Lack(server, f"{_span(first, last)}.", why))
+            what = f"{_span(first, last)}."
+            found.append(Lack(server, what, why, first=first, last=last))
         found += _quiet_words(server, calendar, is_theirs=server in to_confirm)
     return found
 
 
+def days_words(days: Sequence[date]) -> str:
+    """Name days as spans: 5 to 8 May, 11 May."""
+    return ", ".join(_span(first, last) for first, last in _runs(days))
+
+
+def number_words(first: int, last: int) -> str:
+    if first == last:
+        return gettext("number %(first)s") % {"first": first}
+    return gettext("numbers %(first)s to %(last)s") % {"first": first, "last": last}
+
+
 def _gap_words(gap: FileGap, calendar: Calendar) -> Lack:
-    numbers = (
-        gettext("number %(first)s") % {"first": gap.first_sequence}
-        if gap.count == 1
-        else gettext("numbers %(first)s to %(last)s")
-        % {"first": gap.first_sequence, "last": gap.last_sequence}
-    )
+    numbers = number_words(gap.first_sequence, gap.last_sequence)
     what = ngettext(
         "%(count)d file, %(numbers)s, somewhere %(days)s.",
         "%(count)d files, %(numbers)s, somewhere %(days)s.",
@@ -208,9 +220,9 @@ def _gap_words(gap: FileGap, calendar: Calendar) -> Lack:
             if (cell := calendar.cells.get((gap.server, day))) and cell.state is state
         ]
         if days:
-            spans = ", ".join(_span(first, last) for first, last in _runs(days))
-            parts.append(words % {"days": spans})
-    return Lack(gap.server, what, "; ".join(parts))
+            parts.append(words % {"days": days_words(days)})
+    more = "; ".join(parts)
+    return Lack(gap.server, what, more, first=gap.from_day, last=gap.to_day)
 
 
 def _quiet_words(server: str, calendar: Calendar, *, is_theirs: bool) -> Iterator[Lack]:

@@ -172,7 +172,12 @@ TEXTS: Mapping[str, _Text] = {
     "nothing-to-change": _text(
         409,
         gettext_noop("That is so already. Nothing was changed."),
-        gettext_noop("Look at the server's owed days, and choose another one."),
+        gettext_noop("Look at what is there now, and choose something else."),
+    ),
+    "not-missing": _text(
+        409,
+        gettext_noop("Not all of this is missing now. Nothing was asked for."),
+        gettext_noop("Look at what is missing, and choose from that."),
     ),
     "ids-invalid": _text(
         422,

@@ -25,11 +25,11 @@ from portal import access, audit, doorbell, failpoints, work
 from portal.refusals import Refused, Unavailable
 from portal.work import Claim, State
 from usage import inbox_bucket, inbox_notices, intake, queries, settling, verdict_notes
+from usage.announcing import file_changed
 from usage.bucket import BucketError
 from usage.inbox_bucket import GoneError
 from usage.inbox_rows import BAD, InboxObject, Verdict
 from usage.models import FileState, How, UsageFile
-from usage.settling import file_accepted
 
 logger = logging.getLogger(__name__)
 
@@ -208,10 +208,10 @@ def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
         work.postpone(InboxObject, claim, problem=problem, at=at)
 
 
-@receiver(file_accepted)
+@receiver(file_changed)
 def tell_again(*, file: UsageFile, **_kwargs: Any) -> None:
     """Have the verdict in the inbox changed that an accepted file had before."""
-    if file.how != How.INBOX:
+    if file.how != How.INBOX or file.state != FileState.ACCEPTED:
         return
     rows = InboxObject.objects.filter(file=file).exclude(state=State.SET_ASIDE)
     changed = rows.update(

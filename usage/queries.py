@@ -140,6 +140,7 @@ def accepted_around(
     *,
     received_before: datetime | None = None,
     whole_series: Collection[UUID] = (),
+    whole_servers: Collection[int | None] = (),
 ) -> list[UsageFile]:
     """Return the accepted files that prove anything about some days.
 
@@ -148,14 +149,16 @@ def accepted_around(
     as days are compared with some room. With `received_before`, neighbours are told
     among the files received by then. Series with files that wait for a decision are
     wanted whole: what acceptance would prove depends on their neighbours, whose days
-    a wrong clock can have put anywhere.
+    a wrong clock can have put anywhere. So are servers of which it is asked what was
+    known at several instants.
     """
     accepted = Q(state=FileState.ACCEPTED)
     if received_before is not None:
         accepted &= Q(received_at__lt=received_before)
     proves = _touches(first_day - _ROOM, last_day + _ROOM)
     files = _with_neighbours(UsageFile.objects.filter(accepted))
-    wanted = files.filter(proves | Q(series__in=whole_series))
+    whole = Q(series__in=whole_series) | Q(server__in=whole_servers)
+    wanted = files.filter(proves | whole)
     return list(wanted.select_related("server"))
 
 
@@ -205,6 +208,27 @@ def servers_to_confirm() -> list[str]:
     )
     names = held.order_by("server__name").values_list("server__name", flat=True)
     return list(names.distinct())
+
+
+def neighbours_of(file: UsageFile) -> tuple[UsageFile | None, UsageFile | None]:
+    """Return the accepted files next to one in its series, before and after it."""
+    series = UsageFile.objects.filter(
+        state=FileState.ACCEPTED, server=file.server_id, series=file.series
+    )
+    before = series.filter(sequence__lt=file.sequence).order_by("-sequence")
+    after = series.filter(sequence__gt=file.sequence).order_by("sequence")
+    return before.first(), after.first()
+
+
+def refused_since(at: datetime) -> list[UsageFile]:
+    """Return the files of known servers that staff refused after an instant."""
+    return list(
+        UsageFile.objects.filter(
+            state=FileState.REFUSED, decided_at__gt=at, server__isnull=False
+        )
+        .select_related("server")
+        .order_by("received_at", "pk")
+    )
 
 
 def waiting_for_us() -> list[UsageFile]:

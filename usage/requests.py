@@ -27,7 +27,7 @@ from django.db.models import QuerySet
 from portal import access, audit
 from portal.models import Tenant
 from portal.refusals import Refused
-from usage import deciding
+from usage import announcing, deciding
 from usage.models import Server
 from usage.server_request import Decision, Kind, ServerRequest
 
@@ -169,6 +169,7 @@ def _change(
     column = _COLUMNS[kind]
     setattr(server, column, day)
     server.save(update_fields=[column])
+    announcing.servers_changed.send(sender=Server, tenant=server.tenant)
     audit.append(
         tenant_id=server.tenant_id,
         actor=by,

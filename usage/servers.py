@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from portal import access, audit
 from portal.refusals import Refused
-from usage import backlog, queries, settling
+from usage import announcing, backlog, queries, settling
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.usg import fingerprint
 
@@ -27,6 +27,7 @@ def register(
     server = queries.server_named(name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
+        announcing.servers_changed.send(sender=Server, tenant=server.tenant)
     key, is_new = ServerKey.objects.get_or_create(
         server=server,
         public=public,

@@ -13,11 +13,19 @@ from functools import cache
 from uuid import UUID
 
 from django.db import transaction
-from django.dispatch import Signal
 
 from portal import access, audit, failpoints
 from portal.refusals import Unavailable
-from usage import backlog, branching, examining, intake, outbox, queries, store
+from usage import (
+    announcing,
+    backlog,
+    branching,
+    examining,
+    intake,
+    outbox,
+    queries,
+    store,
+)
 from usage.examining import KnownKey
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.problems import (
@@ -55,10 +63,6 @@ _SETTLED = (
     *_TOLD_BY_HEADER,
     *branching.PLACED,
 )
-
-# Sent inside the transaction that accepts a file, with `file`: what depends on it
-# changes with it or not at all.
-file_accepted = Signal()
 
 
 def take_in(
@@ -161,7 +165,8 @@ def _apply(
         _accept(file, at=at)
     if file.state != was:
         _write_down(file, problems, at=at)
-    _take_along(file)
+    if file.state != FileState.REJECTED:
+        _announce(file)
 
 
 def _describe(file: UsageFile, header: Header, totals: Totals | None) -> None:
@@ -188,6 +193,7 @@ def _server_of(
         server = Server.objects.create(
             tenant_id=file.tenant_id, name=header.server, created_at=at
         )
+        announcing.servers_changed.send(sender=Server, tenant=file.tenant)
     ServerKey.objects.create(
         tenant_id=file.tenant_id,
         server=server,
@@ -214,18 +220,18 @@ def _conflicts(file: UsageFile) -> list[FoundProblem]:
     return [FoundProblem(SEQUENCE_TAKEN, "header.sequence", params)]
 
 
-def _take_along(file: UsageFile) -> None:
-    """Tell everybody of the files that moved with this one: what they prove changed."""
+def _announce(file: UsageFile) -> None:
+    """Tell everybody of a file, and of those that moved with it: what they prove."""
+    announcing.file_changed.send(sender=UsageFile, file=file)
     if file.state in (FileState.ACCEPTED, FileState.HELD):
         for moved in branching.take_along(file):
-            file_accepted.send(sender=UsageFile, file=moved)
+            announcing.file_changed.send(sender=UsageFile, file=moved)
 
 
 def _accept(file: UsageFile, *, at: datetime) -> None:
     file.state = FileState.ACCEPTED
     file.save(update_fields=_SETTLED)
     outbox.queue(file, file.tenant, at=at)
-    file_accepted.send(sender=UsageFile, file=file)
 
 
 def _reject(file: UsageFile) -> None:

@@ -1,12 +1,10 @@
 """What billing clerks do for one tenant; each act has its own address."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
@@ -14,42 +12,38 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing import verdicts
 from billing.staff import customer
+from billing.staff.answer_views import answer, back, tenant_of
 from billing.staff.setup_file import hand_over as make_set_up
 from portal import access, accounts, tokens
 from portal.arrival import received_at
 from portal.doors import PortalRequest
-from portal.models import Membership, Tenant
-from portal.refusals import Refused, told
+from portal.models import Membership
+from portal.refusals import Refused
 from usage import batch, deciding, keys, requests, servers
-
-
-def _tenant(number: str) -> Tenant:
-    with access.acting_for(access.STAFF, reading=True):
-        return customer.find(number)
 
 
 @require_POST
 def issue_key(request: PortalRequest, number: str) -> HttpResponse:
     """Make one more sealing key; the older ones go on opening files."""
     now = timezone.now()  # noqa: TID251 - a door
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     with access.acting_for(access.STAFF):
         key = keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
     text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
     messages.success(request, text % {"key": key.fingerprint})
-    return _back(tenant, "keys")
+    return back(tenant, "keys")
 
 
 @require_POST
 def hand_over(request: PortalRequest, number: str) -> HttpResponse:
     """Answer with one file that has all that a server needs, and a fresh token."""
     now = timezone.now()  # noqa: TID251 - a door
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     file = make_set_up(tenant, by=request.caller.name, at=now)
     if file is None:
         text = gettext("Issue a sealing key first: servers seal their files for it.")
         messages.error(request, text)
-        return _back(tenant, "keys")
+        return back(tenant, "keys")
     response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     # The token in it is nobody else's to find.
@@ -60,7 +54,7 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
 @require_POST
 def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     """Mail somebody who has never signed in a new link for the first password."""
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     with access.acting_for(access.STAFF, reading=True):
         member = (
             Membership.objects.select_related("user")
@@ -72,29 +66,29 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     accounts.invite(member.user, by=request.caller.name)
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
-    return _back(tenant, "people")
+    return back(tenant, "people")
 
 
 @require_POST
 def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     with access.acting_for(tenant.pk):
         token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
     text = gettext("The token “%(name)s” lets nobody in any more.")
     messages.success(request, text % {"name": token.name})
-    return _back(tenant, "tokens")
+    return back(tenant, "tokens")
 
 
 @require_POST
 def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpResponse:
     """Trust a server's key on behalf of the customer's people."""
     now = timezone.now()  # noqa: TID251 - a door
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     reason = request.POST.get("reason", "").strip()
     if not reason:
         messages.error(request, gettext("A decision needs a reason."))
-        return _back(tenant, "servers")
+        return back(tenant, "servers")
     wanted = customer.server_key(tenant.pk, key_id)
     key = servers.confirm_key(
         tenant.pk,
@@ -107,7 +101,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     text = gettext("The key %(key)s of %(server)s is trusted.")
     shown = {"key": key.fingerprint, "server": wanted.server.name}
     messages.success(request, text % shown)
-    return _back(tenant, "servers")
+    return back(tenant, "servers")
 
 
 @require_POST
@@ -115,12 +109,9 @@ def approve_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
     """Let a server owe less, as its company has asked."""
-
-    def act(tenant_id: int, **wish: Any) -> None:
-        requests.approve(tenant_id, request_id=request_id, **wish)
-
-    text = gettext("The request is approved. A file that contradicts it still counts.")
-    return _answer_request(request, number, act, text)
+    act = partial(requests.approve, request_id=request_id)
+    done = gettext("The request is approved. A file that contradicts it still counts.")
+    return answer(request, number, act, done=done, part="servers")
 
 
 @require_POST
@@ -128,36 +119,16 @@ def refuse_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
     """Leave what a server owes as it is, and say why."""
-
-    def act(tenant_id: int, **wish: Any) -> None:
-        requests.refuse(tenant_id, request_id=request_id, **wish)
-
-    return _answer_request(request, number, act, gettext("The request is refused."))
-
-
-def _answer_request(
-    request: PortalRequest, number: str, act: Callable[..., None], done: str
-) -> HttpResponse:
-    tenant = _tenant(number)
-    now = timezone.now()  # noqa: TID251 - a door
-    reason = request.POST.get("reason", "")
-    try:
-        act(tenant.pk, by=request.caller.name, at=now, reason=reason)
-    except Refused as refusal:
-        if refusal.code not in {"decided-already", "reason-needed"}:
-            raise
-        _, said = told(refusal)
-        messages.error(request, f"{said['title']} {said['advice']}")
-    else:
-        messages.success(request, done)
-    return _back(tenant, "servers")
+    act = partial(requests.refuse, request_id=request_id)
+    done = gettext("The request is refused.")
+    return answer(request, number, act, done=done, part="servers")
 
 
 @require_http_methods(["GET", "POST"])
 def upload(request: PortalRequest, number: str) -> HttpResponse:
     """Take in files on behalf of a customer, by a form that needs no script."""
     now = timezone.now()  # noqa: TID251 - a door
-    tenant = _tenant(number)
+    tenant = tenant_of(number)
     outcomes: list[batch.Outcome] = []
     is_cut = False
     if request.method == "POST":
@@ -177,8 +148,3 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
         "may_act": True,
     }
     return render(request, "billing/staff/upload.html", shown)
-
-
-def _back(tenant: Tenant, part: str) -> HttpResponse:
-    page = reverse("staff-tenant", kwargs={"number": tenant.number})
-    return redirect(f"{page}#{part}")

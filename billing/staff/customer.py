@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing import saying
+from billing import excuses, licensing, saying
+from billing.asked_words import excuse_rows, licence_rows
+from billing.forms import Licences
 from billing.licences import mode_on
-from billing.models import LicenceChange
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView, view_period
 from billing.staff import showing, steps
@@ -70,9 +71,10 @@ def read(number: str, *, at: datetime) -> dict[str, Any]:
 
 def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
     held = list(undecided.held_files()[: _TO_DECIDE + 1])
-    changes = list(LicenceChange.objects.order_by("-from_on"))
+    changes = list(licensing.changes())
     today = at.astimezone(zone_named(tenant.zone)).date()
     mode = mode_on(((change.from_on, change.keys) for change in changes), today)
+    held_keys = next((one.keys for one in changes if one.from_on <= today), [])
     return {
         "periods": _periods(tenant, at=at),
         "held": [
@@ -87,6 +89,11 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
         "tokens": list(ApiToken.objects.order_by("revoked_at", "-created_at", "-pk")),
         "licences": changes,
+        "licence_form": Licences(
+            today=today, initial={"keys": held_keys, "from_on": str(today)}
+        ),
+        "licence_requests": licence_rows(licensing.open_requests()),
+        "excuses": excuse_rows(excuses.open_excuses()[:_TO_DECIDE]),
         "mode": mode_words(mode),
         "files": [
             showing.file_row(file)

@@ -7,16 +7,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from billing import licences
 from billing.enrolling import Wish
+from billing.forms import LICENCES
 from portal.models import Tenant
 from usage.models import REASON_CHARACTERS
-
-_LICENCES = (
-    (licences.MANUAL, _("Files are uploaded by hand; it prevents automated upload.")),
-    (licences.AUTOMATED, _("The server sends its files by itself, every day.")),
-    (licences.VIRTUAL_CLOUD, _("Automated upload only, since 2020 R2.")),
-)
 
 
 @cache
@@ -62,7 +56,7 @@ class OpenTenant(forms.Form):
         widget=_input("date"),
     )
     licence_keys = forms.MultipleChoiceField(
-        choices=_LICENCES,
+        choices=LICENCES,
         required=False,
         label=_("Licence keys"),
         help_text=_("With none of them no usage data is collected; nothing is owed."),

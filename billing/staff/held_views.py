@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from billing import excuses, licensing
+from billing.asked_words import excuse_rows, licence_rows
 from billing.staff import showing
 from billing.staff.forms import Day, Reason, first_error
 from portal import access
@@ -52,12 +54,16 @@ def held(request: PortalRequest) -> HttpResponse:
         rows = [showing.file_row(file, has_forwarding=False) for file in page]
         counts = undecided.counts()
         asked = list(requests.open_requests()[:REQUESTS_SHOWN])
+        excused = excuse_rows(excuses.open_excuses()[:REQUESTS_SHOWN])
+        licences = licence_rows(licensing.open_requests()[:REQUESTS_SHOWN])
     shown = {
         "kind": kind,
         "page": page,
         "rows": rows,
         "counts": counts,
         "requests": asked,
+        "excuses": excused,
+        "licence_requests": licences,
         "held_total": counts[""],
         "may_act": May.STAFF_ACT in request.caller.may,
     }

@@ -7,6 +7,7 @@ from billing.staff import (
     forwarding_views,
     held_views,
     inbox_views,
+    owed_views,
     tenant_views,
 )
 
@@ -45,6 +46,31 @@ urlpatterns = [
         "tenants/<str:number>/requests/<int:request_id>/refuse",
         act_views.refuse_request,
         name="staff-refuse-request",
+    ),
+    path(
+        "tenants/<str:number>/licences",
+        owed_views.set_licences,
+        name="staff-set-licences",
+    ),
+    path(
+        "tenants/<str:number>/licence-requests/<int:request_id>/approve",
+        owed_views.approve_licences,
+        name="staff-approve-licences",
+    ),
+    path(
+        "tenants/<str:number>/licence-requests/<int:request_id>/refuse",
+        owed_views.refuse_licences,
+        name="staff-refuse-licences",
+    ),
+    path(
+        "tenants/<str:number>/excuses/<int:excuse_id>/approve",
+        owed_views.approve_excuse,
+        name="staff-approve-excuse",
+    ),
+    path(
+        "tenants/<str:number>/excuses/<int:excuse_id>/refuse",
+        owed_views.refuse_excuse,
+        name="staff-refuse-excuse",
     ),
     path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
     path("inbox", inbox_views.inbox, name="staff-inbox"),

@@ -2,17 +2,23 @@
 
 from django import template
 
+from billing import excuses, licensing
 from portal import access
-from usage import queues, undecided
+from usage import queues, requests, undecided
 
 register = template.Library()
 
 
 @register.simple_tag
 def held_total() -> int:
-    """Count the files of all tenants that wait; in a unit of work of its own."""
+    """Count what waits to be decided, of all tenants; in a unit of work of its own."""
     with access.acting_for(access.STAFF, reading=True):
-        return undecided.count()
+        asked = (
+            requests.open_requests(),
+            excuses.open_excuses(),
+            licensing.open_requests(),
+        )
+        return undecided.count() + sum(one.count() for one in asked)
 
 
 @register.simple_tag

@@ -69,6 +69,13 @@ ROWS: Mapping[str, Row] = {
     # Billing staff who are nobody's members go on to the tenants.
     "home": Row(lambda _: "/", own=_answers(200, 302)),
     "upload-page": Row(lambda _: "/upload"),
+    # They show their form again; the others name nothing that was asked for.
+    "excuses-page": Row(lambda _: "/excuses"),
+    "excuses-ask": Row(lambda _: "/excuses/ask", own=_answers(404)),
+    "excuses-withdraw": Row(lambda _: "/excuses/withdraw", own=_answers(404)),
+    "licences-page": Row(lambda _: "/licences"),
+    "licences-ask": Row(lambda _: "/licences/ask"),
+    "licences-withdraw": Row(lambda _: "/licences/withdraw", own=_answers(404)),
     "files-page": Row(lambda _: "/files"),
     "files-csv": Row(lambda _: "/files/list.csv"),
     "file-page": Row(lambda ids: f"/files/{ids.accepted}", foreign=_answers(404)),
@@ -114,6 +121,26 @@ ROWS: Mapping[str, Row] = {
     ),
     "staff-refuse-request": Row(
         lambda ids: f"/staff/tenants/{ids.number}/requests/1/refuse",
+        own=_answers(302),
+    ),
+    # Without a day nothing is recorded, and the page says so.
+    "staff-set-licences": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/licences", own=_answers(302)
+    ),
+    "staff-approve-licences": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/licence-requests/1/approve",
+        own=_answers(404),
+    ),
+    "staff-refuse-licences": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/licence-requests/1/refuse",
+        own=_answers(302),
+    ),
+    "staff-approve-excuse": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/excuses/1/approve",
+        own=_answers(404),
+    ),
+    "staff-refuse-excuse": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/excuses/1/refuse",
         own=_answers(302),
     ),
     "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),

@@ -168,8 +168,12 @@ def test_each_form_that_changes_something_says_for_whom(world: World) -> None:
         server = Server.objects.get(name=worlds.SECRET_SERVER)
     less = {"what": "last-day", "day": "2026-05-01", "reason": "Gone."}
     client.post("/servers/change", {"server": server.pk, **less})
+    lost = {"server": server.name, "period": "2026-05", "days": "2026-05-10"}
+    client.post("/excuses/ask", {**lost, "kind": "down", "reason": "Moved."})
+    client.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
     forms = {}
-    for path in ("/upload", "/servers"):
+    of_a_server = f"/excuses?server={server.name}&period=2026-05"
+    for path in ("/upload", "/servers", of_a_server, "/licences"):
         page = client.get(path).content.decode()
         for action, rest in re.findall(
             r'<form[^>]* action="([^"?#]+)[^"]*"[^>]*>(.*?)</form>', page, re.DOTALL

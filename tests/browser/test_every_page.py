@@ -70,6 +70,14 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
             f"/upload?period=2026-05&server={worlds.SECRET_SERVER}&day=2026-05-01",
         ),
     ),
+    "excuses-page": (
+        (PARTNER, VIEWER),
+        lambda _: (
+            "/excuses",
+            f"/excuses?period=2026-05&server={worlds.SECRET_SERVER}",
+        ),
+    ),
+    "licences-page": ((PARTNER, VIEWER), lambda _: ("/licences",)),
     "files-page": (
         (PARTNER,),
         lambda _: ("/files", "/files?state=received"),

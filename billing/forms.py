@@ -1,0 +1,144 @@
+"""What customers and staff fill in about what is owed: excuses, licences."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from billing import licences, licensing
+from billing.asked import ExcuseKind
+from billing.coverage import FileGap
+from billing.excuses import Wish
+from billing.periods import Period
+from portal.templatetags.shown import full_day
+from usage.models import REASON_CHARACTERS
+
+LICENCES = (
+    (licences.MANUAL, _("Files are uploaded by hand; it prevents automated upload.")),
+    (licences.AUTOMATED, _("The server sends its files by itself, every day.")),
+    (licences.VIRTUAL_CLOUD, _("Automated upload only, since 2020 R2.")),
+)
+
+# A day further away than this is a slip of the pen.
+_FURTHEST = timedelta(days=10 * 366)
+
+# Numbers of a file are no larger in a header.
+_LARGEST = 2**63 - 1
+
+
+def _reason() -> forms.CharField:
+    return forms.CharField(
+        max_length=REASON_CHARACTERS,
+        label=_("Reason"),
+        help_text=_("The billing staff read it; it is kept in the audit trail."),
+    )
+
+
+class DaysExcuse(forms.Form):
+    """Days of one server that shall be excused, of those that are missing."""
+
+    days = forms.TypedMultipleChoiceField(
+        coerce=date.fromisoformat, label=_("Which days")
+    )
+    kind = forms.ChoiceField(
+        choices=[
+            (
+                ExcuseKind.DOWN.value,
+                _("The server was down: nothing was written. A file ends the excuse."),
+            ),
+            (ExcuseKind.LOST.value, _("It was written, and the files are lost.")),
+        ],
+        label=_("What happened"),
+    )
+    reason = _reason()
+
+    def __init__(self, *args: Any, missing: Iterable[date], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["days"]
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - for the types
+        field.choices = [(str(day), full_day(day)) for day in missing]
+
+    def wish(self, server_id: int, period: Period) -> Wish:
+        given = self.cleaned_data
+        return Wish(
+            server_id=server_id,
+            kind=ExcuseKind(given["kind"]),
+            period=period,
+            reason=given["reason"],
+            days=frozenset(given["days"]),
+        )
+
+
+class NumbersExcuse(forms.Form):
+    """Files of one series, by number, that are lost."""
+
+    series = forms.UUIDField(widget=forms.HiddenInput)
+    first = forms.IntegerField(min_value=1, max_value=_LARGEST, label=_("From number"))
+    last = forms.IntegerField(min_value=1, max_value=_LARGEST, label=_("To number"))
+    reason = _reason()
+
+    @classmethod
+    def of(cls, gap: FileGap) -> "NumbersExcuse":
+        given = {
+            "series": gap.series,
+            "first": gap.first_sequence,
+            "last": gap.last_sequence,
+        }
+        return cls(initial=given, auto_id=f"{gap.series}-{gap.first_sequence}-%s")
+
+    def wish(self, server_id: int, period: Period) -> Wish:
+        given = self.cleaned_data
+        return Wish(
+            server_id=server_id,
+            kind=ExcuseKind.LOST,
+            period=period,
+            reason=given["reason"],
+            series=given["series"],
+            numbers=(given["first"], given["last"]),
+        )
+
+
+class Licences(forms.Form):
+    """All keys that are held from a day on; those that are not ticked are not held."""
+
+    keys = forms.MultipleChoiceField(
+        choices=LICENCES,
+        required=False,
+        label=_("Licence keys"),
+        help_text=_("With none of them no usage data is collected; nothing is owed."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    from_on = forms.DateField(
+        label=_("From this day on"),
+        help_text=_("As 2026-05-28; until the next change that is recorded."),
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._today = today
+
+    def clean_from_on(self) -> date:
+        day: date = self.cleaned_data["from_on"]
+        if abs(day - self._today) > _FURTHEST:
+            raise ValidationError(_("This day is more than ten years away."))
+        return day
+
+
+class LicencesWish(Licences):
+    """The same, as a customer asks for it."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=REASON_CHARACTERS,
+        label=_("Reason"),
+        help_text=_("Needed where less would be owed."),
+    )
+
+    def wish(self) -> licensing.Wish:
+        given = self.cleaned_data
+        return licensing.Wish(
+            from_on=given["from_on"], keys=given["keys"], reason=given["reason"]
+        )

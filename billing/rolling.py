@@ -1,0 +1,138 @@
+"""The roll-up of each opened period is kept with every change of what it rests on.
+
+In the transaction that makes the change, under the tenant's lock. It leaves out files
+that nobody has judged yet, which say nothing proved: as a rule they are judged within
+the request that brings them, and what must be right beyond doubt (a flag, a mail)
+looks at them itself.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, timedelta
+from functools import partial
+
+from django.db.models import Q
+
+from billing import queries
+from billing.facts import TenantFacts
+from billing.licences import mode_on
+from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
+from billing.periods import Period
+from billing.rollup import RollUp, roll_up
+from portal.models import Tenant
+from usage import queries as usage_queries
+from usage.models import UsageFile
+
+# What a file proves reaches to its neighbours, and its instants may lie on other days
+# than the one it is for.
+_ROOM = timedelta(days=2)
+
+_FIELDS = ("deadline_at", *RollUp.__dataclass_fields__)
+
+
+def compute(tenant: Tenant, opened: TenantPeriod) -> RollUp:
+    """Work one period out anew, from all that is known; a fixed set of queries."""
+    facts = queries.tenant_facts(
+        *(tenant, Period.parse(opened.period)),
+        deadline_at=opened.effective_at,
+        zone=opened.zone,
+        with_unproved=False,
+    )
+    return _rolled_up(opened, facts)
+
+
+def begin(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
+    """Keep what the periods of a tenant begin with, that has its licences and no more.
+
+    The one that needs no look at anything else, so that staff can do it who open the
+    tenant.
+    """
+    changes = LicenceChange.objects.filter(tenant=tenant)
+    facts = TenantFacts(
+        zone=tenant.zone,
+        first_on=tenant.first_owed_on,
+        collects=partial(mode_on, tuple(changes.values_list("from_on", "keys"))),
+    )
+    _keep(tenant, ((one, _rolled_up(one, facts)) for one in opened))
+
+
+def refresh(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
+    """Keep what some periods have come to, in the running unit of work."""
+    _keep(tenant, ((one, compute(tenant, one)) for one in opened))
+
+
+def _keep(tenant: Tenant, found: Iterable[tuple[TenantPeriod, RollUp]]) -> None:
+    rows = [
+        PeriodRollUp(
+            tenant=tenant,
+            period=opened.period,
+            deadline_at=opened.effective_at,
+            **_columns(one),
+        )
+        for opened, one in found
+    ]
+    PeriodRollUp.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["period", "tenant"],
+        update_fields=_FIELDS,
+    )
+
+
+def refresh_all(tenant: Tenant) -> None:
+    """Keep what all opened periods have come to: licences, servers, zones changed."""
+    refresh(tenant, TenantPeriod.objects.filter(tenant=tenant))
+
+
+def refresh_around(file: UsageFile) -> None:
+    """Keep what the periods have come to that a file can have changed."""
+    first, last = _reach(file)
+    wanted = Q(tenant=file.tenant_id)
+    if first is not None:
+        wanted &= Q(period__gte=str(Period.containing(first - _ROOM)))
+    if last is not None:
+        wanted &= Q(period__lte=str(Period.containing(last + _ROOM)))
+    refresh(file.tenant, TenantPeriod.objects.filter(wanted))
+
+
+def kept(row: PeriodRollUp) -> RollUp:
+    """Return a row as what it was made from."""
+    said = {name: getattr(row, name) for name in RollUp.__dataclass_fields__}
+    lists = (
+        *("missing_from", "fault_from", "with_us_from"),
+        *("late", "graced", "graced_until"),
+    )
+    return RollUp(**(said | {name: tuple(said[name]) for name in lists}))
+
+
+def _rolled_up(opened: TenantPeriod, facts: TenantFacts) -> RollUp:
+    period = Period.parse(opened.period)
+    return roll_up(period, facts, deadline_at=opened.effective_at)
+
+
+def _columns(found: RollUp) -> dict[str, object]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(found).items()
+    }
+
+
+def _reach(file: UsageFile) -> tuple[date | None, date | None]:
+    """Return the first and last day that a file can say anything about.
+
+    From its predecessor to its successor in its series; None where it has none: what
+    comes first or last in a chain decides about all days before or after it.
+    """
+    if file.series is None or file.sequence is None:
+        return None, None
+    before, after = usage_queries.neighbours_of(file)
+    days = [*_days(file)]
+    first = min([*days, *_days(before)]) if before else None
+    last = max([*days, *_days(after)]) if after else None
+    return first, last
+
+
+def _days(file: UsageFile) -> list[date]:
+    instants = [at for at in (file.opened_at, file.closed_at) if at is not None]
+    days = [at.date() for at in instants]
+    return [*days, file.day] if file.day is not None else days

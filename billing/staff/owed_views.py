@@ -1,0 +1,72 @@
+"""What billing clerks decide about what a tenant owes: licences, excuses."""
+
+from datetime import datetime
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from billing import excuses, licensing
+from billing.forms import Licences
+from billing.staff.answer_views import answer, back, tenant_of
+from billing.staff.forms import first_error
+from portal.doors import PortalRequest
+
+
+@require_POST
+def set_licences(request: PortalRequest, number: str) -> HttpResponse:
+    """Record which licence keys a tenant holds from a day on."""
+    today = timezone.now().date()  # noqa: TID251 - a door
+    form = Licences(request.POST, today=today)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(tenant_of(number), "licences")
+    given = form.cleaned_data
+
+    def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
+        del reason  # a record of what is so needs none
+        licensing.set_licences(
+            tenant_id, from_on=given["from_on"], keys=given["keys"], by=by, at=at
+        )
+
+    done = gettext("The licences are recorded, and what is owed is worked out anew.")
+    return answer(request, number, act, done=done, part="licences")
+
+
+@require_POST
+def approve_licences(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Let a tenant hold the licences it has asked for, and owe less."""
+    act = partial(licensing.approve, request_id=request_id)
+    done = gettext("The licences are changed, as it was asked for.")
+    return answer(request, number, act, done=done, part="licences")
+
+
+@require_POST
+def refuse_licences(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Leave the licences as they are, and say why."""
+    act = partial(licensing.refuse, request_id=request_id)
+    done = gettext("The request is refused.")
+    return answer(request, number, act, done=done, part="licences")
+
+
+@require_POST
+def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
+    """Let an excuse count, as far as no file contradicts it."""
+    act = partial(excuses.approve, excuse_id=excuse_id)
+    done = gettext("The excuse is approved. A file that contradicts it still counts.")
+    return answer(request, number, act, done=done, part="excuses")
+
+
+@require_POST
+def refuse_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
+    """Leave missing what is missing, and say why."""
+    act = partial(excuses.refuse, excuse_id=excuse_id)
+    done = gettext("The excuse is refused.")
+    return answer(request, number, act, done=done, part="excuses")

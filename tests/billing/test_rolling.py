@@ -1,0 +1,137 @@
+"""What is kept of each period equals what it would be worked out to, at any time."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from random import Random
+
+import pytest
+from django.db import connections
+
+from billing import opening, rolling
+from billing.models import PeriodRollUp, TenantPeriod
+from billing.rollup import RollUp
+from portal import access
+from portal.models import Tenant
+from tests.builders import NOW, Company, Writer
+from usage import deciding, requests, servers
+from usage.models import FileState, Server, UsageFile
+from usage.server_request import Kind
+from usage.usg import fingerprint
+
+FIRST = date(2026, 4, 28)
+AFTER = datetime(2026, 8, 1, tzinfo=NOW.tzinfo)
+
+
+@pytest.fixture(autouse=True)
+def _opened(alice: Company, charlie: Company) -> None:
+    """Three periods are open, so that what reaches from one to the next is seen."""
+    opening.open_current_periods(today=date(2026, 7, 10), at=NOW)
+
+
+def differing(company: Company) -> list[tuple[str, RollUp, RollUp]]:
+    """Return the periods of which something else is kept than is so."""
+    with access.acting_for(company.id, reading=True):
+        tenant = Tenant.objects.get()
+        kept = {row.period: rolling.kept(row) for row in PeriodRollUp.objects.all()}
+        found = {one.period: rolling.compute(tenant, one) for one in opened()}
+    assert kept.keys() == found.keys()
+    return [
+        (name, kept[name], found[name]) for name in kept if kept[name] != found[name]
+    ]
+
+
+def opened() -> Iterator[TenantPeriod]:
+    yield from TenantPeriod.objects.order_by("period")
+
+
+def history(rng: Random, writer: Writer) -> list[bytes]:
+    """A server's files over the edges of periods: lost ones, restarts, a new series."""
+    files: list[bytes] = []
+    day = FIRST + timedelta(days=rng.randint(0, 12))
+    for _ in range(rng.randint(4, 14)):
+        files.append(writer.day(day))
+        day += timedelta(days=rng.choice([1, 1, 1, 2, 9, 25]))
+        if rng.random() < 0.15:
+            writer.sequence, writer.previous = 0, None
+            writer.series = type(writer.series)(int=rng.getrandbits(128))
+    return [data for data in files if rng.random() < 0.85]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_it_follows_every_file_in_whatever_order_they_come(
+    alice: Company, seed: int
+) -> None:
+    rng = Random(seed)
+    stranger = alice.writer("IC77")
+    files = [*history(rng, alice.server), *history(rng, stranger)]
+    rng.shuffle(files)
+    for number, data in enumerate(files):
+        alice.send(data, at=NOW + timedelta(days=10 * number))
+        assert differing(alice) == []
+    with access.acting_for(alice.id, reading=True):
+        is_known = Server.objects.filter(name="IC77").exists()
+    if is_known:
+        key = fingerprint(stranger.pair.public)
+        servers.confirm_key(alice.id, server="IC77", key=key, by="test", at=AFTER)
+    assert differing(alice) == []
+
+
+def test_it_follows_decisions(alice: Company) -> None:
+    writer = alice.server
+    days = writer.days(FIRST, FIRST + timedelta(days=6))
+    for data in days:
+        alice.send(data)
+    writer.sequence, writer.previous = 3, None
+    rival, _ = alice.send(writer.day(FIRST + timedelta(days=9)))
+    assert rival.state == FileState.HELD
+    assert differing(alice) == []
+    deciding.refuse(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="No.")
+    assert differing(alice) == []
+    deciding.reopen(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="Yes.")
+    assert differing(alice) == []
+    with access.acting_for(alice.id, reading=True):
+        seen = UsageFile.objects.filter(sequence=4).values_list("pk", flat=True)
+        ids = set(seen)
+    deciding.keep_both(
+        alice.id, file_id=rival.pk, seen=ids, by="clerk", at=AFTER, reason="Both."
+    )
+    assert differing(alice) == []
+
+
+def test_it_follows_servers(alice: Company) -> None:
+    with access.acting_for(alice.id, reading=True):
+        server = Server.objects.get()
+    before = differing(alice)
+    wish = requests.Wish(
+        server_id=server.pk,
+        kind=Kind.LAST_DAY,
+        day=date(2026, 5, 10),
+        reason="It was switched off.",
+    )
+    asked = requests.ask(alice.id, wish=wish, by="admin", at=AFTER)
+    assert asked is not None
+    requests.approve(alice.id, request_id=asked.pk, by="clerk", at=AFTER)
+    assert (before, differing(alice)) == ([], [])
+    alice.registered("IC02")
+    assert differing(alice) == []
+
+
+def test_what_one_tenant_sends_changes_nothing_of_another(
+    alice: Company, charlie: Company
+) -> None:
+    with access.acting_for(charlie.id, reading=True):
+        before = list(PeriodRollUp.objects.order_by("period").values())
+    alice.send(alice.server.day(FIRST))
+    with access.acting_for(charlie.id, reading=True):
+        assert list(PeriodRollUp.objects.order_by("period").values()) == before
+
+
+def test_a_period_without_its_roll_up_is_given_one(alice: Company) -> None:
+    alice.send(alice.server.day(FIRST))
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("delete from billing_periodrollup where period = '2026-05'")
+        assert cursor.rowcount == 2
+    today = date(2026, 7, 10)
+    assert opening.open_current_periods(today=today, at=NOW) == 2
+    assert opening.open_current_periods(today=today, at=NOW) == 0
+    assert differing(alice) == []
