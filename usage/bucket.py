@@ -156,8 +156,8 @@ def _read_and_compare(key: str, content: Content) -> Stored:
                 return Stored.FOREIGN
     if length != answer.get("ContentLength"):
         raise BucketError(CUT_SHORT, has_answered=False)
-    is_ours = b64encode(digest.digest()).decode() == content.sha256
-    return Stored.OURS if is_ours else Stored.FOREIGN
+    found = Content(length, b64encode(digest.digest()).decode())
+    return Stored.OURS if found == content else Stored.FOREIGN
 
 
 def look(key: str) -> Head | None:
