@@ -10,19 +10,12 @@ engines; `make bench` starts some.
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from portal.stack import ports  # noqa: E402 - the path comes first
 from tests.bench import measuring, stage  # noqa: E402 - the same
+from tests.bench.elsewhere import elsewhere, hashed, put_all  # noqa: E402 - the same
 from tests.bench.measuring import Times, milliseconds  # noqa: E402 - the same
 
 if TYPE_CHECKING:
@@ -44,114 +38,13 @@ AT_ONCE = 4
 
 WARMING_UP = 1
 BASE = "API, one by one"
-PATIENCE = 60.0
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-
-NGINX = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-worker_processes 2;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  client_max_body_size 64m;
-  server {{
-    listen 127.0.0.1:{port};
-    root {folder}/files;
-    location / {{ dav_methods PUT; create_full_put_path on; dav_access user:rw; }}
-  }}
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A server that takes files by PUT, and what it has to be told with each."""
-
-    port: int
-    path: str
-
-
-def put_all(
-    port: int, path: str, headers: Callable[["Body"], dict[str, str]], bodies: Any
-) -> None:
-    """Send bodies over one connection, as a script does that keeps it."""
-    connection = HTTPConnection(ports.LOOPBACK, port, timeout=PATIENCE)
-    for number, body in bodies:
-        connection.request("PUT", f"{path}{number}.usg", body.data, headers(body))
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status in (HTTPStatus.CREATED, HTTPStatus.OK), answer.status
-    connection.close()
 
 
 def at_once(send: Callable[[Any], None], bodies: list[tuple[str, "Body"]]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         shares = [bodies[share::AT_ONCE] for share in range(AT_ONCE)]
         list(pool.map(send, shares))
-
-
-def await_port(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(OSError, HTTPException):
-            client = HTTPConnection(ports.LOOPBACK, port, timeout=5)
-            client.request("GET", "/")
-            client.getresponse().read()
-            client.close()
-            return
-        time.sleep(0.1)
-    message = f"nothing answers on port {port}"
-    raise RuntimeError(message)
-
-
-@contextmanager
-def running(command: list[str], port: int, **environment: str) -> Iterator[None]:
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        await_port(port)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def elsewhere(folder: Path) -> Iterator[dict[str, Elsewhere]]:
-    """Start what is installed of the others; say what is not."""
-    found: dict[str, Elsewhere] = {}
-    with ExitStack() as stack:
-        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-        if nginx:
-            port, own = ports.find_free(), folder / "nginx"
-            (own / "files").mkdir(parents=True)
-            # Its workers write as nobody where root has started it.
-            own.chmod(0o755)
-            (own / "files").chmod(0o777)
-            written = own / "nginx.conf"
-            written.write_text(NGINX.format(folder=own, port=port))
-            stack.enter_context(running([nginx, "-c", str(written)], port))
-            found["nginx DAV"] = Elsewhere(port, "/")
-        if shutil.which("copyparty"):
-            port, own = ports.find_free(), folder / "copyparty"
-            own.mkdir()
-            address = ["-i", ports.LOOPBACK, "-p", str(port)]
-            volume = [*address, "-v", f"{own}::rw", "-q", "--no-thumb", "-j1"]
-            stack.enter_context(running(["copyparty", *volume], port))
-            found["copyparty"] = Elsewhere(port, "/")
-        for name in ("nginx DAV", "copyparty"):
-            if name not in found:
-                sys.stdout.write(f"  {name} is not installed, and left out\n")
-        yield found
 
 
 class UploadPage:
@@ -188,11 +81,6 @@ def month(files: "Files", name: str) -> list[tuple[str, "Body"]]:
 
 def of_portal(token: str, body: "Body") -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Content-Digest": body.digest}
-
-
-def hashed(body: "Body") -> dict[str, str]:
-    """Hash as whoever wants to know what came has to; the others do not ask."""
-    return {"X-Sum": sha256(body.data).hexdigest()}
 
 
 def rounds(told: Any, folder: Path, company: Any, files: "Files") -> Times:

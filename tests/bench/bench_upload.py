@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.bench import measuring, stage  # noqa: E402 - the path comes first
 from tests.bench.bare import Bare  # noqa: E402 - the same
+from tests.bench.elsewhere import elsewhere  # noqa: E402 - the same
 from tests.bench.measuring import (  # noqa: E402 - the same
     Candidates,
     Table,
@@ -91,6 +92,14 @@ class Bench:
         self.files = Files(company)
         self.rounds = rounds
 
+    def scratch(self, name: str) -> Path:
+        """Make a folder on the disk that uploads go to."""
+        # Who root has started may work as somebody else.
+        self.stage.folder.chmod(0o755)
+        folder = self.stage.folder / name
+        folder.mkdir(mode=0o755)
+        return folder
+
     def client(self, web: stage.Web) -> stage.Client:
         return stage.Client(web, self.company.token)
 
@@ -113,13 +122,14 @@ def whole_uploads(bench: Bench) -> dict[str, Table]:
     bare, tables = bench.bare(), {}
     with (
         committing(bench.stage.owner_url) as connection,
+        elsewhere(bench.scratch("whole")) as others,
         stage.serving(PORTAL) as portal,
         stage.serving(RAW) as raw,
     ):
         ours, floor = bench.client(portal), stage.Client(raw)
         for name in SIZES:
             times: Times = defaultdict(list)
-            for _ in range(bench.rounds + WARMING_UP):
+            for number in range(bench.rounds + WARMING_UP):
                 body = bench.files.make(name)
                 floors: Candidates = {
                     "pipeline": partial(bare.pipeline, body.data),
@@ -132,6 +142,9 @@ def whole_uploads(bench: Bench) -> dict[str, Table]:
                 taken = {step: milliseconds(run) for step, run in floors.items()}
                 taken["sum of floors"] = sum(taken.values())
                 taken["whole upload"] = milliseconds(partial(send, ours, body))
+                for other, there in others.items():
+                    put = partial(there.put, f"{number}-{name[:2].strip()}", body)
+                    taken[other] = milliseconds(put)
                 for step, milli in taken.items():
                     times[step].append(milli)
             counted = {step: milli[WARMING_UP:] for step, milli in times.items()}
@@ -189,18 +202,25 @@ def processor(bench: Bench) -> Table:
         stage.serving(RAW) as raw,
         stage.serving(RAW, BENCH_SPOOL=spool) as writing,
         stage.serving(PORTAL) as portal,
+        elsewhere(bench.scratch("processor")) as others,
     ):
         servers = {
             "received, hashed": (raw, bench.client(raw)),
             "received, hashed, written": (writing, bench.client(writing)),
             "ours, refused by its digest": (portal, bench.client(portal)),
         }
-        for _ in range(bench.rounds + WARMING_UP):
+        for round_ in range(bench.rounds + WARMING_UP):
             for name, (web, client) in servers.items():
                 before = web.cpu_seconds()
                 for _ in range(BODIES):
                     client.put(body)
                 used = web.cpu_seconds() - before
+                seconds[name].append(used * 1e9 / (BODIES * len(body.data)))
+            for name, there in others.items():
+                before = there.cpu_seconds()
+                for number in range(BODIES):
+                    there.put(f"{round_}-{number}", body)
+                used = there.cpu_seconds() - before
                 seconds[name].append(used * 1e9 / (BODIES * len(body.data)))
     counted = {name: used[WARMING_UP:] for name, used in seconds.items()}
     return measuring.report("", counted, "received, hashed, written", unit="s")

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0
 
 # Of another process, as Linux numbers the clock of its time on the processor.
-_CPU_CLOCK = 2
+CPU_CLOCK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Web:
 
     def cpu_seconds(self) -> float:
         """Return what the workers have used of the processor so far."""
-        return sum(time.clock_gettime(~pid << 3 | _CPU_CLOCK) for pid in self.workers())
+        return sum(time.clock_gettime(~pid << 3 | CPU_CLOCK) for pid in self.workers())
 
     def resident(self, *, peak: bool) -> int:
         """Return the bytes of memory that the workers hold, or held at most."""
