@@ -11,7 +11,7 @@ from uuid import UUID
 
 from portal import audit
 from portal.refusals import Refused
-from usage import branching, outbox, problems, settling, undecided
+from usage import announcing, branching, outbox, problems, settling, undecided
 from usage.models import REASON_CHARACTERS, FileState, UsageFile
 from usage.usg.limits import OLDEST_AGE
 
@@ -198,6 +198,7 @@ def _refuse(file: UsageFile, *, by: str, at: datetime, reason: str) -> None:
     _note(file, by=by, at=at, reason=reason)
     file.save(update_fields=("state", *_NOTED))
     outbox.withdraw(file, at=at)
+    announcing.file_changed.send(sender=UsageFile, file=file)
     _tell(file, act="file-refused", details={"was": was})
 
 
