@@ -88,8 +88,7 @@ def test_a_slow_worker_leaves_no_older_verdict(
 
     def slowly(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(module, place, real)
-        if place == "_verdict":
-            found = real(*args, **kwargs)
+        found = real(*args, **kwargs) if place == "_verdict" else None
         # Meanwhile a key is confirmed, and another worker tells what it changes.
         confirm(alice, stranger)
         assert ring(LATER)
