@@ -27,6 +27,8 @@ NAMES = (
     "forward:marked",
     "forward:committed",
     "retain:committed",
+    "regain:removed",
+    "regain:kept",
     "inbox:listed",
     "inbox:claimed",
     "inbox:fetched",

@@ -66,6 +66,7 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "staff-upload": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
     "staff-inbox": {"GET": May.STAFF_READ},
     "staff-retry-inbox": {"POST": May.STAFF_ACT},
+    "staff-retry-inbox-mails": {"POST": May.STAFF_ACT},
     "staff-held": {"GET": May.STAFF_READ},
     "staff-held-file": {"GET": May.STAFF_READ},
     "staff-assign-day": {"POST": May.STAFF_ACT},

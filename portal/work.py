@@ -117,14 +117,17 @@ def claim(
     lease_for: timedelta,
     at: datetime,
     tenant_id: int | None = None,
+    other_than: int | None = None,
 ) -> list[Claim]:
     """Take up to `most` rows that are due and nobody's, oldest first.
 
-    Those of one tenant alone if it is said which. Begins and commits a unit of work
-    of its own, as `access.SWEEP`.
+    Those of one tenant alone, or of all but one, if it is said which. Begins and
+    commits a unit of work of its own, as `access.SWEEP`.
     """
     lease = uuid4()
     whose = models.Q() if tenant_id is None else models.Q(tenant_id=tenant_id)
+    if other_than is not None:
+        whose &= ~models.Q(tenant_id=other_than)
     with access.acting_for(access.SWEEP):
         rows = list(
             _due(model, at=at)

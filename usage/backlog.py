@@ -8,9 +8,9 @@ tenant's lock, so that a row and its file cannot disagree.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from portal import doorbell
+from portal import doorbell, work
 from portal.work import State
 from usage.models import Settling, UsageFile
 
@@ -19,10 +19,32 @@ _OWN_TRY = timedelta(minutes=2)
 
 
 def add(file: UsageFile) -> None:
-    """Let a new file be settled, should its own request not come to it."""
+    """Let a new file be settled, should its own request not come to it.
+
+    That request's try is charged, as if it had begun.
+    """
     Settling.objects.create(
-        tenant_id=file.tenant_id, file=file, due_at=file.received_at + _OWN_TRY
+        tenant_id=file.tenant_id,
+        file=file,
+        due_at=file.received_at + _OWN_TRY,
+        faults=1,
     )
+
+
+def begin(file_id: UUID) -> bool:
+    """Charge a request's try in advance; False if the file may not be tried.
+
+    It has been judged, or has used up its faults.
+    """
+    rows = Settling.objects.filter(file=file_id, state=State.WAITING)
+    free = rows.filter(faults__lt=work.MOST_FAULTS)
+    return free.update(faults=F("faults") + 1) == 1
+
+
+def take_back(file_id: UUID) -> None:
+    """Take a charge back: what went wrong was ours."""
+    rows = Settling.objects.filter(file=file_id, state=State.WAITING, faults__gt=0)
+    rows.update(faults=F("faults") - 1)
 
 
 def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 # Seconds. A store that does not answer must not keep a worker for long.
-_CONNECT_TIMEOUT = 5
-_READ_TIMEOUT = 20
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
 
 # Tries inside boto3, for one lost answer; longer troubles are the row's affair.
 _ATTEMPTS = 2
@@ -32,8 +31,7 @@ PAGE = 1_000
 _CHUNK = 1 << 20
 CUT_SHORT = "IncompleteAnswer"
 
-_PRECONDITION_FAILED = 412
-_NOT_FOUND = 404
+_PRECONDITION_FAILED, _NOT_FOUND = 412, 404
 
 
 class Stored(StrEnum):
@@ -211,6 +209,8 @@ def list_page(prefix: str, *, after: str | None = None, most: int = PAGE) -> Lis
         answer = _client().list_objects_v2(
             Bucket=settings.S3["bucket"], Prefix=prefix, MaxKeys=most, **going_on
         )
+    if "IsTruncated" not in answer:
+        raise BucketError(CUT_SHORT, has_answered=False)
     there = answer.get("Contents", [])
     objects = [Listed(one["Key"], one["Size"], one["LastModified"]) for one in there]
     return ListPage(objects, answer.get("NextContinuationToken"))

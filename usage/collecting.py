@@ -1,16 +1,19 @@
-"""Stored bytes that no row answers for are removed once they are old enough.
+"""Stored bytes that no row answers for are set apart, and removed much later.
 
 A crash between the bytes and their row, or between a row and the removal of its bytes,
-leaves such a file. The other way round there is nothing to collect: the bytes of a row
-are never touched here.
+leaves such a file; but so does a database that was restored from an older copy, and
+then they are customers' files that were answered. The other way round there is nothing
+to collect: the bytes of a row are never touched here.
 """
 
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from uuid import UUID
+
+from django.db import OperationalError
 
 from portal import access
 from usage import report, retaining, store
@@ -24,59 +27,92 @@ logger = logging.getLogger(__name__)
 # minutes), and than clocks of two machines may differ.
 SAFE_AGE = timedelta(days=1)
 
+# How long they lie apart, so that somebody can still bring them in again.
+KEPT_APART = timedelta(days=60)
+
 # Crashes leave a handful. Many are files whose rows went missing, as after a database
-# was restored from an older copy: then nothing is removed before a person has looked.
+# was restored from an older copy: then all stay before a person has looked.
 MOST = 100
 
 # Names that are looked up at a time.
 _NAMES = 1_000
 
 # How `Spool.keep` names a file. Anything else is not the portal's, and stays.
-_OURS = re.compile(r"\d+/[0-9a-f]{2}/(?P<id>[0-9a-f-]{36})\.usg", re.ASCII)
+_OURS = re.compile(r"\d{1,9}/[0-9a-f]{2}/(?P<id>[0-9a-f-]{36})\.usg", re.ASCII)
 
 # Codes of findings; `usage.troubles` has their sentences.
-LEFTOVER_REMOVED = "leftover-removed"
+LEFTOVER_SET_APART = "leftover-set-apart"
 TOO_MANY_LEFTOVERS = "too-many-leftovers"
 NAME_UNKNOWN = "name-unknown"
-STORE_AWAY = "store-away"
 
 
 def collect(*, now: Callable[[], datetime], most: int = MOST) -> Report:
-    """Remove what is left over, and the bytes whose time to be kept is over.
+    """Set apart what is left over; remove bytes whose time to be kept is over.
 
     Args:
         now: the clock.
-        most: leftovers that are removed; with more than that none is.
+        most: leftovers that are set apart; with more than that none is.
 
     """
     begun = report.begin(report.Kind.COLLECTION, at=now())
     found, problem = Findings(), ""
     before = begun.begun_at - SAFE_AGE
     try:
-        _remove_leftovers(found, before=before, most=most)
+        _set_leftovers_apart(found, before=before, most=most, on=begun.begun_at.date())
+        _remove_apart(found, before=(begun.begun_at - KEPT_APART).date())
         found.count("spooled", store.remove_spooled(before=before))
     except OSError:
         logger.exception("The stored files could not be looked through")
-        problem = STORE_AWAY
+        problem = store.STORE_AWAY
     try:
         retaining.remove_old_bytes(found, now=now)
     except BucketError as error:
         logger.warning("S3 could not be asked before bytes go: %s", error.code)
         problem = problem or error.code
+    except OSError:
+        logger.exception("Bytes whose time is over could not be removed")
+        problem = store.STORE_AWAY
     return report.end(begun, found, at=now(), problem=problem)
 
 
-def _remove_leftovers(found: Findings, *, before: datetime, most: int) -> None:
+def _set_leftovers_apart(
+    found: Findings, *, before: datetime, most: int, on: date
+) -> None:
     leftovers = list(islice(_leftovers(found, before=before), most + 1))
     if len(leftovers) > most:
-        logger.critical("More than %s stored files have no row: none is removed", most)
+        logger.critical("More than %s stored files have no row: all stay", most)
         for name in leftovers:
             found.note(TOO_MANY_LEFTOVERS, about=name)
         return
     for name in leftovers:
-        store.remove(name)
-        logger.warning("Removed %s, which no row answers for", name)
-        found.note(LEFTOVER_REMOVED, about=name)
+        try:
+            is_apart = _set_apart(name, before=before, on=on)
+        except OperationalError:
+            found.count("left for the next run")  # the tenant's lock is not to be had
+            continue
+        if is_apart:
+            logger.warning("Set %s apart, which no row answers for", name)
+            found.note(LEFTOVER_SET_APART, about=name)
+
+
+def _set_apart(name: str, *, before: datetime, on: date) -> bool:
+    """Set one apart, unless somebody answers for it again; False if so."""
+    tenant_id, _, last = name.split("/")
+    with access.acting_for(int(tenant_id), holding=True):
+        files = UsageFile.objects.filter(pk=UUID(last.removesuffix(".usg")))
+        is_answered = files.filter(stored_as=name).exists()
+        if is_answered or not store.is_older(name, than=before):
+            return False
+        store.set_apart(name, on=on)
+    return True
+
+
+def _remove_apart(found: Findings, *, before: date) -> None:
+    for name in store.names(store.APART):
+        day = name.split("/")[1]
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", day) and day < str(before):
+            store.remove(name)
+            found.count("leftovers-removed")
 
 
 def _leftovers(found: Findings, *, before: datetime) -> Iterator[str]:

@@ -11,6 +11,7 @@ from portal import access, failpoints, work
 from portal.work import Claim
 from usage import bucket, contents, store
 from usage.bucket import BucketError, Stored
+from usage.contents import BytesDifferError
 from usage.models import Forwarding
 from usage.outbox import FOREIGN_BYTES, OBJECT_LOST
 
@@ -24,12 +25,8 @@ _LEASE = timedelta(minutes=6)
 # S3 took the bytes, and does not have them when it is asked.
 NOT_CONFIRMED = "not-confirmed"
 
-# The portal's own store does not give the bytes: they are not there, or it is away.
-BYTES_MISSING = "bytes-missing"
-STORE_AWAY = "store-away"
-
-# What a store says no to for one file, it says to all: who comes in, which bucket,
-# whose clock, and how much at a time. Some answers have a status and no word.
+# What a store says no to for one file, it says to all as a rule: who comes in, which
+# bucket, whose clock, and how much at a time. Some answers have a status and no word.
 _OF_ALL = frozenset(
     {
         *("AccessDenied", "AccountProblem", "AllAccessDisabled", "InvalidAccessKeyId"),
@@ -52,32 +49,52 @@ _OF_ALL = frozenset(
 def forward_waiting(*, now: Callable[[], datetime]) -> bool:
     """Forward one file that is due; False if there is none, or no other one would go.
 
-    `now` is asked again after the put: a wait begins, and a file is confirmed, when
-    the store has answered.
+    Where S3 says no as it would to every file, one of another tenant is tried too: it
+    may have been said of some keys alone, as by a policy of the bucket. `now` is asked
+    again after the put: a wait begins, and a file is confirmed, when the store has
+    answered.
     """
     if not settings.FORWARDING:
         return False
-    claims = work.claim(Forwarding, most=1, lease_for=_LEASE, at=now())
-    if not claims:
-        return False
+    claim = _claim(at=now())
+    error = claim and _try(claim, now=now)
+    if claim and error and error.has_answered and is_of_all(error):
+        claim = _claim(at=now(), other_than=claim.tenant_id)
+        error = claim and _try(claim, now=now)
+    return claim is not None and not (error and is_of_all(error))
+
+
+def _claim(*, at: datetime, other_than: int | None = None) -> Claim | None:
+    claims = work.claim(
+        Forwarding, most=1, lease_for=_LEASE, at=at, other_than=other_than
+    )
+    return claims[0] if claims else None
+
+
+def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
+    """Forward one file, or write down why not; returned is what S3 did not do."""
     failpoints.reach("forward:claimed")
     try:
-        _forward(claims[0], now=now)
+        _forward(claim, now=now)
     except BucketError as error:
-        logger.warning("S3 did not take a file (%s): %s", claims[0].pk, error.code)
-        _postpone(claims[0], problem=error.code, at=now())
-        return not is_of_all(error)
+        logger.warning("S3 did not take a file (%s): %s", claim.pk, error.code)
+        _postpone(claim, problem=error.code, at=now())
+        return error
     except FileNotFoundError:
-        logger.critical("The bytes of a file are not there (row %s)", claims[0].pk)
-        _postpone(claims[0], problem=BYTES_MISSING, at=now())
+        logger.critical("The bytes of a file are not there (row %s)", claim.pk)
+        _postpone(claim, problem=store.BYTES_MISSING, at=now())
+    except BytesDifferError:
+        logger.critical("The bytes of a file are damaged (row %s)", claim.pk)
+        with access.acting_for(claim.tenant_id):
+            work.set_aside(Forwarding, claim, problem=store.BYTES_DIFFER, at=now())
     except OSError:
-        logger.exception("The bytes of a file could not be read (%s)", claims[0].pk)
-        _postpone(claims[0], problem=STORE_AWAY, at=now())
+        logger.exception("The bytes of a file could not be read (%s)", claim.pk)
+        _postpone(claim, problem=store.STORE_AWAY, at=now())
     except Exception:
         # Whatever is wrong with one file must not keep the others waiting.
-        logger.exception("Forwarding %s failed", claims[0].pk)
-        _postpone(claims[0], problem="failed", at=now())
-    return True
+        logger.exception("Forwarding %s failed", claim.pk)
+        _postpone(claim, problem="failed", at=now())
+    return None
 
 
 def is_of_all(error: BucketError) -> bool:
@@ -95,7 +112,7 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
     content = contents.content_of(row.file)
     missing = NOT_CONFIRMED
     if row.file.bytes_removed_at is None:
-        with store.opened(row.file.stored_as) as data:
+        with contents.opened(row.file, is_checked=True) as data:
             body = BytesIO(data)
             stored = bucket.put(row.key, body, content, kept_until=_kept_until(now))
             failpoints.reach("forward:put")

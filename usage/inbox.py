@@ -13,11 +13,11 @@ from django.conf import settings
 
 from portal import access, failpoints, work
 from portal.models import Tenant
-from portal.work import Claim
+from portal.work import Claim, State
 from usage import inbox_bucket
 from usage.bucket import BucketError
 from usage.inbox_bucket import Found
-from usage.inbox_rows import InboxListing, InboxObject, Verdict
+from usage.inbox_rows import KEY_CHARACTERS, InboxListing, InboxObject, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,12 @@ _PAGE = 1_000
 
 # After a whole listing the next one begins, so that beat's next ring finds it due.
 _EVERY = timedelta(seconds=50)
+
+# An inbox that cannot be listed, for a reason that nobody has thought of.
+LISTING_FAILED = "failed"
+
+# An object that was gone and is listed is asked for again, this often at most.
+_GONE_FOR = timedelta(minutes=15)
 
 # Two tries of 25 seconds without an answer, and the rows of a page.
 _LEASE = timedelta(minutes=5)
@@ -101,24 +107,34 @@ def _lies_among_the_forwarded() -> bool:
 
 
 def _list_page(claim: Claim, *, now: Callable[[], datetime]) -> bool:
-    with access.acting_for(claim.tenant_id, reading=True):
-        row = InboxListing.objects.select_related("tenant").get(pk=claim.pk)
-    begun_at = row.begun_at or now()
     try:
-        found, has_more = inbox_bucket.list_page(
-            settings.INBOX_BUCKET, prefix_of(row.tenant), after=row.after, most=_PAGE
-        )
+        _list_and_note(claim, now=now)
     except BucketError as error:
-        number = row.tenant.number
-        logger.warning("The inbox of %s was not listed: %s", number, error.code)
-        with access.acting_for(claim.tenant_id):
-            work.postpone(InboxListing, claim, problem=error.code, at=now())
+        logger.warning("An inbox was not listed (row %s): %s", claim.pk, error.code)
+        _postpone(claim, problem=error.code, at=now())
         # Where nobody answers, the next inbox would only wait as long again.
         return error.has_answered
-    failpoints.reach("inbox:listed")
-    row.begun_at = begun_at
-    _note(claim, row, found, has_more=has_more, at=now())
+    except Exception:
+        # Whatever it is, the other inboxes go on.
+        logger.exception("An inbox could not be listed (row %s)", claim.pk)
+        _postpone(claim, problem=LISTING_FAILED, at=now())
     return True
+
+
+def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
+    with access.acting_for(claim.tenant_id):
+        work.postpone(InboxListing, claim, problem=problem, at=at)
+
+
+def _list_and_note(claim: Claim, *, now: Callable[[], datetime]) -> None:
+    with access.acting_for(claim.tenant_id, reading=True):
+        row = InboxListing.objects.select_related("tenant").get(pk=claim.pk)
+    row.begun_at = row.begun_at or now()
+    found, has_more = inbox_bucket.list_page(
+        settings.INBOX_BUCKET, prefix_of(row.tenant), after=row.after, most=_PAGE
+    )
+    failpoints.reach("inbox:listed")
+    _note(claim, row, found, has_more=has_more, at=now())
 
 
 def _note(
@@ -164,7 +180,8 @@ def _add_objects(tenant_id: int, wanted: list[Found], *, at: datetime) -> None:
     rows = InboxObject.objects.filter(
         tenant=tenant_id, key__in=[one.key for one in wanted]
     )
-    known = set(rows.values_list("key", "etag", "modified_at"))
+    columns = rows.values_list("key", "etag", "modified_at", "verdict", "pk")
+    known = {row[:3]: row[3:] for row in columns}
     InboxObject.objects.bulk_create(
         [
             InboxObject(
@@ -181,6 +198,12 @@ def _add_objects(tenant_id: int, wanted: list[Found], *, at: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+    there = [known.get((one.key, one.etag, one.modified_at)) for one in wanted]
+    back = [row[1] for row in there if row and row[0] == Verdict.GONE]
+    # It was not given, and is listed all the same: it is asked for again.
+    InboxObject.objects.filter(
+        pk__in=back, state=State.DONE, ended_at__lt=at - _GONE_FOR
+    ).update(state=State.WAITING, due_at=at, verdict="", ended_at=None)
 
 
 def _is_ours(key: str, prefix: str) -> bool:
@@ -191,7 +214,8 @@ def _is_ours(key: str, prefix: str) -> bool:
 
 def _is_file(key: str) -> bool:
     # With U+0000 in it PostgreSQL could not keep the name, and a browser not show it.
-    return key.lower().endswith(ENDING) and "\0" not in key
+    can_be_kept = "\0" not in key and len(key) <= KEY_CHARACTERS
+    return key.lower().endswith(ENDING) and can_be_kept
 
 
 def _onwards(last: str, prefix: str) -> str:
@@ -199,4 +223,9 @@ def _onwards(last: str, prefix: str) -> str:
     for name in FOLDERS.values():
         if last.startswith(f"{prefix}{name}"):
             return f"{prefix}{name}{_LAST}"
-    return last
+    # A name that no row can hold is passed by, with the few that begin like it.
+    head, zero, _ = last.partition("\0")
+    after = f"{head}\x01" if zero else last
+    if len(after) > KEY_CHARACTERS:
+        return f"{after[: KEY_CHARACTERS - 1]}{_LAST}"
+    return after

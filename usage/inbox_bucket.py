@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from usage.bucket import BucketError, Content, client, told
+from usage.bucket import CUT_SHORT, BucketError, Content, client, told
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _PRECONDITION_FAILED = 412
 _NOT_FOUND = 404
 
 # Bytes that are read at a time.
 _CHUNK = 1024 * 1024
+
+# What a copy of ours says in its metadata: the ETag of the object that it was.
+_COPY_OF = "portal-copy-of"
 
 # Answers of the store to somebody who asks for an object that is not there.
 _GONE = frozenset({_NOT_FOUND, _PRECONDITION_FAILED})
@@ -54,6 +60,9 @@ def list_page(
         page = client().list_objects_v2(
             Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=most
         )
+    # An answer that was cut within its headers looks whole, and empty.
+    if "IsTruncated" not in page:
+        raise BucketError(CUT_SHORT, has_answered=False)
     found = [
         Found(one["Key"], one["ETag"], one["Size"], one["LastModified"])
         for one in page.get("Contents", [])
@@ -111,24 +120,21 @@ def put_new(bucket: str, key: str, body: IO[bytes], content: Content) -> bool:
 
 
 def is_there(bucket: str, key: str, *, etag: str, size: int) -> bool | None:
-    """Say whether a key has this object; None if it has nothing at all.
+    """Say whether a key has this object, or our copy; None if it has nothing at all.
 
     Raises:
         BucketError: the store refused, failed or could not be reached.
 
     """
-    try:
-        with told():
-            found = client().head_object(Bucket=bucket, Key=key)
-    except BucketError as error:
-        if error.status == _NOT_FOUND:
-            return None
-        raise
-    return found["ETag"] == etag and found["ContentLength"] == size
+    found = _look(bucket, key)
+    return found and _is_it(found, etag=etag, size=size)
 
 
 def move(bucket: str, key: str, *, etag: str, size: int, to: str) -> None:
     """Copy an object within its bucket, and remove it once the copy is there.
+
+    What was uploaded in parts has another ETag as a copy, so the copy says in its
+    metadata what it is a copy of. An object that is our copy is moved on as it is.
 
     Raises:
         GoneError: see there; nothing is removed.
@@ -137,19 +143,45 @@ def move(bucket: str, key: str, *, etag: str, size: int, to: str) -> None:
 
     """
     s3 = client()
+    found = _look(bucket, key)
+    if not found or not _is_it(found, etag=etag, size=size):
+        raise GoneError
     with _gone_or_told():
         s3.copy_object(
             Bucket=bucket,
             Key=to,
             CopySource={"Bucket": bucket, "Key": key},
-            CopySourceIfMatch=etag,
+            CopySourceIfMatch=found["ETag"],
+            MetadataDirective="REPLACE",
+            Metadata={_COPY_OF: _bare(etag)},
         )
-        copied = s3.head_object(Bucket=bucket, Key=to)
-        if copied["ContentLength"] != size:
+        if not is_there(bucket, to, etag=etag, size=size):
             raise BucketError("copy-differs", has_answered=True)
         # Also where a store does not know the condition: it is asked just before.
         if is_there(bucket, key, etag=etag, size=size):
-            s3.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
+            s3.delete_object(Bucket=bucket, Key=key, IfMatch=found["ETag"])
+
+
+def _look(bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
+    try:
+        with told():
+            found = client().head_object(Bucket=bucket, Key=key)
+    except BucketError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
+    if not {"ETag", "ContentLength"} <= found.keys():
+        raise BucketError(CUT_SHORT, has_answered=False)
+    return found
+
+
+def _is_it(found: "HeadObjectOutputTypeDef", *, etag: str, size: int) -> bool:
+    is_copy = found["Metadata"].get(_COPY_OF) == _bare(etag)
+    return (found["ETag"] == etag or is_copy) and found["ContentLength"] == size
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
 
 
 def prepare(bucket: str) -> bool:

@@ -5,7 +5,6 @@ comes after it has gone waits for the next day's, so that nobody gets two in a d
 """
 
 import logging
-import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,12 +14,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
 
-from portal import access, letters, work
+from portal import access, audit, doorbell, letters, posting, work
 from portal.models import Membership, Role, Tenant, User
+from portal.posting import AwayError, DeclinedError, UnsureError
 from portal.work import Claim, State
 from usage import problems
-from usage.inbox_rows import InboxNotice, InboxObject
+from usage.inbox_rows import BAD, InboxNotice, InboxObject, Verdict
+from usage.models import FileState
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +38,13 @@ _NAMED = 50
 # Mails to as many admins as a tenant has, each given ten seconds by the mail server.
 _LEASE = timedelta(minutes=10)
 
-# An admin's address that the mail server does not take.
-REFUSED_ADDRESS = "address-refused"
+# What the mail server did with the mail to one admin: refused it, put it off, hung up.
+REFUSED_ADDRESS, DEFERRED = "address-refused", "mail-deferred"
+UNSURE = "delivery-unsure"
 SENDING_FAILED = "sending-failed"
+
+# Of several of these, the one that says how it goes on.
+_FIRST = (DEFERRED, REFUSED_ADDRESS, UNSURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +67,14 @@ def add(row: InboxObject, *, at: datetime) -> None:
 
 def _open_notice(tenant: Tenant, *, at: datetime) -> InboxNotice:
     zone = ZoneInfo(tenant.zone)
-    today = at.astimezone(zone).date()
-    notice = _notice(tenant, today, due_at=at + _GATHER)
-    if notice.state == State.WAITING and notice.lease is None:
+    due_at = at + _GATHER
+    # The day on which it goes: what is found before midnight may go after it.
+    today = due_at.astimezone(zone).date()
+    notice = _notice(tenant, today, due_at=due_at)
+    is_unread = notice.lease is None and not notice.sent_to
+    if notice.state == State.WAITING and is_unread:
         return notice
-    # It has gone, or is being written: who has claimed it has read what it says.
+    # Somebody has it, or it is being written: who has claimed it has read what it says.
     tomorrow = today + timedelta(days=1)
     morning = datetime.combine(tomorrow, _MORNING, zone)
     return _notice(tenant, tomorrow, due_at=morning)
@@ -80,57 +89,98 @@ def _notice(tenant: Tenant, day: date, *, due_at: datetime) -> InboxNotice:
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
-    """Send the mails of one tenant that are due; False if there are none."""
+    """Send the mails of one tenant that are due; False if there is nothing to do.
+
+    That is so, too, while the mail server is away: the next ring tries again.
+    """
     claims = work.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
     if not claims:
         return False
     claim = claims[0]
     try:
-        refused = _send(claim, at=now())
-    except (OSError, smtplib.SMTPException) as error:
-        logger.warning("Mails about an inbox have to wait: %r", error)
+        problem = _send(claim, at=now())
+    except (AwayError, UnsureError) as error:
+        logger.warning("Mails about an inbox have to wait: %s", error)
         with access.acting_for(claim.tenant_id):
             work.postpone(InboxNotice, claim, problem="mail-away", at=now())
         return False
     except Exception:
         logger.exception("Mails about an inbox failed (row %s)", claim.pk)
-        with access.acting_for(claim.tenant_id):
-            work.fail(InboxNotice, claim, problem=SENDING_FAILED, at=now())
-        return True
-    with access.acting_for(claim.tenant_id):
-        if refused:
-            work.fail(InboxNotice, claim, problem=REFUSED_ADDRESS, at=now())
-        else:
-            work.complete(InboxNotice, claim, at=now())
+        problem = SENDING_FAILED
+    _end(claim, problem, at=now())
     return True
 
 
-def _send(claim: Claim, *, at: datetime) -> bool:
-    """Send to every admin who does not have it; True if an address was refused."""
+def _end(claim: Claim, problem: str, *, at: datetime) -> None:
+    with access.acting_for(claim.tenant_id):
+        if not problem:
+            work.complete(InboxNotice, claim, at=at)
+        elif problem == DEFERRED:
+            work.postpone(InboxNotice, claim, problem=problem, at=at)
+        elif problem == UNSURE:
+            work.set_aside(InboxNotice, claim, problem=problem, at=at)
+        else:
+            work.fail(InboxNotice, claim, problem=problem, at=at)
+
+
+def _send(claim: Claim, *, at: datetime) -> str:
+    """Send to every admin who does not have it; return what kept somebody from it."""
     with access.acting_for(claim.tenant_id):
         notice = InboxNotice.objects.select_related("tenant").get(pk=claim.pk)
         if not work.begin(InboxNotice, claim, problem=SENDING_FAILED, at=at):
-            return False
+            return ""
         lines, count = _lines(notice)
-        people = _admins()
-    is_refused = False
+        people = _admins() if lines else []
+    problems_met = [UNSURE] if notice.unsure else []
     for person in people:
-        if person.pk in notice.sent_to:
+        if person.pk in (*notice.sent_to, *notice.unsure):
             continue
+        letter = _letter(notice, person, lines, more=count - len(lines))
         try:
-            _letter(notice, person, lines, more=count - len(lines)).send()
-        except smtplib.SMTPRecipientsRefused:
-            logger.exception("A mail about an inbox was refused (row %s)", claim.pk)
-            is_refused = True
-            continue
-        notice.sent_to = [*notice.sent_to, person.pk]
-        with access.acting_for(claim.tenant_id):
-            InboxNotice.objects.filter(pk=claim.pk).update(sent_to=notice.sent_to)
-    return is_refused
+            _hand_over(claim, notice, person, letter)
+        except DeclinedError as error:
+            logger.warning("A mail was declined (row %s): %s", claim.pk, error)
+            problems_met.append(REFUSED_ADDRESS if error.is_for_good else DEFERRED)
+    # What passes by itself comes before what a person has to look at.
+    return min(problems_met, key=_FIRST.index, default="")
+
+
+def _hand_over(
+    claim: Claim, notice: InboxNotice, person: User, letter: EmailMultiAlternatives
+) -> None:
+    """Send one mail, and note who has it.
+
+    Before that it is noted that nobody knows: after a crash, or without an answer, it
+    may have gone, and is not sent again unless somebody says so.
+    """
+    before = notice.unsure
+    _note(claim, notice, unsure=[*before, person.pk])
+    try:
+        posting.hand_over(letter)
+    except UnsureError:
+        raise
+    except Exception:
+        _note(claim, notice, unsure=before)
+        raise
+    _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
+
+
+def _note(claim: Claim, notice: InboxNotice, **changes: list[int]) -> None:
+    with access.acting_for(claim.tenant_id):
+        mine = InboxNotice.objects.filter(pk=claim.pk, lease=claim.lease)
+        if not mine.update(**changes):
+            taken = "Another worker has these mails by now."
+            raise RuntimeError(taken)
+    for name, value in changes.items():
+        setattr(notice, name, value)
 
 
 def _lines(notice: InboxNotice) -> tuple[list[Line], int]:
-    rows = InboxObject.objects.filter(notice=notice).order_by("key", "pk")
+    # What was held may count by now, or have been refused by a person.
+    is_bad = Q(verdict__in=BAD) & (
+        ~Q(verdict=Verdict.HELD) | Q(file__state=FileState.HELD)
+    )
+    rows = InboxObject.objects.filter(is_bad, notice=notice).order_by("key", "pk")
     named = rows.select_related("file")[:_NAMED]
     return [_line(row) for row in named], rows.count()
 
@@ -147,6 +197,7 @@ def _line(row: InboxObject) -> Line:
 
 
 def _admins() -> list[User]:
+    """Return the admins of the tenant that the unit of work is for."""
     rows = Membership.objects.filter(role=Role.ADMIN, user__is_active=True)
     ids = rows.values_list("user", flat=True)
     # Not all columns of a person are a tenant's to read.
@@ -168,3 +219,25 @@ def message_id(notice: InboxNotice, person: User) -> str:
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
     return f"<inbox-{notice.tenant_id}-{notice.day}-{person.pk}@{host}>"
+
+
+def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
+    """Let mails that were set aside go, also to who perhaps has them.
+
+    False if they were not set aside (any more).
+    """
+    with access.acting_for(tenant_id, holding=True):
+        notice = InboxNotice.objects.filter(pk=notice_id).first()
+        if notice is None or not work.retry(InboxNotice, notice_id, at=at):
+            return False
+        InboxNotice.objects.filter(pk=notice_id).update(unsure=[])
+        audit.append(
+            tenant_id=tenant_id,
+            actor=by,
+            act="inbox-mail-retried",
+            subject=str(notice.day),
+            details={"was": notice.problem},
+            at=at,
+        )
+        doorbell.ring("usage.inbox_mail")
+    return True

@@ -3,13 +3,21 @@
 Each read runs in the caller's unit of work.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
+from portal.models import Membership, Role, User
 from portal.work import State
-from usage.inbox_rows import InboxListing, InboxObject, Verdict
+from usage.inbox_rows import (
+    REJECTED,
+    InboxListing,
+    InboxNotice,
+    InboxObject,
+    Verdict,
+)
 from usage.models import FileState
 
 
@@ -26,31 +34,54 @@ _KINDS: Mapping[Kind, Q] = {
     Kind.WAITING: Q(state=State.WAITING),
     # Of what was held, a person may have decided meanwhile.
     Kind.HELD: Q(verdict=Verdict.HELD, file__state=FileState.HELD),
-    Kind.REJECTED: Q(verdict__in=(Verdict.REJECTED, Verdict.TOO_LARGE)),
+    Kind.REJECTED: Q(verdict__in=REJECTED),
     Kind.SET_ASIDE: Q(state=State.SET_ASIDE),
 }
 
+# Those that become fewer again. The others grow with every day of every server.
+_OPEN = (Kind.WAITING, Kind.HELD, Kind.SET_ASIDE)
 
-def _of_kind(kind: str) -> Q:
-    return _KINDS[Kind(kind)] if kind else Q()
 
+def objects(kind: str = "", *, after: int | None = None) -> QuerySet[InboxObject]:
+    """Objects, newest first, with tenant and file; of one kind or all.
 
-def objects(kind: str = "") -> QuerySet[InboxObject]:
-    """Objects, newest first, with tenant and file; of one kind or all."""
-    found = InboxObject.objects.filter(_of_kind(kind))
+    With `after`, those that come after the one with this number, if there is one.
+    """
+    found = InboxObject.objects.filter(_KINDS[Kind(kind)] if kind else Q())
+    last = InboxObject.objects.filter(pk=after).first() if after else None
+    if last is not None:
+        found = found.filter(first_seen_at__lte=last.first_seen_at).exclude(
+            first_seen_at=last.first_seen_at, pk__gte=last.pk
+        )
     return found.select_related("tenant", "file").order_by("-first_seen_at", "-pk")
 
 
 def counts() -> dict[str, int]:
-    """Count the objects: in all under an empty name, and of each kind."""
-    wanted = {
-        kind.name.lower(): Count("pk", filter=found) for kind, found in _KINDS.items()
+    """Count the objects of each kind that is open, by its name."""
+    return {
+        kind.name.lower(): InboxObject.objects.filter(_KINDS[kind]).count()
+        for kind in _OPEN
     }
-    found = InboxObject.objects.aggregate(all=Count("pk"), **wanted)
-    return {"": found.pop("all"), **found}
 
 
 def listings() -> QuerySet[InboxListing]:
     """Return the listings with something to say, those that fail first."""
     odd = InboxListing.objects.exclude(problem="", ignored=0)
     return odd.select_related("tenant").order_by("-problem", "-ignored", "tenant")
+
+
+def notices() -> QuerySet[InboxNotice]:
+    """Return the mails that wait for a person, those that have waited longest first."""
+    aside = InboxNotice.objects.filter(state=State.SET_ASIDE)
+    return aside.select_related("tenant").order_by("ended_at", "pk")
+
+
+def admins(tenants: Collection[int]) -> Mapping[int, list[User]]:
+    """Return the admins who get mails, by the ids of their tenants, in one query."""
+    rows = Membership.objects.filter(
+        tenant__in=tenants, role=Role.ADMIN, user__is_active=True
+    )
+    found: dict[int, list[User]] = defaultdict(list)
+    for row in rows.select_related("user").order_by("user_id"):
+        found[row.tenant_id].append(row.user)
+    return found

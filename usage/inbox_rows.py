@@ -29,6 +29,14 @@ class Verdict(models.TextChoices):
 BAD = (Verdict.HELD, Verdict.REJECTED, Verdict.TOO_LARGE)
 
 
+# Whose bytes are not kept; there may be any number of them.
+REJECTED = (Verdict.REJECTED, Verdict.TOO_LARGE)
+
+
+def _newest_first(name: str, of: models.Q | None = None) -> models.Index:
+    return models.Index(fields=["-first_seen_at", "-id"], condition=of, name=name)
+
+
 class InboxListing(Work):
     """The listing of one tenant's inbox, again and again: a page whenever it is due.
 
@@ -57,11 +65,13 @@ class InboxListing(Work):
 class InboxNotice(Work):
     """A mail to the admins of a tenant about bad objects; one a day at most.
 
-    `day` is of the tenant's zone, `sent_to` the ids of those who have it.
+    `day` is of the tenant's zone, `sent_to` the ids of those who have it, `unsure` of
+    those who may have it: the mail server did not answer, or nobody heard it.
     """
 
     day = models.DateField()
     sent_to = models.JSONField(default=list)
+    unsure = models.JSONField(default=list, db_default=[])
 
     class Meta(Work.Meta):
         constraints = [
@@ -118,7 +128,10 @@ class InboxObject(Work):
         ]
         indexes = [
             *Work.Meta.indexes,
-            models.Index(fields=["-first_seen_at", "-id"], name="objects_newest_first"),
+            _newest_first("objects_newest_first"),
+            _newest_first("objects_held", models.Q(verdict=Verdict.HELD)),
+            _newest_first("objects_rejected", models.Q(verdict__in=REJECTED)),
+            _newest_first("objects_set_aside", models.Q(state=State.SET_ASIDE)),
         ]
 
     def __str__(self) -> str:

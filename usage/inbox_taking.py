@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import OperationalError
+from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 
 from portal import access, audit, doorbell, failpoints, work
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 SENT_BY = "automated upload"
 
 # How long one object may take before another worker begins it again: the largest file
-# over a slow line, and five questions to a store that answers late.
+# over a slow line, and six questions to a store that answers late.
 _LEASE = timedelta(minutes=10)
 
 # An object that cannot be taken, whoever tries. The others go on.
@@ -96,6 +97,9 @@ def _take_one(claim: Claim, *, now: Callable[[], datetime]) -> None:
     verdict, file = _verdict(claim, row, now=now)
     if verdict is None:
         _postpone(claim, problem=_RECEIVED, at=now())
+        return
+    if not _is_mine(claim):
+        # Somebody has it by now, and may have left what has changed meanwhile.
         return
     lies_at = verdict_notes.leave(row, verdict, file)
     failpoints.reach("inbox:told")
@@ -194,6 +198,10 @@ def _complete(
             if verdict in BAD and verdict != row.verdict:
                 inbox_notices.add(row, at=at)
             work.complete(InboxObject, claim, at=at)
+        else:
+            # Somebody was faster: what this one has left may lie over a newer verdict.
+            done = InboxObject.objects.filter(pk=claim.pk, state=State.DONE)
+            _tell_anew(done.exclude(verdict=verdict), at=at)
     failpoints.reach("inbox:committed")
 
 
@@ -203,6 +211,11 @@ def _mine(claim: Claim) -> Any:
     )
 
 
+def _is_mine(claim: Claim) -> bool:
+    with access.acting_for(claim.tenant_id, reading=True):
+        return bool(_mine(claim).exists())
+
+
 def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
     with access.acting_for(claim.tenant_id):
         work.postpone(InboxObject, claim, problem=problem, at=at)
@@ -210,13 +223,21 @@ def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
 
 @receiver(file_changed)
 def tell_again(*, file: UsageFile, **_kwargs: Any) -> None:
-    """Have the verdict in the inbox changed that an accepted file had before."""
-    if file.how != How.INBOX or file.state != FileState.ACCEPTED:
+    """Have the verdict in the inbox changed once its file has another one.
+
+    Also of a file that came another way first: its bytes lie there all the same.
+    """
+    if file.settled_at is None:
         return
     rows = InboxObject.objects.filter(file=file).exclude(state=State.SET_ASIDE)
+    told = Q(state=State.DONE, verdict=file.state)
+    _tell_anew(rows.exclude(told), at=file.settled_at)
+
+
+def _tell_anew(rows: QuerySet[InboxObject], *, at: datetime) -> None:
     changed = rows.update(
         state=State.WAITING,
-        due_at=file.settled_at,
+        due_at=at,
         attempts=0,
         faults=0,
         problem="",

@@ -18,7 +18,7 @@ from django.db import OperationalError
 
 from portal import access, failpoints
 from portal.refusals import Refused, Unavailable
-from usage import backlog, regaining, store
+from usage import backlog, queries, regaining, store
 from usage.models import KEPT, NAME_CHARACTERS, FileState, UsageFile
 
 # Length of the signature at the end of a usage file: with the size it tells one file
@@ -53,11 +53,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Which row answers for the bytes; `is_new` False: it was here before."""
+    """Which row answers for the bytes; `is_new` False: it was here before.
+
+    `is_nowhere`: it was, and nobody has its bytes any more.
+    """
 
     file_id: UUID
     is_new: bool
-    is_in_archive_only: bool = False
+    is_nowhere: bool = False
 
 
 def shown_name(sent: str) -> str:
@@ -124,7 +127,7 @@ def _keep(
     """
     here = _find_kept(arrival.tenant_id, sha256)
     if here:
-        if here.is_in_archive_only:
+        if here.is_nowhere:
             _regain(arrival, spool, here)
         return here
     file_id = arrival.file_id
@@ -189,9 +192,8 @@ def _find_kept(tenant_id: int, sha256: bytes) -> Receipt | None:
 
 
 def _kept(sha256: bytes) -> Receipt | None:
-    kept = UsageFile.objects.filter(sha256=sha256, state__in=KEPT)
-    found = kept.values_list("pk", "bytes_removed_at").first()
-    if found is None:
+    kept = queries.with_life_line().filter(sha256=sha256, state__in=KEPT)
+    file = kept.first()
+    if file is None:
         return None
-    file_id, removed_at = found
-    return Receipt(file_id, is_new=False, is_in_archive_only=removed_at is not None)
+    return Receipt(file.pk, is_new=False, is_nowhere=queries.is_nowhere(file))

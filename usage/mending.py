@@ -13,9 +13,10 @@ from django.db.models import QuerySet
 
 from portal import access, audit, doorbell
 from portal.work import State
-from usage import outbox, store
-from usage.bucket import Stored
+from usage import bucket, contents, outbox, store
+from usage.bucket import BucketError, Stored
 from usage.models import FileState, Forwarding, UsageFile
+from usage.report import Findings
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,42 @@ ROW_MISSING = "row-missing"
 # It was confirmed, and is there no more, or is another; sent again from here.
 OBJECT_MISSING = "object-missing"
 OBJECT_DIFFERS = "object-differs"
+
+
+# Objects in a row that S3 refuses to answer for; it would be the same for all others.
+MOST_REFUSED = 20
+
+
+class Asking:
+    """Asks S3 for one object after the other, past those that it does not answer for.
+
+    Each of them is a finding, in the word of the store.
+    """
+
+    def __init__(self, found: Findings) -> None:
+        self._found = found
+        self._refused = 0
+
+    def ask(self, row: Forwarding) -> Stored | None:
+        """Say whose bytes lie under a row's key; None if S3 refused or failed.
+
+        Raises:
+            BucketError: it could not be reached, or has refused one after the other.
+
+        """
+        try:
+            stored = bucket.compare(row.key, contents.content_of(row.file))
+        except BucketError as error:
+            self._refused += 1
+            if not error.has_answered or self._refused >= MOST_REFUSED:
+                raise
+            about, tenant = row.key, row.tenant.number
+            self._found.note(
+                error.code, about=about, tenant=tenant, file=str(row.file_id)
+            )
+            return None
+        self._refused = 0
+        return stored
 
 
 def make_row(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:

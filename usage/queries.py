@@ -18,6 +18,7 @@ from django.db.models.functions import (
 
 from portal.refusals import Refused
 from portal.work import State
+from usage import store
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 from usage.usg import Code
 
@@ -101,7 +102,7 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
         tail__in={tail for _, tail in tails},
     )
     found = with_life_line().filter(by_hash | by_tail)
-    kept = [file for file in found if not _is_nowhere(file)]
+    kept = [file for file in found if not is_nowhere(file)]
     known_hashes = {bytes(file.sha256): file for file in kept}
     known_tails = {
         (file.size, bytes(file.tail)): file for file in kept if file.state in CHECKED
@@ -114,11 +115,24 @@ def find_here(wanted: Sequence[Wanted]) -> list[UsageFile | None]:
     ]
 
 
-def _is_nowhere(file: UsageFile) -> bool:
-    """Say whether the archive alone had a file's bytes, and has lost them."""
-    forwarding: Forwarding | None = getattr(file, "forwarding", None)
-    is_set_aside = forwarding is not None and forwarding.state == State.SET_ASIDE
-    return file.bytes_removed_at is not None and is_set_aside
+def is_nowhere(file: UsageFile) -> bool:
+    """Say whether nobody has a file's bytes any more, as far as is known here.
+
+    The archive alone had them and has lost them; or it was never seen to have them,
+    and they are gone here, or damaged.
+    """
+    row: Forwarding | None = getattr(file, "forwarding", None)
+    if row is not None and row.state == State.DONE:
+        return False
+    why = row.problem if row is not None and row.state == State.SET_ASIDE else ""
+    if not file.stored_as:
+        return file.bytes_removed_at is not None and why != ""
+    if why == store.BYTES_DIFFER:
+        return True
+    try:
+        return store.size_of(file.stored_as) != file.size
+    except OSError:
+        return False  # the store is away: that says nothing about the file
 
 
 def server_named(name: str) -> QuerySet[Server]:

@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from portal import access
 from portal.models import Tenant
 from portal.work import State
-from usage import bucket, contents, mending, report, store
+from usage import bucket, mending, report, store
 from usage.bucket import BucketError, Listed, Stored
 from usage.models import FileState, Forwarding, UsageFile
 from usage.report import Findings, Report
@@ -51,9 +51,6 @@ ACTOR = "reconciliation"
 
 # Codes of findings; `usage.troubles` has their sentences.
 OBJECT_UNKNOWN = "object-unknown"
-BYTES_MISSING = "bytes-missing"
-BYTES_DIFFER = "bytes-differ"
-STORE_AWAY = "store-away"
 
 
 @dataclass(slots=True)
@@ -61,8 +58,12 @@ class _Run:
     now: Callable[[], datetime]
     begun_at: datetime
     found: Findings = field(default_factory=Findings)
+    asking: mending.Asking = field(init=False)
     # One bit for each forward row: seen in the list with the size that it should have.
     seen: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.asking = mending.Asking(self.found)
 
     @property
     def before(self) -> datetime:
@@ -82,13 +83,16 @@ def reconcile(*, now: Callable[[], datetime]) -> Report:
         _look_at_bytes(run)
     except OSError:
         logger.exception("The stored files could not be looked at")
-        problem = STORE_AWAY
+        problem = store.STORE_AWAY
     if settings.FORWARDING:
         try:
             _look_at_archive(run)
         except BucketError as error:
             logger.warning("The archive could not be reconciled: %s", error.code)
             problem = error.code
+        except OSError:
+            logger.exception("The stored files could not be looked at")
+            problem = store.STORE_AWAY
     return report.end(begun, run.found, at=now(), problem=problem)
 
 
@@ -114,7 +118,7 @@ def _look_at_bytes(run: _Run) -> None:
         for file in files:
             size = store.size_of(file.stored_as)
             if size != file.size and _is_stored_still(file):
-                code = BYTES_MISSING if size is None else BYTES_DIFFER
+                code = store.BYTES_MISSING if size is None else store.BYTES_DIFFER
                 logger.critical("Stored file %s: %s", file.stored_as, code)
                 about, tenant = file.stored_as, file.tenant.number
                 run.found.note(code, about=about, tenant=tenant, file=str(file.pk))
@@ -190,8 +194,10 @@ def _ask_for_share(run: _Run) -> None:
 
 def _ask_and_mend(row: Forwarding, run: _Run) -> None:
     """Ask S3 for one object, and have it sent again if it is not what it should be."""
-    stored = bucket.compare(row.key, contents.content_of(row.file))
+    stored = run.asking.ask(row)
     run.found.count("asked")
+    if stored is None:
+        return
     if stored == Stored.OURS:
         mending.note_checked(row, at=run.now())
         return

@@ -1,4 +1,4 @@
-"""A file that S3 has lost, and the portal keeps no more, comes in once more.
+"""A file whose bytes nobody has any more comes in once more, and is whole again.
 
 It is *already here*, and would be let go again: these bytes are the only ones.
 """
@@ -6,9 +6,8 @@ It is *already here*, and would be let go again: these bytes are the only ones.
 from datetime import datetime
 from uuid import UUID
 
-from portal import access, audit, doorbell, work
-from portal.work import State
-from usage import store
+from portal import access, audit, doorbell, failpoints, work
+from usage import queries, store
 from usage.models import FileState, Forwarding, UsageFile
 
 
@@ -17,42 +16,44 @@ def regain(
 ) -> bool:
     """Keep spooled bytes for a file that has none anywhere; False if it needs none.
 
-    It goes to S3 again, and keeps its receipt with the time of the first one.
+    It keeps its receipt with the time of the first one. If it is accepted and was set
+    aside it goes to S3 again; what still waits has its turn by itself.
 
     Raises:
         Unavailable: the bytes could not be kept.
 
     """
     with access.acting_for(tenant_id, reading=True):
-        if not _lost(file_id):
+        if _lost(file_id) is None:
             return False
-    # A crash right after they were removed can have left them under their old name.
-    store.remove(store.name_of(tenant_id, file_id))
-    stored_as = spool.keep(tenant_id=tenant_id, file_id=file_id)
+    # The lock comes before the bytes: under the same name somebody else may be keeping
+    # the same ones.
     with access.acting_for(tenant_id, holding=True):
-        row = _lost(file_id)
-        if row is None:
-            return False  # somebody else has brought them, under the same name
+        file = _lost(file_id)
+        if file is None:
+            return False  # somebody else has brought them
+        # Damaged ones; or a crash right after they were removed has left them.
+        store.remove(store.name_of(tenant_id, file_id))
+        failpoints.reach("regain:removed")
+        stored_as = spool.keep(tenant_id=tenant_id, file_id=file_id)
+        failpoints.reach("regain:kept")
         files = UsageFile.objects.filter(pk=file_id)
         files.update(stored_as=stored_as, bytes_removed_at=None)
-        work.retry(Forwarding, row.pk, at=at)
+        row: Forwarding | None = getattr(file, "forwarding", None)
+        if row is not None and file.state == FileState.ACCEPTED:
+            work.retry(Forwarding, row.pk, at=at)
+            doorbell.ring("usage.forward")
         audit.append(
             tenant_id=tenant_id,
             actor=by,
             act="bytes-regained",
             subject=str(file_id),
-            details={"name": row.file.name, "was": row.problem},
+            details={"name": file.name, "was": row.problem if row else ""},
             at=at,
         )
-        doorbell.ring("usage.forward")
     return True
 
 
-def _lost(file_id: UUID) -> Forwarding | None:
-    rows = Forwarding.objects.select_related("file").filter(state=State.SET_ASIDE)
-    return rows.filter(
-        file=file_id,
-        file__state=FileState.ACCEPTED,
-        file__stored_as="",
-        file__bytes_removed_at__isnull=False,
-    ).first()
+def _lost(file_id: UUID) -> UsageFile | None:
+    file = queries.with_life_line().filter(pk=file_id).first()
+    return file if file is not None and queries.is_nowhere(file) else None

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from portal import access, audit, failpoints
 from portal.work import State
-from usage import bucket, contents, mending, store
+from usage import mending, store
 from usage.bucket import Stored
 from usage.models import FileState, Forwarding, UsageFile
 from usage.report import Findings
@@ -32,19 +32,23 @@ def remove_old_bytes(found: Findings, *, now: Callable[[], datetime]) -> None:
     not have is sent again instead.
 
     Raises:
-        BucketError: S3 refused, failed or could not be reached; nothing more goes.
+        BucketError: S3 could not be reached, or answers for none; nothing more goes.
+        OSError: the store is away; nothing more goes.
 
     """
     days: int = settings.KEEP_BYTES_DAYS
     if not days or not settings.FORWARDING:
         return
+    asking = mending.Asking(found)
     due = _due(before=now() - timedelta(days=days))
     for start in range(0, len(due), _ROWS):
         with access.acting_for(access.STAFF, reading=True):
             rows = Forwarding.objects.select_related("file", "tenant")
             page = list(rows.filter(pk__in=due[start : start + _ROWS]))
         for row in page:
-            _remove(row, found, now=now)
+            stored = asking.ask(row)
+            if stored is not None:
+                _remove(row, stored, found, now=now)
 
 
 def _due(*, before: datetime) -> list[int]:
@@ -62,9 +66,10 @@ def _due(*, before: datetime) -> list[int]:
         )
 
 
-def _remove(row: Forwarding, found: Findings, *, now: Callable[[], datetime]) -> None:
+def _remove(
+    row: Forwarding, stored: Stored, found: Findings, *, now: Callable[[], datetime]
+) -> None:
     file, number = row.file, row.tenant.number
-    stored = bucket.compare(row.key, contents.content_of(file))
     try:
         if stored != Stored.OURS:
             code = mending.send_again(row, stored, by=_ACTOR, at=now())

@@ -26,7 +26,7 @@ from usage import (
     queries,
     store,
 )
-from usage.examining import KnownKey
+from usage.examining import KnownKey, ReaderFailedError
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.problems import (
     SEQUENCE_TAKEN,
@@ -77,7 +77,7 @@ def take_in(
     receipt = intake.receive(arrival, chunks)
     file = None
     try:
-        file = settle(arrival.tenant_id, receipt.file_id, at=at)
+        file = _settle_own(arrival.tenant_id, receipt, at=at)
     except Exception:
         # From here on the file is safe and will be settled by the sweep: whatever
         # went wrong is ours, and the answer is "received".
@@ -89,6 +89,29 @@ def take_in(
         # Rejected by somebody else a moment ago, and its row was one too many.
         raise Unavailable("busy")
     return file, receipt.is_new
+
+
+def _settle_own(
+    tenant_id: int, receipt: intake.Receipt, *, at: datetime
+) -> UsageFile | None:
+    """Judge the file of a request; None if it is judged, or has had its tries.
+
+    The try is charged before it begins, as a worker's is (`portal.work`): whoever sends
+    a file again and again that no process survives must not end one with each.
+    """
+    if not receipt.is_new:
+        # With the lock: who brought the same file a moment ago has judged it then.
+        with access.acting_for(tenant_id, holding=True):
+            if not backlog.begin(receipt.file_id):
+                return None
+    try:
+        return settle(tenant_id, receipt.file_id, at=at)
+    except ReaderFailedError:
+        raise
+    except Exception:
+        with access.acting_for(tenant_id):
+            backlog.take_back(receipt.file_id)
+        raise
 
 
 def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:

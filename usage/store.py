@@ -12,7 +12,7 @@ import posixpath
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -30,9 +30,18 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # And for "this file system has no files without a name".
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 
+# Codes of what can be wrong with stored bytes: they are not there, they are others than
+# came, or nobody knows, as the store is away.
+BYTES_MISSING = "bytes-missing"
+BYTES_DIFFER = "bytes-differ"
+STORE_AWAY = "store-away"
+
 # The folder for bytes on their way in. It lies in that of the files, so that a file
 # can be moved; it holds none.
 _SPOOL = "spool"
+
+# And that for bytes without a row, a folder in it for each day and tenant.
+APART = "leftovers"
 
 
 class DurableFolder(FileSystemStorage):
@@ -176,6 +185,20 @@ def remove(name: str) -> None:
         _storage().delete(name)
 
 
+def set_apart(name: str, *, on: date) -> None:
+    """Move a file's bytes into that day's folder of the leftovers."""
+    storage = _storage()
+    tenant, _, last = name.split("/")
+    apart = f"{APART}/{on}/{tenant}/{last}"
+    remove(apart)  # a crash has left it under both names
+    with storage.open(name, "rb") as file:
+        content = File(file, name=apart)
+        if isinstance(storage, DurableFolder):
+            content.temporary_file_path = lambda: storage.path(name)  # type: ignore[attr-defined]  # as uploads have it
+        storage.save(apart, content)
+    remove(name)
+
+
 def size_of(name: str) -> int | None:
     """Return how many bytes are stored under a name, None if there is no such file.
 
@@ -222,7 +245,7 @@ def names(under: str = "") -> Iterator[str]:
         except FileNotFoundError:
             continue
         left += [posixpath.join(folder, one) for one in sorted(folders, reverse=True)]
-        left = [one for one in left if one != _SPOOL]
+        left = [one for one in left if one not in (_SPOOL, APART)]
         for one in files:
             yield posixpath.join(folder, one)
 

@@ -127,7 +127,10 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
     ),
     "bytes-missing": (
         _("The bytes of a file that is kept are not there."),
-        _("The operator's turn, at once: bring them back from a backup."),
+        _(
+            "The operator's turn, at once: bring them back from a backup. The customer"
+            " may still have the file: sent once more it is kept again."
+        ),
     ),
     "reader-failed": (
         _("The reader does not survive this file."),
@@ -166,15 +169,21 @@ _FOUND: Mapping[str, tuple[Text, Text]] = {
         _("The operator's turn: see whose it is. The portal never touches it."),
     ),
     "bytes-differ": (
-        _("A stored file has another size than when it was received."),
-        _("The operator's turn, at once: bring it back from a backup."),
+        _("The stored bytes of a file are not those that came."),
+        _(
+            "The operator's turn, at once: bring it back from a backup, then let it go"
+            " on. The customer may still have it: sent once more it is kept again."
+        ),
     ),
-    "leftover-removed": (
-        _("Stored bytes without a row were removed, as a crash leaves them."),
-        _("Nothing to do."),
+    "leftover-set-apart": (
+        _("Stored bytes without a row were set apart, as a crash leaves them."),
+        _(
+            "Nothing to do, unless a database was restored from an older copy: then"
+            " bring them in again from the folder leftovers. They go after 60 days."
+        ),
     ),
     "too-many-leftovers": (
-        _("Very many stored files have no row. None was removed."),
+        _("Very many stored files have no row. All stay where they are."),
         _(
             "The operator's turn: after a restored database these may be customers'"
             " files. If they are not, run manage.py collect --all."
@@ -207,7 +216,7 @@ _FOUND: Mapping[str, tuple[Text, Text]] = {
 }
 
 # Findings that ask for nothing.
-_QUIET = frozenset({"leftover-removed", "probe-left", "unversioned", "superseded"})
+_QUIET = frozenset({"leftover-set-apart", "probe-left", "unversioned", "superseded"})
 
 
 def told(code: str) -> Told:

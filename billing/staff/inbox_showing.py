@@ -1,15 +1,16 @@
 """What rows of the staff's page about the inboxes say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from portal.models import User
 from portal.work import State
-from usage import inbox, inbox_taking, problems
-from usage.inbox_rows import InboxListing, InboxObject, Verdict
+from usage import inbox, inbox_notices, inbox_taking, problems
+from usage.inbox_rows import InboxListing, InboxNotice, InboxObject, Verdict
 from usage.models import FileState
 
 Text = str | Promise
@@ -28,10 +29,25 @@ _WAITING: tuple[str, Text] = ("pending", _("Waiting"))
 # Why an object, or a listing, has to wait: our own words for what we found.
 _REASONS: Mapping[str, Text] = {
     inbox_taking.TAKING_FAILED: _("It could not be taken in, three times over."),
+    inbox.LISTING_FAILED: _("It failed; the log of the portal says why."),
     "received": _("Its bytes are here; its verdict follows by itself."),
     "body-cut": _("It came shorter than it was announced; it is fetched again."),
     "busy": _("Other files of the tenant were being judged; it is tried again."),
     "storage-full": _("There is no room for its bytes here."),
+}
+
+# Why mails about an inbox wait for a person.
+_MAIL_REASONS: Mapping[str, Text] = {
+    inbox_notices.REFUSED_ADDRESS: _(
+        "The mail server refuses a mail, three times over. Is the address right?"
+    ),
+    inbox_notices.UNSURE: _(
+        "The mail server hung up before it answered, or the portal was stopped. Ask"
+        " whether the mail is there; trying again sends it a second time if it is."
+    ),
+    inbox_notices.SENDING_FAILED: _(
+        "It could not be written or sent, three times over; the log says why."
+    ),
 }
 
 
@@ -96,3 +112,27 @@ class ListingRow:
 
 def listing_row(row: InboxListing) -> ListingRow:
     return ListingRow(row=row, reason=reason(row.problem) if row.problem else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRow:
+    """Mails of one day to the admins of a tenant that wait for a person.
+
+    `without` are the addresses of those who do not have theirs, `unsure` of those who
+    perhaps have it.
+    """
+
+    row: InboxNotice
+    reason: Text
+    without: list[str]
+    unsure: list[str]
+
+
+def notice_row(row: InboxNotice, admins: Iterable[User]) -> NoticeRow:
+    open_ones = [one for one in admins if one.pk not in row.sent_to]
+    return NoticeRow(
+        row=row,
+        reason=_MAIL_REASONS.get(row.problem, row.problem),
+        without=[one.email for one in open_ones if one.pk not in row.unsure],
+        unsure=[one.email for one in open_ones if one.pk in row.unsure],
+    )

@@ -1,22 +1,21 @@
 """The S3 inboxes of all tenants: what came in, what was bad, what is set aside."""
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.staff.inbox_showing import listing_row, object_row
+from billing.staff.inbox_showing import listing_row, notice_row, object_row
 from portal import access
 from portal.doors import PortalRequest
 from portal.members import May
 from portal.refusals import Refused
 from usage import inbox as inboxes
-from usage import inbox_overview, inbox_taking
+from usage import inbox_notices, inbox_overview, inbox_taking
 from usage.inbox_overview import Kind
-from usage.inbox_rows import InboxObject
+from usage.inbox_rows import InboxNotice, InboxObject
 
 # Objects on one page: what one scrolls through without losing the place.
 OBJECTS_A_PAGE = 50
@@ -24,28 +23,43 @@ OBJECTS_A_PAGE = 50
 # Listings above them that fail, or have met with something else than usage files.
 LISTINGS_SHOWN = 20
 
+# Mails there that wait for a person. Once one goes on, the next one is seen.
+MAILS_SHOWN = 20
+
+# Digits of a row's number that PostgreSQL can look for.
+_DIGITS = 18
+
 
 @require_safe
 def inbox(request: PortalRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in set(Kind) else ""
+    after = _number(request.GET.get("after", ""))
     with access.acting_for(access.STAFF, reading=True):
-        pages = Paginator(inbox_overview.objects(kind), OBJECTS_A_PAGE)
-        page: Page[InboxObject] = pages.get_page(request.GET.get("page"))
-        rows = [object_row(row) for row in page]
+        # One more than is shown says whether there are older ones.
+        found = list(inbox_overview.objects(kind, after=after)[: OBJECTS_A_PAGE + 1])
         counts = inbox_overview.counts()
         odd = list(inbox_overview.listings()[:LISTINGS_SHOWN])
+        mails = list(inbox_overview.notices()[:MAILS_SHOWN])
+        admins = inbox_overview.admins({one.tenant_id for one in mails})
+    has_older = len(found) > OBJECTS_A_PAGE
     shown = {
         "kind": kind,
-        "page": page,
-        "rows": rows,
+        "rows": [object_row(row) for row in found[:OBJECTS_A_PAGE]],
+        "after": found[OBJECTS_A_PAGE - 1].pk if has_older else None,
+        "is_first": after is None,
         "counts": counts,
-        "total": counts[""],
         "listings": [listing_row(row) for row in odd],
+        "mails": [notice_row(row, admins[row.tenant_id]) for row in mails],
         "is_on": inboxes.is_on(),
         "may_act": May.STAFF_ACT in request.caller.may,
     }
     return render(request, "billing/staff/inbox.html", shown)
+
+
+def _number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if is_number else None
 
 
 @require_POST
@@ -63,4 +77,21 @@ def retry(request: PortalRequest, object_id: int) -> HttpResponse:
     else:
         text = gettext("%(name)s is not set aside any more: nothing was changed.")
         messages.error(request, text % {"name": name})
+    return redirect("staff-inbox")
+
+
+@require_POST
+def retry_mails(request: PortalRequest, notice_id: int) -> HttpResponse:
+    """Have mails that were set aside sent to all who do not surely have them."""
+    with access.acting_for(access.STAFF, reading=True):
+        rows = InboxNotice.objects.filter(pk=notice_id)
+        tenant_id = rows.values_list("tenant_id", flat=True).first()
+    if tenant_id is None:
+        raise Refused("not-found")
+    now = timezone.now()  # noqa: TID251 - a door
+    if inbox_notices.retry(tenant_id, notice_id, by=request.caller.name, at=now):
+        messages.success(request, gettext("The mails are sent again within a minute."))
+    else:
+        text = gettext("The mails are not set aside any more: nothing was changed.")
+        messages.error(request, text)
     return redirect("staff-inbox")

@@ -75,6 +75,11 @@ urlpatterns = [
     path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
     path("inbox", inbox_views.inbox, name="staff-inbox"),
     path("inbox/<int:object_id>/retry", inbox_views.retry, name="staff-retry-inbox"),
+    path(
+        "inbox/mails/<int:notice_id>/retry",
+        inbox_views.retry_mails,
+        name="staff-retry-inbox-mails",
+    ),
     path("held", held_views.held, name="staff-held"),
     path("held/<uuid:file_id>", held_views.held_file, name="staff-held-file"),
     path("held/<uuid:file_id>/day", held_views.assign_day, name="staff-assign-day"),

@@ -147,6 +147,9 @@ ROWS: Mapping[str, Row] = {
     "staff-inbox": Row(lambda _: "/staff/inbox"),
     # It names no object that is there.
     "staff-retry-inbox": Row(lambda _: "/staff/inbox/1/retry", own=_answers(404)),
+    "staff-retry-inbox-mails": Row(
+        lambda _: "/staff/inbox/mails/1/retry", own=_answers(404)
+    ),
     "staff-held": Row(lambda _: "/staff/held"),
     "staff-held-file": Row(lambda ids: f"/staff/held/{ids.held}"),
     "staff-assign-day": Row(

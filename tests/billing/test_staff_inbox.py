@@ -1,19 +1,25 @@
 """The staff's page about the S3 inboxes: what it shows, what a clerk can do there."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing.staff import inbox_views
 from portal import access, tenants, work
 from portal.models import AuditEntry, StaffRole
 from portal.work import State
 from tests.builders import NOW, PASSWORD, Company
+from tests.portal.mail_server import HANG_UP, MailServer, mail_server
+from tests.usage.inbox_mails import notices, second_admin, send
 from tests.usage.inboxes import objects, open_inboxes, put, ring
 from usage import bucket, deciding, settling
 from usage.inbox_rows import InboxListing
@@ -106,6 +112,8 @@ def test_what_was_decided_meanwhile_is_held_no_more(
     assert row.file is not None
     deciding.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
     assert "strange.usg" not in page(clerk, kind="held")
+    ring(NOW + timedelta(minutes=1))
+    assert "strange.usg" not in page(clerk, kind="held")
     assert "Refused by decision" in page(clerk)
 
 
@@ -152,23 +160,122 @@ def test_an_auditor_sees_it_and_changes_nothing(
     assert objects(alice)[0].state == State.SET_ASIDE
 
 
+@pytest.fixture
+def declined(alice: Company, settings: Any) -> Iterator[MailServer]:
+    """A mail server to which neither of the two admins' mails has surely gone."""
+    second = second_admin(alice)
+    put(alice, "bad.usg", b"rubbish")
+    ring()
+    with mail_server(settings) as server:
+        server.answers[alice.people["admin"].email, "DATA"] = HANG_UP
+        server.answers[second.email, "RCPT"] = "550 not here"
+        for number in range(1 + work.MOST_FAULTS):
+            send(NOW + timedelta(hours=1 + number))
+        yield server
+
+
+def test_mails_that_did_not_go_are_named(
+    alice: Company, declined: MailServer, auditor: Client
+) -> None:
+    shown = page(auditor)
+    shown = shown[shown.index("Mails that did not go") :]
+    assert "Alice Assurance" in shown
+    assert f"{alice.people['admin'].email}<span" in shown
+    assert "second@a-100.example</p>" in shown
+    assert "The mail server refuses a mail" in shown
+    assert "<button" not in shown
+
+
+def test_a_clerk_has_mails_sent_again(
+    alice: Company, declined: MailServer, clerk: Client, auditor: Client
+) -> None:
+    (notice,) = notices(alice)
+    address = f"/staff/inbox/mails/{notice.pk}/retry"
+    assert auditor.post(address).status_code == 403
+    assert f'action="{address}"' in page(clerk)
+    answer = clerk.post(address, follow=True).content.decode()
+    assert "The mails are sent again" in answer
+    declined.answers.clear()
+    # The door has read the clock.
+    assert send(timezone.now()) == 1
+    first = alice.people["admin"].email
+    assert declined.addresses() == [first, first, "second@a-100.example"]
+    assert "Mails that did not go" not in page(clerk)
+    assert "nothing was changed" in clerk.post(address, follow=True).content.decode()
+    with access.acting_for(alice.id, reading=True):
+        entry = AuditEntry.objects.get(act="inbox-mail-retried")
+    assert (entry.actor, entry.subject) == ("clerk@vendor.example", str(notice.day))
+
+
+def test_mails_that_there_are_not_are_not_found(clerk: Client) -> None:
+    for number in ("1", "9" * 30):
+        assert clerk.post(f"/staff/inbox/mails/{number}/retry").status_code == 404
+
+
 def test_an_object_that_there_is_not_is_not_found(clerk: Client) -> None:
     for number in ("1", "9" * 30):
         assert clerk.post(f"/staff/inbox/{number}/retry").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["", "rejected"])
 def test_a_page_is_full_and_the_next_one_goes_on(
-    alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
+    alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(inbox_views, "OBJECTS_A_PAGE", 2)
-    for number in range(3):
+    for number in range(5):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
+        # Two of them are seen at one time.
+        ring(NOW + timedelta(minutes=number // 2))
+    pages = [page(clerk, kind=kind)]
+    while found := re.search(r'href="\?([^"]*after=[^"]*)"', pages[-1]):
+        pages.append(page(clerk, **dict(parse_qsl(unescape(found[1])))))
+    names = [re.findall(r">(\d\.usg)<", text) for text in pages]
+    assert names == [["4.usg", "3.usg"], ["2.usg", "1.usg"], ["0.usg"]]
+    assert "Newest" not in pages[0]
+    assert "Newest" in pages[2]
+
+
+@pytest.mark.parametrize("after", ["x", "0", "9" * 30, "\0", "٣"])
+def test_a_page_that_there_is_not_is_the_first(
+    alice: Company, clerk: Client, after: str
+) -> None:
+    put(alice, "day.usg", b"rubbish")
     ring()
-    assert page(clerk, kind="rejected").count("rubbish") == 0
-    first, second = page(clerk, kind="rejected"), page(clerk, kind="rejected", page=2)
-    assert [first.count(f">{n}.usg<") for n in (2, 1, 0)] == [1, 1, 0]
-    assert second.count(">0.usg<") == 1
-    assert "?page=2&amp;kind=rejected" in first
+    assert "day.usg" in page(clerk, after=after)
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"),
+    [
+        ("", "objects_newest_first"),
+        ("held", "objects_held"),
+        ("rejected", "objects_rejected"),
+        ("set-aside", "objects_set_aside"),
+    ],
+)
+def test_it_reads_no_more_than_it_shows_and_counts_what_is_open(
+    clerk: Client, kind: str, index: str
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        page(clerk, kind=kind)
+    named = 'FROM "usage_inboxobject"'
+    queries = [one["sql"] for one in asked if named in one["sql"]]
+    plans = [plan_of(sql) for sql in queries]
+    counting = [plan for plan in plans if "Aggregate" in plan]
+    (showing,) = (plan for plan in plans if plan not in counting)
+    assert f"on {index}" in showing or f"using {index}" in showing
+    assert "Sort" not in showing
+    partial = ("inboxobject_waiting", "objects_held", "objects_set_aside")
+    assert [next(n for n in partial if n in plan) for plan in counting] == [*partial]
+
+
+def plan_of(sql: str) -> str:
+    """How PostgreSQL would do it if the tables were large."""
+    with access.acting_for(access.STAFF), connection.cursor() as cursor:
+        for way in ("seqscan", "sort"):
+            cursor.execute(f"set local enable_{way} = off")
+        cursor.execute(f"explain {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_it_costs_the_same_for_one_object_and_for_many(

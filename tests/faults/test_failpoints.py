@@ -40,6 +40,9 @@ WAY_IN = (
     ),
 )
 
+# Places that only an accepted file comes to.
+SENT_ON = {"forward", "retain", "regain"}
+
 # Between these two places bytes lie there that no row answers for yet.
 LEAVES_BYTES = {"receive:kept", "receive:noted", "retain:committed"}
 
@@ -80,6 +83,12 @@ def go_through(
 ) -> None:
     """Take one file from request to S3, dying at each place on its way."""
     stages = set(map(stage, places))
+    if "regain" in stages:
+        others = tuple(place for place in places if stage(place) != "regain")
+        go_through(rig, client, content, others)
+        lose(rig, content)
+        kill_in_request(rig, client, content, [*places[len(others) :]])
+        return
     if "inbox" in stages:
         # Nobody asks for anything here: what lies there is taken in by the task.
         client.ledger.note_try(content)
@@ -99,6 +108,15 @@ def go_through(
     else:
         client.send(content)
     die_at_work(rig, [place for place in places if place not in here])
+
+
+def lose(rig: Rig, content: Content) -> None:
+    """Let nobody have a file's bytes: let go here, and then lost by S3."""
+    rig.settle_all()
+    rig.world.let_years_pass()
+    assert rig.work.run(TASKS["retain"]) == 0
+    rig.world.lose(content.sha256)
+    assert rig.work.run("usage.reconcile") == 0
 
 
 def die_at_work(rig: Rig, places: list[str]) -> None:
@@ -139,7 +157,7 @@ def test_who_dies_there_loses_and_doubles_nothing(
 ) -> None:
     client = open_client()
     for fate in Fate:
-        is_sent_on = any(stage(place) in ("forward", "retain") for place in places)
+        is_sent_on = any(stage(place) in SENT_ON for place in places)
         if fate == Fate.ACCEPTED or not is_sent_on:
             go_through(rig, client, client.customer.of_fate(fate), places)
             # Or the next deaths would be this file's too, and three are its own fault.

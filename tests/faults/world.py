@@ -123,5 +123,11 @@ class World:
         key = f"{self.inbox_prefix}{number}/{name}"
         self._store.put_object(Bucket=self.s3["bucket"], Key=key, Body=data)
 
+    def lose(self, sha256: str) -> None:
+        """Let S3 lose the file of a content, as somebody who cleans up would."""
+        for key in self.objects(""):
+            if sha256 in key:
+                self._store.delete_object(Bucket=self.s3["bucket"], Key=key)
+
     def fetch(self, key: str) -> bytes:
         return self._store.get_object(Bucket=self.s3["bucket"], Key=key)["Body"].read()

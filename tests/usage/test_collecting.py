@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.storage import storages
 from django.core.management import call_command
+from django.db import connections
 
 from portal import access, audit
 from portal.models import AuditEntry
@@ -27,6 +28,7 @@ from usage import (
     forwarding,
     mending,
     reconciling,
+    store,
 )
 from usage import report as reports
 from usage.contents import BytesAwayError
@@ -83,7 +85,7 @@ def test_bytes_without_a_row_go_once_they_are_old(alice: Company) -> None:
     old = leave(alice, at=NOW - timedelta(days=1, minutes=1))
     young = leave(alice, at=NOW - timedelta(hours=23))
     report = collect()
-    assert codes(report) == [collecting.LEFTOVER_REMOVED]
+    assert codes(report) == [collecting.LEFTOVER_SET_APART]
     assert not old.exists()
     assert young.exists()
     assert all(path.exists() for path in kept)
@@ -103,6 +105,66 @@ def test_bytes_of_every_kept_state_stay(alice: Company) -> None:
     assert held.stored_as
 
 
+def test_what_a_restored_database_forgot_can_be_brought_in_again(
+    alice: Company, tmp_path: Path
+) -> None:
+    data = alice.server.day(DAY)
+    alice.send(data)
+    (path,) = stored(alice)
+    forget_files()
+    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert not path.exists()
+    # In one folder of the day and the tenant, from which it can be sent.
+    apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
+    assert [one.read_bytes() for one in apart.iterdir()] == [data]
+    again, is_new = alice.send(data)
+    assert is_new
+    assert collect(NOW + timedelta(days=60)).findings == []
+    assert len(list(apart.iterdir())) == 1
+    report = collect(NOW + timedelta(days=61))
+    assert report.counts["leftovers-removed"] == 1
+    assert list(apart.iterdir()) == []
+    assert Path(storages["usage"].path(again.stored_as)).read_bytes() == data
+
+
+def forget_files() -> None:
+    """As after the database was restored from a copy of before they came."""
+    with connections["owner"].cursor() as cursor:
+        for table in ("settling", "forwarding", "usagefile"):
+            cursor.execute(f"delete from usage_{table}")
+
+
+def test_a_leftover_that_a_crash_left_under_both_names_is_set_apart(
+    alice: Company, tmp_path: Path
+) -> None:
+    old = leave(alice, at=NOW - timedelta(days=9))
+    apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
+    apart.mkdir(parents=True)
+    os.link(old, apart / old.name)
+    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert not old.exists()
+    assert (apart / old.name).read_bytes() == b"left over"
+
+
+def test_leftovers_wait_for_a_tenants_lock_and_hold_up_nobody(
+    alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LOCK_TIMEOUT", "50ms")
+    mine, other = (
+        leave(company, at=NOW - timedelta(days=9)) for company in (alice, charlie)
+    )
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", [access._TENANT_LOCK | alice.id])
+        try:
+            report = collect()
+        finally:
+            cursor.execute("select pg_advisory_unlock_all()")
+    assert report.counts["left for the next run"] == 1
+    assert report.problem == ""
+    assert mine.exists()
+    assert not other.exists()
+
+
 def test_bytes_that_a_row_has_let_go_are_left_over(alice: Company) -> None:
     # As a crash leaves them, after the verdict and before the removal.
     file, _ = alice.send(b"no usage file")
@@ -110,7 +172,7 @@ def test_bytes_that_a_row_has_let_go_are_left_over(alice: Company) -> None:
     path = Path(storages["usage"].path(f"{alice.id}/{file.pk.hex[:2]}/{file.pk}.usg"))
     path.write_bytes(b"no usage file")
     os.utime(path, (0, 0))
-    assert codes(collect()) == [collecting.LEFTOVER_REMOVED]
+    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
     assert not path.exists()
 
 
@@ -158,7 +220,7 @@ def test_any_storage_will_do(alice: Company, settings: Any, tmp_path: Path) -> N
         },
     }
     old = leave(alice, at=NOW - timedelta(days=9))
-    assert codes(collect()) == [collecting.LEFTOVER_REMOVED]
+    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
     assert not old.exists()
 
 
@@ -171,7 +233,7 @@ def test_a_store_that_is_away_is_told(
         raise PermissionError
 
     monkeypatch.setattr(storages["usage"], "listdir", listdir)
-    assert collect().problem == collecting.STORE_AWAY
+    assert collect().problem == store.STORE_AWAY
 
 
 # Bytes whose time is over
@@ -285,11 +347,58 @@ def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) ->
 
 def test_an_archive_that_is_away_lets_nothing_go(alice: Company, settings: Any) -> None:
     forwarded(alice, alice.server.day(DAY))
-    with crooked_store(settings) as store:
-        store.script = lambda *_: (403, "AccessDenied")
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda *_: (403, "AccessDenied")
+        report = collect(LATER)
+    assert codes(report) == ["403"]
+    assert reread(alice).stored_as
+
+
+def test_one_object_that_s3_does_not_answer_for_keeps_its_bytes_alone(
+    alice: Company, settings: Any
+) -> None:
+    for number in range(3):
+        forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
+    with access.acting_for(alice.id, reading=True):
+        first = Forwarding.objects.order_by("file__settled_at", "pk")[0].key
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda _, path: (
+            (403, "AccessDenied") if path.endswith(first) else None
+        )
+        report = collect(LATER)
+    assert report.problem == ""
+    assert [(one["code"], one["about"]) for one in report.findings] == [("403", first)]
+    assert report.counts["bytes-removed"] == 2
+
+
+def test_a_store_that_answers_for_nothing_is_asked_so_often(
+    alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mending, "MOST_REFUSED", 2)
+    for number in range(4):
+        forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda *_: (403, "AccessDenied")
         report = collect(LATER)
     assert report.problem == "403"
-    assert reread(alice).stored_as
+    assert len(crooked.asked("HEAD")) == 2
+
+
+@pytest.mark.parametrize("name", ["delete", "size"])
+def test_a_disk_that_fails_while_bytes_go_is_told_and_the_run_ends(
+    alice: Company, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    forwarded(alice, alice.server.day(DAY))
+    if name == "size":
+        bucket.remove(reread(alice).forwarding.key)
+
+    def fail(_: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(storages["usage"], name, fail)
+    report = collect(LATER)
+    assert report.problem == "store-away"
+    assert report.ended_at == LATER
 
 
 def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(

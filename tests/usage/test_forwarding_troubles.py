@@ -138,7 +138,7 @@ def test_bytes_that_are_gone_are_told_and_hold_up_nobody(
     while forwarding.forward_waiting(now=lambda: NOW):
         pass
     first, second = rows(alice)
-    assert (first.state, first.problem) == ("waiting", forwarding.BYTES_MISSING)
+    assert (first.state, first.problem) == ("waiting", "bytes-missing")
     assert second.state == State.DONE
     assert "not there" in caplog.text
 
@@ -238,3 +238,33 @@ def test_days_that_make_no_sense_are_found(
     setattr(settings, name, value)
     told = {one.id: one for one in checks.settings_agree(None)}
     assert isinstance(told[found], Error) == is_error
+
+
+def test_a_refusal_of_one_tenants_keys_holds_up_nobody_else(
+    alice: Company, charlie: Company, store: CrookedStore
+) -> None:
+    # As a bucket's policy does; and the rows of that tenant are the oldest that wait.
+    send_days(alice, 4)
+    send_days(charlie, 4)
+
+    def script(method: str, path: str) -> tuple[int, str] | None:
+        is_denied = method == "PUT" and f"/{alice.number}/" in path
+        return (403, "AccessDenied") if is_denied else None
+
+    store.script = script
+    while forwarding.forward_waiting(now=lambda: NOW):
+        pass
+    assert {row.state for row in rows(charlie)} == {State.DONE}
+    assert {row.state for row in rows(alice)} == {State.WAITING}
+    assert rows(alice)[0].problem == "AccessDenied"
+
+
+def test_a_refusal_of_all_is_asked_for_with_two_tenants_a_ring(
+    alice: Company, charlie: Company, store: CrookedStore
+) -> None:
+    send_days(alice, 3)
+    send_days(charlie, 3)
+    store.script = lambda *_: (403, "AccessDenied")
+    assert not forwarding.forward_waiting(now=lambda: NOW)
+    for company in (alice, charlie):
+        assert sorted(row.attempts for row in rows(company)) == [0, 0, 1]

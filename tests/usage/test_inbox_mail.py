@@ -1,25 +1,24 @@
 """Admins are told by mail what was bad in their inbox: at most once a day."""
 
-import smtplib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.mail import EmailMultiAlternatives
 
-from portal import access, tenants, work
-from portal.models import Membership, Role, User
+from portal import access, work
+from portal.models import Membership, Role
 from portal.work import State
-from tests.builders import NOW, PASSWORD, Company
+from tests.builders import NOW, Company, Writer
 from tests.portal.post import html_of, links_of, sent
+from tests.usage.inbox_mails import QUARTER, notices, send
 from tests.usage.inboxes import objects, open_inboxes, put, ring
-from usage import bucket, inbox_notices, tasks
+from usage import bucket, inbox_notices, servers, tasks
 from usage.inbox_rows import InboxNotice
+from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
-QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture(autouse=True)
@@ -30,26 +29,14 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
     bucket._client.cache_clear()
 
 
-def notices(company: Company) -> list[InboxNotice]:
-    with access.acting_for(company.id, reading=True):
-        return list(InboxNotice.objects.order_by("day"))
-
-
-def send(at: datetime) -> int:
-    """Send all that is due; return how many rows were looked at."""
-    count = 0
-    while inbox_notices.send_waiting(now=lambda: at):
-        count += 1
-    return count
-
-
-def second_admin(company: Company) -> User:
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
-            email="second@a-100.example", name="Second", password=PASSWORD, at=NOW
-        )
-        tenants.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
-    return person
+def confirm(company: Company, writer: Writer) -> None:
+    servers.confirm_key(
+        company.id,
+        server=writer.name,
+        key=fingerprint(writer.pair.public),
+        by="admin",
+        at=NOW,
+    )
 
 
 def test_what_is_accepted_is_not_written_about(alice: Company) -> None:
@@ -108,6 +95,20 @@ def test_what_comes_after_the_mail_waits_for_the_next_day(alice: Company) -> Non
     assert len(notices(alice)) == 3
 
 
+def test_one_local_day_has_one_mail_also_after_midnight(alice: Company) -> None:
+    # Ten minutes to midnight in Berlin: the mail goes on the next day.
+    late = datetime(2026, 5, 20, 21, 50, tzinfo=UTC)
+    put(alice, "one.usg", b"one")
+    ring(late)
+    assert send(late + QUARTER) == 1
+    put(alice, "two.usg", b"two")
+    ring(late + timedelta(minutes=20))
+    assert send(late + timedelta(hours=23)) == 0
+    assert [notice.day.day for notice in notices(alice)] == [21, 22]
+    assert send(datetime(2026, 5, 22, 7, tzinfo=UTC)) == 1
+    assert len(sent()) == 2
+
+
 def test_a_mail_that_is_being_written_is_not_added_to(alice: Company) -> None:
     put(alice, "one.usg", b"one")
     ring()
@@ -119,6 +120,37 @@ def test_a_mail_that_is_being_written_is_not_added_to(alice: Company) -> None:
         claim.pk,
         notices(alice)[1].pk,
     ]
+
+
+@pytest.mark.parametrize("is_told_again", [True, False])
+def test_what_counts_by_then_is_not_written_about(
+    alice: Company, *, is_told_again: bool
+) -> None:
+    stranger = alice.writer("IC77")
+    put(alice, "strange.usg", stranger.day(DAY))
+    ring()
+    (notice,) = notices(alice)
+    confirm(alice, stranger)
+    if is_told_again:
+        ring(NOW + timedelta(minutes=1))
+    assert send(NOW + QUARTER) == 1
+    assert sent() == []
+    (notice,) = notices(alice)
+    assert (notice.state, notice.sent_to) == (State.DONE, [])
+
+
+def test_what_still_waits_is_named_beside_what_counts_by_then(alice: Company) -> None:
+    stranger = alice.writer("IC77")
+    put(alice, "strange.usg", stranger.day(DAY))
+    put(alice, "other.usg", alice.writer("IC78").day(DAY))
+    put(alice, "bad.usg", b"rubbish")
+    ring()
+    confirm(alice, stranger)
+    send(NOW + QUARTER)
+    (letter,) = sent()
+    assert "strange.usg" not in letter.body
+    assert "other.usg" in letter.body
+    assert "bad.usg" in letter.body
 
 
 def test_each_tenant_is_told_of_its_own(alice: Company, charlie: Company) -> None:
@@ -133,63 +165,6 @@ def test_each_tenant_is_told_of_its_own(alice: Company, charlie: Company) -> Non
         (letter,) = (one for one in sent() if one.to == [company.people["admin"].email])
         assert own in letter.body
         assert other not in letter.body + html_of(letter)
-
-
-def test_every_admin_gets_one_and_a_crash_sends_no_second(
-    alice: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    second = second_admin(alice)
-    put(alice, "bad.usg", b"rubbish")
-    ring()
-    real = EmailMultiAlternatives.send
-
-    def refuse(message: EmailMultiAlternatives) -> int:
-        if message.to == [second.email]:
-            raise smtplib.SMTPServerDisconnected
-        return real(message)
-
-    at = NOW + QUARTER
-    with monkeypatch.context() as patch:
-        patch.setattr(EmailMultiAlternatives, "send", refuse)
-        for number in range(5):
-            assert not inbox_notices.send_waiting(
-                now=lambda: at + timedelta(hours=number)  # noqa: B023 - called at once
-            )
-    (notice,) = notices(alice)
-    assert (notice.state, notice.problem, notice.faults) == ("waiting", "mail-away", 0)
-    assert send(at + timedelta(hours=9)) == 1
-    first, other = sent()
-    assert {first.to[0], other.to[0]} == {alice.people["admin"].email, second.email}
-    names = {one.extra_headers["Message-ID"] for one in (first, other)}
-    assert names == {
-        inbox_notices.message_id(notice, person)
-        for person in (second, alice.people["admin"])
-    }
-    assert all(name.endswith("@localhost>") for name in names)
-
-
-def test_an_address_that_is_refused_keeps_nobody_else_waiting(
-    alice: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    second = second_admin(alice)
-    put(alice, "bad.usg", b"rubbish")
-    ring()
-    real = EmailMultiAlternatives.send
-
-    def refuse(message: EmailMultiAlternatives) -> int:
-        if message.to != [second.email]:
-            raise smtplib.SMTPRecipientsRefused({})
-        return real(message)
-
-    monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
-    for number in range(work.MOST_FAULTS):
-        assert send(NOW + timedelta(hours=1 + number)) == 1
-    assert [one.to for one in sent()] == [[second.email]]
-    (notice,) = notices(alice)
-    assert (notice.state, notice.problem) == (
-        State.SET_ASIDE,
-        inbox_notices.REFUSED_ADDRESS,
-    )
 
 
 def test_a_mail_that_cannot_be_written_is_set_aside(

@@ -14,6 +14,7 @@ from tests.test_docs import DOCS, first_cells
 from tests.usage.crooked_store import CrookedStore, crooked_store
 from usage import bucket, collecting, mending, outbox, probing, reconciling, troubles
 from usage.report import Report
+from usage.store import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
 
 
 @pytest.fixture
@@ -136,13 +137,13 @@ def test_every_finding_is_documented_and_has_its_words() -> None:
     made = {
         *(mending.ROW_MISSING, mending.OBJECT_MISSING, mending.OBJECT_DIFFERS),
         *(outbox.FOREIGN_BYTES, outbox.OBJECT_LOST, reconciling.OBJECT_UNKNOWN),
-        *(reconciling.BYTES_MISSING, reconciling.BYTES_DIFFER),
-        *(collecting.LEFTOVER_REMOVED, collecting.TOO_MANY_LEFTOVERS),
+        *(BYTES_MISSING, BYTES_DIFFER),
+        *(collecting.LEFTOVER_SET_APART, collecting.TOO_MANY_LEFTOVERS),
         *(collecting.NAME_UNKNOWN, probing.CONDITION_IGNORED),
         *(probing.CHECKSUM_IGNORED, probing.CHECKSUM_MISSING),
         *(probing.UNVERSIONED, probing.PROBE_LEFT),
     }
     assert made - told == set()
-    for code in made | {reconciling.STORE_AWAY, collecting.STORE_AWAY}:
+    for code in made | {STORE_AWAY}:
         assert str(troubles.told(code).title).endswith("."), code
         assert str(troubles.told(code).advice).endswith("."), code

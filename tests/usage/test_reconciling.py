@@ -16,7 +16,16 @@ from portal.models import AuditEntry
 from portal.work import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
-from usage import bucket, forwarding, mending, outbox, reconciling, tasks, troubles
+from usage import (
+    bucket,
+    forwarding,
+    mending,
+    outbox,
+    reconciling,
+    store,
+    tasks,
+    troubles,
+)
 from usage.contents import content_of
 from usage.models import Forwarding
 from usage.report import SHOWN, Findings, Kind, Report, begin, end, newest
@@ -211,8 +220,8 @@ def test_bytes_that_are_missing_or_cut_are_an_alarm(
         file.truncate(10)
     report = reconcile()
     assert sorted(codes(report)) == [
-        reconciling.BYTES_DIFFER,
-        reconciling.BYTES_MISSING,
+        store.BYTES_DIFFER,
+        store.BYTES_MISSING,
     ]
     assert {finding["about"] for finding in report.findings} == {
         first.stored_as,
@@ -273,12 +282,62 @@ def test_a_store_that_is_away_ends_the_run_and_changes_nothing(
     alice: Company, settings: Any
 ) -> None:
     forward_days(alice, 2)
-    with crooked_store(settings) as store:
-        store.script = lambda *_: (503, "SlowDown")
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda *_: (503, "SlowDown")
         report = reconcile()
     assert report.problem == "SlowDown"
     assert report.counts == {"files": 2}
     assert {row.state for row in rows(alice)} == {State.DONE}
+
+
+def test_one_object_that_s3_does_not_answer_for_holds_up_no_other(
+    alice: Company, settings: Any
+) -> None:
+    first, *_, last = forward_days(alice, 3)
+    bucket.remove(last.key)
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda method, path: (
+            (403, "AccessDenied")
+            if method == "HEAD" and path.endswith(first.key)
+            else None
+        )
+        report = reconcile()
+    assert report.problem == ""
+    told = [(one["code"], one["about"]) for one in report.findings]
+    assert sorted(told) == [("403", first.key), (mending.OBJECT_MISSING, last.key)]
+    assert [row.state for row in rows(alice)] == ["done", "done", "waiting"]
+
+
+def test_a_store_that_answers_for_nothing_ends_the_run(
+    alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mending, "MOST_REFUSED", 2)
+    forward_days(alice, 4)
+    with crooked_store(settings) as crooked:
+        crooked.script = lambda method, _: (
+            (403, "AccessDenied") if method == "HEAD" else None
+        )
+        report = reconcile()
+    assert report.problem == "403"
+    assert len(crooked.asked("HEAD")) == 2
+
+
+def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = forward_days(alice)
+    bucket.remove(row.key)
+    size_of, left = store.size_of, [1]
+
+    def fail_later(name: str) -> int | None:
+        if not left:
+            raise PermissionError
+        left.pop()
+        return size_of(name)
+
+    monkeypatch.setattr(store, "size_of", fail_later)
+    report = reconcile()
+    assert (report.problem, report.ended_at) == (store.STORE_AWAY, NIGHT)
 
 
 def test_a_bucket_that_is_gone_takes_nothing_back(

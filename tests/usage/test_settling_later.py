@@ -291,3 +291,42 @@ def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
     deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     settling.settle(alice.id, held.pk, at=LATER)
     assert row_of(alice, held).state == State.DONE
+
+
+@pytest.mark.parametrize("sent", [1, 2, 5])
+def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sends_it(
+    alice: Company, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    data, read = alice.server.day(DAY), []
+
+    def reader(*_: object) -> None:
+        read.append(1)
+        raise RecursionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(examining, "read", reader)
+        answers = [alice.send(data, at=NOW) for _ in range(sent)]
+        assert {file.state for file, _ in answers} == {FileState.RECEIVED}
+        file, _ = answers[0]
+        assert len(read) == min(sent, work.MOST_FAULTS)
+        for number in range(work.MOST_FAULTS):
+            sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+        assert len(read) == work.MOST_FAULTS
+        assert row_of(alice, file).state == State.SET_ASIDE
+        alice.send(data, at=LATER)
+        assert len(read) == work.MOST_FAULTS
+    with access.acting_for(alice.id):
+        work.retry(Settling, Settling.objects.get(file=file).pk, at=LATER)
+    again, _ = alice.send(data, at=LATER)
+    assert (again.pk, again.state) == (file.pk, FileState.ACCEPTED)
+    assert row_of(alice, file).faults == 0
+
+
+def test_what_is_ours_is_not_charged_to_who_sends_it_again(alice: Company) -> None:
+    data = alice.server.day(DAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        for _ in range(2 * work.MOST_FAULTS):
+            file, _ = alice.send(data)
+            assert row_of(alice, file).faults == 0
+    assert alice.send(data)[0].state == FileState.ACCEPTED

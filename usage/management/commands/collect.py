@@ -11,15 +11,15 @@ _ALL = 1_000_000
 
 class Command(BaseCommand):
     help = (
-        "Removes stored files that no row answers for, and bytes whose time is over;"
-        " as each night."
+        "Sets stored files apart that no row answers for, and removes bytes whose time"
+        " is over; as each night."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--all",
             action="store_true",
-            help="remove leftovers also where there are many; look at them first",
+            help="set leftovers apart also where there are many; look at them first",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
