@@ -95,7 +95,7 @@ def ask(tenant_id: int, *, wish: Wish, by: str, at: datetime) -> Excuse:
             asked_by=by[:200],
             asked_at=at,
         )
-        rolling.refresh_all(excuse.tenant)
+        rolling.refresh_all(excuse.tenant, at=at)
         _tell(excuse, act="excuse-asked", by=by, at=at, reason=reason)
     return excuse
 
@@ -133,7 +133,7 @@ def _answer(
     with access.acting_for(tenant_id):
         excuse = still_open(Excuse, tenant_id=tenant_id, asked_id=excuse_id)
         decide(excuse, decision, by=by, at=at, reason=reason[:1_000])
-        rolling.refresh_all(excuse.tenant)
+        rolling.refresh_all(excuse.tenant, at=at)
         _tell(excuse, act=f"excuse-{decision}", by=by, at=at, reason=reason)
     return excuse
 

@@ -4,25 +4,38 @@ The calendar of a page is computed anew at each look, and can be nothing else.
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing import opening, periods, rolling
+from billing import following, lateness, opening, periods, rolling
+from billing.late_flag import LateFlag
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
 from portal.invariants import Finding, Findings, Invariant, Place
 from portal.models import Tenant
 
+# Between the midnights of the two zones that are furthest apart, and summer time.
+_BETWEEN_ZONES = timedelta(hours=27)
+
+# After two beats of the late check were missed, somebody should look.
+_BEATS = timedelta(minutes=45)
+
 
 def _deadlines_are_those_of_the_rules(place: Place) -> Findings:
     for row in _opened(place):
-        deadlines = _possible(Period.parse(row.period), row.zone)
-        if row.deadline_at not in deadlines:
+        deadlines = list(_possible(Period.parse(row.period), row.zone))
+        # Where staff have corrected the zone, the deadline of the one before may be
+        # the later one, and counts.
+        is_earlier_zones = row.decided_by and any(
+            timedelta() < row.deadline_at - one <= _BETWEEN_ZONES for one in deadlines
+        )
+        if row.deadline_at not in deadlines and not is_earlier_zones:
             says = f"has the deadline {row.deadline_at}, which no rule gives"
             yield Finding(f"the period {row.period}", says)
 
 
-def _possible(period: Period, zone: str) -> Iterator[object]:
+def _possible(period: Period, zone: str) -> Iterator[datetime]:
     """Yield the deadline by the setting, then by others: it may have been changed."""
     days = range(EARLIEST_LATE_FROM, LATEST_LATE_FROM + 1)
     for late_from in (settings.LATE_FROM, *days):
@@ -66,6 +79,37 @@ def _differs(place: Place, opened: TenantPeriod) -> bool:
     return rolling.kept(kept) != now or kept.deadline_at != opened.effective_at
 
 
+def _flags_agree_with_roll_ups(place: Place) -> Findings:
+    for says in _disagreeing(place):
+        # The period may change between two reads: only what stays is complained of.
+        if says in _disagreeing(place):
+            yield Finding(*says)
+
+
+def _disagreeing(place: Place) -> list[tuple[str, str]]:
+    with place.reading():
+        kept = {row.period: row for row in PeriodRollUp.objects.all()}
+        flags = list(LateFlag.objects.order_by("pk"))
+    found = []
+    for flag in flags:
+        row = kept.get(flag.period)
+        if row is not None and not following.agrees(flag, row, at=place.at):
+            says = f"since {flag.deadline_at} says something else than the period"
+            found.append((f"the late flag of {flag.period}", says))
+    return found
+
+
+def _late_tenants_are_flagged(place: Place) -> Findings:
+    if place.tenant_id is None:
+        return
+    with place.reading():
+        overdue = lateness.overdue(place.tenant_id, at=place.at - _BEATS)
+    for period in overdue:
+        # It may wait for the staff, who have not released a safety stop.
+        says = "is late and has no flag"
+        yield Finding(f"the period {period}", says, is_breach=False)
+
+
 def _opened(place: Place) -> list[TenantPeriod]:
     # A dozen a year.
     with place.reading():
@@ -73,6 +117,16 @@ def _opened(place: Place) -> list[TenantPeriod]:
 
 
 INVARIANTS = (
+    Invariant(
+        name="late-flags-follow-their-periods",
+        sentence="A late flag is void, complete or open as its period says.",
+        check=_flags_agree_with_roll_ups,
+    ),
+    Invariant(
+        name="who-was-late-has-a-flag",
+        sentence="Who was late has a flag, some beats after the deadline's hour.",
+        check=_late_tenants_are_flagged,
+    ),
     Invariant(
         name="deadlines-are-those-of-the-rules",
         sentence="The deadline of an opened period is what the rules give.",

@@ -28,13 +28,15 @@ class LateFlag(models.Model):
     `evidence` are server-days as "2026-05-07 IC01", never changed afterwards; `still`
     are those of them, and of later ones, that make late now. Voided, completed,
     waived and decided are independent facts with their instants; a flag is open while
-    it is not voided and `still` has days that are not in `waived`.
+    it is not voided and `still` has days that are not in `waived`. `told_at` is when
+    the tenant's audit trail came to tell of it.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     period = models.CharField(max_length=7)
     deadline_at = models.DateTimeField()
     raised_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
     evidence = ArrayField(models.CharField(max_length=300))
     still = ArrayField(models.CharField(max_length=300))
 
@@ -83,10 +85,23 @@ class LateFlag(models.Model):
         indexes = [
             models.Index(fields=["period", "tenant"], name="late_flags_of_a_period"),
             models.Index(fields=["-raised_at", "id"], name="late_flags_newest_first"),
+            models.Index(
+                fields=["tenant"],
+                condition=Q(told_at=None),
+                name="late_flags_to_be_told",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.period}, late since {self.deadline_at}"
+
+    @property
+    def open_days(self) -> list[str]:
+        """The server-days for which something is still to be decided."""
+        if self.voided_at is not None:
+            return []
+        waived = set(self.waived)
+        return [one for one in self.still if one not in waived]
 
 
 class SafetyStop(models.Model):

@@ -158,7 +158,7 @@ def _record(
         tenant.pk, from_on=from_on, licence_keys=list(keys), by=by[:200], at=at
     )
     opening.open_missing(tenant, today=at.date(), at=at)
-    rolling.refresh_all(tenant)
+    rolling.refresh_all(tenant, at=at)
 
 
 def _request(

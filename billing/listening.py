@@ -1,5 +1,6 @@
 """What billing does in the transaction in which usage changes something."""
 
+from datetime import datetime
 from typing import Any
 
 from django.dispatch import receiver
@@ -12,7 +13,7 @@ from usage.models import FileState, UsageFile
 
 
 @receiver(file_changed)
-def follow_a_file(*, file: UsageFile, **kwargs: Any) -> None:
+def follow_a_file(*, file: UsageFile, at: datetime, **kwargs: Any) -> None:
     if file.state == FileState.ACCEPTED:
         if file.day is None or file.settled_at is None:
             message = "An accepted file has a day and was settled."
@@ -20,9 +21,9 @@ def follow_a_file(*, file: UsageFile, **kwargs: Any) -> None:
         opening.open_period(
             file.tenant, Period.containing(file.day), at=file.settled_at
         )
-    rolling.refresh_around(file)
+    rolling.refresh_around(file, at=at)
 
 
 @receiver(servers_changed)
-def follow_servers(*, tenant: Tenant, **kwargs: Any) -> None:
-    rolling.refresh_all(tenant)
+def follow_servers(*, tenant: Tenant, at: datetime, **kwargs: Any) -> None:
+    rolling.refresh_all(tenant, at=at)

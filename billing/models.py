@@ -108,6 +108,17 @@ class PeriodRollUp(models.Model):
                 condition=~models.Q(late=[]),
                 name="late_periods",
             ),
+            # For the late check, which looks for both and for the second.
+            models.Index(
+                fields=["deadline_at"],
+                condition=~models.Q(late=[]) | ~models.Q(graced=[]),
+                name="periods_that_may_be_flagged",
+            ),
+            models.Index(
+                fields=["tenant", "period"],
+                condition=~models.Q(graced=[]),
+                name="periods_with_graced_days",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -83,7 +83,8 @@ def open_current_periods(*, today: date, at: datetime) -> int:
         with access.acting_for(tenant.pk, holding=True):
             rows = _open(tenant, periods, at=at)
             names = [row.period for row in rows]
-            rolling.refresh(tenant, TenantPeriod.objects.filter(period__in=names))
+            opened = TenantPeriod.objects.filter(period__in=names)
+            rolling.refresh(tenant, opened, at=at)
     return sum(map(len, missing.values()))
 
 

@@ -8,12 +8,12 @@ looks at them itself.
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from django.db.models import Q
 
-from billing import queries
+from billing import following, queries
 from billing.facts import TenantFacts
 from billing.licences import mode_on
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
@@ -56,12 +56,18 @@ def begin(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
     _keep(tenant, ((one, _rolled_up(one, facts)) for one in opened))
 
 
-def refresh(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
-    """Keep what some periods have come to, in the running unit of work."""
-    _keep(tenant, ((one, compute(tenant, one)) for one in opened))
+def refresh(tenant: Tenant, opened: Iterable[TenantPeriod], *, at: datetime) -> None:
+    """Keep what some periods have come to by `at`, in the running unit of work.
+
+    Under the tenant's lock. Late flags follow.
+    """
+    kept = _keep(tenant, ((one, compute(tenant, one)) for one in opened))
+    following.follow(tenant.pk, {row.period: row for row in kept}, at=at)
 
 
-def _keep(tenant: Tenant, found: Iterable[tuple[TenantPeriod, RollUp]]) -> None:
+def _keep(
+    tenant: Tenant, found: Iterable[tuple[TenantPeriod, RollUp]]
+) -> list[PeriodRollUp]:
     rows = [
         PeriodRollUp(
             tenant=tenant,
@@ -77,14 +83,15 @@ def _keep(tenant: Tenant, found: Iterable[tuple[TenantPeriod, RollUp]]) -> None:
         unique_fields=["period", "tenant"],
         update_fields=_FIELDS,
     )
+    return rows
 
 
-def refresh_all(tenant: Tenant) -> None:
+def refresh_all(tenant: Tenant, *, at: datetime) -> None:
     """Keep what all opened periods have come to: licences, servers, zones changed."""
-    refresh(tenant, TenantPeriod.objects.filter(tenant=tenant))
+    refresh(tenant, TenantPeriod.objects.filter(tenant=tenant), at=at)
 
 
-def refresh_around(file: UsageFile) -> None:
+def refresh_around(file: UsageFile, *, at: datetime) -> None:
     """Keep what the periods have come to that a file can have changed."""
     first, last = _reach(file)
     wanted = Q(tenant=file.tenant_id)
@@ -92,7 +99,7 @@ def refresh_around(file: UsageFile) -> None:
         wanted &= Q(period__gte=str(Period.containing(first - _ROOM)))
     if last is not None:
         wanted &= Q(period__lte=str(Period.containing(last + _ROOM)))
-    refresh(file.tenant, TenantPeriod.objects.filter(wanted))
+    refresh(file.tenant, TenantPeriod.objects.filter(wanted), at=at)
 
 
 def kept(row: PeriodRollUp) -> RollUp:

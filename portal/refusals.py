@@ -194,6 +194,16 @@ TEXTS: Mapping[str, _Text] = {
         gettext_noop("%(day)s cannot be the day of this file."),
         gettext_noop("Choose a day of the ten years before the file was received."),
     ),
+    "deadline-implausible": _text(
+        422,
+        gettext_noop("This is no later deadline. Nothing was changed."),
+        gettext_noop("It is %(deadline)s now: choose a later day, within a year."),
+    ),
+    "deadline-passed": _text(
+        409,
+        gettext_noop("The deadline has passed: %(deadline)s. Nothing was changed."),
+        gettext_noop("The zone counts for later periods; extend this deadline."),
+    ),
     "form-too-large": _text(
         413,
         gettext_noop("That is more than %(limit)d MB at once. Nothing was kept."),

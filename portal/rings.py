@@ -17,6 +17,7 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "inbox-mail": {"task": "usage.inbox_mail", "schedule": 60},
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
+    "check-lateness": {"task": "billing.check_lateness", "schedule": 900},
     "reconcile": {"task": "usage.reconcile", "schedule": _RECONCILE_AT},
     "collect": {"task": "usage.collect", "schedule": _COLLECT_AT},
 }

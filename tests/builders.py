@@ -150,13 +150,15 @@ class Company:
             return list(UsageFile.objects.select_related("server").order_by("sequence"))
 
 
-def open_company(number: str, *, name: str, zone: str) -> Company:
+def open_company(
+    number: str, *, name: str, zone: str, first_owed_on: date = date(2026, 4, 28)
+) -> Company:
     with access.acting_for(access.STAFF):
         tenant = tenants.open_tenant(
             number=number,
             name=name,
             zone=zone,
-            first_owed_on=date(2026, 4, 28),
+            first_owed_on=first_owed_on,
             by="test",
             at=NOW,
         )

@@ -1,6 +1,7 @@
 """What usage tells whoever rests on it, inside the transaction that changed it.
 
-Nothing else crosses from here upwards: who listens does so in its own app.
+Nothing else crosses from here upwards: who listens does so in its own app. Each is
+sent with `at`, the instant of the change.
 """
 
 from django.dispatch import Signal

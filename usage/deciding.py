@@ -198,7 +198,7 @@ def _refuse(file: UsageFile, *, by: str, at: datetime, reason: str) -> None:
     _note(file, by=by, at=at, reason=reason)
     file.save(update_fields=("state", *_NOTED))
     outbox.withdraw(file, at=at)
-    announcing.file_changed.send(sender=UsageFile, file=file)
+    announcing.file_changed.send(sender=UsageFile, file=file, at=at)
     _tell(file, act="file-refused", details={"was": was})
 
 

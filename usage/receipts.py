@@ -73,9 +73,9 @@ def as_csv(found: Iterable[Line], *, missing: int = 0) -> Iterator[str]:
 
     `missing` files were asked for and are not here: a last line says so.
     """
-    yield BYTE_ORDER_MARK + _row(_heads())
+    yield BYTE_ORDER_MARK + row(_heads())
     for line in found:
-        yield _row(
+        yield row(
             [
                 line.name,
                 line.size,
@@ -96,7 +96,7 @@ def as_csv(found: Iterable[Line], *, missing: int = 0) -> Iterator[str]:
             ]
         )
     if missing:
-        yield _row([left_out(missing)])
+        yield row([left_out(missing)])
 
 
 def as_sums(files: Iterable[UsageFile]) -> Iterator[str]:
@@ -177,7 +177,8 @@ def _heads() -> list[Cell]:
     ]
 
 
-def _row(cells: Iterable[Cell]) -> str:
+def row(cells: Iterable[Cell]) -> str:
+    """Write one line of a CSV, with no cell that a spreadsheet takes for a formula."""
     written = io.StringIO()
     csv.writer(written).writerow([_harmless(cell) for cell in cells])
     return written.getvalue()

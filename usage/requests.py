@@ -169,7 +169,7 @@ def _change(
     column = _COLUMNS[kind]
     setattr(server, column, day)
     server.save(update_fields=[column])
-    announcing.servers_changed.send(sender=Server, tenant=server.tenant)
+    announcing.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
     audit.append(
         tenant_id=server.tenant_id,
         actor=by,

@@ -27,7 +27,7 @@ def register(
     server = queries.server_named(name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
-        announcing.servers_changed.send(sender=Server, tenant=server.tenant)
+        announcing.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
     key, is_new = ServerKey.objects.get_or_create(
         server=server,
         public=public,

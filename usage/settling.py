@@ -189,7 +189,7 @@ def _apply(
     if file.state != was:
         _write_down(file, problems, at=at)
     if file.state != FileState.REJECTED:
-        _announce(file)
+        _announce(file, at=at)
 
 
 def _describe(file: UsageFile, header: Header, totals: Totals | None) -> None:
@@ -216,7 +216,7 @@ def _server_of(
         server = Server.objects.create(
             tenant_id=file.tenant_id, name=header.server, created_at=at
         )
-        announcing.servers_changed.send(sender=Server, tenant=file.tenant)
+        announcing.servers_changed.send(sender=Server, tenant=file.tenant, at=at)
     ServerKey.objects.create(
         tenant_id=file.tenant_id,
         server=server,
@@ -243,12 +243,12 @@ def _conflicts(file: UsageFile) -> list[FoundProblem]:
     return [FoundProblem(SEQUENCE_TAKEN, "header.sequence", params)]
 
 
-def _announce(file: UsageFile) -> None:
+def _announce(file: UsageFile, *, at: datetime) -> None:
     """Tell everybody of a file, and of those that moved with it: what they prove."""
-    announcing.file_changed.send(sender=UsageFile, file=file)
+    announcing.file_changed.send(sender=UsageFile, file=file, at=at)
     if file.state in (FileState.ACCEPTED, FileState.HELD):
         for moved in branching.take_along(file):
-            announcing.file_changed.send(sender=UsageFile, file=moved)
+            announcing.file_changed.send(sender=UsageFile, file=moved, at=at)
 
 
 def _accept(file: UsageFile, *, at: datetime) -> None:

@@ -15,7 +15,15 @@ from portal.models import Tenant
 from portal.refusals import Refused, told
 
 # Refusals after which one looks at the page again; others have a page of their own.
-_LOOK_AGAIN = frozenset({"decided-already", "nothing-to-change", "reason-needed"})
+_LOOK_AGAIN = frozenset(
+    {
+        "deadline-implausible",
+        "deadline-passed",
+        "decided-already",
+        "nothing-to-change",
+        "reason-needed",
+    }
+)
 
 
 def tenant_of(number: str) -> Tenant:
@@ -50,4 +58,6 @@ def answer(
         messages.error(request, f"{said['title']} {said['advice']}")
     else:
         messages.success(request, done)
+    if request.POST.get("to") == "late":
+        return redirect("staff-late")
     return back(tenant, part)

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing import excuses, licensing, saying
+from billing import excuses, late_list, licensing, saying
 from billing.asked_words import excuse_rows, licence_rows
 from billing.forms import Licences
+from billing.late_words import flag_row
 from billing.licences import mode_on
 from billing.periods import Period, zone_named
-from billing.queries import PeriodView, view_period
+from billing.queries import PeriodView, opened_periods, view_period
 from billing.staff import showing, steps
+from billing.staff.late_forms import Extension, ZoneCorrection
 from billing.wording import mode_words
 from portal import access
 from portal.models import ApiToken, Membership, Role, Tenant
@@ -23,6 +25,12 @@ _FILES = 20
 
 # The running period and what is settled around it.
 _PERIODS = 3
+
+# Late flags on the page: of two years, if there is one each month.
+_FLAGS = 24
+
+# Periods that a deadline can be moved of: those of two years.
+PERIODS_OFFERED = 24
 
 # Files to decide that the page lists; the others are one link away.
 _TO_DECIDE = 20
@@ -95,6 +103,8 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         "licence_requests": licence_rows(licensing.open_requests()),
         "excuses": excuse_rows(excuses.open_excuses()[:_TO_DECIDE]),
         "mode": mode_words(mode),
+        "flags": [flag_row(one) for one in late_list.flags()[:_FLAGS]],
+        **_deadline_forms(at=at),
         "files": [
             showing.file_row(file)
             for file in queries.files(queries.FileFilter(), after=None, most=_FILES)
@@ -113,6 +123,16 @@ def _periods(tenant: Tenant, *, at: datetime) -> list[PeriodRow]:
             break
         period = period.previous()
     return found
+
+
+def _deadline_forms(*, at: datetime) -> dict[str, Any]:
+    opened = opened_periods(most=PERIODS_OFFERED)
+    ahead = [one for one in opened if one.effective_at > at]
+    return {
+        "extended": [one for one in opened if one.decided_by],
+        "extend_form": Extension(opened=opened),
+        "zone_form": ZoneCorrection(opened=ahead) if ahead else None,
+    }
 
 
 def _begun(people: list[Membership], shown: dict[str, Any]) -> steps.Begun:

@@ -20,7 +20,8 @@ def _zones() -> list[str]:
     return ["UTC", *sorted(zone for zone in places if not zone.startswith("Etc/"))]
 
 
-def _zone_choices() -> list[tuple[str, str]]:
+def zone_choices() -> list[tuple[str, str]]:
+    """Offer nothing, then the zones."""
     return [("", ""), *((zone, zone.replace("_", " ")) for zone in _zones())]
 
 
@@ -45,7 +46,7 @@ class OpenTenant(forms.Form):
         widget=_input(autocomplete="organization"),
     )
     zone = forms.ChoiceField(
-        choices=_zone_choices,
+        choices=zone_choices,
         label=_("Time zone"),
         help_text=_("Deadlines are midnights of this zone."),
         widget=forms.Select(attrs={"class": "input"}),

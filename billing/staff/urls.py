@@ -7,6 +7,7 @@ from billing.staff import (
     forwarding_views,
     held_views,
     inbox_views,
+    late_views,
     owed_views,
     tenant_views,
 )
@@ -73,6 +74,25 @@ urlpatterns = [
         name="staff-refuse-excuse",
     ),
     path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
+    path("late", late_views.late, name="staff-late"),
+    path("late.csv", late_views.late_csv, name="staff-late-csv"),
+    path("late/<str:period>/release", late_views.release, name="staff-release"),
+    path(
+        "tenants/<str:number>/flags/<int:flag_id>/waive",
+        late_views.waive,
+        name="staff-waive",
+    ),
+    path(
+        "tenants/<str:number>/flags/<int:flag_id>/decide",
+        late_views.decide,
+        name="staff-decide",
+    ),
+    path("tenants/<str:number>/extend", late_views.extend, name="staff-extend"),
+    path(
+        "tenants/<str:number>/correct-zone",
+        late_views.correct_zone,
+        name="staff-correct-zone",
+    ),
     path("inbox", inbox_views.inbox, name="staff-inbox"),
     path("inbox/<int:object_id>/retry", inbox_views.retry, name="staff-retry-inbox"),
     path(

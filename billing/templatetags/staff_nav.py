@@ -2,7 +2,7 @@
 
 from django import template
 
-from billing import excuses, licensing
+from billing import excuses, late_list, licensing
 from portal import access
 from usage import queues, requests, undecided
 
@@ -19,6 +19,13 @@ def held_total() -> int:
             licensing.open_requests(),
         )
         return undecided.count() + sum(one.count() for one in asked)
+
+
+@register.simple_tag
+def late_total() -> int:
+    """Count flags nobody has decided about, and stops; in a unit of work of its own."""
+    with access.acting_for(access.STAFF, reading=True):
+        return late_list.to_decide() + late_list.stops().count()
 
 
 @register.simple_tag

@@ -143,6 +143,22 @@ ROWS: Mapping[str, Row] = {
         lambda ids: f"/staff/tenants/{ids.number}/excuses/1/refuse",
         own=_answers(302),
     ),
+    "staff-late": Row(lambda _: "/staff/late"),
+    "staff-late-csv": Row(lambda _: "/staff/late.csv"),
+    # Without a reason, days or a choice nothing is decided, and the page says so.
+    "staff-release": Row(lambda _: "/staff/late/2026-05/release", own=_answers(302)),
+    "staff-waive": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/flags/1/waive", own=_answers(302)
+    ),
+    "staff-decide": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/flags/1/decide", own=_answers(302)
+    ),
+    "staff-extend": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/extend", own=_answers(302)
+    ),
+    "staff-correct-zone": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/correct-zone", own=_answers(302)
+    ),
     "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),
     "staff-inbox": Row(lambda _: "/staff/inbox"),
     # It names no object that is there.

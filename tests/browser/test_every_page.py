@@ -6,12 +6,14 @@ is forgotten.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
 
+from billing import lateness, opening
 from portal import accounts
 from portal.registry import DOORS
 from tests.access import world as worlds
@@ -19,7 +21,7 @@ from tests.access.matrix import ROWS
 from tests.access.world import World, build, charlies
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.builders import Company
+from tests.builders import NOW, Company
 from tests.usage.pages import confirm
 from usage.models import UsageFile
 
@@ -101,6 +103,7 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (CLERK,),
         lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/upload",),
     ),
+    "staff-late": ((CLERK,), lambda _: ("/staff/late", "/staff/late?kind=void")),
     "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
     "staff-forwarding": ((CLERK,), lambda _: ("/staff/forwarding",)),
     "staff-inbox": ((CLERK,), lambda _: ("/staff/inbox",)),
@@ -124,7 +127,7 @@ def link_of(company: Company) -> str:
 
 
 @pytest.fixture
-def scene(db: None, clerk: Company) -> Scene:
+def scene(db: None, clerk: Company, settings: Any) -> Scene:
     world = build()
     alice, charlie = world.alice, world.charlie
     alice.people |= {PARTNER: world.partner, CLERK: clerk.people["clerk"]}
@@ -144,6 +147,9 @@ def scene(db: None, clerk: Company) -> Scene:
         "accepted",
         *["held"] * 3,
     ]
+    settings.INBOX_BUCKET = ""
+    opening.open_current_periods(today=date(2026, 7, 10), at=NOW)
+    assert lateness.check(datetime(2026, 7, 20, tzinfo=UTC)).raised
     return Scene(world, files)
 
 

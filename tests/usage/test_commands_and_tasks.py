@@ -31,7 +31,7 @@ def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
     assert rung == {
         *("usage.forward", "usage.settle", "usage.reconcile", "usage.collect"),
         *("usage.inbox", "usage.inbox_mail"),
-        *("billing.open_periods", "portal.tidy"),
+        *("billing.check_lateness", "billing.open_periods", "portal.tidy"),
     }
     assert rung <= set(app.tasks)
 

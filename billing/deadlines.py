@@ -1,0 +1,132 @@
+"""Billing staff move a deadline: extend it, or correct the zone it was told in.
+
+Each is one transaction under the tenant's lock, with a reason, and is told in the audit
+trail. A deadline only ever gets later.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+
+from billing import periods, rolling
+from billing.models import TenantPeriod
+from billing.periods import Period
+from portal import access, audit, tenants
+from portal.refusals import Refused
+from usage.deciding import required
+
+# Who extends by more than this has mistyped a year.
+LONGEST = timedelta(days=366)
+
+_DECIDED = ("zone", "deadline_at", "extended_to", "decided_by", "decision_reason")
+
+
+def extend(
+    tenant_id: int,
+    period: Period,
+    *,
+    to: date | datetime,
+    by: str,
+    at: datetime,
+    reason: str,
+) -> TenantPeriod:
+    """Give a tenant more time for a period; a flag of the earlier deadline is voided.
+
+    `to` is the first instant that is late, or the last day that is on time: then it is
+    the midnight that ends the day in the period's zone.
+
+    Raises:
+        Refused: it is not later than the deadline, or more than a year later; the
+            period has not opened; there is no reason.
+
+    """
+    reason = required(reason)
+    with access.acting_for(tenant_id, holding=True):
+        opened = _opened(period)
+        was = opened.effective_at
+        new = _instant(to, opened)
+        if not was < new <= was + LONGEST:
+            raise Refused("deadline-implausible", deadline=was.isoformat())
+        opened.extended_to = new
+        details = {"deadline_at": new.isoformat(), "was": was.isoformat()}
+        act = "deadline-extended"
+        _keep(opened, act=act, said=details, by=by, at=at, reason=reason)
+    return opened
+
+
+def correct_zone(
+    tenant_id: int, period: Period, *, zone: str, by: str, at: datetime, reason: str
+) -> TenantPeriod:
+    """Tell an open period in another zone; of both deadlines the later one counts.
+
+    Raises:
+        Refused: there is no such zone, it is that one already, the deadline has passed
+            (it can be extended), the period has not opened, or there is no reason.
+
+    """
+    reason = required(reason)
+    tenants.require_zone(zone)
+    with access.acting_for(tenant_id, holding=True):
+        opened = _opened(period)
+        was, said = opened.effective_at, opened.zone
+        if zone == said:
+            raise Refused("decided-already")
+        if at >= was:
+            raise Refused("deadline-passed", deadline=was.isoformat())
+        opened.zone = zone
+        opened.deadline_at = max(opened.deadline_at, _by_the_rules(opened))
+        if opened.extended_to and opened.extended_to <= opened.deadline_at:
+            opened.extended_to = None
+        details = {
+            "zone": zone,
+            "was": said,
+            "deadline_at": opened.effective_at.isoformat(),
+            "deadline_was": was.isoformat(),
+        }
+        act = "deadline-zone-corrected"
+        _keep(opened, act=act, said=details, by=by, at=at, reason=reason)
+    return opened
+
+
+def _opened(period: Period) -> TenantPeriod:
+    found = TenantPeriod.objects.filter(period=str(period)).first()
+    if found is None:
+        raise Refused("not-found")
+    return found
+
+
+def _instant(to: date | datetime, opened: TenantPeriod) -> datetime:
+    if isinstance(to, datetime):
+        return to
+    if to.year not in range(periods.FIRST_YEAR, periods.LAST_YEAR):
+        raise Refused("deadline-implausible", deadline=opened.effective_at.isoformat())
+    return periods.day_ends_at(to, periods.zone_named(opened.zone))
+
+
+def _by_the_rules(opened: TenantPeriod) -> datetime:
+    zone = periods.zone_named(opened.zone)
+    period = Period.parse(opened.period)
+    return periods.deadline_at(period, zone, late_from=settings.LATE_FROM)
+
+
+def _keep(
+    opened: TenantPeriod,
+    *,
+    act: str,
+    said: Mapping[str, audit.Detail],
+    by: str,
+    at: datetime,
+    reason: str,
+) -> None:
+    opened.decided_by, opened.decision_reason = by[:200], reason
+    opened.save(update_fields=_DECIDED)
+    rolling.refresh(opened.tenant, [opened], at=at)
+    audit.append(
+        tenant_id=opened.tenant_id,
+        actor=by,
+        act=act,
+        subject=opened.period,
+        details={**said, "reason": reason},
+        at=at,
+    )

@@ -1,0 +1,123 @@
+"""What billing staff decide about a late flag: days that are waived, a consequence.
+
+Each is one transaction under the tenant's lock, with a reason, and is told in the audit
+trail. The portal itself disables nothing.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.late_flag import Consequence, LateFlag
+from portal import access, audit
+from portal.refusals import Refused
+from usage.deciding import required
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A consequence, and the one that was shown to whoever decides, empty for none yet.
+
+    It may be changed, but not unseen.
+    """
+
+    consequence: str
+    seen: str
+
+
+def waive(
+    tenant_id: int,
+    *,
+    flag_id: int,
+    cells: Collection[str],
+    by: str,
+    at: datetime,
+    reason: str,
+) -> LateFlag:
+    """Let some server-days of a flag no longer count; others that come reopen it.
+
+    `cells` are server-days as the flag has them, "2026-05-07 IC01".
+
+    Raises:
+        Refused: one of them is not open (any more), there is none, there is no reason,
+            or no such flag.
+
+    """
+    reason = required(reason)
+    with access.acting_for(tenant_id, holding=True):
+        flag = _found(flag_id)
+        chosen = set(cells)
+        if not chosen or not chosen <= set(flag.open_days):
+            raise Refused("decided-already")
+        flag.waived = sorted({*flag.waived, *chosen})
+        flag.waived_at, flag.waived_by, flag.waive_reason = at, by[:200], reason
+        flag.save(update_fields=["waived", "waived_at", "waived_by", "waive_reason"])
+        first, *others = sorted(chosen)
+        details: dict[str, audit.Detail] = {
+            "days": len(chosen),
+            "first": first,
+            "left": len(flag.open_days),
+        }
+        details |= {"last": others[-1]} if others else {}
+        _tell(flag, act="late-days-waived", by=by, at=at, said=details, reason=reason)
+    return flag
+
+
+def decide(
+    tenant_id: int,
+    *,
+    flag_id: int,
+    choice: Choice,
+    by: str,
+    at: datetime,
+    reason: str,
+) -> LateFlag:
+    """Write down what being late leads to: none, penalty, disablement requested.
+
+    Raises:
+        Refused: it was decided meanwhile, the flag is void, no such consequence, there
+            is no reason, or no such flag.
+
+    """
+    reason = required(reason)
+    if choice.consequence not in Consequence.values:
+        raise Refused("not-found")
+    with access.acting_for(tenant_id, holding=True):
+        flag = _found(flag_id)
+        if flag.voided_at is not None or flag.consequence != choice.seen:
+            raise Refused("decided-already")
+        flag.consequence, flag.decision_reason = choice.consequence, reason
+        flag.decided_at, flag.decided_by = at, by[:200]
+        flag.save(
+            update_fields=["consequence", "decision_reason", "decided_at", "decided_by"]
+        )
+        details = {"consequence": choice.consequence, "was": choice.seen}
+        _tell(flag, act="late-decided", by=by, at=at, said=details, reason=reason)
+    return flag
+
+
+def _found(flag_id: int) -> LateFlag:
+    flag = LateFlag.objects.filter(pk=flag_id).first()
+    if flag is None:
+        raise Refused("not-found")
+    return flag
+
+
+def _tell(
+    flag: LateFlag,
+    *,
+    act: str,
+    by: str,
+    at: datetime,
+    said: Mapping[str, audit.Detail],
+    reason: str,
+) -> None:
+    about = {"deadline_at": flag.deadline_at.isoformat()}
+    audit.append(
+        tenant_id=flag.tenant_id,
+        actor=by,
+        act=act,
+        subject=flag.period,
+        details={**about, **said, "reason": reason},
+        at=at,
+    )

@@ -1,0 +1,72 @@
+"""Reads of late flags and safety stops, for the billing staff.
+
+Each runs in the caller's unit of work: of one tenant, or of the staff for all.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from django.db.models import Count, F, Q, QuerySet
+
+from billing.late_flag import LateFlag, SafetyStop
+
+
+class Kind(StrEnum):
+    """What one looks for among the flags; a flag may be of several kinds."""
+
+    TO_DECIDE = "to-decide"
+    COMPLETED = "completed"
+    DECIDED = "decided"
+    WAIVED = "waived"
+    VOID = "void"
+
+
+_STANDS = Q(voided_at=None)
+_IS_WAIVED = _STANDS & Q(still__contained_by=F("waived"))
+
+_KINDS: Mapping[Kind, Q] = {
+    Kind.TO_DECIDE: _STANDS & Q(consequence="") & ~_IS_WAIVED,
+    Kind.COMPLETED: _STANDS & Q(completed_at__isnull=False),
+    Kind.DECIDED: _STANDS & ~Q(consequence=""),
+    Kind.WAIVED: _IS_WAIVED,
+    Kind.VOID: ~_STANDS,
+}
+
+
+def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
+    """Return flags with their tenants, newest first; of one kind and period, or all."""
+    found = LateFlag.objects.filter(_wanted(period))
+    if kind:
+        found = found.filter(_KINDS[Kind(kind)])
+    return found.select_related("tenant").order_by("-raised_at", "pk")
+
+
+def counts(period: str = "") -> dict[str, int]:
+    """Count the flags of a period, or all: together under an empty name, by kind."""
+    wanted = {
+        kind.name.lower(): Count("pk", filter=found) for kind, found in _KINDS.items()
+    }
+    found = LateFlag.objects.filter(_wanted(period)).aggregate(
+        all=Count("pk"), **wanted
+    )
+    return {"": found.pop("all"), **found}
+
+
+def to_decide() -> int:
+    """Count the flags about which nobody has decided, in all periods."""
+    return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE]).count()
+
+
+def periods() -> list[str]:
+    """List the periods that have flags, newest first."""
+    named = LateFlag.objects.order_by("-period").values_list("period", flat=True)
+    return list(named.distinct())
+
+
+def stops() -> QuerySet[SafetyStop]:
+    """Return the safety stops that nobody has released, newest period first."""
+    return SafetyStop.objects.filter(released_at=None).order_by("-period")
+
+
+def _wanted(period: str) -> Q:
+    return Q(period=period) if period else Q()

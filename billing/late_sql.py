@@ -1,0 +1,142 @@
+"""The statements of the late check.
+
+The first sees one moment: roll-ups that say late, and files that nobody has judged yet,
+which are with us and make nobody late. Its steps:
+
+- `due`: who is late, has no flag, and has nothing here that waits for us. Whatever was
+  received before the instant at which a day is judged can still clear it: a file that
+  is received only, an object of the inbox, an inbox not listed to its end since.
+- `found`, `stopped`: of a period with far more late tenants than usual (those that are
+  flagged already count too, so that it does not matter in how many runs they come)
+  nothing more is flagged until the staff release it.
+- `held`: rows are locked and read again. One that an upload is just changing is left to
+  the next run; an upload that comes after sees the flag and lets it follow.
+- `raised`: of two runs at once the second finds the flag there.
+
+A tenant without a day that was late at the deadline itself may have one that became so
+later, as what it waited for was refused: then the first such instant is the one at
+which it is judged.
+"""
+
+_JUDGED = """lateral (
+    select case when r.late = '{}'::varchar(300)[]
+        then (select min(one) from unnest(r.graced_until) one)
+        else r.deadline_at end as judged_at
+) j"""
+
+_IS_LATE = """(not (r.late = '{}'::varchar(300)[])
+        or not (r.graced = '{}'::varchar(300)[]))
+    and r.deadline_at <= %(until)s and j.judged_at <= %(until)s"""
+
+_NOTHING_WAITS = """not exists (
+        select from usage_usagefile u
+        where u.state = 'received' and u.tenant_id = r.tenant_id
+        and u.received_at < {before}
+    )
+    and (not %(has_inbox)s or (
+        exists (
+            select from usage_inboxlisting l
+            where l.tenant_id = r.tenant_id and l.listed_at >= {before}
+        )
+        and not exists (
+            select from usage_inboxobject o
+            where o.tenant_id = r.tenant_id and o.verdict = ''
+            and least(o.modified_at, o.first_seen_at) < {before}
+        )
+    ))"""
+
+_DUE = f"""select r.id, r.tenant_id, r.period, r.deadline_at
+from billing_periodrollup r cross join {_JUDGED}
+where {_IS_LATE}
+and not exists (
+    select from billing_lateflag f
+    where f.tenant_id = r.tenant_id and f.period = r.period
+    and f.deadline_at = r.deadline_at
+)
+and {_NOTHING_WAITS.format(before="j.judged_at")}"""  # noqa: S608 - put together from the parts above
+
+RAISE = f"""
+with due as materialized (
+    {_DUE}
+), found as materialized (
+    select p.period, p.tenants + (
+        select count(distinct f.tenant_id) from billing_lateflag f
+        where f.period = p.period and f.voided_at is null
+        and not exists (
+            select from due d where d.tenant_id = f.tenant_id and d.period = f.period
+        )
+    ) as tenants, (
+        select count(distinct (f.tenant_id, f.period)) from billing_lateflag f
+        where f.voided_at is null and f.period in (
+            select to_char(to_date(p.period, 'YYYY-MM') - make_interval(months => n),
+                'YYYY-MM')
+            from generate_series(1, 3) n
+        )
+    ) / 3.0 as usual
+    from (select period, count(*) as tenants from due group by period) p
+), stopped as (
+    insert into billing_safetystop
+        (period, found, usual, raised_at, released_by, reason)
+    select period, tenants, usual, %(at)s, '', '' from found
+    where tenants >= %(least)s and tenants >= %(times)s * usual
+    on conflict (period) do nothing
+    returning period, found, usual
+), held as (
+    select r.tenant_id, r.period, r.deadline_at,
+    case when r.late = '{{}}'::varchar(300)[]
+        then array(
+            select g.day from unnest(r.graced, r.graced_until)
+                with ordinality g (day, until, place)
+            where g.until = j.judged_at order by g.place
+        )
+        else r.late end as evidence,
+    r.late || array(
+        select g.day from unnest(r.graced, r.graced_until)
+            with ordinality g (day, until, place)
+        where g.until <= %(until)s order by g.place
+    ) as still,
+    case when r.covered = r.owed and not r.lacks_servers
+        then greatest(r.deadline_at, r.last_received_at) end as completed_at
+    from billing_periodrollup r join due on due.id = r.id
+    join found on found.period = due.period
+    left join billing_safetystop s on s.period = due.period
+    cross join {_JUDGED}
+    where {_IS_LATE} and r.deadline_at = due.deadline_at
+    and (s.released_at is not null or (s.period is null and not (
+        found.tenants >= %(least)s and found.tenants >= %(times)s * found.usual
+    )))
+    for share of r skip locked
+), raised as (
+    insert into billing_lateflag
+        (tenant_id, period, deadline_at, raised_at, evidence, still, completed_at)
+    select tenant_id, period, deadline_at, %(at)s, evidence, still, completed_at
+    from held
+    on conflict (tenant_id, period, deadline_at) do nothing
+    returning period
+)
+select true, period, found, usual from stopped
+union all
+select false, period, count(*), 0 from raised group by period
+"""  # noqa: S608 - put together from the parts above
+
+# Flags to which a day comes by time alone: what it waited for was refused three days
+# (and the hour) ago. There are few, and each is done under its tenant's lock.
+GROWN = f"""
+select r.tenant_id, r.period
+from billing_periodrollup r
+join billing_lateflag f on f.tenant_id = r.tenant_id and f.period = r.period
+    and f.deadline_at = r.deadline_at
+where not (r.graced = '{{}}'::varchar(300)[])
+and exists (
+    select from unnest(r.graced, r.graced_until) g (day, until)
+    where g.until <= %(until)s and not (g.day = any(f.still))
+    and {_NOTHING_WAITS.format(before="g.until")}
+)
+order by r.tenant_id, r.period
+"""  # noqa: S608 - put together from the parts above
+
+# Whom a run should have flagged, of one tenant.
+OVERDUE = f"""
+{_DUE}
+and r.tenant_id = %(tenant)s order by r.period
+"""

@@ -1,0 +1,88 @@
+"""What a late flag says, in words: for the list, the tenant's page and the export."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext
+
+from billing.late_flag import Consequence, LateFlag
+from billing.timetable import days_words
+
+# How long the ISO form of a day is, which begins the name of a server-day.
+_DAY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days of one server that belong together; `value` names them in a form."""
+
+    server: str
+    days: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagRow:
+    """A flag with its tenant: `zone` is the one its instants are told in."""
+
+    one: LateFlag
+    mark: str
+    state: str
+    evidence: list[Days]
+    open: list[Days]
+    waived: list[Days]
+    zone: str
+    consequences: list[tuple[str, str]]
+
+
+def flag_row(flag: LateFlag, *, zone: str = "") -> FlagRow:
+    mark, state = _state(flag)
+    return FlagRow(
+        one=flag,
+        mark=mark,
+        state=state,
+        evidence=by_server(flag.evidence),
+        open=by_server(flag.open_days),
+        waived=by_server(flag.waived),
+        zone=zone or flag.tenant.zone,
+        consequences=[(one.value, str(one.label)) for one in Consequence],
+    )
+
+
+def by_server(names: Iterable[str]) -> list[Days]:
+    """Gather server-days, "2026-05-07 IC01", by server; both sorted."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        found.setdefault(name[_DAY + 1 :], []).append(name)
+    return [_days(server, found[server]) for server in sorted(found)]
+
+
+def in_words(found: Sequence[Days]) -> str:
+    """Say server-days in one line: IC01: 5 to 8 May; IC02: 9 May."""
+    return "; ".join(
+        gettext("%(server)s: %(days)s") % {"server": one.server, "days": one.days}
+        for one in found
+    )
+
+
+def chosen(values: Iterable[str]) -> list[str]:
+    """Take server-days apart that a form has sent, several in each value."""
+    lines = (one for value in values for one in value.replace("\r", "").split("\n"))
+    return [line for line in lines if line]
+
+
+def _days(server: str, names: list[str]) -> Days:
+    days = [date.fromisoformat(name[:_DAY]) for name in names]
+    return Days(server, days_words(days), "\n".join(names))
+
+
+def _state(flag: LateFlag) -> tuple[str, str]:
+    """Return the shape and the word."""
+    if flag.voided_at is not None:
+        return "silent", gettext("Void")
+    if not flag.open_days:
+        return "excused", gettext("Waived")
+    if flag.completed_at is not None:
+        return "late-done", gettext("Completed late")
+    return "missing", gettext("Late")

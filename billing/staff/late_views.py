@@ -1,0 +1,178 @@
+"""The page *Late*: who is flagged, why, and what is decided about it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from billing import deadlines, late_acts, late_list, lateness
+from billing.late_flag import LateFlag
+from billing.late_list import Kind
+from billing.late_words import chosen, flag_row
+from billing.queries import opened_periods
+from billing.staff.answer_views import answer, back, tenant_of
+from billing.staff.customer import PERIODS_OFFERED
+from billing.staff.forms import Reason, first_error
+from billing.staff.late_export import as_csv
+from billing.staff.late_forms import Decision, Extension, ZoneCorrection
+from portal import access
+from portal.doors import PortalRequest
+from portal.members import May
+from portal.refusals import Refused, told
+
+# Flags on one page: what one scrolls through without losing the place.
+FLAGS_A_PAGE = 25
+
+# Flags that are read from the database at a time.
+_CHUNK = 500
+
+
+@require_safe
+def late(request: PortalRequest) -> HttpResponse:
+    kind, period = _wanted(request)
+    with access.acting_for(access.STAFF, reading=True):
+        pages = Paginator(late_list.flags(kind, period), FLAGS_A_PAGE)
+        page: Page[LateFlag] = pages.get_page(request.GET.get("page"))
+        shown = {
+            "kind": kind,
+            "in_period": period,
+            "page": page,
+            "rows": [flag_row(flag) for flag in page],
+            "counts": (counts := late_list.counts(period)),
+            "total": counts[""],
+            "periods": late_list.periods(),
+            "stops": list(late_list.stops()),
+            "may_act": May.STAFF_ACT in request.caller.may,
+        }
+    return render(request, "billing/staff/late.html", shown)
+
+
+@require_safe
+def late_csv(request: PortalRequest) -> StreamingHttpResponse:
+    """Hand out the list of flags, as it is narrowed."""
+    now = timezone.now()  # noqa: TID251 - a door
+    kind, period = _wanted(request)
+    with access.acting_for(access.STAFF, reading=True):
+        ids = list(late_list.flags(kind, period).values_list("pk", flat=True))
+    pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
+    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    name = f"late-{period or 'all'}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
+    response["Content-Disposition"] = content_disposition_header(
+        as_attachment=True, filename=name
+    )
+    add_never_cache_headers(response)
+    return response
+
+
+@require_POST
+def release(request: PortalRequest, period: str) -> HttpResponse:
+    """Let the late check go on for a period at which it has stopped."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = Reason(request.POST)
+    if not form.is_valid():
+        messages.error(request, gettext("A decision needs a reason."))
+        return redirect("staff-late")
+    reason = form.cleaned_data["reason"]
+    try:
+        lateness.release(period, by=request.caller.name, reason=reason, at=now)
+    except Refused as refusal:
+        _, said = told(refusal)
+        messages.error(request, f"{said['title']} {said['advice']}")
+    else:
+        text = gettext("Released: the next run, within 15 minutes, flags who is late.")
+        messages.success(request, text)
+    return redirect("staff-late")
+
+
+@require_POST
+def waive(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
+    """Let days of a flag no longer count."""
+    cells = chosen(request.POST.getlist("cells"))
+    if not cells:
+        messages.error(request, gettext("Tick the days that shall be waived."))
+        return back(tenant_of(number), "late")
+    act = partial(late_acts.waive, flag_id=flag_id, cells=cells)
+    done = gettext("Waived. New missing days would open the flag again.")
+    return answer(request, number, act, done=done, part="late")
+
+
+@require_POST
+def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
+    """Record what being late leads to."""
+    form = Decision(request.POST)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(tenant_of(number), "late")
+    given = form.cleaned_data
+    choice = late_acts.Choice(given["consequence"], seen=given["seen"])
+    act = partial(late_acts.decide, flag_id=flag_id, choice=choice)
+    done = gettext("The decision is recorded. The portal itself disables nothing.")
+    return answer(request, number, act, done=done, part="late")
+
+
+@require_POST
+def extend(request: PortalRequest, number: str) -> HttpResponse:
+    """Give a tenant more time for a period."""
+    tenant = tenant_of(number)
+    with access.acting_for(tenant.pk, reading=True):
+        form = Extension(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(tenant, "deadlines")
+    given = form.cleaned_data
+
+    def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
+        deadlines.extend(
+            *(tenant_id, given["period"]), to=given["to"], by=by, at=at, reason=reason
+        )
+
+    done = gettext("The deadline is extended; a flag of the earlier one is void.")
+    return answer(request, number, act, done=done, part="deadlines")
+
+
+@require_POST
+def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
+    """Tell an open period in another zone."""
+    tenant = tenant_of(number)
+    with access.acting_for(tenant.pk, reading=True):
+        opened = opened_periods(most=PERIODS_OFFERED)
+    form = ZoneCorrection(request.POST, opened=opened)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(tenant, "deadlines")
+    given = form.cleaned_data
+
+    def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
+        deadlines.correct_zone(
+            *(tenant_id, given["period"]),
+            zone=given["zone"],
+            by=by,
+            at=at,
+            reason=reason,
+        )
+
+    done = gettext("The zone is corrected; of both deadlines the later one counts.")
+    return answer(request, number, act, done=done, part="deadlines")
+
+
+def _wanted(request: PortalRequest) -> tuple[str, str]:
+    kind = request.GET.get("kind", "")
+    period = request.GET.get("period", "").replace("\0", "")
+    return (kind if kind in set(Kind) else ""), period[:7]
+
+
+def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:
+    for begin in range(0, len(ids), _CHUNK):
+        some = ids[begin : begin + _CHUNK]
+        with access.acting_for(access.STAFF, reading=True):
+            found = LateFlag.objects.select_related("tenant").in_bulk(some)
+        yield from (found[one] for one in some if one in found)

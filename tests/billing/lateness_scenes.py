@@ -1,0 +1,97 @@
+"""Tenants who are late, or not, for what is decided about them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from billing import following, lateness, opening
+from billing.late_flag import LateFlag
+from billing.models import PeriodRollUp, TenantPeriod
+from billing.periods import Period
+from portal import access, invariants
+from portal.models import AuditEntry, Tenant
+from tests.builders import NOW, Company, open_company
+
+MAY = Period(2026, 5)
+FIRST, LAST = MAY.starts_on, MAY.ends_on
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+BEFORE = datetime(2026, 6, 2, 12, tzinfo=UTC)
+
+# Midnight that ends 4 June in Berlin, and the first run that may say so.
+DUE = datetime(2026, 6, 4, 22, tzinfo=UTC)
+CHECKED = DUE + following.WAIT
+AFTER = CHECKED + HOUR
+
+
+def may(day: int) -> date:
+    return date(2026, 5, day)
+
+
+def open_periods() -> None:
+    opening.open_current_periods(today=date(2026, 6, 3), at=NOW)
+
+
+def send_month(
+    company: Company, *, without: frozenset[int] = frozenset(), at: datetime = BEFORE
+) -> list[bytes]:
+    """Send a file a day and one more; return those left out, by their number."""
+    files = company.server.days(FIRST, LAST + DAY)
+    for number, data in enumerate(files, start=1):
+        if number not in without:
+            company.send(data, at=at)
+    return [data for number, data in enumerate(files, start=1) if number in without]
+
+
+def flags(company: Company) -> list[LateFlag]:
+    with access.acting_for(company.id, reading=True):
+        return list(LateFlag.objects.order_by("pk"))
+
+
+def flag(company: Company) -> LateFlag:
+    (found,) = flags(company)
+    return found
+
+
+def opened(company: Company, period: Period = MAY) -> TenantPeriod:
+    with access.acting_for(company.id, reading=True):
+        return TenantPeriod.objects.get(period=str(period))
+
+
+def rolled_up(company: Company, period: Period = MAY) -> PeriodRollUp:
+    with access.acting_for(company.id, reading=True):
+        return PeriodRollUp.objects.get(period=str(period))
+
+
+def told(company: Company) -> list[str]:
+    """Return what the audit trail tells of deadlines and flags."""
+    with access.acting_for(company.id, reading=True):
+        acts = AuditEntry.objects.filter(tenant=company.id).order_by("number")
+        names = list(acts.values_list("act", flat=True))
+    return [name for name in names if name.startswith(("late-", "deadline-"))]
+
+
+def names_late() -> set[str]:
+    """Return the numbers of all tenants with a flag that is not void."""
+    with access.acting_for(access.STAFF, reading=True):
+        found = LateFlag.objects.filter(voided_at=None)
+        return set(
+            Tenant.objects.filter(pk__in=found.values("tenant")).values_list(
+                "number", flat=True
+            )
+        )
+
+
+def checked(at: datetime) -> int:
+    """Run the check; return how many flags it raised. Nothing else is broken by it."""
+    return lateness.check(at).raised
+
+
+def unheld(at: datetime) -> set[tuple[str, bool]]:
+    """Name the invariants of rows that do not hold, and whether they are breaches."""
+    found = invariants.findings(
+        tenants=invariants.tenants_to_check(), reads=invariants.Reads.ROWS, at=at
+    )
+    return {(one.invariant.name, one.finding.is_breach) for one in found}
+
+
+def open_short(number: str, *, zone: str = "Europe/Berlin") -> Company:
+    """Open a company that owes the last two days of May's period only."""
+    return open_company(number, name=number, zone=zone, first_owed_on=LAST - DAY)

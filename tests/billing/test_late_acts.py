@@ -1,0 +1,169 @@
+"""What staff decide about a late flag: waived days, a consequence."""
+
+from typing import Any
+
+import pytest
+
+from billing import late_acts
+from billing.late_acts import Choice
+from portal import access
+from portal.models import AuditEntry
+from portal.refusals import Refused
+from tests.billing.lateness_scenes import (
+    AFTER,
+    BEFORE,
+    CHECKED,
+    DAY,
+    DUE,
+    LAST,
+    checked,
+    flag,
+    open_periods,
+    open_short,
+    told,
+    unheld,
+)
+from tests.builders import Company
+
+FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
+CLERK: dict[str, Any] = {"by": "clerk", "at": AFTER, "reason": "A fire."}
+
+
+@pytest.fixture
+def late(db: None, settings: Any) -> Company:
+    """Two days are late."""
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
+    assert checked(CHECKED) == 1
+    assert flag(company).evidence == [FIRST_DAY, LAST_DAY]
+    return company
+
+
+@pytest.fixture
+def half(db: None, settings: Any) -> Company:
+    """The first day is here, but late is the last one."""
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
+    company.send(company.server.day(LAST - DAY), at=BEFORE)
+    assert checked(CHECKED) == 1
+    assert flag(company).evidence == [LAST_DAY]
+    return company
+
+
+def waive(company: Company, *cells: str, **changes: Any) -> None:
+    found = flag(company)
+    fields = CLERK | changes
+    late_acts.waive(company.id, flag_id=found.pk, cells=cells, **fields)
+
+
+def decide(company: Company, consequence: str, seen: str, **changes: Any) -> None:
+    choice = Choice(consequence, seen=seen)
+    fields = CLERK | changes
+    late_acts.decide(company.id, flag_id=flag(company).pk, choice=choice, **fields)
+
+
+def details(company: Company, act: str) -> dict[str, Any]:
+    with access.acting_for(company.id, reading=True):
+        found = AuditEntry.objects.filter(tenant=company.id, act=act).latest("number")
+    return dict(found.details)
+
+
+def test_waived_days_are_open_no_more(late: Company) -> None:
+    waive(late, FIRST_DAY)
+    found = flag(late)
+    assert (found.waived, found.open_days) == ([FIRST_DAY], [LAST_DAY])
+    assert (found.waived_by, found.waived_at) == ("clerk", AFTER)
+    # What was late is told for ever.
+    assert found.still == found.evidence == [FIRST_DAY, LAST_DAY]
+    waive(late, LAST_DAY, reason="Water, too.")
+    assert flag(late).open_days == []
+    assert details(late, "late-days-waived") == {
+        "days": 1,
+        "first": LAST_DAY,
+        "left": 0,
+        "deadline_at": DUE.isoformat(),
+        "reason": "Water, too.",
+    }
+    assert unheld(AFTER) == set()
+
+
+@pytest.mark.parametrize("cells", [(), ("2026-05-25 IC01",), (FIRST_DAY, "x")])
+def test_only_open_days_can_be_waived(late: Company, cells: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="decided-already"):
+        waive(late, *cells)
+    assert flag(late).waived == []
+
+
+def test_nothing_is_waived_twice(late: Company) -> None:
+    waive(late, FIRST_DAY)
+    with pytest.raises(Refused, match="decided-already"):
+        waive(late, FIRST_DAY)
+
+
+def test_each_needs_a_reason(late: Company) -> None:
+    with pytest.raises(Refused, match="reason-needed"):
+        waive(late, FIRST_DAY, reason=" ")
+    with pytest.raises(Refused, match="reason-needed"):
+        decide(late, "penalty", "", reason="\0")
+    assert told(late) == ["late-flag-raised"]
+
+
+def test_a_flag_of_another_tenant_is_not_found(late: Company, charlie: Company) -> None:
+    found = flag(late)
+    with pytest.raises(Refused, match="not-found"):
+        late_acts.waive(charlie.id, flag_id=found.pk, cells=[FIRST_DAY], **CLERK)
+    choice = Choice("penalty", seen="")
+    with pytest.raises(Refused, match="not-found"):
+        late_acts.decide(charlie.id, flag_id=found.pk, choice=choice, **CLERK)
+
+
+def test_new_missing_days_reopen_it(half: Company) -> None:
+    waive(half, LAST_DAY)
+    assert flag(half).open_days == []
+    # A server that nobody knew: it owes both days, and its file is of the first.
+    unknown = half.registered("IC02")
+    half.send(unknown.day(LAST - DAY), at=AFTER + DAY)
+    found = flag(half)
+    assert found.open_days == ["2026-05-26 IC02", "2026-05-27 IC02"]
+    assert found.evidence == [LAST_DAY]
+    assert "late-flag-reopened" in told(half)
+    assert unheld(AFTER + DAY) == set()
+
+
+def test_a_consequence_is_decided_with_its_reason(late: Company) -> None:
+    decide(late, "penalty", "")
+    found = flag(late)
+    assert (found.consequence, found.decision_reason) == ("penalty", "A fire.")
+    assert (found.decided_by, found.decided_at) == ("clerk", AFTER)
+    decide(late, "none", "penalty", reason="They called.")
+    assert flag(late).consequence == "none"
+    assert details(late, "late-decided") == {
+        "consequence": "none",
+        "was": "penalty",
+        "deadline_at": DUE.isoformat(),
+        "reason": "They called.",
+    }
+
+
+def test_it_is_not_decided_unseen(late: Company) -> None:
+    decide(late, "penalty", "")
+    with pytest.raises(Refused, match="decided-already"):
+        decide(late, "disablement", "")
+    assert flag(late).consequence == "penalty"
+
+
+def test_there_is_no_other_consequence(late: Company) -> None:
+    with pytest.raises(Refused, match="not-found"):
+        decide(late, "prison", "")
+
+
+def test_nothing_is_decided_about_a_void_flag(half: Company) -> None:
+    # The next file has the next number and is of a later day: nothing was written.
+    half.send(half.server.day(LAST + 2 * DAY), at=AFTER)
+    assert flag(half).voided_at == AFTER
+    with pytest.raises(Refused, match="decided-already"):
+        decide(half, "penalty", "")
+    with pytest.raises(Refused, match="decided-already"):
+        waive(half, LAST_DAY)

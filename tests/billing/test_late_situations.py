@@ -1,0 +1,150 @@
+"""Who is flagged, and who is not, in the situations that there are."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from billing import deadlines, excuses, licences, licensing
+from billing.asked import ExcuseKind
+from billing.queries import view_period
+from billing.standing import Standing
+from portal import access
+from tests.billing import test_excuses
+from tests.billing.lateness_scenes import (
+    BEFORE,
+    DAY,
+    HOUR,
+    LAST,
+    MAY,
+    checked,
+    flag,
+    flags,
+    names_late,
+    open_periods,
+    open_short,
+    send_month,
+    unheld,
+)
+from tests.builders import Company
+from usage import requests
+from usage.models import Server
+from usage.server_request import Kind
+
+AT_LAST = datetime(2026, 6, 20, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_inbox(settings: Any) -> None:
+    settings.INBOX_BUCKET = ""
+
+
+@pytest.fixture
+def short(db: None) -> Company:
+    """A tenant that owes two days and has sent the first."""
+    company = open_short("L-1")
+    open_periods()
+    company.send(company.server.day(LAST - DAY), at=BEFORE)
+    return company
+
+
+def standing(company: Company) -> Standing:
+    with access.acting_for(company.id, reading=True):
+        return view_period(MAY, at=AT_LAST).judgement.standing
+
+
+def licensed(company: Company, *keys: str) -> None:
+    licensing.set_licences(
+        company.id, from_on=LAST - DAY, keys=keys, by="clerk", at=BEFORE
+    )
+
+
+def test_under_a_manual_licence_it_is_late(short: Company) -> None:
+    assert (checked(AT_LAST), standing(short)) == (1, Standing.LATE)
+
+
+def test_under_automated_upload_a_gap_is_a_fault(short: Company) -> None:
+    licensed(short, licences.AUTOMATED)
+    assert (checked(AT_LAST), standing(short)) == (0, Standing.INCOMPLETE)
+    assert unheld(AT_LAST) == set()
+
+
+def test_without_a_licence_nothing_is_owed(db: None) -> None:
+    nobody = open_short("N-1")
+    open_periods()
+    licensed(nobody)
+    assert (checked(AT_LAST), standing(nobody)) == (0, Standing.NOTHING_OWED)
+
+
+def test_a_licence_that_is_recorded_later_voids_the_flag(short: Company) -> None:
+    assert checked(AT_LAST) == 1
+    licensed(short, licences.AUTOMATED)
+    assert flag(short).voided_at == BEFORE
+    assert names_late() == set()
+    licensed(short, licences.MANUAL)
+    assert names_late() == {"L-1"}
+    assert unheld(AT_LAST) == set()
+
+
+def test_who_has_more_time_is_not_late_before_it_ends(short: Company) -> None:
+    fields: dict[str, Any] = {"by": "clerk", "at": BEFORE, "reason": "Holidays."}
+    deadlines.extend(short.id, MAY, to=date(2026, 6, 19), **fields)
+    until = datetime(2026, 6, 19, 22, tzinfo=UTC)
+    assert checked(until) == 0
+    assert checked(until + HOUR) == 1
+    assert flag(short).deadline_at == until
+
+
+def excuse(company: Company, at: datetime) -> int:
+    asked = test_excuses.ask(company, LAST, kind=ExcuseKind.LOST, at=at)
+    return asked.pk
+
+
+def test_who_is_excused_is_not_late(short: Company) -> None:
+    asked = excuse(short, BEFORE)
+    # Asked for in time: until it is answered it waits for us.
+    assert (checked(AT_LAST), standing(short)) == (0, Standing.INCOMPLETE)
+    excuses.approve(short.id, excuse_id=asked, by="clerk", at=AT_LAST)
+    assert (checked(AT_LAST), standing(short)) == (0, Standing.COMPLETE)
+
+
+def test_an_excuse_that_is_asked_for_too_late_undoes_nothing(short: Company) -> None:
+    assert checked(AT_LAST) == 1
+    asked = excuse(short, AT_LAST)
+    excuses.approve(short.id, excuse_id=asked, by="clerk", at=AT_LAST)
+    found = flag(short)
+    assert (found.voided_at, found.completed_at) == (None, AT_LAST)
+    assert standing(short) is Standing.COMPLETED_LATE
+    assert unheld(AT_LAST) == set()
+
+
+def test_who_starts_in_the_middle_owes_from_then_on(alice: Company) -> None:
+    open_periods()
+    with access.acting_for(alice.id, reading=True):
+        server = Server.objects.get()
+    wish = requests.Wish(
+        server_id=server.pk, kind=Kind.FIRST_DAY, day=LAST - DAY, reason="It is new."
+    )
+    asked = requests.ask(alice.id, wish=wish, by="admin", at=BEFORE)
+    assert asked is not None
+    requests.approve(alice.id, request_id=asked.pk, by="clerk", at=BEFORE)
+    alice.send(alice.server.day(LAST - DAY), at=BEFORE)
+    assert checked(AT_LAST) == 1
+    assert flag(alice).evidence == ["2026-05-27 IC01"]
+
+
+def test_of_two_zones_the_later_deadline_counts(short: Company) -> None:
+    fields: dict[str, Any] = {"by": "clerk", "at": BEFORE, "reason": "They moved."}
+    deadlines.correct_zone(short.id, MAY, zone="Pacific/Pago_Pago", **fields)
+    due = datetime(2026, 6, 5, 11, tzinfo=UTC)
+    assert checked(due) == 0
+    assert checked(due + HOUR) == 1
+    assert flag(short).deadline_at == due
+
+
+def test_who_has_sent_everything_is_complete(alice: Company, short: Company) -> None:
+    open_periods()
+    send_month(alice)
+    assert checked(AT_LAST) == 1
+    assert (flags(alice), standing(alice)) == ([], Standing.COMPLETE)
+    assert names_late() == {"L-1"}
