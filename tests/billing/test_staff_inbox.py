@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -256,9 +256,6 @@ def test_a_page_that_there_is_not_is_the_first(
 def test_it_reads_no_more_than_it_shows_and_counts_what_is_open(
     clerk: Client, kind: str, index: str
 ) -> None:
-    # What earlier tests have left of the table must not decide how it is read.
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("vacuum (full, analyze) usage_inboxobject")
     with CaptureQueriesContext(connection) as asked:
         page(clerk, kind=kind)
     named = 'FROM "usage_inboxobject"'
@@ -268,8 +265,15 @@ def test_it_reads_no_more_than_it_shows_and_counts_what_is_open(
     (showing,) = (plan for plan in plans if plan not in counting)
     assert f"on {index}" in showing or f"using {index}" in showing
     assert "Sort" not in showing
-    partial = ("inboxobject_waiting", "objects_held", "objects_set_aside")
-    assert [next(n for n in partial if n in plan) for plan in counting] == [*partial]
+    # What is held can be found from either side: from the objects, or from the files
+    # that wait for a decision.
+    partial = (
+        ("inboxobject_waiting",),
+        ("objects_held", "files_to_decide"),
+        ("objects_set_aside",),
+    )
+    for names, plan in zip(partial, counting, strict=True):
+        assert any(name in plan for name in names), plan
 
 
 def plan_of(sql: str) -> str:
