@@ -27,14 +27,14 @@ NAMES = (
     "forward:marked",
     "forward:committed",
     "retain:committed",
-    "regain:removed",
-    "regain:kept",
     "inbox:listed",
     "inbox:claimed",
     "inbox:fetched",
     "inbox:received",
     "inbox:told",
     "inbox:committed",
+    "regain:removed",
+    "regain:kept",
 )
 
 

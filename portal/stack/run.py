@@ -16,7 +16,7 @@ from portal.stack.children import Part
 from portal.stack.supervisor import FailedError, Supervisor
 
 # After a kill -9 the web server of the earlier run needs a moment to notice.
-WAIT_FOR_EARLIER = 10.0
+WAIT_FOR_EARLIER = 30.0
 
 # From a cold disk, with two cores and others at work on them.
 WEB_TIMEOUT = 90.0

@@ -84,10 +84,12 @@ def go_through(
     """Take one file from request to S3, dying at each place on its way."""
     stages = set(map(stage, places))
     if "regain" in stages:
+        # The end of its way: it has been everywhere, and is nowhere any more.
         others = tuple(place for place in places if stage(place) != "regain")
         go_through(rig, client, content, others)
         lose(rig, content)
-        kill_in_request(rig, client, content, [*places[len(others) :]])
+        here = [place for place in places if stage(place) == "regain"]
+        kill_in_request(rig, client, content, here)
         return
     if "inbox" in stages:
         # Nobody asks for anything here: what lies there is taken in by the task.
