@@ -9,8 +9,10 @@ class BillingConfig(AppConfig):
             asked,  # noqa: F401 - tables of their own
             late_flag,  # noqa: F401 - the same
             listening,  # noqa: F401 - listens to what usage announces
+            mail_rows,  # noqa: F401 - tables of their own
+            reminder_row,  # noqa: F401 - a table of its own
         )
-        from billing.home import UPLOAD_TILE
+        from billing.home import PEOPLE_TILE, UPLOAD_TILE
         from billing.invariants import INVARIANTS
         from billing.spans import spans as find_spans
         from portal import invariants, tiles
@@ -19,4 +21,5 @@ class BillingConfig(AppConfig):
         invariants.register(*INVARIANTS)
 
         tiles.register(UPLOAD_TILE)
+        tiles.register(PEOPLE_TILE)
         spans.register(find_spans)

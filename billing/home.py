@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from billing import queries, saying
+from billing import queries, recipients, saying
 from billing.coverage import Calendar, CellState
 from portal.members import May
 from portal.tiles import Tile, TileState
@@ -75,6 +75,30 @@ def _say(at: datetime) -> TileState:
         },
     )
 
+
+def _say_people(_at: datetime) -> TileState:
+    found = recipients.members()
+    count = sum(one.gets_reminders for one in found)
+    text = ngettext(
+        "%(members)s member; %(count)s gets the reminders.",
+        "%(members)s members; %(count)s of them get the reminders.",
+        len(found),
+    )
+    nobody = "" if count else gettext("nobody is reminded")
+    return TileState(
+        text=text % {"members": len(found), "count": count},
+        state=nobody,
+        mark="partial" if nobody else "",
+    )
+
+
+PEOPLE_TILE = Tile(
+    order=50,
+    title=gettext_lazy("People and reminders"),
+    url_name="people-page",
+    needs=May.READ,
+    say=_say_people,
+)
 
 UPLOAD_TILE = Tile(
     order=0,

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
-from billing.periods import day_ends_at
+from billing.periods import Period, day_ends_at
 from billing.queries import PeriodView
 from billing.standing import Standing
 from portal.templatetags.shown import day as day_words
 from portal.templatetags.shown import short_day
 
 # Shape and word of each standing.
-_BADGES: Mapping[Standing, tuple[str, str]] = {
+STANDINGS: Mapping[Standing, tuple[str, str]] = {
     Standing.NOTHING_OWED: ("silent", gettext_noop("Nothing owed")),
     Standing.OPEN: ("pending", gettext_noop("Open")),
     Standing.COMPLETE: ("received", gettext_noop("Complete")),
@@ -53,7 +53,7 @@ def words(view: PeriodView, *, at: datetime) -> Words:
     zone = ZoneInfo(view.zone)
     target_at = day_ends_at(view.period.target_on, zone)
     standing = view.judgement.standing
-    mark, name = _BADGES[standing]
+    mark, name = STANDINGS[standing]
     if standing in (Standing.LATE, Standing.INCOMPLETE) and not _may_be_sent(view):
         mark = "with-us"
     return Words(
@@ -71,9 +71,14 @@ def words(view: PeriodView, *, at: datetime) -> Words:
 
 
 def span_of(view: PeriodView) -> str:
+    return span_words(view.period)
+
+
+def span_words(period: Period) -> str:
+    """Name a period by its days: 28 April to 27 May."""
     return gettext("%(first)s to %(last)s") % {
-        "first": short_day(view.period.starts_on),
-        "last": short_day(view.period.ends_on),
+        "first": short_day(period.starts_on),
+        "last": short_day(period.ends_on),
     }
 
 

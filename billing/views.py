@@ -46,6 +46,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "may_upload": May.UPLOAD in request.caller.may,
         "may_manage": May.MANAGE in request.caller.may,
         "outcomes": [verdicts.shown(one) for one in outcomes],
+        "receipt_ids": "\n".join(str(one.file.pk) for one in outcomes if one.file),
         "is_cut": is_cut,
         "end": batch.END,
         "max_file_bytes": settings.MAX_FILE_BYTES,

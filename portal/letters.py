@@ -5,11 +5,14 @@ Mail programs read no stylesheets, so the rules of `emails/letter.css` are writt
 the elements when the mail is made.
 """
 
+import hashlib
 import logging
 import re
 import threading
 from collections.abc import Mapping
+from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -38,6 +41,14 @@ def letter(name: str, *, to: str, shown: Mapping[str, Any]) -> EmailMultiAlterna
     look = render_to_string("emails/letter.css")
     message.attach_alternative(dressed(html, look), "text/html")
     return message
+
+
+def name_of(kind: str, *says: str) -> str:
+    """Return a Message-ID: the same for the same mail, whenever it is written."""
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
+    digest = hashlib.sha256("\n".join(says).encode()).hexdigest()[:32]
+    return f"<{kind}-{digest}@{host}>"
 
 
 def post(message: EmailMultiAlternatives) -> None:

@@ -15,6 +15,10 @@ from django.core.mail.backends.base import BaseEmailBackend
 logger = logging.getLogger(__name__)
 
 
+class NotSentError(OSError):
+    """A backend says for certain that nobody has got the mail."""
+
+
 class FolderBackend(BaseEmailBackend):
     """Writes each mail to `EMAIL_FILE_PATH` as an .eml file and names it in the log."""
 
@@ -23,6 +27,14 @@ class FolderBackend(BaseEmailBackend):
         self._folder = Path(settings.EMAIL_FILE_PATH)
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        try:
+            return self._write(email_messages)
+        except OSError as error:
+            # Of the one that failed no whole file is there.
+            message = f"No mail can be written to {self._folder}: {error}"
+            raise NotSentError(message) from error
+
+    def _write(self, email_messages: Sequence[EmailMessage]) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")  # noqa: TID251 - a door

@@ -29,6 +29,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
+    # Whether one of the billing staff gets a mail each morning of what there is to do.
+    gets_digest = models.BooleanField(default=False, db_default=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -60,6 +62,8 @@ class Tenant(models.Model):
     first_owed_on = models.DateField()
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
+    # Whom the late mails go to as well, empty: nobody else.
+    escalation_address = models.EmailField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -89,6 +93,8 @@ class Membership(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     role = models.CharField(max_length=10, choices=Role)
+    # Whether reminders go to this person; None: as the role has it (admins get them).
+    gets_reminders = models.BooleanField(null=True)
 
     class Meta:
         constraints = [
@@ -164,3 +170,53 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.act} {self.subject}"
+
+
+class MailStop(models.Model):
+    """Staff have stopped all mail that nobody has asked for; `ended_at` None: still."""
+
+    stopped_at = models.DateTimeField()
+    stopped_by = models.CharField(max_length=200)
+    reason = models.CharField(max_length=1_000)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=200, blank=True, default="")
+    ended_reason = models.CharField(max_length=1_000, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(ended_at=None),
+                name="mail_is_stopped_once_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(reason=""), name="mail_is_stopped_for_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stopped_at}: {self.reason}"
+
+
+class MailStamp(models.Model):
+    """Which database may send mail, so that a restored copy of it does not.
+
+    `database` names the very tables (`portal.mailing`), `mark` is what a file in VAR
+    says too. Of a database that was restored and told to go on, nothing that was due up
+    to `restored_at` is sent: it may have been sent before.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    mark = models.UUIDField()
+    database = models.CharField(max_length=200)
+    restored_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(id=1), name="there_is_one_stamp_for_mail"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.database

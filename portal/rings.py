@@ -18,6 +18,9 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
     "check-lateness": {"task": "billing.check_lateness", "schedule": 900},
+    "remind": {"task": "billing.remind", "schedule": 900},
+    "send-mail": {"task": "billing.send_mail", "schedule": 60},
+    "digest": {"task": "billing.digest", "schedule": 900},
     "reconcile": {"task": "usage.reconcile", "schedule": _RECONCILE_AT},
     "collect": {"task": "usage.collect", "schedule": _COLLECT_AT},
 }

@@ -221,7 +221,7 @@ CELERY = {
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
 _mail = urlsplit(env.text("EMAIL_URL"))
 if _mail.scheme:
-    EMAIL_BACKEND = "portal.posting.ServerBackend"
+    EMAIL_BACKEND = "portal.smtp.SmtpBackend"
     EMAIL_HOST = _mail.hostname or ""
     EMAIL_PORT = _mail.port or 25
     EMAIL_HOST_USER = unquote(_mail.username or "")

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 
-from portal import access, audit, doorbell, letters, posting, work
+from portal import access, audit, delivery, doorbell, letters, work
+from portal.delivery import Delivery, Outcome
 from portal.models import Membership, Role, Tenant, User
-from portal.posting import AwayError, DeclinedError, UnsureError
 from portal.work import Claim, State
 from usage import problems
 from usage.inbox_rows import BAD, InboxNotice, InboxObject, Verdict
@@ -45,6 +45,11 @@ SENDING_FAILED = "sending-failed"
 
 # Of several of these, the one that says how it goes on.
 _FIRST = (DEFERRED, REFUSED_ADDRESS, UNSURE)
+_PROBLEMS = {Outcome.LATER: DEFERRED, Outcome.REFUSED: REFUSED_ADDRESS}
+
+
+class AwayError(Exception):
+    """Nobody can be reached through the mail server now, or nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,10 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     claim = claims[0]
     try:
         problem = _send(claim, at=now())
-    except (AwayError, UnsureError) as error:
+    except AwayError as error:
         logger.warning("Mails about an inbox have to wait: %s", error)
         with access.acting_for(claim.tenant_id):
-            work.postpone(InboxNotice, claim, problem="mail-away", at=now())
+            work.postpone(InboxNotice, claim, problem=delivery.AWAY, at=now())
         return False
     except Exception:
         logger.exception("Mails about an inbox failed (row %s)", claim.pk)
@@ -136,33 +141,36 @@ def _send(claim: Claim, *, at: datetime) -> str:
         if person.pk in (*notice.sent_to, *notice.unsure):
             continue
         letter = _letter(notice, person, lines, more=count - len(lines))
-        try:
-            _hand_over(claim, notice, person, letter)
-        except DeclinedError as error:
-            logger.warning("A mail was declined (row %s): %s", claim.pk, error)
-            problems_met.append(REFUSED_ADDRESS if error.is_for_good else DEFERRED)
+        came = _hand_over(claim, notice, person, letter)
+        if came.outcome in _PROBLEMS:
+            logger.warning("A mail was declined (row %s): %s", claim.pk, came.problem)
+            problems_met.append(_PROBLEMS[came.outcome])
     # What passes by itself comes before what a person has to look at.
     return min(problems_met, key=_FIRST.index, default="")
 
 
 def _hand_over(
     claim: Claim, notice: InboxNotice, person: User, letter: EmailMultiAlternatives
-) -> None:
+) -> Delivery:
     """Send one mail, and note who has it.
 
     Before that it is noted that nobody knows: after a crash, or without an answer, it
     may have gone, and is not sent again unless somebody says so.
+
+    Raises:
+        AwayError: the mail server is away, or has hung up without an answer.
+
     """
     before = notice.unsure
     _note(claim, notice, unsure=[*before, person.pk])
-    try:
-        posting.hand_over(letter)
-    except UnsureError:
-        raise
-    except Exception:
+    came = delivery.deliver(letter)
+    if came.outcome is Outcome.SENT:
+        _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
+    elif came.outcome is not Outcome.UNSURE:
         _note(claim, notice, unsure=before)
-        raise
-    _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
+    if came.outcome is Outcome.UNSURE or came.problem == delivery.AWAY:
+        raise AwayError(came.problem)
+    return came
 
 
 def _note(claim: Claim, notice: InboxNotice, **changes: list[int]) -> None:

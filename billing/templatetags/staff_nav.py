@@ -2,7 +2,7 @@
 
 from django import template
 
-from billing import excuses, late_list, licensing
+from billing import excuses, late_list, licensing, mail_box
 from portal import access
 from usage import queues, requests, undecided
 
@@ -33,3 +33,10 @@ def set_aside_total() -> int:
     """Count what waits for a person to be tried again; in a unit of work of its own."""
     with access.acting_for(access.STAFF, reading=True):
         return sum(queues.set_aside_of(kind).count() for kind in queues.MODELS)
+
+
+@register.simple_tag
+def mails_to_look_at() -> int:
+    """Count the mails that are unsure or failed; in a unit of work of its own."""
+    with access.acting_for(access.STAFF, reading=True):
+        return mail_box.unsure_or_failed()

@@ -132,3 +132,10 @@ def _utc(local: datetime) -> str:
     hours = offset[:3].replace("+0", "+").replace("-0", "-")
     minutes = "" if offset[3:] == "00" else f":{offset[3:]}"
     return f"UTC{hours}{minutes}"
+
+
+@register.simple_tag
+def instant_words(at: datetime, zone: str) -> str:
+    """Say an instant with the zone it is told in, in words alone: for a mail."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{date_format(local, 'D j F Y, H:i')}, {zone_words(at, zone)}"

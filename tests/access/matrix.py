@@ -93,6 +93,16 @@ ROWS: Mapping[str, Row] = {
     "servers-withdraw": Row(lambda _: "/servers/withdraw", own=_answers(404)),
     "servers-change": Row(lambda _: "/servers/change"),
     "servers-register": Row(lambda _: "/servers/register"),
+    "people-page": Row(lambda _: "/people"),
+    "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
+    # It names nobody.
+    "people-mails": Row(lambda _: "/people/mails", own=_answers(404)),
+    "people-escalation": Row(lambda _: "/people/late-contact", own=_answers(302)),
+    "people-calendar": Row(lambda _: "/people/calendar"),
+    # An address that nobody has.
+    "calendar-feed": Row(lambda _: "/calendar/guessed.ics", own=_answers(404)),
+    # A receipt of no files.
+    "receipt-mail": Row(lambda _: "/upload/receipt-mail", own=_answers(422)),
     "staff-tenants": Row(lambda _: "/staff/tenants"),
     "staff-open-tenant": Row(lambda _: "/staff/open-tenant", own=_answers(200, 422)),
     "staff-tenant": Row(lambda ids: f"/staff/tenants/{ids.number}"),
@@ -165,6 +175,18 @@ ROWS: Mapping[str, Row] = {
     "staff-retry-inbox": Row(lambda _: "/staff/inbox/1/retry", own=_answers(404)),
     "staff-retry-inbox-mails": Row(
         lambda _: "/staff/inbox/mails/1/retry", own=_answers(404)
+    ),
+    "staff-mail": Row(lambda _: "/staff/mail"),
+    "staff-mail-one": Row(lambda _: "/staff/mail/reminder/1", own=_answers(404)),
+    # Without a reason nothing is stopped; there are no such mails.
+    "staff-mail-stop": Row(lambda _: "/staff/mail/stop", own=_answers(302)),
+    "staff-mail-go-on": Row(lambda _: "/staff/mail/go-on", own=_answers(302)),
+    "staff-mail-digest": Row(lambda _: "/staff/mail/digest", own=_answers(302)),
+    "staff-mail-again": Row(
+        lambda _: "/staff/mail/reminder/1/again", own=_answers(302)
+    ),
+    "staff-mail-arrived": Row(
+        lambda _: "/staff/mail/reminder/1/arrived", own=_answers(302)
     ),
     "staff-held": Row(lambda _: "/staff/held"),
     "staff-held-file": Row(lambda ids: f"/staff/held/{ids.held}"),

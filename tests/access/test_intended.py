@@ -173,7 +173,7 @@ def test_each_form_that_changes_something_says_for_whom(world: World) -> None:
     client.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
     forms = {}
     of_a_server = f"/excuses?server={server.name}&period=2026-05"
-    for path in ("/upload", "/servers", of_a_server, "/licences"):
+    for path in ("/upload", "/servers", of_a_server, "/licences", "/people"):
         page = client.get(path).content.decode()
         for action, rest in re.findall(
             r'<form[^>]* action="([^"?#]+)[^"]*"[^>]*>(.*?)</form>', page, re.DOTALL

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page
 
-from billing import lateness, opening
-from portal import accounts
+from billing import lateness, opening, reminder_plan, reminding
+from billing.reminder_row import Reminder
+from portal import access, accounts
 from portal.registry import DOORS
 from tests.access import world as worlds
 from tests.access.matrix import ROWS
@@ -37,6 +39,7 @@ class Scene:
 
     world: World
     files: Mapping[str, UsageFile]
+    mail: int
 
     def file(self, name: str) -> str:
         return str(self.files[name].pk)
@@ -92,6 +95,16 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "safe-to-delete": ((PARTNER,), lambda _: ("/safe-to-delete",)),
     "servers-page": ((PARTNER, VIEWER), lambda _: ("/servers",)),
+    "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
+    "staff-mail": (
+        (CLERK,),
+        lambda _: (
+            "/staff/mail",
+            "/staff/mail?kind=receipt",
+            "/staff/mail?kind=digest",
+        ),
+    ),
+    "staff-mail-one": ((CLERK,), lambda scene: (f"/staff/mail/reminder/{scene.mail}",)),
     "staff-tenants": ((CLERK,), lambda _: ("/staff/tenants", "/staff/tenants?q=no")),
     "staff-open-tenant": ((CLERK,), lambda _: ("/staff/open-tenant",)),
     "staff-tenant": ((CLERK,), lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}",)),
@@ -150,7 +163,18 @@ def scene(db: None, clerk: Company, settings: Any) -> Scene:
     settings.INBOX_BUCKET = ""
     opening.open_current_periods(today=date(2026, 7, 10), at=NOW)
     assert lateness.check(datetime(2026, 7, 20, tzinfo=UTC)).raised
-    return Scene(world, files)
+    return Scene(world, files, mail=mailed(alice))
+
+
+def mailed(company: Company) -> int:
+    """Have the company's admins reminded, and return the number of one of the mails."""
+    ended_at = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo(company.zone))
+    opening.open_current_periods(today=worlds.DAY, at=NOW)
+    assert reminder_plan.plan(at=ended_at) > 0
+    while reminding.send_waiting(now=lambda: ended_at):
+        pass
+    with access.acting_for(company.id, reading=True):
+        return Reminder.objects.values_list("pk", flat=True)[0]
 
 
 def pages_of(scene: Scene, who: str) -> Iterator[str]:
@@ -210,8 +234,9 @@ def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
     world = scene.world
     partner = next(one for one in charlies(world) if one.name == "partner for charlie")
     getting = {name for name, methods in DOORS.items() if "GET" in methods}
-    # Figures are for whoever knows a token that an installation has set.
-    others = getting - set(WALK) - {"metrics"}
+    # Figures are for whoever knows a token that an installation has set, a calendar of
+    # deadlines for whoever knows a private address.
+    others = getting - set(WALK) - {"metrics", "calendar-feed"}
     kinds = {}
     for name in sorted(others):
         answer = partner.call("GET", ROWS[name].path(world.ids["charlie"]))

@@ -32,6 +32,7 @@ def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
         *("usage.forward", "usage.settle", "usage.reconcile", "usage.collect"),
         *("usage.inbox", "usage.inbox_mail"),
         *("billing.check_lateness", "billing.open_periods", "portal.tidy"),
+        *("billing.remind", "billing.send_mail", "billing.digest"),
     }
     assert rung <= set(app.tasks)
 

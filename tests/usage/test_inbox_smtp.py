@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 
-from portal import posting, work
+from portal import delivery, work
+from portal.delivery import Delivery
 from portal.models import User
 from portal.work import State
 from tests.builders import NOW, Company
@@ -178,14 +179,14 @@ def test_a_mail_whose_worker_died_waits_for_a_person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = admins
-    real = posting.hand_over
+    real = delivery.deliver
 
     def hand_over_and_die(message: EmailMessage) -> None:
         real(message)
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(posting, "hand_over", hand_over_and_die)
+        patch.setattr(delivery, "deliver", hand_over_and_die)
         with pytest.raises(SystemExit):
             send(DUE)
     assert send(DUE + timedelta(hours=1)) == 1
@@ -201,15 +202,16 @@ def test_a_worker_that_has_lost_its_lease_sends_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = admins
-    real = posting.hand_over
+    real = delivery.deliver
 
-    def hand_over_slowly(message: EmailMessage) -> None:
-        real(message)
-        monkeypatch.setattr(posting, "hand_over", real)
+    def hand_over_slowly(message: EmailMessage) -> Delivery:
+        came = real(message)
+        monkeypatch.setattr(delivery, "deliver", real)
         # Another one comes when the lease is over, and knows of the first mail.
         assert send(DUE + timedelta(hours=1)) == 1
+        return came
 
-    monkeypatch.setattr(posting, "hand_over", hand_over_slowly)
+    monkeypatch.setattr(delivery, "deliver", hand_over_slowly)
     assert inbox_notices.send_waiting(now=lambda: DUE)
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)

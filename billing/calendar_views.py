@@ -1,0 +1,26 @@
+"""The calendar of deadlines, for whoever knows a member's private address."""
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_safe
+
+from billing import calendar_feed as feed
+from billing import recipients
+from portal import access
+from portal.doors import PortalRequest
+from portal.refusals import Refused
+
+
+@require_safe
+def calendar_feed(_request: PortalRequest, secret: str) -> HttpResponse:
+    now = timezone.now()  # noqa: TID251 - a door
+    tenant_id = recipients.tenant_of_calendar(secret)
+    if tenant_id is None:
+        raise Refused("not-found")
+    with access.acting_for(tenant_id, reading=True):
+        text = feed.as_text(feed.events(at=now), at=now)
+    response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="usage-files.ics"'
+    add_never_cache_headers(response)
+    return response

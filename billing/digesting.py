@@ -1,0 +1,194 @@
+"""The morning's mail to those of the billing staff who want it: what there is to do."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import F
+from django.utils.translation import gettext, ngettext
+
+from billing import excuses, licensing, mail_box, rolling
+from billing.late_flag import LateFlag, SafetyStop
+from billing.mail_rows import Digest
+from billing.models import PeriodRollUp
+from billing.periods import Period
+from billing.rollup import standing_at
+from billing.saying import STANDINGS, span_words
+from billing.standing import Standing
+from portal import access, letters, mailing
+from portal.delivery import Outcome as Came
+from portal.delivery import deliver
+from portal.letter_work import LEASE, NEVER_ANSWERED, Outcome, Written
+from portal.models import User
+from portal.templatetags.shown import grouped
+from usage import queues, requests, undecided
+
+# When it goes, in UTC; staff have no zone of their own. After noon it is no news.
+_FROM, _UNTIL = time(6), time(12)
+
+_OUTCOMES = {
+    Came.SENT: Outcome.SENT,
+    Came.REFUSED: Outcome.FAILED,
+    Came.UNSURE: Outcome.UNSURE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How many tenants stand where in a period, in words."""
+
+    period: Period
+    span: str
+    counts: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that waits for staff: in words, and the page's address name."""
+
+    what: str
+    url_name: str
+
+
+def send_due(*, now: Callable[[], datetime]) -> int:
+    """Send this morning's digests that have not gone; return how many were sent."""
+    at = now()
+    _give_up_on_unanswered(at)
+    if not _FROM <= at.time() < _UNTIL:
+        return 0
+    with access.acting_for(access.STAFF):
+        if mailing.leave().held:
+            return 0
+        people = _who_has_none(at.date())
+        if not people:
+            return 0
+        shown = {"courses": courses(at=at), "matters": matters(), "day": at.date()}
+    return sum(_send(to, shown, now=now) for to in people)
+
+
+def courses(*, at: datetime) -> list[Course]:
+    """Count tenants by standing, in the running period and the one before."""
+    running = Period.containing(at.date())
+    return [_course(period, at=at) for period in (running.previous(), running)]
+
+
+def matters() -> list[Matter]:
+    """Say what waits for staff, in a unit of work of the staff; empty if nothing."""
+    found = [
+        (_late_stops(), "staff-tenants"),
+        (_held(), "staff-held"),
+        (_asked(), "staff-held"),
+        (_late_flags(), "staff-tenants"),
+        (_set_aside(), "staff-forwarding"),
+        (_mails(), "staff-mail"),
+    ]
+    return [Matter(words, url_name) for words, url_name in found if words]
+
+
+def _late_stops() -> str:
+    n = SafetyStop.objects.filter(released_at=None).count()
+    words = ngettext("%(n)s safety stop to look at", "%(n)s safety stops to look at", n)
+    return _told(words, n)
+
+
+def _held() -> str:
+    n = undecided.count_ours()
+    words = ngettext("%(n)s held file to decide", "%(n)s held files to decide", n)
+    return _told(words, n)
+
+
+def _asked() -> str:
+    asked = (
+        requests.open_requests(),
+        excuses.open_excuses(),
+        licensing.open_requests(),
+    )
+    n = sum(one.count() for one in asked)
+    words = ngettext("%(n)s request to answer", "%(n)s requests to answer", n)
+    return _told(words, n)
+
+
+def _late_flags() -> str:
+    flags = LateFlag.objects.filter(voided_at=None, completed_at=None, consequence="")
+    n = flags.exclude(still__contained_by=F("waived")).count()
+    words = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
+    return _told(words, n)
+
+
+def _set_aside() -> str:
+    n = sum(queues.set_aside_of(kind).count() for kind in queues.MODELS)
+    return _told(ngettext("%(n)s file set aside", "%(n)s files set aside", n), n)
+
+
+def _mails() -> str:
+    n = mail_box.unsure_or_failed()
+    return _told(ngettext("%(n)s mail to look at", "%(n)s mails to look at", n), n)
+
+
+def _told(words: str, count: int) -> str:
+    return words % {"n": grouped(count)} if count else ""
+
+
+def _course(period: Period, *, at: datetime) -> Course:
+    rows = PeriodRollUp.objects.filter(period=str(period)).iterator()
+    found = Counter(
+        standing_at(rolling.kept(row), deadline_at=row.deadline_at, at=at)
+        for row in rows
+    )
+    span = span_words(period)
+    shown = [(gettext(STANDINGS[one][1]), found[one]) for one in _WORST_FIRST]
+    return Course(period, span, [(name, count) for name, count in shown if count])
+
+
+_WORST_FIRST = (
+    *(Standing.LATE, Standing.INCOMPLETE, Standing.OPEN),
+    *(Standing.COMPLETED_LATE, Standing.COMPLETE, Standing.NOTHING_OWED),
+)
+
+
+def _who_has_none(day: date) -> list[str]:
+    wanted = User.objects.filter(is_active=True, gets_digest=True)
+    had = Digest.objects.filter(day=day).values("recipient")
+    people = wanted.exclude(staff_role="").exclude(email__in=had)
+    return list(people.order_by("email").values_list("email", flat=True))
+
+
+def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> bool:
+    at = now()
+    written = _compose(to, shown)
+    with access.acting_for(access.STAFF):
+        row, is_mine = Digest.objects.get_or_create(
+            recipient=to,
+            day=at.date(),
+            defaults={"planned_at": at, "begun_at": at, **written.kept},
+        )
+    if not is_mine:
+        return False
+    came = deliver(written.message)
+    with access.acting_for(access.STAFF):
+        mine = Digest.objects.filter(pk=row.pk, outcome="")
+        if came.outcome is Came.LATER:
+            # It was not taken for certain: the next ring tries it again.
+            mine.delete()
+            return False
+        outcome = _OUTCOMES[came.outcome]
+        mine.update(outcome=outcome, problem=came.problem, ended_at=now())
+    return outcome == Outcome.SENT
+
+
+def _compose(to: str, shown: dict[str, object]) -> Written:
+    message: EmailMultiAlternatives = letters.letter("digest", to=to, shown=shown)
+    name = letters.name_of("digest", to, str(shown["day"]))
+    message.extra_headers["Message-ID"] = name
+    return Written(message, name)
+
+
+def _give_up_on_unanswered(at: datetime) -> None:
+    """Tell as unsure what was begun, and never answered by whoever began it."""
+    begun_before = at - LEASE
+    with access.acting_for(access.STAFF):
+        Digest.objects.filter(outcome="", begun_at__lt=begun_before).update(
+            outcome=Outcome.UNSURE, problem=NEVER_ANSWERED, ended_at=at
+        )

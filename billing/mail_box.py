@@ -1,0 +1,70 @@
+"""Reads of all mails, by kind and state. In a unit of work of the staff or of a tenant.
+
+Links that let somebody set a password are not among them: nobody else is to see those.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from django.db.models import Count, Q, QuerySet
+
+from billing.mail_rows import Digest, ReceiptMail
+from billing.reminder_row import Reminder
+from portal.letter_work import Letter, Outcome
+from portal.work import State
+
+REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
+MODELS: Mapping[str, type[Letter]] = {
+    REMINDER: Reminder,
+    RECEIPT: ReceiptMail,
+    DIGEST: Digest,
+}
+
+
+class Told(StrEnum):
+    """States as people filter by them."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    UNSURE = "unsure"
+    FAILED = "failed"
+    UNNEEDED = "unneeded"
+
+
+def _has(told: str, kind: str) -> Q:
+    is_work = kind != DIGEST
+    if told == Told.WAITING:
+        return Q(outcome="", **({"state": State.WAITING} if is_work else {}))
+    found = Q(outcome=Outcome(told))
+    if told == Told.FAILED and is_work:
+        found |= Q(outcome="", state=State.SET_ASIDE)
+    return found
+
+
+def listed(kind: str, told: str = "") -> QuerySet[Letter]:
+    """Return mails of a kind without their texts, newest first; of one state or all."""
+    rows = MODELS[kind]._default_manager.filter(_has(told, kind) if told else Q())
+    return rows.defer("text", "html").order_by("-planned_at", "-pk")
+
+
+def counts(kind: str) -> dict[str, int]:
+    """Count the mails of a kind, by what is told of them; all under an empty name."""
+    wanted = {str(told): Count("pk", filter=_has(told, kind)) for told in Told}
+    found = MODELS[kind]._default_manager.aggregate(all=Count("pk"), **wanted)
+    return {"": found.pop("all"), **found}
+
+
+def find(kind: str, pk: int) -> Letter | None:
+    """Return a mail with all there is of it, None if there is none."""
+    model = MODELS.get(kind)
+    return model._default_manager.filter(pk=pk).first() if model else None
+
+
+def unsure_or_failed() -> int:
+    """Count the mails that wait for a person, of all tenants."""
+    return sum(
+        MODELS[kind]
+        ._default_manager.filter(_has(Told.UNSURE, kind) | _has(Told.FAILED, kind))
+        .count()
+        for kind in (REMINDER, RECEIPT)
+    )

@@ -1,0 +1,230 @@
+"""Planning reminders: a row for each tenant, recipient, period and step that is due.
+
+In a few statements for all tenants. What is missing is asked of the roll-ups, which
+leave out what nobody has judged yet; the full truth is asked once more when a mail goes
+(`billing.reminding`). The database sees to it that a step is planned once, and one mail
+a day, however often and however many at once this runs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from billing import licences
+from billing.periods import Period, zone_named
+from billing.reminder_steps import (
+    STEPS,
+    Due,
+    is_late_step,
+    latest,
+    next_morning,
+    waits_until,
+)
+from portal import access, mailing
+
+# How long after a deadline, or a flag, there can be anything to remind of.
+_LONGEST = timedelta(weeks=10)
+
+# An open flag `f` of a tenant's period `tp`, for its effective deadline.
+_OPEN_FLAG = """
+f.tenant_id = tp.tenant_id and f.period = tp.period
+    and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
+    and f.voided_at is null and f.completed_at is null
+    and f.consequence = '' and not f.still <@ f.waived
+"""
+
+# Tenants have few zones and fewer deadlines: what is due is worked out once for each
+# kind of period, not for each tenant.
+_KINDS = f"""
+select distinct tp.period, tp.zone, coalesce(tp.extended_to, tp.deadline_at),
+    f.raised_at
+from billing_tenantperiod tp
+left join billing_lateflag f on {_OPEN_FLAG}
+where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
+    and (f.id is null or not exists (
+        select from billing_safetystop s
+        where s.period = tp.period and s.released_at is null
+    ))
+"""  # noqa: S608 - made of constants alone
+
+# Who would get what. `missing_from` is sorted: its first day is over or none is. A
+# tenant without servers is asked only under a licence for manual upload.
+_WANTED = f"""
+with kind as (
+    select * from unnest(
+        %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
+        %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
+        %(lates)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
+        %(ends)s::date[]
+    ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
+        ends_on)
+), lacking as (
+    select tp.tenant_id, t.escalation_address, kind.*
+    from kind
+    join billing_tenantperiod tp on tp.period = kind.period and tp.zone = kind.zone
+        and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
+    join billing_periodrollup r
+        on r.tenant_id = tp.tenant_id and r.period = tp.period
+    join portal_tenant t on t.id = tp.tenant_id
+    left join billing_lateflag f on {_OPEN_FLAG}
+    where f.raised_at is not distinct from kind.flagged_at
+        and (r.missing_from[1] <= kind.at or r.lacks_servers and (
+            select %(manual)s = any (l.keys) from billing_licencechange l
+            where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
+            order by l.from_on desc limit 1
+        ))
+), told as (
+    select lacking.*, u.email as recipient
+    from lacking
+    join portal_membership m on m.tenant_id = lacking.tenant_id
+        and coalesce(m.gets_reminders, m.role = 'admin')
+    join portal_user u on u.id = m.user_id and u.is_active
+    union
+    select lacking.*, escalation_address from lacking
+    where is_late and escalation_address <> ''
+)
+select tenant_id, period, recipient, step, day, at from told
+where not exists (
+    select from billing_reminder r
+    where r.tenant_id = told.tenant_id and r.recipient = told.recipient
+        and (r.state = 'waiting' or r.period = told.period and r.step = told.step
+            or r.day = told.day and r.outcome in ('', 'sent', 'unsure'))
+)
+"""  # noqa: S608 - made of constants alone
+
+# The most urgent first: of two periods one has to wait for the next day.
+_URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
+
+_INSERT = f"""
+insert into billing_reminder (tenant_id, period, recipient, step, day, due_at,
+    planned_at, state, attempts, faults, problem)
+select tenant_id, period, recipient, step, day, %(now)s, %(now)s, 'waiting', 0, 0, ''
+from ({_WANTED} {_URGENT_FIRST}) as wanted
+on conflict do nothing
+"""  # noqa: S608 - made of constants alone
+
+# Before the first deadline passes, then what is late, then what is only asked for.
+_RANKS = {step: rank for rank, step in enumerate(("last", "target", "late"))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What the periods of one name, zone, deadline and flag have in common."""
+
+    period: Period
+    zone: str
+    deadline_at: datetime
+    flagged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A mail that would be planned at `at` if nothing came before."""
+
+    tenant_id: int
+    period: str
+    recipient: str
+    step: str
+    day: date
+    at: datetime
+
+
+def plan(*, at: datetime) -> int:
+    """Write down the reminders that are due; return how many are new.
+
+    Begins and ends a unit of work of its own, as staff. None where no mail may go: a
+    copy of the portal plans nothing that its original has sent.
+    """
+    with access.acting_for(access.STAFF):
+        leave = mailing.leave()
+        if leave.held:
+            return 0
+        dues = [
+            (kind, due, at)
+            for kind in _kinds(at=at)
+            if (due := _due(kind, at=at)) and _is_new(due, leave)
+        ]
+        if not dues:
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, _parameters(dues) | {"now": at})
+            return int(cursor.rowcount)
+
+
+def preview(*, at: datetime, most: int) -> list[Planned]:
+    """Return what would be planned within a day if nothing came, the soonest first.
+
+    In a unit of work of the staff; writes nothing.
+    """
+    leave = mailing.leave()
+    dues = []
+    for kind in _kinds(at=at):
+        then = waits_until(at, zone_named(kind.zone), deadline_at=kind.deadline_at)
+        mornings = {then, next_morning(at, zone_named(kind.zone))}
+        for when in sorted(mornings):
+            due = _due(kind, at=when)
+            if due is not None and _is_new(due, leave):
+                dues.append((kind, due, when))
+    if not dues:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_WANTED} order by at, rank, tenant_id, recipient limit %(most)s",
+            _parameters(dues) | {"most": most},
+        )
+        rows = cursor.fetchall()
+    return [Planned(who, period, *rest) for who, period, *rest in rows]
+
+
+def _kinds(*, at: datetime) -> list[_Kind]:
+    with connection.cursor() as cursor:
+        cursor.execute(_KINDS, {"since": at - _LONGEST})
+        rows = cursor.fetchall()
+    return [_Kind(Period.parse(name), *rest) for name, *rest in rows]
+
+
+def _due(kind: _Kind, *, at: datetime) -> Due | None:
+    """Return the step that may be planned at `at`; at night there is none."""
+    zone = zone_named(kind.zone)
+    if waits_until(at, zone, deadline_at=kind.deadline_at) > at:
+        return None
+    return latest(
+        *(kind.period, zone),
+        deadline_at=kind.deadline_at,
+        flagged_at=kind.flagged_at,
+        at=at,
+    )
+
+
+def _is_new(due: Due, leave: mailing.Leave) -> bool:
+    """Say whether a step cannot have been sent by what was restored from."""
+    return leave.restored_at is None or due.at > leave.restored_at
+
+
+def _parameters(
+    dues: Iterable[tuple[_Kind, Due, datetime]],
+) -> dict[str, Any]:
+    rows = [
+        (
+            str(kind.period),
+            kind.zone,
+            kind.deadline_at,
+            kind.flagged_at,
+            due.step,
+            _RANKS.get(due.step, len(STEPS)),
+            is_late_step(due.step),
+            at.astimezone(zone_named(kind.zone)).date(),
+            at,
+            kind.period.ends_on,
+        )
+        for kind, due, at in dues
+    ]
+    names = (
+        *("periods", "zones", "deadlines", "flags", "steps", "ranks", "lates"),
+        *("days", "ats", "ends"),
+    )
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return {**dict(zip(names, columns, strict=True)), "manual": licences.MANUAL}

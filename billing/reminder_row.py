@@ -1,0 +1,45 @@
+"""The outbox of reminders: a mail is a row of work.
+
+In a module of its own beside `billing.models`; the app's configuration makes it known.
+"""
+
+from django.db import models
+from django.db.models import Q
+
+from portal.letter_work import LetterWork, Outcome
+
+# What uses up the one mail that a recipient may get in a day.
+TAKES_THE_DAY = ("", Outcome.SENT, Outcome.UNSURE)
+
+
+class Reminder(LetterWork):
+    """One mail to one address about one step of a period.
+
+    `step` is of `billing.reminder_steps`, or "now-1", "now-2" …, asked for by staff.
+    `day`, of the tenant's zone, is the one it is for, or was begun on.
+    """
+
+    period = models.CharField(max_length=7)
+    step = models.CharField(max_length=10)
+    day = models.DateField()
+
+    class Meta(LetterWork.Meta):
+        constraints = [
+            *LetterWork.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "period", "step"],
+                name="a_step_is_mailed_once_to_each_recipient",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "day"],
+                condition=Q(outcome__in=TAKES_THE_DAY),
+                name="a_recipient_gets_one_reminder_a_day",
+            ),
+        ]
+        indexes = [
+            *LetterWork.Meta.indexes,
+            models.Index(fields=["tenant", "period"], name="reminders_of_a_period"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} {self.step} to {self.recipient} ({self.told_state})"

@@ -1,0 +1,226 @@
+"""Reminding now, because staff want it, and what a tenant was reminded of.
+
+A round is a numbered step of its own for each tenant and period. One mail a day for
+each recipient holds here too: who got one today, or waits for one, is left out.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import IntegerField, Max, Q
+from django.db.models.functions import Cast, Substr
+
+from billing import rolling
+from billing.facts import Mode
+from billing.licences import mode_on
+from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
+from billing.periods import Period, zone_named
+from billing.reminder_row import TAKES_THE_DAY, Reminder
+from billing.rollup import numbers_at
+from portal import access, audit, mailing
+from portal.models import Membership, Role
+from portal.work import State
+
+# What a step that staff asked for is called, with its number behind it.
+NOW = "now-"
+
+
+class WhyNot(StrEnum):
+    """Why nobody of a tenant is reminded."""
+
+    NOT_OPEN = "not-open"
+    NOTHING_MISSING = "nothing-missing"
+    NOBODY = "nobody"
+    TODAY = "mailed-today"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who of a tenant is reminded; `why_not` is a `WhyNot`, empty where somebody is.
+
+    `day` is today's in the zone of the tenant's period.
+    """
+
+    tenant_id: int
+    recipients: tuple[str, ...]
+    why_not: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What reminding now does; `held` is why no mail may go at all, a code, or empty.
+
+    The codes are those of `portal.mailing.Leave`. Tenants are in the order of ids.
+    """
+
+    held: str
+    asked: tuple[Asked, ...]
+
+    @property
+    def mails(self) -> int:
+        return sum(len(one.recipients) for one in self.asked)
+
+    @property
+    def tenants(self) -> int:
+        return sum(bool(one.recipients) for one in self.asked)
+
+
+def preview_remind_now(
+    tenant_ids: Collection[int], period: Period, *, at: datetime
+) -> Round:
+    """Say what `remind_now` would do, and change nothing.
+
+    Begins and ends a unit of work of its own, as staff.
+    """
+    with access.acting_for(access.STAFF):
+        return _round(tenant_ids, period, at=at)
+
+
+def remind_now(
+    tenant_ids: Collection[int], period: Period, *, by: str, at: datetime
+) -> Round:
+    """Write a reminder for each tenant that lacks something; say what was done.
+
+    What is missing is asked of the roll-ups here, and of the files once more when a
+    mail goes. Pressed twice it writes nothing the second time. Begins and ends a unit
+    of work of its own, as staff.
+    """
+    with access.acting_for(access.STAFF):
+        found = _round(tenant_ids, period, at=at)
+        if found.held or not found.mails:
+            return found
+        numbers = _numbers(tenant_ids, period)
+        Reminder.objects.bulk_create(
+            (
+                Reminder(
+                    tenant_id=one.tenant_id,
+                    period=str(period),
+                    recipient=recipient,
+                    step=f"{NOW}{numbers.get(one.tenant_id, 0) + 1}",
+                    day=one.day,
+                    planned_at=at,
+                    due_at=at,
+                    asked_by=by,
+                )
+                for one in found.asked
+                for recipient in one.recipients
+            ),
+            # Somebody else was quicker: one mail a day.
+            ignore_conflicts=True,
+        )
+        audit.append(
+            tenant_id=None,
+            actor=by,
+            act="reminded-now",
+            subject=str(period),
+            details={"tenants": found.tenants, "mails": found.mails},
+            at=at,
+        )
+    return found
+
+
+def mails_of(tenant_id: int, period: Period) -> list[Reminder]:
+    """Return the reminders of a tenant's period, oldest first, without their texts.
+
+    In the caller's unit of work, of the tenant or of the staff.
+    """
+    rows = Reminder.objects.filter(tenant_id=tenant_id, period=str(period))
+    return list(rows.defer("text", "html").order_by("planned_at", "pk"))
+
+
+def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Round:
+    held = mailing.leave().held
+    opened = {
+        row.tenant_id: row
+        for row in TenantPeriod.objects.filter(
+            tenant__in=tenant_ids, period=str(period)
+        ).select_related("tenant")
+    }
+    lacking = _lacking(opened, period, at=at)
+    people = _recipients(lacking, opened, at=at)
+    taken = _taken(lacking, at=at)
+    asked = []
+    for tenant_id in sorted(set(tenant_ids)):
+        row = opened.get(tenant_id)
+        if row is None or tenant_id not in lacking:
+            why = WhyNot.NOTHING_MISSING if row else WhyNot.NOT_OPEN
+            asked.append(Asked(tenant_id, (), why, day=at.date()))
+            continue
+        today = at.astimezone(zone_named(row.zone)).date()
+        busy = taken[tenant_id]
+        free = tuple(
+            one
+            for one in sorted(people[tenant_id])
+            if (one, today) not in busy and (one, None) not in busy
+        )
+        why_not = "" if free else WhyNot.TODAY if people[tenant_id] else WhyNot.NOBODY
+        asked.append(Asked(tenant_id, free, why_not, day=today))
+    return Round(held, tuple(asked))
+
+
+def _lacking(
+    opened: Mapping[int, TenantPeriod], period: Period, *, at: datetime
+) -> set[int]:
+    """Return the tenants with something missing that makes late."""
+    rows = PeriodRollUp.objects.filter(tenant__in=opened, period=str(period))
+    found, without = set(), set()
+    for row in rows:
+        if numbers_at(rolling.kept(row), at=at).missing:
+            found.add(row.tenant_id)
+        elif row.lacks_servers:
+            without.add(row.tenant_id)
+    changes: dict[int, list[tuple[date, list[str]]]] = defaultdict(list)
+    for change in LicenceChange.objects.filter(tenant__in=without):
+        changes[change.tenant_id].append((change.from_on, change.keys))
+    return found | {
+        who
+        for who in without
+        if mode_on(tuple(changes[who]), period.ends_on) is Mode.MANUAL
+    }
+
+
+def _recipients(
+    lacking: Iterable[int], opened: Mapping[int, TenantPeriod], *, at: datetime
+) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {who: set() for who in lacking}
+    wanted = Q(gets_reminders=True) | Q(gets_reminders=None, role=Role.ADMIN)
+    members = Membership.objects.filter(
+        wanted, tenant__in=list(found), user__is_active=True
+    )
+    for who, address in members.values_list("tenant_id", "user__email"):
+        found[who].add(address)
+    for who, addresses in found.items():
+        row = opened[who]
+        if row.tenant.escalation_address and at >= row.effective_at:
+            addresses.add(row.tenant.escalation_address)
+    return found
+
+
+def _taken(
+    lacking: Iterable[int], *, at: datetime
+) -> dict[int, set[tuple[str, date | None]]]:
+    """Return who has the mail of which day; None for one that waits, of any day."""
+    found: dict[int, set[tuple[str, date | None]]] = defaultdict(set)
+    lately = at.date() - timedelta(days=2)
+    rows = Reminder.objects.filter(
+        Q(state=State.WAITING) | Q(day__gte=lately, outcome__in=TAKES_THE_DAY),
+        tenant__in=list(lacking),
+    )
+    for who, to, day, state in rows.values_list(
+        "tenant_id", "recipient", "day", "state"
+    ):
+        found[who].add((to, None if state == State.WAITING else day))
+    return found
+
+
+def _numbers(tenant_ids: Collection[int], period: Period) -> dict[int, int]:
+    """Return the number of the last round of each tenant that had one."""
+    rows = Reminder.objects.filter(
+        tenant__in=tenant_ids, period=str(period), step__startswith=NOW
+    ).annotate(number=Cast(Substr("step", len(NOW) + 1), IntegerField()))
+    grouped = rows.order_by().values("tenant_id").annotate(last=Max("number"))
+    return dict(grouped.values_list("tenant_id", "last"))

@@ -1,0 +1,183 @@
+"""Sending the reminders that wait: each once, and only while it is still true.
+
+Before it is written, what is missing is asked anew, from the files themselves. The rest
+is `portal.letter_work`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.core.mail import EmailMultiAlternatives
+
+from billing import queries, reminder_letters
+from billing.cells import CellState
+from billing.facts import Mode
+from billing.late_flag import LateFlag, SafetyStop
+from billing.licences import mode_on
+from billing.models import LicenceChange
+from billing.periods import Period, zone_named
+from billing.queries import PeriodView
+from billing.reminder_row import TAKES_THE_DAY, Reminder
+from billing.reminder_steps import (
+    is_late_step,
+    latest,
+    next_morning,
+    waits_until,
+)
+from billing.standing import Standing
+from portal import access, letter_work, mailing
+from portal.letter_work import Outcome, Written
+from portal.mailing import Leave
+from portal.models import Membership, Role, Tenant, User
+from portal.work import Claim
+
+# How long a mail that staff hold back waits until it asks again.
+_HELD = timedelta(minutes=15)
+
+# Why a mail that is late waits: the safety stop of its period.
+SAFETY_STOP = "safety-stop"
+
+
+def send_waiting(*, now: Callable[[], datetime]) -> bool:
+    """Send one mail that is due; False if there is none, or none can be sent now."""
+    with access.acting_for(access.STAFF):
+        leave = mailing.leave()
+        stopped = SafetyStop.objects.filter(released_at=None)
+        held_periods = frozenset(stopped.values_list("period", flat=True))
+    if leave.held:
+        return False
+    prepare = partial(_prepare, leave, held_periods)
+    return letter_work.send_one(Reminder, prepare=prepare, now=now)
+
+
+def _prepare(
+    leave: Leave, held_periods: frozenset[str], claim: Claim, at: datetime
+) -> EmailMultiAlternatives | None:
+    """Write a mail and that it is begun, in one unit of work; None if it does not go.
+
+    Under the tenant's lock: no file is accepted meanwhile.
+    """
+    with access.acting_for(claim.tenant_id, holding=True):
+        row = letter_work.begin(Reminder, claim, at=at)
+        if row is None:
+            return None
+        if is_late_step(row.step) and row.period in held_periods:
+            letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
+            return None
+        tenant = Tenant.objects.get()
+        view = queries.view_period(Period.parse(row.period), at=at)
+        reason = _not_needed(row, view, tenant, leave, at=at)
+        if reason:
+            letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            return None
+        later = _may_go_at(row, view, at=at)
+        if later > at:
+            letter_work.wait(Reminder, claim, later, problem=row.problem)
+            return None
+        name = _name_of(row.recipient)
+        letter = reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+        today = at.astimezone(zone_named(view.zone)).date()
+        return letter_work.keep(Reminder, claim, letter, at=at, day=today)
+
+
+def draft(row: Reminder, *, at: datetime) -> Written:
+    """Write what a reminder would say now; it goes nowhere.
+
+    Begins and ends a unit of work of its tenant.
+    """
+    with access.acting_for(row.tenant_id, reading=True):
+        view = queries.view_period(Period.parse(row.period), at=at)
+        tenant, name = Tenant.objects.get(), _name_of(row.recipient)
+        return reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+
+
+def _not_needed(
+    row: Reminder, view: PeriodView, tenant: Tenant, leave: Leave, *, at: datetime
+) -> str:
+    """Return why a mail need not go any more, a code; empty if it has to."""
+    if leave.restored_at is not None and row.planned_at <= leave.restored_at:
+        return "restored"
+    if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
+        return "not-wanted"
+    reason = _nothing_missing(view)
+    if reason or row.asked_by:
+        return reason
+    flag = open_flag(view) if at >= view.deadline_at else None
+    if flag is None and at >= view.deadline_at:
+        return "decided" if is_late_step(row.step) else "deadline-passed"
+    due = latest(
+        *(view.period, zone_named(view.zone)),
+        deadline_at=view.deadline_at,
+        flagged_at=flag.raised_at if flag else None,
+        at=at,
+    )
+    return "" if due and due.step == row.step else "overtaken"
+
+
+def _nothing_missing(view: PeriodView) -> str:
+    calendar, standing = view.judgement.calendar, view.judgement.standing
+    if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
+        return "complete"
+    if standing is Standing.NOTHING_OWED:
+        return "nothing-owed"
+    if reminder_letters.missing(calendar):
+        return ""
+    if calendar.lacks_servers and _is_manual(view.period):
+        return ""
+    waits = calendar.counts.by_state.get(CellState.WITH_US)
+    return "with-us" if waits else "nothing-to-send"
+
+
+def _is_manual(period: Period) -> bool:
+    changes = tuple(LicenceChange.objects.values_list("from_on", "keys"))
+    return mode_on(changes, period.ends_on) is Mode.MANUAL
+
+
+def open_flag(view: PeriodView) -> LateFlag | None:
+    """Return the period's late flag that nobody has answered, of this unit of work."""
+    flag = LateFlag.objects.filter(
+        period=str(view.period),
+        deadline_at=view.deadline_at,
+        voided_at=None,
+        completed_at=None,
+        consequence="",
+    ).first()
+    return flag if flag and set(flag.still) - set(flag.waived) else None
+
+
+def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
+    """Say whether an address still gets mails of this kind, in this unit of work."""
+    may_escalate = is_late_step(row.step) or is_late
+    if may_escalate and row.recipient == tenant.escalation_address:
+        return True
+    members = Membership.objects.filter(
+        user__email=row.recipient, user__is_active=True
+    ).only("role", "gets_reminders")
+    return any(
+        member.role == Role.ADMIN
+        if member.gets_reminders is None
+        else member.gets_reminders
+        for member in members
+    )
+
+
+def _may_go_at(row: Reminder, view: PeriodView, *, at: datetime) -> datetime:
+    """Return when a mail may go: at once, or on another morning."""
+    zone = zone_named(view.zone)
+    today = at.astimezone(zone).date()
+    others = Reminder.objects.filter(
+        recipient=row.recipient, day=today, outcome__in=TAKES_THE_DAY
+    ).exclude(pk=row.pk)
+    if others.exists():
+        evening = at.astimezone(zone).replace(hour=23)
+        return next_morning(max(evening, at), zone)
+    if row.asked_by:
+        return at
+    return waits_until(at, zone, deadline_at=view.deadline_at)
+
+
+def _name_of(address: str) -> str:
+    # Not all columns of a person are a tenant's to read.
+    person = User.objects.filter(email=address).only("name").first()
+    return person.name if person else ""

@@ -1,0 +1,114 @@
+"""Mails as the staff's page shows them, and what of them a browser may style."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from html import unescape
+
+from django.utils.translation import gettext
+
+from billing.mail_rows import Digest, ReceiptMail
+from billing.mail_words import problem_words, state_words, step_words
+from billing.periods import Period
+from billing.reminder_plan import Planned
+from billing.reminder_row import Reminder
+from billing.saying import span_words
+from portal.letter_work import Letter, LetterWork, Outcome
+from portal.models import Tenant
+from portal.templatetags.shown import day as day_words
+
+_STYLE = re.compile(r' style="([^"]*)"')
+_SHEET = re.compile(r"<style>(.*?)</style>", re.S)
+
+# Words of the digest's day, which has no tenant.
+_UTC = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRow:
+    """One mail; `zone` is the one that its instants are told in."""
+
+    mail: Letter
+    tenant: Tenant | None
+    zone: str
+    what: str
+    span: str
+    mark: str
+    state: str
+    why: str
+    is_unsure: bool
+    is_failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRow:
+    """One mail that is not written down yet."""
+
+    planned: Planned
+    tenant: Tenant
+    what: str
+    span: str
+
+
+def mail_rows(mails: Iterable[Letter]) -> list[MailRow]:
+    """Say what a page says of mails, in a unit of work of the staff."""
+    found = list(mails)
+    ids = {one.tenant_id for one in found if isinstance(one, LetterWork)}
+    tenants = Tenant.objects.in_bulk(ids)
+    return [_row(one, tenants) for one in found]
+
+
+def next_rows(planned: Iterable[Planned]) -> list[NextRow]:
+    """Say what goes out next, in a unit of work of the staff."""
+    found = list(planned)
+    tenants = Tenant.objects.in_bulk({one.tenant_id for one in found})
+    return [
+        NextRow(
+            planned=one,
+            tenant=tenants[one.tenant_id],
+            what=step_words(one.step),
+            span=span_words(Period.parse(one.period)),
+        )
+        for one in found
+    ]
+
+
+def style_sources(html: str) -> Iterator[str]:
+    """Yield what a content policy says to let a mail's own styles apply, and no others.
+
+    The mail is shown in a frame that runs no script; its styles stand in the elements.
+    """
+    styles = {unescape(style) for style in _STYLE.findall(html)}
+    for style in sorted({*styles, *_SHEET.findall(html)}):
+        yield f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+
+
+def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
+    tenant = tenants[mail.tenant_id] if isinstance(mail, LetterWork) else None
+    mark, state = state_words(mail.told_state)
+    period = Period.parse(mail.period) if isinstance(mail, Reminder) else None
+    return MailRow(
+        mail=mail,
+        tenant=tenant,
+        zone=tenant.zone if tenant else _UTC,
+        what=_what(mail),
+        span=span_words(period) if period else "",
+        mark=mark,
+        state=state,
+        why=problem_words(mail.problem),
+        is_unsure=tenant is not None and mail.told_state == Outcome.UNSURE,
+        is_failed=tenant is not None and mail.told_state == Outcome.FAILED,
+    )
+
+
+def _what(mail: Letter) -> str:
+    match mail:
+        case Reminder():
+            return step_words(mail.step)
+        case ReceiptMail():
+            return gettext("Receipt of an upload")
+        case Digest():
+            return gettext("Morning of %(day)s") % {"day": day_words(mail.day)}
+    return ""

@@ -1,0 +1,174 @@
+"""Mail: every mail with its state, what goes out next, the switch that stops all."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from billing import mail_acts, mail_box, recipients, reminder_plan, reminding
+from billing.mail_box import DIGEST, REMINDER, Told
+from billing.reminder_row import Reminder
+from billing.staff.forms import Reason, first_error
+from billing.staff.mail_showing import mail_rows, next_rows, style_sources
+from portal import access, mailing
+from portal.doors import PortalRequest
+from portal.letter_work import Letter
+from portal.members import May
+from portal.models import MailStop
+from portal.refusals import Refused
+
+# Mails on one page: what one scrolls through without losing the place.
+MAILS_A_PAGE = 50
+
+# Of what goes out next: enough to see whether it is right.
+NEXT_SHOWN = 50
+
+
+@require_safe
+def mails(request: PortalRequest) -> HttpResponse:
+    now = timezone.now()  # noqa: TID251 - a door
+    kind, told = request.GET.get("kind", ""), request.GET.get("told", "")
+    kind = kind if kind in mail_box.MODELS else REMINDER
+    told = told if told in set(Told) else ""
+    with access.acting_for(access.STAFF):
+        leave = mailing.leave()
+        pages = Paginator(mail_box.listed(kind, told), MAILS_A_PAGE)
+        page: Page[Letter] = pages.get_page(request.GET.get("page"))
+        rows = mail_rows(page)
+        counts = mail_box.counts(kind)
+        coming = next_rows(reminder_plan.preview(at=now, most=NEXT_SHOWN))
+        stop = MailStop.objects.order_by("-pk").first()
+        gets_digest = recipients.gets_digest(_person(request))
+    shown = {
+        "kind": kind,
+        "told": told,
+        "page": page,
+        "rows": rows,
+        "counts": counts,
+        "total": counts[""],
+        "coming": coming,
+        "held": leave.held,
+        "stop": stop if stop and stop.ended_at is None else None,
+        "gets_digest": gets_digest,
+        "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
+        "may_act": May.STAFF_ACT in request.caller.may,
+    }
+    return render(request, "billing/staff/mail.html", shown)
+
+
+@require_safe
+def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
+    """Show one mail as it was sent, or as it would be sent now."""
+    now = timezone.now()  # noqa: TID251 - a door
+    with access.acting_for(access.STAFF, reading=True):
+        found = mail_box.find(kind, mail_id)
+        rows = mail_rows([found] if found else [])
+    if found is None:
+        raise Refused("not-found")
+    is_draft = isinstance(found, Reminder) and found.told_state == Told.WAITING
+    kept = {"subject": found.subject, "text": found.text, "html": found.html}
+    if is_draft and isinstance(found, Reminder):
+        kept = reminding.draft(found, at=now).kept
+    shown = {
+        "kind": kind,
+        "row": rows[0],
+        "says": kept,
+        "is_draft": is_draft,
+        "may_act": May.STAFF_ACT in request.caller.may,
+    }
+    response = render(request, "billing/staff/mail-one.html", shown)
+    # The frame that shows the mail has the page's own policy.
+    sources = ["'unsafe-hashes'", *style_sources(kept["html"])]
+    response._csp_update = {"style-src": sources}  # type: ignore[attr-defined]  # django-csp's way
+    return response
+
+
+@require_POST
+def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
+    """Have a mail sent again that may not have arrived."""
+    now = timezone.now()  # noqa: TID251 - a door
+    done = mail_acts.send_again(kind, mail_id, by=request.caller.name, at=now)
+    text = gettext("It goes within a minute, if it is still true.")
+    return _answer(request, kind, text if done else "")
+
+
+@require_POST
+def arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
+    """Write down that an unsure mail has arrived."""
+    now = timezone.now()  # noqa: TID251 - a door
+    done = mail_acts.arrived(kind, mail_id, by=request.caller.name, at=now)
+    return _answer(request, kind, gettext("It counts as sent.") if done else "")
+
+
+@require_POST
+def stop(request: PortalRequest) -> HttpResponse:
+    """Stop all mail that nobody has asked for."""
+    now = timezone.now()  # noqa: TID251 - a door
+    reason = _reason(request)
+    if reason:
+        with access.acting_for(access.STAFF):
+            mailing.stop(reason=reason, by=request.caller.name, at=now)
+        messages.success(request, gettext("No mail goes out until somebody lets it."))
+    return redirect("staff-mail")
+
+
+@require_POST
+def go_on(request: PortalRequest) -> HttpResponse:
+    """Let mail go again."""
+    now = timezone.now()  # noqa: TID251 - a door
+    reason = _reason(request)
+    if reason:
+        with access.acting_for(access.STAFF):
+            mailing.go_on(reason=reason, by=request.caller.name, at=now)
+        messages.success(request, gettext("Mail goes out again."))
+    return redirect("staff-mail")
+
+
+@require_POST
+def choose_digest(request: PortalRequest) -> HttpResponse:
+    """Say whether one wants the morning's digest oneself."""
+    wanted = request.POST.get("wanted") == "yes"
+    with access.acting_for(access.STAFF):
+        recipients.choose_digest(_person(request), wanted=wanted)
+    text = gettext("You get no digest any more.")
+    if wanted:
+        text = gettext("You get the digest every morning.")
+    messages.success(request, text)
+    return redirect("staff-mail")
+
+
+def _person(request: PortalRequest) -> int:
+    """Return who it is; staff are people, never tokens."""
+    return request.caller.user_id or 0
+
+
+def _is_written_only() -> bool:
+    """Say whether mails become files, because no mail server is set."""
+    return settings.EMAIL_BACKEND == "portal.mail.FolderBackend"
+
+
+def _reason(request: PortalRequest) -> str:
+    form = Reason(request.POST)
+    if form.is_valid():
+        reason: str = form.cleaned_data["reason"]
+        return reason
+    messages.error(
+        request, gettext("Say why: %(error)s") % {"error": first_error(form)}
+    )
+    return ""
+
+
+def _answer(request: PortalRequest, kind: str, text: str) -> HttpResponse:
+    if text:
+        messages.success(request, text)
+    else:
+        messages.error(request, gettext("Nothing was done: its state has changed."))
+    # A digest has no such acts, and any other word is no kind.
+    kind = kind if kind in mail_box.MODELS and kind != DIGEST else REMINDER
+    response = redirect("staff-mail")
+    response["Location"] += f"?kind={kind}"
+    return response

@@ -1,0 +1,128 @@
+"""Handing one mail over, and knowing what came of it.
+
+`LATER` and `REFUSED` mean for certain that it was not taken. What is `UNSURE` may have
+been, and is never sent again but by a person.
+"""
+
+import logging
+import smtplib
+from dataclasses import dataclass
+from enum import Enum
+
+from django.core.mail import EmailMessage, get_connection
+
+from portal.mail import NotSentError
+from portal.smtp import SmtpBackend
+
+logger = logging.getLogger(__name__)
+
+# Codes with which a mail server refuses: for now, and for good. The first says, of the
+# connection and at any command, that it hangs up.
+_CLOSING = 421
+_FOR_NOW = range(400, 500)
+_FOR_GOOD = range(500, 600)
+
+# The server took nothing, and would take no other mail now either.
+AWAY = "mail-away"
+
+
+class Outcome(Enum):
+    SENT = "sent"
+    LATER = "later"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of it, with a code that says why; empty when it was sent."""
+
+    outcome: Outcome
+    problem: str = ""
+
+
+_SENT = Delivery(Outcome.SENT)
+_AWAY = Delivery(Outcome.LATER, AWAY)
+_CUT = Delivery(Outcome.UNSURE, "mail-cut")
+
+
+def deliver(message: EmailMessage) -> Delivery:
+    """Hand a mail to one recipient over by the backend that is configured.
+
+    One of SMTP says by itself how far it came. Of any other an exception leaves it
+    unsure, unless it is `NotSentError`.
+    """
+    connection = get_connection()
+    if isinstance(connection, SmtpBackend):
+        return _deliver_by_smtp(connection, message)
+    try:
+        count = connection.send_messages([message])
+    except NotSentError as error:
+        logger.warning("A mail has to wait: %r", error)
+        return _AWAY
+    except Exception:
+        logger.exception("Whether a mail was sent is not known")
+        return _CUT
+    return _SENT if count == 1 else _CUT
+
+
+def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> Delivery:
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        logger.warning("The mail server is away: %r", error)
+        return _AWAY
+    try:
+        return _hand_over(connection, message)
+    finally:
+        _hang_up(connection)
+
+
+def _hand_over(connection: SmtpBackend, message: EmailMessage) -> Delivery:
+    try:
+        connection.send_messages([message])
+    except (OSError, smtplib.SMTPException) as error:
+        came = _what_came_of(error, is_in_text=connection.is_in_text)
+        logger.warning("A mail was not taken for certain (%s): %r", came.problem, error)
+        return came
+    return _SENT
+
+
+def _what_came_of(error: Exception, *, is_in_text: bool) -> Delivery:
+    codes = _codes_of(error)
+    if _CLOSING in codes:
+        return _AWAY
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return Delivery(Outcome.LATER, "sender-refused")
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return _refused("address-refused", codes)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        # An address that this server cannot write.
+        return Delivery(Outcome.REFUSED, "address-refused")
+    if isinstance(error, smtplib.SMTPDataError):
+        # An answer that is none: it may have been taken.
+        is_answer = codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD
+        return _refused("mail-refused", codes) if is_answer else _CUT
+    return _CUT if is_in_text else _AWAY
+
+
+def _codes_of(error: Exception) -> list[int]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return [code for code, _ in error.recipients.values()]
+    if isinstance(error, smtplib.SMTPResponseException):
+        return [error.smtp_code]
+    return []
+
+
+def _refused(problem: str, codes: list[int]) -> Delivery:
+    if codes and all(code in _FOR_GOOD for code in codes):
+        return Delivery(Outcome.REFUSED, problem)
+    return Delivery(Outcome.LATER, f"{problem}-for-now")
+
+
+def _hang_up(connection: SmtpBackend) -> None:
+    try:
+        connection.close()
+    except (OSError, smtplib.SMTPException) as error:
+        # What was answered before stays answered.
+        logger.info("The mail server hung up first: %r", error)

@@ -1,0 +1,134 @@
+"""Whether this portal may send the mails that nobody has asked for.
+
+Staff can stop them all. And a copy that was restored from a backup sends none until an
+operator says that it is the one (`manage.py this_is_the_one`): the tables themselves
+know which ones they are, and a file in VAR repeats the mark of the database's stamp. So
+a dump that was restored anywhere, a cluster that was set back, and a copied database
+beside another VAR are all noticed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection
+
+from portal import access, audit
+from portal.models import MailStamp, MailStop
+from portal.refusals import Refused
+
+# What is made anew by whoever restores: a cluster has its own number and gets a new
+# timeline when it is set back, a restored dump has new tables.
+_DATABASE = """
+select (select system_identifier from pg_control_system())::text
+    || '/' || (select timeline_id from pg_control_checkpoint())
+    || '/' || (select oid from pg_database where datname = current_database())
+    || '/' || 'portal_mailstamp'::regclass::oid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Whether mails may go: `held` is a code that says why not, empty if they may.
+
+    Nothing that was due at `restored_at` or before may go in any case.
+    """
+
+    held: str
+    restored_at: datetime | None = None
+
+
+def leave() -> Leave:
+    """Ask for leave to send, in a unit of work of the staff.
+
+    The first time an installation asks, it gets its stamp.
+    """
+    stamp = MailStamp.objects.first() or _first_stamp()
+    if stamp.database != _this_database() or _mark() != stamp.mark:
+        return Leave("restored-copy", stamp.restored_at)
+    if current_stop() is not None:
+        return Leave("stopped", stamp.restored_at)
+    return Leave("", stamp.restored_at)
+
+
+def current_stop() -> MailStop | None:
+    return MailStop.objects.filter(ended_at=None).first()
+
+
+def stop(*, reason: str, by: str, at: datetime) -> None:
+    """Stop all mails that nobody has asked for, in a unit of work of the staff."""
+    _require(reason)
+    if current_stop() is not None:
+        raise Refused("decided-already")
+    MailStop.objects.create(stopped_at=at, stopped_by=by, reason=reason)
+    _note("mail-stopped", reason, by=by, at=at)
+
+
+def go_on(*, reason: str, by: str, at: datetime) -> None:
+    """Let mails go again, in a unit of work of the staff."""
+    _require(reason)
+    ended = {"ended_at": at, "ended_by": by, "ended_reason": reason}
+    if not MailStop.objects.filter(ended_at=None).update(**ended):
+        raise Refused("decided-already")
+    _note("mail-goes-on", reason, by=by, at=at)
+
+
+def this_is_the_one(*, by: str, at: datetime) -> None:
+    """Let this database send mail from now on, and no copy that was made before.
+
+    Begins and ends a unit of work of its own.
+    """
+    mark = uuid4()
+    with access.acting_for(access.STAFF):
+        MailStamp.objects.update_or_create(
+            id=1,
+            defaults={"mark": mark, "database": _this_database(), "restored_at": at},
+        )
+        _note("mail-stamped", str(mark), by=by, at=at)
+    _write_mark(mark)
+
+
+def _first_stamp() -> MailStamp:
+    mark = uuid4()
+    stamp, is_new = MailStamp.objects.get_or_create(
+        id=1, defaults={"mark": mark, "database": _this_database()}
+    )
+    if is_new:
+        # Before the commit: without its row the file is written over the next time.
+        _write_mark(mark)
+    return stamp
+
+
+def _this_database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_DATABASE)
+        row: Sequence[str] = cursor.fetchone()
+    return row[0]
+
+
+def _file() -> Path:
+    return Path(settings.VAR) / "mail-stamp"
+
+
+def _mark() -> UUID | None:
+    try:
+        return UUID(_file().read_text(encoding="ascii").strip())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _write_mark(mark: UUID) -> None:
+    _file().parent.mkdir(parents=True, exist_ok=True)
+    _file().write_text(f"{mark}\n", encoding="ascii")
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("reason-needed")
+
+
+def _note(act: str, subject: str, *, by: str, at: datetime) -> None:
+    audit.append(tenant_id=None, actor=by, act=act, subject=subject, at=at)
