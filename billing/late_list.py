@@ -52,9 +52,9 @@ def counts(period: str = "") -> dict[str, int]:
     return {"": found.pop("all"), **found}
 
 
-def to_decide() -> int:
-    """Count the flags about which nobody has decided, in all periods."""
-    return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE]).count()
+def undecided() -> QuerySet[LateFlag]:
+    """Return the flags about which nobody has decided, of all periods."""
+    return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE])
 
 
 def periods() -> list[str]:

@@ -5,6 +5,7 @@ Links that let somebody set a password are not among them: nobody else is to see
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 
 from django.db.models import Count, Q, QuerySet
 
@@ -60,11 +61,16 @@ def find(kind: str, pk: int) -> Letter | None:
     return model._default_manager.filter(pk=pk).first() if model else None
 
 
+def looked_after(kind: str) -> QuerySet[Letter]:
+    """Return the mails of a kind that wait for a person."""
+    wait = _has(Told.UNSURE, kind) | _has(Told.FAILED, kind)
+    return MODELS[kind]._default_manager.filter(wait)
+
+
+# A digest is never sent twice: the next one says the same.
+LOOKED_AFTER = (partial(looked_after, REMINDER), partial(looked_after, RECEIPT))
+
+
 def unsure_or_failed() -> int:
     """Count the mails that wait for a person, of all tenants."""
-    return sum(
-        MODELS[kind]
-        ._default_manager.filter(_has(Told.UNSURE, kind) | _has(Told.FAILED, kind))
-        .count()
-        for kind in (REMINDER, RECEIPT)
-    )
+    return sum(find().count() for find in LOOKED_AFTER)

@@ -4,8 +4,21 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Greatest
 
 from portal.models import Tenant
+
+# The least of an array of instants, made known to the database by a migration.
+_EARLIEST = "billing_earliest"
+
+
+class Outcome(models.IntegerChoices):
+    """How a period stands once all its days are over, but for lateness."""
+
+    NOTHING_OWED = 0
+    COVERED = 1
+    LACKING = 2
 
 
 class LicenceChange(models.Model):
@@ -54,12 +67,12 @@ class TenantPeriod(models.Model):
                 fields=["tenant", "period"], name="a_tenants_period_opens_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(period__regex=r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
+                condition=Q(period__regex=r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
                 name="a_period_is_a_year_and_a_month",
             ),
             models.CheckConstraint(
-                condition=models.Q(extended_to=None)
-                | models.Q(extended_to__gt=models.F("deadline_at")),
+                condition=Q(extended_to=None)
+                | Q(extended_to__gt=models.F("deadline_at")),
                 name="an_extension_is_later_than_the_deadline",
             ),
         ]
@@ -77,7 +90,10 @@ class PeriodRollUp(models.Model):
     """What `billing.rollup.RollUp` says of an opened period, kept with every change.
 
     Also the effective deadline it was worked out for, and when the last of the period's
-    files was received: all that a list of all tenants shows.
+    files was received: all that a list of all tenants shows. The database itself keeps
+    what such a list counts and sorts by: how things stand once all days are over
+    (`outcome`), since when that is late (`late_from`, None for never), and how many
+    server-days are missing then (`lacking`) and from when on (`lacking_from`).
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -95,6 +111,43 @@ class PeriodRollUp(models.Model):
     graced_until = ArrayField(models.DateTimeField(), default=list, db_default=[])
     strip = models.CharField(max_length=31)
     last_received_at = models.DateTimeField(null=True)
+    outcome = models.GeneratedField(
+        expression=Case(
+            When(owed=0, lacks_servers=False, then=Value(Outcome.NOTHING_OWED)),
+            When(covered=F("owed"), lacks_servers=False, then=Value(Outcome.COVERED)),
+            default=Value(Outcome.LACKING),
+            output_field=models.SmallIntegerField(),
+        ),
+        output_field=models.SmallIntegerField(choices=Outcome),
+        db_persist=True,
+    )
+    late_from = models.GeneratedField(
+        expression=Case(
+            When(~Q(late=[]), then=F("deadline_at")),
+            When(
+                ~Q(graced=[]),
+                then=Greatest("deadline_at", Func("graced_until", function=_EARLIEST)),
+            ),
+            output_field=models.DateTimeField(),
+        ),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+    )
+
+    lacking = models.GeneratedField(
+        expression=Func(
+            "missing_from",
+            function="cardinality",
+            output_field=models.IntegerField(),
+        ),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+    lacking_from = models.GeneratedField(
+        expression=Func("missing_from", function=_EARLIEST),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -105,19 +158,35 @@ class PeriodRollUp(models.Model):
         indexes = [
             models.Index(
                 fields=["period", "deadline_at"],
-                condition=~models.Q(late=[]),
+                condition=~Q(late=[]),
                 name="late_periods",
             ),
             # For the late check, which looks for both and for the second.
             models.Index(
                 fields=["deadline_at"],
-                condition=~models.Q(late=[]) | ~models.Q(graced=[]),
+                condition=~Q(late=[]) | ~Q(graced=[]),
                 name="periods_that_may_be_flagged",
             ),
             models.Index(
                 fields=["tenant", "period"],
-                condition=~models.Q(graced=[]),
+                condition=~Q(graced=[]),
                 name="periods_with_graced_days",
+            ),
+            # The desk counts by the first, and reads a page by one of the others.
+            models.Index(
+                fields=["period", "outcome", "open_until", "late_from"],
+                name="desk_counts",
+            ),
+            models.Index(
+                F("period"),
+                F("deadline_at"),
+                F("lacking").desc(),
+                F("tenant"),
+                condition=Q(outcome=Outcome.LACKING),
+                name="desk_most_urgent",
+            ),
+            models.Index(
+                fields=["period", "lacking_from", "tenant"], name="desk_longest_missing"
             ),
         ]
 

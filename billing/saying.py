@@ -49,18 +49,24 @@ class Words:
     stops: list[Stop]
 
 
+def badge(standing: Standing, *, may_be_sent: bool) -> tuple[str, str]:
+    """Return shape and word; the shape says too when only we can do something."""
+    mark, name = STANDINGS[standing]
+    if standing in (Standing.LATE, Standing.INCOMPLETE) and not may_be_sent:
+        mark = "with-us"
+    return mark, gettext(name)
+
+
 def words(view: PeriodView, *, at: datetime) -> Words:
     zone = ZoneInfo(view.zone)
     target_at = day_ends_at(view.period.target_on, zone)
     standing = view.judgement.standing
-    mark, name = STANDINGS[standing]
-    if standing in (Standing.LATE, Standing.INCOMPLETE) and not _may_be_sent(view):
-        mark = "with-us"
+    mark, name = badge(standing, may_be_sent=_may_be_sent(view))
     return Words(
         answer=_answer(view),
         please=_please(view, is_asked=at < target_at),
         mark=mark,
-        standing=gettext(name),
+        standing=name,
         # Only where somebody can do something: what waits for us alarms nobody.
         is_alarming=standing is Standing.LATE and _may_be_sent(view),
         span=span_of(view),

@@ -54,6 +54,9 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "people-escalation": {"POST": May.MANAGE},
     "calendar-feed": {"GET": ANYBODY},  # whoever knows a member's private address
     "receipt-mail": {"POST": May.READ},
+    "staff-desk": {"GET": May.STAFF_READ},
+    "staff-desk-csv": {"GET": May.STAFF_READ},
+    "staff-selected": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
     "staff-tenants": {"GET": May.STAFF_READ},
     "staff-open-tenant": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
     "staff-tenant": {"GET": May.STAFF_READ},
@@ -109,4 +112,5 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "api:confirm-key": {"POST": May.MANAGE},
     "api:periods": {"GET": May.READ},
     "api:period": {"GET": May.READ},
+    "api:standings": {"GET": May.STAFF_READ},
 }

@@ -65,7 +65,7 @@ def home(request: PortalRequest) -> HttpResponse:
     """Show the tiles that the caller may use, each with what it says now."""
     is_staff = May.STAFF_READ in request.caller.may
     if is_staff and request.caller.tenant_id is None:
-        return redirect("staff-tenants")
+        return redirect("staff-desk")
     now = timezone.now()  # noqa: TID251 - a door
     shown: list[tuple[Tile, TileState]] = []
     if request.caller.tenant_id is not None:

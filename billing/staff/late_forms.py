@@ -23,15 +23,26 @@ def _reason() -> forms.CharField:
     )
 
 
-class Extension(forms.Form):
-    """More time for a period, up to the end of a day."""
-
-    period = forms.TypedChoiceField(coerce=Period.parse, label=_("Period"))
-    to = forms.DateField(
+def _last_day() -> forms.DateField:
+    return forms.DateField(
         label=_("Last day that is on time"),
         help_text=_("It ends at midnight in the zone of the period."),
         widget=forms.DateInput(attrs={"class": "input", "type": "date"}),
     )
+
+
+class SeveralExtended(forms.Form):
+    """More time for several tenants, up to the end of a day."""
+
+    to = _last_day()
+    reason = _reason()
+
+
+class Extension(forms.Form):
+    """More time for a period, up to the end of a day."""
+
+    period = forms.TypedChoiceField(coerce=Period.parse, label=_("Period"))
+    to = _last_day()
     reason = _reason()
 
     def __init__(self, *args: Any, opened: list[TenantPeriod], **kwargs: Any) -> None:

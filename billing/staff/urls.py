@@ -4,6 +4,8 @@ from django.urls import path
 
 from billing.staff import (
     act_views,
+    bulk_views,
+    desk_views,
     forwarding_views,
     held_views,
     inbox_views,
@@ -14,6 +16,9 @@ from billing.staff import (
 )
 
 urlpatterns = [
+    path("", desk_views.billing_desk, name="staff-desk"),
+    path("desk.csv", desk_views.desk_csv, name="staff-desk-csv"),
+    path("selected", bulk_views.selected, name="staff-selected"),
     path("tenants", tenant_views.tenants, name="staff-tenants"),
     path("open-tenant", tenant_views.open_tenant, name="staff-open-tenant"),
     path("tenants/<str:number>", tenant_views.tenant, name="staff-tenant"),

@@ -1,6 +1,7 @@
 """How pages show what they show: marks, sizes, days, instants with their zone."""
 
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -8,7 +9,7 @@ from django.conf import settings
 from django.utils.formats import date_format, localize, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 register = template.Library()
 
@@ -78,7 +79,7 @@ def instant(at: datetime, zone: str) -> SafeString:
     return format_html(
         '<time datetime="{}">{}</time>',
         local.isoformat(),
-        date_format(local, "D j F Y, H:i"),
+        _clock(local),
     )
 
 
@@ -90,7 +91,7 @@ def deadline(at: datetime, zone: str) -> SafeString:
         '<time datetime="{}" data-own="{}">{}</time>',
         local.isoformat(),
         gettext("(your time: {time}, {zone})"),
-        date_format(local, "D j F Y, H:i"),
+        _clock(local),
     )
 
 
@@ -125,6 +126,16 @@ def zone_words(at: datetime, zone: str) -> str:
     # Zones without letters of their own are called by their offset already.
     letters = f"{name}, " if name.isalpha() and name != "UTC" else ""
     return f"{place} ({letters}{_utc(local)})"
+
+
+def _clock(local: datetime) -> str:
+    return f"{_written_day(local.date(), get_language())}, {local:%H:%M}"
+
+
+# A long list names few days, and names each of them often.
+@lru_cache(maxsize=1_024)
+def _written_day(value: date, language: str | None) -> str:  # noqa: ARG001 - the words are of one language
+    return date_format(value, "D j F Y")
 
 
 def _utc(local: datetime) -> str:

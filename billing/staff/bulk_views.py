@@ -1,0 +1,91 @@
+"""An act for several tenants: its page says what will happen for whom, then it is done.
+
+Nothing is kept in between. The form that does it names the tenants for which the page
+has said so; what has changed meanwhile is seen, for the act is asked once more.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods
+
+from billing import desk
+from billing.desk import DeskRow
+from billing.desk_query import Wish
+from billing.periods import Period
+from billing.staff import bulk, desk_forms, desk_showing
+from billing.staff.bulk import Act, Effect, Wanted
+from billing.staff.bulk_acts import ACTS
+from portal import access
+from portal.doors import PortalRequest
+from portal.refusals import Refused, told
+
+
+@require_http_methods(["GET", "POST"])
+def selected(request: PortalRequest) -> HttpResponse:
+    """Show what an act would do for the tenants that are ticked, and do it."""
+    now = timezone.now()  # noqa: TID251 - a door
+    given = request.POST if request.method == "POST" else request.GET
+    name = given.get("act", "")
+    act, period = ACTS.get(name), desk_forms.named_period(given)
+    if act is None or period is None:
+        raise Refused("not-found")
+    rows = _rows(given, period, at=now)
+    form = act.form(given if _is_filled(act, given) else None)
+    effects: list[Effect] = []
+    if form.is_valid() or not act.form.base_fields:
+        fields = form.cleaned_data if form.is_bound else {}
+        wanted = Wanted(period=period, given=fields, by=request.caller.name, at=now)
+        effects = act.preview(rows, wanted)
+        if request.method == "POST":
+            return _do(request, act, effects, wanted)
+    shown = {"act": act, "name": name, "form": form, "period": period, "rows": rows}
+    shown |= _effects(effects, period, at=now)
+    return render(request, "billing/staff/selected.html", shown)
+
+
+def _do(
+    request: PortalRequest, act: Act, effects: Sequence[Effect], wanted: Wanted
+) -> HttpResponse:
+    rows = [effect.row for effect in effects if effect.is_done]
+    try:
+        said = act.do(rows, wanted) if rows else gettext("Nothing was to be done.")
+    except Refused as refusal:
+        _, words = told(refusal)
+        messages.error(request, f"{words['title']} {words['advice']}")
+    else:
+        messages.success(request, said)
+    return redirect(f"{reverse('staff-desk')}?period={wanted.period}")
+
+
+def _rows(given: QueryDict, period: Period, *, at: datetime) -> list[DeskRow]:
+    """Read the tenants that are ticked; a page has fewer than are taken."""
+    ids = desk_forms.tenant_ids(given)[: bulk.AT_MOST]
+    wish = Wish(period=period, tenants=ids)
+    with access.acting_for(access.STAFF, reading=True):
+        return desk.rows(wish, at=at, most=bulk.AT_MOST)
+
+
+def _is_filled(act: Act, given: QueryDict) -> bool:
+    """Whether the act's own fields were sent, and not only the selection."""
+    return any(name in given for name in act.form.base_fields)
+
+
+def _effects(
+    effects: Sequence[Effect], period: Period, *, at: datetime
+) -> dict[str, Any]:
+    done = [effect for effect in effects if effect.is_done]
+    return {
+        "effects": [
+            (desk_showing.line(effect.row, period, at=at), effect) for effect in effects
+        ],
+        "done": done,
+        "left": len(effects) - len(done),
+    }

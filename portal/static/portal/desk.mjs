@@ -1,0 +1,38 @@
+// The billing desk: how many tenants are ticked, and what of theirs is missing. Without
+// this the boxes and the buttons work as they are.
+
+const form = document.getElementById("selection");
+
+function say(element, text, count) {
+  element.textContent = text.replace("{count}", String(count));
+}
+
+function tell() {
+  const boxes = [...form.elements.tenant.length ? form.elements.tenant : [form.elements.tenant]];
+  const ticked = boxes.filter((box) => box.checked);
+  const all = document.getElementById("select-all");
+  all.checked = ticked.length === boxes.length;
+  all.indeterminate = ticked.length > 0 && !all.checked;
+  form.querySelector(".bulk").hidden = ticked.length === 0;
+  const count = document.getElementById("selected-count");
+  say(count, ticked.length === 1 ? count.dataset.one : count.dataset.many, ticked.length);
+  const missing = document.getElementById("selected-missing");
+  const sum = ticked.reduce((found, box) => found + Number(box.dataset.missing), 0);
+  say(missing, sum ? missing.dataset.missing : "", sum);
+}
+
+function begin() {
+  const all = document.getElementById("select-all");
+  all.hidden = false;
+  document.getElementById("select-none").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of form.querySelectorAll("[name=tenant]")) box.checked = all.checked;
+    tell();
+  });
+  form.addEventListener("change", tell);
+  // The form is as it was only after the event.
+  form.addEventListener("reset", () => setTimeout(tell));
+  tell();
+}
+
+if (form) begin();

@@ -1,0 +1,119 @@
+"""How long the billing desk takes with many tenants, against an empty signed-in page.
+
+    VAR=… python tests/bench/bench_desk.py [--json FILE] [--rounds N]
+
+10,000 tenants with three servers each, and then 100,000, made by SQL. Every round asks
+each page once, as a clerk's browser does over a connection that it keeps: an empty page
+that everybody has who is signed in, an empty page of the staff, and the desk in what it
+is used for. Times are from the first byte asked to the last one read. VAR is that of
+running engines; `make bench` starts some.
+"""
+
+import statistics
+import sys
+from collections.abc import Callable
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from portal.stack import ports  # noqa: E402 - the path comes first
+from tests.bench import crowd, measuring, stage  # noqa: E402 - the same
+from tests.bench.measuring import Table, Times  # noqa: E402 - the same
+
+SIZES = (10_000,)
+BASE = "empty page"
+DESK = f"/staff/?period={crowd.PERIOD}"
+PAGES = {
+    BASE: "/signed-in",
+    "empty page of the staff": "/staff/tenants?q=nobody",
+    "desk, most urgent first": DESK,
+    "desk, those who are late": f"{DESK}&standing=late",
+    "desk, by name": f"{DESK}&sort=tenant",
+    "desk, a search": f"{DESK}&q=bank",
+    "desk, page 100": f"{DESK}&page=100",
+}
+
+
+class Browser:
+    """A clerk who is signed in, over one connection."""
+
+    def __init__(self, web: stage.Web, cookie: str) -> None:
+        self._connection = HTTPConnection(ports.LOOPBACK, web.port, timeout=60)
+        self._headers = {"Cookie": f"sessionid={cookie}"}
+
+    def get(self, path: str) -> bytes:
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, (path, answer.status)
+        return body
+
+
+def cookie_of_a_clerk() -> str:
+    from django.conf import settings
+    from django.test import Client
+
+    from portal import access, tenants
+    from portal.models import StaffRole
+    from tests.builders import NOW, PASSWORD
+
+    with access.acting_for(access.STAFF):
+        clerk = tenants.add_person(
+            email="clerk@vendor.example",
+            name="Clerk",
+            password=PASSWORD,
+            staff_role=StaffRole.CLERK,
+            at=NOW,
+        )
+    client = Client()
+    client.force_login(clerk)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
+def report(title: str, times: Times) -> Table:
+    """Print and return the table, and the 95th of 100 requests beside the medians."""
+    table = measuring.report(title, times, BASE)
+    slow = {
+        name: statistics.quantiles(taken, n=20)[-1] for name, taken in times.items()
+    }
+    for name, taken in slow.items():
+        ratio = taken / slow[BASE]
+        table[name] |= {"p95_ms": round(taken, 4), f"p95_ratio_to_{BASE}": ratio}
+        sys.stdout.write(f"  {name:34} {taken:8.2f} ms p95  {ratio:5.2f} of {BASE}\n")
+    return table
+
+
+def of_many(tenants: int, rounds: int) -> Table:
+    with stage.prepared() as told:
+        from django.core.management import call_command
+
+        call_command("collectstatic", interactive=False, verbosity=0)
+        crowd.Crowd(told.owner_url, tenants).make()
+        cookie = cookie_of_a_clerk()
+        with stage.serving("portal.wsgi:application") as web:
+            browser = Browser(web, cookie)
+            pages: dict[str, Callable[[], object]] = {
+                name: partial(browser.get, path) for name, path in PAGES.items()
+            }
+            # Each worker process has its templates and its connection to make first.
+            for get in [*pages.values()] * 5:
+                get()
+            times = measuring.measure(pages, rounds)
+    return report(f"{tenants:,} tenants with {crowd.SERVERS} servers", times)
+
+
+def main() -> None:
+    told = measuring.arguments(__doc__, script=__file__, rounds=60)
+    tables = {f"{size} tenants": of_many(size, told.rounds) for size in SIZES}
+    measuring.write(told.json, tables)
+
+
+if __name__ == "__main__":
+    main()
