@@ -103,6 +103,10 @@ ROWS: Mapping[str, Row] = {
     "calendar-feed": Row(lambda _: "/calendar/guessed.ics", own=_answers(404)),
     # A receipt of no files.
     "receipt-mail": Row(lambda _: "/upload/receipt-mail", own=_answers(422)),
+    "staff-desk": Row(lambda _: "/staff/"),
+    "staff-desk-csv": Row(lambda _: "/staff/desk.csv"),
+    # No act is named.
+    "staff-selected": Row(lambda _: "/staff/selected", own=_answers(404)),
     "staff-tenants": Row(lambda _: "/staff/tenants"),
     "staff-open-tenant": Row(lambda _: "/staff/open-tenant", own=_answers(200, 422)),
     "staff-tenant": Row(lambda ids: f"/staff/tenants/{ids.number}"),
@@ -234,6 +238,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "api:periods": Row(lambda _: "/api/v1/periods"),
     "api:period": Row(lambda _: "/api/v1/periods/2026-05"),
+    "api:standings": Row(lambda _: "/api/v1/staff/standings?period=2026-05"),
 }
 
 READ = frozenset({May.READ})

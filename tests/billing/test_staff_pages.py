@@ -209,8 +209,8 @@ def test_a_key_of_another_tenant_is_not_confirmed_here(
     assert clerk.post(address, {"reason": "why"}).status_code == 404
 
 
-def test_staff_without_a_tenant_begin_at_the_tenants(clerk: Client) -> None:
-    assert clerk.get("/")["Location"] == "/staff/tenants"
+def test_staff_without_a_tenant_begin_at_the_desk(clerk: Client) -> None:
+    assert clerk.get("/")["Location"] == "/staff/"
 
 
 # The list
@@ -651,10 +651,13 @@ def test_the_files_of_a_tenant_are_filtered(alice: Company, clerk: Client) -> No
 
 
 def test_every_door_of_the_staff_asks_for_staff() -> None:
+    # What one says about oneself changes nothing for a tenant.
+    own = {"staff-mail-digest"}
     for name, methods in DOORS.items():
         if name.startswith("staff-"):
             assert set(methods.values()) <= {May.STAFF_READ, May.STAFF_ACT}, name
-            assert methods.get("POST", May.STAFF_ACT) == May.STAFF_ACT, name
+            if name not in own:
+                assert methods.get("POST", May.STAFF_ACT) == May.STAFF_ACT, name
 
 
 def test_names_are_shown_as_they_are_and_never_as_markup(

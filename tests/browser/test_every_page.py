@@ -105,6 +105,17 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         ),
     ),
     "staff-mail-one": ((CLERK,), lambda scene: (f"/staff/mail/reminder/{scene.mail}",)),
+    "staff-desk": (
+        (CLERK,),
+        lambda _: ("/staff/?period=2026-05", "/staff/?period=2026-05&standing=late"),
+    ),
+    "staff-selected": (
+        (CLERK,),
+        lambda scene: tuple(
+            f"/staff/selected?period=2026-05&act={act}&tenant={scene.world.alice.id}"
+            for act in ("remind", "extend&to=2026-07-01&reason=Ill")
+        ),
+    ),
     "staff-tenants": ((CLERK,), lambda _: ("/staff/tenants", "/staff/tenants?q=no")),
     "staff-open-tenant": ((CLERK,), lambda _: ("/staff/open-tenant",)),
     "staff-tenant": ((CLERK,), lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}",)),
