@@ -156,12 +156,12 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
     yield describe("forwarder", forwarder)
     yield describe("beat", beat)
     # Last, so that it is the first to be stopped: TERM lets requests end. Where we
-    # have died there is nothing left to end them with, and QUIT does not wait.
+    # have died there is nothing left to end them with. Its workers notice that their
+    # master has gone; a signal that it could handle might come before it does.
     yield describe(
         "web",
         web,
         stop_with=signal.SIGTERM,
-        orphaned_with=signal.SIGQUIT,
         patience=settings.REQUESTS_END_WITHIN + MARGIN,
         is_ready=is_serving,
     )
