@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import F
 from django.utils.translation import gettext, ngettext
 
-from billing import excuses, licensing, mail_box, rolling
-from billing.late_flag import LateFlag, SafetyStop
+from billing import excuses, late_list, licensing, mail_box, rolling
 from billing.mail_rows import Digest
 from billing.models import PeriodRollUp
 from billing.periods import Period
@@ -77,10 +75,10 @@ def courses(*, at: datetime) -> list[Course]:
 def matters() -> list[Matter]:
     """Say what waits for staff, in a unit of work of the staff; empty if nothing."""
     found = [
-        (_late_stops(), "staff-tenants"),
+        (_late_stops(), "staff-late"),
         (_held(), "staff-held"),
         (_asked(), "staff-held"),
-        (_late_flags(), "staff-tenants"),
+        (_late_flags(), "staff-late"),
         (_set_aside(), "staff-forwarding"),
         (_mails(), "staff-mail"),
     ]
@@ -88,7 +86,7 @@ def matters() -> list[Matter]:
 
 
 def _late_stops() -> str:
-    n = SafetyStop.objects.filter(released_at=None).count()
+    n = late_list.stops().count()
     words = ngettext("%(n)s safety stop to look at", "%(n)s safety stops to look at", n)
     return _told(words, n)
 
@@ -111,8 +109,7 @@ def _asked() -> str:
 
 
 def _late_flags() -> str:
-    flags = LateFlag.objects.filter(voided_at=None, completed_at=None, consequence="")
-    n = flags.exclude(still__contained_by=F("waived")).count()
+    n = late_list.undecided().count()
     words = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
     return _told(words, n)
 

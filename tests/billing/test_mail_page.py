@@ -1,0 +1,252 @@
+"""The staff's page Mail: what is shown, what goes next, and what a person decides."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from billing import opening, reminder_plan, reminders, reminding
+from billing.periods import Period
+from billing.reminder_row import Reminder
+from billing.reminders import WhyNot
+from portal import access, mailing
+from portal.letter_work import Outcome
+from portal.models import AuditEntry, MailStop, StaffRole
+from portal.work import State
+from tests.billing.mailing import running
+from tests.billing.staff_people import staff_client
+from tests.builders import NOW, Company
+from tests.portal.post import sent
+
+MAY = Period(2026, 5)
+ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.fixture(autouse=True)
+def _opened(alice: Company) -> Iterator[None]:
+    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    mail.outbox.clear()
+    yield
+    mail.outbox.clear()
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    return staff_client(StaffRole.CLERK)
+
+
+@pytest.fixture
+def auditor(db: None) -> Client:
+    return staff_client(StaffRole.AUDITOR)
+
+
+def mailed(at: datetime = ENDED) -> Reminder:
+    """Have alice's admin reminded."""
+    reminder_plan.plan(at=at)
+    send(at)
+    return row()
+
+
+def send(at: datetime) -> int:
+    count = 0
+    while reminding.send_waiting(now=lambda: at):
+        count += 1
+    return count
+
+
+def unsure(settings: Any) -> Reminder:
+    """Have a reminder taken by a mail server that hangs up before it says so."""
+    with running(settings) as post:
+        post.cut_at = "answer"
+        one = mailed()
+    assert one.outcome == Outcome.UNSURE
+    return one
+
+
+def row() -> Reminder:
+    with access.acting_for(access.STAFF, reading=True):
+        return Reminder.objects.get()
+
+
+def page(client: Client, **query: str) -> str:
+    return client.get("/staff/mail", query).content.decode()
+
+
+def acts() -> list[str]:
+    with access.acting_for(access.STAFF, reading=True):
+        return list(AuditEntry.objects.order_by("pk").values_list("act", flat=True))
+
+
+def test_a_mail_is_listed_and_shown_as_it_was_sent(
+    alice: Company, auditor: Client
+) -> None:
+    one = mailed()
+    listed = page(auditor)
+    assert one.recipient in listed
+    shown = auditor.get(f"/staff/mail/reminder/{one.pk}")
+    assert shown.status_code == 200
+    text = shown.content.decode()
+    assert "IC01" in text or alice.number in text
+    assert one.subject in text
+    (letter,) = sent()
+    assert letter.subject == one.subject
+
+
+@pytest.mark.parametrize(
+    ("told", "is_there"), [("sent", True), ("waiting", False), ("x", True)]
+)
+def test_the_list_is_narrowed_by_state(
+    auditor: Client, told: str, is_there: bool
+) -> None:
+    one = mailed()
+    assert (one.recipient in page(auditor, told=told)) is is_there
+    assert one.recipient not in page(auditor, kind="receipt")
+
+
+def test_a_mail_that_is_not_there_is_not_found(clerk: Client) -> None:
+    for address in ("reminder/99", "nothing/1", "digest/1", "receipt/1"):
+        assert clerk.get(f"/staff/mail/{address}").status_code == 404
+        for act in ("again", "arrived"):
+            answer = clerk.post(f"/staff/mail/{address}/{act}", follow=True)
+            assert "Nothing was done" in answer.content.decode()
+
+
+def test_all_mail_is_stopped_for_a_reason_and_goes_on(clerk: Client) -> None:
+    assert "Say why" in _posted(clerk, "stop")
+    assert "No mail goes out" in _posted(clerk, "stop", reason="Wrong figures.")
+    assert "Wrong figures." in page(clerk)
+    reminder_plan.plan(at=ENDED)
+    assert send(ENDED) == 0
+    assert sent() == []
+    # Twice is once.
+    assert clerk.post("/staff/mail/stop", {"reason": "Again."}).status_code == 409
+    assert "Mail goes out again" in _posted(clerk, "go-on", reason="Mended.")
+    with access.acting_for(access.STAFF, reading=True):
+        [stop] = MailStop.objects.all()
+    assert (stop.reason, stop.ended_reason) == ("Wrong figures.", "Mended.")
+    assert mailed().told_state == "sent"
+    assert {"mail-stopped", "mail-goes-on"} <= set(acts())
+
+
+def _posted(client: Client, act: str, **values: str) -> str:
+    return client.post(f"/staff/mail/{act}", values, follow=True).content.decode()
+
+
+def test_an_auditor_reads_and_decides_nothing(auditor: Client, settings: Any) -> None:
+    one = unsure(settings)
+    for address in ("stop", "go-on", f"reminder/{one.pk}/again"):
+        answer = auditor.post(f"/staff/mail/{address}", {"reason": "x"})
+        assert answer.status_code == 403
+    assert row().outcome == Outcome.UNSURE
+
+
+def test_an_unsure_mail_is_sent_again_only_by_a_person(
+    clerk: Client, settings: Any
+) -> None:
+    kept = settings.EMAIL_BACKEND
+    one = unsure(settings)
+    settings.EMAIL_BACKEND = kept
+    later = ENDED + timedelta(hours=2)
+    reminder_plan.plan(at=later)
+    assert send(later) == 0
+    assert sent() == []
+    assert one.recipient in page(clerk, told="unsure")
+    clerk.post(f"/staff/mail/reminder/{one.pk}/again")
+    waiting = row()
+    assert (waiting.state, waiting.outcome) == (State.WAITING, "")
+    assert "mail-sent-again" in acts()
+    send(waiting.due_at)
+    assert row().told_state in {"sent", "unneeded"}
+
+
+def test_an_unsure_mail_can_be_said_to_have_arrived(
+    clerk: Client, settings: Any
+) -> None:
+    one = unsure(settings)
+    assert "It counts as sent" in _posted(clerk, f"reminder/{one.pk}/arrived")
+    assert (row().outcome, row().problem) == (Outcome.SENT, "said-to-be-here")
+    for act in ("again", "arrived"):
+        assert "Nothing was done" in _posted(clerk, f"reminder/{one.pk}/{act}")
+
+
+def test_a_failed_mail_is_tried_again_by_hand(
+    alice: Company, clerk: Client, settings: Any
+) -> None:
+    with running(settings) as post:
+        post.refuses[alice.people["admin"].email] = "550 no such person"
+        one = mailed()
+    assert "does not take this address" in page(clerk, told="failed")
+    clerk.post(f"/staff/mail/reminder/{one.pk}/again")
+    assert (row().state, row().problem) == (State.WAITING, "")
+
+
+def test_a_mail_that_waits_is_shown_as_it_would_go(clerk: Client) -> None:
+    reminder_plan.plan(at=ENDED)
+    one = row()
+    shown = clerk.get(f"/staff/mail/reminder/{one.pk}").content.decode()
+    assert "IC01" in shown or "28 April" in shown
+    assert sent() == []
+
+
+def test_a_restored_copy_says_so_and_sends_nothing(
+    clerk: Client, settings: Any, tmp_path: Any
+) -> None:
+    mailed()
+    settings.VAR = tmp_path / "elsewhere"
+    assert "this_is_the_one" in page(clerk)
+    assert send(ENDED + timedelta(days=6)) == 0
+
+
+# Reminding now
+
+
+def ask(company: Company, at: datetime) -> reminders.Round:
+    return reminders.remind_now([company.id], MAY, by="clerk", at=at)
+
+
+def test_each_round_that_staff_ask_for_is_a_step_of_its_own(alice: Company) -> None:
+    first = ENDED + timedelta(days=1, hours=3)
+    seen = reminders.preview_remind_now([alice.id], MAY, at=first)
+    done = ask(alice, first)
+    assert (seen, done.mails, done.tenants) == (done, 1, 1)
+    # Pressed twice it does nothing, and neither on the same day.
+    assert ask(alice, first).asked[0].why_not == WhyNot.TODAY
+    assert send(first) == 1
+    assert ask(alice, first + timedelta(hours=1)).mails == 0
+    assert ask(alice, first + timedelta(days=1)).mails == 1
+    assert send(first + timedelta(days=1)) == 1
+    with access.acting_for(alice.id, reading=True):
+        told = [one.step for one in reminders.mails_of(alice.id, MAY)]
+    assert told == ["now-1", "now-2"]
+    assert len(sent()) == 2
+    assert acts().count("reminded-now") == 2
+
+
+def test_nobody_is_reminded_who_lacks_nothing_or_gets_none(
+    alice: Company, charlie: Company
+) -> None:
+    for data in alice.server.days(MAY.starts_on, MAY.ends_on):
+        alice.send(data, at=ENDED - timedelta(hours=2))
+    found = reminders.remind_now(
+        [alice.id, charlie.id, 10**6], MAY, by="clerk", at=ENDED + timedelta(hours=3)
+    )
+    why = {one.tenant_id: one.why_not for one in found.asked}
+    assert why[alice.id] == WhyNot.NOTHING_MISSING
+    assert why[10**6] == WhyNot.NOT_OPEN
+    assert all(
+        to.endswith(charlie.number.lower() + ".example")
+        for one in found.asked
+        for to in one.recipients
+    )
+
+
+def test_while_mail_is_stopped_reminding_says_so(alice: Company) -> None:
+    with access.acting_for(access.STAFF):
+        mailing.stop(reason="Wait.", by="clerk", at=ENDED)
+    assert ask(alice, ENDED + timedelta(hours=3)).held == "stopped"
+    with access.acting_for(access.STAFF, reading=True):
+        assert not Reminder.objects.exists()

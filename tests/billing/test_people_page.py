@@ -1,0 +1,243 @@
+"""People and reminders: who gets which mail, the mails sent, a private calendar."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from billing import calendar_feed, opening, reminder_plan, reminding
+from billing.mail_rows import CalendarAddress, ReceiptMail
+from billing.reminder_row import Reminder
+from portal import access
+from portal.models import Membership, Tenant, User
+from portal.work import State
+from tests.builders import NOW, Company
+from tests.portal.post import sent
+from usage import inventory
+
+ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.fixture(autouse=True)
+def _opened(alice: Company) -> Iterator[None]:
+    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    mail.outbox.clear()
+    yield
+    mail.outbox.clear()
+
+
+def signed_in(company: Company, role: str) -> Client:
+    client = Client()
+    client.force_login(company.people[role])
+    return client
+
+
+def page(client: Client) -> str:
+    return client.get("/people").content.decode()
+
+
+def choice(company: Company, role: str) -> bool | None:
+    with access.acting_for(company.id, reading=True):
+        return Membership.objects.get(user=company.people[role]).gets_reminders
+
+
+def remind(at: datetime = ENDED) -> list[str]:
+    """Plan and send; return who has a reminder."""
+    reminder_plan.plan(at=at)
+    while reminding.send_waiting(now=lambda: at):
+        pass
+    with access.acting_for(access.STAFF, reading=True):
+        rows = Reminder.objects.order_by("recipient")
+        return list(rows.values_list("recipient", flat=True))
+
+
+def test_a_member_chooses_for_oneself_and_an_admin_for_others(alice: Company) -> None:
+    viewer, admin = signed_in(alice, "viewer"), signed_in(alice, "admin")
+    answer = viewer.post("/people/own-mails", {"wanted": "yes"}, follow=True)
+    assert "gets the reminders" in answer.content.decode()
+    assert choice(alice, "viewer") is True
+    uploader = alice.people["uploader"]
+    admin.post("/people/mails", {"person": uploader.pk, "wanted": "yes"})
+    admin.post("/people/own-mails", {"wanted": "no"})
+    assert remind() == sorted([alice.people["viewer"].email, uploader.email])
+
+
+def test_who_is_no_admin_chooses_for_nobody_else(alice: Company) -> None:
+    viewer = signed_in(alice, "viewer")
+    other = alice.people["uploader"].pk
+    assert viewer.post("/people/mails", {"person": other}).status_code == 403
+    assert viewer.post("/people/late-contact", {"address": "x@y.example"}).status_code == 403
+    assert choice(alice, "uploader") is None
+
+
+@pytest.mark.parametrize("person", ["", "x", "9" * 30, "0"])
+def test_nobody_who_is_no_member_is_chosen_for(alice: Company, person: str) -> None:
+    answer = signed_in(alice, "admin").post("/people/mails", {"person": person})
+    assert answer.status_code == 404
+
+
+def test_charlies_people_are_not_alices_to_choose_for(
+    alice: Company, charlie: Company
+) -> None:
+    admin = signed_in(alice, "admin")
+    theirs = charlie.people["admin"].pk
+    answer = admin.post("/people/mails", {"person": theirs, "wanted": "no"})
+    assert answer.status_code == 404
+    assert choice(charlie, "admin") is None
+    remind()
+    shown = page(signed_in(charlie, "admin"))
+    assert alice.people["admin"].email not in shown
+    assert alice.number not in shown
+
+
+def test_late_mails_go_to_a_second_contact_as_well(alice: Company) -> None:
+    admin = signed_in(alice, "admin")
+    answer = admin.post("/people/late-contact", {"address": "Boss@A-100.example"})
+    assert answer.status_code == 302
+    with access.acting_for(alice.id, reading=True):
+        assert Tenant.objects.get().escalation_address == "boss@a-100.example"
+    assert "boss@a-100.example" in page(admin)
+    wrong = admin.post("/people/late-contact", {"address": "nobody"}).content.decode()
+    assert "valid email address" in wrong
+    # It gets nothing before anything is late.
+    assert remind() == [alice.people["admin"].email]
+
+
+def test_the_mails_to_a_tenant_are_listed(alice: Company) -> None:
+    assert "None yet" in page(signed_in(alice, "viewer"))
+    remind()
+    shown = page(signed_in(alice, "viewer"))
+    assert alice.people["admin"].email in shown
+    assert "28 Apr" in shown or "28 April" in shown
+
+
+# The calendar
+
+
+def make(client: Client) -> str:
+    """Make an address; return its path."""
+    shown = client.post("/people/calendar", {"what": "make"}).content.decode()
+    (secret,) = set(re.findall(r"/calendar/([\w-]{20,})\.ics", shown))
+    return reverse("calendar-feed", kwargs={"secret": secret})
+
+
+def unfolded(text: str) -> list[str]:
+    return text.replace("\r\n ", "").split("\r\n")
+
+
+def test_a_private_address_gives_the_deadlines_and_nothing_else(
+    alice: Company,
+) -> None:
+    path = make(signed_in(alice, "viewer"))
+    answer = Client().get(path)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/calendar")
+    assert "no-store" in answer["Cache-Control"]
+    text = answer.content.decode()
+    assert text.endswith("END:VCALENDAR\r\n")
+    assert "\n" not in text.replace("\r\n", "")
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+    lines = unfolded(text)
+    # Before 5 June in Berlin, and late from that midnight on.
+    assert "DTSTART:20260603T220000Z" in lines
+    assert "DTSTART:20260604T220000Z" in lines
+    for secret in ("IC01", alice.number, "Alice", alice.people["viewer"].email):
+        assert secret not in text
+
+
+def test_an_event_keeps_its_name_and_moves_with_an_extension(alice: Company) -> None:
+    def found() -> dict[str, str]:
+        with access.acting_for(alice.id, reading=True):
+            events = calendar_feed.events(at=NOW)
+        return {event.uid: event.at.isoformat() for event in events}
+
+    before = found()
+    from billing import deadlines
+    from billing.periods import Period
+
+    deadlines.extend(
+        *(alice.id, Period(2026, 5)),
+        to=date(2026, 6, 10),
+        by="clerk",
+        at=NOW,
+        reason="Ill.",
+    )
+    after = found()
+    assert before.keys() == after.keys()
+    moved = {uid for uid in before if before[uid] != after[uid]}
+    assert [uid.split("-")[0] for uid in moved] == ["late"]
+
+
+def test_an_address_made_anew_or_removed_opens_nothing(alice: Company) -> None:
+    viewer = signed_in(alice, "viewer")
+    first = make(viewer)
+    second = make(viewer)
+    assert Client().get(first).status_code == 404
+    assert Client().get(second).status_code == 200
+    viewer.post("/people/calendar", {"what": "remove"})
+    assert Client().get(second).status_code == 404
+    assert Client().get("/calendar/x.ics").status_code == 404
+    with access.acting_for(alice.id, reading=True):
+        assert not CalendarAddress.objects.exists()
+
+
+@pytest.mark.parametrize("leaves", ["membership", "person"])
+def test_who_has_left_opens_nothing(alice: Company, leaves: str) -> None:
+    path = make(signed_in(alice, "viewer"))
+    with access.acting_for(access.STAFF):
+        if leaves == "person":
+            User.objects.filter(pk=alice.people["viewer"].pk).update(is_active=False)
+        else:
+            Membership.objects.filter(user=alice.people["viewer"]).delete()
+    assert Client().get(path).status_code == 404
+
+
+def test_the_address_itself_is_kept_nowhere(alice: Company) -> None:
+    path = make(signed_in(alice, "viewer"))
+    secret = path.removeprefix("/calendar/").removesuffix(".ics")
+    with access.acting_for(alice.id, reading=True):
+        [kept] = CalendarAddress.objects.values_list("digest", flat=True)
+    assert secret.encode() not in bytes(kept)
+    assert secret not in page(signed_in(alice, "viewer"))
+
+
+# Receipts
+
+
+def test_a_receipt_is_mailed_to_who_asks_once_a_day(alice: Company) -> None:
+    files = [alice.send(data)[0] for data in alice.server.days(NOW.date(), NOW.date())]
+    ids = ",".join(str(file.pk) for file in files)
+    viewer = signed_in(alice, "viewer")
+    for words in ("is on its way", "today already"):
+        answer = viewer.post("/upload/receipt-mail", {"ids": ids}, follow=True)
+        assert words in answer.content.decode()
+    from billing import receipt_mail
+
+    with access.acting_for(alice.id, reading=True):
+        [row] = ReceiptMail.objects.all()
+        assert inventory.of_ids(row.files).count() == len(files)
+    while receipt_mail.send_waiting(now=lambda: row.due_at + timedelta(minutes=1)):
+        pass
+    (letter,) = sent()
+    assert letter.to == [alice.people["viewer"].email]
+    kinds = {name.rpartition(".")[2] for name, *_ in letter.attachments}
+    assert kinds == {"csv", "pdf"}
+    with access.acting_for(alice.id, reading=True):
+        assert ReceiptMail.objects.get().state == State.DONE
+
+
+def test_nobody_is_mailed_a_receipt_of_charlies_files(
+    alice: Company, charlie: Company
+) -> None:
+    theirs = charlie.send(charlie.server.day(NOW.date()))[0]
+    answer = signed_in(alice, "viewer").post(
+        "/upload/receipt-mail", {"ids": str(theirs.pk)}
+    )
+    assert answer.status_code == 404
+    with access.acting_for(access.STAFF, reading=True):
+        assert not ReceiptMail.objects.exists()
