@@ -25,7 +25,8 @@ class DeskRow:
 
     `deadline_at` is the effective one, in `zone` it is told; `missing_since` is the
     end of the first day that is missing by now. `keys` are the licence keys on the
-    period's last day. `strip` is that of the roll-up.
+    period's last day. `strip` is that of the roll-up. `reminders` counts the mails that
+    went, perhaps also the unsure, and `reminded_at` is when the last one did.
     """
 
     tenant_id: int
@@ -44,6 +45,8 @@ class DeskRow:
     last_received_at: datetime | None
     strip: str
     keys: Sequence[str]
+    reminders: int
+    reminded_at: datetime | None
 
     @property
     def may_be_sent(self) -> bool:
@@ -62,7 +65,7 @@ _ROWS = SQL("""
            cardinality(r.missing_from) + cardinality(r.fault_from)
              + cardinality(r.with_us_from),
            r.lacks_servers, r.lacking_from, r.deadline_at, p.extended_to is not null,
-           r.last_received_at, r.strip, l.keys
+           r.last_received_at, r.strip, l.keys, m.reminders, m.reminded_at
     from page
     join billing_periodrollup r on r.id = page.id
     join portal_tenant t on t.id = page.tenant_id
@@ -72,6 +75,12 @@ _ROWS = SQL("""
       where tenant_id = page.tenant_id and from_on <= %(ends_on)s
       order by from_on desc limit 1
     ) as l on true
+    left join lateral (
+      select count(*) as reminders, max(ended_at) as reminded_at
+      from billing_reminder
+      where tenant_id = page.tenant_id and period = r.period
+        and outcome in ('sent', 'unsure')
+    ) as m on true
     order by {order}
 """)
 
@@ -133,7 +142,7 @@ def in_this_order(found: Sequence[DeskRow], ids: Sequence[int]) -> Iterator[Desk
 def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
     tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
     missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
-    is_extended, last_received_at, strip, keys = rest
+    is_extended, last_received_at, strip, keys, reminders, reminded_at = rest
     pending = all_days - missing - faults - with_us
     return DeskRow(
         tenant_id=tenant_id,
@@ -152,4 +161,6 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         last_received_at=last_received_at,
         strip=strip,
         keys=keys or (),
+        reminders=reminders,
+        reminded_at=reminded_at,
     )

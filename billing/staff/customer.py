@@ -11,7 +11,7 @@ from billing.late_words import flag_row
 from billing.licences import mode_on
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView, opened_periods, view_period
-from billing.staff import showing, steps
+from billing.staff import showing, steps, tenant_period
 from billing.staff.late_forms import Extension, ZoneCorrection
 from billing.wording import mode_words
 from portal import access
@@ -55,8 +55,11 @@ def find(number: str) -> Tenant:
     return tenant
 
 
-def read(number: str, *, at: datetime) -> dict[str, Any]:
-    """Return what the page of a tenant shows; a fixed set of queries."""
+def read(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
+    """Return what the page of a tenant shows; a fixed set of queries.
+
+    Of the periods one is shown whole: `period`, or the urgent one.
+    """
     with access.acting_for(access.STAFF, reading=True):
         tenant = find(number)
         # People are read here: only staff see whether somebody has signed in.
@@ -67,6 +70,7 @@ def read(number: str, *, at: datetime) -> dict[str, Any]:
         )
     with access.acting_for(tenant.pk, reading=True):
         shown = _of_tenant(tenant, at=at)
+        shown |= tenant_period.shown(tenant.pk, period, at=at)
     begun = _begun(people, shown)
     return {
         **shown,

@@ -67,6 +67,7 @@ class Line(TypedDict):
     lacks: SafeString
     last_file: SafeString
     deadline: SafeString
+    reminders: SafeString
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ def line(row: DeskRow, period: Period, *, at: datetime) -> Line:
         if row.last_received_at
         else _quiet(gettext("none yet")),
         "deadline": _deadline(row.deadline_at, row.zone, row.is_extended, language),
+        "reminders": _reminders(row),
     }
 
 
@@ -129,6 +131,14 @@ def _lacks(numbers: Numbers, language: str | None) -> SafeString:  # noqa: ARG00
     if numbers.with_us:
         parts.append(gettext("%(count)d with us") % {"count": numbers.with_us})
     return format_html("{}{}", missing, _second(", ".join(parts)))
+
+
+def _reminders(row: DeskRow) -> SafeString:
+    """Say how many went, and when the last one did."""
+    if row.reminded_at is None:
+        return _quiet("0")
+    day = shown.short_day(row.reminded_at.astimezone(ZoneInfo(row.zone)).date())
+    return format_html("{}{}", row.reminders, _second(day))
 
 
 def _strip_cell(row: DeskRow, period: Period, *, at: datetime) -> SafeString:
@@ -251,6 +261,8 @@ def _heads() -> list[Cell]:
         gettext("Deadline"),
         gettext("Extended"),
         gettext("Last file"),
+        gettext("Reminders"),
+        gettext("Last reminder"),
     ]
 
 
@@ -274,6 +286,8 @@ def _cells(row: DeskRow, period: Period) -> list[Cell]:
         _instant(row.deadline_at, clock),
         gettext("yes") if row.is_extended else gettext("no"),
         _instant(row.last_received_at, clock),
+        row.reminders,
+        _instant(row.reminded_at, clock),
     ]
 
 

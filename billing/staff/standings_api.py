@@ -56,6 +56,8 @@ class TenantStandingOut(Schema):
     lacks_servers: bool
     missing_since: datetime | None
     last_received_at: datetime | None
+    reminders: int
+    reminded_at: datetime | None
     missing: list[api.MissingOut]
     missing_files: list[api.MissingFilesOut]
 
@@ -130,6 +132,8 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
         lacks_servers=row.lacks_servers,
         missing_since=row.missing_since,
         last_received_at=row.last_received_at,
+        reminders=row.reminders,
+        reminded_at=row.reminded_at,
         missing=missing,
         missing_files=missing_files,
     )

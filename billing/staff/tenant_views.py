@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.enrolling import Enrolled, enrol
 from billing.staff import customer, showing
+from billing.staff.desk_forms import named_period
 from billing.staff.forms import OpenTenant
 from portal import access, accounts
 from portal.doors import PortalRequest
@@ -84,8 +85,10 @@ def _enrol(request: PortalRequest, form: OpenTenant) -> Enrolled | None:
 
 @require_safe
 def tenant(request: PortalRequest, number: str) -> HttpResponse:
+    """Show a tenant, and of its periods the named or the urgent one."""
     now = timezone.now()  # noqa: TID251 - a door
-    shown = _with_rights(request, customer.read(number, at=now))
+    period = named_period(request.GET)
+    shown = _with_rights(request, customer.read(number, period, at=now))
     return render(request, "billing/staff/tenant.html", shown)
 
 

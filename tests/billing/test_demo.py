@@ -12,11 +12,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from billing import cast, demo, queries
+from billing import cast, demo, demo_history, queries
 from billing.demo import Demo
+from billing.late_flag import LateFlag
 from billing.periods import Period
+from billing.reminder_row import Reminder
 from portal import access, tokens
 from portal.models import AuditEntry, Membership, Tenant, User
+from tests.builders import Company
 from usage import settling
 from usage.models import Forwarding, ServerKey, UsageFile
 from usage.usg.keyfiles import Purpose, read_private
@@ -229,3 +232,41 @@ def test_setup_says_what_is_wrong_and_makes_nothing(
     with access.acting_for(access.STAFF, reading=True):
         assert not Tenant.objects.exists()
         assert not User.objects.exists()
+
+
+def test_its_late_tenants_are_flagged_and_were_told(
+    db: None, small: None, tmp_path: Path, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    settings.INBOX_BUCKET = ""
+    make(tmp_path / "demo")
+    assert demo_history.make(at=NOW)
+    with access.acting_for(access.STAFF, reading=True):
+        flags = LateFlag.objects.filter(period="2026-10").values_list("tenant__number")
+        late = {number for (number,) in flags}
+        told = Counter(Reminder.objects.values_list("tenant__number", "outcome"))
+    assert late == {"100582", "100733"}
+    assert {number for number, _ in told} == late
+    assert {outcome for _, outcome in told} == {"sent"}
+    count = sum(told.values())
+    assert len(list((tmp_path / "mail").iterdir())) == count
+    # Once more changes nothing.
+    assert demo_history.make(at=NOW)
+    with access.acting_for(access.STAFF, reading=True):
+        assert Reminder.objects.count() == count
+
+
+@pytest.mark.parametrize("hindrance", ["a customer", "a mail server"])
+def test_beside_anybody_else_no_past_is_made_up(
+    small: None, alice: Company, tmp_path: Path, settings: Any, hindrance: str
+) -> None:
+    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    if hindrance == "a mail server":
+        settings.EMAIL_BACKEND = "portal.smtp.SmtpBackend"
+        with access.acting_for(access.STAFF):
+            Tenant.objects.update(is_demo=True)
+    make(tmp_path / "demo")
+    assert not demo_history.make(at=NOW)
+    with access.acting_for(access.STAFF, reading=True):
+        assert not Reminder.objects.exists()

@@ -10,8 +10,16 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from billing import calendar_feed, opening, reminder_plan, reminding
+from billing import (
+    calendar_feed,
+    deadlines,
+    opening,
+    receipt_mail,
+    reminder_plan,
+    reminding,
+)
 from billing.mail_rows import CalendarAddress, ReceiptMail
+from billing.periods import Period
 from billing.reminder_row import Reminder
 from portal import access
 from portal.models import Membership, Tenant, User
@@ -71,7 +79,10 @@ def test_who_is_no_admin_chooses_for_nobody_else(alice: Company) -> None:
     viewer = signed_in(alice, "viewer")
     other = alice.people["uploader"].pk
     assert viewer.post("/people/mails", {"person": other}).status_code == 403
-    assert viewer.post("/people/late-contact", {"address": "x@y.example"}).status_code == 403
+    assert (
+        viewer.post("/people/late-contact", {"address": "x@y.example"}).status_code
+        == 403
+    )
     assert choice(alice, "uploader") is None
 
 
@@ -157,9 +168,6 @@ def test_an_event_keeps_its_name_and_moves_with_an_extension(alice: Company) -> 
         return {event.uid: event.at.isoformat() for event in events}
 
     before = found()
-    from billing import deadlines
-    from billing.periods import Period
-
     deadlines.extend(
         *(alice.id, Period(2026, 5)),
         to=date(2026, 6, 10),
@@ -216,8 +224,6 @@ def test_a_receipt_is_mailed_to_who_asks_once_a_day(alice: Company) -> None:
     for words in ("is on its way", "today already"):
         answer = viewer.post("/upload/receipt-mail", {"ids": ids}, follow=True)
         assert words in answer.content.decode()
-    from billing import receipt_mail
-
     with access.acting_for(alice.id, reading=True):
         [row] = ReceiptMail.objects.all()
         assert inventory.of_ids(row.files).count() == len(files)

@@ -20,7 +20,7 @@ from tests.builders import NOW, PASSWORD, Company
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 
 # Mails of one run.
-MAILS = 20
+MAILS = 100
 
 # Where a cut leaves it open whether the mail was taken.
 IN_TEXT = {"data", "text", "answer"}

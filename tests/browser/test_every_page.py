@@ -118,7 +118,13 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "staff-tenants": ((CLERK,), lambda _: ("/staff/tenants", "/staff/tenants?q=no")),
     "staff-open-tenant": ((CLERK,), lambda _: ("/staff/open-tenant",)),
-    "staff-tenant": ((CLERK,), lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}",)),
+    "staff-tenant": (
+        (CLERK,),
+        lambda _: (
+            f"/staff/tenants/{worlds.SECRET_NUMBER}",
+            f"/staff/tenants/{worlds.SECRET_NUMBER}?period=2026-05",
+        ),
+    ),
     "staff-tenant-files": (
         (CLERK,),
         lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/files",),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from billing import demo_history
 from billing.demo import Demo
 
 
@@ -28,9 +29,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.VAR).resolve() / "demo"
-        demo = Demo(folder, at=timezone.now(), say=self._say)  # noqa: TID251 - a door
+        now = timezone.now()  # noqa: TID251 - a door
+        demo = Demo(folder, at=now, say=self._say)
         if not options["sign_ins"]:
             demo.make()
+            demo_history.make(at=now)
         found = demo.as_json(settings.PORTAL_ADDRESS)
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
