@@ -2,7 +2,7 @@
 
     VAR=… python tests/bench/bench_desk.py [--json FILE] [--rounds N]
 
-10,000 tenants with three servers each, and then 100,000, made by SQL. Every round asks
+10,000 tenants with three servers each, made by SQL. Every round asks
 each page once, as a clerk's browser does over a connection that it keeps: an empty page
 that everybody has who is signed in, an empty page of the staff, and the desk in what it
 is used for. Times are from the first byte asked to the last one read. VAR is that of
@@ -71,10 +71,6 @@ def cookie_of_a_clerk() -> str:
     client = Client()
     client.force_login(clerk)
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
-
-
-def p95(values: list[float]) -> float:
-    return statistics.quantiles(values, n=20)[-1]
 
 
 def report(title: str, times: Times) -> Table:

@@ -1,0 +1,129 @@
+"""How long the late check takes for 100,000 tenants, against the raw calendar.
+
+    VAR=… python tests/bench/bench_late.py [--json FILE] [--rounds N]
+
+Tenants with three servers, made by SQL. The baseline asks the same question the long
+way: of each server-day that is owed whether it was received before the deadline, over a
+table with a row for each that was. Every round runs each candidate once and takes back
+what it did. VAR is that of running engines; `make bench` starts some.
+"""
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import psycopg  # noqa: E402 - the path comes first
+
+from tests.bench import crowd, measuring, stage  # noqa: E402 - the same
+
+TENANTS = 100_000
+
+# Two days after the deadline, in every zone.
+AT = datetime(2026, 6, 7, tzinfo=UTC)
+
+BASE = "over the raw calendar"
+
+_RAW = """
+select p.tenant_id, p.deadline_at, array_agg(day || ' IC' || server) as late
+from billing_tenantperiod p
+join lateral (
+    select keys from billing_licencechange
+    where tenant_id = p.tenant_id and from_on <= %(last)s order by from_on desc limit 1
+) l on 'I3_FEATURE_USAGE_TRACKING_LOCAL' = any(l.keys)
+cross join generate_series(1, %(servers)s) as server
+cross join generate_series(0, %(days)s - 1) as number
+cross join lateral (select %(first)s::date + number as day) as days
+where p.period = %(period)s and p.deadline_at <= %(until)s
+and not exists (
+    select from bench_calendar c
+    where c.tenant_id = p.tenant_id and c.server = server and c.day = days.day
+      and c.received_at < p.deadline_at
+)
+group by p.tenant_id, p.deadline_at
+"""
+
+
+_RELEASED = """
+insert into billing_safetystop
+    (period, found, usual, raised_at, released_at, released_by, reason)
+values (%(period)s, 1, 1, %(at)s, %(at)s, 'bench', 'bench')
+"""
+
+
+def run(connection: Any, statement: str, said: dict[str, object]) -> int:
+    """Run a statement, take back what it did, and return how many rows it gave."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, said)
+        found = len(cursor.fetchall())
+    connection.rollback()
+    return found
+
+
+def beside(
+    connection: Any,
+    raw: dict[str, object],
+    raising: dict[str, object],
+    rounds: int,
+    name: str,
+) -> measuring.Times:
+    """Measure the check, in the state that there is, beside the baseline."""
+    from billing import late_sql
+
+    candidates: measuring.Candidates = {
+        BASE: partial(run, connection, _RAW, raw),
+        name: partial(run, connection, late_sql.RAISE, raising),
+    }
+    return measuring.measure(candidates, rounds)
+
+
+def main() -> None:
+    told = measuring.arguments(__doc__, script=__file__, rounds=15)
+    with stage.prepared() as at:
+        from billing import late_sql, lateness
+        from billing.following import WAIT
+
+        made = crowd.Crowd(at.owner_url, TENANTS)
+        made.make()
+        made.write_out_calendar()
+        raising: dict[str, object] = {
+            "until": AT - WAIT,
+            "at": AT,
+            "has_inbox": False,
+            "least": lateness.STOPS_FROM,
+            "times": lateness.STOPS_TIMES,
+        }
+        raw: dict[str, object] = {
+            "until": AT - WAIT,
+            "period": crowd.PERIOD,
+            "first": crowd.FIRST,
+            "last": AT.date(),
+            "days": crowd.DAYS,
+            "servers": crowd.SERVERS,
+        }
+        with psycopg.connect(at.owner_url) as connection:
+            measure = partial(beside, connection, raw, raising, told.rounds)
+            held = measure("the check, held by the stop")
+            connection.execute(_RELEASED, {"period": crowd.PERIOD, "at": AT})
+            connection.commit()
+            raised = measure("the check, raising all flags")
+            connection.execute(late_sql.RAISE, raising)
+            connection.commit()
+            flags = connection.execute("select count(*) from billing_lateflag")
+            [(count,)] = flags.fetchall()
+            idle = measure("the check, nothing new")
+        sys.stdout.write(f"\n{TENANTS:,} tenants, {count:,} of them late\n")
+        tables = {
+            "held": measuring.report("", held, BASE),
+            "raising": measuring.report("", raised, BASE),
+            "idle": measuring.report("", idle, BASE),
+        }
+    measuring.write(told.json, tables)
+
+
+if __name__ == "__main__":
+    main()
