@@ -30,7 +30,7 @@ def clerk(db: None) -> Client:
     return staff_client(StaffRole.CLERK)
 
 
-def wish(act: str, *who: Company, **more: str) -> dict[str, object]:
+def wish(act: str, *who: Company, **more: str) -> dict[str, str | list[str]]:
     ids = [str(company.id) for company in who]
     return {"act": act, "period": PERIOD, "tenant": ids, **more}
 
@@ -106,9 +106,9 @@ def test_while_mail_is_stopped_the_page_says_so(alice: Company, clerk: Client) -
 def test_nobody_and_nothing_are_told(alice: Company, clerk: Client) -> None:
     text = clerk.get("/staff/selected", wish("remind")).content.decode()
     assert "No tenant is selected" in text
-    for given in (wish("punish", alice), {"act": "remind"}):
+    for given in (wish("punish", alice), {"act": "remind", "tenant": "1"}):
         assert clerk.get("/staff/selected", given).status_code == 404
-    odd = {"act": "remind", "period": PERIOD, "tenant": ["x", "9" * 30, "-1"]}
+    odd = wish("remind") | {"tenant": ["x", "9" * 30, "-1"]}
     assert "No tenant is selected" in clerk.get("/staff/selected", odd).content.decode()
 
 
