@@ -25,13 +25,20 @@ class Server:
     taken: list[EmailMessage] = field(default_factory=list)
     cut_at: str = ""
     every: int = 1
+    # One cut is enough, and then it is somebody else's turn; see `cuts`.
+    in_turn: tuple[str, ...] = ()
     refuses: dict[str, str] = field(default_factory=dict)
     refuses_text: str = ""
     seen: Counter[str] = field(default_factory=Counter)
 
     def cuts(self, where: str) -> bool:
+        """Say whether it is cut here; with `in_turn` at one place after the other."""
         self.seen[where] += 1
-        return self.cut_at == where and self.seen[where] % self.every == 0
+        is_cut = self.cut_at == where and self.seen[where] % self.every == 0
+        if is_cut and self.in_turn:
+            number = self.in_turn.index(where) + 1
+            self.cut_at = self.in_turn[number % len(self.in_turn)]
+        return is_cut
 
     def of(self, address: str) -> list[EmailMessage]:
         return [one for one in self.taken if one["To"] == address]

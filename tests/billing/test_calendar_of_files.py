@@ -96,7 +96,7 @@ def test_files_of_a_server_nobody_confirmed_are_with_us(alice: Company) -> None:
 
 
 @settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # each example costs seconds
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -146,7 +146,7 @@ def test_any_order_from_several_clients_gives_one_calendar(
 
 
 @settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # each example costs seconds
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -35,7 +35,7 @@ from tests.billing.histories import (
 
 LONG_AFTER = datetime(2090, 1, 1, tzinfo=UTC)
 EXAMPLES = settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,  # two cores are shared with whatever else runs
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -19,8 +19,8 @@ from tests.builders import NOW, PASSWORD, Company
 
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 
-# Mails of one run.
-MAILS = 100
+# Mails of one run, and of the one that is cut everywhere.
+MAILS, MANY = 12, 100
 
 # Where a cut leaves it open whether the mail was taken.
 IN_TEXT = {"data", "text", "answer"}
@@ -71,8 +71,7 @@ def test_cut_at_each_command_nobody_gets_two(
 ) -> None:
     people = recipients(alice, MAILS)
     post.cut_at, post.every = where, 3
-    # A server that hangs up before the text ends the ring: two mails go by each.
-    rings(ENDED, 70, minutes=5)
+    rings(ENDED)
     assert post.seen[where] >= MAILS
     assert all(len(post.of(person)) <= 1 for person in people)
     sent = {row.recipient for row in rows(alice) if row.told_state == "sent"}
@@ -87,6 +86,23 @@ def test_cut_at_each_command_nobody_gets_two(
     post.cut_at = ""
     rings(ENDED + timedelta(hours=6), 3)
     assert {row.recipient for row in rows(alice) if row.told_state == "sent"} == sent
+
+
+def test_cut_everywhere_in_a_run_of_a_hundred_mails_nobody_gets_two(
+    alice: Company, post: Server
+) -> None:
+    people = recipients(alice, MANY)
+    post.cut_at, post.every, post.in_turn = CUTS[0], 2, CUTS
+    rings(ENDED, 70, minutes=5)
+    assert all(len(post.of(person)) <= 1 for person in people)
+    by_state: dict[str, set[str]] = {}
+    for row in rows(alice):
+        by_state.setdefault(row.told_state, set()).add(row.recipient)
+    sent, unsure = by_state.pop("sent"), by_state.pop("unsure")
+    assert by_state == {}
+    assert sent | unsure == set(people)
+    assert unsure
+    assert sent <= {person for person in people if post.of(person)}
 
 
 def test_two_runs_at_once_send_each_mail_once(alice: Company, post: Server) -> None:

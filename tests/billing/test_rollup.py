@@ -61,7 +61,7 @@ def some_refused(rng: Random, facts: TenantFacts, *, due: datetime) -> TenantFac
 
 
 @settings(
-    max_examples=200,
+    max_examples=50,
     deadline=None,  # two cores are shared with whatever else runs
     suppress_health_check=[HealthCheck.too_slow],
 )
