@@ -154,9 +154,9 @@ def access(session: Session) -> None:
 
 
 def faults(session: Session) -> None:
-    """Kill and cut; one after the other, for they slow each other down."""
+    """Kill and cut; two at a time, for most of it is waiting."""
     with session.section("faults") as section:
-        session.pytest(section, "-m", "faults", *covering())
+        session.pytest(section, "-n", "2", "-m", "faults", *covering())
 
 
 def browser(session: Session) -> None:
