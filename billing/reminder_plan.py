@@ -57,7 +57,7 @@ with kind as (
     select * from unnest(
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
         %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
-        %(lates)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
+        %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
         %(ends)s::date[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
         ends_on)
@@ -223,7 +223,7 @@ def _parameters(
         for kind, due, at in dues
     ]
     names = (
-        *("periods", "zones", "deadlines", "flags", "steps", "ranks", "lates"),
+        *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
         *("days", "ats", "ends"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
