@@ -100,9 +100,11 @@ def tenant_facts(
     claimed = unproved.claimed(tenant.number) if with_unproved else []
     series = {row.series for row in waiting if row.series}
     series |= {one.header.series for one in claimed}
+    # What was known by the deadline is asked for only where more has come since.
+    is_more = usage_queries.has_accepted_since(deadline_at)
     rows = {
         row.pk: row
-        for known_before in (None, deadline_at)
+        for known_before in ((None, deadline_at) if is_more else (None,))
         for row in usage_queries.accepted_around(
             period.starts_on,
             period.ends_on,

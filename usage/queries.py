@@ -148,6 +148,12 @@ def servers() -> Iterable[Server]:
     return Server.objects.prefetch_related("keys").order_by("name")
 
 
+def has_accepted_since(at: datetime) -> bool:
+    """Say whether an accepted file was received at an instant or after it."""
+    files = UsageFile.objects.filter(state=FileState.ACCEPTED, received_at__gte=at)
+    return bool(files.exists())
+
+
 def accepted_around(
     first_day: date,
     last_day: date,

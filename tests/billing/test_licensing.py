@@ -208,7 +208,7 @@ def test_periods_that_are_owed_by_it_open(charlie: Company) -> None:
     assert differing(charlie) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_roll_ups_equal_the_recomputation_whatever_is_asked_and_answered(
     alice: Company, seed: int
 ) -> None:

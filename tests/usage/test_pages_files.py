@@ -108,13 +108,13 @@ def test_a_long_list_has_pages(alice: Company) -> None:
     assert "?how=api&amp;page=2" in kept
 
 
-def test_the_lists_ask_as_little_for_200_files_as_for_3(alice: Company) -> None:
+def test_the_lists_ask_as_little_for_80_files_as_for_3(alice: Company) -> None:
     client = signed_in(alice)
     send(alice, 3, first=LONG_AGO)
     confirm(alice)
     paths = ("/files", "/safe-to-delete", "/servers", "/files?state=accepted")
     before = {path: queries_of(client, path) for path in paths}
-    send(alice, 197, first=LONG_AGO + timedelta(days=3))
+    send(alice, 77, first=LONG_AGO + timedelta(days=3))
     for number in range(4):
         alice.registered(f"IC9{number}")
     confirm(alice)
