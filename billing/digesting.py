@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 
 from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext, ngettext
@@ -57,7 +57,10 @@ def send_due(*, now: Callable[[], datetime]) -> int:
     if not _FROM <= at.time() < _UNTIL:
         return 0
     with access.acting_for(access.STAFF):
-        if mailing.leave().held:
+        leave = mailing.leave()
+        morning = datetime.combine(at.date(), _FROM, UTC)
+        if leave.held or (leave.restored_at or morning) > morning:
+            # What was restored from may have sent those of this morning.
             return 0
         people = _who_has_none(at.date())
         if not people:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext, gettext_noop
 
+from billing.reminder_row import NOW
 from billing.reminder_steps import ENDED, LAST, LATE, SOON, TARGET
-from billing.reminders import NOW, WhyNot
+from billing.reminders import WhyNot
 
 _STEPS: Mapping[str, str] = {
     ENDED: gettext_noop("The period has ended"),
@@ -60,6 +61,7 @@ _WHY_NOT: Mapping[str, str] = {
     WhyNot.NOT_OPEN: gettext_noop("The period is not open."),
     WhyNot.NOTHING_MISSING: gettext_noop("Nothing is missing."),
     WhyNot.NOBODY: gettext_noop("Nobody there gets reminders."),
+    WhyNot.STOPPED: gettext_noop("Late mails of this period are held."),
     WhyNot.TODAY: gettext_noop("Everybody there has had a mail today."),
 }
 

@@ -15,6 +15,7 @@ from django.db import connection
 
 from billing import licences
 from billing.periods import Period, zone_named
+from billing.reminder_row import SAFETY_STOP
 from billing.reminder_steps import (
     STEPS,
     Due,
@@ -51,7 +52,8 @@ where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
 """  # noqa: S608 - made of constants alone
 
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
-# tenant without servers is asked only under a licence for manual upload.
+# tenant without servers is asked only under a licence for manual upload. A mail that
+# waits keeps another one waiting, unless a safety stop holds it: that can last.
 _WANTED = f"""
 with kind as (
     select * from unnest(
@@ -86,11 +88,12 @@ with kind as (
     select lacking.*, escalation_address from lacking
     where is_late and escalation_address <> ''
 )
-select tenant_id, period, recipient, step, day, at from told
+select tenant_id, period, recipient, step, day, at, rank, deadline_at from told
 where not exists (
     select from billing_reminder r
     where r.tenant_id = told.tenant_id and r.recipient = told.recipient
-        and (r.state = 'waiting' or r.period = told.period and r.step = told.step
+        and (r.state = 'waiting' and r.problem <> %(stopped)s
+            or r.period = told.period and r.step = told.step
             or r.day = told.day and r.outcome in ('', 'sent', 'unsure'))
 )
 """  # noqa: S608 - made of constants alone
@@ -104,6 +107,19 @@ insert into billing_reminder (tenant_id, period, recipient, step, day, due_at,
 select tenant_id, period, recipient, step, day, %(now)s, %(now)s, 'waiting', 0, 0, ''
 from ({_WANTED} {_URGENT_FIRST}) as wanted
 on conflict do nothing
+"""  # noqa: S608 - made of constants alone
+
+# What the plan would make of it: one a day, and each step once.
+_PREVIEW = f"""
+select tenant_id, period, recipient, step, day, at
+from (
+    select distinct on (tenant_id, recipient, period, step) * from (
+        select distinct on (tenant_id, recipient, day) * from ({_WANTED}) as wanted
+        order by tenant_id, recipient, day, rank, deadline_at
+    ) as one_a_day
+    order by tenant_id, recipient, period, step, at
+) as each_once
+order by at, rank, tenant_id, recipient limit %(most)s
 """  # noqa: S608 - made of constants alone
 
 # Before the first deadline passes, then what is late, then what is only asked for.
@@ -171,10 +187,7 @@ def preview(*, at: datetime, most: int) -> list[Planned]:
     if not dues:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"{_WANTED} order by at, rank, tenant_id, recipient limit %(most)s",
-            _parameters(dues) | {"most": most},
-        )
+        cursor.execute(_PREVIEW, _parameters(dues) | {"most": most})
         rows = cursor.fetchall()
     return [Planned(who, period, *rest) for who, period, *rest in rows]
 
@@ -227,4 +240,5 @@ def _parameters(
         *("days", "ats", "ends"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
-    return {**dict(zip(names, columns, strict=True)), "manual": licences.MANUAL}
+    said = {"manual": licences.MANUAL, "stopped": SAFETY_STOP}
+    return {**dict(zip(names, columns, strict=True)), **said}

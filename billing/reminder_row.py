@@ -11,6 +11,12 @@ from portal.letter_work import LetterWork, Outcome
 # What uses up the one mail that a recipient may get in a day.
 TAKES_THE_DAY = ("", Outcome.SENT, Outcome.UNSURE)
 
+# Why a mail that is late waits: the safety stop of its period.
+SAFETY_STOP = "safety-stop"
+
+# What a step that staff asked for is called, with its number behind it.
+NOW = "now-"
+
 
 class Reminder(LetterWork):
     """One mail to one address about one step of a period.

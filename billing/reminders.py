@@ -15,17 +15,15 @@ from django.db.models.functions import Cast, Substr
 
 from billing import rolling
 from billing.facts import Mode
+from billing.late_flag import SafetyStop
 from billing.licences import mode_on
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
-from billing.reminder_row import TAKES_THE_DAY, Reminder
+from billing.reminder_row import NOW, TAKES_THE_DAY, Reminder
 from billing.rollup import numbers_at
 from portal import access, audit, mailing
 from portal.models import Membership, Role
 from portal.work import State
-
-# What a step that staff asked for is called, with its number behind it.
-NOW = "now-"
 
 
 class WhyNot(StrEnum):
@@ -35,6 +33,7 @@ class WhyNot(StrEnum):
     NOTHING_MISSING = "nothing-missing"
     NOBODY = "nobody"
     TODAY = "mailed-today"
+    STOPPED = "safety-stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +142,8 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
     lacking = _lacking(opened, period, at=at)
     people = _recipients(lacking, opened, at=at)
     taken = _taken(lacking, at=at)
+    stops = SafetyStop.objects.filter(period=str(period), released_at=None)
+    is_stopped = stops.exists()
     asked = []
     for tenant_id in sorted(set(tenant_ids)):
         row = opened.get(tenant_id)
@@ -151,6 +152,9 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
             asked.append(Asked(tenant_id, (), why, day=at.date()))
             continue
         today = at.astimezone(zone_named(row.zone)).date()
+        if is_stopped and at >= row.effective_at:
+            asked.append(Asked(tenant_id, (), WhyNot.STOPPED, day=today))
+            continue
         busy = taken[tenant_id]
         free = tuple(
             one

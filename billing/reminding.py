@@ -18,7 +18,7 @@ from billing.licences import mode_on
 from billing.models import LicenceChange
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView
-from billing.reminder_row import TAKES_THE_DAY, Reminder
+from billing.reminder_row import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.reminder_steps import (
     is_late_step,
     latest,
@@ -34,9 +34,6 @@ from portal.work import Claim
 
 # How long a mail that staff hold back waits until it asks again.
 _HELD = timedelta(minutes=15)
-
-# Why a mail that is late waits: the safety stop of its period.
-SAFETY_STOP = "safety-stop"
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
@@ -62,11 +59,12 @@ def _prepare(
         row = letter_work.begin(Reminder, claim, at=at)
         if row is None:
             return None
-        if is_late_step(row.step) and row.period in held_periods:
-            letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
-            return None
         tenant = Tenant.objects.get()
         view = queries.view_period(Period.parse(row.period), at=at)
+        says_late = is_late_step(row.step) or at >= view.deadline_at
+        if says_late and row.period in held_periods:
+            letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
+            return None
         reason = _not_needed(row, view, tenant, leave, at=at)
         if reason:
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
@@ -101,11 +99,14 @@ def _not_needed(
     if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
         return "not-wanted"
     reason = _nothing_missing(view)
-    if reason or row.asked_by:
+    if reason or row.step.startswith(NOW):
         return reason
     flag = open_flag(view) if at >= view.deadline_at else None
     if flag is None and at >= view.deadline_at:
         return "decided" if is_late_step(row.step) else "deadline-passed"
+    if row.asked_by:
+        # Sent again by staff, it is not overtaken by the steps after it.
+        return ""
     due = latest(
         *(view.period, zone_named(view.zone)),
         deadline_at=view.deadline_at,

@@ -3,8 +3,8 @@
 Staff can stop them all. And a copy that was restored from a backup sends none until an
 operator says that it is the one (`manage.py this_is_the_one`): the tables themselves
 know which ones they are, and a file in VAR repeats the mark of the database's stamp. So
-a dump that was restored anywhere, a cluster that was set back, and a copied database
-beside another VAR are all noticed.
+a dump that was restored anywhere, a cluster that was set back, a copied database beside
+another VAR, and a whole VAR with its database in it are all noticed.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def leave() -> Leave:
     The first time an installation asks, it gets its stamp.
     """
     stamp = MailStamp.objects.first() or _first_stamp()
-    if stamp.database != _this_database() or _mark() != stamp.mark:
+    if stamp.database != _this_place() or _mark() != stamp.mark:
         return Leave("restored-copy", stamp.restored_at)
     if current_stop() is not None:
         return Leave("stopped", stamp.restored_at)
@@ -83,30 +83,33 @@ def this_is_the_one(*, by: str, at: datetime) -> None:
     """
     mark = uuid4()
     with access.acting_for(access.STAFF):
-        MailStamp.objects.update_or_create(
-            id=1,
-            defaults={"mark": mark, "database": _this_database(), "restored_at": at},
+        stamp, _ = MailStamp.objects.update_or_create(
+            id=1, defaults={"mark": mark, "database": "", "restored_at": at}
         )
+        _write_mark(stamp)
         _note("mail-stamped", str(mark), by=by, at=at)
-    _write_mark(mark)
 
 
 def _first_stamp() -> MailStamp:
-    mark = uuid4()
     stamp, is_new = MailStamp.objects.get_or_create(
-        id=1, defaults={"mark": mark, "database": _this_database()}
+        id=1, defaults={"mark": uuid4(), "database": ""}
     )
     if is_new:
-        # Before the commit: without its row the file is written over the next time.
-        _write_mark(mark)
+        _write_mark(stamp)
     return stamp
 
 
-def _this_database() -> str:
+def _this_place() -> str:
+    """Say which tables these are, and which file it is that repeats their mark."""
     with connection.cursor() as cursor:
         cursor.execute(_DATABASE)
         row: Sequence[str] = cursor.fetchone()
-    return row[0]
+    try:
+        # No tool can set this one: whatever copies a file or writes it over has it new.
+        changed = _file().stat().st_ctime_ns
+    except FileNotFoundError:
+        changed = 0
+    return f"{row[0]}/{changed}"
 
 
 def _file() -> Path:
@@ -120,9 +123,15 @@ def _mark() -> UUID | None:
         return None
 
 
-def _write_mark(mark: UUID) -> None:
+def _write_mark(stamp: MailStamp) -> None:
+    """Write the file of a stamp, and then into its row which file that is.
+
+    Before the commit: without its row the file is written over the next time.
+    """
     _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(f"{mark}\n", encoding="ascii")
+    _file().write_text(f"{stamp.mark}\n", encoding="ascii")
+    stamp.database = _this_place()
+    stamp.save(update_fields=["database"])
 
 
 def _require(reason: str) -> None:

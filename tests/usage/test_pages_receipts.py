@@ -314,7 +314,7 @@ def test_the_memory_of_a_list_does_not_grow_with_its_rows(alice: Company) -> Non
     add_rejected(alice, file, range(2_000, 9_000))
     lines, size, after = cost_of_list(client)
     assert lines == 9_001
-    # Four times the rows: 16 bytes for each more, copied once, and not the 3 MB of text.
+    # Four times the rows: 16 bytes for each more, copied once, not the 3 MB of text.
     assert size > 3_000_000
     assert after - before < 500_000, (before, after)
 
