@@ -72,6 +72,9 @@ def test_a_first_run_without_demo_leads_to_the_first_file(
     open_page: Open, clerk: Company, tmp_path: Path
 ) -> None:
     page = open_page(clerk, "/", role="clerk")
+    expect(page).to_have_url(re.compile("/staff/$"))
+    look_at(page)
+    page.get_by_role("link", name="Tenants", exact=True).first.click()
     expect(page).to_have_url(re.compile("/staff/tenants$"))
     look_at(page)
 

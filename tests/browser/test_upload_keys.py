@@ -91,7 +91,7 @@ def was_said_once(page: Page) -> None:
 
 def open_and_close_a_cell(page: Page) -> None:
     expect(page.locator("#period td.is-received")).to_have_count(ALL)
-    press_to(page, "IC01", key="Shift+Tab")
+    press_to(page, "IC01, ", key="Shift+Tab")
     cell = page.locator(".cell:focus")
     first = cell.get_attribute("aria-label")
     page.keyboard.press("ArrowRight")

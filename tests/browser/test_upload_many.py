@@ -12,6 +12,7 @@ from portal import access
 from tests.browser.conftest import Open
 from tests.browser.dropping import UPLOAD, drop, sent_by, wait_for_end
 from tests.builders import NOW, Company
+from usage import store
 from usage.models import FileState, How, UsageFile
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
@@ -53,6 +54,11 @@ def keep_all(company: Company, contents: list[bytes]) -> None:
     ]
     with access.acting_for(company.id):
         UsageFile.objects.bulk_create(rows)
+    # A file whose bytes are nowhere would be asked for again.
+    for row, data in zip(rows, contents, strict=True):
+        path = Path(store._storage().path(row.stored_as))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def watch_tasks(page: Page) -> None:
