@@ -170,7 +170,7 @@ def test_each_says_on_the_page_what_it_is(cast: dict[str, Company]) -> None:
     assert "1 with us" in lines["ASKED"]
     assert "0 <span" in lines["STARTED"]
     assert "of 1<" in lines["STARTED"]
-    assert "5 June 2026, 00:00</time> UTC-11" in lines["MOVED"]
+    assert "5 June 2026, 00:00</time> SST" in lines["MOVED"]
     assert "none yet" in lines["NO-FILE"]
     assert "Completed late" in lines["TOO-LATE"]
 
