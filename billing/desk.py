@@ -160,7 +160,7 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         is_extended=is_extended,
         last_received_at=last_received_at,
         strip=strip,
-        keys=keys or (),
+        keys=tuple(keys or ()),
         reminders=reminders,
         reminded_at=reminded_at,
     )

@@ -13,14 +13,15 @@ from functools import partial
 
 from django.db.models import Q
 
-from billing import following, queries
+from billing import following, knowing
 from billing.facts import TenantFacts
+from billing.knowing import Known
 from billing.licences import mode_on
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.rollup import RollUp, roll_up
 from portal.models import Tenant
-from usage import queries as usage_queries
+from usage import proving
 from usage.models import UsageFile
 
 # What a file proves reaches to its neighbours, and its instants may lie on other days
@@ -32,13 +33,8 @@ _FIELDS = ("deadline_at", *RollUp.__dataclass_fields__)
 
 def compute(tenant: Tenant, opened: TenantPeriod) -> RollUp:
     """Work one period out anew, from all that is known; a fixed set of queries."""
-    facts = queries.tenant_facts(
-        *(tenant, Period.parse(opened.period)),
-        deadline_at=opened.effective_at,
-        zone=opened.zone,
-        with_unproved=False,
-    )
-    return _rolled_up(opened, facts)
+    known = knowing.known(tenant, deadlines=[opened.effective_at], with_unproved=False)
+    return _worked_out(known, opened)
 
 
 def begin(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
@@ -61,7 +57,13 @@ def refresh(tenant: Tenant, opened: Iterable[TenantPeriod], *, at: datetime) -> 
 
     Under the tenant's lock. Late flags follow.
     """
-    kept = _keep(tenant, ((one, compute(tenant, one)) for one in opened))
+    periods = list(opened)
+    if not periods:
+        return
+    known = knowing.known(
+        tenant, deadlines=[one.effective_at for one in periods], with_unproved=False
+    )
+    kept = _keep(tenant, ((one, _worked_out(known, one)) for one in periods))
     following.follow(tenant.pk, {row.period: row for row in kept}, at=at)
 
 
@@ -112,6 +114,13 @@ def kept(row: PeriodRollUp) -> RollUp:
     return RollUp(**(said | {name: tuple(said[name]) for name in lists}))
 
 
+def _worked_out(known: Known, opened: TenantPeriod) -> RollUp:
+    facts = known.facts(
+        Period.parse(opened.period), deadline_at=opened.effective_at, zone=opened.zone
+    )
+    return _rolled_up(opened, facts)
+
+
 def _rolled_up(opened: TenantPeriod, facts: TenantFacts) -> RollUp:
     period = Period.parse(opened.period)
     return roll_up(period, facts, deadline_at=opened.effective_at)
@@ -132,10 +141,10 @@ def _reach(file: UsageFile) -> tuple[date | None, date | None]:
     """
     if file.series is None or file.sequence is None:
         return None, None
-    before, after = usage_queries.neighbours_of(file)
-    days = [*_days(file)]
-    first = min([*days, *_days(before)]) if before else None
-    last = max([*days, *_days(after)]) if after else None
+    before, after = proving.days_around(file)
+    days = _days(file)
+    first = min([*days, *before]) if before else None
+    last = max([*days, *after]) if after else None
     return first, last
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal import access
 from portal.members import Caller, May
-from portal.models import Membership, Tenant
+from portal.models import Tenant
 
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:
@@ -20,12 +20,11 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         with access.acting_for(caller.tenant_id, reading=True):
             tenant = Tenant.objects.get()
     match = request.resolver_match
-    memberships = Membership.objects.filter(user=caller.user_id or 0)
     return {
         "caller": caller,
         "tenant": tenant,
         "now": timezone.now(),  # noqa: TID251 - a door
-        "may_switch": memberships.count() > 1,
+        "may_switch": caller.memberships > 1,
         "is_staff": May.STAFF_READ in caller.may,
         # Pages of the staff show lists of many columns, and are wider.
         "is_desk": bool(match and (match.url_name or "").startswith("staff-")),

@@ -47,13 +47,17 @@ SESSION_TENANT = "tenant"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever made this request; `tenant_id` None means no tenant's member."""
+    """Whoever made this request; `tenant_id` None means no tenant's member.
+
+    `memberships` counts the tenants that somebody belongs to.
+    """
 
     name: str
     tenant_id: int | None
     may: frozenset[May]
     user_id: int | None = None
     token_id: int | None = None
+    memberships: int = 0
 
     @property
     def tenant(self) -> int:
@@ -88,4 +92,10 @@ def user_caller(user: User, *, wanted_tenant: int | None) -> Caller:
     may = _BY_STAFF_ROLE[user.staff_role]
     if tenant_id is not None:
         may |= _BY_ROLE[roles[tenant_id]]
-    return Caller(name=user.email, tenant_id=tenant_id, may=may, user_id=user.pk)
+    return Caller(
+        name=user.email,
+        tenant_id=tenant_id,
+        may=may,
+        user_id=user.pk,
+        memberships=len(roles),
+    )

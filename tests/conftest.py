@@ -6,6 +6,8 @@ they have written is removed by the tables' owner after each.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +80,45 @@ def db(
 
 
 def empty_database() -> None:
-    owner = connections["owner"]
-    tables = [
-        name
-        for name in owner.introspection.table_names()
-        if name != "django_migrations"
-    ]
-    _as_owner(f"truncate {', '.join(tables)} restart identity cascade")
+    """Remove all rows, and let their numbers begin anew.
+
+    Of the tables that have any, from those that point to others on: to truncate all of
+    them takes four times as long, and there are thousands of tests.
+    """
+    tables, sequences = _tables_and_sequences()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            " union all ".join(
+                f"select '{name}' where exists (select from {name})" for name in tables
+            )
+        )
+        filled = {name for (name,) in cursor.fetchall()}
+        deletes = [f"delete from {name}" for name in tables if name in filled]
+        restarts = [f"select setval('{name}', 1, false)" for name in sequences]
+        cursor.execute("begin; " + "; ".join([*deletes, *restarts]) + "; commit")
+
+
+@cache
+def _tables_and_sequences() -> tuple[list[str], list[str]]:
+    """Return all tables, each before those it points to; and all sequences."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "select relname from pg_class where relkind = 'r'"
+            " and relnamespace = 'public'::regnamespace and relname <> %s",
+            ["django_migrations"],
+        )
+        order = TopologicalSorter({name: set() for (name,) in cursor.fetchall()})
+        cursor.execute(
+            "select confrelid::regclass::text, conrelid::regclass::text"
+            " from pg_constraint where contype = 'f' and conrelid <> confrelid"
+        )
+        for target, source in cursor.fetchall():
+            order.add(target, source)
+        cursor.execute(
+            "select relname from pg_class where relkind = 'S'"
+            " and relnamespace = 'public'::regnamespace"
+        )
+        return list(order.static_order()), [name for (name,) in cursor.fetchall()]
 
 
 @pytest.fixture

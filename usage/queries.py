@@ -1,19 +1,13 @@
 """Reads of what customers have brought. Each runs in the caller's unit of work."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Value, Window
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import (
-    Greatest,
-    Lag,
-    Lead,
-    Least,
     Lower,
-    TruncDate,
 )
 
 from portal.refusals import Refused
@@ -21,10 +15,6 @@ from portal.work import State
 from usage import store
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 from usage.usg import Code
-
-# A file's local day is at most one day away from the dates of its instants in UTC,
-# and what it leaves open reaches at most one day further.
-_ROOM = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,71 +138,6 @@ def servers() -> Iterable[Server]:
     return Server.objects.prefetch_related("keys").order_by("name")
 
 
-def has_accepted_since(at: datetime) -> bool:
-    """Say whether an accepted file was received at an instant or after it."""
-    files = UsageFile.objects.filter(state=FileState.ACCEPTED, received_at__gte=at)
-    return bool(files.exists())
-
-
-def accepted_around(
-    first_day: date,
-    last_day: date,
-    *,
-    received_before: datetime | None = None,
-    whole_series: Collection[UUID] = (),
-    whole_servers: Collection[int | None] = (),
-) -> list[UsageFile]:
-    """Return the accepted files that prove anything about some days.
-
-    Of each server and series the first and the last file, and both of every two
-    neighbours by number that touch the days or pass over them; a few more than that,
-    as days are compared with some room. With `received_before`, neighbours are told
-    among the files received by then. Series with files that wait for a decision are
-    wanted whole: what acceptance would prove depends on their neighbours, whose days
-    a wrong clock can have put anywhere. So are servers of which it is asked what was
-    known at several instants.
-    """
-    accepted = Q(state=FileState.ACCEPTED)
-    if received_before is not None:
-        accepted &= Q(received_at__lt=received_before)
-    proves = _touches(first_day - _ROOM, last_day + _ROOM)
-    files = _with_neighbours(UsageFile.objects.filter(accepted))
-    whole = Q(series__in=whole_series) | Q(server__in=whole_servers)
-    wanted = files.filter(proves | whole)
-    return list(wanted.select_related("server"))
-
-
-def _with_neighbours(files: QuerySet[UsageFile]) -> QuerySet[UsageFile]:
-    """Add the dates that a file lies between, and those of its two neighbours."""
-    dates = [
-        F("day"),
-        TruncDate("opened_at", tzinfo=UTC),
-        TruncDate("closed_at", tzinfo=UTC),
-    ]
-    series: dict[str, Any] = {
-        "partition_by": [F("server"), F("series")],
-        "order_by": "sequence",
-    }
-    return files.annotate(low=Least(*dates), high=Greatest(*dates)).annotate(
-        low_before=Window(Lag("low"), **series),
-        high_before=Window(Lag("high"), **series),
-        low_after=Window(Lead("low"), **series),
-        high_after=Window(Lead("high"), **series),
-    )
-
-
-def _touches(first: date, last: date) -> Q:
-    """Say yes to the ends of a series and to pairs that touch the days or span them."""
-    is_end = Q(low_before=None) | Q(low_after=None)
-    with_before = (Q(low__lte=last) | Q(low_before__lte=last)) & (
-        Q(high__gte=first) | Q(high_before__gte=first)
-    )
-    with_after = (Q(low__lte=last) | Q(low_after__lte=last)) & (
-        Q(high__gte=first) | Q(high_after__gte=first)
-    )
-    return is_end | with_before | with_after
-
-
 def kept_of_day(server: str, day: date) -> list[UsageFile]:
     """Return what is kept of a server's day, in the order it was written."""
     kept = with_life_line().filter(
@@ -228,16 +153,6 @@ def servers_to_confirm() -> list[str]:
     )
     names = held.order_by("server__name").values_list("server__name", flat=True)
     return list(names.distinct())
-
-
-def neighbours_of(file: UsageFile) -> tuple[UsageFile | None, UsageFile | None]:
-    """Return the accepted files next to one in its series, before and after it."""
-    series = UsageFile.objects.filter(
-        state=FileState.ACCEPTED, server=file.server_id, series=file.series
-    )
-    before = series.filter(sequence__lt=file.sequence).order_by("-sequence")
-    after = series.filter(sequence__gt=file.sequence).order_by("sequence")
-    return before.first(), after.first()
 
 
 def refused_since(at: datetime) -> list[UsageFile]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from django.utils.html import format_html, format_html_join
+from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -18,29 +19,15 @@ from billing.facts import Mode
 from billing.licences import mode_on
 from billing.periods import Period
 from billing.rollup import Numbers
-from billing.staff import desk_forms
+from billing.staff import desk_forms, desk_strip
 from billing.standing import Standing
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
 from usage.receipts import BYTE_ORDER_MARK, Cell
 from usage.receipts import row as csv_row
 
-# A strip draws each day as a bar of 5 in a step of 6; covered days stand on the line at
-# 14, missing ones hang below it. Silence is the bare line. A day is told by its letter
-# in the roll-up, and by a dot while it is not over.
-_STEP, _BAR = 6, 5
-_PENDING = "."
-_WAITS = "mpw"
-_SHAPES = {
-    "r": ("received", "M{x} 2h5v11h-5z"),
-    "p": ("partial", "M{x} 7h5v6h-5zM{x} 15h5v4h-5z"),
-    "m": ("missing", "M{x} 15h5v7h-5z"),
-    "e": ("excused", "M{x}.5 8.5h4v4h-4z"),
-    "w": ("with-us", "M{x}.625 2.625h3.75v9.75h-3.75z"),
-    _PENDING: ("pending", "M{x} 9h2v2h-2z"),
-}
-
-# Distinct strips and deadlines are few: most tenants are complete, in few zones.
+# Rows are shown again and again as they are: a desk is looked at all day. Each takes
+# about two kilobytes.
 _KEPT = 4_096
 
 _MODES: Mapping[Mode, Callable[[], str]] = {
@@ -81,8 +68,32 @@ class Filter:
     is_on: bool
 
 
-def line(row: DeskRow, period: Period, *, at: datetime) -> Line:
+def table_rows(
+    rows: Iterable[DeskRow], period: Period, *, at: datetime
+) -> list[SafeString]:
+    """Return the rows of the desk's table."""
     language = get_language()
+    return [
+        _table_row(row, period, desk_strip.open_days(row, period, at=at), language)
+        for row in rows
+    ]
+
+
+@lru_cache(maxsize=_KEPT)
+def _table_row(
+    row: DeskRow, period: Period, open_days: int, language: str | None
+) -> SafeString:
+    """Render a row: once, as long as nothing in it changes."""
+    shown = {"line": _line(row, period, open_days, language), "period": period}
+    return render_to_string("billing/staff/desk-row.html", shown)
+
+
+def line(row: DeskRow, period: Period, *, at: datetime) -> Line:
+    open_days = desk_strip.open_days(row, period, at=at)
+    return _line(row, period, open_days, get_language())
+
+
+def _line(row: DeskRow, period: Period, open_days: int, language: str | None) -> Line:
     mark, word = saying.badge(row.standing, may_be_sent=row.may_be_sent)
     return {
         "id": row.tenant_id,
@@ -91,7 +102,7 @@ def line(row: DeskRow, period: Period, *, at: datetime) -> Line:
         "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
         "missing": row.numbers.missing,
         "state": _state(mark, word),
-        "strip": _strip_cell(row, period, at=at),
+        "strip": _strip_cell(row, open_days),
         "received": _received(row.covered, row.owed, language),
         "lacks": _lacks(row.numbers, language),
         "last_file": zoned(row.last_received_at, row.zone)
@@ -141,16 +152,9 @@ def _reminders(row: DeskRow) -> SafeString:
     return format_html("{}{}", row.reminders, _second(day))
 
 
-def _strip_cell(row: DeskRow, period: Period, *, at: datetime) -> SafeString:
+def _strip_cell(row: DeskRow, open_days: int) -> SafeString:
     if row.owed:
-        label = gettext("%(covered)d of %(owed)d server-days received")
-        return format_html(
-            '<svg class="strip" viewBox="0 0 {} 23" role="img" aria-label="{}">{}'
-            "</svg>",
-            _width(row.strip),
-            label % {"covered": row.covered, "owed": row.owed},
-            strip(row.strip, _open_days(row, period, at=at)),
-        )
+        return desk_strip.drawn(row, open_days)
     if row.lacks_servers:
         return _quiet(gettext("no server has sent anything yet"))
     return _quiet(gettext("nothing is owed"))
@@ -193,25 +197,6 @@ def filters(wish: Wish, counts: Mapping[Standing, int]) -> list[Filter]:
 
 
 @lru_cache(maxsize=_KEPT)
-def strip(letters: str, open_days: int) -> SafeString:
-    """Draw the days; of the last `open_days` what is not here is pending."""
-    over = len(letters) - open_days
-    drawn: dict[str, str] = {}
-    for number, letter in enumerate(letters):
-        shown = _PENDING if number >= over and letter in _WAITS else letter
-        if shown in _SHAPES:
-            name, shape = _SHAPES[shown]
-            path = shape.replace("{x}", str(number * _STEP))
-            drawn[name] = drawn.get(name, "") + path
-    paths = format_html_join("", '<path class="{}" d="{}" />', drawn.items())
-    return format_html('<path class="axis" d="M0 14h{}" />{}', _width(letters), paths)
-
-
-def _width(letters: str) -> int:
-    return len(letters) * _STEP - (_STEP - _BAR)
-
-
-@lru_cache(maxsize=_KEPT)
 def _deadline(
     at: datetime,
     zone: str,
@@ -220,20 +205,6 @@ def _deadline(
 ) -> SafeString:
     more = gettext("extended") if is_extended else ""
     return format_html("{}{}", zoned(at, zone), _second(more))
-
-
-def _open_days(row: DeskRow, period: Period, *, at: datetime) -> int:
-    """Count the days at the end that are not over, by the zone of the period."""
-    if row.standing is not Standing.OPEN:
-        return 0
-    return _days_ahead(period, row.zone, at)
-
-
-def _days_ahead(period: Period, zone: str, at: datetime) -> int:
-    clock = ZoneInfo(zone)
-    today: date = at.astimezone(clock).date()
-    ahead = (period.ends_on - today).days + 1
-    return max(0, min(ahead, (period.ends_on - period.starts_on).days + 1))
 
 
 def as_csv(rows: Iterable[DeskRow], period: Period) -> Iterator[str]:

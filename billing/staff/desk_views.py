@@ -41,7 +41,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
     shown = {
         **_head(wish, counts),
         "at": now,
-        "lines": [desk_showing.line(row, wish.period, at=now) for row in rows],
+        "lines": desk_showing.table_rows(rows, wish.period, at=now),
         "count": count,
         "page": page,
         "pages": pages,

@@ -10,7 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from billing import queries
+from billing import knowing, queries
 from billing.facts import FileFact
 from billing.models import TenantPeriod
 from billing.neighbours import neighbours
@@ -176,11 +176,11 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
         day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
     deadline_at = view(company).deadline_at
     with access.acting_for(company.id, reading=True):
-        facts = queries.tenant_facts(
+        facts = knowing.tenant_facts(
             Tenant.objects.get(), MAY, deadline_at=deadline_at, zone=company.zone
         )
         everything = [
-            queries._file_fact(row)
+            knowing._file_fact(row)
             for row in UsageFile.objects.filter(
                 state=FileState.ACCEPTED
             ).select_related("server")
