@@ -28,7 +28,7 @@ BASE = "empty page"
 DESK = f"/staff/?period={crowd.PERIOD}"
 PAGES = {
     BASE: "/signed-in",
-    "empty page of the staff": "/staff/tenants?q=nobody",
+    "empty page of the staff": "/staff/held",
     "desk, most urgent first": DESK,
     "desk, those who are late": f"{DESK}&standing=late",
     "desk, by name": f"{DESK}&sort=tenant",
