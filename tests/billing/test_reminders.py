@@ -1,5 +1,6 @@
 """Reminders: to whom, when, what they say, and that what came stops them."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -355,6 +356,21 @@ def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -
     assert told(alice)[-1] == ("last", "sent", "")
 
 
+def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> None:
+    run(ENDED)
+    original = settings.VAR / "mail-stamp"
+    copy = settings.VAR / "copied-stamp"
+    # With all its times, as a backup keeps them.
+    shutil.copy2(original, copy)
+    copy.replace(original)
+    with access.acting_for(access.STAFF):
+        assert mailing.leave().held == "restored-copy"
+    assert reminder_plan.plan(at=TARGET) == 0
+    mailing.this_is_the_one(by="test", at=ENDED)
+    run(TARGET)
+    assert told(alice)[-1] == ("target", "sent", "")
+
+
 def test_tables_made_anew_are_a_copy(alice: Company) -> None:
     run(ENDED)
     with connections["owner"].cursor() as cursor:
@@ -390,6 +406,25 @@ def test_the_preview_says_what_goes_next_and_writes_nothing(alice: Company) -> N
     assert (found.step, found.recipient) == ("ended", "admin@a-100.example")
     assert (found.tenant_id, found.at) == (alice.id, ENDED)
     assert rows(alice) == []
+
+
+@pytest.mark.parametrize("hour", [0, 10, 20])
+def test_the_preview_has_one_a_day_for_each_recipient(
+    alice: Company, hour: int
+) -> None:
+    opening.open_current_periods(today=date(2026, 6, 20), at=NOW)
+    flag(alice)
+    # The weekly mails of May meet what there is about June.
+    day = date(2026, 6, 30)
+    begun_at = berlin(day, hour)
+    with access.acting_for(access.STAFF):
+        found = reminder_plan.preview(at=begun_at, most=10)
+    for at in every_quarter(begun_at, begun_at + timedelta(hours=23)):
+        run(at)
+    assert found
+    assert [(one.period, one.step, one.day) for one in found] == [
+        (row.period, row.step, row.day) for row in rows(alice)
+    ]
 
 
 def test_a_mail_that_cannot_be_written_is_set_aside(
