@@ -109,16 +109,22 @@ from ({_WANTED} {_URGENT_FIRST}) as wanted
 on conflict do nothing
 """  # noqa: S608 - made of constants alone
 
-# What the plan would make of it: one a day, and each step once.
+# What the plan would make of it on the two days that a preview reaches: one a day for
+# each recipient, and what the first day leaves over on the second.
 _PREVIEW = f"""
+with wanted as (
+    {_WANTED}
+), first as (
+    select distinct on (tenant_id, recipient) * from wanted
+    order by tenant_id, recipient, at, rank, deadline_at
+), second as (
+    select distinct on (w.tenant_id, w.recipient) w.*
+    from wanted w join first f using (tenant_id, recipient)
+    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
+    order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
+)
 select tenant_id, period, recipient, step, day, at
-from (
-    select distinct on (tenant_id, recipient, period, step) * from (
-        select distinct on (tenant_id, recipient, day) * from ({_WANTED}) as wanted
-        order by tenant_id, recipient, day, rank, deadline_at
-    ) as one_a_day
-    order by tenant_id, recipient, period, step, at
-) as each_once
+from (table first union all table second) as both_days
 order by at, rank, tenant_id, recipient limit %(most)s
 """  # noqa: S608 - made of constants alone
 

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from portal import access, work
-from portal.delivery import Delivery, deliver
+from portal.delivery import AWAY, Delivery, deliver
 from portal.delivery import Outcome as Came
 from portal.work import Claim, State, Work
 
@@ -29,7 +29,6 @@ LEASE = timedelta(minutes=10)
 
 SENDING_FAILED = "sending-failed"
 NEVER_ANSWERED = "mail-cut"
-MAIL_AWAY = "mail-away"
 
 
 class Outcome(models.TextChoices):
@@ -174,7 +173,7 @@ def send_one(
     with access.acting_for(claim.tenant_id):
         _write_down(model, claim, came, at=now())
     # While the mail server is away nothing else can be sent either.
-    return came.problem != MAIL_AWAY
+    return came.problem != AWAY
 
 
 def begin(model: type[Kind], claim: Claim, *, at: datetime) -> Kind | None:

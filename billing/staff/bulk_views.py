@@ -46,9 +46,18 @@ def selected(request: PortalRequest) -> HttpResponse:
         effects = act.preview(rows, wanted)
         if request.method == "POST":
             return _do(request, act, effects, wanted)
-    shown = {"act": act, "name": name, "form": form, "period": period, "rows": rows}
-    shown |= _effects(effects, period, at=now)
-    return render(request, "billing/staff/selected.html", shown)
+    ticked = len(desk_forms.tenant_ids(given))
+    shown = {
+        "act": act,
+        "name": name,
+        "form": form,
+        "period": period,
+        "rows": rows,
+        "most": bulk.AT_MOST if ticked > bulk.AT_MOST else None,
+        **_effects(effects, period, at=now),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "billing/staff/selected.html", shown, status=status)
 
 
 def _do(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from billing import reminders, saying, timetable
+from billing.models import PeriodRollUp
 from billing.periods import Period
 from billing.queries import PeriodView, view_period, view_urgent_period
 from billing.staff.mail_showing import mail_rows
@@ -15,16 +16,26 @@ from billing.staff.mail_showing import mail_rows
 def shown(tenant_id: int, period: Period | None, *, at: datetime) -> dict[str, Any]:
     """Return what the section shows, in the tenant's unit of work; of None the urgent.
 
-    `chosen` is the period; mails are reminders, oldest first.
+    `chosen` is the period; `since` says from when on something is missing and late,
+    where it is; mails are reminders, oldest first.
     """
     view = view_period(period, at=at) if period else view_urgent_period(at=at)
     return {
         "chosen": view.period,
         "view": view,
         "words": saying.words(view, at=at),
+        "since": _since(view.period, at=at),
         **_sheet(view),
         "mails": mail_rows(reminders.mails_of(tenant_id, view.period)),
     }
+
+
+def _since(period: Period, *, at: datetime) -> dict[str, datetime]:
+    rolled = PeriodRollUp.objects.filter(period=str(period)).first()
+    if rolled is None:
+        return {}
+    found = {"missing": rolled.lacking_from, "late": rolled.late_from}
+    return {name: when for name, when in found.items() if when and when <= at}
 
 
 def _sheet(view: PeriodView) -> dict[str, Any]:

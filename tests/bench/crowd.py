@@ -1,9 +1,9 @@
 """Many tenants with a period each, made by SQL as the owner of the tables.
 
 What uploads would have left behind, without the uploads: tenants, servers, licences,
-opened periods and their roll-ups, in a mix as it is some days after a deadline. For the
-late check also a table that the product does not have: a row for each server-day that
-was received, over which the same question can be asked the long way.
+opened periods, their roll-ups and mails, in a mix as it is some days after a deadline.
+For the late check also a table that the product does not have: a row for each
+server-day that was received, over which the same question can be asked the long way.
 """
 
 from dataclasses import dataclass
@@ -77,6 +77,24 @@ from (
 ) as made;
 """
 
+# To two people each: of some once, of those who lack something on every step.
+_REMINDERS = """
+insert into billing_reminder (tenant_id, state, attempts, faults, due_at, problem,
+  ended_at, recipient, planned_at, outcome, begun_at, message_id, subject, text, html,
+  asked_by, period, step, day)
+select tenant_id, 'done', 1, 0, due_at, '', due_at, 'person' || person || '@a.example',
+  due_at, 'sent', due_at, 'm' || id || '-' || step || '-' || person, '', '', '', '',
+  period, step, due_at::date
+from (
+  select r.id, r.tenant_id, r.period, step, person,
+    r.deadline_at - (5 - number) * interval '2 days' as due_at
+  from billing_periodrollup r, generate_series(1, 2) as person,
+    unnest(array['ended', 'soon', 'target', 'last']) with ordinality as s (step, number)
+  where r.period = %(period)s
+    and (r.lacking > 0 or (r.tenant_id %% 3 = 0 and number = 1))
+) as made;
+"""
+
 _RAW = """
 create unlogged table bench_calendar (
   tenant_id bigint, server smallint, day date, received_at timestamptz);
@@ -97,7 +115,7 @@ class Crowd:
     tenants: int
 
     def make(self) -> None:
-        self._run(_TENANTS, _ROLLUPS)
+        self._run(_TENANTS, _ROLLUPS, _REMINDERS)
 
     def write_out_calendar(self) -> None:
         self._run(_RAW)

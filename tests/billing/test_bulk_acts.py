@@ -1,28 +1,57 @@
-"""Acts for several tenants: shown first, changing nothing; then done, once."""
+"""Acts for several tenants: what is shown is done, once, and for nobody else."""
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
-from django.core import mail
+import time_machine
 from django.test import Client
 
-from billing import opening
-from billing.models import TenantPeriod
+from billing import deadlines
 from billing.reminder_row import Reminder
-from portal import access
-from portal.models import StaffRole, Tenant
+from billing.staff import bulk
+from portal import access, mailing
+from portal.models import AuditEntry, StaffRole
+from tests.billing.bulk_scenes import (
+    DESK,
+    SELECTED,
+    by_tenant,
+    named,
+    open_three,
+    page,
+    post,
+    read,
+    send_all,
+    to_post,
+)
+from tests.billing.lateness_scenes import (
+    AFTER,
+    DAY,
+    DUE,
+    MAY,
+    flag,
+    open_short,
+    opened,
+)
 from tests.billing.staff_people import staff_client
-from tests.builders import NOW, Company
+from tests.builders import Company
 
-PERIOD = "2026-05"
+# A day later than all deadlines of the period, and its midnight in Berlin.
+TO = date(2026, 6, 10)
+LATER = DUE + 6 * DAY
+EXTEND = {"to": str(TO), "reason": "Their storm."}
 
 
 @pytest.fixture(autouse=True)
-def _opened(alice: Company, charlie: Company) -> Iterator[None]:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
-    yield
-    mail.outbox.clear()
+def _night_after() -> Iterator[None]:
+    with time_machine.travel(AFTER):
+        yield
+
+
+@pytest.fixture
+def three(db: None, settings: Any) -> list[Company]:
+    return open_three(settings)
 
 
 @pytest.fixture
@@ -30,131 +59,196 @@ def clerk(db: None) -> Client:
     return staff_client(StaffRole.CLERK)
 
 
-def wish(act: str, *who: Company, **more: str) -> dict[str, str | list[str]]:
-    ids = [str(company.id) for company in who]
-    return {"act": act, "period": PERIOD, "tenant": ids, **more}
+@pytest.fixture
+def auditor(db: None) -> Client:
+    return staff_client(StaffRole.AUDITOR)
 
 
-def extended(company: Company) -> bool:
-    with access.acting_for(company.id, reading=True):
-        return TenantPeriod.objects.get(period=PERIOD).extended_to is not None
-
-
-def reminders() -> list[str]:
+def mails() -> list[tuple[str, str, str]]:
     with access.acting_for(access.STAFF, reading=True):
-        rows = Reminder.objects.order_by("recipient")
-        return list(rows.values_list("recipient", flat=True))
+        rows = Reminder.objects.order_by("pk").select_related("tenant")
+        return [(row.tenant.number, row.recipient, row.step) for row in rows]
 
 
-def test_extending_says_the_new_deadline_and_changes_nothing_before_it_is_done(
-    alice: Company, charlie: Company, clerk: Client
+def acts() -> list[str]:
+    with access.acting_for(access.STAFF, reading=True):
+        return list(AuditEntry.objects.order_by("number").values_list("act", flat=True))
+
+
+# Reminding
+
+
+def test_it_says_who_would_be_mailed_and_mails_nobody(
+    three: list[Company], clerk: Client
 ) -> None:
-    more = {"to": "2026-06-10", "reason": "Your migration."}
-    shown = clerk.get("/staff/selected", wish("extend", alice, charlie, **more))
-    text = shown.content.decode()
-    assert text.count("late from") == 2
-    assert "11 June 2026, 00:00" in text
-    assert not extended(alice)
-    done = clerk.post("/staff/selected", wish("extend", alice, **more), follow=True)
-    assert "deadline of 1 tenant is extended" in done.content.decode()
-    assert (extended(alice), extended(charlie)) == (True, False)
-    # What would change nothing any more is left alone.
-    again = clerk.post("/staff/selected", wish("extend", alice, **more), follow=True)
-    assert "Nothing was to be done" in again.content.decode()
+    before = acts()
+    html = page(clerk, named(three, "remind"))
+    assert by_tenant(html) == {
+        "L-1": "a mail to admin@l-1.example",
+        "L-2": "a mail to admin@l-2.example",
+        "L-3": "Nothing: Nothing is missing.",
+    }
+    assert "Remind now: 2 tenants" in read(html)
+    assert "1 is left as it is." in read(html)
+    assert (mails(), acts()) == ([], before)
 
 
-@pytest.mark.parametrize(
-    ("to", "reason", "words"),
-    [
-        ("2026-06-10", "", "A decision needs a reason"),
-        ("soon", "Why.", "Enter a valid date"),
-        ("2026-06-01", "Why.", "its deadline is not earlier"),
-        ("2028-01-01", "Why.", "more than a year later"),
-    ],
-)
-def test_what_makes_no_extension_is_told(
-    alice: Company, clerk: Client, to: str, reason: str, words: str
+def test_what_was_shown_is_done_once(three: list[Company], clerk: Client) -> None:
+    fields = to_post(page(clerk, named(three, "remind")))
+    assert fields["tenant"] == [str(one.id) for one in three[:2]]
+    assert "2 mails wait to go" in post(clerk, fields)
+    written = [
+        ("L-1", "admin@l-1.example", "now-1"),
+        ("L-2", "admin@l-2.example", "now-1"),
+    ]
+    assert mails() == written
+    # Sent again, as by somebody who went back: there is nothing left to do.
+    assert "Nothing was to be done." in post(clerk, fields)
+    assert mails() == written
+    with access.acting_for(access.STAFF, reading=True):
+        entry = AuditEntry.objects.get(act="reminded-now")
+    assert entry.details == {"tenants": 2, "mails": 2}
+    html = page(clerk, named(three, "remind"))
+    assert by_tenant(html)["L-1"] == "Nothing: Everybody there has had a mail today."
+    assert not to_post(html).get("tenant")
+
+
+def test_who_has_sent_all_meanwhile_is_not_reminded(
+    three: list[Company], clerk: Client
 ) -> None:
-    given = wish("extend", alice, to=to, reason=reason)
-    assert words in clerk.get("/staff/selected", given).content.decode()
-    clerk.post("/staff/selected", given)
-    assert not extended(alice)
+    fields = to_post(page(clerk, named(three, "remind")))
+    send_all(three[0])
+    assert "1 mail waits to go" in post(clerk, fields)
+    assert [number for number, *_ in mails()] == ["L-2"]
 
 
-def test_reminding_names_whom_and_is_done_once(
-    alice: Company, charlie: Company, clerk: Client
+def test_while_all_mail_is_stopped_nobody_is_reminded(
+    three: list[Company], clerk: Client
 ) -> None:
-    for data in charlie.server.days(date(2026, 4, 28), date(2026, 5, 27)):
-        charlie.send(data)
-    given = wish("remind", alice, charlie)
-    text = clerk.get("/staff/selected", given).content.decode()
-    assert alice.people["admin"].email in text
-    assert "Nothing is missing" in text
-    assert charlie.people["admin"].email not in text
-    assert reminders() == []
-    for _ in range(2):
-        clerk.post("/staff/selected", given)
-    assert reminders() == [alice.people["admin"].email]
-
-
-def test_while_mail_is_stopped_the_page_says_so(alice: Company, clerk: Client) -> None:
-    clerk.post("/staff/mail/stop", {"reason": "Wait."})
-    text = clerk.get("/staff/selected", wish("remind", alice)).content.decode()
-    assert "all mail is stopped" in text
-
-
-def test_nobody_and_nothing_are_told(alice: Company, clerk: Client) -> None:
-    text = clerk.get("/staff/selected", wish("remind")).content.decode()
-    assert "No tenant is selected" in text
-    for given in (wish("punish", alice), {"act": "remind", "tenant": "1"}):
-        assert clerk.get("/staff/selected", given).status_code == 404
-    odd = wish("remind") | {"tenant": ["x", "9" * 30, "-1"]}
-    assert "No tenant is selected" in clerk.get("/staff/selected", odd).content.decode()
-
-
-def test_an_auditor_acts_for_nobody(alice: Company) -> None:
-    auditor = staff_client(StaffRole.AUDITOR)
-    assert auditor.get("/staff/selected", wish("remind", alice)).status_code == 403
-    assert auditor.post("/staff/selected", wish("remind", alice)).status_code == 403
-    desk = auditor.get(f"/staff/?period={PERIOD}").content.decode()
-    assert "Remind now" not in desk
-    assert alice.number in desk
-
-
-# What is shown of one tenant and period
-
-
-def test_a_tenants_page_shows_the_period_that_is_asked_for(
-    alice: Company, clerk: Client
-) -> None:
-    first, *_ = alice.server.days(date(2026, 4, 28), date(2026, 5, 2))
-    alice.send(first)
-    clerk.post("/staff/selected", wish("remind", alice))
-    address = f"/staff/tenants/{alice.number}"
-    text = clerk.get(address, {"period": PERIOD}).content.decode()
-    assert "28 April to 27 May" in text
-    assert "Who was told" in text
-    assert alice.people["admin"].email in text
-    assert 'aria-label="IC01, ' in text
-    assert clerk.get(address, {"period": "x"}).status_code == 422
-    assert clerk.get(address).status_code == 200
-
-
-def test_the_export_is_narrowed_as_the_list_and_no_formula(
-    alice: Company, charlie: Company, clerk: Client
-) -> None:
+    fields = to_post(page(clerk, named(three, "remind")))
     with access.acting_for(access.STAFF):
-        Tenant.objects.filter(pk=alice.id).update(name="=1+1")
-    every = _export(clerk, period=PERIOD)
-    assert alice.number in every
-    assert charlie.number in every
-    assert ",=1+1" not in every
-    one = _export(clerk, period=PERIOD, q=charlie.number)
-    assert alice.number not in one
-    ticked = _export(clerk, period=PERIOD, tenant=str(alice.id))
-    assert charlie.number not in ticked
+        mailing.stop(by="clerk", reason="A test.", at=AFTER)
+    said = by_tenant(page(clerk, named(three, "remind")))
+    assert said.keys() == {"L-1", "L-2", "L-3"}
+    assert set(said.values()) == {"Nothing: all mail is stopped, see the page Mail"}
+    assert "Nothing was to be done." in post(clerk, fields)
+    assert mails() == []
 
 
-def _export(client: Client, **query: str) -> str:
-    answer = client.get("/staff/desk.csv", query)
-    return b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]  # a stream's
+# Extending
+
+
+def test_extending_asks_first_until_when_and_why(
+    three: list[Company], clerk: Client
+) -> None:
+    html = page(clerk, named(three, "extend"))
+    assert "Show what will happen" in html
+    assert by_tenant(html) == {}
+    for wrong, why in (
+        ({"to": "yesterday", "reason": "x"}, "Enter a valid date"),
+        ({"to": str(TO), "reason": " "}, "A decision needs a reason"),
+    ):
+        said = page(clerk, named(three, "extend", **wrong), status=422)
+        assert why in said
+        assert by_tenant(said) == {}
+        assert 'method="post" action="/staff/selected"' not in said
+        response = clerk.post(SELECTED, named(three, "extend", **wrong))
+        assert response.status_code == 422
+    assert [opened(one).extended_to for one in three] == [None] * 3
+
+
+def test_extending_shows_the_new_deadline_of_each_and_extends_nothing(
+    three: list[Company], clerk: Client
+) -> None:
+    deadlines.extend(
+        three[1].id, MAY, to=TO + DAY, by="clerk", at=AFTER, reason="Asked."
+    )
+    before = acts()
+    said = by_tenant(page(clerk, named(three, "extend", **EXTEND)))
+    assert said["L-2"] == "Nothing: its deadline is not earlier than that"
+    for number in ("L-1", "L-3"):
+        assert "late from Thu 11 June 2026, 00:00, Berlin" in said[number]
+        assert "an earlier flag is void" in said[number]
+    far = named(three, "extend", to="2028-01-01", reason="A typo.")
+    assert "more than a year later" in by_tenant(page(clerk, far))["L-1"]
+    assert opened(three[0]).extended_to is None
+    assert flag(three[0]).voided_at is None
+    assert acts() == before
+
+
+def test_extending_is_done_once_for_each(three: list[Company], clerk: Client) -> None:
+    fields = to_post(page(clerk, named(three, "extend", **EXTEND)))
+    assert "The deadline of 3 tenants is extended." in post(clerk, fields)
+    for one in three:
+        found = opened(one)
+        assert (found.extended_to, found.decision_reason) == (LATER, "Their storm.")
+    assert [flag(one).voided_at is None for one in three[:2]] == [False, False]
+    assert "Nothing was to be done." in post(clerk, fields)
+    assert acts().count("deadline-extended") == 3
+
+
+def test_who_was_given_more_meanwhile_keeps_it(
+    three: list[Company], clerk: Client
+) -> None:
+    fields = to_post(page(clerk, named(three, "extend", **EXTEND)))
+    more = LATER + 5 * DAY
+    deadlines.extend(three[0].id, MAY, to=more, by="other", at=AFTER, reason="More.")
+    assert "The deadline of 2 tenants is extended." in post(clerk, fields)
+    assert [opened(one).extended_to for one in three] == [more, LATER, LATER]
+    assert opened(three[0]).decided_by == "other"
+
+
+# Who and which
+
+
+def test_an_auditor_sees_the_desk_and_acts_for_nobody(
+    three: list[Company], auditor: Client
+) -> None:
+    desk = auditor.get(f"{DESK}?period={MAY}").content.decode()
+    assert "L-1" in desk
+    assert "Export, CSV" in desk
+    assert "/staff/selected" not in desk
+    for fields in (named(three, "remind"), named(three, "extend", **EXTEND)):
+        assert auditor.get(SELECTED, fields).status_code == 403
+        assert auditor.post(SELECTED, fields).status_code == 403
+    assert mails() == []
+    assert [opened(one).extended_to for one in three] == [None] * 3
+
+
+def test_nobody_and_strangers_are_told_apart_from_nothing(
+    three: list[Company], clerk: Client
+) -> None:
+    late_comer = open_short("L-4")  # has no period yet
+    strange = ["0", "999999999", "9" * 30, "-1", "x", str(late_comer.id)]
+    for ids in ([], strange):
+        fields = named([], "remind") | {"tenant": ids}
+        assert "No tenant is selected" in page(clerk, fields)
+        assert "Nothing was to be done." in post(clerk, fields)
+    mixed = named(three[:1], "remind")
+    mixed["tenant"] += [*strange, *mixed["tenant"]]
+    assert list(by_tenant(page(clerk, mixed))) == ["L-1"]
+    assert mails() == []
+
+
+def test_an_act_and_a_period_that_there_are_not_are_refused(clerk: Client) -> None:
+    for wrong, status in (
+        ({"act": "forget"}, 404),
+        ({"act": ""}, 404),
+        ({"period": ""}, 404),
+        ({"period": "2026-13"}, 422),
+    ):
+        fields = named([], "remind") | {"tenant": ["1"]} | wrong
+        assert clerk.get(SELECTED, fields).status_code == status, wrong
+        assert clerk.post(SELECTED, fields).status_code == status, wrong
+
+
+def test_more_than_can_be_looked_through_are_not_taken(
+    three: list[Company], clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_MOST", 2)
+    html = page(clerk, named(three, "extend", **EXTEND))
+    assert set(by_tenant(html)) == {"L-1", "L-2"}
+    assert "Only the first 2" in read(html)
+    # One who sends all three says so without having been shown the third.
+    post(clerk, named(three, "extend", **EXTEND))
+    assert [opened(one).extended_to for one in three] == [LATER, LATER, None]

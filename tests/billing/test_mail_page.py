@@ -9,11 +9,10 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from billing import opening, reminder_plan, reminders, reminding
+from billing import opening, reminder_plan, reminding
 from billing.periods import Period
 from billing.reminder_row import Reminder
-from billing.reminders import WhyNot
-from portal import access, mailing
+from portal import access
 from portal.letter_work import Outcome
 from portal.models import AuditEntry, MailStop, StaffRole
 from portal.work import State
@@ -199,54 +198,3 @@ def test_a_restored_copy_says_so_and_sends_nothing(
     settings.VAR = tmp_path / "elsewhere"
     assert "this_is_the_one" in page(clerk)
     assert send(ENDED + timedelta(days=6)) == 0
-
-
-# Reminding now
-
-
-def ask(company: Company, at: datetime) -> reminders.Round:
-    return reminders.remind_now([company.id], MAY, by="clerk", at=at)
-
-
-def test_each_round_that_staff_ask_for_is_a_step_of_its_own(alice: Company) -> None:
-    first = ENDED + timedelta(days=1, hours=3)
-    seen = reminders.preview_remind_now([alice.id], MAY, at=first)
-    done = ask(alice, first)
-    assert (seen, done.mails, done.tenants) == (done, 1, 1)
-    # Pressed twice it does nothing, and neither on the same day.
-    assert ask(alice, first).asked[0].why_not == WhyNot.TODAY
-    assert send(first) == 1
-    assert ask(alice, first + timedelta(hours=1)).mails == 0
-    assert ask(alice, first + timedelta(days=1)).mails == 1
-    assert send(first + timedelta(days=1)) == 1
-    with access.acting_for(alice.id, reading=True):
-        told = [one.step for one in reminders.mails_of(alice.id, MAY)]
-    assert told == ["now-1", "now-2"]
-    assert len(sent()) == 2
-    assert acts().count("reminded-now") == 2
-
-
-def test_nobody_is_reminded_who_lacks_nothing_or_gets_none(
-    alice: Company, charlie: Company
-) -> None:
-    for data in alice.server.days(MAY.starts_on, MAY.ends_on):
-        alice.send(data, at=ENDED - timedelta(hours=2))
-    found = reminders.remind_now(
-        [alice.id, charlie.id, 10**6], MAY, by="clerk", at=ENDED + timedelta(hours=3)
-    )
-    why = {one.tenant_id: one.why_not for one in found.asked}
-    assert why[alice.id] == WhyNot.NOTHING_MISSING
-    assert why[10**6] == WhyNot.NOT_OPEN
-    assert all(
-        to.endswith(charlie.number.lower() + ".example")
-        for one in found.asked
-        for to in one.recipients
-    )
-
-
-def test_while_mail_is_stopped_reminding_says_so(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="Wait.", by="clerk", at=ENDED)
-    assert ask(alice, ENDED + timedelta(hours=3)).held == "stopped"
-    with access.acting_for(access.STAFF, reading=True):
-        assert not Reminder.objects.exists()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,19 +14,15 @@ from billing import (
     calendar_feed,
     deadlines,
     opening,
-    receipt_mail,
     reminder_plan,
     reminding,
 )
-from billing.mail_rows import CalendarAddress, ReceiptMail
+from billing.mail_rows import CalendarAddress
 from billing.periods import Period
 from billing.reminder_row import Reminder
 from portal import access
 from portal.models import Membership, Tenant, User
-from portal.work import State
 from tests.builders import NOW, Company
-from tests.portal.post import sent
-from usage import inventory
 
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -212,38 +208,3 @@ def test_the_address_itself_is_kept_nowhere(alice: Company) -> None:
         [kept] = CalendarAddress.objects.values_list("digest", flat=True)
     assert secret.encode() not in bytes(kept)
     assert secret not in page(signed_in(alice, "viewer"))
-
-
-# Receipts
-
-
-def test_a_receipt_is_mailed_to_who_asks_once_a_day(alice: Company) -> None:
-    files = [alice.send(data)[0] for data in alice.server.days(NOW.date(), NOW.date())]
-    ids = ",".join(str(file.pk) for file in files)
-    viewer = signed_in(alice, "viewer")
-    for words in ("is on its way", "today already"):
-        answer = viewer.post("/upload/receipt-mail", {"ids": ids}, follow=True)
-        assert words in answer.content.decode()
-    with access.acting_for(alice.id, reading=True):
-        [row] = ReceiptMail.objects.all()
-        assert inventory.of_ids(row.files).count() == len(files)
-    while receipt_mail.send_waiting(now=lambda: row.due_at + timedelta(minutes=1)):
-        pass
-    (letter,) = sent()
-    assert letter.to == [alice.people["viewer"].email]
-    kinds = {name.rpartition(".")[2] for name, *_ in letter.attachments}
-    assert kinds == {"csv", "pdf"}
-    with access.acting_for(alice.id, reading=True):
-        assert ReceiptMail.objects.get().state == State.DONE
-
-
-def test_nobody_is_mailed_a_receipt_of_charlies_files(
-    alice: Company, charlie: Company
-) -> None:
-    theirs = charlie.send(charlie.server.day(NOW.date()))[0]
-    answer = signed_in(alice, "viewer").post(
-        "/upload/receipt-mail", {"ids": str(theirs.pk)}
-    )
-    assert answer.status_code == 404
-    with access.acting_for(access.STAFF, reading=True):
-        assert not ReceiptMail.objects.exists()

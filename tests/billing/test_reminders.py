@@ -1,10 +1,10 @@
 """Reminders: to whom, when, what they say, and that what came stops them."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -12,63 +12,53 @@ from django.db import connections
 from django.db.models import Value
 from django.db.models.functions import Concat
 
-from billing import opening, reminder_plan, reminding
+from billing import reminder_plan, reminding
 from billing.late_flag import LateFlag, SafetyStop
 from billing.models import TenantPeriod
 from billing.reminder_row import Reminder
 from portal import access, mailing
 from portal.models import Membership, Role, Tenant
-from tests.builders import NOW, Company
+from tests.billing.lateness_scenes import LAST
+from tests.billing.mail_scenes import (
+    AFTER,
+    BERLIN,
+    DEADLINE,
+    ENDED,
+    bring,
+    open_periods,
+    rows,
+    run,
+    send,
+    told,
+)
+from tests.builders import Company, open_company
 from tests.portal.post import html_of, links_of, sent
 
-BERLIN = ZoneInfo("Europe/Berlin")
-FIRST, LAST = date(2026, 4, 28), date(2026, 5, 27)
-
-# Of the period 2026-05 in Berlin.
-DEADLINE = datetime(2026, 6, 5, tzinfo=BERLIN).astimezone(UTC)
+# The first day that is owed here.
+FIRST = date(2026, 5, 20)
 
 
 def berlin(day: date, hour: int = 9, minute: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=BERLIN)
 
 
-ENDED = berlin(date(2026, 5, 28))
-AFTER = ENDED - timedelta(hours=5)
 TARGET = berlin(date(2026, 6, 3))
+
+
+@pytest.fixture
+def alice(db: None) -> Company:
+    """A tenant that owes the last eight days of the period."""
+    return open_company(
+        *("A-100",), name="Alice Assurance", zone="Europe/Berlin", first_owed_on=FIRST
+    )
 
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> Iterator[None]:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods()
     mail.outbox.clear()
     yield
     mail.outbox.clear()
-
-
-def rows(company: Company) -> list[Reminder]:
-    with access.acting_for(company.id, reading=True):
-        return list(Reminder.objects.order_by("pk"))
-
-
-def told(company: Company) -> list[tuple[str, str, str]]:
-    return [(row.step, row.told_state, row.problem) for row in rows(company)]
-
-
-def send(at: datetime) -> int:
-    count = 0
-    while reminding.send_waiting(now=lambda: at):
-        count += 1
-    return count
-
-
-def run(at: datetime) -> None:
-    reminder_plan.plan(at=at)
-    send(at)
-
-
-def bring(company: Company, first: date = FIRST, last: date = LAST) -> None:
-    for data in company.server.days(first, last):
-        company.send(data, at=AFTER)
 
 
 def flag(company: Company, *, deadline_at: datetime = DEADLINE) -> None:
@@ -108,7 +98,7 @@ def test_the_steps_come_in_their_order_and_the_late_ones_need_a_flag(
         if at.date() == date(2026, 6, 5) and not has_flag(alice):
             flag(alice)
         run(at)
-        at += timedelta(hours=5)
+        at += timedelta(hours=7)
     periods = {row.period for row in rows(alice)}
     assert periods == {"2026-05"}  # others are not open here
     steps = [row.step for row in rows(alice)]
@@ -159,7 +149,7 @@ def test_at_night_a_step_waits_unless_the_deadline_would_pass(alice: Company) ->
 
 
 def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
-    bring(alice, last=date(2026, 5, 20))
+    bring(alice, FIRST, last=date(2026, 5, 20))
     data = alice.server.days(date(2026, 5, 21), LAST)
     alice.send(data[0], at=AFTER)
     alice.send(data[4], at=AFTER)
@@ -170,7 +160,7 @@ def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
     for text in (letter.body, html_of(letter)):
         assert "Alice Assurance" in text
         assert "IC01" in text
-        assert "3 files, numbers 25 to 27, somewhere 22 to 24 May." in text
+        assert "3 files, numbers 3 to 5, somewhere 22 to 24 May." in text
         assert "26 to 27 May." in text
         assert "Please upload before 4 June." in text
         assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in text
@@ -182,13 +172,13 @@ def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
 
 
 def test_who_has_brought_all_is_not_reminded(alice: Company) -> None:
-    bring(alice)
+    bring(alice, FIRST)
     run(ENDED)
     assert told(alice) == []
 
 
 def test_a_file_between_planning_and_sending_stops_the_mail(alice: Company) -> None:
-    bring(alice, last=date(2026, 5, 26))
+    bring(alice, FIRST, last=date(2026, 5, 26))
     assert reminder_plan.plan(at=ENDED) == 1
     alice.send(alice.server.day(LAST), at=AFTER)
     send(ENDED)
@@ -197,7 +187,7 @@ def test_a_file_between_planning_and_sending_stops_the_mail(alice: Company) -> N
 
 
 def test_what_waits_for_us_is_not_reminded_of(alice: Company) -> None:
-    bring(alice, last=date(2026, 5, 26))
+    bring(alice, FIRST, last=date(2026, 5, 26))
     assert reminder_plan.plan(at=ENDED) == 1
     # Of the same server, of a key that nobody has confirmed: held.
     stranger = alice.writer("IC01")
@@ -269,7 +259,7 @@ def test_a_safety_stop_holds_late_mails_and_no_others(alice: Company) -> None:
 
 
 def test_one_a_day_for_each_recipient_of_a_tenant(alice: Company) -> None:
-    opening.open_current_periods(today=date(2026, 6, 20), at=NOW)
+    open_periods(today=date(2026, 6, 20))
     flag(alice)
     # Weekly mails of May meet the end of June.
     at = berlin(date(2026, 6, 26))
@@ -307,7 +297,7 @@ def test_who_wants_none_any_more_gets_none(alice: Company) -> None:
 
 
 def test_charlie_gets_nothing_about_alice(alice: Company, charlie: Company) -> None:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods()
     run(ENDED)
     run(ENDED + timedelta(hours=8))
     assert sorted(one.to[0] for one in sent()) == [
@@ -355,6 +345,21 @@ def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -
     assert told(alice)[-1] == ("last", "sent", "")
 
 
+def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> None:
+    run(ENDED)
+    original = settings.VAR / "mail-stamp"
+    copy = settings.VAR / "copied-stamp"
+    # With all its times, as a backup keeps them.
+    shutil.copy2(original, copy)
+    copy.replace(original)
+    with access.acting_for(access.STAFF):
+        assert mailing.leave().held == "restored-copy"
+    assert reminder_plan.plan(at=TARGET) == 0
+    mailing.this_is_the_one(by="test", at=ENDED)
+    run(TARGET)
+    assert told(alice)[-1] == ("target", "sent", "")
+
+
 def test_tables_made_anew_are_a_copy(alice: Company) -> None:
     run(ENDED)
     with connections["owner"].cursor() as cursor:
@@ -390,6 +395,25 @@ def test_the_preview_says_what_goes_next_and_writes_nothing(alice: Company) -> N
     assert (found.step, found.recipient) == ("ended", "admin@a-100.example")
     assert (found.tenant_id, found.at) == (alice.id, ENDED)
     assert rows(alice) == []
+
+
+@pytest.mark.parametrize("hour", [0, 10, 20])
+def test_the_preview_has_one_a_day_for_each_recipient(
+    alice: Company, hour: int
+) -> None:
+    open_periods(today=date(2026, 6, 20))
+    flag(alice)
+    # The weekly mails of May meet what there is about June.
+    day = date(2026, 6, 30)
+    begun_at = berlin(day, hour)
+    with access.acting_for(access.STAFF):
+        found = reminder_plan.preview(at=begun_at, most=10)
+    for at in every_quarter(begun_at, begun_at + timedelta(hours=23)):
+        run(at)
+    assert found
+    assert [(one.period, one.step, one.day) for one in found] == [
+        (row.period, row.step, row.day) for row in rows(alice)
+    ]
 
 
 def test_a_mail_that_cannot_be_written_is_set_aside(

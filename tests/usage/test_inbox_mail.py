@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from portal import access, work
+from portal import access, mailing, work
 from portal.models import Membership, Role
 from portal.work import State
 from tests.builders import NOW, Company, Writer
@@ -230,3 +230,30 @@ def test_the_task_sends_all_that_is_due(alice: Company, charlie: Company) -> Non
     ring()
     tasks.tell_of_inbox()
     assert len(sent()) == 2
+
+
+def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
+    alice: Company, settings: Any
+) -> None:
+    put(alice, "bad.usg", b"rubbish")
+    ring()
+    with access.acting_for(access.STAFF):
+        mailing.leave()
+    (settings.VAR / "mail-stamp").unlink()
+    assert send(NOW + QUARTER) == 0
+    mailing.this_is_the_one(by="test", at=NOW + QUARTER)
+    send(NOW + 2 * QUARTER)
+    assert sent() == []
+    assert [notice.state for notice in notices(alice)] == [State.DONE]
+
+
+def test_while_staff_have_stopped_all_mail_it_waits(alice: Company) -> None:
+    put(alice, "bad.usg", b"rubbish")
+    ring()
+    with access.acting_for(access.STAFF):
+        mailing.stop(reason="wrong words", by="clerk", at=NOW)
+    assert send(NOW + QUARTER) == 0
+    with access.acting_for(access.STAFF):
+        mailing.go_on(reason="put right", by="clerk", at=NOW)
+    assert send(NOW + QUARTER) == 1
+    assert len(sent()) == 1

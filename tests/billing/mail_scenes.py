@@ -1,0 +1,50 @@
+"""A customer whose period has ended with gaps, on the morning of the first reminder."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from billing import opening, reminder_plan, reminding
+from billing.reminder_row import Reminder
+from portal import access
+from tests.billing.lateness_scenes import DAY, HOUR, LAST
+from tests.builders import NOW, Company
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+# In Berlin: nine on the first morning after the period, and when it is late.
+ENDED = datetime(2026, 5, 28, 9, tzinfo=BERLIN)
+DEADLINE = datetime(2026, 6, 5, tzinfo=BERLIN).astimezone(UTC)
+
+# In that night.
+AFTER = ENDED - 5 * HOUR
+
+
+def open_periods(*, today: date = date(2026, 5, 20)) -> None:
+    opening.open_current_periods(today=today, at=NOW)
+
+
+def bring(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:
+    for data in company.server.days(first, last):
+        company.send(data, at=AFTER)
+
+
+def rows(company: Company) -> list[Reminder]:
+    with access.acting_for(company.id, reading=True):
+        return list(Reminder.objects.order_by("pk"))
+
+
+def told(company: Company) -> list[tuple[str, str, str]]:
+    return [(row.step, row.told_state, row.problem) for row in rows(company)]
+
+
+def send(at: datetime) -> int:
+    """Send what can be sent; return how often there was something."""
+    count = 0
+    while reminding.send_waiting(now=lambda: at):
+        count += 1
+    return count
+
+
+def run(at: datetime) -> None:
+    reminder_plan.plan(at=at)
+    send(at)
