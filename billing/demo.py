@@ -137,9 +137,11 @@ class Demo:
             path = folder / f"{name}.key"
             _write_once(path, Purpose.SIGNING, new_signing_pair)
             public = read_private(path, Purpose.SIGNING).public
+            # As old as the tenant: nobody is late with a server that was not known.
+            begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
             with access.acting_for(tenant.pk):
                 servers.register(
-                    tenant.pk, name=name, public=public, by=BY, at=self._at
+                    tenant.pk, name=name, public=public, by=BY, at=begun_at
                 )
 
     def _issue_token(self, tenant: Tenant) -> None:

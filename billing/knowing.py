@@ -248,6 +248,7 @@ def _server_fact(
         first_owed_on=server.first_owed_on,
         retired_on=server.retired_on,
         zone=zone,
+        known_since=server.created_at,
     )
 
 

@@ -27,8 +27,8 @@ from tests.billing.lateness_scenes import (
     unheld,
 )
 from tests.builders import Company
-from usage import requests
-from usage.models import Server
+from usage import requests, servers
+from usage.models import FileState, Server
 from usage.server_request import Kind
 
 AT_LAST = datetime(2026, 6, 20, tzinfo=UTC)
@@ -148,3 +148,41 @@ def test_who_has_sent_everything_is_complete(alice: Company, short: Company) -> 
     assert checked(AT_LAST) == 1
     assert (flags(alice), standing(alice)) == ([], Standing.COMPLETE)
     assert names_late() == {"L-1"}
+
+
+@pytest.fixture
+def done(short: Company) -> Company:
+    """A tenant that has sent all it owes, in time."""
+    short.send(short.server.day(LAST), at=BEFORE)
+    return short
+
+
+def test_a_server_that_was_registered_later_makes_nobody_late(done: Company) -> None:
+    writer = done.writer("IC02")
+    with access.acting_for(done.id):
+        servers.register(
+            done.id, name="IC02", public=writer.pair.public, by="admin", at=AT_LAST
+        )
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    # Also not once its files have come.
+    writer.sequence = 7
+    done.send(writer.day(LAST), at=AT_LAST)
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    assert unheld(AT_LAST) == set()
+
+
+def test_a_server_that_shows_up_later_makes_nobody_late(done: Company) -> None:
+    held, _ = done.send(done.writer("IC02").day(LAST + 20 * DAY), at=AT_LAST)
+    assert held.state == FileState.HELD
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    assert unheld(AT_LAST) == set()
+
+
+def test_a_server_that_was_known_by_its_file_alone_is_owed_in_time(
+    done: Company,
+) -> None:
+    writer = done.writer("IC02")
+    done.send(writer.day(LAST - DAY), at=BEFORE)
+    done.send(done.server.day(LAST + DAY), at=BEFORE)
+    assert checked(AT_LAST) == 1
+    assert flag(done).evidence == ["2026-05-27 IC02"]
