@@ -129,7 +129,7 @@ def known_before(
     """
     files = tuple(one for one in facts.files if one.received_at < at)
     held = tuple(one for one in facts.held if one.received_at < at)
-    seen = {one.server for one in (*files, *held)}
+    seen = {*(one.server for one in files), *(one.server for one in held)}
     return replace(
         facts,
         servers=tuple(

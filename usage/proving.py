@@ -23,7 +23,10 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Proof(NamedTuple):
-    """An accepted file; instants are aware and in UTC, offsets minutes east of it."""
+    """An accepted file; instants are aware and in UTC, offsets minutes east of it.
+
+    `received_at` is since when it counts as here: see `UsageFile.came_at`.
+    """
 
     server: str
     series: UUID
@@ -58,19 +61,19 @@ class Neighbour(NamedTuple):
 # series, and every pair that touches the days or spans them.
 _AROUND = """
 select s.name, f.series, f.sequence, f.sha256, f.previous, f.day, f.opened_at,
-       f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone, f.received_at
+       f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone, f.came_at
 from (
     select *,
         lag(low) over chain as low_before, lag(high) over chain as high_before,
         lead(low) over chain as low_after, lead(high) over chain as high_after
     from (
-        select *,
+        select *, coalesce(here_since, received_at) as came_at,
             least(day, (opened_at at time zone 'UTC')::date,
                   (closed_at at time zone 'UTC')::date) as low,
             greatest(day, (opened_at at time zone 'UTC')::date,
                      (closed_at at time zone 'UTC')::date) as high
         from usage_usagefile
-        where state = 'accepted' and received_at < %(before)s
+        where state = 'accepted' and coalesce(here_since, received_at) < %(before)s
     ) as dated
     window chain as (partition by server_id, series order by sequence)
 ) as f

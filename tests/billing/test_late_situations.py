@@ -13,21 +13,26 @@ from portal import access
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     BEFORE,
+    CHECKED,
     DAY,
+    DUE,
     HOUR,
     LAST,
     MAY,
+    SECOND,
     checked,
     flag,
     flags,
     names_late,
     open_periods,
     open_short,
+    rolled_up,
     send_month,
     unheld,
 )
 from tests.builders import Company
-from usage import requests, servers
+from tests.usage import inboxes
+from usage import inbox, requests, servers
 from usage.models import FileState, Server
 from usage.server_request import Kind
 
@@ -186,3 +191,27 @@ def test_a_server_that_was_known_by_its_file_alone_is_owed_in_time(
     done.send(done.server.day(LAST + DAY), at=BEFORE)
     assert checked(AT_LAST) == 1
     assert flag(done).evidence == ["2026-05-27 IC02"]
+
+
+def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
+    db: None, settings: Any
+) -> None:
+    company = open_short("L-1")
+    open_periods()
+    first, last = company.server.days(LAST - DAY, LAST)
+    company.send(first, at=BEFORE)
+    inboxes.open_inboxes(settings)
+    until = DUE - HOUR + SECOND
+    inboxes.put(company, "last.usg", last)
+    # Found in time; taken only after the customer has lost patience.
+    assert inbox.list_waiting(now=lambda: DUE - HOUR, until=until)
+    file, _ = company.send(last, at=DUE + HOUR)
+    assert rolled_up(company).late == ["2026-05-27 IC01"]
+    assert inboxes.ring(CHECKED + HOUR)
+    (row,) = inboxes.objects(company)
+    assert (row.file_id, row.verdict) == (file.pk, "accepted")
+    assert checked(CHECKED + 2 * HOUR) == 0
+    assert rolled_up(company).late == []
+    assert row.file is not None
+    assert row.file.received_at == DUE + HOUR
+    assert unheld(CHECKED + 2 * HOUR) == set()
