@@ -31,7 +31,7 @@ from tests.billing.lateness_scenes import (
     open_short,
     opened,
 )
-from tests.billing.test_staff_pages import signed_in, staff
+from tests.billing.staff_people import signed_in, staff
 from tests.builders import Company
 
 FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
