@@ -69,6 +69,7 @@ def _say(at: datetime) -> TileState:
         details={
             "view": view,
             "words": saying.words(view, at=at),
+            "also_late": saying.also_late(view.period, at=at),
             "strips": strips(view.judgement.calendar),
             "first": view.period.starts_on,
             "last": view.period.ends_on,

@@ -6,9 +6,9 @@ Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from billing.late_flag import LateFlag, SafetyStop
+from billing.late_flag import IS_WAIVED, LateFlag, SafetyStop
 from billing.models import TenantPeriod
 
 
@@ -23,13 +23,12 @@ class Kind(StrEnum):
 
 
 _STANDS = Q(voided_at=None)
-_IS_WAIVED = _STANDS & Q(still__contained_by=F("waived"))
 
 _KINDS: Mapping[Kind, Q] = {
-    Kind.TO_DECIDE: _STANDS & Q(consequence="") & ~_IS_WAIVED,
+    Kind.TO_DECIDE: _STANDS & Q(consequence="") & ~IS_WAIVED,
     Kind.COMPLETED: _STANDS & Q(completed_at__isnull=False),
     Kind.DECIDED: _STANDS & ~Q(consequence=""),
-    Kind.WAIVED: _IS_WAIVED,
+    Kind.WAIVED: IS_WAIVED,
     Kind.VOID: ~_STANDS,
 }
 

@@ -100,10 +100,10 @@ def _not_needed(
         return "restored"
     if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
         return "not-wanted"
-    reason = _nothing_missing(view)
+    flag = standing_flag(view) if at >= view.deadline_at else None
+    reason = _nothing_missing(view) or (flag.answer if flag else "")
     if reason or row.step.startswith(NOW):
         return reason
-    flag = open_flag(view) if at >= view.deadline_at else None
     if flag is None and at >= view.deadline_at:
         return "decided" if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
@@ -137,16 +137,14 @@ def _is_manual(period: Period) -> bool:
     return mode_on(changes, period.ends_on) is Mode.MANUAL
 
 
-def open_flag(view: PeriodView) -> LateFlag | None:
-    """Return the period's late flag that nobody has answered, of this unit of work."""
-    flag = LateFlag.objects.filter(
+def standing_flag(view: PeriodView) -> LateFlag | None:
+    """Return the late flag of the period's deadline, in this unit of work."""
+    return LateFlag.objects.filter(
         period=str(view.period),
         deadline_at=view.deadline_at,
         voided_at=None,
         completed_at=None,
-        consequence="",
     ).first()
-    return flag if flag and set(flag.still) - set(flag.waived) else None
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
