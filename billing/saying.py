@@ -125,7 +125,7 @@ def span_words(period: Period) -> str:
 
 def _answer(view: PeriodView) -> str:
     calendar, standing = view.judgement.calendar, view.judgement.standing
-    missing = calendar.counts.missing
+    missing, faults = calendar.counts.missing - calendar.faults, calendar.faults
     if standing is Standing.NOTHING_OWED:
         return gettext("Nothing is owed for this period.")
     if calendar.lacks_servers:
@@ -136,6 +136,17 @@ def _answer(view: PeriodView) -> str:
             "%(count)d server-days are missing.",
             missing,
         ) % {"count": missing}
+    return _nothing_asked(standing, faults)
+
+
+def _nothing_asked(standing: Standing, faults: int) -> str:
+    """Say how it is where the tenant has nothing to bring."""
+    if faults:
+        return ngettext(
+            "%(count)d server-day of automated upload has not come.",
+            "%(count)d server-days of automated upload have not come.",
+            faults,
+        ) % {"count": faults}
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return gettext("Everything is here.")
     if standing is Standing.OPEN:
@@ -145,11 +156,13 @@ def _answer(view: PeriodView) -> str:
 
 def _may_be_sent(view: PeriodView) -> bool:
     calendar = view.judgement.calendar
-    return bool(calendar.counts.missing) or calendar.lacks_servers
+    return calendar.counts.missing > calendar.faults or calendar.lacks_servers
 
 
 def _please(view: PeriodView, *, is_asked: bool) -> str:
     if not _may_be_sent(view):
+        if view.judgement.calendar.faults:
+            return gettext("Nothing of it is counted against you.")
         return ""
     if view.judgement.standing is Standing.LATE:
         if view.is_waived:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing import deadlines, excuses, licences, licensing
+from billing import deadlines, excuses, licences, licensing, saying
 from billing.asked import ExcuseKind
 from billing.queries import view_period
 from billing.standing import Standing
@@ -215,3 +215,25 @@ def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
     assert row.file is not None
     assert row.file.received_at == DUE + HOUR
     assert unheld(CHECKED + 2 * HOUR) == set()
+
+
+def test_faults_of_automated_upload_are_asked_of_nobody(short: Company) -> None:
+    licensed(short, licences.AUTOMATED)
+    with access.acting_for(short.id, reading=True):
+        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+    assert said.answer == "1 server-day of automated upload has not come."
+    assert said.please == "Nothing of it is counted against you."
+
+
+def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(
+    db: None,
+) -> None:
+    nobody = open_short("N-1")
+    open_periods()
+    licensed(nobody, licences.AUTOMATED)
+    licensing.set_licences(
+        nobody.id, from_on=LAST, keys=[licences.MANUAL], by="clerk", at=BEFORE
+    )
+    with access.acting_for(nobody.id, reading=True):
+        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+    assert said.answer == "1 server-day is missing."
