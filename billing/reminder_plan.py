@@ -29,7 +29,8 @@ from portal import access, mailing
 # How long after a deadline, or a flag, there can be anything to remind of.
 _LONGEST = timedelta(weeks=10)
 
-# An open flag `f` of a tenant's period `tp`, for its effective deadline.
+# An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
+# a `LateFlag.answer`, and not completed.
 _OPEN_FLAG = """
 f.tenant_id = tp.tenant_id and f.period = tp.period
     and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
