@@ -3,13 +3,14 @@
 Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from billing.late_flag import IS_WAIVED, LateFlag, SafetyStop
 from billing.models import TenantPeriod
+from billing.periods import Period
 
 
 class Kind(StrEnum):
@@ -62,6 +63,12 @@ def counts(period: str = "") -> dict[str, int]:
 def undecided() -> QuerySet[LateFlag]:
     """Return the flags about which nobody has decided, of all periods."""
     return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE])
+
+
+def flagged(tenants: Collection[int], period: Period) -> set[int]:
+    """Return which of some tenants have a flag for a period that is not void."""
+    found = LateFlag.objects.filter(_STANDS, tenant__in=tenants, period=str(period))
+    return set(found.values_list("tenant_id", flat=True))
 
 
 def periods() -> list[str]:

@@ -75,7 +75,7 @@ def step_words(step: str) -> str:
         return gettext(_STEPS[step])
     number = step.rpartition("-")[2]
     if step.startswith(NOW):
-        return gettext("Asked for by staff, number %(number)s") % {"number": number}
+        return gettext("Reminder by staff, number %(number)s") % {"number": number}
     return gettext("Late, week %(number)s") % {"number": number}
 
 

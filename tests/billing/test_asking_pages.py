@@ -159,7 +159,7 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     clerk = staff(StaffRole.CLERK)
     held = text(clerk.get("/staff/held"))
     assert f"/staff/tenants/A-100#excuse-{one.pk}" in held
-    assert 'Held files <span class="count">2</span>' in held
+    assert 'To decide <span class="count">2</span>' in held
     assert held.index("26 May") < held.index("27 May")
     tenant = "/staff/tenants/A-100"
     page = text(clerk.post(f"{tenant}/excuses/{one.pk}/refuse", follow=True))
