@@ -6,9 +6,10 @@ Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from billing.late_flag import LateFlag, SafetyStop
+from billing.models import TenantPeriod
 
 
 class Kind(StrEnum):
@@ -34,11 +35,18 @@ _KINDS: Mapping[Kind, Q] = {
 
 
 def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
-    """Return flags with their tenants, newest first; of one kind and period, or all."""
+    """Return flags with their tenants, newest first; of one kind and period, or all.
+
+    Each has also the `zone` that its period's deadline is told in.
+    """
     found = LateFlag.objects.filter(_wanted(period))
     if kind:
         found = found.filter(_KINDS[Kind(kind)])
-    return found.select_related("tenant").order_by("-raised_at", "pk")
+    opened = TenantPeriod.objects.filter(
+        tenant=OuterRef("tenant"), period=OuterRef("period")
+    )
+    told_in = found.annotate(zone=Subquery(opened.values("zone")[:1]))
+    return told_in.select_related("tenant").order_by("-raised_at", "pk")
 
 
 def counts(period: str = "") -> dict[str, int]:

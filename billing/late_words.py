@@ -36,7 +36,8 @@ class FlagRow:
     consequences: list[tuple[str, str]]
 
 
-def flag_row(flag: LateFlag, *, zone: str = "") -> FlagRow:
+def flag_row(flag: LateFlag) -> FlagRow:
+    """Say what a flag is, as `billing.late_list.flags` reads it, with its `zone`."""
     mark, state = _state(flag)
     return FlagRow(
         one=flag,
@@ -45,7 +46,7 @@ def flag_row(flag: LateFlag, *, zone: str = "") -> FlagRow:
         evidence=by_server(flag.evidence),
         open=by_server(flag.open_days),
         waived=by_server(flag.waived),
-        zone=zone or flag.tenant.zone,
+        zone=vars(flag)["zone"],
         consequences=[(one.value, str(one.label)) for one in Consequence],
     )
 

@@ -81,11 +81,24 @@ def open_current_periods(*, today: date, at: datetime) -> int:
         }
     for tenant, periods in missing.items():
         with access.acting_for(tenant.pk, holding=True):
-            rows = _open(tenant, periods, at=at)
-            names = [row.period for row in rows]
-            opened = TenantPeriod.objects.filter(period__in=names)
-            rolling.refresh(tenant, opened, at=at)
+            _open_and_keep(tenant, periods, at=at)
     return sum(map(len, missing.values()))
+
+
+def open_due(tenant: Tenant, *, today: date, at: datetime) -> None:
+    """Open what should have opened by a day, in the tenant's unit of work.
+
+    Under the tenant's lock; with the roll-ups of what is new.
+    """
+    kept = set(PeriodRollUp.objects.values_list("period", flat=True))
+    periods = owed_periods(tenant, today)
+    _open_and_keep(tenant, [one for one in periods if str(one) not in kept], at=at)
+
+
+def _open_and_keep(tenant: Tenant, periods: Iterable[Period], *, at: datetime) -> None:
+    names = [row.period for row in _open(tenant, periods, at=at)]
+    opened = TenantPeriod.objects.filter(period__in=names)
+    rolling.refresh(tenant, opened, at=at)
 
 
 def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:

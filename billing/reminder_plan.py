@@ -38,11 +38,13 @@ f.tenant_id = tp.tenant_id and f.period = tp.period
 """
 
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
-# kind of period, not for each tenant.
+# kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
+# of its periods the same: by two clocks a day could have two mails.
 _KINDS = f"""
-select distinct tp.period, tp.zone, coalesce(tp.extended_to, tp.deadline_at),
+select distinct tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at),
     f.raised_at
 from billing_tenantperiod tp
+join portal_tenant t on t.id = tp.tenant_id
 left join billing_lateflag f on {_OPEN_FLAG}
 where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
     and (f.id is null or not exists (
@@ -53,7 +55,8 @@ where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
 
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
 # tenant without servers is asked only under a licence for manual upload. A mail that
-# waits keeps another one waiting, unless a safety stop holds it: that can last.
+# waits keeps another one waiting, unless a safety stop holds it: that can last. What
+# went when the tenant was in another zone may have been another day's there.
 _WANTED = f"""
 with kind as (
     select * from unnest(
@@ -66,11 +69,11 @@ with kind as (
 ), lacking as (
     select tp.tenant_id, t.escalation_address, kind.*
     from kind
-    join billing_tenantperiod tp on tp.period = kind.period and tp.zone = kind.zone
+    join billing_tenantperiod tp on tp.period = kind.period
         and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
+    join portal_tenant t on t.id = tp.tenant_id and t.zone = kind.zone
     join billing_periodrollup r
         on r.tenant_id = tp.tenant_id and r.period = tp.period
-    join portal_tenant t on t.id = tp.tenant_id
     left join billing_lateflag f on {_OPEN_FLAG}
     where f.raised_at is not distinct from kind.flagged_at
         and (r.missing_from[1] <= kind.at or r.lacks_servers and (
@@ -94,7 +97,10 @@ where not exists (
     where r.tenant_id = told.tenant_id and r.recipient = told.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
             or r.period = told.period and r.step = told.step
-            or r.day = told.day and r.outcome in ('', 'sent', 'unsure'))
+            or r.outcome in ('', 'sent', 'unsure') and (
+                r.day = told.day
+                or (r.begun_at at time zone told.zone)::date = told.day
+            ))
 )
 """  # noqa: S608 - made of constants alone
 
@@ -134,7 +140,7 @@ _RANKS = {step: rank for rank, step in enumerate(("last", "target", "late"))}
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the periods of one name, zone, deadline and flag have in common."""
+    """What the periods of one name, tenant's zone, deadline and flag have in common."""
 
     period: Period
     zone: str

@@ -40,7 +40,7 @@ class WhyNot(StrEnum):
 class Asked:
     """Who of a tenant is reminded; `why_not` is a `WhyNot`, empty where somebody is.
 
-    `day` is today's in the zone of the tenant's period.
+    `day` is today's in the tenant's zone.
     """
 
     tenant_id: int
@@ -141,7 +141,7 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
     }
     lacking = _lacking(opened, period, at=at)
     people = _recipients(lacking, opened, at=at)
-    taken = _taken(lacking, at=at)
+    taken = _taken(lacking, opened, at=at)
     stops = SafetyStop.objects.filter(period=str(period), released_at=None)
     is_stopped = stops.exists()
     asked = []
@@ -151,7 +151,7 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
             why = WhyNot.NOTHING_MISSING if row else WhyNot.NOT_OPEN
             asked.append(Asked(tenant_id, (), why, day=at.date()))
             continue
-        today = at.astimezone(zone_named(row.zone)).date()
+        today = at.astimezone(zone_named(row.tenant.zone)).date()
         if is_stopped and at >= row.effective_at:
             asked.append(Asked(tenant_id, (), WhyNot.STOPPED, day=today))
             continue
@@ -205,19 +205,26 @@ def _recipients(
 
 
 def _taken(
-    lacking: Iterable[int], *, at: datetime
+    lacking: Iterable[int], opened: Mapping[int, TenantPeriod], *, at: datetime
 ) -> dict[int, set[tuple[str, date | None]]]:
-    """Return who has the mail of which day; None for one that waits, of any day."""
+    """Return who has the mail of which day; None for one that waits, of any day.
+
+    Also of the day that it went on by the zone the tenant is in now.
+    """
     found: dict[int, set[tuple[str, date | None]]] = defaultdict(set)
     lately = at.date() - timedelta(days=2)
     rows = Reminder.objects.filter(
         Q(state=State.WAITING) | Q(day__gte=lately, outcome__in=TAKES_THE_DAY),
         tenant__in=list(lacking),
     )
-    for who, to, day, state in rows.values_list(
-        "tenant_id", "recipient", "day", "state"
-    ):
-        found[who].add((to, None if state == State.WAITING else day))
+    for row in rows.only("tenant_id", "recipient", "day", "state", "begun_at"):
+        days: set[date | None] = {row.day}
+        if row.state == State.WAITING:
+            days = {None}
+        elif row.begun_at:
+            zone = zone_named(opened[row.tenant_id].tenant.zone)
+            days.add(row.begun_at.astimezone(zone).date())
+        found[row.tenant_id] |= {(row.recipient, day) for day in days}
     return found
 
 

@@ -5,10 +5,11 @@ is `portal.letter_work`.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
 
 from billing import queries, reminder_letters
 from billing.cells import CellState
@@ -69,13 +70,14 @@ def _prepare(
         if reason:
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
-        later = _may_go_at(row, view, at=at)
+        zone = zone_named(tenant.zone)
+        later = _may_go_at(row, view, zone, at=at)
         if later > at:
             letter_work.wait(Reminder, claim, later, problem=row.problem)
             return None
         name = _name_of(row.recipient)
         letter = reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
-        today = at.astimezone(zone_named(view.zone)).date()
+        today = at.astimezone(zone).date()
         return letter_work.keep(Reminder, claim, letter, at=at, day=today)
 
 
@@ -108,7 +110,7 @@ def _not_needed(
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
     due = latest(
-        *(view.period, zone_named(view.zone)),
+        *(view.period, zone_named(tenant.zone)),
         deadline_at=view.deadline_at,
         flagged_at=flag.raised_at if flag else None,
         at=at,
@@ -163,15 +165,19 @@ def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
     )
 
 
-def _may_go_at(row: Reminder, view: PeriodView, *, at: datetime) -> datetime:
-    """Return when a mail may go: at once, or on another morning."""
-    zone = zone_named(view.zone)
-    today = at.astimezone(zone).date()
+def _may_go_at(
+    row: Reminder, view: PeriodView, zone: tzinfo, *, at: datetime
+) -> datetime:
+    """Return when a mail may go: at once, or on another morning of the zone."""
+    local = at.astimezone(zone)
+    begun_today = Q(begun_at__gte=datetime.combine(local, time(), zone))
     others = Reminder.objects.filter(
-        recipient=row.recipient, day=today, outcome__in=TAKES_THE_DAY
+        Q(day=local.date()) | begun_today,
+        recipient=row.recipient,
+        outcome__in=TAKES_THE_DAY,
     ).exclude(pk=row.pk)
     if others.exists():
-        evening = at.astimezone(zone).replace(hour=23)
+        evening = local.replace(hour=23)
         return next_morning(max(evening, at), zone)
     if row.asked_by:
         return at

@@ -80,6 +80,7 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "staff-decide": {"POST": May.STAFF_ACT},
     "staff-extend": {"POST": May.STAFF_ACT},
     "staff-correct-zone": {"POST": May.STAFF_ACT},
+    "staff-change-zone": {"POST": May.STAFF_ACT},
     "staff-upload": {"GET": May.STAFF_ACT, "POST": May.STAFF_ACT},
     "staff-inbox": {"GET": May.STAFF_READ},
     "staff-retry-inbox": {"POST": May.STAFF_ACT},

@@ -52,6 +52,35 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
     return tenant
 
 
+def change_zone(
+    tenant_id: int, *, zone: str, by: str, at: datetime, reason: str
+) -> None:
+    """Write down that a tenant is in another zone, in a unit of work of the staff.
+
+    Under the tenant's lock, which it takes.
+
+    Raises:
+        Refused: there is no such time zone, or the tenant is in it already.
+
+    """
+    require_zone(zone)
+    access.hold_tenant(tenant_id)
+    tenant = Tenant.objects.get(pk=tenant_id)
+    was = tenant.zone
+    if zone == was:
+        raise Refused("nothing-to-change")
+    tenant.zone = zone
+    tenant.save(update_fields=["zone"])
+    audit.append(
+        tenant_id=tenant_id,
+        actor=by,
+        act="tenant-zone-changed",
+        subject=tenant.number,
+        details={"zone": zone, "was": was, "reason": reason},
+        at=at,
+    )
+
+
 def require_zone(zone: str) -> None:
     """Refuse a time zone that the tz database does not have."""
     if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", zone):

@@ -12,7 +12,7 @@ from billing.licences import mode_on
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView, opened_periods, view_period
 from billing.staff import showing, steps, tenant_period
-from billing.staff.late_forms import Extension, ZoneCorrection
+from billing.staff.late_forms import Extension, ZoneChange, ZoneCorrection
 from billing.wording import mode_words
 from portal import access
 from portal.models import ApiToken, Membership, Role, Tenant
@@ -136,6 +136,7 @@ def _deadline_forms(*, at: datetime) -> dict[str, Any]:
         "extended": [one for one in opened if one.decided_by],
         "extend_form": Extension(opened=opened),
         "zone_form": ZoneCorrection(opened=ahead) if ahead else None,
+        "own_zone_form": ZoneChange(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The list of late flags for spreadsheets; instants as the tenant's clocks say."""
+"""The list of late flags for spreadsheets; instants in the zone of the period."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ from usage.receipts import BYTE_ORDER_MARK, Cell, row
 
 
 def as_csv(flags: Iterable[LateFlag]) -> Iterator[str]:
-    """Yield a piece for each flag, read with its tenant."""
+    """Yield a piece for each flag, read by `billing.late_list.flags`."""
     yield BYTE_ORDER_MARK + row(_heads())
     for flag in flags:
         yield row(_cells(flag_row(flag)))

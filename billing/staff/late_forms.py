@@ -67,6 +67,20 @@ class ZoneCorrection(forms.Form):
         _offer(self, opened)
 
 
+class ZoneChange(forms.Form):
+    """The zone that a tenant's later periods open in."""
+
+    zone = forms.ChoiceField(
+        choices=zone_choices,
+        label=_("Time zone"),
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    reason = _reason()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "own-zone-%s", **kwargs})
+
+
 class Decision(forms.Form):
     """A consequence, and the one that the page has shown."""
 

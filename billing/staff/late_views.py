@@ -14,7 +14,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import deadlines, late_acts, late_list, lateness
+from billing import deadlines, late_acts, late_list, lateness, zones
 from billing.late_flag import LateFlag
 from billing.late_list import Kind
 from billing.late_words import chosen, flag_row
@@ -23,7 +23,12 @@ from billing.staff.answer_views import answer, back, tenant_of
 from billing.staff.customer import PERIODS_OFFERED
 from billing.staff.forms import Reason, first_error
 from billing.staff.late_export import as_csv
-from billing.staff.late_forms import Decision, Extension, ZoneCorrection
+from billing.staff.late_forms import (
+    Decision,
+    Extension,
+    ZoneChange,
+    ZoneCorrection,
+)
 from portal import access
 from portal.doors import PortalRequest
 from portal.members import May
@@ -164,6 +169,21 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
     return answer(request, number, act, done=done, part="deadlines")
 
 
+@require_POST
+def change_zone(request: PortalRequest, number: str) -> HttpResponse:
+    """Let a tenant's later periods open in another zone."""
+    form = ZoneChange(request.POST)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(tenant_of(number), "deadlines")
+    act = partial(zones.change_zone, zone=form.cleaned_data["zone"])
+    done = gettext(
+        "The zone is changed for periods that open from now on."
+        " Those that are open keep theirs."
+    )
+    return answer(request, number, act, done=done, part="deadlines")
+
+
 def _wanted(request: PortalRequest) -> tuple[str, str]:
     kind = request.GET.get("kind", "")
     period = request.GET.get("period", "").replace("\0", "")
@@ -174,5 +194,5 @@ def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:
     for begin in range(0, len(ids), _CHUNK):
         some = ids[begin : begin + _CHUNK]
         with access.acting_for(access.STAFF, reading=True):
-            found = LateFlag.objects.select_related("tenant").in_bulk(some)
+            found = late_list.flags().in_bulk(some)
         yield from (found[one] for one in some if one in found)

@@ -99,6 +99,7 @@ urlpatterns = [
         late_views.correct_zone,
         name="staff-correct-zone",
     ),
+    path("tenants/<str:number>/zone", late_views.change_zone, name="staff-change-zone"),
     path("inbox", inbox_views.inbox, name="staff-inbox"),
     path("inbox/<int:object_id>/retry", inbox_views.retry, name="staff-retry-inbox"),
     path(

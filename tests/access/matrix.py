@@ -173,6 +173,9 @@ ROWS: Mapping[str, Row] = {
     "staff-correct-zone": Row(
         lambda ids: f"/staff/tenants/{ids.number}/correct-zone", own=_answers(302)
     ),
+    "staff-change-zone": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/zone", own=_answers(302)
+    ),
     "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),
     "staff-inbox": Row(lambda _: "/staff/inbox"),
     # It names no object that is there.

@@ -1,0 +1,38 @@
+"""Billing staff change the zone that a tenant is in, from the next period on.
+
+A period keeps the zone and the deadline that it opened with, and its roll-up is made
+from those: nothing of what is open changes. Staff correct one of those by itself
+(`billing.deadlines.correct_zone`).
+"""
+
+from datetime import datetime
+
+from billing import opening
+from portal import access, tenants
+from portal.models import Tenant
+from portal.refusals import Refused
+from usage.deciding import required
+
+
+def change_zone(
+    tenant_id: int, *, zone: str, by: str, at: datetime, reason: str
+) -> None:
+    """Let a tenant's later periods open in another zone.
+
+    What should be open by now opens first, by the zone that it was to be told in.
+    Begins and ends units of work of its own, under the tenant's lock.
+
+    Raises:
+        Refused: there is no such zone, it is that one already, or there is no reason.
+
+    """
+    reason = required(reason)
+    tenants.require_zone(zone)
+    with access.acting_for(tenant_id, holding=True):
+        tenant = Tenant.objects.get()
+        if tenant.zone == zone:
+            raise Refused("nothing-to-change")
+        opening.open_due(tenant, today=at.date(), at=at)
+    # What a tenant is belongs to the staff: nobody of its own may write it.
+    with access.acting_for(access.STAFF):
+        tenants.change_zone(tenant_id, zone=zone, by=by, at=at, reason=reason)
