@@ -1,7 +1,7 @@
 """What a reminder says: what is missing, by when, and where to upload it."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from billing import saying, timetable
 from billing.cells import UNCOVERED
@@ -67,6 +67,7 @@ def missing(calendar: Calendar) -> list[Lack]:
 
 def message_id_of(row: Reminder) -> str:
     """Return the same name for the same mail, whenever and wherever it is written."""
-    return letters.name_of(
-        "reminder", str(row.tenant_id), row.recipient, row.period, row.step
-    )
+    about = [str(row.tenant_id), row.recipient, row.period, row.step]
+    if row.extended_to is not None:
+        about.append(row.extended_to.astimezone(UTC).isoformat())
+    return letters.name_of("reminder", *about)

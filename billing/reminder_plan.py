@@ -19,6 +19,7 @@ from billing.reminder_row import SAFETY_STOP
 from billing.reminder_steps import (
     STEPS,
     Due,
+    hangs_on_deadline,
     is_late_step,
     latest,
     next_morning,
@@ -56,18 +57,20 @@ where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
 # tenant without servers is asked only under a licence for manual upload. A mail that
 # waits keeps another one waiting, unless a safety stop holds it: that can last. What
-# went when the tenant was in another zone may have been another day's there.
+# went when the tenant was in another zone may have been another day's there. After an
+# extension nobody who was told of the last day is told of an earlier step.
 _WANTED = f"""
 with kind as (
     select * from unnest(
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
         %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
         %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
-        %(ends)s::date[]
+        %(ends)s::date[], %(hang)s::bool[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
-        ends_on)
+        ends_on, hangs)
 ), lacking as (
-    select tp.tenant_id, t.escalation_address, kind.*
+    select tp.tenant_id, t.escalation_address, kind.*,
+        case when kind.hangs then tp.extended_to end as extended_to
     from kind
     join billing_tenantperiod tp on tp.period = kind.period
         and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
@@ -91,12 +94,15 @@ with kind as (
     select lacking.*, escalation_address from lacking
     where is_late and escalation_address <> ''
 )
-select tenant_id, period, recipient, step, day, at, rank, deadline_at from told
-where not exists (
+select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
+from told where not exists (
     select from billing_reminder r
     where r.tenant_id = told.tenant_id and r.recipient = told.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
             or r.period = told.period and r.step = told.step
+                and r.extended_to is not distinct from told.extended_to
+            or r.period = told.period and r.step = any (%(hanging)s)
+                and not told.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
                 r.day = told.day
                 or (r.begun_at at time zone told.zone)::date = told.day
@@ -108,9 +114,10 @@ where not exists (
 _URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
 
 _INSERT = f"""
-insert into billing_reminder (tenant_id, period, recipient, step, day, due_at,
-    planned_at, state, attempts, faults, problem)
-select tenant_id, period, recipient, step, day, %(now)s, %(now)s, 'waiting', 0, 0, ''
+insert into billing_reminder (tenant_id, period, recipient, step, extended_to, day,
+    due_at, planned_at, state, attempts, faults, problem)
+select tenant_id, period, recipient, step, extended_to, day,
+    %(now)s, %(now)s, 'waiting', 0, 0, ''
 from ({_WANTED} {_URGENT_FIRST}) as wanted
 on conflict do nothing
 """  # noqa: S608 - made of constants alone
@@ -244,13 +251,18 @@ def _parameters(
             at.astimezone(zone_named(kind.zone)).date(),
             at,
             kind.period.ends_on,
+            hangs_on_deadline(due.step),
         )
         for kind, due, at in dues
     ]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
-        *("days", "ats", "ends"),
+        *("days", "ats", "ends", "hang"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
-    said = {"manual": licences.MANUAL, "stopped": SAFETY_STOP}
+    said = {
+        "manual": licences.MANUAL,
+        "stopped": SAFETY_STOP,
+        "hanging": [step for step in STEPS if hangs_on_deadline(step)],
+    }
     return {**dict(zip(names, columns, strict=True)), **said}

@@ -16,11 +16,12 @@ from billing.cells import CellState
 from billing.facts import Mode
 from billing.late_flag import LateFlag, SafetyStop
 from billing.licences import mode_on
-from billing.models import LicenceChange
+from billing.models import LicenceChange, TenantPeriod
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.reminder_steps import (
+    hangs_on_deadline,
     is_late_step,
     latest,
     next_morning,
@@ -115,7 +116,16 @@ def _not_needed(
         flagged_at=flag.raised_at if flag else None,
         at=at,
     )
-    return "" if due and due.step == row.step else "overtaken"
+    is_due = due is not None and due.step == row.step and _is_for_deadline(row)
+    return "" if is_due else "overtaken"
+
+
+def _is_for_deadline(row: Reminder) -> bool:
+    """Say whether a step that hangs on a deadline hangs on the one that counts now."""
+    if not hangs_on_deadline(row.step):
+        return True
+    opened = TenantPeriod.objects.filter(period=row.period).first()
+    return opened is not None and opened.extended_to == row.extended_to
 
 
 def _nothing_missing(view: PeriodView) -> str:
