@@ -86,4 +86,6 @@ def _state(flag: LateFlag) -> tuple[str, str]:
         return "excused", gettext("Waived")
     if flag.completed_at is not None:
         return "late-done", gettext("Completed late")
+    if flag.consequence and flag.undecided_days:
+        return "missing", gettext("Late, with more days since the decision")
     return "missing", gettext("Late")

@@ -8,7 +8,7 @@ _OPEN_FLAG = """
 f.tenant_id = tp.tenant_id and f.period = tp.period
     and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
     and f.voided_at is null and f.completed_at is null
-    and f.consequence = '' and not f.still <@ f.waived
+    and not f.still <@ (f.waived || f.decided)
 """
 
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each

@@ -154,9 +154,8 @@ def open_flag(view: PeriodView) -> LateFlag | None:
         deadline_at=view.deadline_at,
         voided_at=None,
         completed_at=None,
-        consequence="",
     ).first()
-    return flag if flag and set(flag.still) - set(flag.waived) else None
+    return flag if flag and flag.undecided_days else None
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:

@@ -202,8 +202,8 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
     late_at = berlin(date(2026, 6, 5))
     for changes in (
         {"waived": ["2026-05-27 IC01"]},
-        {"waived": [], "consequence": "none", "decided_at": late_at},
-        {"consequence": "", "decided_at": None, "completed_at": late_at},
+        {"waived": [], "decided": ["2026-05-27 IC01"]},
+        {"decided": [], "completed_at": late_at},
         {"completed_at": None, "voided_at": late_at, "void_reason": "extended"},
     ):
         number = len(rows(alice))
@@ -220,7 +220,7 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
         send(late_at)
         assert told(alice)[-1][1:] == ("unneeded", "decided"), changes
         back: dict[str, Any] = {"voided_at": None, "void_reason": "", "waived": []}
-        change_flag(alice, consequence="", decided_at=None, completed_at=None, **back)
+        change_flag(alice, decided=[], completed_at=None, **back)
     assert sent() == []
 
 
