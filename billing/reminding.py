@@ -67,7 +67,8 @@ def _prepare(
         if says_late and row.period in held_periods:
             letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
-        reason = _not_needed(row, view, tenant, leave, at=at)
+        flag = standing_flag(view) if at >= view.deadline_at else None
+        reason = _not_needed(row, view, tenant, leave, flag, at=at)
         if reason:
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
@@ -76,8 +77,7 @@ def _prepare(
         if later > at:
             letter_work.wait(Reminder, claim, later, problem=row.problem)
             return None
-        name = _name_of(row.recipient)
-        letter = reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+        letter = _written(row, view, tenant, flag, at=at)
         today = at.astimezone(zone).date()
         return letter_work.keep(Reminder, claim, letter, at=at, day=today)
 
@@ -89,23 +89,46 @@ def draft(row: Reminder, *, at: datetime) -> Written:
     """
     with access.acting_for(row.tenant_id, reading=True):
         view = queries.view_period(Period.parse(row.period), at=at)
-        tenant, name = Tenant.objects.get(), _name_of(row.recipient)
-        return reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+        flag = standing_flag(view) if at >= view.deadline_at else None
+        return _written(row, view, Tenant.objects.get(), flag, at=at)
+
+
+def _written(
+    row: Reminder,
+    view: PeriodView,
+    tenant: Tenant,
+    flag: LateFlag | None,
+    *,
+    at: datetime,
+) -> Written:
+    return reminder_letters.compose(
+        row,
+        view,
+        settled=_settled(flag),
+        tenant=tenant,
+        name=_name_of(row.recipient),
+        at=at,
+    )
 
 
 def _not_needed(
-    row: Reminder, view: PeriodView, tenant: Tenant, leave: Leave, *, at: datetime
+    row: Reminder,
+    view: PeriodView,
+    tenant: Tenant,
+    leave: Leave,
+    flag: LateFlag | None,
+    *,
+    at: datetime,
 ) -> str:
     """Return why a mail need not go any more, a code; empty if it has to."""
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:
         return "restored"
     if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
         return "not-wanted"
-    reason = _nothing_missing(view)
+    reason = _nothing_missing(view, flag)
     if reason or row.step.startswith(NOW):
         return reason
-    flag = open_flag(view) if at >= view.deadline_at else None
-    if flag is None and at >= view.deadline_at:
+    if at >= view.deadline_at and not (flag and flag.undecided_days):
         return "decided" if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
@@ -128,14 +151,16 @@ def _is_for_deadline(row: Reminder) -> bool:
     return opened is not None and opened.extended_to == row.extended_to
 
 
-def _nothing_missing(view: PeriodView) -> str:
+def _nothing_missing(view: PeriodView, flag: LateFlag | None) -> str:
     calendar, standing = view.judgement.calendar, view.judgement.standing
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return "complete"
     if standing is Standing.NOTHING_OWED:
         return "nothing-owed"
-    if reminder_letters.missing(calendar):
+    if reminder_letters.asked_for(calendar, _settled(flag)).cells:
         return ""
+    if reminder_letters.asked_for(calendar, ()).cells:
+        return "decided"
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
@@ -147,15 +172,19 @@ def _is_manual(period: Period) -> bool:
     return mode_on(changes, period.ends_on) is Mode.MANUAL
 
 
-def open_flag(view: PeriodView) -> LateFlag | None:
-    """Return the period's late flag that nobody has answered, of this unit of work."""
-    flag = LateFlag.objects.filter(
+def standing_flag(view: PeriodView) -> LateFlag | None:
+    """Return the late flag of the period's deadline, in this unit of work."""
+    return LateFlag.objects.filter(
         period=str(view.period),
         deadline_at=view.deadline_at,
         voided_at=None,
         completed_at=None,
     ).first()
-    return flag if flag and flag.undecided_days else None
+
+
+def _settled(flag: LateFlag | None) -> frozenset[str]:
+    """Return the server-days that staff have waived or decided on."""
+    return frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
