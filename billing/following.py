@@ -62,7 +62,7 @@ def _is_changed(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
 
 def _follow(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
     was_void, was_done = flag.voided_at is not None, flag.completed_at is not None
-    had_open = bool(flag.open_days)
+    was_answered = not flag.undecided_days
     if not _is_changed(flag, row, at=at):
         return
     flag.save(update_fields=_FOLLOWS)
@@ -71,7 +71,7 @@ def _follow(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
         _tell(flag, act="late-flag-voided", at=at)
     elif was_void and not is_void:
         _tell(flag, act="late-flag-stands-again", at=at)
-    elif flag.waived and flag.open_days and not had_open:
+    elif was_answered and flag.undecided_days:
         _tell(flag, act="late-flag-reopened", at=at)
     if is_done and not was_done:
         _tell(flag, act="late-flag-completed", at=at)

@@ -13,6 +13,8 @@ from portal import access, audit
 from portal.refusals import Refused
 from usage.deciding import required
 
+_DECIDED = ("consequence", "decision_reason", "decided", "decided_at", "decided_by")
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -74,6 +76,8 @@ def decide(
 ) -> LateFlag:
     """Write down what being late leads to: none, penalty, disablement requested.
 
+    For the days that the flag has now; others that come reopen it.
+
     Raises:
         Refused: it was decided meanwhile, the flag is void, no such consequence, there
             is no reason, or no such flag.
@@ -88,9 +92,8 @@ def decide(
             raise Refused("decided-already")
         flag.consequence, flag.decision_reason = choice.consequence, reason
         flag.decided_at, flag.decided_by = at, by[:200]
-        flag.save(
-            update_fields=["consequence", "decision_reason", "decided_at", "decided_by"]
-        )
+        flag.decided = list(flag.still)
+        flag.save(update_fields=_DECIDED)
         details = {"consequence": choice.consequence, "was": choice.seen}
         _tell(flag, act="late-decided", by=by, at=at, said=details, reason=reason)
     return flag

@@ -31,9 +31,11 @@ class LateFlag(models.Model):
 
     `evidence` are server-days as "2026-05-07 IC01", never changed afterwards; `still`
     are those of them, and of later ones, that make late now. Voided, completed,
-    waived and decided are independent facts with their instants; a flag is open while
-    it is not voided and `still` has days that are not in `waived`. `told_at` is when
-    the tenant's audit trail came to tell of it.
+    waived and decided are independent facts with their instants; `decided` are the
+    days that were there as somebody decided. A flag is open while it is not voided and
+    `still` has days that are not in `waived`, and to be decided while it has some that
+    are not in `decided` either. `told_at` is when the tenant's audit trail came to tell
+    of it.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -60,6 +62,7 @@ class LateFlag(models.Model):
     consequence = models.CharField(
         max_length=20, choices=Consequence, blank=True, default="", db_default=""
     )
+    decided = ArrayField(models.CharField(max_length=300), default=list, db_default=[])
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     decision_reason = models.CharField(
@@ -101,23 +104,27 @@ class LateFlag(models.Model):
 
     @property
     def open_days(self) -> list[str]:
-        """The server-days for which something is still to be decided."""
+        """The server-days that are not waived."""
         if self.voided_at is not None:
             return []
         waived = set(self.waived)
         return [one for one in self.still if one not in waived]
 
     @property
-    def answer(self) -> str:
-        """What staff have answered, a code; empty if they have not, or it is void.
+    def undecided_days(self) -> list[str]:
+        """The server-days of which nobody has decided anything."""
+        decided = set(self.decided)
+        return [one for one in self.open_days if one not in decided]
 
-        Whoever is answered is reminded no more. Days that come later reopen a waiver.
+    @property
+    def answer(self) -> str:
+        """What staff have answered to all of it, a code; empty if not, or if void.
+
+        Whoever is answered is reminded no more. Days that come later reopen it.
         """
-        if self.voided_at is not None:
+        if self.voided_at is not None or self.undecided_days:
             return ""
-        if self.consequence:
-            return "decided"
-        return "" if self.open_days else "waived"
+        return "decided" if self.open_days else "waived"
 
 
 class SafetyStop(models.Model):

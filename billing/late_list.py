@@ -6,7 +6,16 @@ Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    CharField,
+    Count,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 
 from billing.late_flag import IS_WAIVED, LateFlag, SafetyStop
 from billing.models import TenantPeriod
@@ -24,9 +33,14 @@ class Kind(StrEnum):
 
 
 _STANDS = Q(voided_at=None)
+_ANSWERED = Func(
+    *("waived", "decided"),
+    function="array_cat",
+    output_field=ArrayField(CharField(max_length=300)),
+)
 
 _KINDS: Mapping[Kind, Q] = {
-    Kind.TO_DECIDE: _STANDS & Q(consequence="") & ~IS_WAIVED,
+    Kind.TO_DECIDE: _STANDS & ~Q(still__contained_by=_ANSWERED),
     Kind.COMPLETED: _STANDS & Q(completed_at__isnull=False),
     Kind.DECIDED: _STANDS & ~Q(consequence=""),
     Kind.WAIVED: IS_WAIVED,
@@ -61,7 +75,7 @@ def counts(period: str = "") -> dict[str, int]:
 
 
 def undecided() -> QuerySet[LateFlag]:
-    """Return the flags about which nobody has decided, of all periods."""
+    """Return the flags with days of which nobody has decided, of all periods."""
     return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE])
 
 

@@ -114,9 +114,11 @@ def _state(flag: LateFlag) -> tuple[str, str]:
         return "silent", gettext("Void")
     if not flag.open_days:
         return "excused", gettext("Waived")
-    if flag.consequence:
+    if flag.consequence and not flag.undecided_days:
         what = flag.get_consequence_display()
         return "received", gettext("Decided: %(what)s") % {"what": what}
     if flag.completed_at is not None:
         return "late-done", gettext("Completed late")
+    if flag.consequence:
+        return "missing", gettext("Late, with more days since the decision")
     return "missing", gettext("Late")

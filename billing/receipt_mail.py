@@ -62,10 +62,13 @@ def ask(
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
-    """Send one receipt that is due; False if there is none, or none can be sent now."""
+    """Send one receipt that is due; False if there is none, or none can be sent now.
+
+    A stop of mails does not hold it: somebody has asked for it. A restored copy does.
+    """
     with access.acting_for(access.STAFF):
         leave = mailing.leave()
-    if leave.held:
+    if leave.held == mailing.RESTORED_COPY:
         return False
 
     def prepare(claim: Claim, at: datetime) -> EmailMultiAlternatives | None:

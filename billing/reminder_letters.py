@@ -1,43 +1,60 @@
 """What a reminder says: what is missing, by when, and where to upload it."""
 
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from django.utils.translation import gettext, ngettext
 
 from billing import saying, timetable
 from billing.cells import UNCOVERED
 from billing.coverage import Calendar
 from billing.facts import Mode
+from billing.periods import zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import Reminder
 from billing.reminder_steps import LAST
-from billing.timetable import Lack
+from billing.standing import Standing
 from portal import letters
 from portal.letter_work import Written
 from portal.models import Tenant
+from portal.templatetags.shown import short_day
 
 # What a mail names; it says how many more there are. Short on a phone.
 _NAMED = 30
 
 
 def compose(
-    row: Reminder, view: PeriodView, *, tenant: Tenant, name: str, at: datetime
+    row: Reminder,
+    view: PeriodView,
+    *,
+    settled: Collection[str],
+    tenant: Tenant,
+    name: str,
+    at: datetime,
 ) -> Written:
-    """Write a reminder; `name` of the person, empty where only an address is known."""
-    lacks = missing(view.judgement.calendar)
-    words = saying.words(view, at=at)
+    """Write a reminder.
+
+    `settled` are server-days, as a late flag has them, of which staff have decided;
+    `name` is the person's, empty where only an address is known.
+    """
+    asked = asked_for(view.judgement.calendar, settled)
+    lacks = timetable.lacks(asked)
+    is_late = view.judgement.standing is Standing.LATE
+    before = view.period.target_on + timedelta(days=1)
     shown = {
         "tenant": tenant,
         "period": view.period,
         "name": name,
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
-        "answer": words.answer,
-        "please": words.please,
-        "span": words.span,
+        "answer": _answer(asked),
+        "please": _please(before, zone_named(view.zone), is_late=is_late, at=at),
+        "span": saying.span_of(view),
         "deadline_at": view.deadline_at,
         "zone": view.zone,
-        "before": view.period.target_on + timedelta(days=1),
-        "is_late": at >= view.deadline_at,
+        "is_late": is_late,
+        "is_past": at >= view.deadline_at,
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
@@ -47,12 +64,17 @@ def compose(
     return Written(message, message_id)
 
 
-def missing(calendar: Calendar) -> list[Lack]:
-    """Say what makes late: no faults of automated upload, nothing that waits for us."""
+def asked_for(calendar: Calendar, settled: Collection[str]) -> Calendar:
+    """Return of a calendar only the days that a mail asks for.
+
+    No faults of automated upload, nothing that waits for us, no day that is settled.
+    """
     cells = {
-        key: cell
-        for key, cell in calendar.cells.items()
-        if cell.state in UNCOVERED and cell.mode is Mode.MANUAL
+        (server, day): cell
+        for (server, day), cell in calendar.cells.items()
+        if cell.state in UNCOVERED
+        and cell.mode is Mode.MANUAL
+        and f"{day} {server}" not in settled
     }
     gaps = tuple(
         gap
@@ -62,11 +84,29 @@ def missing(calendar: Calendar) -> list[Lack]:
             for server, day in cells
         )
     )
-    return timetable.lacks(replace(calendar, cells=cells, missing_files=gaps))
+    return replace(calendar, cells=cells, missing_files=gaps)
+
+
+def _answer(asked: Calendar) -> str:
+    if asked.lacks_servers:
+        return gettext("No server has sent anything yet.")
+    count = len(asked.cells)
+    return ngettext(
+        "%(count)d server-day is missing.", "%(count)d server-days are missing.", count
+    ) % {"count": count}
+
+
+def _please(before: date, zone: tzinfo, *, is_late: bool, at: datetime) -> str:
+    if is_late:
+        return gettext("Please upload now: this period is late.")
+    if at.astimezone(zone).date() >= before:
+        return gettext("Please upload now.")
+    return gettext("Please upload before %(day)s.") % {"day": short_day(before)}
 
 
 def message_id_of(row: Reminder) -> str:
     """Return the same name for the same mail, whenever and wherever it is written."""
-    return letters.name_of(
-        "reminder", str(row.tenant_id), row.recipient, row.period, row.step
-    )
+    about = [str(row.tenant_id), row.recipient, row.period, row.step]
+    if row.extended_to is not None:
+        about.append(row.extended_to.astimezone(UTC).isoformat())
+    return letters.name_of("reminder", *about)

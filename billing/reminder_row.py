@@ -22,19 +22,23 @@ class Reminder(LetterWork):
     """One mail to one address about one step of a period.
 
     `step` is of `billing.reminder_steps`, or "now-1", "now-2" …, asked for by staff.
-    `day`, of the tenant's zone, is the one it is for, or was begun on.
+    `day`, of the tenant's zone, is the one it is for, or was begun on. Steps that hang
+    on the deadline have `extended_to`, None where the period's own deadline counts: who
+    is given another one is told of that one too.
     """
 
     period = models.CharField(max_length=7)
     step = models.CharField(max_length=10)
     day = models.DateField()
+    extended_to = models.DateTimeField(null=True)
 
     class Meta(LetterWork.Meta):
         constraints = [
             *LetterWork.Meta.constraints,
             models.UniqueConstraint(
-                fields=["tenant", "recipient", "period", "step"],
+                fields=["tenant", "recipient", "period", "step", "extended_to"],
                 name="a_step_is_mailed_once_to_each_recipient",
+                nulls_distinct=False,
             ),
             models.UniqueConstraint(
                 fields=["tenant", "recipient", "day"],

@@ -42,6 +42,11 @@ def is_late_step(step: str) -> bool:
     return step == LATE or step.startswith("weekly-")
 
 
+def hangs_on_deadline(step: str) -> bool:
+    """Say whether a step is told once for each deadline that a period is given."""
+    return step == LAST or is_late_step(step)
+
+
 def steps(
     period: Period,
     zone: tzinfo,

@@ -16,11 +16,12 @@ from billing.cells import CellState
 from billing.facts import Mode
 from billing.late_flag import LateFlag, SafetyStop
 from billing.licences import mode_on
-from billing.models import LicenceChange
+from billing.models import LicenceChange, TenantPeriod
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.reminder_steps import (
+    hangs_on_deadline,
     is_late_step,
     latest,
     next_morning,
@@ -66,7 +67,8 @@ def _prepare(
         if says_late and row.period in held_periods:
             letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
-        reason = _not_needed(row, view, tenant, leave, at=at)
+        flag = standing_flag(view) if at >= view.deadline_at else None
+        reason = _not_needed(row, view, tenant, leave, flag, at=at)
         if reason:
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
@@ -75,8 +77,7 @@ def _prepare(
         if later > at:
             letter_work.wait(Reminder, claim, later, problem=row.problem)
             return None
-        name = _name_of(row.recipient)
-        letter = reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+        letter = _written(row, view, tenant, flag, at=at)
         today = at.astimezone(zone).date()
         return letter_work.keep(Reminder, claim, letter, at=at, day=today)
 
@@ -88,23 +89,46 @@ def draft(row: Reminder, *, at: datetime) -> Written:
     """
     with access.acting_for(row.tenant_id, reading=True):
         view = queries.view_period(Period.parse(row.period), at=at)
-        tenant, name = Tenant.objects.get(), _name_of(row.recipient)
-        return reminder_letters.compose(row, view, tenant=tenant, name=name, at=at)
+        flag = standing_flag(view) if at >= view.deadline_at else None
+        return _written(row, view, Tenant.objects.get(), flag, at=at)
+
+
+def _written(
+    row: Reminder,
+    view: PeriodView,
+    tenant: Tenant,
+    flag: LateFlag | None,
+    *,
+    at: datetime,
+) -> Written:
+    return reminder_letters.compose(
+        row,
+        view,
+        settled=_settled(flag),
+        tenant=tenant,
+        name=_name_of(row.recipient),
+        at=at,
+    )
 
 
 def _not_needed(
-    row: Reminder, view: PeriodView, tenant: Tenant, leave: Leave, *, at: datetime
+    row: Reminder,
+    view: PeriodView,
+    tenant: Tenant,
+    leave: Leave,
+    flag: LateFlag | None,
+    *,
+    at: datetime,
 ) -> str:
     """Return why a mail need not go any more, a code; empty if it has to."""
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:
         return "restored"
     if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
         return "not-wanted"
-    flag = standing_flag(view) if at >= view.deadline_at else None
-    reason = _nothing_missing(view) or (flag.answer if flag else "")
+    reason = _nothing_missing(view, flag)
     if reason or row.step.startswith(NOW):
         return reason
-    if flag is None and at >= view.deadline_at:
+    if at >= view.deadline_at and not (flag and flag.undecided_days):
         return "decided" if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
@@ -115,17 +139,28 @@ def _not_needed(
         flagged_at=flag.raised_at if flag else None,
         at=at,
     )
-    return "" if due and due.step == row.step else "overtaken"
+    is_due = due is not None and due.step == row.step and _is_for_deadline(row)
+    return "" if is_due else "overtaken"
 
 
-def _nothing_missing(view: PeriodView) -> str:
+def _is_for_deadline(row: Reminder) -> bool:
+    """Say whether a step that hangs on a deadline hangs on the one that counts now."""
+    if not hangs_on_deadline(row.step):
+        return True
+    opened = TenantPeriod.objects.filter(period=row.period).first()
+    return opened is not None and opened.extended_to == row.extended_to
+
+
+def _nothing_missing(view: PeriodView, flag: LateFlag | None) -> str:
     calendar, standing = view.judgement.calendar, view.judgement.standing
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return "complete"
     if standing is Standing.NOTHING_OWED:
         return "nothing-owed"
-    if reminder_letters.missing(calendar):
+    if reminder_letters.asked_for(calendar, _settled(flag)).cells:
         return ""
+    if flag and reminder_letters.asked_for(calendar, ()).cells:
+        return flag.answer or "decided"
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
@@ -145,6 +180,11 @@ def standing_flag(view: PeriodView) -> LateFlag | None:
         voided_at=None,
         completed_at=None,
     ).first()
+
+
+def _settled(flag: LateFlag | None) -> frozenset[str]:
+    """Return the server-days that staff have waived or decided on."""
+    return frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:

@@ -44,6 +44,7 @@ class Delivery:
 _SENT = Delivery(Outcome.SENT)
 _AWAY = Delivery(Outcome.LATER, AWAY)
 _CUT = Delivery(Outcome.UNSURE, "mail-cut")
+_UNWRITABLE = Delivery(Outcome.REFUSED, "address-refused")
 
 
 def deliver(message: EmailMessage) -> Delivery:
@@ -85,6 +86,10 @@ def _hand_over(connection: SmtpBackend, message: EmailMessage) -> Delivery:
         came = _what_came_of(error, is_in_text=connection.is_in_text)
         logger.warning("A mail was not taken for certain (%s): %r", came.problem, error)
         return came
+    except ValueError as error:
+        # An address that nobody can write (its domain has no form for the wire).
+        logger.warning("A mail cannot be written to its address: %r", error)
+        return _CUT if connection.is_in_text else _UNWRITABLE
     return _SENT
 
 
@@ -98,7 +103,7 @@ def _what_came_of(error: Exception, *, is_in_text: bool) -> Delivery:
         return _refused("address-refused", codes)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         # An address that this server cannot write.
-        return Delivery(Outcome.REFUSED, "address-refused")
+        return _UNWRITABLE
     if isinstance(error, smtplib.SMTPDataError):
         # An answer that is none: it may have been taken.
         is_answer = codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD

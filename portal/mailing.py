@@ -30,9 +30,16 @@ select (select system_identifier from pg_control_system())::text
 """
 
 
+# Why no mail goes at all, and why none that nobody has asked for.
+RESTORED_COPY = "restored-copy"
+STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class Leave:
     """Whether mails may go: `held` is a code that says why not, empty if they may.
+
+    What a person has just asked for goes also where they are only stopped.
 
     Nothing that was due at `restored_at` or before may go in any case.
     """
@@ -48,9 +55,9 @@ def leave() -> Leave:
     """
     stamp = MailStamp.objects.first() or _first_stamp()
     if stamp.database != _this_place() or _mark() != stamp.mark:
-        return Leave("restored-copy", stamp.restored_at)
+        return Leave(RESTORED_COPY, stamp.restored_at)
     if current_stop() is not None:
-        return Leave("stopped", stamp.restored_at)
+        return Leave(STOPPED, stamp.restored_at)
     return Leave("", stamp.restored_at)
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from billing import late_acts
+from billing import late_acts, late_list
 from billing.late_acts import Choice
+from billing.late_words import flag_row
 from portal import access
 from portal.models import AuditEntry
 from portal.refusals import Refused
@@ -15,6 +16,7 @@ from tests.billing.lateness_scenes import (
     CHECKED,
     DAY,
     DUE,
+    HOUR,
     LAST,
     checked,
     flag,
@@ -23,6 +25,8 @@ from tests.billing.lateness_scenes import (
     told,
     unheld,
 )
+from tests.billing.mail_scenes import run
+from tests.billing.mail_scenes import told as mail_states
 from tests.builders import Company
 
 FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
@@ -68,6 +72,14 @@ def details(company: Company, act: str) -> dict[str, Any]:
     with access.acting_for(company.id, reading=True):
         found = AuditEntry.objects.filter(tenant=company.id, act=act).latest("number")
     return dict(found.details)
+
+
+def to_decide() -> list[str]:
+    """Say the state of each flag that is to be decided."""
+    with access.acting_for(access.STAFF, reading=True):
+        found = [flag_row(one).state for one in late_list.flags("to-decide")]
+        assert len(found) == late_list.undecided().count()
+    return found
 
 
 def test_waived_days_are_open_no_more(late: Company) -> None:
@@ -145,6 +157,25 @@ def test_a_consequence_is_decided_with_its_reason(late: Company) -> None:
         "deadline_at": DUE.isoformat(),
         "reason": "They called.",
     }
+
+
+def test_new_missing_days_are_to_be_decided_too(half: Company) -> None:
+    decide(half, "none", "")
+    assert (flag(half).undecided_days, to_decide()) == ([], [])
+    unknown = half.registered("IC02")
+    half.send(unknown.day(LAST - DAY), at=AFTER + DAY)
+    assert flag(half).undecided_days == ["2026-05-26 IC02", "2026-05-27 IC02"]
+    assert to_decide() == ["Late, with more days since the decision"]
+    assert told(half)[-1] == "late-flag-reopened"
+    # It is told of at nine on the next morning, and then decided.
+    run(AFTER + 2 * DAY)
+    assert mail_states(half) == []
+    run(AFTER + 2 * DAY + 8 * HOUR)
+    assert mail_states(half) == [("late", "sent", "")]
+    decide(half, "none", "none")
+    assert (to_decide(), flag(half).consequence) == ([], "none")
+    run(AFTER + 9 * DAY)
+    assert mail_states(half) == [("late", "sent", "")]
 
 
 def test_it_is_not_decided_unseen(late: Company) -> None:

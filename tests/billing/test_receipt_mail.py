@@ -177,15 +177,29 @@ def test_who_left_meanwhile_gets_none(alice: Company, post_office: Server) -> No
     assert post_office.taken == []
 
 
-def test_the_stop_and_a_restored_copy_hold_it(
+def test_a_stop_does_not_hold_what_somebody_asks_for(
     alice: Company, post_office: Server
+) -> None:
+    (file,) = uploaded(alice, 1)
+    with access.acting_for(access.STAFF):
+        mailing.stop(reason="x", by="clerk", at=ENDED)
+    asked(alice, file.pk)
+    send()
+    assert [row.told_state for row in rows(alice)] == ["sent"]
+    assert len(post_office.taken) == 1
+
+
+def test_a_restored_copy_holds_it(
+    alice: Company, post_office: Server, settings: Any
 ) -> None:
     (file,) = uploaded(alice, 1)
     asked(alice, file.pk)
     with access.acting_for(access.STAFF):
         mailing.stop(reason="x", by="clerk", at=ENDED)
+        assert mailing.leave().held == mailing.STOPPED
+    (settings.VAR / "mail-stamp").unlink()
     send()
-    assert post_office.taken == []
+    assert [row.told_state for row in rows(alice)] == ["waiting"]
     with access.acting_for(access.STAFF):
         mailing.go_on(reason="x", by="clerk", at=ENDED)
     mailing.this_is_the_one(by="operator", at=ENDED + HOUR)

@@ -7,13 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.validators import EmailValidator
 from django.db import connections
 
 from billing import opening, reminder_plan, reminding
 from billing.reminder_row import Reminder
 from portal import access, delivery, mailing, tenants, work
 from portal.letter_work import NEVER_ANSWERED, Outcome
-from portal.models import Role, Tenant
+from portal.models import Membership, Role, Tenant, User
 from tests.billing.mailing import CUTS, Server, running
 from tests.builders import NOW, PASSWORD, Company
 
@@ -149,6 +150,25 @@ def test_a_recipient_refused_for_good_stops_nobody_else(
     post.refuses = {}
     rings(ENDED + timedelta(hours=2), 3)
     assert [len(post.of(one)) for one in (first, second, third)] == [0, 1, 1]
+
+
+def test_an_address_that_cannot_be_written_stops_nobody_else(
+    alice: Company, post: Server
+) -> None:
+    admin = alice.people["admin"].email
+    # Django's own check of addresses lets it through.
+    address = f"a@{'ä' * 60}.com"
+    EmailValidator()(address)
+    with access.acting_for(access.STAFF):
+        User.objects.filter(email=alice.people["viewer"].email).update(email=address)
+    with access.acting_for(alice.id):
+        Membership.objects.filter(role=Role.VIEWER).update(gets_reminders=True)
+    rings(ENDED, 2)
+    assert {row.recipient: (row.told_state, row.problem) for row in rows(alice)} == {
+        address: ("failed", "address-refused"),
+        admin: ("sent", ""),
+    }
+    assert len(post.of(admin)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""The statements of planning reminders: who would get what, and writing it down.
+
+All of them start from kinds of periods, worked out by `billing.reminder_plan`.
+"""
+
+# An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
+# a `LateFlag.answer`, and not completed.
+_OPEN_FLAG = """
+f.tenant_id = tp.tenant_id and f.period = tp.period
+    and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
+    and f.voided_at is null and f.completed_at is null
+    and not f.still <@ (f.waived || f.decided)
+"""
+
+# Tenants have few zones and fewer deadlines: what is due is worked out once for each
+# kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
+# of its periods the same: by two clocks a day could have two mails.
+KINDS = f"""
+select distinct tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at),
+    f.raised_at
+from billing_tenantperiod tp
+join portal_tenant t on t.id = tp.tenant_id
+left join billing_lateflag f on {_OPEN_FLAG}
+where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
+    and (f.id is null or not exists (
+        select from billing_safetystop s
+        where s.period = tp.period and s.released_at is null
+    ))
+"""  # noqa: S608 - made of constants alone
+
+# A mail `r` that was not needed when it was to go, and of which not a word has gone: if
+# it is due again it is needed after all. What a restored copy left out may have gone.
+_NEVER_WENT = """(
+    r.outcome = 'unneeded' and r.problem <> 'restored'
+    and r.message_id = '' and r.begun_at is null and r.asked_by = ''
+)"""
+
+# Who would get what. `missing_from` is sorted: its first day is over or none is. A
+# tenant without servers is asked only under a licence for manual upload. A mail that
+# waits keeps another one waiting, unless a safety stop holds it: that can last. What
+# went when the tenant was in another zone may have been another day's there. After an
+# extension nobody who was told of the last day is told of an earlier step.
+_WANTED = f"""
+with kind as (
+    select * from unnest(
+        %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
+        %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
+        %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
+        %(ends)s::date[], %(hang)s::bool[]
+    ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
+        ends_on, hangs)
+), lacking as (
+    select tp.tenant_id, t.escalation_address, kind.*,
+        case when kind.hangs then tp.extended_to end as extended_to
+    from kind
+    join billing_tenantperiod tp on tp.period = kind.period
+        and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
+    join portal_tenant t on t.id = tp.tenant_id and t.zone = kind.zone
+    join billing_periodrollup r
+        on r.tenant_id = tp.tenant_id and r.period = tp.period
+    left join billing_lateflag f on {_OPEN_FLAG}
+    where f.raised_at is not distinct from kind.flagged_at
+        and (r.missing_from[1] <= kind.at or r.lacks_servers and (
+            select %(manual)s = any (l.keys) from billing_licencechange l
+            where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
+            order by l.from_on desc limit 1
+        ))
+), told as (
+    select lacking.*, u.email as recipient
+    from lacking
+    join portal_membership m on m.tenant_id = lacking.tenant_id
+        and coalesce(m.gets_reminders, m.role = 'admin')
+    join portal_user u on u.id = m.user_id and u.is_active
+    union
+    select lacking.*, escalation_address from lacking
+    where is_late and escalation_address <> ''
+)
+select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
+from told where not exists (
+    select from billing_reminder r
+    where r.tenant_id = told.tenant_id and r.recipient = told.recipient
+        and (r.state = 'waiting' and r.problem <> %(stopped)s
+            or r.period = told.period and r.step = told.step
+                and r.extended_to is not distinct from told.extended_to
+                and not {_NEVER_WENT}
+            or r.period = told.period and r.step = any (%(hanging)s)
+                and not told.hangs and r.outcome in ('', 'sent', 'unsure')
+            or r.outcome in ('', 'sent', 'unsure') and (
+                r.day = told.day
+                or (r.begun_at at time zone told.zone)::date = told.day
+            ))
+)
+"""  # noqa: S608 - made of constants alone
+
+# The most urgent first: of two periods one has to wait for the next day.
+_URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
+
+# The most urgent of each recipient waits again where it was not needed before. Of two
+# runs at once the second one waits for the row and finds it changed.
+AGAIN = f"""
+update billing_reminder r
+set state = 'waiting', outcome = '', problem = '', day = due.day, due_at = %(now)s,
+    planned_at = %(now)s, ended_at = null, attempts = 0, faults = 0,
+    lease = null, leased_until = null
+from (
+    select distinct on (tenant_id, recipient) * from ({_WANTED}) as wanted
+    order by tenant_id, recipient, rank, deadline_at
+) as due
+where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+    and r.period = due.period and r.step = due.step
+    and r.extended_to is not distinct from due.extended_to and {_NEVER_WENT}
+"""  # noqa: S608 - made of constants alone
+
+INSERT = f"""
+insert into billing_reminder (tenant_id, period, recipient, step, extended_to, day,
+    due_at, planned_at, state, attempts, faults, problem)
+select tenant_id, period, recipient, step, extended_to, day,
+    %(now)s, %(now)s, 'waiting', 0, 0, ''
+from ({_WANTED} {_URGENT_FIRST}) as wanted
+on conflict do nothing
+"""  # noqa: S608 - made of constants alone
+
+# What the plan would make of it on the two days that a preview reaches: one a day for
+# each recipient, and what the first day leaves over on the second.
+PREVIEW = f"""
+with wanted as (
+    {_WANTED}
+), first as (
+    select distinct on (tenant_id, recipient) * from wanted
+    order by tenant_id, recipient, at, rank, deadline_at
+), second as (
+    select distinct on (w.tenant_id, w.recipient) w.*
+    from wanted w join first f using (tenant_id, recipient)
+    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
+    order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
+)
+select tenant_id, period, recipient, step, day, at
+from (table first union all table second) as both_days
+order by at, rank, tenant_id, recipient limit %(most)s
+"""  # noqa: S608 - made of constants alone

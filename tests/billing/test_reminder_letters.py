@@ -1,0 +1,112 @@
+"""What a reminder says: the days that it asks for, and late only of who is late."""
+
+from typing import Any
+
+import pytest
+
+from billing import excuses, late_acts, licences, licensing, opening, reminders
+from portal import access, tenants
+from portal.models import Role
+from tests.billing.lateness_scenes import (
+    BEFORE,
+    DAY,
+    HOUR,
+    LAST,
+    MAY,
+    checked,
+    flag,
+    open_short,
+)
+from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, run
+from tests.billing.test_reminders_again import ask
+from tests.builders import NOW, PASSWORD, Company
+from tests.portal.post import html_of, sent
+
+# Four in the morning in Berlin, five hours before late mails go.
+NIGHT = DEADLINE + 4 * HOUR
+MORNING = DEADLINE + 9 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def _no_inbox(settings: Any) -> None:
+    settings.INBOX_BUCKET = ""
+
+
+@pytest.fixture
+def short(db: None) -> Company:
+    """A tenant that owes two days and has sent neither."""
+    company = open_short("A-1")
+    open_periods()
+    return company
+
+
+def said() -> tuple[str, str]:
+    """Return the text and the HTML of the only mail, each with the subject."""
+    (letter,) = sent()
+    return f"{letter.subject}\n{letter.body}", f"{letter.subject}\n{html_of(letter)}"
+
+
+def test_days_that_are_waived_or_decided_on_are_not_asked_for(short: Company) -> None:
+    checked(NIGHT)
+    found = flag(short)
+    first, _ = found.open_days
+    late_acts.waive(
+        *(short.id,), flag_id=found.pk, cells=[first], by="x", at=NIGHT, reason="Fire."
+    )
+    run(MORNING)
+    for text in said():
+        assert "1 server-day is missing." in text
+        assert "27 May." in text
+        assert "26 to 27 May" not in text
+
+
+def test_faults_of_automated_upload_are_not_counted(short: Company) -> None:
+    for day, key in ((LAST - DAY, licences.AUTOMATED), (LAST, licences.MANUAL)):
+        licensing.set_licences(short.id, from_on=day, keys=[key], by="x", at=NOW)
+    run(ENDED)
+    assert "1 server-day is missing. Please upload before 4 June." in said()[0]
+
+
+def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> None:
+    asked = ask(short, at=BEFORE)
+    excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=MORNING, reason="No.")
+    reminders.remind_now([short.id], MAY, by="clerk", at=MORNING)
+    run(MORNING)
+    for text in said():
+        assert "2 server-days are missing." in text
+        assert "The deadline was" in text
+        assert " late" not in text.lower()
+
+
+def test_without_servers_nobody_is_called_late(db: None) -> None:
+    with access.acting_for(access.STAFF):
+        new = tenants.open_tenant(
+            number="N-1",
+            name="N-1",
+            zone="Europe/Berlin",
+            first_owed_on=LAST,
+            by="x",
+            at=NOW,
+        )
+        opening.record_licences(
+            *(new.pk,), from_on=LAST, licence_keys=[licences.MANUAL], by="x", at=NOW
+        )
+        admin = tenants.add_person(
+            email="admin@n-1.example", name="Nora", password=PASSWORD, at=NOW
+        )
+        tenants.add_member(new.pk, user=admin, role=Role.ADMIN, by="x", at=NOW)
+    open_periods()
+    reminders.remind_now([new.pk], MAY, by="clerk", at=MORNING)
+    run(MORNING)
+    for text in said():
+        assert "No server has sent anything yet." in text
+        assert "The deadline was" in text
+        assert " late" not in text.lower()
+
+
+def test_who_is_late_is_told_so(short: Company) -> None:
+    checked(NIGHT)
+    run(MORNING)
+    for text in said():
+        assert "A-1 is late" in text
+        assert "Late since" in text

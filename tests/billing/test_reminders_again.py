@@ -1,0 +1,168 @@
+"""Reminders after a change: a new deadline, a step that is needed after all."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from billing import deadlines, excuses, reminder_plan
+from billing.asked import Excuse, ExcuseKind
+from billing.reminder_row import Reminder
+from portal import access
+from tests.billing.lateness_scenes import DAY, HOUR, LAST, MAY, checked, open_short
+from tests.billing.mail_scenes import BERLIN, open_periods, rows, run, send, told
+from tests.builders import Company
+from tests.portal.post import sent
+from usage.models import Server
+
+LAST_DAY = datetime(2026, 6, 4, 9, tzinfo=BERLIN)
+
+
+@pytest.fixture(autouse=True)
+def _no_inbox(settings: Any) -> None:
+    settings.INBOX_BUCKET = ""
+
+
+@pytest.fixture
+def short(db: None) -> Company:
+    """A tenant that owes two days and has sent neither."""
+    company = open_short("A-1")
+    open_periods()
+    return company
+
+
+def june(day: int, hour: int = 9) -> datetime:
+    return datetime(2026, 6, day, hour, tzinfo=BERLIN)
+
+
+def extend(company: Company, day: int, *, at: datetime) -> None:
+    to = date(2026, 6, day)
+    deadlines.extend(company.id, MAY, to=to, by="clerk", at=at, reason="a move")
+
+
+def days_pass(first: datetime, last: datetime) -> None:
+    at = first
+    while at <= last:
+        checked(at)
+        run(at)
+        at += timedelta(hours=8)
+
+
+def went(company: Company) -> list[tuple[str, int]]:
+    return [(row.step, row.day.day) for row in rows(company) if row.outcome == "sent"]
+
+
+def test_who_was_told_of_the_last_day_is_told_of_the_new_one(short: Company) -> None:
+    run(LAST_DAY)
+    extend(short, 14, at=LAST_DAY + HOUR)
+    days_pass(LAST_DAY + 2 * HOUR, june(16))
+    # Nothing steps back to what comes before the last day.
+    assert went(short) == [("last", 4), ("last", 14), ("late", 15)]
+    names = [row.message_id for row in rows(short)]
+    assert len(set(names)) == len(names)
+
+
+def test_who_was_late_and_is_given_time_is_told_of_both_again(short: Company) -> None:
+    days_pass(june(5), june(7))
+    extend(short, 14, at=june(8))
+    days_pass(june(8), june(16))
+    assert went(short) == [("late", 5), ("last", 14), ("late", 15)]
+
+
+def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
+    short: Company,
+) -> None:
+    assert reminder_plan.plan(at=LAST_DAY) == 1
+    extend(short, 5, at=LAST_DAY)
+    run(june(5))
+    run(june(5, 10))
+    assert [(row.step, row.told_state, row.extended_to) for row in rows(short)] == [
+        ("last", "unneeded", None),
+        ("last", "sent", june(6, 0)),
+    ]
+
+
+def ask(company: Company, *, at: datetime) -> Excuse:
+    with access.acting_for(company.id, reading=True):
+        server = Server.objects.get()
+    wish = excuses.Wish(
+        server_id=server.pk,
+        kind=ExcuseKind.LOST,
+        period=MAY,
+        reason="The disk broke.",
+        days=frozenset({LAST - DAY, LAST}),
+    )
+    return excuses.ask(company.id, wish=wish, by="anna", at=at)
+
+
+def refuse(company: Company, asked: Excuse, *, at: datetime) -> None:
+    excuses.refuse(
+        company.id, excuse_id=asked.pk, by="clerk", at=at, reason="They are on tape."
+    )
+
+
+def test_what_was_not_needed_goes_once_it_is_needed(short: Company) -> None:
+    assert reminder_plan.plan(at=LAST_DAY) == 1
+    asked = ask(short, at=LAST_DAY)
+    run(LAST_DAY)
+    assert told(short) == [("last", "unneeded", "with-us")]
+    refuse(short, asked, at=LAST_DAY + HOUR)
+    run(LAST_DAY + 2 * HOUR)
+    run(LAST_DAY + 3 * HOUR)
+    assert told(short) == [("last", "sent", "")]
+    assert len(sent()) == 1
+
+
+def test_runs_at_once_let_it_go_once(short: Company) -> None:
+    reminder_plan.plan(at=LAST_DAY)
+    asked = ask(short, at=LAST_DAY)
+    send(LAST_DAY)
+    refuse(short, asked, at=LAST_DAY + HOUR)
+
+    def one(_: int) -> None:
+        try:
+            run(LAST_DAY + HOUR)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(8)))
+    assert told(short) == [("last", "sent", "")]
+    assert len(sent()) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"problem": "restored"},
+        {"begun_at": LAST_DAY, "message_id": "<begun@portal.example>"},
+        {"asked_by": "clerk"},
+    ],
+)
+def test_what_may_have_gone_is_not_needed_for_good(
+    short: Company, changes: dict[str, Any]
+) -> None:
+    reminder_plan.plan(at=LAST_DAY)
+    with access.acting_for(short.id):
+        ended = {"state": "done", "outcome": "unneeded", "problem": "with-us"}
+        Reminder.objects.update(**ended | changes)
+    assert reminder_plan.plan(at=LAST_DAY + HOUR) == 0
+    assert [row.told_state for row in rows(short)] == ["unneeded"]
+
+
+def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) -> None:
+    reminder_plan.plan(at=LAST_DAY)
+    day = LAST_DAY.date()
+    with access.acting_for(short.id):
+        (row,) = Reminder.objects.all()
+        Reminder.objects.update(state="done", outcome="unneeded", problem="complete")
+        row.pk, row.period, row.state = None, "2026-06", "waiting"
+        row.save()
+    # Another one has the day.
+    assert reminder_plan.plan(at=LAST_DAY + HOUR) == 0
+    assert [(row.day, row.outcome) for row in rows(short)] == [
+        (day, "unneeded"),
+        (day, ""),
+    ]
