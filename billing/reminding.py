@@ -129,7 +129,8 @@ def _not_needed(
     if reason or row.step.startswith(NOW):
         return reason
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        return "decided" if is_late_step(row.step) else "deadline-passed"
+        answered = (flag.answer if flag else "") or "decided"
+        return answered if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
