@@ -151,7 +151,7 @@ def _line_out(opened: TenantPeriod) -> PeriodLine:
         starts_on=period.starts_on,
         ends_on=period.ends_on,
         target_on=period.target_on,
-        deadline_at=opened.deadline_at,
+        deadline_at=opened.effective_at,
         zone=opened.zone,
     )
 

@@ -1,13 +1,14 @@
 """What was asked for, as rows of the pages of customers and staff."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext
 
 from billing.asked import Excuse, LicenceRequest
 from billing.licences import mode_of
-from billing.timetable import days_words, number_words
+from billing.timetable import Lack, days_words, number_words
 from billing.wording import mode_words
 
 
@@ -20,6 +21,26 @@ class Row:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class LackRow:
+    """What is missing, and when it was asked to excuse some of it; None for never.
+
+    `may_ask` while some of it is not asked for, and can be.
+    """
+
+    lack: Lack
+    asked_at: datetime | None
+    may_ask: bool
+
+
+def lack_rows(found: Iterable[Lack], asked: Sequence[Excuse]) -> list[LackRow]:
+    """Put excuses that wait for an answer beside what they are about.
+
+    They were read with their servers.
+    """
+    return [_lack_row(lack, asked) for lack in found]
+
+
 def excuse_rows(found: Iterable[Excuse]) -> list[Row]:
     """Return rows of excuses that were read with their servers."""
     return [Row(one, one.server.name, _excused(one)) for one in found]
@@ -30,6 +51,33 @@ def licence_rows(found: Iterable[LicenceRequest]) -> list[Row]:
         Row(one, mode_words(mode_of(one.keys)), ", ".join(one.keys) or gettext("none"))
         for one in found
     ]
+
+
+def _lack_row(lack: Lack, asked: Sequence[Excuse]) -> LackRow:
+    server = [one for one in asked if one.server.name == lack.server]
+    # Nobody can ask for the same twice while it waits.
+    days = [
+        one.asked_at
+        for one in server
+        for day in one.days
+        if lack.first <= day <= lack.last
+    ]
+    shared = [(one.asked_at, count) for one in server if (count := _shared(lack, one))]
+    is_whole = len(days) > (lack.last - lack.first).days or (
+        lack.gap is not None and sum(count for _, count in shared) >= lack.gap.count
+    )
+    last = max([*days, *(asked_at for asked_at, _ in shared)], default=None)
+    return LackRow(lack, last, may_ask=not (lack.is_quiet or is_whole))
+
+
+def _shared(lack: Lack, one: Excuse) -> int:
+    """Count the files of a gap that an excuse by numbers is about."""
+    gap = lack.gap
+    if gap is None or one.first_sequence is None or one.last_sequence is None:
+        return 0
+    first = max(gap.first_sequence, one.first_sequence)
+    last = min(gap.last_sequence, one.last_sequence)
+    return max(last - first + 1, 0) if one.series == gap.series else 0
 
 
 def _excused(one: Excuse) -> str:

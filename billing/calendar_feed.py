@@ -1,19 +1,23 @@
 """The deadlines of a tenant as a calendar that programs subscribe to (RFC 5545).
 
-Both readings of each period, as instants in UTC; no name, no server, no count: an
-address that goes astray tells nothing else.
+Both readings of each period, as instants in UTC, and of a period with nothing left to
+bring only that. Beside the customer's number no name, no server, no count: an address
+that goes astray tells nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
-from billing.models import TenantPeriod
+from billing import rolling
+from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period, day_ends_at, zone_named
 from billing.queries import deadline_of
+from billing.rollup import standing_at
+from billing.standing import Standing
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
 
@@ -27,6 +31,14 @@ _NEXT = 3
 _LINE = 75
 
 
+# How it is said that nothing is left to bring.
+_DONE: Mapping[Standing, str] = {
+    Standing.COMPLETE: gettext_noop("everything is here"),
+    Standing.COMPLETED_LATE: gettext_noop("everything is here"),
+    Standing.NOTHING_OWED: gettext_noop("nothing is owed"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One date of a period; `uid` is the same each time it is asked for."""
@@ -36,22 +48,44 @@ class Event:
     summary: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dates:
+    """A period as it is asked for; `standing` None where it has not opened."""
+
+    period: Period
+    zone: str
+    deadline_at: datetime
+    standing: Standing | None = None
+
+
 def events(*, at: datetime) -> list[Event]:
     """Return the dates of opened and coming periods, in the tenant's unit of work."""
     tenant = Tenant.objects.get()
     opened = list(TenantPeriod.objects.order_by("-period")[:_PAST])
-    found = [(Period.parse(row.period), row.zone, row.effective_at) for row in opened]
+    standings = _standings(opened, at=at)
+    found = [
+        _Dates(
+            period=Period.parse(row.period),
+            zone=row.zone,
+            deadline_at=row.effective_at,
+            standing=standings.get(row.period),
+        )
+        for row in opened
+    ]
     today = at.astimezone(zone_named(tenant.zone)).date()
     period = Period.containing(today)
     for _ in range(_NEXT + 1):
-        if not any(period == one for one, _, _ in found):
-            found.append((period, tenant.zone, deadline_of(tenant, period)))
+        if not any(period == one.period for one in found):
+            deadline_at = deadline_of(tenant, period)
+            found.append(
+                _Dates(period=period, zone=tenant.zone, deadline_at=deadline_at)
+            )
         period = period.next()
     mark = salted_hmac("billing.calendar_feed", str(tenant.pk)).hexdigest()[:20]
     return [
-        event
-        for period, zone, deadline_at in sorted(found, key=lambda one: one[2])
-        for event in _events_of(period, zone, deadline_at, mark)
+        Event(f"{kind}-{one.period}-{mark}", when, f"{tenant.number}, {text}")
+        for one in sorted(found, key=lambda one: one.deadline_at)
+        for kind, when, text in _events_of(one, at=at)
     ]
 
 
@@ -81,25 +115,36 @@ def as_text(found: list[Event], *, at: datetime) -> str:
     return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
 
 
-def _events_of(
-    period: Period, zone: str, deadline_at: datetime, mark: str
-) -> Iterator[Event]:
-    span = gettext("%(first)s to %(last)s") % {
-        "first": short_day(period.starts_on),
-        "last": short_day(period.ends_on),
+def _standings(opened: list[TenantPeriod], *, at: datetime) -> dict[str, Standing]:
+    """Say how opened periods stand when the calendar is asked for; one query."""
+    deadlines = {row.period: row.effective_at for row in opened}
+    rows = PeriodRollUp.objects.filter(period__in=list(deadlines))
+    return {
+        row.period: standing_at(
+            rolling.kept(row), deadline_at=deadlines[row.period], at=at
+        )
+        for row in rows
     }
-    before = short_day(period.target_on + timedelta(days=1))
-    yield Event(
-        f"target-{period}-{mark}",
-        day_ends_at(period.target_on, zone_named(zone)),
-        gettext("Usage files for %(span)s: please upload before %(day)s")
-        % {"span": span, "day": before},
-    )
-    yield Event(
-        f"late-{period}-{mark}",
-        deadline_at,
-        gettext("Usage files for %(span)s: late from now on") % {"span": span},
-    )
+
+
+def _events_of(one: _Dates, *, at: datetime) -> Iterator[tuple[str, datetime, str]]:
+    """Yield the dates of a period as kind, instant and words that are true at `at`."""
+    span = gettext("usage files for %(first)s to %(last)s") % {
+        "first": short_day(one.period.starts_on),
+        "last": short_day(one.period.ends_on),
+    }
+    before = short_day(one.period.target_on + timedelta(days=1))
+    target_at = day_ends_at(one.period.target_on, zone_named(one.zone))
+    if one.standing is not None and one.standing in _DONE:
+        done = {"span": span, "standing": gettext(_DONE[one.standing])}
+        yield "target", target_at, gettext("%(span)s: %(standing)s") % done
+        return
+    asked = gettext("%(span)s: please upload before %(day)s")
+    yield "target", target_at, asked % {"span": span, "day": before}
+    # After it, what waits for us only is not late.
+    if at < one.deadline_at or one.standing is Standing.LATE:
+        late = gettext("%(span)s: late from now on")
+        yield "late", one.deadline_at, late % {"span": span}
 
 
 def _instant(at: datetime) -> str:

@@ -118,6 +118,11 @@ class Calendar:
         return self.counts.covered
 
     @property
+    def faults(self) -> int:
+        """How many of the missing server-days are nobody's to send."""
+        return sum(one.is_fault for one in self.missing)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more is asked; also true where nothing is owed."""
         return not self.lacks_servers and self.covered == self.owed

@@ -47,7 +47,7 @@ def extend(
         was = opened.effective_at
         new = _instant(to, opened)
         if not was < new <= was + LONGEST:
-            raise Refused("deadline-implausible", deadline=was.isoformat())
+            raise Refused("deadline-implausible", deadline=_placed(was, opened))
         opened.extended_to = new
         details = {"deadline_at": new.isoformat(), "was": was.isoformat()}
         act = "deadline-extended"
@@ -73,7 +73,7 @@ def correct_zone(
         if zone == said:
             raise Refused("decided-already")
         if at >= was:
-            raise Refused("deadline-passed", deadline=was.isoformat())
+            raise Refused("deadline-passed", deadline=_placed(was, opened))
         opened.zone = zone
         opened.deadline_at = max(opened.deadline_at, _by_the_rules(opened))
         if opened.extended_to and opened.extended_to <= opened.deadline_at:
@@ -100,8 +100,15 @@ def _instant(to: date | datetime, opened: TenantPeriod) -> datetime:
     if isinstance(to, datetime):
         return to
     if to.year not in range(periods.FIRST_YEAR, periods.LAST_YEAR):
-        raise Refused("deadline-implausible", deadline=opened.effective_at.isoformat())
+        raise Refused(
+            "deadline-implausible", deadline=_placed(opened.effective_at, opened)
+        )
     return periods.day_ends_at(to, periods.zone_named(opened.zone))
+
+
+def _placed(at: datetime, opened: TenantPeriod) -> str:
+    """Write an instant with its zone, as RFC 9557 does: the door says it in words."""
+    return f"{at.isoformat()}[{opened.zone}]"
 
 
 def _by_the_rules(opened: TenantPeriod) -> datetime:

@@ -37,11 +37,15 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class _State:
-    """What `demo.json` holds; `to_send` is None until the directory is written."""
+    """What `demo.json` holds; a tenant is in `to_send` once its directory is written.
+
+    `is_told` says that what would have happened by then has been made up, or need not.
+    """
 
     passwords: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     to_send: dict[str, list[list[str]]] = field(default_factory=dict)
+    is_told: bool = False
 
 
 class Demo:
@@ -63,6 +67,20 @@ class Demo:
             self._write_directory(sketch)
             self._send(sketch, tenant)
         self._add_people()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether this or an earlier run has made some of it."""
+        return bool(self._state.tokens)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its past is made, which is done once; see `billing.demo_history`."""
+        return self._state.is_told
+
+    def mark_told(self) -> None:
+        self._state.is_told = True
+        self._save()
 
     def as_json(self, address: str) -> dict[str, Any]:
         """Return what a script needs to use the demo; paths are absolute."""
@@ -137,9 +155,11 @@ class Demo:
             path = folder / f"{name}.key"
             _write_once(path, Purpose.SIGNING, new_signing_pair)
             public = read_private(path, Purpose.SIGNING).public
+            # As old as the tenant: nobody is late with a server that was not known.
+            begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
             with access.acting_for(tenant.pk):
                 servers.register(
-                    tenant.pk, name=name, public=public, by=BY, at=self._at
+                    tenant.pk, name=name, public=public, by=BY, at=begun_at
                 )
 
     def _issue_token(self, tenant: Tenant) -> None:
@@ -264,7 +284,8 @@ class Demo:
             text = (self._folder / "demo.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return _State()
-        return _State(**json.loads(text))
+        # Who wrote no such mark made the past at every run.
+        return _State(**{"is_told": True, **json.loads(text)})
 
     def _save(self) -> None:
         path = self._folder / "demo.json"

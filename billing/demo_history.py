@@ -6,13 +6,14 @@ anybody else is a tenant, or mails really go, nothing of the past is made up.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from billing import lateness, reminder_plan, reminder_steps, reminding
 from billing.following import WAIT
-from billing.models import TenantPeriod
+from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
 from portal import access
 from portal.models import Tenant
@@ -22,34 +23,55 @@ from usage import inbox
 _LISTING = timedelta(seconds=10)
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An instant at which a task would have found something to do."""
+
+    at: datetime
+    is_check: bool
+
+
 def make(*, at: datetime) -> bool:
     """Let time pass over the demo once, up to `at`; False if it is not alone."""
     with access.acting_for(access.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
-        period = Period.containing(at.date()).previous()
-        opened = list(TenantPeriod.objects.filter(period=str(period)))
+        lacking = PeriodRollUp.objects.exclude(missing_from=[])
+        named = set(lacking.values_list("tenant", "period"))
+        opened = [
+            row
+            for row in TenantPeriod.objects.all()
+            if (row.tenant_id, row.period) in named
+        ]
     if not is_alone or settings.EMAIL_BACKEND != "portal.mail.FolderBackend":
         return False
     if settings.INBOX_BUCKET:
         inbox.list_waiting(now=lambda: at, until=at + _LISTING)
-    for instant in sorted(_instants(opened, at=at)):
-        lateness.check(instant)
-        reminder_plan.plan(at=instant)
-        _send(instant)
+    dues = {due for row in opened for due in _dues(row) if due.at <= at}
+    for due in sorted(dues, key=lambda one: one.at):
+        if due.is_check:
+            lateness.check(due.at)
+        else:
+            reminder_plan.plan(at=due.at)
+            _send(due.at)
     return True
 
 
-def _instants(opened: list[TenantPeriod], *, at: datetime) -> Iterator[datetime]:
-    """Yield when a reminder was due or a deadline missed, up to now."""
-    for row in opened:
-        flagged_at = row.effective_at + WAIT
-        dues = reminder_steps.steps(
-            Period.parse(row.period),
-            zone_named(row.zone),
-            deadline_at=row.effective_at,
-            flagged_at=flagged_at,
-        )
-        yield from (one for one in (flagged_at, *(due.at for due in dues)) if one <= at)
+def _dues(row: TenantPeriod) -> Iterator[_Due]:
+    """Yield the check after the deadline, and the mornings with something to plan."""
+    flagged_at = row.effective_at + WAIT
+    yield _Due(flagged_at, is_check=True)
+    zone = zone_named(row.zone)
+    steps = reminder_steps.steps(
+        Period.parse(row.period),
+        zone,
+        deadline_at=row.effective_at,
+        flagged_at=flagged_at,
+    )
+    for step in steps:
+        yield _Due(step.at, is_check=False)
+        # Of two periods at once, one has to wait for the next day.
+        evening = step.at.astimezone(zone).replace(hour=23)
+        yield _Due(reminder_steps.next_morning(evening, zone), is_check=False)
 
 
 def _send(at: datetime) -> None:

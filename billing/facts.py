@@ -73,13 +73,16 @@ class ServerFact:
     `first_owed_on` is its first owed day (None: as early as the tenant owes),
     `retired_on` its last owed day (None: still in use), each only as far as it is in
     force: a request that would lower the debt is not. `zone` is the IANA name last
-    seen in a file of the server, or the tenant's.
+    seen in a file of the server, or the tenant's. `known_since` is when we learned of
+    it (None: since ever): it owes the days before, but nobody is late with them who
+    could not have been asked for them.
     """
 
     name: str
     first_owed_on: date | None
     retired_on: date | None
     zone: str
+    known_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

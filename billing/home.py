@@ -69,6 +69,7 @@ def _say(at: datetime) -> TileState:
         details={
             "view": view,
             "words": saying.words(view, at=at),
+            "also_late": saying.also_late(view.period, at=at),
             "strips": strips(view.judgement.calendar),
             "first": view.period.starts_on,
             "last": view.period.ends_on,
@@ -79,14 +80,16 @@ def _say(at: datetime) -> TileState:
 def _say_people(_at: datetime) -> TileState:
     found = recipients.members()
     count = sum(one.gets_reminders for one in found)
-    text = ngettext(
-        "%(members)s member; %(count)s gets the reminders.",
-        "%(members)s members; %(count)s of them get the reminders.",
-        len(found),
-    )
+    members = ngettext("%(members)s member", "%(members)s members", len(found)) % {
+        "members": len(found)
+    }
+    told = ngettext("%(count)s gets reminders", "%(count)s get reminders", count) % {
+        "count": count
+    }
+    text = gettext("%(members)s; %(told)s.")
     nobody = "" if count else gettext("nobody is reminded")
     return TileState(
-        text=text % {"members": len(found), "count": count},
+        text=text % {"members": members, "told": told},
         state=nobody,
         mark="partial" if nobody else "",
     )

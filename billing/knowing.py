@@ -190,13 +190,13 @@ def _file_fact(row: UsageFile) -> FileFact:
         closed_offset=_there(row.closed_offset),
         closed_by=row.closed_by,
         zone=row.zone,
-        received_at=row.received_at,
+        received_at=row.came_at,
     )
 
 
 def _held_fact(row: UsageFile) -> HeldFact:
     fact = _file_fact(row)
-    return HeldFact(server=fact.server, received_at=row.received_at, file=fact)
+    return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
 
 
 def _claimed_fact(claimed: Claimed) -> HeldFact:
@@ -214,9 +214,9 @@ def _claimed_fact(claimed: Claimed) -> HeldFact:
         closed_offset=header.closed_offset,
         closed_by=header.closed_by,
         zone=header.zone,
-        received_at=row.received_at,
+        received_at=row.came_at,
     )
-    return HeldFact(server=fact.server, received_at=row.received_at, file=fact)
+    return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
 
 
 def _server_facts(
@@ -248,6 +248,7 @@ def _server_fact(
         first_owed_on=server.first_owed_on,
         retired_on=server.retired_on,
         zone=zone,
+        known_since=server.created_at,
     )
 
 

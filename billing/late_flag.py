@@ -5,7 +5,7 @@ In a module of its own beside `billing.models`; the app's configuration makes it
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
@@ -20,6 +20,10 @@ class Consequence(models.TextChoices):
     NONE = "none", _("none")
     PENALTY = "penalty", _("penalty")
     DISABLEMENT = "disablement", _("disablement requested")
+
+
+# A flag that stands, and of which staff have waived every day there is.
+IS_WAIVED = Q(voided_at=None) & Q(still__contained_by=F("waived"))
 
 
 class LateFlag(models.Model):
@@ -111,6 +115,16 @@ class LateFlag(models.Model):
         """The server-days of which nobody has decided anything."""
         decided = set(self.decided)
         return [one for one in self.open_days if one not in decided]
+
+    @property
+    def answer(self) -> str:
+        """What staff have answered to all of it, a code; empty if not, or if void.
+
+        Whoever is answered is reminded no more. Days that come later reopen it.
+        """
+        if self.voided_at is not None or self.undecided_days:
+            return ""
+        return "decided" if self.open_days else "waived"
 
 
 class SafetyStop(models.Model):

@@ -3,14 +3,13 @@
 Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     CharField,
     Count,
-    F,
     Func,
     OuterRef,
     Q,
@@ -18,8 +17,9 @@ from django.db.models import (
     Subquery,
 )
 
-from billing.late_flag import LateFlag, SafetyStop
+from billing.late_flag import IS_WAIVED, LateFlag, SafetyStop
 from billing.models import TenantPeriod
+from billing.periods import Period
 
 
 class Kind(StrEnum):
@@ -33,7 +33,6 @@ class Kind(StrEnum):
 
 
 _STANDS = Q(voided_at=None)
-_IS_WAIVED = _STANDS & Q(still__contained_by=F("waived"))
 _ANSWERED = Func(
     *("waived", "decided"),
     function="array_cat",
@@ -44,7 +43,7 @@ _KINDS: Mapping[Kind, Q] = {
     Kind.TO_DECIDE: _STANDS & ~Q(still__contained_by=_ANSWERED),
     Kind.COMPLETED: _STANDS & Q(completed_at__isnull=False),
     Kind.DECIDED: _STANDS & ~Q(consequence=""),
-    Kind.WAIVED: _IS_WAIVED,
+    Kind.WAIVED: IS_WAIVED,
     Kind.VOID: ~_STANDS,
 }
 
@@ -78,6 +77,12 @@ def counts(period: str = "") -> dict[str, int]:
 def undecided() -> QuerySet[LateFlag]:
     """Return the flags with days of which nobody has decided, of all periods."""
     return LateFlag.objects.filter(_KINDS[Kind.TO_DECIDE])
+
+
+def flagged(tenants: Collection[int], period: Period) -> set[int]:
+    """Return which of some tenants have a flag for a period that is not void."""
+    found = LateFlag.objects.filter(_STANDS, tenant__in=tenants, period=str(period))
+    return set(found.values_list("tenant_id", flat=True))
 
 
 def periods() -> list[str]:

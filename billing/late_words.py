@@ -6,25 +6,34 @@ from datetime import date
 
 from django.utils.translation import gettext
 
+from billing.cells import COVERED, CellState
+from billing.coverage import Calendar
 from billing.late_flag import Consequence, LateFlag
-from billing.timetable import days_words
+from billing.timetable import days_words, state_words
 
 # How long the ISO form of a day is, which begins the name of a server-day.
-_DAY = 10
+DAY_LETTERS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Days of one server that belong together; `value` names them in a form."""
+    """Days of one server that belong together; `value` names them in a form.
+
+    `each` are the single ones, in words and by the name that a form uses.
+    """
 
     server: str
     days: str
     value: str
+    each: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagRow:
-    """A flag with its tenant: `zone` is the one its instants are told in."""
+    """A flag with its tenant: `zone` is the one its instants are told in.
+
+    `since` says what became of the days in evidence afterwards, a sentence a server.
+    """
 
     one: LateFlag
     mark: str
@@ -32,12 +41,16 @@ class FlagRow:
     evidence: list[Days]
     open: list[Days]
     waived: list[Days]
+    since: list[str]
     zone: str
     consequences: list[tuple[str, str]]
 
 
-def flag_row(flag: LateFlag) -> FlagRow:
-    """Say what a flag is, as `billing.late_list.flags` reads it, with its `zone`."""
+def flag_row(flag: LateFlag, *, known: Calendar | None = None) -> FlagRow:
+    """Say what a flag says, as `billing.late_list.flags` reads it, with its `zone`.
+
+    `known` is the calendar of its period, where it is read.
+    """
     mark, state = _state(flag)
     return FlagRow(
         one=flag,
@@ -46,6 +59,7 @@ def flag_row(flag: LateFlag) -> FlagRow:
         evidence=by_server(flag.evidence),
         open=by_server(flag.open_days),
         waived=by_server(flag.waived),
+        since=_since(flag, known) if known else [],
         zone=vars(flag)["zone"],
         consequences=[(one.value, str(one.label)) for one in Consequence],
     )
@@ -55,7 +69,7 @@ def by_server(names: Iterable[str]) -> list[Days]:
     """Gather server-days, "2026-05-07 IC01", by server; both sorted."""
     found: dict[str, list[str]] = {}
     for name in sorted(names):
-        found.setdefault(name[_DAY + 1 :], []).append(name)
+        found.setdefault(name[DAY_LETTERS + 1 :], []).append(name)
     return [_days(server, found[server]) for server in sorted(found)]
 
 
@@ -74,8 +88,24 @@ def chosen(values: Iterable[str]) -> list[str]:
 
 
 def _days(server: str, names: list[str]) -> Days:
-    days = [date.fromisoformat(name[:_DAY]) for name in names]
-    return Days(server, days_words(days), "\n".join(names))
+    days = [date.fromisoformat(name[:DAY_LETTERS]) for name in names]
+    each = [(days_words([day]), name) for day, name in zip(days, names, strict=True)]
+    return Days(server, days_words(days), "\n".join(names), each)
+
+
+def _since(flag: LateFlag, known: Calendar) -> list[str]:
+    """Say which days in evidence ask for nothing more by now: 5 May: excused since."""
+    found: dict[tuple[str, CellState], list[date]] = {}
+    for name in sorted(flag.evidence):
+        server, day = name[DAY_LETTERS + 1 :], date.fromisoformat(name[:DAY_LETTERS])
+        cell = known.cells.get((server, day))
+        if cell is not None and cell.state in COVERED:
+            found.setdefault((server, cell.state), []).append(day)
+    return [
+        gettext("%(server)s, %(days)s: %(state)s since.")
+        % {"server": server, "days": days_words(days), "state": state_words(state)}
+        for (server, state), days in found.items()
+    ]
 
 
 def _state(flag: LateFlag) -> tuple[str, str]:
@@ -84,8 +114,11 @@ def _state(flag: LateFlag) -> tuple[str, str]:
         return "silent", gettext("Void")
     if not flag.open_days:
         return "excused", gettext("Waived")
+    if flag.consequence and not flag.undecided_days:
+        what = flag.get_consequence_display()
+        return "received", gettext("Decided: %(what)s") % {"what": what}
     if flag.completed_at is not None:
         return "late-done", gettext("Completed late")
-    if flag.consequence and flag.undecided_days:
+    if flag.consequence:
         return "missing", gettext("Late, with more days since the decision")
     return "missing", gettext("Late")

@@ -54,6 +54,7 @@ _PROBLEMS: Mapping[str, str] = {
     "nothing-to-send": gettext_noop("Nothing is missing that the customer could send."),
     "with-us": gettext_noop("The rest waits for us."),
     "decided": gettext_noop("The lateness was answered."),
+    "waived": gettext_noop("The lateness was waived."),
     "deadline-passed": gettext_noop("The deadline passed before it could go."),
     "overtaken": gettext_noop("A later one has taken its place."),
 }
@@ -63,6 +64,8 @@ _WHY_NOT: Mapping[str, str] = {
     WhyNot.NOTHING_MISSING: gettext_noop("Nothing is missing."),
     WhyNot.NOBODY: gettext_noop("Nobody there gets reminders."),
     WhyNot.STOPPED: gettext_noop("Late mails of this period are held."),
+    WhyNot.WAIVED: gettext_noop("Nothing: the lateness was waived."),
+    WhyNot.DECIDED: gettext_noop("Nothing: what the lateness leads to is decided."),
     WhyNot.TODAY: gettext_noop("Everybody there has had a mail today."),
 }
 
@@ -73,7 +76,7 @@ def step_words(step: str) -> str:
         return gettext(_STEPS[step])
     number = step.rpartition("-")[2]
     if step.startswith(NOW):
-        return gettext("Asked for by staff, number %(number)s") % {"number": number}
+        return gettext("Reminder by staff, number %(number)s") % {"number": number}
     return gettext("Late, week %(number)s") % {"number": number}
 
 

@@ -5,30 +5,55 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 
 from billing import knowing, periods
-from billing.models import TenantPeriod
+from billing.late_flag import IS_WAIVED, LateFlag
+from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.standing import Judgement, Standing, judge
 from portal.models import Tenant
 
 T = TypeVar("T")
 
+# Periods that are looked through for others that are late: those of a year.
+_A_YEAR = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodView:
-    """A tenant's period as it is shown; `zone` is the one the deadline is told in."""
+    """A tenant's period as it is shown; `zone` is the one the deadline is told in.
+
+    `is_waived` where staff have waived every day that makes late. `extended_to` is the
+    deadline where staff have moved it.
+    """
 
     period: Period
     zone: str
     deadline_at: datetime
     judgement: Judgement
+    is_waived: bool = False
+    extended_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoLate:
+    """A period that is late, and how many server-days are missing in it now."""
+
+    period: Period
+    missing: int
 
 
 def view_period(period: Period, *, at: datetime) -> PeriodView:
     """Return one period of the tenant that this unit of work is for."""
     tenant = Tenant.objects.get()
-    opened = TenantPeriod.objects.filter(period=str(period)).first()
+    waived = _waived(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
+    opened = (
+        TenantPeriod.objects.filter(period=str(period))
+        .annotate(is_waived=Exists(waived))
+        .first()
+    )
     # A period that nothing has opened yet shows what it would open with.
     deadline_at = opened.effective_at if opened else deadline_of(tenant, period)
     zone = opened.zone if opened else tenant.zone
@@ -38,6 +63,38 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
         zone=zone,
         deadline_at=deadline_at,
         judgement=judge(period, facts, deadline_at=deadline_at, at=at),
+        is_waived=bool(opened and opened.is_waived),
+        extended_to=opened.extended_to if opened else None,
+    )
+
+
+def also_late(shown: Period, *, at: datetime) -> list[AlsoLate]:
+    """Return the periods besides the one shown that are late and not waived.
+
+    Only those in which something is still missing, newest first, of the last year;
+    one query, of roll-ups, in the unit of work of a tenant.
+    """
+    first = shown
+    for _ in range(_A_YEAR):
+        first = first.previous()
+    rows = (
+        PeriodRollUp.objects.filter(
+            period__gte=str(first), late_from__lte=at, lacking__gt=0
+        )
+        .exclude(period=str(shown))
+        .exclude(Exists(_waived(OuterRef("deadline_at"))))
+        .order_by("-period")[:_A_YEAR]
+    )
+    return [AlsoLate(Period.parse(row.period), row.lacking) for row in rows]
+
+
+def _waived(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
+    """Return the waived flags of a period outside, for its effective deadline."""
+    return LateFlag.objects.filter(
+        IS_WAIVED,
+        tenant=OuterRef("tenant"),
+        period=OuterRef("period"),
+        deadline_at=deadline_at,
     )
 
 

@@ -169,7 +169,7 @@ def _parameters(
     ]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
-        *("days", "ats", "ends", "hang", "untils"),
+        *("days", "ats", "ends", "hang", "ends_at"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
     said = {

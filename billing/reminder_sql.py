@@ -3,7 +3,8 @@
 All of them start from kinds of periods, worked out by `billing.reminder_plan`.
 """
 
-# An open flag `f` of a tenant's period `tp`, for its effective deadline.
+# An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
+# a `LateFlag.answer`, and not completed.
 _OPEN_FLAG = """
 f.tenant_id = tp.tenant_id and f.period = tp.period
     and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
@@ -54,7 +55,7 @@ with kind as (
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
         %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
         %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
-        %(ends)s::date[], %(hang)s::bool[], %(untils)s::timestamptz[]
+        %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
         ends_on, hangs, until)
 ), lacking as (

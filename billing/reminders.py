@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Substr
 
 from billing import rolling
 from billing.facts import Mode
-from billing.late_flag import SafetyStop
+from billing.late_flag import LateFlag, SafetyStop
 from billing.licences import mode_on
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
@@ -34,6 +34,8 @@ class WhyNot(StrEnum):
     NOBODY = "nobody"
     TODAY = "mailed-today"
     STOPPED = "safety-stop"
+    WAIVED = "waived"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
         ).select_related("tenant")
     }
     lacking = _lacking(opened, period, at=at)
+    answered = _answered(opened, period)
     people = _recipients(lacking, opened, at=at)
     taken = _taken(lacking, opened, at=at)
     stops = SafetyStop.objects.filter(period=str(period), released_at=None)
@@ -152,6 +155,9 @@ def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Roun
             asked.append(Asked(tenant_id, (), why, day=at.date()))
             continue
         today = at.astimezone(zone_named(row.tenant.zone)).date()
+        if tenant_id in answered:
+            asked.append(Asked(tenant_id, (), answered[tenant_id], day=today))
+            continue
         if is_stopped and at >= row.effective_at:
             asked.append(Asked(tenant_id, (), WhyNot.STOPPED, day=today))
             continue
@@ -184,6 +190,18 @@ def _lacking(
         who
         for who in without
         if mode_on(tuple(changes[who]), period.ends_on) is Mode.MANUAL
+    }
+
+
+def _answered(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, WhyNot]:
+    """Return the tenants whose lateness staff have answered, and how."""
+    flags = LateFlag.objects.filter(
+        tenant__in=opened, period=str(period), voided_at=None
+    ).defer("evidence")
+    return {
+        flag.tenant_id: WhyNot(flag.answer)
+        for flag in flags
+        if flag.answer and flag.deadline_at == opened[flag.tenant_id].effective_at
     }
 
 

@@ -141,7 +141,8 @@ def _passed(
     if row.refused_until is not None:
         return "" if at < row.refused_until else "deadline-passed"
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        return "decided" if is_late_step(row.step) else "deadline-passed"
+        answer = (flag.answer if flag else "") or "decided"
+        return answer if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
@@ -171,8 +172,9 @@ def _nothing_missing(row: Reminder, view: PeriodView, flag: LateFlag | None) -> 
         return "nothing-owed"
     if reminder_letters.asked_for(calendar, _settled(row, view, flag)).cells:
         return ""
-    if row.refused_until is None and reminder_letters.asked_for(calendar, ()).cells:
-        return "decided"
+    its_flag = None if row.refused_until else flag
+    if its_flag and reminder_letters.asked_for(calendar, ()).cells:
+        return its_flag.answer or "decided"
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)

@@ -141,10 +141,13 @@ def _reach(file: UsageFile) -> tuple[date | None, date | None]:
     """
     if file.series is None or file.sequence is None:
         return None, None
-    before, after = proving.days_around(file)
+    before, after = proving.neighbours_of(file)
+    if any(one is not None and one.zone != file.zone for one in (before, after)):
+        # The zone that a server was last seen in ends all its days that are missing.
+        return None, None
     days = _days(file)
-    first = min([*days, *before]) if before else None
-    last = max([*days, *after]) if after else None
+    first = min([*days, *before.days]) if before else None
+    last = max([*days, *after.days]) if after else None
     return first, last
 
 

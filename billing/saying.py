@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
+from billing import queries
 from billing.periods import Period, day_ends_at
 from billing.queries import PeriodView
 from billing.standing import Standing
@@ -36,7 +37,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What a page says of a period before it shows anything."""
+    """What a page says of a period before it shows anything.
+
+    `extended` is empty where staff have not moved the deadline.
+    """
 
     answer: str
     please: str
@@ -45,8 +49,35 @@ class Words:
     is_alarming: bool
     span: str
     remaining: str
+    extended: str
     target_at: datetime
     stops: list[Stop]
+
+
+@dataclass(frozen=True, slots=True)
+class LateLine:
+    """Another period that is late: by its days, and what is missing in it."""
+
+    period: Period
+    span: str
+    missing: str
+
+
+def also_late(shown: Period, *, at: datetime) -> list[LateLine]:
+    """Say which periods besides the one shown are late; see `queries.also_late`."""
+    return [
+        LateLine(
+            one.period,
+            span_words(one.period),
+            ngettext(
+                "%(count)d server-day missing",
+                "%(count)d server-days missing",
+                one.missing,
+            )
+            % {"count": one.missing},
+        )
+        for one in queries.also_late(shown, at=at)
+    ]
 
 
 def badge(standing: Standing, *, may_be_sent: bool) -> tuple[str, str]:
@@ -61,16 +92,20 @@ def words(view: PeriodView, *, at: datetime) -> Words:
     zone = ZoneInfo(view.zone)
     target_at = day_ends_at(view.period.target_on, zone)
     standing = view.judgement.standing
+    is_waived = standing is Standing.LATE and view.is_waived
     mark, name = badge(standing, may_be_sent=_may_be_sent(view))
+    if is_waived:
+        mark, name = "excused", gettext("Late, waived")
     return Words(
         answer=_answer(view),
         please=_please(view, is_asked=at < target_at),
         mark=mark,
         standing=name,
-        # Only where somebody can do something: what waits for us alarms nobody.
-        is_alarming=standing is Standing.LATE and _may_be_sent(view),
+        # Only where somebody has to do something: what waits for us alarms nobody.
+        is_alarming=standing is Standing.LATE and _may_be_sent(view) and not is_waived,
         span=span_of(view),
         remaining=remaining(target_at - at) if target_at > at else "",
+        extended=_extended(view, zone),
         target_at=target_at,
         stops=_stops(view, at=at, target_at=target_at),
     )
@@ -90,7 +125,7 @@ def span_words(period: Period) -> str:
 
 def _answer(view: PeriodView) -> str:
     calendar, standing = view.judgement.calendar, view.judgement.standing
-    missing = calendar.counts.missing
+    missing, faults = calendar.counts.missing - calendar.faults, calendar.faults
     if standing is Standing.NOTHING_OWED:
         return gettext("Nothing is owed for this period.")
     if calendar.lacks_servers:
@@ -101,6 +136,17 @@ def _answer(view: PeriodView) -> str:
             "%(count)d server-days are missing.",
             missing,
         ) % {"count": missing}
+    return _nothing_asked(standing, faults)
+
+
+def _nothing_asked(standing: Standing, faults: int) -> str:
+    """Say how it is where the tenant has nothing to bring."""
+    if faults:
+        return ngettext(
+            "%(count)d server-day of automated upload has not come.",
+            "%(count)d server-days of automated upload have not come.",
+            faults,
+        ) % {"count": faults}
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return gettext("Everything is here.")
     if standing is Standing.OPEN:
@@ -110,13 +156,17 @@ def _answer(view: PeriodView) -> str:
 
 def _may_be_sent(view: PeriodView) -> bool:
     calendar = view.judgement.calendar
-    return bool(calendar.counts.missing) or calendar.lacks_servers
+    return calendar.counts.missing > calendar.faults or calendar.lacks_servers
 
 
 def _please(view: PeriodView, *, is_asked: bool) -> str:
     if not _may_be_sent(view):
+        if view.judgement.calendar.faults:
+            return gettext("Nothing of it is counted against you.")
         return ""
     if view.judgement.standing is Standing.LATE:
+        if view.is_waived:
+            return gettext("The billing staff have waived it.")
         return gettext("Please upload now: this period is late.")
     if not is_asked:
         return gettext("Please upload now.")
@@ -162,6 +212,15 @@ def _stops(view: PeriodView, *, at: datetime, target_at: datetime) -> list[Stop]
     now = Stop(gettext("Now"), _clock(at, zone), is_past=False, is_now=True)
     past = sum(stop.is_past for stop in stops)
     return [*stops[:past], now, *stops[past:]]
+
+
+def _extended(view: PeriodView, zone: ZoneInfo) -> str:
+    if view.extended_to is None:
+        return ""
+    # The deadline is the midnight that ends the last day that is on time.
+    last = (view.extended_to - timedelta(seconds=1)).astimezone(zone).date()
+    text = gettext("Extended to %(day)s by the billing staff.")
+    return text % {"day": day_words(last)}
 
 
 def _clock(at: datetime, zone: ZoneInfo) -> str:

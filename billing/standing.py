@@ -121,15 +121,25 @@ def late_from(
 def known_before(
     facts: TenantFacts, at: datetime, *, deadline_at: datetime
 ) -> TenantFacts:
-    """Keep the files received before an instant, and excuses asked for in time.
+    """Keep what was known before an instant, and excuses asked for in time.
 
-    Decisions made later about them stand: acceptance keeps the time of receipt.
+    The files received by then; the servers that had sent one of these, or were
+    registered. Decisions made later about them stand: acceptance keeps the time of
+    receipt.
     """
+    files = tuple(one for one in facts.files if one.received_at < at)
+    held = tuple(one for one in facts.held if one.received_at < at)
+    seen = {*(one.server for one in files), *(one.server for one in held)}
     return replace(
         facts,
-        files=tuple(f for f in facts.files if f.received_at < at),
-        held=tuple(h for h in facts.held if h.received_at < at),
-        excuses=tuple(e for e in facts.excuses if e.asked_at < deadline_at),
+        servers=tuple(
+            one
+            for one in facts.servers
+            if one.known_since is None or one.known_since < at or one.name in seen
+        ),
+        files=files,
+        held=held,
+        excuses=tuple(one for one in facts.excuses if one.asked_at < deadline_at),
     )
 
 

@@ -50,17 +50,18 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What one server lacks, in words; `more` says what follows from it.
+    """What one server lacks, in words, and from when to when; `more` what follows.
 
-    It may be excused where `first` and `last` say which days it is about.
+    `gap` where it is told by numbers; what is quiet is nobody's turn but ours.
     """
 
     server: str
     what: str
     more: str
+    first: date
+    last: date
     is_quiet: bool = False
-    first: date | None = None
-    last: date | None = None
+    gap: FileGap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def lacks(calendar: Calendar, *, to_confirm: Collection[str] = ()) -> list[Lack]
         for first, last in _runs(missing):
             why = told(calendar.cells[server, first].why)
             what = f"{_span(first, last)}."
-            found.append(Lack(server, what, why, first=first, last=last))
+            found.append(Lack(server, what, why, first, last))
         found += _quiet_words(server, calendar, is_theirs=server in to_confirm)
     return found
 
@@ -222,7 +223,7 @@ def _gap_words(gap: FileGap, calendar: Calendar) -> Lack:
         if days:
             parts.append(words % {"days": days_words(days)})
     more = "; ".join(parts)
-    return Lack(gap.server, what, more, first=gap.from_day, last=gap.to_day)
+    return Lack(gap.server, what, more, gap.from_day, gap.to_day, gap=gap)
 
 
 def _quiet_words(server: str, calendar: Calendar, *, is_theirs: bool) -> Iterator[Lack]:
@@ -239,7 +240,8 @@ def _quiet_words(server: str, calendar: Calendar, *, is_theirs: bool) -> Iterato
             if name == server and cell.state is state
         ]
         for first, last in _runs(days):
-            yield Lack(server, _span(first, last), words, is_quiet=True)
+            what = _span(first, last)
+            yield Lack(server, what, words, first, last, is_quiet=True)
 
 
 def _days_of(gap: FileGap, period: Period) -> list[date]:

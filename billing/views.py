@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods
 
-from billing import queries, saying, timetable, verdicts
+from billing import excuses, queries, saying, timetable, verdicts
+from billing.asked_words import lack_rows
 from billing.periods import Period
 from portal import access
 from portal.arrival import received_at
@@ -38,9 +39,13 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         view = _wanted(request, at=now)
         behind = usage_queries.kept_of_day(*opened) if opened else []
         to_confirm = usage_queries.servers_to_confirm()
+        also_late = saying.also_late(view.period, at=now)
+        asked = list(excuses.open_excuses())
+    lacks = timetable.lacks(view.judgement.calendar, to_confirm=to_confirm)
     shown = {
         **_shown(view, opened=opened, at=now),
-        "lacks": timetable.lacks(view.judgement.calendar, to_confirm=to_confirm),
+        "lacks": lack_rows(lacks, asked),
+        "also_late": also_late,
         "to_confirm": to_confirm,
         "files_behind": [file_words(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,

@@ -7,9 +7,12 @@ and knows nothing of HTTP; the sentence is made at the door, in the reader's lan
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
+
+from portal.templatetags.shown import instant_words
 
 Parameters = Mapping[str, str | int]
 
@@ -249,9 +252,18 @@ class Unavailable(_ToldError):  # noqa: N818 - the same
 
 def told(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and what to say, in the reader's language."""
-    text = TEXTS[problem.code]
+    text, params = TEXTS[problem.code], _worded(problem.params)
     return text.status, {
         "code": problem.code,
-        "title": gettext(text.title) % problem.params,
-        "advice": gettext(text.advice) % problem.params,
+        "title": gettext(text.title) % params,
+        "advice": gettext(text.advice) % params,
     }
+
+
+def _worded(params: Parameters) -> Parameters:
+    """Say a deadline as people read it; it travels as RFC 9557 writes an instant."""
+    if "deadline" not in params:
+        return params
+    at, _, zone = str(params["deadline"]).rstrip("]").partition("[")
+    words = instant_words(datetime.fromisoformat(at), zone)
+    return {**params, "deadline": words}

@@ -86,6 +86,7 @@ DOORS: Mapping[str, Mapping[str, Need]] = {
     "staff-retry-inbox": {"POST": May.STAFF_ACT},
     "staff-retry-inbox-mails": {"POST": May.STAFF_ACT},
     "staff-mail": {"GET": May.STAFF_READ},
+    "staff-mail-next": {"GET": May.STAFF_READ},
     "staff-mail-one": {"GET": May.STAFF_READ},
     "staff-mail-stop": {"POST": May.STAFF_ACT},
     "staff-mail-go-on": {"POST": May.STAFF_ACT},

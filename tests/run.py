@@ -144,7 +144,8 @@ def database(session: Session) -> None:
     """Run everything that is neither the matrix, nor a browser, nor destructive."""
     with session.section("database") as section:
         marked = "not access and not browser and not faults"
-        session.pytest(section, "-n", "2", "-m", marked, *covering())
+        # A third one works while others wait for the disk, for S3 and for time-outs.
+        session.pytest(section, "-n", "3", "-m", marked, *covering())
 
 
 def access(session: Session) -> None:
@@ -154,9 +155,9 @@ def access(session: Session) -> None:
 
 
 def faults(session: Session) -> None:
-    """Kill and cut; two at a time, for most of it is waiting."""
+    """Kill and cut; three at a time, for most of it is waiting."""
     with session.section("faults") as section:
-        session.pytest(section, "-n", "2", "-m", "faults", *covering())
+        session.pytest(section, "-n", "3", "-m", "faults", *covering())
 
 
 def browser(session: Session) -> None:

@@ -30,7 +30,7 @@ from usage.announcing import file_changed
 from usage.bucket import BucketError
 from usage.inbox_bucket import GoneError
 from usage.inbox_rows import BAD, InboxObject, Verdict
-from usage.models import FileState, How, UsageFile
+from usage.models import KEPT, FileState, How, UsageFile
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +182,7 @@ def _link(claim: Claim, row: InboxObject, file_id: UUID) -> UsageFile:
             # Rejected, and its row was one too many already: it is judged afresh.
             raise Unavailable("busy")
         _mine(claim).update(file=file, is_new=row.is_new)
+    row.file_id = file_id
     return file
 
 
@@ -198,11 +199,28 @@ def _complete(
             if verdict in BAD and verdict != row.verdict:
                 inbox_notices.add(row, at=at)
             work.complete(InboxObject, claim, at=at)
+            _count_from(row, at=at)
         else:
             # Somebody was faster: what this one has left may lie over a newer verdict.
             done = InboxObject.objects.filter(pk=claim.pk, state=State.DONE)
             _tell_anew(done.exclude(verdict=verdict), at=at)
     failpoints.reach("inbox:committed")
+
+
+def _count_from(row: InboxObject, *, at: datetime) -> None:
+    """Let a file that came another way count as here since its object was.
+
+    With the verdict, so that the late check waits for the object until then.
+    """
+    if row.is_new or row.file_id is None:
+        return
+    kept = UsageFile.objects.filter(pk=row.file_id, state__in=KEPT)
+    file = kept.select_related("tenant").first()
+    lay_since = min(row.modified_at, row.first_seen_at)
+    if file is not None and lay_since < file.came_at:
+        file.here_since = lay_since
+        file.save(update_fields=["here_since"])
+        file_changed.send(sender=UsageFile, file=file, at=at)
 
 
 def _mine(claim: Claim) -> Any:

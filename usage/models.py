@@ -1,5 +1,6 @@
 """What customers bring: keys, servers, files, and the work that each file makes."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.db import models
@@ -153,7 +154,8 @@ class UsageFile(models.Model):
     billing staff decided last about it stands in the `decided` columns; where they
     have assigned its day, `day` is that one and no longer the header's. A file in a
     chain of its own (`usage.branching`) has its place there in `series` and `sequence`
-    and the header's in the `said` columns, which are empty otherwise.
+    and the header's in the `said` columns, which are empty otherwise. `here_since` is
+    when its bytes lay in the tenant's inbox, where that was before it came another way.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -166,6 +168,7 @@ class UsageFile(models.Model):
     how = models.CharField(max_length=10, choices=How)
     sent_by = models.CharField(max_length=200)
     received_at = models.DateTimeField()
+    here_since = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
     stored_as = models.CharField(max_length=200, blank=True)
     bytes_removed_at = models.DateTimeField(null=True)
@@ -266,6 +269,11 @@ class UsageFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"
+
+    @property
+    def came_at(self) -> datetime:
+        """Since when it counts as here."""
+        return self.here_since or self.received_at
 
 
 class Settling(Work):

@@ -23,7 +23,10 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Proof(NamedTuple):
-    """An accepted file; instants are aware and in UTC, offsets minutes east of it."""
+    """An accepted file; instants are aware and in UTC, offsets minutes east of it.
+
+    `received_at` is since when it counts as here: see `UsageFile.came_at`.
+    """
 
     server: str
     series: UUID
@@ -40,23 +43,37 @@ class Proof(NamedTuple):
     received_at: datetime
 
 
+class Neighbour(NamedTuple):
+    """An accepted file next to another; instants are aware and in UTC."""
+
+    sequence: int
+    day: date
+    opened_at: datetime
+    closed_at: datetime
+    zone: str
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        return self.day, self.opened_at.date(), self.closed_at.date()
+
+
 # The dates that a file lies between, and those of its neighbours by number: an end of a
 # series, and every pair that touches the days or spans them.
 _AROUND = """
 select s.name, f.series, f.sequence, f.sha256, f.previous, f.day, f.opened_at,
-       f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone, f.received_at
+       f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone, f.came_at
 from (
     select *,
         lag(low) over chain as low_before, lag(high) over chain as high_before,
         lead(low) over chain as low_after, lead(high) over chain as high_after
     from (
-        select *,
+        select *, coalesce(here_since, received_at) as came_at,
             least(day, (opened_at at time zone 'UTC')::date,
                   (closed_at at time zone 'UTC')::date) as low,
             greatest(day, (opened_at at time zone 'UTC')::date,
                      (closed_at at time zone 'UTC')::date) as high
         from usage_usagefile
-        where state = 'accepted' and received_at < %(before)s
+        where state = 'accepted' and coalesce(here_since, received_at) < %(before)s
     ) as dated
     window chain as (partition by server_id, series order by sequence)
 ) as f
@@ -70,12 +87,12 @@ where f.low_before is null or f.low_after is null
 """
 
 _NEIGHBOURS = """
-(select sequence, day, opened_at, closed_at from usage_usagefile
+(select sequence, day, opened_at, closed_at, zone from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence < %(sequence)s
  order by sequence desc limit 1)
 union all
-(select sequence, day, opened_at, closed_at from usage_usagefile
+(select sequence, day, opened_at, closed_at, zone from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence > %(sequence)s
  order by sequence limit 1)
@@ -124,21 +141,13 @@ def accepted_around(
         return {Proof._make(row) for row in cursor.fetchall()}
 
 
-def days_around(file: UsageFile) -> tuple[list[date], list[date]]:
-    """Return the days of the accepted files before and after one in its series.
-
-    Of each its day and the dates of its instants in UTC; nothing where there is none.
-    """
-    said: dict[str, Any] = {
-        "server": file.server_id,
-        "series": file.series,
-        "sequence": file.sequence,
-    }
-    before: list[date] = []
-    after: list[date] = []
+def neighbours_of(file: UsageFile) -> tuple[Neighbour | None, Neighbour | None]:
+    """Return the accepted files next to one in its series, before and after it."""
+    said = {"server": file.server_id, "series": file.series, "sequence": file.sequence}
     with connection.cursor() as cursor:
         cursor.execute(_NEIGHBOURS, said)
-        for sequence, day, opened_at, closed_at in cursor.fetchall():
-            days = before if sequence < said["sequence"] else after
-            days += [day, opened_at.date(), closed_at.date()]
+        found = [Neighbour._make(row) for row in cursor.fetchall()]
+    number = file.sequence or 0
+    before = next((one for one in found if one.sequence < number), None)
+    after = next((one for one in found if one.sequence > number), None)
     return before, after

@@ -31,7 +31,7 @@ def issue_key(request: PortalRequest, number: str) -> HttpResponse:
         key = keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
     text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
     messages.success(request, text % {"key": key.fingerprint})
-    return back(tenant, "keys")
+    return back(request, number)
 
 
 @require_POST
@@ -43,7 +43,7 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
     if file is None:
         text = gettext("Issue a sealing key first: servers seal their files for it.")
         messages.error(request, text)
-        return back(tenant, "keys")
+        return back(request, number)
     response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     # The token in it is nobody else's to find.
@@ -66,7 +66,7 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     accounts.invite(member.user, by=request.caller.name)
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
-    return back(tenant, "people")
+    return back(request, number)
 
 
 @require_POST
@@ -77,7 +77,7 @@ def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResp
         token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
     text = gettext("The token “%(name)s” lets nobody in any more.")
     messages.success(request, text % {"name": token.name})
-    return back(tenant, "tokens")
+    return back(request, number)
 
 
 @require_POST
@@ -88,7 +88,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     reason = request.POST.get("reason", "").strip()
     if not reason:
         messages.error(request, gettext("A decision needs a reason."))
-        return back(tenant, "servers")
+        return back(request, number)
     wanted = customer.server_key(tenant.pk, key_id)
     key = servers.confirm_key(
         tenant.pk,
@@ -101,7 +101,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     text = gettext("The key %(key)s of %(server)s is trusted.")
     shown = {"key": key.fingerprint, "server": wanted.server.name}
     messages.success(request, text % shown)
-    return back(tenant, "servers")
+    return back(request, number)
 
 
 @require_POST
@@ -111,7 +111,7 @@ def approve_request(
     """Let a server owe less, as its company has asked."""
     act = partial(requests.approve, request_id=request_id)
     done = gettext("The request is approved. A file that contradicts it still counts.")
-    return answer(request, number, act, done=done, part="servers")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -121,7 +121,7 @@ def refuse_request(
     """Leave what a server owes as it is, and say why."""
     act = partial(requests.refuse, request_id=request_id)
     done = gettext("The request is refused.")
-    return answer(request, number, act, done=done, part="servers")
+    return answer(request, number, act, done=done)
 
 
 @require_http_methods(["GET", "POST"])

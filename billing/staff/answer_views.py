@@ -1,13 +1,15 @@
 """What the acts of billing clerks about one tenant share."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.late_list import Kind
 from billing.staff import customer
 from portal import access
 from portal.doors import PortalRequest
@@ -25,16 +27,36 @@ _LOOK_AGAIN = frozenset(
     }
 )
 
+# How long the name of a period is.
+_PERIOD = 7
+
 
 def tenant_of(number: str) -> Tenant:
     with access.acting_for(access.STAFF, reading=True):
         return customer.find(number)
 
 
-def back(tenant: Tenant, part: str) -> HttpResponse:
-    """Go back to a part of the tenant's page."""
-    page = reverse("staff-tenant", kwargs={"number": tenant.number})
-    return redirect(f"{page}#{part}")
+def narrowed(given: QueryDict) -> tuple[str, str]:
+    """Return the kind and the period that the page *Late* is narrowed to, or empty."""
+    kind = given.get("kind", "")
+    period = given.get("period", "").replace("\0", "")
+    return (kind if kind in set(Kind) else ""), period[:_PERIOD]
+
+
+def back(request: PortalRequest, number: str, *, period: object = "") -> HttpResponse:
+    """Go back to the page that somebody came from, to its top: there stands what came.
+
+    That is *Late* as it was narrowed, or the tenant's page, with the period if named.
+    """
+    if request.POST.get("to") == "late":
+        page = reverse("staff-late")
+        kind, of_period = narrowed(QueryDict(request.POST.get("kept", "")))
+        asked = {"kind": kind, "period": of_period}
+    else:
+        page = reverse("staff-tenant", kwargs={"number": number})
+        asked = {"period": str(period)}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return redirect(f"{page}?{query}" if query else page)
 
 
 def answer(
@@ -43,7 +65,7 @@ def answer(
     act: Callable[..., object],
     *,
     done: str,
-    part: str,
+    period: object = "",
 ) -> HttpResponse:
     """Answer what a tenant has asked for; `act` takes its id, by, at and reason."""
     tenant = tenant_of(number)
@@ -58,6 +80,4 @@ def answer(
         messages.error(request, f"{said['title']} {said['advice']}")
     else:
         messages.success(request, done)
-    if request.POST.get("to") == "late":
-        return redirect("staff-late")
-    return back(tenant, part)
+    return back(request, number, period=period)

@@ -6,10 +6,11 @@ from django import forms
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from billing import deadlines, mail_words, periods, reminders
+from billing import deadlines, late_list, mail_words, periods, reminders
 from billing.desk import DeskRow
 from billing.staff.bulk import Act, Effect, Text, Wanted
 from billing.staff.late_forms import SeveralExtended
+from portal import access
 from portal.templatetags.shown import instant_words
 
 # Why no mail goes at all, by the codes of `portal.mailing.Leave`.
@@ -45,13 +46,16 @@ def _remind(rows: Sequence[DeskRow], wanted: Wanted) -> str:
         [row.tenant_id for row in rows], wanted.period, by=wanted.by, at=wanted.at
     )
     return ngettext(
-        "%(count)d mail waits to go, each if it is still true then.",
-        "%(count)d mails wait to go, each if it is still true then.",
+        "%(count)d mail goes within a minute, unless everything has come by then.",
+        "%(count)d mails go within a minute, unless everything has come by then.",
         done.mails,
     ) % {"count": done.mails}
 
 
 def _preview_extend(rows: Sequence[DeskRow], wanted: Wanted) -> list[Effect]:
+    with access.acting_for(access.STAFF, reading=True):
+        ids = [row.tenant_id for row in rows]
+        flagged = late_list.flagged(ids, wanted.period)
     effects = []
     for row in rows:
         new = periods.day_ends_at(wanted.given["to"], periods.zone_named(row.zone))
@@ -63,7 +67,9 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: Wanted) -> list[Effect]:
             why = _("that is more than a year later")
             effects.append(Effect(row, why, is_done=False))
         else:
-            what = gettext("late from %(new)s; an earlier flag is void") % words
+            what = gettext("late from %(new)s") % words
+            if row.tenant_id in flagged:
+                what = gettext("late from %(new)s; the earlier flag is void") % words
             effects.append(Effect(row, what, is_done=True))
     return effects
 

@@ -53,6 +53,9 @@ def selected(request: PortalRequest) -> HttpResponse:
         "form": form,
         "period": period,
         "rows": rows,
+        "lines": [desk_showing.line(row, period, at=now) for row in rows],
+        "way_back": _way_back(given, rows, period),
+        "to": given.get("to", ""),
         "most": bulk.AT_MOST if ticked > bulk.AT_MOST else None,
         **_effects(effects, period, at=now),
     }
@@ -71,7 +74,17 @@ def _do(
         messages.error(request, f"{words['title']} {words['advice']}")
     else:
         messages.success(request, said)
-    return redirect(f"{reverse('staff-desk')}?period={wanted.period}")
+    asked = [effect.row for effect in effects]
+    return redirect(_way_back(request.POST, asked, wanted.period))
+
+
+def _way_back(given: QueryDict, rows: Sequence[DeskRow], period: Period) -> str:
+    """Return the page that somebody came from: of the one tenant, or the desk."""
+    if given.get("to") == "tenant" and len(rows) == 1:
+        page = reverse("staff-tenant", kwargs={"number": rows[0].number})
+    else:
+        page = reverse("staff-desk")
+    return f"{page}?period={period}"
 
 
 def _rows(given: QueryDict, period: Period, *, at: datetime) -> list[DeskRow]:

@@ -1,5 +1,6 @@
 """Everything that the page of one tenant shows, read in two units of work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from billing.late_words import flag_row
 from billing.licences import mode_on
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView, opened_periods, view_period
-from billing.staff import showing, steps, tenant_period
+from billing.staff import answered, showing, steps, tenant_period
 from billing.staff.late_forms import Extension, ZoneChange, ZoneCorrection
 from billing.wording import mode_words
 from portal import access
@@ -27,7 +28,7 @@ _FILES = 20
 _PERIODS = 3
 
 # Late flags on the page: of two years, if there is one each month.
-_FLAGS = 24
+FLAGS = 24
 
 # Periods that a deadline can be moved of: those of two years.
 PERIODS_OFFERED = 24
@@ -69,8 +70,9 @@ def read(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
             .order_by("role", "user__name")
         )
     with access.acting_for(tenant.pk, reading=True):
-        shown = _of_tenant(tenant, at=at)
-        shown |= tenant_period.shown(tenant.pk, period, at=at)
+        shown = tenant_period.shown(tenant.pk, period, at=at)
+        shown |= _of_tenant(tenant, at=at)
+        shown |= _of_deadlines(shown, at=at)
     begun = _begun(people, shown)
     return {
         **shown,
@@ -106,9 +108,8 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         ),
         "licence_requests": licence_rows(licensing.open_requests()),
         "excuses": excuse_rows(excuses.open_excuses()[:_TO_DECIDE]),
+        "answered": answered.answered(),
         "mode": mode_words(mode),
-        "flags": [flag_row(one) for one in late_list.flags()[:_FLAGS]],
-        **_deadline_forms(at=at),
         "files": [
             showing.file_row(file)
             for file in queries.files(queries.FileFilter(), after=None, most=_FILES)
@@ -129,12 +130,22 @@ def _periods(tenant: Tenant, *, at: datetime) -> list[PeriodRow]:
     return found
 
 
-def _deadline_forms(*, at: datetime) -> dict[str, Any]:
+def _of_deadlines(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
+    """Return what is about deadlines: flags, excuses too late for one, the forms."""
     opened = opened_periods(most=PERIODS_OFFERED)
     ahead = [one for one in opened if one.effective_at > at]
+    flags = list(late_list.flags()[:FLAGS])
+    views = [shown["view"], *(row.view for row in shown["periods"])]
+    calendars = {str(view.period): view.judgement.calendar for view in views}
+    asked = [row.one for row in shown["excuses"]]
     return {
+        "flags": [flag_row(one, known=calendars.get(one.period)) for one in flags],
+        "flags_standing": sum(one.voided_at is None for one in flags),
+        "asked_late": answered.asked_late(asked, opened, flags),
         "extended": [one for one in opened if one.decided_by],
-        "extend_form": Extension(opened=opened),
+        "extend_form": Extension(
+            opened=opened, initial={"period": str(shown["chosen"])}
+        ),
         "zone_form": ZoneCorrection(opened=ahead) if ahead else None,
         "own_zone_form": ZoneChange(),
     }

@@ -21,6 +21,9 @@ SLUGS: Mapping[str, Standing] = {
 # What names and numbers are searched for is no longer than they are.
 _LONGEST_SEARCH = 200
 
+# More pages than any list has; the desk shows its last one instead.
+_MANY = 10**6
+
 
 def wish(given: QueryDict, *, period: Period) -> Wish:
     """Read what narrows and sorts a list; what makes no sense is left out."""
@@ -67,6 +70,19 @@ def page_number(given: QueryDict, *, pages: int) -> int:
     text = given.get("page", "")
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else 1
     return min(max(number, 1), pages)
+
+
+def narrowing(asked: Wish, page: int) -> str:
+    """Return what a list is narrowed to beside its period, as a query; or nothing."""
+    more = {"page": page} if page > 1 else {}
+    return address(asked, period="", **more)
+
+
+def way_back(given: QueryDict, period: Period) -> str:
+    """Return the query of the desk that somebody came from, or of a period's."""
+    kept = QueryDict(given.get("from", ""))
+    more = {"page": page} if (page := page_number(kept, pages=_MANY)) > 1 else {}
+    return address(wish(kept, period=period), **more)
 
 
 def address(asked: Wish, **changes: Any) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TypedDict
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
@@ -69,14 +70,23 @@ class Filter:
 
 
 def table_rows(
-    rows: Iterable[DeskRow], period: Period, *, at: datetime
+    rows: Iterable[DeskRow], period: Period, *, at: datetime, came_from: str = ""
 ) -> list[SafeString]:
-    """Return the rows of the desk's table."""
+    """Return the rows of the desk's table; their links say what was `came_from`.
+
+    That is the query of the desk as it is narrowed, kept for the way back. It is put in
+    afterwards: rows are rendered for all who see them unchanged, however narrowed.
+    """
     language = get_language()
-    return [
-        _table_row(row, period, desk_strip.open_days(row, period, at=at), language)
-        for row in rows
-    ]
+    plain, link = f'?period={period}"', ""
+    if came_from:
+        link = format_html('?period={}&amp;from={}"', period, quote(came_from))
+    found = []
+    for row in rows:
+        open_days = desk_strip.open_days(row, period, at=at)
+        html = _table_row(row, period, open_days, language)
+        found.append(SafeString(html.replace(plain, link, 1)) if link else html)
+    return found
 
 
 @lru_cache(maxsize=_KEPT)
@@ -149,7 +159,8 @@ def _reminders(row: DeskRow) -> SafeString:
     if row.reminded_at is None:
         return _quiet("0")
     day = shown.short_day(row.reminded_at.astimezone(ZoneInfo(row.zone)).date())
-    return format_html("{}{}", row.reminders, _second(day))
+    last = gettext("last %(day)s") % {"day": day}
+    return format_html("{}{}", row.reminders, _second(last))
 
 
 def _strip_cell(row: DeskRow, open_days: int) -> SafeString:
@@ -223,7 +234,7 @@ def _heads() -> list[Cell]:
         gettext("Licence"),
         gettext("Standing"),
         gettext("Server-days owed"),
-        gettext("Received"),
+        gettext("Covered"),
         gettext("Missing"),
         gettext("Missing since"),
         gettext("Faults of automated upload"),

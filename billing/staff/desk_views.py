@@ -41,7 +41,9 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
     shown = {
         **_head(wish, counts),
         "at": now,
-        "lines": desk_showing.table_rows(rows, wish.period, at=now),
+        "lines": desk_showing.table_rows(
+            rows, wish.period, at=now, came_from=desk_forms.narrowing(wish, page)
+        ),
         "count": count,
         "page": page,
         "pages": pages,

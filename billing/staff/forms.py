@@ -66,7 +66,9 @@ class OpenTenant(forms.Form):
     admin_name = forms.CharField(
         max_length=200,
         label=_("Name of the admin"),
-        help_text=_("The first person of the company; they invite the others."),
+        help_text=_(
+            "The first person of the company; the billing staff add the others."
+        ),
         widget=_input(autocomplete="off"),
     )
     admin_email = forms.EmailField(

@@ -1,4 +1,4 @@
-"""Held files: the list over all tenants, each with what there is to decide."""
+"""To decide: held files and what was asked for, of all tenants; each file's page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +54,11 @@ def held(request: PortalRequest) -> HttpResponse:
         rows = [showing.file_row(file, has_forwarding=False) for file in page]
         counts = undecided.counts()
         asked = list(requests.open_requests()[:REQUESTS_SHOWN])
+        waiting = {
+            "requests": requests.open_requests().count(),
+            "excuses": excuses.open_excuses().count(),
+            "licences": licensing.open_requests().count(),
+        }
         excused = excuse_rows(excuses.open_excuses()[:REQUESTS_SHOWN])
         licences = licence_rows(licensing.open_requests()[:REQUESTS_SHOWN])
     shown = {
@@ -65,6 +70,8 @@ def held(request: PortalRequest) -> HttpResponse:
         "excuses": excused,
         "licence_requests": licences,
         "held_total": counts[""],
+        "waiting": waiting,
+        "is_empty": not kind and not counts[""] and not any(waiting.values()),
         "may_act": May.STAFF_ACT in request.caller.may,
     }
     return render(request, "billing/staff/held.html", shown)

@@ -30,7 +30,7 @@ def _heads() -> list[Cell]:
         gettext("Server-days at the deadline"),
         gettext("Not here at the deadline"),
         gettext("Open server-days"),
-        gettext("Open now"),
+        gettext("Not waived"),
         gettext("Completed"),
         gettext("Void since"),
         gettext("Why void"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
@@ -16,10 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing import deadlines, late_acts, late_list, lateness, zones
 from billing.late_flag import LateFlag
-from billing.late_list import Kind
 from billing.late_words import chosen, flag_row
 from billing.queries import opened_periods
-from billing.staff.answer_views import answer, back, tenant_of
+from billing.staff.answer_views import answer, back, narrowed, tenant_of
 from billing.staff.customer import PERIODS_OFFERED
 from billing.staff.forms import Reason, first_error
 from billing.staff.late_export import as_csv
@@ -43,13 +43,14 @@ _CHUNK = 500
 
 @require_safe
 def late(request: PortalRequest) -> HttpResponse:
-    kind, period = _wanted(request)
+    kind, period = narrowed(request.GET)
     with access.acting_for(access.STAFF, reading=True):
         pages = Paginator(late_list.flags(kind, period), FLAGS_A_PAGE)
         page: Page[LateFlag] = pages.get_page(request.GET.get("page"))
         shown = {
             "kind": kind,
             "in_period": period,
+            "kept": urlencode({"kind": kind, "period": period}),
             "page": page,
             "rows": [flag_row(flag) for flag in page],
             "counts": (counts := late_list.counts(period)),
@@ -65,7 +66,7 @@ def late(request: PortalRequest) -> HttpResponse:
 def late_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Hand out the list of flags, as it is narrowed."""
     now = timezone.now()  # noqa: TID251 - a door
-    kind, period = _wanted(request)
+    kind, period = narrowed(request.GET)
     with access.acting_for(access.STAFF, reading=True):
         ids = list(late_list.flags(kind, period).values_list("pk", flat=True))
     pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
@@ -104,10 +105,10 @@ def waive(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
     cells = chosen(request.POST.getlist("cells"))
     if not cells:
         messages.error(request, gettext("Tick the days that shall be waived."))
-        return back(tenant_of(number), "late")
+        return back(request, tenant_of(number).number)
     act = partial(late_acts.waive, flag_id=flag_id, cells=cells)
     done = gettext("Waived. New missing days would open the flag again.")
-    return answer(request, number, act, done=done, part="late")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -116,12 +117,12 @@ def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
     form = Decision(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
-        return back(tenant_of(number), "late")
+        return back(request, tenant_of(number).number)
     given = form.cleaned_data
     choice = late_acts.Choice(given["consequence"], seen=given["seen"])
     act = partial(late_acts.decide, flag_id=flag_id, choice=choice)
     done = gettext("The decision is recorded. The portal itself disables nothing.")
-    return answer(request, number, act, done=done, part="late")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -130,18 +131,21 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
     tenant = tenant_of(number)
     with access.acting_for(tenant.pk, reading=True):
         form = Extension(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
-    if not form.is_valid():
-        messages.error(request, first_error(form))
-        return back(tenant, "deadlines")
-    given = form.cleaned_data
+        if not form.is_valid():
+            messages.error(request, first_error(form))
+            return back(request, number)
+        given = form.cleaned_data
+        is_flagged = bool(late_list.flagged([tenant.pk], given["period"]))
 
     def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
         deadlines.extend(
             *(tenant_id, given["period"]), to=given["to"], by=by, at=at, reason=reason
         )
 
-    done = gettext("The deadline is extended; a flag of the earlier one is void.")
-    return answer(request, number, act, done=done, part="deadlines")
+    done = gettext("The deadline is extended.")
+    if is_flagged:
+        done = gettext("The deadline is extended; the flag of the earlier one is void.")
+    return answer(request, number, act, done=done, period=given["period"])
 
 
 @require_POST
@@ -153,7 +157,7 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
     form = ZoneCorrection(request.POST, opened=opened)
     if not form.is_valid():
         messages.error(request, first_error(form))
-        return back(tenant, "deadlines")
+        return back(request, number)
     given = form.cleaned_data
 
     def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
@@ -166,7 +170,7 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
         )
 
     done = gettext("The zone is corrected; of both deadlines the later one counts.")
-    return answer(request, number, act, done=done, part="deadlines")
+    return answer(request, number, act, done=done, period=given["period"])
 
 
 @require_POST
@@ -175,19 +179,13 @@ def change_zone(request: PortalRequest, number: str) -> HttpResponse:
     form = ZoneChange(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
-        return back(tenant_of(number), "deadlines")
+        return back(request, number)
     act = partial(zones.change_zone, zone=form.cleaned_data["zone"])
     done = gettext(
         "The zone is changed for periods that open from now on."
         " Those that are open keep theirs."
     )
-    return answer(request, number, act, done=done, part="deadlines")
-
-
-def _wanted(request: PortalRequest) -> tuple[str, str]:
-    kind = request.GET.get("kind", "")
-    period = request.GET.get("period", "").replace("\0", "")
-    return (kind if kind in set(Kind) else ""), period[:7]
+    return answer(request, number, act, done=done)
 
 
 def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:

@@ -2,10 +2,11 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from html import unescape
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext
 
@@ -50,6 +51,7 @@ class NextRow:
     tenant: Tenant
     what: str
     span: str
+    query: str
 
 
 def mail_rows(mails: Iterable[Letter]) -> list[MailRow]:
@@ -70,9 +72,45 @@ def next_rows(planned: Iterable[Planned]) -> list[NextRow]:
             tenant=tenants[one.tenant_id],
             what=step_words(one.step),
             span=span_words(Period.parse(one.period)),
+            query=urlencode(_named(one)),
         )
         for one in found
     ]
+
+
+def wanted(planned: Iterable[Planned], given: Mapping[str, str]) -> Planned | None:
+    """Return the mail that an address names, if it is among those to come."""
+    return next(
+        (
+            one
+            for one in planned
+            if all(given.get(name) == said for name, said in _named(one).items())
+        ),
+        None,
+    )
+
+
+def as_row(planned: Planned) -> Reminder:
+    """Return the row that it would become; nothing is written."""
+    return Reminder(
+        tenant_id=planned.tenant_id,
+        period=planned.period,
+        recipient=planned.recipient,
+        step=planned.step,
+        extended_to=planned.extended_to,
+        day=planned.day,
+        planned_at=planned.at,
+        due_at=planned.at,
+    )
+
+
+def _named(planned: Planned) -> dict[str, str]:
+    return {
+        "tenant": str(planned.tenant_id),
+        "period": planned.period,
+        "to": planned.recipient,
+        "step": planned.step,
+    }
 
 
 def style_sources(html: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Mail: every mail with its state, what goes out next, the switch that stops all."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
@@ -13,7 +15,13 @@ from billing import mail_acts, mail_box, recipients, reminder_plan, reminding
 from billing.mail_box import DIGEST, REMINDER, Told
 from billing.reminder_row import Reminder
 from billing.staff.forms import Reason, first_error
-from billing.staff.mail_showing import mail_rows, next_rows, style_sources
+from billing.staff.mail_showing import (
+    as_row,
+    mail_rows,
+    next_rows,
+    style_sources,
+    wanted,
+)
 from portal import access, mailing
 from portal.doors import PortalRequest
 from portal.letter_work import Letter
@@ -40,7 +48,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         page: Page[Letter] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
         counts = mail_box.counts(kind)
-        coming = next_rows(reminder_plan.preview(at=now, most=NEXT_SHOWN))
+        upcoming = next_rows(reminder_plan.preview(at=now, most=NEXT_SHOWN))
         stop = MailStop.objects.order_by("-pk").first()
         gets_digest = recipients.gets_digest(_person(request))
     shown = {
@@ -50,7 +58,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         "rows": rows,
         "counts": counts,
         "total": counts[""],
-        "coming": coming,
+        "coming": upcoming,
         "held": leave.held,
         "stop": stop if stop and stop.ended_at is None else None,
         "gets_digest": gets_digest,
@@ -80,9 +88,29 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
         "is_draft": is_draft,
         "may_act": May.STAFF_ACT in request.caller.may,
     }
+    return _rendered(request, shown)
+
+
+@require_safe
+def coming(request: PortalRequest) -> HttpResponse:
+    """Show a mail that goes out next as it would go then; it is not written down."""
+    now = timezone.now()  # noqa: TID251 - a door
+    with access.acting_for(access.STAFF):
+        planned = reminder_plan.preview(at=now, most=NEXT_SHOWN)
+        found = wanted(planned, request.GET.dict())
+        if found is None:
+            raise Refused("not-found")
+        row = as_row(found)
+        rows = mail_rows([row])
+    says = reminding.draft(row, at=found.at).kept
+    shown = {"kind": REMINDER, "row": rows[0], "says": says, "is_next": True}
+    return _rendered(request, shown)
+
+
+def _rendered(request: PortalRequest, shown: dict[str, Any]) -> HttpResponse:
     response = render(request, "billing/staff/mail-one.html", shown)
     # The frame that shows the mail has the page's own policy.
-    sources = ["'unsafe-hashes'", *style_sources(kept["html"])]
+    sources = ["'unsafe-hashes'", *style_sources(shown["says"]["html"])]
     response._csp_update = {"style-src": sources}  # type: ignore[attr-defined]  # django-csp's way
     return response
 
@@ -112,7 +140,9 @@ def stop(request: PortalRequest) -> HttpResponse:
     if reason:
         with access.acting_for(access.STAFF):
             mailing.stop(reason=reason, by=request.caller.name, at=now)
-        messages.success(request, gettext("No mail goes out until somebody lets it."))
+        messages.success(
+            request, gettext("No mail goes out until somebody lets it go again.")
+        )
     return redirect("staff-mail")
 
 

@@ -9,10 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from billing import excuses, licensing
+from billing import excuses, late_list, licensing
 from billing.forms import Licences
+from billing.queries import opened_periods
+from billing.staff import answered
 from billing.staff.answer_views import answer, back, tenant_of
+from billing.staff.customer import FLAGS, PERIODS_OFFERED
 from billing.staff.forms import first_error
+from portal import access
 from portal.doors import PortalRequest
 
 
@@ -23,7 +27,7 @@ def set_licences(request: PortalRequest, number: str) -> HttpResponse:
     form = Licences(request.POST, today=today)
     if not form.is_valid():
         messages.error(request, first_error(form))
-        return back(tenant_of(number), "licences")
+        return back(request, tenant_of(number).number)
     given = form.cleaned_data
 
     def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
@@ -33,7 +37,7 @@ def set_licences(request: PortalRequest, number: str) -> HttpResponse:
         )
 
     done = gettext("The licences are recorded, and what is owed is worked out anew.")
-    return answer(request, number, act, done=done, part="licences")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -43,7 +47,7 @@ def approve_licences(
     """Let a tenant hold the licences it has asked for, and owe less."""
     act = partial(licensing.approve, request_id=request_id)
     done = gettext("The licences are changed, as it was asked for.")
-    return answer(request, number, act, done=done, part="licences")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -53,15 +57,25 @@ def refuse_licences(
     """Leave the licences as they are, and say why."""
     act = partial(licensing.refuse, request_id=request_id)
     done = gettext("The request is refused.")
-    return answer(request, number, act, done=done, part="licences")
+    return answer(request, number, act, done=done)
 
 
 @require_POST
 def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
     """Let an excuse count, as far as no file contradicts it."""
+    tenant = tenant_of(number)
+    with access.acting_for(tenant.pk, reading=True):
+        asked = excuses.open_excuses().filter(pk=excuse_id)
+        opened = opened_periods(most=PERIODS_OFFERED)
+        is_after = bool(answered.asked_late(asked, opened, late_list.flags()[:FLAGS]))
     act = partial(excuses.approve, excuse_id=excuse_id)
     done = gettext("The excuse is approved. A file that contradicts it still counts.")
-    return answer(request, number, act, done=done, part="excuses")
+    if is_after:
+        done = gettext(
+            "The excuse is approved. It was asked for after the deadline: that does not"
+            " undo lateness; waive below."
+        )
+    return answer(request, number, act, done=done)
 
 
 @require_POST
@@ -69,4 +83,4 @@ def refuse_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpRe
     """Leave missing what is missing, and say why."""
     act = partial(excuses.refuse, excuse_id=excuse_id)
     done = gettext("The excuse is refused.")
-    return answer(request, number, act, done=done, part="excuses")
+    return answer(request, number, act, done=done)

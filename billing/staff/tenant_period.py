@@ -3,14 +3,36 @@
 What is missing and since when, the deadline in both readings, and who was told.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+
 from billing import reminders, saying, timetable
 from billing.models import PeriodRollUp
-from billing.periods import Period
+from billing.periods import Period, zone_named
 from billing.queries import PeriodView, view_period, view_urgent_period
+from billing.reminder_row import Reminder
 from billing.staff.mail_showing import mail_rows
+from billing.standing import Standing
+from portal.templatetags.shown import short_day, zoned
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What staff are told first of a period, in its sentences.
+
+    `missing` are the server-days that make late, as the desk counts them;
+    `may_be_sent` says whether there is anything to remind of.
+    """
+
+    answer: str
+    sentences: list[str]
+    missing: int
+    may_be_sent: bool
 
 
 def shown(tenant_id: int, period: Period | None, *, at: datetime) -> dict[str, Any]:
@@ -20,22 +42,66 @@ def shown(tenant_id: int, period: Period | None, *, at: datetime) -> dict[str, A
     where it is; mails are reminders, oldest first.
     """
     view = view_period(period, at=at) if period else view_urgent_period(at=at)
+    mails = reminders.mails_of(tenant_id, view.period)
+    since = _since(view, at=at)
     return {
         "chosen": view.period,
         "view": view,
         "words": saying.words(view, at=at),
-        "since": _since(view.period, at=at),
+        "since": since,
+        "summary": _summary(view, since.get("late"), mails, at=at),
         **_sheet(view),
-        "mails": mail_rows(reminders.mails_of(tenant_id, view.period)),
+        "mails": mail_rows(mails),
     }
 
 
-def _since(period: Period, *, at: datetime) -> dict[str, datetime]:
-    rolled = PeriodRollUp.objects.filter(period=str(period)).first()
+def _since(view: PeriodView, *, at: datetime) -> dict[str, datetime]:
+    rolled = PeriodRollUp.objects.filter(period=str(view.period)).first()
     if rolled is None:
         return {}
-    found = {"missing": rolled.lacking_from, "late": rolled.late_from}
+    is_late = view.judgement.standing is Standing.LATE
+    found = {
+        "missing": rolled.lacking_from,
+        "late": rolled.late_from if is_late else None,
+    }
     return {name: when for name, when in found.items() if when and when <= at}
+
+
+def _summary(
+    view: PeriodView, late_from: datetime | None, mails: list[Reminder], *, at: datetime
+) -> Summary:
+    calendar = view.judgement.calendar
+    missing = sum(not one.is_fault for one in calendar.missing)
+    answer = saying.words(view, at=at).answer
+    if missing:
+        answer = ngettext(
+            "%(count)d of %(owed)d server-days is missing.",
+            "%(count)d of %(owed)d server-days are missing.",
+            missing,
+        ) % {"count": missing, "owed": calendar.owed}
+    may_be_sent = bool(missing) or calendar.lacks_servers
+    sentences = list(_dates(view, late_from, at=at)) if may_be_sent else []
+    if may_be_sent or mails:
+        sentences.append(_told(view, mails))
+    return Summary(answer, sentences, missing, may_be_sent)
+
+
+def _dates(
+    view: PeriodView, late_from: datetime | None, *, at: datetime
+) -> Iterable[str]:
+    if late_from is not None:
+        yield format_html(gettext("Late since {}."), zoned(late_from, view.zone))
+    elif at < view.deadline_at:
+        when = zoned(view.deadline_at, view.zone)
+        yield format_html(gettext("The deadline is {}."), when)
+
+
+def _told(view: PeriodView, mails: Iterable[Reminder]) -> str:
+    sent = [one.sent_at for one in mails if one.sent_at]
+    if not sent:
+        return gettext("Nobody was told yet.")
+    day = max(sent).astimezone(zone_named(view.zone)).date()
+    return gettext("Last told on %(day)s.") % {"day": short_day(day)}
 
 
 def _sheet(view: PeriodView) -> dict[str, Any]:

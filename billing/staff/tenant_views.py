@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.enrolling import Enrolled, enrol
 from billing.staff import customer, showing
-from billing.staff.desk_forms import named_period
+from billing.staff.desk_forms import named_period, way_back
 from billing.staff.forms import OpenTenant
 from portal import access, accounts
 from portal.doors import PortalRequest
@@ -89,6 +89,7 @@ def tenant(request: PortalRequest, number: str) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     period = named_period(request.GET)
     shown = _with_rights(request, customer.read(number, period, at=now))
+    shown["desk_query"] = way_back(request.GET, shown["chosen"])
     return render(request, "billing/staff/tenant.html", shown)
 
 

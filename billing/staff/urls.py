@@ -108,6 +108,7 @@ urlpatterns = [
         name="staff-retry-inbox-mails",
     ),
     path("mail", mail_views.mails, name="staff-mail"),
+    path("mail/next", mail_views.coming, name="staff-mail-next"),
     path("mail/stop", mail_views.stop, name="staff-mail-stop"),
     path("mail/go-on", mail_views.go_on, name="staff-mail-go-on"),
     path("mail/digest", mail_views.choose_digest, name="staff-mail-digest"),

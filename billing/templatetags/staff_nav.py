@@ -29,6 +29,21 @@ _WAITING: Mapping[str, Sequence[Callable[[], QuerySet[Any]]]] = {
 }
 
 
+# Where the pages stand that are not below the address of the link they belong to.
+_BELONGS = {"": "desk", "selected": "desk", "open-tenant": "tenants"}
+
+
+@register.simple_tag
+def area(path: str, desk: str) -> str:
+    """Return to which link of the navigation a page belongs, by its own path.
+
+    That is the part behind the path of the desk; "desk" is the desk itself, and what is
+    done for several there.
+    """
+    part = path.removeprefix(desk).partition("/")[0]
+    return _BELONGS.get(part, part)
+
+
 @register.simple_tag
 def waiting() -> dict[str, int]:
     """Count what waits, in a unit of work of its own, by one query for all pages."""

@@ -184,6 +184,7 @@ ROWS: Mapping[str, Row] = {
         lambda _: "/staff/inbox/mails/1/retry", own=_answers(404)
     ),
     "staff-mail": Row(lambda _: "/staff/mail"),
+    "staff-mail-next": Row(lambda _: "/staff/mail/next", own=_answers(404)),
     "staff-mail-one": Row(lambda _: "/staff/mail/reminder/1", own=_answers(404)),
     # Without a reason nothing is stopped; there are no such mails.
     "staff-mail-stop": Row(lambda _: "/staff/mail/stop", own=_answers(302)),

@@ -71,6 +71,7 @@ def test_each_lack_leads_to_its_excuse_for_admins(alice: Company) -> None:
     assert 'value="2026-05-27" checked' in form
     assert 'value="2026-05-06" >' in form
     assert "Files 9 to 9 of IC01" in form
+    assert "If you know the numbers of lost files, use the form below" in form
 
 
 def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
@@ -85,6 +86,7 @@ def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
     assert "waits for us" in text(admin.get("/upload?period=2026-05"))
     send(admin, "/excuses/withdraw", alice, excuse=excuse.pk)
     assert asked(alice)[0].decision == "withdrawn"
+    assert f"{alice.people['admin'].email}, <span" in text(admin.get("/excuses"))
 
 
 def test_an_admin_asks_for_numbers(alice: Company) -> None:
@@ -157,7 +159,7 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     clerk = staff(StaffRole.CLERK)
     held = text(clerk.get("/staff/held"))
     assert f"/staff/tenants/A-100#excuse-{one.pk}" in held
-    assert 'Held files <span class="count">2</span>' in held
+    assert 'To decide <span class="count">2</span>' in held
     assert held.index("26 May") < held.index("27 May")
     tenant = "/staff/tenants/A-100"
     page = text(clerk.post(f"{tenant}/excuses/{one.pk}/refuse", follow=True))
@@ -168,7 +170,11 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     assert [one.decision for one in asked(alice)] == ["approved", "refused"]
     page = text(clerk.post(f"{tenant}/excuses/{two.pk}/approve", follow=True))
     assert "your decision was not made" in page
-    assert "It ran that day." in text(admin.get("/excuses"))
+    log = text(admin.get("/excuses"))
+    assert "It ran that day." in log
+    # Also of an answer without a reason it is told who gave it, and when.
+    assert log.count("Billing staff, ") == 1
+    assert log.count("Billing staff: ") == 1
 
 
 def test_an_auditor_reads_and_has_no_buttons(alice: Company) -> None:

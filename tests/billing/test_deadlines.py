@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from billing import deadlines
 from billing.late_flag import VoidReason
 from billing.periods import Period
 from portal import access
-from portal.models import AuditEntry
+from portal.models import AuditEntry, Scope
 from portal.refusals import Refused
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -196,3 +197,12 @@ def test_the_trail_tells_what_was_before(company: Company) -> None:
         "was": DUE.isoformat(),
         "reason": "Holidays.",
     }
+
+
+def test_the_api_tells_the_deadline_that_counts(company: Company) -> None:
+    extend(company)
+    headers = {"Authorization": f"Bearer {company.issue(Scope.READ)}"}
+    listed = Client().get("/api/v1/periods", headers=headers).json()["periods"]
+    (one,) = (line for line in listed if line["period"] == str(MAY))
+    found = Client().get(f"/api/v1/periods/{MAY}", headers=headers).json()
+    assert one["deadline_at"] == found["deadline_at"] == "2026-06-09T22:00:00Z"

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from billing.periods import Period
 from billing.reminder_row import Reminder
 from portal import access, tokens
 from portal.models import AuditEntry, Membership, Tenant, User
+from tests.billing.lateness_scenes import flags, open_short
+from tests.billing.mail_scenes import open_periods, rows
 from tests.builders import Company
 from usage import settling
 from usage.models import Forwarding, ServerKey, UsageFile
@@ -125,6 +127,9 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
     db: None, small: None, settings: Any, tmp_path: Path
 ) -> None:
     settings.VAR = tmp_path
+    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    settings.INBOX_BUCKET = ""
     out, progress = StringIO(), StringIO()
     call_command("demo", "--json", stdout=out, stderr=progress)
     found = json.loads(out.getvalue())
@@ -138,6 +143,43 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
     call_command("demo", "--sign-ins", stdout=out)
     for user in found["users"]:
         assert user["password"] in out.getvalue()
+    # Its past is made once: who gets reminders from now on gets none of it.
+    with access.acting_for(access.STAFF):
+        count = Reminder.objects.count()
+        assert count
+        Membership.objects.update(gets_reminders=True)
+    for arguments in (("--json",), ("--silent",)):
+        call_command("demo", *arguments, stdout=StringIO(), stderr=StringIO())
+    with access.acting_for(access.STAFF, reading=True):
+        assert Reminder.objects.count() == count
+
+
+def test_who_is_late_twice_was_told_of_both_periods_on_different_days(
+    db: None, settings: Any, tmp_path: Path
+) -> None:
+    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    settings.INBOX_BUCKET = ""
+    company = open_short("A-1", zone="UTC")
+    with access.acting_for(access.STAFF):
+        Tenant.objects.update(is_demo=True)
+    open_periods(today=date(2026, 7, 7))
+    assert demo_history.make(at=datetime(2026, 7, 7, 12, tzinfo=UTC))
+    flagged = {flag.period: flag.raised_at for flag in flags(company)}
+    assert flagged == {
+        "2026-05": datetime(2026, 6, 5, 1, tzinfo=UTC),
+        "2026-06": datetime(2026, 7, 5, 1, tzinfo=UTC),
+    }
+    told = {row.day: (row.period, row.step) for row in rows(company)}
+    assert len(told) == len(rows(company))
+    # The less urgent of two waits for the next day on which nothing goes before it.
+    july = {day.day: what for day, what in told.items() if day.month == 7}
+    assert july == {
+        3: ("2026-06", "target"),
+        4: ("2026-06", "last"),
+        5: ("2026-06", "late"),
+        6: ("2026-05", "weekly-4"),
+    }
 
 
 SETUP = (

@@ -31,7 +31,7 @@ from tests.billing.lateness_scenes import (
     open_short,
     opened,
 )
-from tests.billing.test_staff_pages import signed_in, staff
+from tests.billing.staff_people import signed_in, staff
 from tests.builders import Company
 
 FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
@@ -136,7 +136,8 @@ def test_days_are_waived_by_server(late: Company, clerk: Client) -> None:
 
 def test_the_tenants_page_says_the_same(late: Company, clerk: Client) -> None:
     said = text(clerk, "/staff/tenants/L-1")
-    assert "When the deadline passed, 2 owed server-days were not here." in said
+    assert "At the deadline, Fri 5 June 2026, 00:00 CEST, 2 owed server-days" in said
+    assert "were not here. Flag raised Fri 5 June 2026, 01:00 CEST." in said
     assert "IC01 26 to 27 May" in said
     late.send(late.server.day(LAST - DAY), at=AFTER)
     late.send(late.server.day(LAST), at=AFTER)
@@ -156,7 +157,7 @@ def test_a_deadline_is_extended_on_the_tenants_page(
     assert "The deadline is extended" in post(clerk, path, **fields)
     assert opened(late).effective_at == DUE + 5 * DAY
     assert "Holidays." in text(clerk, "/staff/tenants/L-1")
-    assert "the deadline was extended" in text(clerk, "/staff/late?kind=void")
+    assert "The deadline was extended" in text(clerk, "/staff/late?kind=void")
 
 
 def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing import deadlines, excuses, licences, licensing
+from billing import deadlines, excuses, licences, licensing, saying
 from billing.asked import ExcuseKind
 from billing.queries import view_period
 from billing.standing import Standing
@@ -13,22 +13,27 @@ from portal import access
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     BEFORE,
+    CHECKED,
     DAY,
+    DUE,
     HOUR,
     LAST,
     MAY,
+    SECOND,
     checked,
     flag,
     flags,
     names_late,
     open_periods,
     open_short,
+    rolled_up,
     send_month,
     unheld,
 )
 from tests.builders import Company
-from usage import requests
-from usage.models import Server
+from tests.usage import inboxes
+from usage import inbox, requests, servers
+from usage.models import FileState, Server
 from usage.server_request import Kind
 
 AT_LAST = datetime(2026, 6, 20, tzinfo=UTC)
@@ -148,3 +153,87 @@ def test_who_has_sent_everything_is_complete(alice: Company, short: Company) -> 
     assert checked(AT_LAST) == 1
     assert (flags(alice), standing(alice)) == ([], Standing.COMPLETE)
     assert names_late() == {"L-1"}
+
+
+@pytest.fixture
+def done(short: Company) -> Company:
+    """A tenant that has sent all it owes, in time."""
+    short.send(short.server.day(LAST), at=BEFORE)
+    return short
+
+
+def test_a_server_that_was_registered_later_makes_nobody_late(done: Company) -> None:
+    writer = done.writer("IC02")
+    with access.acting_for(done.id):
+        servers.register(
+            done.id, name="IC02", public=writer.pair.public, by="admin", at=AT_LAST
+        )
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    # Also not once its files have come.
+    writer.sequence = 7
+    done.send(writer.day(LAST), at=AT_LAST)
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    assert unheld(AT_LAST) == set()
+
+
+def test_a_server_that_shows_up_later_makes_nobody_late(done: Company) -> None:
+    held, _ = done.send(done.writer("IC02").day(LAST + 20 * DAY), at=AT_LAST)
+    assert held.state == FileState.HELD
+    assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
+    assert unheld(AT_LAST) == set()
+
+
+def test_a_server_that_was_known_by_its_file_alone_is_owed_in_time(
+    done: Company,
+) -> None:
+    writer = done.writer("IC02")
+    done.send(writer.day(LAST - DAY), at=BEFORE)
+    done.send(done.server.day(LAST + DAY), at=BEFORE)
+    assert checked(AT_LAST) == 1
+    assert flag(done).evidence == ["2026-05-27 IC02"]
+
+
+def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
+    db: None, settings: Any
+) -> None:
+    company = open_short("L-1")
+    open_periods()
+    first, last = company.server.days(LAST - DAY, LAST)
+    company.send(first, at=BEFORE)
+    inboxes.open_inboxes(settings)
+    until = DUE - HOUR + SECOND
+    inboxes.put(company, "last.usg", last)
+    # Found in time; taken only after the customer has lost patience.
+    assert inbox.list_waiting(now=lambda: DUE - HOUR, until=until)
+    file, _ = company.send(last, at=DUE + HOUR)
+    assert rolled_up(company).late == ["2026-05-27 IC01"]
+    assert inboxes.ring(CHECKED + HOUR)
+    (row,) = inboxes.objects(company)
+    assert (row.file_id, row.verdict) == (file.pk, "accepted")
+    assert checked(CHECKED + 2 * HOUR) == 0
+    assert rolled_up(company).late == []
+    assert row.file is not None
+    assert row.file.received_at == DUE + HOUR
+    assert unheld(CHECKED + 2 * HOUR) == set()
+
+
+def test_faults_of_automated_upload_are_asked_of_nobody(short: Company) -> None:
+    licensed(short, licences.AUTOMATED)
+    with access.acting_for(short.id, reading=True):
+        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+    assert said.answer == "1 server-day of automated upload has not come."
+    assert said.please == "Nothing of it is counted against you."
+
+
+def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(
+    db: None,
+) -> None:
+    nobody = open_short("N-1")
+    open_periods()
+    licensed(nobody, licences.AUTOMATED)
+    licensing.set_licences(
+        nobody.id, from_on=LAST, keys=[licences.MANUAL], by="clerk", at=BEFORE
+    )
+    with access.acting_for(nobody.id, reading=True):
+        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+    assert said.answer == "1 server-day is missing."

@@ -22,6 +22,8 @@ from billing.periods import Period
 from billing.reminder_row import Reminder
 from portal import access
 from portal.models import Membership, Tenant, User
+from tests.billing.lateness_scenes import HOUR, open_short
+from tests.billing.mail_scenes import DEADLINE, bring
 from tests.builders import NOW, Company
 
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -153,8 +155,35 @@ def test_a_private_address_gives_the_deadlines_and_nothing_else(
     # Before 5 June in Berlin, and late from that midnight on.
     assert "DTSTART:20260603T220000Z" in lines
     assert "DTSTART:20260604T220000Z" in lines
-    for secret in ("IC01", alice.number, "Alice", alice.people["viewer"].email):
+    # Whoever acts for several customers sees whose they are.
+    assert f"SUMMARY:{alice.number}\\, usage files for 28 April to 27 May: late" in text
+    for secret in ("IC01", "Alice", alice.people["viewer"].email):
         assert secret not in text
+
+
+def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
+    company = open_short("A-1")
+    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+
+    def said(at: datetime) -> list[str]:
+        with access.acting_for(company.id, reading=True):
+            events = calendar_feed.events(at=at)
+        return [one.summary for one in events if "28 April" in one.summary]
+
+    late = DEADLINE + HOUR
+    asked = "A-1, usage files for 28 April to 27 May: please upload before 4 June"
+    now_late = "A-1, usage files for 28 April to 27 May: late from now on"
+    assert said(ENDED) == said(late) == [asked, now_late]
+    bring(company)
+    done = ["A-1, usage files for 28 April to 27 May: everything is here"]
+    assert said(ENDED) == said(late) == done
+
+
+def test_the_tile_counts_members_and_who_gets_reminders(alice: Company) -> None:
+    client = signed_in(alice, "viewer")
+    assert "3 members; 1 gets reminders." in client.get("/").content.decode()
+    client.post("/people/own-mails", {"wanted": "yes"})
+    assert "3 members; 2 get reminders." in client.get("/").content.decode()
 
 
 def test_an_event_keeps_its_name_and_moves_with_an_extension(alice: Company) -> None:

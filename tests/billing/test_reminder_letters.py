@@ -12,7 +12,9 @@ from billing import (
     opening,
     reminder_plan,
     reminders,
+    reminding,
 )
+from billing.staff.mail_showing import as_row
 from portal import access, tenants
 from portal.models import Role
 from tests.billing.lateness_scenes import (
@@ -25,7 +27,7 @@ from tests.billing.lateness_scenes import (
     flag,
     open_short,
 )
-from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, run, told
+from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, rows, run, told
 from tests.billing.test_reminders_again import ask
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.post import html_of, sent
@@ -151,3 +153,13 @@ def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
         short.send(data, at=MORNING)
     run(MORNING)
     assert [row[:2] for row in told(short)] == [("refused", "unneeded")]
+
+
+def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
+    asked = ask(short, at=BEFORE)
+    excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
+    with access.acting_for(access.STAFF):
+        (planned,) = reminder_plan.preview(at=NIGHT, most=10)
+    assert (planned.step, planned.at) == ("refused", MORNING)
+    assert "On tape." in reminding.draft(as_row(planned), at=MORNING).kept["text"]
+    assert rows(short) == []

@@ -135,3 +135,12 @@ def test_a_period_without_its_roll_up_is_given_one(alice: Company) -> None:
     assert opening.open_current_periods(today=today, at=NOW) == 2
     assert opening.open_current_periods(today=today, at=NOW) == 0
     assert differing(alice) == []
+
+
+def test_it_follows_a_server_to_another_zone(alice: Company) -> None:
+    alice.send(alice.server.day(FIRST), at=AFTER)
+    alice.server.sequence += 1  # lost: what is missing ends by the zone last seen
+    alice.send(alice.server.day(FIRST + timedelta(days=70)), at=AFTER)
+    alice.server.zone = "America/New_York"
+    alice.send(alice.server.day(FIRST + timedelta(days=71)), at=AFTER)
+    assert differing(alice) == []

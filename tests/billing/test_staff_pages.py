@@ -1,56 +1,23 @@
-"""The pages of the billing staff: who may come in, what they show, what they change."""
+"""The pages of the billing staff: who may come in, and what the lists show."""
 
-from collections.abc import Callable
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.staff.setup_file import hand_over
 from billing.staff.tenant_views import TENANTS_A_PAGE
-from portal import access, tenants
-from portal.doors import LONGEST_FORM
+from portal import access
 from portal.members import May
-from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
+from portal.models import StaffRole
 from portal.registry import DOORS
-from tests.builders import NOW, PASSWORD, Company
-from usage import intake, requests
-from usage.models import FileState, SealingKey, Server, UsageFile
-from usage.server_request import Kind, ServerRequest
+from tests.billing.staff_people import signed_in, staff
+from tests.billing.staff_scenes import DAY, conflict, facts, held_file, many
+from tests.builders import Company
+from usage import intake
+from usage.models import SealingKey, UsageFile
 from usage.undecided import proposed_keys
-from usage.usg import fingerprint
-
-DAY = date(2026, 5, 7)
-PLACE = {
-    "number": "200001",
-    "name": "Trial Company",
-    "zone": "Europe/Berlin",
-    "first_owed_on": "2026-04-28",
-    "licence_keys": ["I3_FEATURE_USAGE_TRACKING_LOCAL"],
-    "admin_name": "Ida Trial",
-    "admin_email": "Ida@trial.example",
-}
-
-
-def staff(role: str) -> User:
-    with access.acting_for(access.STAFF):
-        return tenants.add_person(
-            email=f"{role}@vendor.example",
-            name=role.title(),
-            password=PASSWORD,
-            staff_role=role,
-            at=NOW,
-        )
-
-
-def signed_in(person: User, **wish: Any) -> Client:
-    client = Client(raise_request_exception=False, **wish)
-    client.force_login(person)
-    return client
 
 
 @pytest.fixture
@@ -61,18 +28,6 @@ def clerk(db: None) -> Client:
 @pytest.fixture
 def auditor(db: None) -> Client:
     return signed_in(staff(StaffRole.AUDITOR))
-
-
-def held_file(company: Company) -> UsageFile:
-    return company.send(company.writer("IC02").day(DAY), name="strange.usg")[0]
-
-
-def conflict(company: Company) -> tuple[UsageFile, UsageFile]:
-    first, _ = company.send(company.server.day(DAY), name="first.usg")
-    company.server.sequence -= 1
-    company.server.previous = None
-    second, _ = company.send(company.server.day(DAY, zone="UTC"), name="second.usg")
-    return first, second
 
 
 def reading(company: Company, file: UsageFile) -> list[str]:
@@ -101,14 +56,6 @@ def acting(company: Company, file: UsageFile) -> list[str]:
         f"{tenant}/tokens/1/revoke",
         f"{tenant}/server-keys/2/confirm",
     ]
-
-
-def facts(company: Company) -> list[int]:
-    """Count whatever an act could have changed."""
-    with access.acting_for(access.STAFF, reading=True):
-        models = (AuditEntry, Tenant, SealingKey, ApiToken, UsageFile)
-        refused = UsageFile.objects.filter(state=FileState.REFUSED)
-        return [*(model._default_manager.count() for model in models), refused.count()]
 
 
 # Who may come in
@@ -216,20 +163,6 @@ def test_staff_without_a_tenant_begin_at_the_desk(clerk: Client) -> None:
 # The list
 
 
-def many(count: int, *, first: int = 0) -> None:
-    with access.acting_for(access.STAFF):
-        Tenant.objects.bulk_create(
-            Tenant(
-                number=f"9{number:05}",
-                name=f"Company {number:05}",
-                zone="Asia/Kolkata",
-                first_owed_on=DAY,
-                created_at=NOW,
-            )
-            for number in range(first, first + count)
-        )
-
-
 def queries_of(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert client.get(address).status_code == 200
@@ -295,361 +228,6 @@ def test_without_tenants_the_way_to_the_first_is_shown(
     assert "Open the first" not in auditor.get("/staff/tenants").content.decode()
 
 
-# Opening a tenant
-
-
-def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
-    answer = clerk.post("/staff/open-tenant", PLACE, follow=True)
-    assert answer.redirect_chain == [("/staff/tenants/200001", 302)]
-    with access.acting_for(access.STAFF, reading=True):
-        tenant = Tenant.objects.get()
-        admin = Membership.objects.select_related("user").get(role="admin").user
-        acts = set(AuditEntry.objects.values_list("act", "actor"))
-    assert (admin.email, admin.name) == ("ida@trial.example", "Ida Trial")
-    assert not admin.has_usable_password()
-    wanted = {"tenant-opened", "licences-recorded", "key-made", "member-added"}
-    assert {act for act, _ in acts} == wanted
-    assert {actor for _, actor in acts} == {"clerk@vendor.example"}
-    with access.acting_for(tenant.pk, reading=True):
-        key = SealingKey.objects.get()
-    page = answer.content.decode()
-    assert key.fingerprint in page
-    assert "Next: hand over the server set-up." in page
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("number", "A-100", "already"),
-        ("number", "../etc", "letters"),
-        ("name", "", "required"),
-        ("zone", "Mars/Olympus", "valid choice"),
-        ("first_owed_on", "2026-02-30", "valid date"),
-        ("licence_keys", ["I3_OTHER"], "valid choice"),
-        ("admin_email", "nobody", "valid email"),
-    ],
-)
-def test_a_field_that_is_wrong_is_told_there_and_nothing_is_opened(
-    alice: Company, clerk: Client, field: str, value: Any, said: str
-) -> None:
-    before = facts(alice)
-    answer = clerk.post("/staff/open-tenant", {**PLACE, field: value})
-    assert answer.status_code == 422
-    errors = answer.context["form"].errors
-    assert list(errors) == [field]
-    assert said in str(errors[field])
-    assert facts(alice) == before
-
-
-def test_what_fails_in_the_middle_leaves_nothing_half_done(
-    alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = facts(alice)
-
-    def broken(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError
-
-    monkeypatch.setattr(tenants, "add_member", broken)
-    assert clerk.post("/staff/open-tenant", PLACE).status_code == 500
-    assert facts(alice) == before
-    assert not User.objects.filter(email="ida@trial.example").exists()
-
-
-def test_a_partner_gets_one_more_tenant_and_no_second_sign_in(
-    alice: Company, clerk: Client
-) -> None:
-    email = alice.people["uploader"].email
-    clerk.post("/staff/open-tenant", {**PLACE, "admin_email": email.upper()})
-    user = User.objects.get(email=email)
-    assert user.has_usable_password()
-    assert Membership.objects.filter(user=user).count() == 2
-
-
-# Acts for one tenant
-
-
-def test_another_key_is_issued_and_the_older_one_stays(
-    alice: Company, clerk: Client
-) -> None:
-    page = f"/staff/tenants/{alice.number}"
-    clerk.post(f"{page}/key")
-    with access.acting_for(alice.id, reading=True):
-        prints = [key.fingerprint for key in SealingKey.objects.all()]
-    shown = clerk.get(page).content.decode()
-    assert len(prints) == 2
-    assert all(one in shown for one in prints)
-
-
-def test_the_set_up_is_one_file_with_a_token_that_works(
-    alice: Company, clerk: Client, api: Callable[..., Any]
-) -> None:
-    answer = clerk.post(f"/staff/tenants/{alice.number}/set-up")
-    text = answer.content.decode()
-    assert answer["Content-Disposition"] == (
-        'attachment; filename="usage-portal-A-100.txt"'
-    )
-    assert "no-store" in answer["Cache-Control"]
-    token = next(part for part in text.split() if part.startswith("usg_"))
-    assert api("GET", "/files", token=token).status_code == 200
-    key = "\r\n".join(
-        ("usg-key 1", "kind: sealing-public", f"public: {alice.sealing_public.hex()}")
-    )
-    for part in (key, "http://", "A-100", "keys signing", "Content-Digest", "curl"):
-        assert part in text
-    assert "&" not in text.replace("$", "").split("PowerShell")[0]
-    with access.acting_for(alice.id, reading=True):
-        entry = AuditEntry.objects.get(act="set-up-handed-over")
-    assert entry.actor == "clerk@vendor.example"
-    page = clerk.get(f"/staff/tenants/{alice.number}").content.decode()
-    assert token not in page
-    assert "server set-up" in page
-
-
-def test_without_a_sealing_key_there_is_no_set_up_and_no_token(
-    db: None, clerk: Client
-) -> None:
-    many(1)
-    with access.acting_for(access.STAFF, reading=True):
-        tenant = Tenant.objects.get()
-    assert hand_over(tenant, by="test", at=NOW) is None
-    answer = clerk.post(f"/staff/tenants/{tenant.number}/set-up", follow=True)
-    assert "Issue a sealing key first" in answer.content.decode()
-    with access.acting_for(access.STAFF, reading=True):
-        assert not ApiToken.objects.exists()
-
-
-def test_a_revoked_token_lets_nobody_in(
-    alice: Company, clerk: Client, api: Callable[..., Any]
-) -> None:
-    with access.acting_for(alice.id, reading=True):
-        token = ApiToken.objects.get()
-    for _ in range(2):
-        clerk.post(f"/staff/tenants/{alice.number}/tokens/{token.pk}/revoke")
-    assert api("GET", "/files", token=alice.token).status_code == 401
-    with access.acting_for(alice.id, reading=True):
-        assert AuditEntry.objects.filter(act="token-revoked").count() == 1
-
-
-def test_a_key_is_confirmed_on_behalf_of_the_customer_with_a_reason(
-    alice: Company, clerk: Client
-) -> None:
-    writer = alice.writer("IC02")
-    file, _ = alice.send(writer.day(DAY))
-    with access.acting_for(alice.id, reading=True):
-        [(key, waiting)] = proposed_keys()
-    assert (key.fingerprint, waiting) == (fingerprint(writer.pair.public), 1)
-    address = f"/staff/tenants/{alice.number}/server-keys/{key.pk}/confirm"
-    answer = clerk.post(address, {"reason": " "}, follow=True)
-    assert "needs a reason" in answer.content.decode()
-    clerk.post(address, {"reason": "Read to me by Ms Trial"})
-    with access.acting_for(alice.id, reading=True):
-        assert UsageFile.objects.get(pk=file.pk).state == FileState.ACCEPTED
-        entry = AuditEntry.objects.filter(act="server-key-confirmed").last()
-    assert entry is not None
-    assert entry.details["reason"] == "Read to me by Ms Trial"
-    assert entry.actor == "clerk@vendor.example"
-
-
-def test_who_has_never_signed_in_gets_the_link_again(
-    alice: Company, clerk: Client, mailoutbox: list[Any]
-) -> None:
-    person = alice.people["viewer"]
-    address = f"/staff/tenants/{alice.number}/people/{person.pk}/invite"
-    answer = clerk.post(address, follow=True)
-    assert "on its way to viewer@a-100.example" in answer.content.decode()
-    with access.acting_for(access.STAFF):
-        User.objects.filter(pk=person.pk).update(last_login=NOW)
-    assert clerk.post(address).status_code == 404
-
-
-def asked(company: Company) -> ServerRequest:
-    with access.acting_for(company.id, reading=True):
-        server = Server.objects.get()
-    wish = requests.Wish(
-        server_id=server.pk, kind=Kind.LAST_DAY, day=DAY, reason="sold <it>"
-    )
-    request = requests.ask(company.id, wish=wish, by="admin@a-100.example", at=NOW)
-    assert request is not None
-    return request
-
-
-def test_a_request_of_a_customer_is_approved_on_their_page(
-    alice: Company, clerk: Client
-) -> None:
-    request = asked(alice)
-    page = f"/staff/tenants/{alice.number}"
-    assert "“sold &lt;it&gt;”" in clerk.get(page).content.decode()
-    waiting = clerk.get("/staff/held").content.decode()
-    assert f"{page}#request-{request.pk}" in waiting
-    address = f"{page}/requests/{request.pk}"
-    clerk.post(f"{address}/approve")
-    with access.acting_for(alice.id, reading=True):
-        assert Server.objects.get().retired_on == DAY
-    answer = clerk.post(f"{address}/refuse", {"reason": "no"}, follow=True)
-    assert "your decision was not made" in answer.content.decode()
-
-
-def test_a_request_of_a_customer_is_refused_for_a_reason(
-    alice: Company, charlie: Company, clerk: Client
-) -> None:
-    request = asked(alice)
-    page = f"/staff/tenants/{alice.number}"
-    foreign = f"/staff/tenants/{charlie.number}/requests/{request.pk}/approve"
-    assert clerk.post(foreign).status_code == 404
-    address = f"{page}/requests/{request.pk}/refuse"
-    answer = clerk.post(address, {"reason": ""}, follow=True)
-    assert "needs a reason" in answer.content.decode()
-    answer = clerk.post(address, {"reason": "It still writes"}, follow=True)
-    assert "The request is refused." in answer.content.decode()
-    assert "sold" not in answer.content.decode()
-    with access.acting_for(alice.id, reading=True):
-        assert Server.objects.get().retired_on is None
-
-
-# Uploading for them
-
-
-def usg(name: str, data: bytes) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, data)
-
-
-def test_files_are_uploaded_on_behalf_of_a_customer(
-    alice: Company, clerk: Client
-) -> None:
-    days = alice.server.days(DAY, DAY + timedelta(days=1))
-    files = [usg(f"{number}.usg", data) for number, data in enumerate(days)]
-    files.append(usg("notes.usg", b"hello"))
-    address = f"/staff/tenants/{alice.number}/upload"
-    answer = clerk.post(address, {"files": files, "end": "end"})
-    page = answer.content.decode()
-    assert answer.status_code == 200
-    assert page.count("Accepted") == 2
-    assert "Rejected" in page
-    assert "not a usage file" in page
-    assert "cut on its way" not in page
-    with access.acting_for(alice.id, reading=True):
-        kept = list(UsageFile.objects.filter(state=FileState.ACCEPTED))
-        entries = AuditEntry.objects.filter(act="file-accepted")
-        actors = set(entries.values_list("actor", flat=True))
-    name = "clerk@vendor.example for the customer"
-    assert {(one.how, one.sent_by) for one in kept} == {("form", name)}
-    assert actors == {name}
-
-
-def test_a_form_that_was_cut_is_noticed(alice: Company, clerk: Client) -> None:
-    address = f"/staff/tenants/{alice.number}/upload"
-    answer = clerk.post(address, {"files": [usg("1.usg", alice.server.day(DAY))]})
-    assert "cut on its way" in answer.content.decode()
-    assert [one.state for one in alice.files()] == [FileState.ACCEPTED]
-
-
-def test_a_form_that_is_too_large_is_not_even_begun(
-    alice: Company, clerk: Client
-) -> None:
-    address = f"/staff/tenants/{alice.number}/upload"
-    answer = clerk.post(address, b"", "multipart/form-data; boundary=x")
-    assert answer.status_code != 413
-    length = str(LONGEST_FORM + 1)
-    answer = clerk.generic(
-        "POST", address, b"", "multipart/form-data", CONTENT_LENGTH=length
-    )
-    assert answer.status_code == 413
-    assert "256 MB" in answer.content.decode()
-
-
-# Deciding
-
-
-def test_a_day_is_assigned_by_the_page(alice: Company, clerk: Client) -> None:
-    data = alice.server.day(DAY, zone="Mars/Olympus")
-    file, _ = alice.send(data)
-    page = f"/staff/held/{file.pk}"
-    assert "Its clock or zone cannot be right" in clerk.get(page).content.decode()
-    answer = clerk.post(f"{page}/day", {"day": "soon", "reason": "x"}, follow=True)
-    assert "valid date" in answer.content.decode()
-    answer = clerk.post(
-        f"{page}/day", {"day": "2026-05-07", "reason": "as told"}, follow=True
-    )
-    assert "is now: accepted" in answer.content.decode()
-    assert "It counts." in answer.content.decode()
-    again = {"day": "2026-05-07", "reason": "x"}
-    answer = clerk.post(f"{page}/day", again, follow=True)
-    assert "Look at what is there now" in answer.content.decode()
-
-
-def test_a_file_is_refused_and_taken_back_by_the_page(
-    alice: Company, clerk: Client
-) -> None:
-    file = held_file(alice)
-    page = f"/staff/held/{file.pk}"
-    answer = clerk.post(f"{page}/refuse", {"reason": ""}, follow=True)
-    assert "needs a reason" in answer.content.decode()
-    answer = clerk.post(f"{page}/refuse", {"reason": "not theirs"}, follow=True)
-    assert "It does not count, by decision." in answer.content.decode()
-    answer = clerk.post(f"{page}/reopen", {"reason": "theirs after all"}, follow=True)
-    assert "is now: held" in answer.content.decode()
-
-
-def test_of_two_files_one_is_chosen_by_the_page(alice: Company, clerk: Client) -> None:
-    first, second = conflict(alice)
-    alice.server.previous = bytes(second.sha256)
-    alice.send(alice.server.day(DAY + timedelta(days=1)), name="third.usg")
-    page = f"/staff/held/{second.pk}"
-    shown = clerk.get(page).content.decode()
-    assert "Two files claim number 1 of IC01." in shown
-    assert "because number 2 follows it" in shown
-    wish = {
-        "counts": str(second.pk),
-        "seen": [str(first.pk), str(second.pk)],
-        "reason": "snapshot",
-    }
-    assert clerk.post(f"{page}/choose", {**wish, "counts": "x"}).status_code == 404
-    answer = clerk.post(f"{page}/choose", wish, follow=True)
-    assert "second.usg is now: accepted" in answer.content.decode()
-    answer = clerk.post(f"{page}/choose", wish, follow=True)
-    assert "your decision was not made" in answer.content.decode()
-
-
-def test_of_two_files_both_count_by_the_page(alice: Company, clerk: Client) -> None:
-    first, second = conflict(alice)
-    page = f"/staff/held/{second.pk}"
-    assert f'formaction="{page}/both"' in clerk.get(page).content.decode()
-    wish = {
-        "apart": str(second.pk),
-        "seen": [str(first.pk), str(second.pk)],
-        "reason": "put back",
-    }
-    answer = clerk.post(f"{page}/both", wish, follow=True)
-    assert "second.usg is now: accepted" in answer.content.decode()
-    answer = clerk.post(f"{page}/both", wish, follow=True)
-    assert "your decision was not made" in answer.content.decode()
-
-
-@pytest.mark.parametrize("kind", ["key", "time", "conflict"])
-def test_held_files_are_listed_by_what_they_wait_for(
-    alice: Company, charlie: Company, clerk: Client, kind: str
-) -> None:
-    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
-    charlie.send(charlie.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
-    conflict(alice)
-    names = {"key": "a-key.usg", "time": "a-time.usg", "conflict": "second.usg"}
-    everything = clerk.get("/staff/held").content.decode()
-    assert all(name in everything for name in names.values())
-    shown = clerk.get(f"/staff/held?kind={kind}").content.decode()
-    assert {name for name in names.values() if name in shown} == {names[kind]}
-
-
-def test_the_files_of_a_tenant_are_filtered(alice: Company, clerk: Client) -> None:
-    held_file(alice)
-    alice.send(alice.server.day(DAY), name="good.usg")
-    page = f"/staff/tenants/{alice.number}/files"
-    shown = clerk.get(f"{page}?state=held&how=api&server=IC02").content.decode()
-    assert "strange.usg" in shown
-    assert "good.usg" not in shown
-    assert "No such files" in clerk.get(f"{page}?how=inbox").content.decode()
-    assert clerk.get(f"{page}?state=x&after=x&server=%00").status_code == 200
-
-
 def test_every_door_of_the_staff_asks_for_staff() -> None:
     # What one says about oneself changes nothing for a tenant.
     own = {"staff-mail-digest"}
@@ -668,22 +246,3 @@ def test_names_are_shown_as_they_are_and_never_as_markup(
     for address in ("/staff/held", f"/staff/tenants/{alice.number}"):
         assert f"<th>{shown}" not in clerk.get(address).content.decode()
         assert "<b>x</b>" not in clerk.get(address).content.decode()
-
-
-def test_staff_are_told_which_held_files_are_theirs_to_decide(
-    alice: Company, clerk: Client
-) -> None:
-    alice.send(alice.server.day(DAY - timedelta(days=1)))
-    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
-    page = f"/staff/tenants/{alice.number}"
-    for address in (page, "/staff/held"):
-        shown = clerk.get(address).content.decode()
-        assert "their tenant admin confirms it" in shown
-    shown = clerk.get(page).content.decode()
-    assert "1 file waits until a tenant admin confirms a key." in shown
-    assert "for you to decide" not in shown
-    alice.send(alice.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
-    shown = clerk.get(page).content.decode()
-    assert "1 file waits for your decision." in shown
-    assert "2 files are held, 1 of them for you to decide" in shown
-    assert "Up to 400 files and 256 MB at once" in shown

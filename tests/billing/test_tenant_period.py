@@ -35,7 +35,7 @@ def test_who_is_late_and_never_sent_anything_is_understood_from_the_page(
     assert "Missing since Wed 27 May 2026, 00:00 CEST" in said
     assert "Late since Fri 5 June 2026, 00:00 CEST" in said
     assert "What is missing IC01" in said
-    assert "Asked for by staff, number 1 admin@l-1.example" in said
+    assert "Reminder by staff, number 1 admin@l-1.example" in said
     assert "Remind now" in said
     # Who brought all is not told of anything missing.
     other = read(clerk.get(f"/staff/tenants/L-3?period={MAY}").content.decode())

@@ -84,6 +84,7 @@ def test_a_clerk_changes_it_and_the_page_says_before_what_that_does(
 ) -> None:
     said = shown(clerk, PAGE)
     assert "It is Europe/Berlin now. Another one holds for periods that open" in said
+    assert "is corrected above" in said
     answer = clerk.post(f"{PAGE}/zone", MOVED, follow=True)
     assert "Those that are open keep theirs." in answer.content.decode()
     assert zone_of(company) == WEST

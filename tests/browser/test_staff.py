@@ -110,7 +110,7 @@ def test_of_two_files_a_clerk_lets_one_count(
     alice.send(alice.server.day(day, zone="UTC"), name="second.usg")
     alice.send(alice.server.day(day + timedelta(days=1)), name="third.usg")
     page = open_page(clerk, "/staff/held", role="clerk", java_script_enabled=False)
-    expect(page.get_by_role("link", name="Held files 1")).to_be_visible()
+    expect(page.get_by_role("link", name="To decide 1")).to_be_visible()
     page.get_by_role("link", name="second.usg").click()
     expect(page.get_by_text("because number 2 follows it")).to_be_visible()
     page.get_by_label("Reason, kept in the audit trail").fill("restored snapshot")

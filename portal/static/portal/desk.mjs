@@ -13,9 +13,11 @@ function tell() {
   const all = document.getElementById("select-all");
   all.checked = ticked.length === boxes.length;
   all.indeterminate = ticked.length > 0 && !all.checked;
-  form.querySelector(".bulk").hidden = ticked.length === 0;
+  // Nothing can be pressed before something is ticked; the bar says so and stays.
+  for (const button of form.querySelectorAll(".bulk button")) button.hidden = !ticked.length;
   const count = document.getElementById("selected-count");
-  say(count, ticked.length === 1 ? count.dataset.one : count.dataset.many, ticked.length);
+  const { none, one, many } = count.dataset;
+  say(count, ticked.length > 1 ? many : ticked.length ? one : none, ticked.length);
   const missing = document.getElementById("selected-missing");
   const sum = ticked.reduce((found, box) => found + Number(box.dataset.missing), 0);
   say(missing, sum ? missing.dataset.missing : "", sum);
@@ -24,7 +26,6 @@ function tell() {
 function begin() {
   const all = document.getElementById("select-all");
   all.hidden = false;
-  document.getElementById("select-none").hidden = false;
   all.addEventListener("change", () => {
     for (const box of form.querySelectorAll("[name=tenant]")) box.checked = all.checked;
     tell();
