@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext, gettext_noop
 
 from billing.reminder_row import NOW
-from billing.reminder_steps import ENDED, LAST, LATE, SOON, TARGET
+from billing.reminder_steps import ENDED, LAST, LATE, REFUSED, SOON, TARGET
 from billing.reminders import WhyNot
 
 _STEPS: Mapping[str, str] = {
@@ -14,6 +14,7 @@ _STEPS: Mapping[str, str] = {
     TARGET: gettext_noop("On the target day"),
     LAST: gettext_noop("On the last day"),
     LATE: gettext_noop("Late"),
+    REFUSED: gettext_noop("After a refusal"),
 }
 
 # Shape and word of each state.

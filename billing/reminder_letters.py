@@ -1,12 +1,13 @@
 """What a reminder says: what is missing, by when, and where to upload it."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from django.utils.translation import gettext, ngettext
 
 from billing import saying, timetable
+from billing.asked import Excuse
 from billing.cells import UNCOVERED
 from billing.coverage import Calendar
 from billing.facts import Mode
@@ -14,11 +15,13 @@ from billing.periods import zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import Reminder
 from billing.reminder_steps import LAST
-from billing.standing import Standing
+from billing.standing import GRACE, Standing
 from portal import letters
 from portal.letter_work import Written
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
+from usage.models import FileState, UsageFile
+from usage.server_request import Decision
 
 # What a mail names; it says how many more there are. Short on a phone.
 _NAMED = 30
@@ -40,7 +43,8 @@ def compose(
     """
     asked = asked_for(view.judgement.calendar, settled)
     lacks = timetable.lacks(asked)
-    is_late = view.judgement.standing is Standing.LATE
+    is_refused = row.refused_until is not None
+    is_late = view.judgement.standing is Standing.LATE and not is_refused
     before = view.period.target_on + timedelta(days=1)
     shown = {
         "tenant": tenant,
@@ -55,6 +59,9 @@ def compose(
         "zone": view.zone,
         "is_late": is_late,
         "is_past": at >= view.deadline_at,
+        "is_refused": is_refused,
+        "refusals": _refusals(row.refused_until) if row.refused_until else [],
+        "counts_from": row.refused_until,
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
@@ -62,6 +69,45 @@ def compose(
     message_id = message_id_of(row)
     message.extra_headers["Message-ID"] = message_id
     return Written(message, message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What we have refused, and the reason that staff gave."""
+
+    what: str
+    reason: str
+
+
+def _refusals(until: datetime) -> list[Refusal]:
+    """Return the first few of what was refused and gives time until an instant."""
+    refused_at = until - GRACE
+    excuses = Excuse.objects.filter(decision=Decision.REFUSED, decided_at=refused_at)
+    files = UsageFile.objects.filter(state=FileState.REFUSED, decided_at=refused_at)
+    found = [
+        Refusal(_excuse_words(one), one.decision_reason)
+        for one in excuses.select_related("server")[:_NAMED]
+    ]
+    found += [
+        Refusal(gettext("File %(name)s") % {"name": one.name}, one.decision_reason)
+        for one in files[:_NAMED]
+    ]
+    return [Refusal(*map(_one_line, (one.what, one.reason))) for one in found]
+
+
+def _excuse_words(one: Excuse) -> str:
+    if one.first_sequence is not None and one.last_sequence is not None:
+        what = timetable.number_words(one.first_sequence, one.last_sequence)
+    else:
+        what = timetable.days_words(one.days)
+    return gettext("Excuse for %(server)s, %(what)s") % {
+        "server": one.server.name,
+        "what": what,
+    }
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def asked_for(calendar: Calendar, settled: Collection[str]) -> Calendar:

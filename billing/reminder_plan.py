@@ -17,6 +17,7 @@ from billing import licences, reminder_sql
 from billing.periods import Period, zone_named
 from billing.reminder_row import SAFETY_STOP
 from billing.reminder_steps import (
+    REFUSED,
     STEPS,
     Due,
     hangs_on_deadline,
@@ -25,23 +26,29 @@ from billing.reminder_steps import (
     next_morning,
     waits_until,
 )
+from billing.standing import GRACE
 from portal import access, mailing
 
 # How long after a deadline, or a flag, there can be anything to remind of.
 _LONGEST = timedelta(weeks=10)
 
-# Before the first deadline passes, then what is late, then what is only asked for.
-_RANKS = {step: rank for rank, step in enumerate(("last", "target", "late"))}
+# What we refused has three days; before the first deadline passes, then what is late,
+# then what is only asked for.
+_RANKS = {step: rank for rank, step in enumerate((REFUSED, "last", "target", "late"))}
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the periods of one name, tenant's zone, deadline and flag have in common."""
+    """What the periods of one name, tenant's zone, deadline and flag have in common.
+
+    `until` is the end of the days that a refusal gives, None for all other mails.
+    """
 
     period: Period
     zone: str
     deadline_at: datetime
     flagged_at: datetime | None
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Planned:
     step: str
     day: date
     at: datetime
+    extended_to: datetime | None
 
 
 def plan(*, at: datetime) -> int:
@@ -96,7 +104,8 @@ def preview(*, at: datetime, most: int) -> list[Planned]:
     leave = mailing.leave()
     dues = []
     for kind in _kinds(at=at):
-        then = waits_until(at, zone_named(kind.zone), deadline_at=kind.deadline_at)
+        ends_at = kind.until or kind.deadline_at
+        then = waits_until(at, zone_named(kind.zone), deadline_at=ends_at)
         mornings = {then, next_morning(at, zone_named(kind.zone))}
         for when in sorted(mornings):
             due = _due(kind, at=when)
@@ -112,7 +121,8 @@ def preview(*, at: datetime, most: int) -> list[Planned]:
 
 def _kinds(*, at: datetime) -> list[_Kind]:
     with connection.cursor() as cursor:
-        cursor.execute(reminder_sql.KINDS, {"since": at - _LONGEST})
+        said = {"since": at - _LONGEST, "now": at}
+        cursor.execute(reminder_sql.KINDS, said)
         rows = cursor.fetchall()
     return [_Kind(Period.parse(name), *rest) for name, *rest in rows]
 
@@ -120,8 +130,10 @@ def _kinds(*, at: datetime) -> list[_Kind]:
 def _due(kind: _Kind, *, at: datetime) -> Due | None:
     """Return the step that may be planned at `at`; at night there is none."""
     zone = zone_named(kind.zone)
-    if waits_until(at, zone, deadline_at=kind.deadline_at) > at:
+    if waits_until(at, zone, deadline_at=kind.until or kind.deadline_at) > at:
         return None
+    if kind.until is not None:
+        return Due(REFUSED, kind.until - GRACE) if at < kind.until else None
     return latest(
         *(kind.period, zone),
         deadline_at=kind.deadline_at,
@@ -151,17 +163,18 @@ def _parameters(
             at,
             kind.period.ends_on,
             hangs_on_deadline(due.step),
+            kind.until,
         )
         for kind, due, at in dues
     ]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
-        *("days", "ats", "ends", "hang"),
+        *("days", "ats", "ends", "hang", "ends_at"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
     said = {
         "manual": licences.MANUAL,
         "stopped": SAFETY_STOP,
-        "hanging": [step for step in STEPS if hangs_on_deadline(step)],
+        "hanging": [one for one in (*STEPS, REFUSED) if hangs_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **said}

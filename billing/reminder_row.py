@@ -3,9 +3,12 @@
 In a module of its own beside `billing.models`; the app's configuration makes it known.
 """
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
+from billing.reminder_steps import REFUSED
 from portal.letter_work import LetterWork, Outcome
 
 # What uses up the one mail that a recipient may get in a day.
@@ -24,7 +27,8 @@ class Reminder(LetterWork):
     `step` is of `billing.reminder_steps`, or "now-1", "now-2" …, asked for by staff.
     `day`, of the tenant's zone, is the one it is for, or was begun on. Steps that hang
     on the deadline have `extended_to`, None where the period's own deadline counts: who
-    is given another one is told of that one too.
+    is given another one is told of that one too. For what was refused it is the end of
+    the days that a refusal gives.
     """
 
     period = models.CharField(max_length=7)
@@ -53,3 +57,8 @@ class Reminder(LetterWork):
 
     def __str__(self) -> str:
         return f"{self.period} {self.step} to {self.recipient} ({self.told_state})"
+
+    @property
+    def refused_until(self) -> datetime | None:
+        """Until when what was refused may still come; None for other mails."""
+        return self.extended_to if self.step == REFUSED else None

@@ -14,10 +14,11 @@ f.tenant_id = tp.tenant_id and f.period = tp.period
 
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
 # kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
-# of its periods the same: by two clocks a day could have two mails.
+# of its periods the same: by two clocks a day could have two mails. The second half are
+# days after a refusal, which is told of by itself.
 KINDS = f"""
-select distinct tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at),
-    f.raised_at
+select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
+    null::timestamptz
 from billing_tenantperiod tp
 join portal_tenant t on t.id = tp.tenant_id
 left join billing_lateflag f on {_OPEN_FLAG}
@@ -26,6 +27,14 @@ where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
         select from billing_safetystop s
         where s.period = tp.period and s.released_at is null
     ))
+union
+select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), null, g.until
+from billing_periodrollup r
+join billing_tenantperiod tp on tp.tenant_id = r.tenant_id and tp.period = r.period
+join portal_tenant t on t.id = tp.tenant_id
+cross join unnest(r.graced_until) g (until)
+where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
+    and coalesce(tp.extended_to, tp.deadline_at) <= %(now)s
 """  # noqa: S608 - made of constants alone
 
 # A mail `r` that was not needed when it was to go, and of which not a word has gone: if
@@ -46,12 +55,13 @@ with kind as (
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
         %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
         %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
-        %(ends)s::date[], %(hang)s::bool[]
+        %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
-        ends_on, hangs)
+        ends_on, hangs, until)
 ), lacking as (
     select tp.tenant_id, t.escalation_address, kind.*,
-        case when kind.hangs then tp.extended_to end as extended_to
+        case when kind.until is not null then kind.until
+            when kind.hangs then tp.extended_to end as extended_to
     from kind
     join billing_tenantperiod tp on tp.period = kind.period
         and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
@@ -59,7 +69,9 @@ with kind as (
     join billing_periodrollup r
         on r.tenant_id = tp.tenant_id and r.period = tp.period
     left join billing_lateflag f on {_OPEN_FLAG}
-    where f.raised_at is not distinct from kind.flagged_at
+    where case when kind.until is null
+            then f.raised_at is not distinct from kind.flagged_at
+            else kind.until = any (r.graced_until) end
         and (r.missing_from[1] <= kind.at or r.lacks_servers and (
             select %(manual)s = any (l.keys) from billing_licencechange l
             where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
@@ -131,10 +143,11 @@ with wanted as (
 ), second as (
     select distinct on (w.tenant_id, w.recipient) w.*
     from wanted w join first f using (tenant_id, recipient)
-    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
+    where w.day > f.day and (w.period, w.step, w.extended_to)
+        is distinct from (f.period, f.step, f.extended_to)
     order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
 )
-select tenant_id, period, recipient, step, day, at
+select tenant_id, period, recipient, step, day, at, extended_to
 from (table first union all table second) as both_days
 order by at, rank, tenant_id, recipient limit %(most)s
 """  # noqa: S608 - made of constants alone

@@ -17,6 +17,9 @@ TARGET = "target"
 LAST = "last"
 LATE = "late"
 
+# What we refused after the deadline is told, and until when it may still come.
+REFUSED = "refused"
+
 # Weeks after the first late mail in which another one goes.
 WEEKS = 8
 
@@ -44,7 +47,7 @@ def is_late_step(step: str) -> bool:
 
 def hangs_on_deadline(step: str) -> bool:
     """Say whether a step is told once for each deadline that a period is given."""
-    return step == LAST or is_late_step(step)
+    return step in (LAST, REFUSED) or is_late_step(step)
 
 
 def steps(

@@ -16,7 +16,7 @@ from billing.cells import CellState
 from billing.facts import Mode
 from billing.late_flag import LateFlag, SafetyStop
 from billing.licences import mode_on
-from billing.models import LicenceChange, TenantPeriod
+from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
@@ -63,8 +63,7 @@ def _prepare(
             return None
         tenant = Tenant.objects.get()
         view = queries.view_period(Period.parse(row.period), at=at)
-        says_late = is_late_step(row.step) or at >= view.deadline_at
-        if says_late and row.period in held_periods:
+        if _says_late(row, view, at=at) and row.period in held_periods:
             letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
         flag = standing_flag(view) if at >= view.deadline_at else None
@@ -73,7 +72,7 @@ def _prepare(
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
         zone = zone_named(tenant.zone)
-        later = _may_go_at(row, view, zone, at=at)
+        later = _may_go_at(row, _ends_at(row, view), zone, at=at)
         if later > at:
             letter_work.wait(Reminder, claim, later, problem=row.problem)
             return None
@@ -104,7 +103,7 @@ def _written(
     return reminder_letters.compose(
         row,
         view,
-        settled=_settled(flag),
+        settled=_settled(row, view, flag),
         tenant=tenant,
         name=_name_of(row.recipient),
         at=at,
@@ -123,14 +122,27 @@ def _not_needed(
     """Return why a mail need not go any more, a code; empty if it has to."""
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:
         return "restored"
-    if not is_recipient(row, tenant, is_late=at >= view.deadline_at):
+    if not is_recipient(row, tenant, is_late=_says_late(row, view, at=at)):
         return "not-wanted"
-    reason = _nothing_missing(view, flag)
-    if reason or row.step.startswith(NOW):
-        return reason
+    return _nothing_missing(row, view, flag) or _passed(row, view, tenant, flag, at=at)
+
+
+def _passed(
+    row: Reminder,
+    view: PeriodView,
+    tenant: Tenant,
+    flag: LateFlag | None,
+    *,
+    at: datetime,
+) -> str:
+    """Return why a mail of its step is out of season, a code; empty if it is not."""
+    if row.step.startswith(NOW):
+        return ""
+    if row.refused_until is not None:
+        return "" if at < row.refused_until else "deadline-passed"
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        answered = (flag.answer if flag else "") or "decided"
-        return answered if is_late_step(row.step) else "deadline-passed"
+        answer = (flag.answer if flag else "") or "decided"
+        return answer if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
@@ -152,16 +164,17 @@ def _is_for_deadline(row: Reminder) -> bool:
     return opened is not None and opened.extended_to == row.extended_to
 
 
-def _nothing_missing(view: PeriodView, flag: LateFlag | None) -> str:
+def _nothing_missing(row: Reminder, view: PeriodView, flag: LateFlag | None) -> str:
     calendar, standing = view.judgement.calendar, view.judgement.standing
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return "complete"
     if standing is Standing.NOTHING_OWED:
         return "nothing-owed"
-    if reminder_letters.asked_for(calendar, _settled(flag)).cells:
+    if reminder_letters.asked_for(calendar, _settled(row, view, flag)).cells:
         return ""
-    if flag and reminder_letters.asked_for(calendar, ()).cells:
-        return flag.answer or "decided"
+    its_flag = None if row.refused_until else flag
+    if its_flag and reminder_letters.asked_for(calendar, ()).cells:
+        return its_flag.answer or "decided"
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
@@ -183,9 +196,35 @@ def standing_flag(view: PeriodView) -> LateFlag | None:
     ).first()
 
 
-def _settled(flag: LateFlag | None) -> frozenset[str]:
-    """Return the server-days that staff have waived or decided on."""
-    return frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
+def _settled(row: Reminder, view: PeriodView, flag: LateFlag | None) -> frozenset[str]:
+    """Return the server-days that a mail leaves out.
+
+    Staff have waived them or decided on them; one about a refusal is for its days only.
+    """
+    if row.refused_until is None:
+        return frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
+    graced = PeriodRollUp.objects.filter(period=row.period).values_list(
+        "graced", "graced_until"
+    )
+    its = {
+        day
+        for days, ends in graced
+        for day, until in zip(days, ends, strict=True)
+        if until == row.refused_until
+    }
+    cells = view.judgement.calendar.cells
+    return frozenset(f"{day} {server}" for server, day in cells) - its
+
+
+def _says_late(row: Reminder, view: PeriodView, *, at: datetime) -> bool:
+    """Say whether a mail is one of those about what is late."""
+    is_past = at >= view.deadline_at and row.refused_until is None
+    return is_late_step(row.step) or is_past
+
+
+def _ends_at(row: Reminder, view: PeriodView) -> datetime:
+    """Return the instant before which a mail has to have gone."""
+    return row.refused_until or view.deadline_at
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
@@ -205,7 +244,7 @@ def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
 
 
 def _may_go_at(
-    row: Reminder, view: PeriodView, zone: tzinfo, *, at: datetime
+    row: Reminder, ends_at: datetime, zone: tzinfo, *, at: datetime
 ) -> datetime:
     """Return when a mail may go: at once, or on another morning of the zone."""
     local = at.astimezone(zone)
@@ -220,7 +259,7 @@ def _may_go_at(
         return next_morning(max(evening, at), zone)
     if row.asked_by:
         return at
-    return waits_until(at, zone, deadline_at=view.deadline_at)
+    return waits_until(at, zone, deadline_at=ends_at)
 
 
 def _name_of(address: str) -> str:

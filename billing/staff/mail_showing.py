@@ -97,6 +97,7 @@ def as_row(planned: Planned) -> Reminder:
         period=planned.period,
         recipient=planned.recipient,
         step=planned.step,
+        extended_to=planned.extended_to,
         day=planned.day,
         planned_at=planned.at,
         due_at=planned.at,

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from billing import excuses, late_acts, licences, licensing, opening, reminders
+from billing import (
+    excuses,
+    late_acts,
+    licences,
+    licensing,
+    opening,
+    reminder_plan,
+    reminders,
+    reminding,
+)
+from billing.staff.mail_showing import as_row
 from portal import access, tenants
 from portal.models import Role
 from tests.billing.lateness_scenes import (
@@ -17,7 +27,7 @@ from tests.billing.lateness_scenes import (
     flag,
     open_short,
 )
-from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, run
+from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, rows, run, told
 from tests.billing.test_reminders_again import ask
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.post import html_of, sent
@@ -110,3 +120,46 @@ def test_who_is_late_is_told_so(short: Company) -> None:
     for text in said():
         assert "A-1 is late" in text
         assert "Late since" in text
+
+
+def test_a_refusal_is_told_of_once_with_its_reason(short: Company) -> None:
+    asked = ask(short, at=BEFORE)
+    refused_at = MORNING + HOUR
+    excuses.refuse(
+        *(short.id,), excuse_id=asked.pk, by="x", at=refused_at, reason="It is on tape."
+    )
+    for hours in range(0, 72, 5):
+        checked(refused_at + hours * HOUR)
+        run(refused_at + hours * HOUR)
+    assert told(short) == [("refused", "sent", "")]
+    for text in said():
+        assert "refused: usage files of 28 April to 27 May" in text
+        assert "Excuse for IC01, 26 to 27 May" in text
+        assert "It is on tape." in text
+        assert "2 server-days are missing." in text
+        assert "It counts as late from" in text
+        assert "Mon 8 June 2026, 10:00" in text
+    for hours in range(73, 96):
+        checked(refused_at + hours * HOUR)
+        run(refused_at + hours * HOUR)
+    assert told(short)[1:] == [("late", "sent", "")]
+
+
+def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
+    asked = ask(short, at=BEFORE)
+    excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="No.")
+    reminder_plan.plan(at=MORNING)
+    for data in short.server.days(LAST - DAY, LAST):
+        short.send(data, at=MORNING)
+    run(MORNING)
+    assert [row[:2] for row in told(short)] == [("refused", "unneeded")]
+
+
+def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
+    asked = ask(short, at=BEFORE)
+    excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
+    with access.acting_for(access.STAFF):
+        (planned,) = reminder_plan.preview(at=NIGHT, most=10)
+    assert (planned.step, planned.at) == ("refused", MORNING)
+    assert "On tape." in reminding.draft(as_row(planned), at=MORNING).kept["text"]
+    assert rows(short) == []
