@@ -20,11 +20,13 @@ _DECIDED = ("consequence", "decision_reason", "decided", "decided_at", "decided_
 class Choice:
     """A consequence, and the one that was shown to whoever decides, empty for none yet.
 
-    It may be changed, but not unseen.
+    It may be changed, but not unseen. `days` are the server-days that were shown: it is
+    for no others that came meanwhile.
     """
 
     consequence: str
     seen: str
+    days: Collection[str]
 
 
 def waive(
@@ -76,7 +78,7 @@ def decide(
 ) -> LateFlag:
     """Write down what being late leads to: none, penalty, disablement requested.
 
-    For the days that the flag has now; others that come reopen it.
+    For the days that were shown; others that come reopen it.
 
     Raises:
         Refused: it was decided meanwhile, the flag is void, no such consequence, there
@@ -92,7 +94,7 @@ def decide(
             raise Refused("decided-already")
         flag.consequence, flag.decision_reason = choice.consequence, reason
         flag.decided_at, flag.decided_by = at, by[:200]
-        flag.decided = list(flag.still)
+        flag.decided = [one for one in flag.still if one in choice.days]
         flag.save(update_fields=_DECIDED)
         details = {"consequence": choice.consequence, "was": choice.seen}
         _tell(flag, act="late-decided", by=by, at=at, said=details, reason=reason)

@@ -32,7 +32,8 @@ class Days:
 class FlagRow:
     """A flag with its tenant: `zone` is the one its instants are told in.
 
-    `since` says what became of the days in evidence afterwards, a sentence a server.
+    `since` says what became of the days in evidence afterwards, a sentence a server;
+    `days` are all there are, for whoever decides on them, a line each.
     """
 
     one: LateFlag
@@ -43,6 +44,7 @@ class FlagRow:
     waived: list[Days]
     since: list[str]
     zone: str
+    days: str
     consequences: list[tuple[str, str]]
 
 
@@ -61,6 +63,7 @@ def flag_row(flag: LateFlag, *, known: Calendar | None = None) -> FlagRow:
         waived=by_server(flag.waived),
         since=_since(flag, known) if known else [],
         zone=vars(flag)["zone"],
+        days="\n".join(flag.still),
         consequences=[(one.value, str(one.label)) for one in Consequence],
     )
 

@@ -11,6 +11,7 @@ from billing.desk import DeskRow
 from billing.staff.bulk import Act, Effect, Text, Wanted
 from billing.staff.late_forms import SeveralExtended
 from portal import access
+from portal.refusals import Refused
 from portal.templatetags.shown import instant_words
 
 # Why no mail goes at all, by the codes of `portal.mailing.Leave`.
@@ -75,19 +76,33 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: Wanted) -> list[Effect]:
 
 
 def _extend(rows: Sequence[DeskRow], wanted: Wanted) -> str:
+    done = 0
     for row in rows:
-        deadlines.extend(
-            *(row.tenant_id, wanted.period),
-            to=wanted.given["to"],
-            by=wanted.by,
-            at=wanted.at,
-            reason=wanted.given["reason"],
-        )
-    return ngettext(
+        try:
+            deadlines.extend(
+                *(row.tenant_id, wanted.period),
+                to=wanted.given["to"],
+                by=wanted.by,
+                at=wanted.at,
+                reason=wanted.given["reason"],
+            )
+        except Refused:
+            # It has changed since the page was asked for. The others go on.
+            continue
+        done += 1
+    said = ngettext(
         "The deadline of %(count)d tenant is extended.",
         "The deadline of %(count)d tenants is extended.",
-        len(rows),
-    ) % {"count": len(rows)}
+        done,
+    ) % {"count": done}
+    if done < len(rows):
+        left = ngettext(
+            "%(count)d has changed meanwhile and was left alone.",
+            "%(count)d have changed meanwhile and were left alone.",
+            len(rows) - done,
+        )
+        said = f"{said} {left % {'count': len(rows) - done}}"
+    return said
 
 
 # By the name that addresses and forms use.

@@ -82,10 +82,11 @@ class ZoneChange(forms.Form):
 
 
 class Decision(forms.Form):
-    """A consequence, and the one that the page has shown."""
+    """A consequence; the one that the page has shown, and the days, a line each."""
 
     consequence = forms.ChoiceField(choices=Consequence.choices)
     seen = forms.ChoiceField(choices=[("", ""), *Consequence.choices], required=False)
+    days = forms.CharField()
     reason = _reason()
 
 

@@ -119,7 +119,8 @@ def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
         messages.error(request, first_error(form))
         return back(request, tenant_of(number).number)
     given = form.cleaned_data
-    choice = late_acts.Choice(given["consequence"], seen=given["seen"])
+    days = frozenset(given["days"].splitlines())
+    choice = late_acts.Choice(given["consequence"], seen=given["seen"], days=days)
     act = partial(late_acts.decide, flag_id=flag_id, choice=choice)
     done = gettext("The decision is recorded. The portal itself disables nothing.")
     return answer(request, number, act, done=done)

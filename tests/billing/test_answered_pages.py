@@ -111,7 +111,7 @@ def test_who_is_answered_is_not_reminded_now(late: Company, answer: str) -> None
         if answer == "waived":
             waive(late)
         else:
-            choice = Choice("penalty", seen="")
+            choice = Choice("penalty", seen="", days=flag(late).still)
             late_acts.decide(late.id, flag_id=flag(late).pk, choice=choice, **BY)
 
     # One that waits already does not go.

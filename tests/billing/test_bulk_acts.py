@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing import deadlines
+from billing import deadlines, desk
+from billing.desk_query import Wish
 from billing.reminder_row import Reminder
 from billing.staff import bulk
+from billing.staff.bulk_acts import ACTS
 from portal import access, mailing
 from portal.models import AuditEntry, StaffRole
 from tests.billing.bulk_scenes import (
@@ -254,3 +256,19 @@ def test_more_than_can_be_looked_through_are_not_taken(
     # One who sends all three says so without having been shown the third.
     post(clerk, named(three, "extend", **EXTEND))
     assert [opened(one).extended_to for one in three] == [LATER, LATER, None]
+
+
+def test_who_changes_while_it_is_done_holds_up_nobody(three: list[Company]) -> None:
+    ids = [one.id for one in three]
+    with access.acting_for(access.STAFF, reading=True):
+        rows = desk.rows(Wish(period=MAY, tenants=ids), at=AFTER, most=3)
+    deadlines.extend(three[0].id, MAY, to=TO + DAY, by="other", at=AFTER, reason="x")
+    wanted = bulk.Wanted(
+        period=MAY, given={"to": TO, "reason": "x"}, by="clerk", at=AFTER
+    )
+    said = ACTS["extend"].do(rows, wanted)
+    assert said == (
+        "The deadline of 2 tenants is extended."
+        " 1 has changed meanwhile and was left alone."
+    )
+    assert [opened(one).extended_to for one in three[1:]] == [LATER] * 2

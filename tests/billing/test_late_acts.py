@@ -63,9 +63,10 @@ def waive(company: Company, *cells: str, **changes: Any) -> None:
 
 
 def decide(company: Company, consequence: str, seen: str, **changes: Any) -> None:
-    choice = Choice(consequence, seen=seen)
-    fields = CLERK | changes
-    late_acts.decide(company.id, flag_id=flag(company).pk, choice=choice, **fields)
+    found = flag(company)
+    days = changes.pop("days", found.still)
+    choice = Choice(consequence, seen=seen, days=days)
+    late_acts.decide(company.id, flag_id=found.pk, choice=choice, **(CLERK | changes))
 
 
 def details(company: Company, act: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def test_a_flag_of_another_tenant_is_not_found(late: Company, charlie: Company) 
     found = flag(late)
     with pytest.raises(Refused, match="not-found"):
         late_acts.waive(charlie.id, flag_id=found.pk, cells=[FIRST_DAY], **CLERK)
-    choice = Choice("penalty", seen="")
+    choice = Choice("penalty", seen="", days=[LAST_DAY])
     with pytest.raises(Refused, match="not-found"):
         late_acts.decide(charlie.id, flag_id=found.pk, choice=choice, **CLERK)
 
@@ -198,3 +199,10 @@ def test_nothing_is_decided_about_a_void_flag(half: Company) -> None:
         decide(half, "penalty", "")
     with pytest.raises(Refused, match="decided-already"):
         waive(half, LAST_DAY)
+
+
+def test_it_is_for_the_days_that_were_shown_alone(late: Company) -> None:
+    decide(late, "penalty", seen="", days=[FIRST_DAY])
+    assert flag(late).undecided_days == [LAST_DAY]
+    decide(late, "penalty", seen="penalty")
+    assert flag(late).undecided_days == []

@@ -101,7 +101,12 @@ def test_it_is_narrowed_to_a_state_and_a_period(late: Company, clerk: Client) ->
     assert "No such flags" in page(clerk, "/staff/late?kind=to-decide")
 
 
-PENALTY = {"consequence": "penalty", "seen": "", "reason": "As agreed."}
+PENALTY = {
+    "consequence": "penalty",
+    "seen": "",
+    "days": f"{FIRST_DAY}\r\n{LAST_DAY}",  # as browsers end lines
+    "reason": "As agreed.",
+}
 
 
 def test_a_consequence_is_recorded_and_shown(late: Company, clerk: Client) -> None:
@@ -112,7 +117,7 @@ def test_a_consequence_is_recorded_and_shown(late: Company, clerk: Client) -> No
     assert flag(late).consequence == "penalty"
     # Whoever has seen the page as it was before does not change it unseen.
     assert "changed meanwhile" in post(clerk, path, **PENALTY)
-    wrong = {"consequence": "prison", "seen": "", "reason": "x"}
+    wrong = PENALTY | {"consequence": "prison"}
     for fields in (wrong, {**PENALTY, "reason": " "}):
         post(clerk, path, **fields)
     assert flag(late).consequence == "penalty"

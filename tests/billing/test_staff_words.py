@@ -109,7 +109,12 @@ def test_single_days_are_waived_and_said_so(late: Company, clerk: Client) -> Non
         f"{TENANT}/flags/{flag(late).pk}/waive", {"cells": day, "reason": "A fire."}
     )
     assert flag(late).waived == [day]
-    penalty = {"consequence": "penalty", "seen": "", "reason": "As agreed."}
+    penalty = {
+        "consequence": "penalty",
+        "seen": "",
+        "days": "\n".join(flag(late).still),
+        "reason": "As agreed.",
+    }
     clerk.post(f"{TENANT}/flags/{flag(late).pk}/decide", penalty)
     assert "Decided: penalty" in said(clerk, f"{LATE}?kind=decided")
 
