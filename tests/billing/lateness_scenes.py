@@ -30,10 +30,14 @@ def open_periods() -> None:
 
 
 def send_month(
-    company: Company, *, without: frozenset[int] = frozenset(), at: datetime = BEFORE
+    company: Company,
+    *,
+    without: frozenset[int] = frozenset(),
+    first: date = FIRST,
+    at: datetime = BEFORE,
 ) -> list[bytes]:
     """Send a file a day and one more; return those left out, by their number."""
-    files = company.server.days(FIRST, LAST + DAY)
+    files = company.server.days(first, LAST + DAY)
     for number, data in enumerate(files, start=1):
         if number not in without:
             company.send(data, at=at)

@@ -18,7 +18,6 @@ from tests.billing.lateness_scenes import (
     CHECKED,
     DAY,
     DUE,
-    FIRST,
     HOUR,
     SECOND,
     checked,
@@ -30,10 +29,18 @@ from tests.billing.lateness_scenes import (
     told,
     unheld,
 )
-from tests.builders import Company
+from tests.builders import Company, open_company
 from usage import examining, settling
 from usage.inbox_rows import InboxListing, InboxObject
 from usage.models import FileState
+
+# Nine days are enough to be late with.
+OWED = may(19)
+
+
+@pytest.fixture
+def alice(db: None) -> Company:
+    return open_company("A-100", name="A", zone="Europe/Berlin", first_owed_on=OWED)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +50,7 @@ def _opened(alice: Company, settings: Any) -> None:
 
 
 def test_nobody_is_flagged_before_an_hour_after_the_deadline(alice: Company) -> None:
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     assert checked(CHECKED - SECOND) == 0
     assert flags(alice) == []
     assert checked(CHECKED) == 1
@@ -53,7 +60,7 @@ def test_nobody_is_flagged_before_an_hour_after_the_deadline(alice: Company) -> 
         DUE,
         CHECKED,
     )
-    assert found.evidence == found.still == ["2026-05-06 IC01"]
+    assert found.evidence == found.still == ["2026-05-22 IC01"]
     assert told(alice) == ["late-flag-raised"]
     assert unheld(AFTER) == set()
 
@@ -64,7 +71,7 @@ def test_nobody_is_flagged_before_an_hour_after_the_deadline(alice: Company) -> 
 def test_it_is_judged_to_the_second(
     alice: Company, received_at: datetime, *, is_late: bool
 ) -> None:
-    (left_out,) = send_month(alice, without=frozenset({9}))
+    (left_out,) = send_month(alice, first=OWED, without=frozenset({4}))
     alice.send(left_out, at=received_at)
     assert checked(AFTER) == is_late
     # Here before the check has run, and after the deadline: late, and completed.
@@ -73,13 +80,13 @@ def test_it_is_judged_to_the_second(
 
 
 def test_who_sent_everything_is_not_flagged(alice: Company) -> None:
-    send_month(alice)
+    send_month(alice, first=OWED)
     assert checked(AFTER) == 0
     assert unheld(AFTER) == set()
 
 
 def test_it_runs_again_and_nothing_happens(alice: Company) -> None:
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     assert [checked(CHECKED + number * HOUR) for number in range(4)] == [1, 0, 0, 0]
     assert len(flags(alice)) == 1
     assert told(alice) == ["late-flag-raised"]
@@ -88,7 +95,7 @@ def test_it_runs_again_and_nothing_happens(alice: Company) -> None:
 def test_the_trail_is_told_by_the_next_run_if_one_was_cut(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     with monkeypatch.context() as patch:
         patch.setattr(lateness, "_tell_all", _cut)
         with pytest.raises(KeyboardInterrupt):
@@ -105,7 +112,7 @@ def _cut(**_: Any) -> None:
 def test_a_row_that_an_upload_is_changing_is_left_to_the_next_run(
     alice: Company,
 ) -> None:
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
 
     def meanwhile() -> int:
         try:
@@ -136,7 +143,7 @@ def _away(*_: object) -> Any:
 def test_a_file_in_time_that_nobody_has_judged_yet_makes_nobody_late(
     alice: Company,
 ) -> None:
-    (left_out,) = send_month(alice, without=frozenset({9}))
+    (left_out,) = send_month(alice, first=OWED, without=frozenset({4}))
     received_only(alice, left_out, at=DUE - SECOND)
     assert checked(AFTER) == 0
     assert unheld(AFTER) == set()
@@ -147,7 +154,7 @@ def test_a_file_in_time_that_nobody_has_judged_yet_makes_nobody_late(
 
 
 def test_one_that_came_too_late_waits_in_vain(alice: Company) -> None:
-    (left_out,) = send_month(alice, without=frozenset({9}))
+    (left_out,) = send_month(alice, first=OWED, without=frozenset({4}))
     received_only(alice, left_out, at=DUE)
     assert checked(AFTER) == 1
 
@@ -155,7 +162,7 @@ def test_one_that_came_too_late_waits_in_vain(alice: Company) -> None:
 def test_once_it_is_judged_as_nothing_the_tenant_is_late_all_the_same(
     alice: Company,
 ) -> None:
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     received_only(alice, b"no usage file", at=DUE - SECOND)
     assert checked(AFTER) == 0
     file = next(one for one in alice.files() if one.state == FileState.RECEIVED)
@@ -179,7 +186,7 @@ def test_an_inbox_that_was_not_listed_since_makes_nobody_late(
     alice: Company, settings: Any
 ) -> None:
     settings.INBOX_BUCKET = "inbox"
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     assert checked(AFTER) == 0
     for listed_at in (None, DUE - SECOND):
         listing(alice, listed_at)
@@ -192,7 +199,7 @@ def test_an_object_of_the_inbox_without_a_verdict_makes_nobody_late(
     alice: Company, settings: Any
 ) -> None:
     settings.INBOX_BUCKET = "inbox"
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     listing(alice, DUE + HOUR)
     with access.acting_for(alice.id):
         one = InboxObject.objects.create(
@@ -213,7 +220,7 @@ def test_an_object_of_the_inbox_without_a_verdict_makes_nobody_late(
 
 def test_an_inbox_that_is_off_holds_up_nothing(alice: Company, settings: Any) -> None:
     settings.INBOX_BUCKET = ""
-    send_month(alice, without=frozenset({9}))
+    send_month(alice, first=OWED, without=frozenset({4}))
     listing(alice, None)
     assert checked(AFTER) == 1
 
@@ -222,13 +229,13 @@ def test_an_inbox_that_is_off_holds_up_nothing(alice: Company, settings: Any) ->
 
 
 def test_a_late_file_completes_it_late(alice: Company) -> None:
-    (left_out,) = send_month(alice, without=frozenset({9}))
+    (left_out,) = send_month(alice, first=OWED, without=frozenset({4}))
     checked(CHECKED)
     alice.send(left_out, at=AFTER)
     found = flag(alice)
     assert (found.completed_at, found.voided_at) == (AFTER, None)
     # What made it late is told for ever.
-    assert found.evidence == found.still == ["2026-05-06 IC01"]
+    assert found.evidence == found.still == ["2026-05-22 IC01"]
     assert told(alice) == ["late-flag-raised", "late-flag-completed"]
     assert unheld(AFTER) == set()
 
@@ -236,7 +243,7 @@ def test_a_late_file_completes_it_late(alice: Company) -> None:
 def test_evidence_that_is_proved_wrong_voids_it(alice: Company) -> None:
     # The server wrote nothing on the last days: the file that says so comes late.
     writer = alice.server
-    for data in writer.days(FIRST, may(25)):
+    for data in writer.days(OWED, may(25)):
         alice.send(data, at=BEFORE)
     checked(CHECKED)
     assert flag(alice).evidence == ["2026-05-26 IC01", "2026-05-27 IC01"]
@@ -250,7 +257,7 @@ def test_evidence_that_is_proved_wrong_voids_it(alice: Company) -> None:
 
 def test_a_part_that_is_proved_wrong_is_late_no_more(alice: Company) -> None:
     writer = alice.server
-    for data in writer.days(FIRST, may(20)):
+    for data in writer.days(OWED, may(20)):
         alice.send(data, at=BEFORE)
     checked(CHECKED)
     assert len(flag(alice).evidence) == 7
@@ -267,8 +274,8 @@ def test_a_part_that_is_proved_wrong_is_late_no_more(alice: Company) -> None:
 @pytest.fixture
 def refused(alice: Company) -> None:
     """Two days are missing; for one an excuse was asked for, and is refused late."""
-    send_month(alice, without=frozenset({9, 12}))
-    excuse = test_excuses.ask(alice, may(6), kind=ExcuseKind.LOST, at=BEFORE)
+    send_month(alice, first=OWED, without=frozenset({4, 7}))
+    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKind.LOST, at=BEFORE)
     refuse: dict[str, Any] = {"excuse_id": excuse.pk, "by": "clerk", "reason": "No."}
     excuses.refuse(alice.id, at=DUE + 2 * HOUR, **refuse)
 
@@ -278,12 +285,12 @@ def test_a_refused_day_is_added_after_its_own_time(
 ) -> None:
     until = DUE + 2 * HOUR + 3 * DAY
     assert checked(AFTER) == 1
-    assert flag(alice).still == flag(alice).evidence == ["2026-05-09 IC01"]
+    assert flag(alice).still == flag(alice).evidence == ["2026-05-25 IC01"]
     assert checked(until + HOUR - SECOND) == 0
-    assert flag(alice).still == ["2026-05-09 IC01"]
+    assert flag(alice).still == ["2026-05-25 IC01"]
     assert checked(until + HOUR) == 0
-    assert flag(alice).still == ["2026-05-09 IC01", "2026-05-06 IC01"]
-    assert flag(alice).evidence == ["2026-05-09 IC01"]
+    assert flag(alice).still == ["2026-05-25 IC01", "2026-05-22 IC01"]
+    assert flag(alice).evidence == ["2026-05-25 IC01"]
     assert unheld(until + HOUR) == set()
 
 
@@ -291,20 +298,20 @@ def test_all_runs_that_were_missed_come_to_the_same(
     alice: Company, refused: None
 ) -> None:
     assert checked(DUE + 9 * DAY) == 1
-    assert flag(alice).evidence == ["2026-05-09 IC01"]
-    assert flag(alice).still == ["2026-05-09 IC01", "2026-05-06 IC01"]
+    assert flag(alice).evidence == ["2026-05-25 IC01"]
+    assert flag(alice).still == ["2026-05-25 IC01", "2026-05-22 IC01"]
 
 
 def test_it_alone_makes_late_from_then_on(alice: Company) -> None:
-    send_month(alice, without=frozenset({9}))
-    excuse = test_excuses.ask(alice, may(6), kind=ExcuseKind.LOST, at=BEFORE)
+    send_month(alice, first=OWED, without=frozenset({4}))
+    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKind.LOST, at=BEFORE)
     assert checked(AFTER) == 0
     refuse: dict[str, Any] = {"excuse_id": excuse.pk, "by": "clerk", "reason": "No."}
     excuses.refuse(alice.id, at=AFTER, **refuse)
     until = AFTER + 3 * DAY
     assert checked(until + HOUR - SECOND) == 0
     assert checked(until + HOUR) == 1
-    assert flag(alice).evidence == ["2026-05-06 IC01"]
+    assert flag(alice).evidence == ["2026-05-22 IC01"]
     # An upload that began before is settled after: the flag stands.
     alice.send(alice.server.day(may(30)), at=until)
     assert flag(alice).voided_at is None
