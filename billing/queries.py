@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from billing import knowing, periods
@@ -25,16 +25,27 @@ _A_YEAR = 12
 class PeriodView:
     """A tenant's period as it is shown; `zone` is the one the deadline is told in.
 
-    `is_waived` where staff have waived every day that makes late. `extended_to` is the
-    deadline where staff have moved it.
+    `waived` are the server-days that staff have waived, as the deadline's late flag has
+    them. `extended_to` is the deadline where staff have moved it.
     """
 
     period: Period
     zone: str
     deadline_at: datetime
     judgement: Judgement
-    is_waived: bool = False
+    waived: frozenset[str] = frozenset()
     extended_to: datetime | None = None
+
+    @property
+    def is_waived(self) -> bool:
+        """Whether the period is late, and all that is missing in it is waived."""
+        asked = {
+            f"{one.day} {one.server}"
+            for one in self.judgement.calendar.missing
+            if not one.is_fault
+        }
+        is_late = self.judgement.standing is Standing.LATE
+        return is_late and bool(asked) and asked <= self.waived
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +59,10 @@ class AlsoLate:
 def view_period(period: Period, *, at: datetime) -> PeriodView:
     """Return one period of the tenant that this unit of work is for."""
     tenant = Tenant.objects.get()
-    waived = _waived(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
+    standing = _flags(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
     opened = (
         TenantPeriod.objects.filter(period=str(period))
-        .annotate(is_waived=Exists(waived))
+        .annotate(waived=Subquery(standing.values("waived")[:1]))
         .first()
     )
     # A period that nothing has opened yet shows what it would open with.
@@ -63,7 +74,7 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
         zone=zone,
         deadline_at=deadline_at,
         judgement=judge(period, facts, deadline_at=deadline_at, at=at),
-        is_waived=bool(opened and opened.is_waived),
+        waived=frozenset((opened and opened.waived) or ()),
         extended_to=opened.extended_to if opened else None,
     )
 
@@ -82,19 +93,19 @@ def also_late(shown: Period, *, at: datetime) -> list[AlsoLate]:
             period__gte=str(first), late_from__lte=at, lacking__gt=0
         )
         .exclude(period=str(shown))
-        .exclude(Exists(_waived(OuterRef("deadline_at"))))
+        .exclude(Exists(_flags(OuterRef("deadline_at")).filter(IS_WAIVED)))
         .order_by("-period")[:_A_YEAR]
     )
     return [AlsoLate(Period.parse(row.period), row.lacking) for row in rows]
 
 
-def _waived(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
-    """Return the waived flags of a period outside, for its effective deadline."""
+def _flags(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
+    """Return the late flag of a period outside, for its effective deadline."""
     return LateFlag.objects.filter(
-        IS_WAIVED,
         tenant=OuterRef("tenant"),
         period=OuterRef("period"),
         deadline_at=deadline_at,
+        voided_at=None,
     )
 
 

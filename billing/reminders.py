@@ -194,14 +194,22 @@ def _lacking(
 
 
 def _answered(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, WhyNot]:
-    """Return the tenants whose lateness staff have answered, and how."""
+    """Return the tenants whose lateness staff have answered, and how.
+
+    Not where more is missing than they have answered about: what was refused and has
+    time still, days of a server that was registered since.
+    """
     flags = LateFlag.objects.filter(
         tenant__in=opened, period=str(period), voided_at=None
     ).defer("evidence")
+    rolled_up = PeriodRollUp.objects.filter(tenant__in=opened, period=str(period))
+    missing = dict(rolled_up.values_list("tenant", "lacking"))
     return {
         flag.tenant_id: WhyNot(flag.answer)
         for flag in flags
-        if flag.answer and flag.deadline_at == opened[flag.tenant_id].effective_at
+        if flag.answer
+        and flag.deadline_at == opened[flag.tenant_id].effective_at
+        and missing.get(flag.tenant_id, 0) <= len({*flag.waived, *flag.decided})
     }
 
 

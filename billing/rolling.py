@@ -139,7 +139,10 @@ def _reach(file: UsageFile) -> tuple[date | None, date | None]:
     From its predecessor to its successor in its series; None where it has none: what
     comes first or last in a chain decides about all days before or after it.
     """
-    if file.series is None or file.sequence is None:
+    if file.series is None or file.sequence is None or file.server is None:
+        return None, None
+    if file.came_at < file.server.created_at:
+        # It says since when the server was known, for all periods.
         return None, None
     before, after = proving.neighbours_of(file)
     if any(one is not None and one.zone != file.zone for one in (before, after)):

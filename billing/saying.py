@@ -92,9 +92,9 @@ def words(view: PeriodView, *, at: datetime) -> Words:
     zone = ZoneInfo(view.zone)
     target_at = day_ends_at(view.period.target_on, zone)
     standing = view.judgement.standing
-    is_waived = standing is Standing.LATE and view.is_waived
+    is_late = standing is Standing.LATE and not view.is_waived
     mark, name = badge(standing, may_be_sent=_may_be_sent(view))
-    if is_waived:
+    if view.is_waived:
         mark, name = "excused", gettext("Late, waived")
     return Words(
         answer=_answer(view),
@@ -102,7 +102,7 @@ def words(view: PeriodView, *, at: datetime) -> Words:
         mark=mark,
         standing=name,
         # Only where somebody has to do something: what waits for us alarms nobody.
-        is_alarming=standing is Standing.LATE and _may_be_sent(view) and not is_waived,
+        is_alarming=is_late and _may_be_sent(view),
         span=span_of(view),
         remaining=remaining(target_at - at) if target_at > at else "",
         extended=_extended(view, zone),

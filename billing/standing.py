@@ -123,13 +123,14 @@ def known_before(
 ) -> TenantFacts:
     """Keep what was known before an instant, and excuses asked for in time.
 
-    The files received by then; the servers that had sent one of these, or were
-    registered. Decisions made later about them stand: acceptance keeps the time of
-    receipt.
+    The files received by then; the servers that had sent one, or were registered.
+    Decisions made later about them stand: acceptance keeps the time of receipt.
     """
     files = tuple(one for one in facts.files if one.received_at < at)
     held = tuple(one for one in facts.held if one.received_at < at)
+    refused = (one.what for one in facts.refused if isinstance(one.what, HeldFact))
     seen = {*(one.server for one in files), *(one.server for one in held)}
+    seen |= {one.server for one in refused if one.received_at < at}
     return replace(
         facts,
         servers=tuple(

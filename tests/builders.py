@@ -117,12 +117,12 @@ class Company:
             **changes,
         )
 
-    def registered(self, name: str, **changes: Any) -> Writer:
+    def registered(self, name: str, *, at: datetime = NOW, **changes: Any) -> Writer:
         """A server whose key is trusted."""
         writer = self.writer(name, **changes)
         with access.acting_for(self.id):
             servers.register(
-                self.id, name=name, public=writer.pair.public, by="test", at=NOW
+                self.id, name=name, public=writer.pair.public, by="test", at=at
             )
         return writer
 

@@ -5,8 +5,9 @@
 10,000 tenants with three servers each, made by SQL. Every round asks
 each page once, as a clerk's browser does over a connection that it keeps: the emptiest
 page that somebody has who is signed in, pages of the staff with nothing in them (the
-desk of a period that nobody has), and the desk in what it is used for. Times are from the first byte asked to the last one read. VAR is that of
-running engines; `make bench` starts some.
+desk of a period that nobody has), and the desk in what it is used for. Times are from
+the first byte asked to the last one read. VAR is that of running engines; `make bench`
+starts some.
 """
 
 import statistics

@@ -25,6 +25,7 @@ from billing.late_flag import LateFlag
 from billing.mail_words import why_not_words
 from billing.reminders import preview_remind_now, remind_now
 from portal import access
+from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     AFTER,
     BEFORE,
@@ -251,3 +252,18 @@ def test_a_viewers_tile_offers_no_upload(late: Company) -> None:
     page = signed_in(late, "viewer").get("/").content.decode()
     assert "See what is missing" in page
     assert "Upload usage files" not in page
+
+
+def test_what_may_still_come_is_not_called_waived(late: Company) -> None:
+    """Of two days one is waived; for the other an excuse was refused a moment ago."""
+    day, other = LAST - DAY, LAST
+    asked = test_excuses.ask(late, other, kind=ExcuseKind.LOST, at=BEFORE)
+    excuses.refuse(late.id, excuse_id=asked.pk, by="clerk", at=CHECKED, reason="No.")
+    assert flag(late).open_days == [f"{day} IC01"]
+    waive(late)
+    with access.acting_for(late.id, reading=True):
+        said = saying.words(queries.view_period(MAY, at=AFTER), at=AFTER)
+    assert said.standing == "Late"
+    assert said.please == "Please upload now: this period is late."
+    shown = preview_remind_now([late.id], MAY, at=AFTER)
+    assert [one.why_not for one in shown.asked] == [""]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing import deadlines, excuses, licences, licensing, saying
+from billing import deadlines, excuses, licences, licensing, opening, saying
 from billing.asked import ExcuseKind
 from billing.queries import view_period
 from billing.standing import Standing
@@ -237,3 +237,20 @@ def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(
     with access.acting_for(nobody.id, reading=True):
         said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
     assert said.answer == "1 server-day is missing."
+
+
+def test_a_file_from_the_middle_can_say_that_a_server_was_known_in_time(
+    done: Company,
+) -> None:
+    opening.open_current_periods(today=AT_LAST.date(), at=BEFORE)
+    writer = done.registered("IC02", at=AT_LAST)
+    writer.sequence = 6  # nothing proves what it wrote before
+    days = writer.days(LAST + DAY, LAST + 7 * DAY)
+    middle = days.pop(5)  # far from the period's edge
+    for data in days:
+        done.send(data, at=AT_LAST)
+    assert rolled_up(done).late == []
+    # Received in time, and judged only now: it was known of the server by then.
+    done.send(middle, at=DUE - HOUR)
+    assert rolled_up(done).late == ["2026-05-26 IC02", "2026-05-27 IC02"]
+    assert unheld(AT_LAST) - {("who-was-late-has-a-flag", False)} == set()
