@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from billing import deadlines, excuses, licences, licensing, opening, saying
 from billing.asked import ExcuseKind
@@ -214,6 +215,10 @@ def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
     assert rolled_up(company).late == []
     assert row.file is not None
     assert row.file.received_at == DUE + HOUR
+    reader = Client()
+    reader.force_login(company.people["viewer"])
+    page = reader.get(f"/files/{file.pk}").content.decode()
+    assert "counts as here since" in page
     assert unheld(CHECKED + 2 * HOUR) == set()
 
 
