@@ -1,13 +1,14 @@
 """Everything that the page of one tenant shows, read in two units of work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from billing import excuses, late_list, licensing, saying
+from billing import excuses, following, late_list, licensing, saying
 from billing.asked_words import excuse_rows, licence_rows
 from billing.forms import Licences
+from billing.late_flag import LateFlag
 from billing.late_words import flag_row
 from billing.licences import mode_on
 from billing.periods import Period, zone_named
@@ -32,6 +33,9 @@ FLAGS = 24
 
 # Periods that a deadline can be moved of: those of two years.
 PERIODS_OFFERED = 24
+
+# Runs of the late check in which a flag is raised, if nothing is in its way.
+_BEATS = timedelta(minutes=30)
 
 # Files to decide that the page lists; the others are one link away.
 _TO_DECIDE = 20
@@ -141,6 +145,7 @@ def _of_deadlines(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
     return {
         "flags": [flag_row(one, known=calendars.get(one.period)) for one in flags],
         "flags_standing": sum(one.voided_at is None for one in flags),
+        "is_unflagged": _is_unflagged(shown, flags, at=at),
         "asked_late": answered.asked_late(asked, opened, flags),
         "extended": [one for one in opened if one.decided_by],
         "extend_form": Extension(
@@ -149,6 +154,22 @@ def _of_deadlines(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
         "zone_form": ZoneCorrection(opened=ahead) if ahead else None,
         "own_zone_form": ZoneChange(),
     }
+
+
+def _is_unflagged(
+    shown: Mapping[str, Any], flags: Iterable[LateFlag], *, at: datetime
+) -> bool:
+    """Say whether the period shown has been late for some beats and has no flag."""
+    late_from = shown["since"].get("late")
+    if late_from is None or at < late_from + following.WAIT + _BEATS:
+        return False
+    view = shown["view"]
+    return not any(
+        flag.period == str(view.period)
+        and flag.deadline_at == view.deadline_at
+        and flag.voided_at is None
+        for flag in flags
+    )
 
 
 def _begun(people: list[Membership], shown: dict[str, Any]) -> steps.Begun:

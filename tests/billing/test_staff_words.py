@@ -17,6 +17,7 @@ from tests.billing.lateness_scenes import (
     AFTER,
     CHECKED,
     DAY,
+    HOUR,
     LAST,
     MAY,
     checked,
@@ -25,7 +26,9 @@ from tests.billing.lateness_scenes import (
     open_short,
 )
 from tests.billing.staff_people import staff_client
+from tests.billing.test_lateness import received_only
 from tests.builders import Company
+from usage import settling
 from usage.models import Server
 
 TENANT, LATE, TO_DECIDE = "/staff/tenants/L-1", "/staff/late", "/staff/held"
@@ -167,3 +170,16 @@ def test_the_way_back_to_the_desk_keeps_what_it_was_narrowed_to(
     assert f'href="/staff/?period={MAY}&amp;standing=late&amp;q=L"' in tenant
     assert 'href="/staff/tenants" aria-current="page"' in tenant
     assert 'title="1 flag to decide"' in tenant
+
+
+def test_why_there_is_no_flag_is_said(db: None, clerk: Client, settings: Any) -> None:
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
+    received_only(company, b"no usage file", at=CHECKED - 2 * HOUR)
+    with time_machine.travel(AFTER):
+        assert checked(AFTER) == 0
+        assert "No flag was raised for it" in said(clerk, f"{TENANT}?period={MAY}")
+        settling.settle(company.id, company.files()[0].pk, at=AFTER)
+        assert checked(AFTER) == 1
+        assert "No flag was raised" not in said(clerk, f"{TENANT}?period={MAY}")
