@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 
 from billing.mail_rows import Digest, ReceiptMail
 from billing.reminder_row import Reminder
-from portal.letter_work import Letter, Outcome
+from portal.letter_work import Letter, LetterWork, Outcome
 from portal.work import State
 
 REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
@@ -61,14 +61,16 @@ def find(kind: str, pk: int) -> Letter | None:
     return model._default_manager.filter(pk=pk).first() if model else None
 
 
-def looked_after(kind: str) -> QuerySet[Letter]:
-    """Return the mails of a kind that wait for a person."""
-    wait = _has(Told.UNSURE, kind) | _has(Told.FAILED, kind)
-    return MODELS[kind]._default_manager.filter(wait)
+def looked_after(model: type[LetterWork]) -> QuerySet[LetterWork]:
+    """Return the mails that wait for a person: the failed and the unsure.
+
+    Those are set aside, and nothing else is. A digest never is: the next one says the
+    same.
+    """
+    return model._default_manager.filter(state=State.SET_ASIDE)
 
 
-# A digest is never sent twice: the next one says the same.
-LOOKED_AFTER = (partial(looked_after, REMINDER), partial(looked_after, RECEIPT))
+LOOKED_AFTER = (partial(looked_after, Reminder), partial(looked_after, ReceiptMail))
 
 
 def unsure_or_failed() -> int:

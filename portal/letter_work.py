@@ -108,6 +108,12 @@ class LetterWork(Work, Letter):
         indexes = [
             *Work.Meta.indexes,
             models.Index(fields=["-planned_at", "-id"], name="%(class)ss_newest"),
+            # What waits for a person, counted beside a link of every page of the staff.
+            models.Index(
+                fields=["id"],
+                condition=Q(state=State.SET_ASIDE),
+                name="%(class)ss_set_aside",
+            ),
         ]
 
     @property
