@@ -39,17 +39,24 @@ where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
 
 # A mail `r` that was not needed when it was to go, and of which not a word has gone: if
 # it is due again it is needed after all. What a restored copy left out may have gone.
-_NEVER_WENT = """(
-    r.outcome = 'unneeded' and r.problem <> 'restored'
-    and r.message_id = '' and r.begun_at is null and r.asked_by = ''
-)"""
+_NEVER_WENT = """r.outcome = 'unneeded' and r.problem <> 'restored'
+    and r.message_id = '' and r.begun_at is null and r.asked_by = ''"""
+
+# The plan knows less than who sends: what was not needed is tried once a day, so that
+# it keeps no other from going. What waited for us is missing as soon as it is refused.
+_TRIES_AGAIN = f"({_NEVER_WENT} and (r.problem = 'with-us' or r.day < due.day))"
+
+# What is foretold needs something to change for it.
+_MAY_TRY_AGAIN = f"({_NEVER_WENT} and r.problem not in ('settled', 'not-missing'))"
+
 
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
 # tenant without servers is asked only under a licence for manual upload. A mail that
 # waits keeps another one waiting, unless a safety stop holds it: that can last. What
 # went when the tenant was in another zone may have been another day's there. After an
 # extension nobody who was told of the last day is told of an earlier step.
-_WANTED = f"""
+def _wanted(tries_again: str) -> str:
+    return f"""
 with kind as (
     select * from unnest(
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
@@ -88,21 +95,22 @@ with kind as (
     where is_late and escalation_address <> ''
 )
 select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
-from told where not exists (
+from told due where not exists (
     select from billing_reminder r
-    where r.tenant_id = told.tenant_id and r.recipient = told.recipient
+    where r.tenant_id = due.tenant_id and r.recipient = due.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
-            or r.period = told.period and r.step = told.step
-                and r.extended_to is not distinct from told.extended_to
-                and not {_NEVER_WENT}
-            or r.period = told.period and r.step = any (%(hanging)s)
-                and not told.hangs and r.outcome in ('', 'sent', 'unsure')
+            or r.period = due.period and r.step = due.step
+                and r.extended_to is not distinct from due.extended_to
+                and not {tries_again}
+            or r.period = due.period and r.step = any (%(hanging)s)
+                and not due.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
-                r.day = told.day
-                or (r.begun_at at time zone told.zone)::date = told.day
+                r.day = due.day
+                or (r.begun_at at time zone due.zone)::date = due.day
             ))
 )
 """  # noqa: S608 - made of constants alone
+
 
 # The most urgent first: of two periods one has to wait for the next day.
 _URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
@@ -115,12 +123,12 @@ set state = 'waiting', outcome = '', problem = '', day = due.day, due_at = %(now
     planned_at = %(now)s, ended_at = null, attempts = 0, faults = 0,
     lease = null, leased_until = null
 from (
-    select distinct on (tenant_id, recipient) * from ({_WANTED}) as wanted
+    select distinct on (tenant_id, recipient) * from ({_wanted(_TRIES_AGAIN)}) as wanted
     order by tenant_id, recipient, rank, deadline_at
 ) as due
 where r.tenant_id = due.tenant_id and r.recipient = due.recipient
     and r.period = due.period and r.step = due.step
-    and r.extended_to is not distinct from due.extended_to and {_NEVER_WENT}
+    and r.extended_to is not distinct from due.extended_to and {_TRIES_AGAIN}
 """  # noqa: S608 - made of constants alone
 
 INSERT = f"""
@@ -128,7 +136,7 @@ insert into billing_reminder (tenant_id, period, recipient, step, extended_to, d
     due_at, planned_at, state, attempts, faults, problem)
 select tenant_id, period, recipient, step, extended_to, day,
     %(now)s, %(now)s, 'waiting', 0, 0, ''
-from ({_WANTED} {_URGENT_FIRST}) as wanted
+from ({_wanted(_TRIES_AGAIN)} {_URGENT_FIRST}) as wanted
 on conflict do nothing
 """  # noqa: S608 - made of constants alone
 
@@ -136,7 +144,7 @@ on conflict do nothing
 # each recipient, and what the first day leaves over on the second.
 PREVIEW = f"""
 with wanted as (
-    {_WANTED}
+    {_wanted(_MAY_TRY_AGAIN)}
 ), first as (
     select distinct on (tenant_id, recipient) * from wanted
     order by tenant_id, recipient, at, rank, deadline_at

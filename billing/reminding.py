@@ -141,8 +141,7 @@ def _passed(
     if row.refused_until is not None:
         return "" if at < row.refused_until else "deadline-passed"
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        answer = (flag.answer if flag else "") or "decided"
-        return answer if is_late_step(row.step) else "deadline-passed"
+        return _why_settled(row, flag) if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
@@ -172,13 +171,19 @@ def _nothing_missing(row: Reminder, view: PeriodView, flag: LateFlag | None) -> 
         return "nothing-owed"
     if reminder_letters.asked_for(calendar, _settled(row, view, flag)).cells:
         return ""
-    its_flag = None if row.refused_until else flag
-    if its_flag and reminder_letters.asked_for(calendar, ()).cells:
-        return its_flag.answer or "decided"
+    if reminder_letters.asked_for(calendar, ()).cells:
+        return _why_settled(row, flag)
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
     return "with-us" if waits else "nothing-to-send"
+
+
+def _why_settled(row: Reminder, flag: LateFlag | None) -> str:
+    if row.refused_until is not None:
+        return "not-missing"
+    # Some of it may have come and the rest be waived: nobody answered to all of it.
+    return (flag.answer if flag else "") or "settled"
 
 
 def _is_manual(period: Period) -> bool:
