@@ -15,7 +15,7 @@ f.tenant_id = tp.tenant_id and f.period = tp.period
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
 # kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
 # of its periods the same: by two clocks a day could have two mails. The second half are
-# days after a refusal, which is told of by itself.
+# days after refusals, which are told of by themselves until the last of them is over.
 KINDS = f"""
 select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
     null::timestamptz
@@ -32,7 +32,7 @@ select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), null, g.unti
 from billing_periodrollup r
 join billing_tenantperiod tp on tp.tenant_id = r.tenant_id and tp.period = r.period
 join portal_tenant t on t.id = tp.tenant_id
-cross join unnest(r.graced_until) g (until)
+cross join lateral (select max(one) as until from unnest(r.graced_until) one) g
 where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
     and coalesce(tp.extended_to, tp.deadline_at) <= %(now)s
 """  # noqa: S608 - made of constants alone
@@ -50,13 +50,28 @@ _TRIES_AGAIN = f"({_NEVER_WENT} and (r.problem = 'with-us' or r.day < due.day))"
 _MAY_TRY_AGAIN = f"({_NEVER_WENT} and r.problem not in ('settled', 'not-missing'))"
 
 
+# A mail names all refusals whose days still run: it tells of those before it. The first
+# that nobody told this recipient of is the one that the next mail hangs on.
+_UNTOLD = """(
+    select min(g.until) from unnest(due.graced_until) g (until)
+    where g.until > due.at and not exists (
+        select from billing_reminder r
+        where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+            and r.period = due.period and r.step = due.step
+            and (r.extended_to = g.until
+                or coalesce(r.begun_at, r.ended_at) > g.until - %(grace)s)
+            and not {tries_again}
+    ) and (%(restored)s::timestamptz is null
+        or g.until - %(grace)s > %(restored)s)
+)"""
+
+
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
 # tenant without servers is asked only under a licence for manual upload. A mail that
 # waits keeps another one waiting, unless a safety stop holds it: that can last. What
 # went when the tenant was in another zone may have been another day's there. After an
 # extension nobody who was told of the last day is told of an earlier step.
-def _wanted(tries_again: str) -> str:
-    return f"""
+_WANTED = f"""
 with kind as (
     select * from unnest(
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
@@ -67,8 +82,7 @@ with kind as (
         ends_on, hangs, until)
 ), lacking as (
     select tp.tenant_id, t.escalation_address, kind.*,
-        case when kind.until is not null then kind.until
-            when kind.hangs then tp.extended_to end as extended_to
+        case when kind.hangs then tp.extended_to end as extended_to, r.graced_until
     from kind
     join billing_tenantperiod tp on tp.period = kind.period
         and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
@@ -78,7 +92,7 @@ with kind as (
     left join billing_lateflag f on {_OPEN_FLAG}
     where case when kind.until is null
             then f.raised_at is not distinct from kind.flagged_at
-            else kind.until = any (r.graced_until) end
+            else kind.until = (select max(one) from unnest(r.graced_until) one) end
         and (r.missing_from[1] <= kind.at or r.lacks_servers and (
             select %(manual)s = any (l.keys) from billing_licencechange l
             where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
@@ -93,15 +107,20 @@ with kind as (
     union
     select lacking.*, escalation_address from lacking
     where is_late and escalation_address <> ''
+), aimed as (
+    select due.tenant_id, period, recipient, step, day, at, rank, deadline_at, hangs,
+        zone, until, case when until is null then extended_to else {{untold}} end
+            as extended_to
+    from told due
 )
 select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
-from told due where not exists (
+from aimed due where (until is null or extended_to is not null) and not exists (
     select from billing_reminder r
     where r.tenant_id = due.tenant_id and r.recipient = due.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
             or r.period = due.period and r.step = due.step
                 and r.extended_to is not distinct from due.extended_to
-                and not {tries_again}
+                and not {{tries_again}}
             or r.period = due.period and r.step = any (%(hanging)s)
                 and not due.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
@@ -110,6 +129,11 @@ from told due where not exists (
             ))
 )
 """  # noqa: S608 - made of constants alone
+
+
+def _wanted(tries_again: str) -> str:
+    untold = _UNTOLD.format(tries_again=tries_again)
+    return _WANTED.format(untold=untold, tries_again=tries_again)
 
 
 # The most urgent first: of two periods one has to wait for the next day.
@@ -151,8 +175,7 @@ with wanted as (
 ), second as (
     select distinct on (w.tenant_id, w.recipient) w.*
     from wanted w join first f using (tenant_id, recipient)
-    where w.day > f.day and (w.period, w.step, w.extended_to)
-        is distinct from (f.period, f.step, f.extended_to)
+    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
     order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
 )
 select tenant_id, period, recipient, step, day, at, extended_to

@@ -22,8 +22,8 @@ from tests.billing.lateness_scenes import (
     open_short,
 )
 from tests.billing.mail_scenes import BERLIN, open_periods, rows, run, send, told
-from tests.builders import Company
-from tests.portal.post import sent
+from tests.builders import Company, open_company
+from tests.portal.post import html_of, sent
 from usage.models import Server
 
 LAST_DAY = datetime(2026, 6, 4, 9, tzinfo=BERLIN)
@@ -217,3 +217,34 @@ def test_a_refusal_that_was_made_good_does_not_hold_back_late_mails(
     for minutes in (0, 15, 30):
         run(june(6) + timedelta(minutes=minutes))
     assert went(short) == [("late", 6)]
+
+
+def test_refusals_of_one_day_are_one_mail_that_names_them_all(db: None) -> None:
+    days = [LAST - number * DAY for number in range(7)]
+    company = open_company(
+        *("A-1",), name="A-1", zone="Europe/Berlin", first_owed_on=days[-1]
+    )
+    open_periods()
+    *six, seventh = [ask(company, at=LAST_DAY, days={day}) for day in days]
+    for number, one in enumerate(six):
+        refuse(company, one, at=june(8, 10) + timedelta(minutes=2 * number))
+    for at in (june(8, 11), june(8, 12), june(9)):
+        run(at)
+    assert went(company) == [("refused", 8)]
+    refuse(company, seventh, at=june(9, 11))
+    for at in (june(9, 12), june(10), june(11, 16), june(12)):
+        checked(at - HOUR)
+        run(at)
+    assert went(company) == [("refused", 8), ("refused", 9), ("late", 12)]
+    assert len({row.message_id for row in rows(company)}) == 3
+    first, second, late = [[one.body, html_of(one)] for one in sent()]
+    for texts, count in ((first, 6), (second, 7)):
+        for text in texts:
+            assert text.count("Excuse for IC01, ") == count
+            assert f"{count} server-days are missing." in text
+            assert "The first of it counts as late from" in text
+            assert "Thu 11 June 2026, 10:00" in text
+    for text in late:
+        assert "Late since" in text
+        assert "Thu 11 June 2026, 10:00" in text
+        assert "5 June" not in text
