@@ -55,6 +55,8 @@ _PROBLEMS: Mapping[str, str] = {
     "with-us": gettext_noop("The rest waits for us."),
     "decided": gettext_noop("The lateness was answered."),
     "waived": gettext_noop("The lateness was waived."),
+    "settled": gettext_noop("What was late has come, or was waived or decided upon."),
+    "not-missing": gettext_noop("What was refused is not missing any more."),
     "deadline-passed": gettext_noop("The deadline passed before it could go."),
     "overtaken": gettext_noop("A later one has taken its place."),
 }

@@ -11,7 +11,9 @@ from billing.asked import Excuse
 from billing.cells import UNCOVERED
 from billing.coverage import Calendar
 from billing.facts import Mode
-from billing.periods import zone_named
+from billing.late_flag import LateFlag
+from billing.models import PeriodRollUp
+from billing.periods import Period, zone_named
 from billing.queries import PeriodView
 from billing.reminder_row import Reminder
 from billing.reminder_steps import LAST
@@ -27,24 +29,32 @@ from usage.server_request import Decision
 _NAMED = 30
 
 
-def compose(
-    row: Reminder,
-    view: PeriodView,
-    *,
-    settled: Collection[str],
-    tenant: Tenant,
-    name: str,
-    at: datetime,
-) -> Written:
-    """Write a reminder.
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A mail with what is known as it is to go.
 
-    `settled` are server-days, as a late flag has them, of which staff have decided;
-    `name` is the person's, empty where only an address is known.
+    `settled` are the server-days, as a late flag has them, that it leaves out: staff
+    have waived them or decided on them. One about refusals is for the days that these
+    give time to. `rolled` says until when, and since when the period is late.
     """
-    asked = asked_for(view.judgement.calendar, settled)
+
+    row: Reminder
+    view: PeriodView
+    tenant: Tenant
+    flag: LateFlag | None
+    rolled: PeriodRollUp | None
+    settled: frozenset[str]
+    at: datetime
+
+
+def compose(case: Case, *, name: str) -> Written:
+    """Write a reminder; `name` is the person's, empty if only an address is known."""
+    row, view, tenant, at = case.row, case.view, case.tenant, case.at
+    asked = asked_for(view.judgement.calendar, case.settled)
     lacks = timetable.lacks(asked)
     is_refused = row.refused_until is not None
     is_late = view.judgement.standing is Standing.LATE and not is_refused
+    its_ends = _its_ends(case, asked)
     before = view.period.target_on + timedelta(days=1)
     shown = {
         "tenant": tenant,
@@ -55,13 +65,13 @@ def compose(
         "answer": _answer(asked),
         "please": _please(before, zone_named(view.zone), is_late=is_late, at=at),
         "span": saying.span_of(view),
-        "deadline_at": view.deadline_at,
         "zone": view.zone,
         "is_late": is_late,
         "is_past": at >= view.deadline_at,
         "is_refused": is_refused,
-        "refusals": _refusals(row.refused_until) if row.refused_until else [],
-        "counts_from": row.refused_until,
+        "refusals": _refusals(view.period, its_ends),
+        "counts_from": its_ends[0] if its_ends else _counts_from(case, is_late=is_late),
+        "count_from_several": len(its_ends) > 1,
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
@@ -79,20 +89,49 @@ class Refusal:
     reason: str
 
 
-def _refusals(until: datetime) -> list[Refusal]:
-    """Return the first few of what was refused and gives time until an instant."""
-    refused_at = until - GRACE
-    excuses = Excuse.objects.filter(decision=Decision.REFUSED, decided_at=refused_at)
-    files = UsageFile.objects.filter(state=FileState.REFUSED, decided_at=refused_at)
+def graces(rolled: PeriodRollUp | None, *, at: datetime) -> dict[str, datetime]:
+    """Return the server-days that what was refused gives time to, until when each."""
+    if rolled is None:
+        return {}
+    days = zip(rolled.graced, rolled.graced_until, strict=True)
+    return {day: until for day, until in days if until > at}
+
+
+def _its_ends(case: Case, asked: Calendar) -> list[datetime]:
+    """Return the ends of what a mail about refusals asks for, the first one first."""
+    if case.row.refused_until is None:
+        return []
+    ends = graces(case.rolled, at=case.at)
+    days = (f"{day} {server}" for server, day in asked.cells)
+    found = {ends[day] for day in days if day in ends}
+    return sorted(found) or [case.row.refused_until]
+
+
+def _counts_from(case: Case, *, is_late: bool) -> datetime:
+    """Return the deadline, or since when it is late: that may be after a refusal."""
+    late_from = case.rolled.late_from if case.rolled and is_late else None
+    return late_from or case.view.deadline_at
+
+
+def _refusals(period: Period, its_ends: Collection[datetime]) -> list[Refusal]:
+    """Return the first few of what was refused and gives time until some instants."""
+    if not its_ends:
+        return []
+    its = {"decided_at__in": [until - GRACE for until in its_ends]}
+    excuses = Excuse.objects.filter(decision=Decision.REFUSED, **its)
+    files = UsageFile.objects.filter(state=FileState.REFUSED, **its)
     found = [
         Refusal(_excuse_words(one), one.decision_reason)
-        for one in excuses.select_related("server")[:_NAMED]
+        for one in excuses.select_related("server").order_by("decided_at", "pk")
+        # Several can be refused at one instant, also of another period.
+        if not one.days or any(day in period for day in one.days)
     ]
     found += [
         Refusal(gettext("File %(name)s") % {"name": one.name}, one.decision_reason)
-        for one in files[:_NAMED]
+        for one in files.order_by("decided_at", "pk")
+        if one.day is None or one.day in period
     ]
-    return [Refusal(*map(_one_line, (one.what, one.reason))) for one in found]
+    return [Refusal(*map(_one_line, (one.what, one.reason))) for one in found[:_NAMED]]
 
 
 def _excuse_words(one: Excuse) -> str:

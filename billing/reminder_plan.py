@@ -41,7 +41,7 @@ _RANKS = {step: rank for rank, step in enumerate((REFUSED, "last", "target", "la
 class _Kind:
     """What the periods of one name, tenant's zone, deadline and flag have in common.
 
-    `until` is the end of the days that a refusal gives, None for all other mails.
+    `until` is the end of the last days that refusals give, None for all other mails.
     """
 
     period: Period
@@ -81,7 +81,7 @@ def plan(*, at: datetime) -> int:
     ]
     if not dues:
         return 0
-    said = _parameters(dues) | {"now": at}
+    said = _parameters(dues, leave) | {"now": at}
     try:
         again = _write(reminder_sql.AGAIN, said)
     except IntegrityError:
@@ -114,7 +114,7 @@ def preview(*, at: datetime, most: int) -> list[Planned]:
     if not dues:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(reminder_sql.PREVIEW, _parameters(dues) | {"most": most})
+        cursor.execute(reminder_sql.PREVIEW, _parameters(dues, leave) | {"most": most})
         rows = cursor.fetchall()
     return [Planned(who, period, *rest) for who, period, *rest in rows]
 
@@ -148,7 +148,7 @@ def _is_new(due: Due, leave: mailing.Leave) -> bool:
 
 
 def _parameters(
-    dues: Iterable[tuple[_Kind, Due, datetime]],
+    dues: Iterable[tuple[_Kind, Due, datetime]], leave: mailing.Leave
 ) -> dict[str, Any]:
     rows = [
         (
@@ -175,6 +175,8 @@ def _parameters(
     said = {
         "manual": licences.MANUAL,
         "stopped": SAFETY_STOP,
+        "grace": GRACE,
+        "restored": leave.restored_at,
         "hanging": [one for one in (*STEPS, REFUSED) if hangs_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **said}

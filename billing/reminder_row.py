@@ -28,7 +28,7 @@ class Reminder(LetterWork):
     `day`, of the tenant's zone, is the one it is for, or was begun on. Steps that hang
     on the deadline have `extended_to`, None where the period's own deadline counts: who
     is given another one is told of that one too. For what was refused it is the end of
-    the days that a refusal gives.
+    the days that a refusal gives, of several the first that nothing was told of.
     """
 
     period = models.CharField(max_length=7)

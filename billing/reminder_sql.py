@@ -15,7 +15,7 @@ f.tenant_id = tp.tenant_id and f.period = tp.period
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
 # kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
 # of its periods the same: by two clocks a day could have two mails. The second half are
-# days after a refusal, which is told of by itself.
+# days after refusals, which are told of by themselves until the last of them is over.
 KINDS = f"""
 select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
     null::timestamptz
@@ -32,17 +32,39 @@ select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), null, g.unti
 from billing_periodrollup r
 join billing_tenantperiod tp on tp.tenant_id = r.tenant_id and tp.period = r.period
 join portal_tenant t on t.id = tp.tenant_id
-cross join unnest(r.graced_until) g (until)
+cross join lateral (select max(one) as until from unnest(r.graced_until) one) g
 where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
     and coalesce(tp.extended_to, tp.deadline_at) <= %(now)s
 """  # noqa: S608 - made of constants alone
 
 # A mail `r` that was not needed when it was to go, and of which not a word has gone: if
 # it is due again it is needed after all. What a restored copy left out may have gone.
-_NEVER_WENT = """(
-    r.outcome = 'unneeded' and r.problem <> 'restored'
-    and r.message_id = '' and r.begun_at is null and r.asked_by = ''
+_NEVER_WENT = """r.outcome = 'unneeded' and r.problem <> 'restored'
+    and r.message_id = '' and r.begun_at is null and r.asked_by = ''"""
+
+# The plan knows less than who sends: what was not needed is tried once a day, so that
+# it keeps no other from going. What waited for us is missing as soon as it is refused.
+_TRIES_AGAIN = f"({_NEVER_WENT} and (r.problem = 'with-us' or r.day < due.day))"
+
+# What is foretold needs something to change for it.
+_MAY_TRY_AGAIN = f"({_NEVER_WENT} and r.problem not in ('settled', 'not-missing'))"
+
+
+# A mail names all refusals whose days still run: it tells of those before it. The first
+# that nobody told this recipient of is the one that the next mail hangs on.
+_UNTOLD = """(
+    select min(g.until) from unnest(due.graced_until) g (until)
+    where g.until > due.at and not exists (
+        select from billing_reminder r
+        where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+            and r.period = due.period and r.step = due.step
+            and (r.extended_to = g.until
+                or coalesce(r.begun_at, r.ended_at) > g.until - %(grace)s)
+            and not {tries_again}
+    ) and (%(restored)s::timestamptz is null
+        or g.until - %(grace)s > %(restored)s)
 )"""
+
 
 # Who would get what. `missing_from` is sorted: its first day is over or none is. A
 # tenant without servers is asked only under a licence for manual upload. A mail that
@@ -60,8 +82,7 @@ with kind as (
         ends_on, hangs, until)
 ), lacking as (
     select tp.tenant_id, t.escalation_address, kind.*,
-        case when kind.until is not null then kind.until
-            when kind.hangs then tp.extended_to end as extended_to
+        case when kind.hangs then tp.extended_to end as extended_to, r.graced_until
     from kind
     join billing_tenantperiod tp on tp.period = kind.period
         and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
@@ -71,7 +92,7 @@ with kind as (
     left join billing_lateflag f on {_OPEN_FLAG}
     where case when kind.until is null
             then f.raised_at is not distinct from kind.flagged_at
-            else kind.until = any (r.graced_until) end
+            else kind.until = (select max(one) from unnest(r.graced_until) one) end
         and (r.missing_from[1] <= kind.at or r.lacks_servers and (
             select %(manual)s = any (l.keys) from billing_licencechange l
             where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
@@ -86,23 +107,34 @@ with kind as (
     union
     select lacking.*, escalation_address from lacking
     where is_late and escalation_address <> ''
+), aimed as (
+    select due.tenant_id, period, recipient, step, day, at, rank, deadline_at, hangs,
+        zone, until, case when until is null then extended_to else {{untold}} end
+            as extended_to
+    from told due
 )
 select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
-from told where not exists (
+from aimed due where (until is null or extended_to is not null) and not exists (
     select from billing_reminder r
-    where r.tenant_id = told.tenant_id and r.recipient = told.recipient
+    where r.tenant_id = due.tenant_id and r.recipient = due.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
-            or r.period = told.period and r.step = told.step
-                and r.extended_to is not distinct from told.extended_to
-                and not {_NEVER_WENT}
-            or r.period = told.period and r.step = any (%(hanging)s)
-                and not told.hangs and r.outcome in ('', 'sent', 'unsure')
+            or r.period = due.period and r.step = due.step
+                and r.extended_to is not distinct from due.extended_to
+                and not {{tries_again}}
+            or r.period = due.period and r.step = any (%(hanging)s)
+                and not due.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
-                r.day = told.day
-                or (r.begun_at at time zone told.zone)::date = told.day
+                r.day = due.day
+                or (r.begun_at at time zone due.zone)::date = due.day
             ))
 )
 """  # noqa: S608 - made of constants alone
+
+
+def _wanted(tries_again: str) -> str:
+    untold = _UNTOLD.format(tries_again=tries_again)
+    return _WANTED.format(untold=untold, tries_again=tries_again)
+
 
 # The most urgent first: of two periods one has to wait for the next day.
 _URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
@@ -115,12 +147,12 @@ set state = 'waiting', outcome = '', problem = '', day = due.day, due_at = %(now
     planned_at = %(now)s, ended_at = null, attempts = 0, faults = 0,
     lease = null, leased_until = null
 from (
-    select distinct on (tenant_id, recipient) * from ({_WANTED}) as wanted
+    select distinct on (tenant_id, recipient) * from ({_wanted(_TRIES_AGAIN)}) as wanted
     order by tenant_id, recipient, rank, deadline_at
 ) as due
 where r.tenant_id = due.tenant_id and r.recipient = due.recipient
     and r.period = due.period and r.step = due.step
-    and r.extended_to is not distinct from due.extended_to and {_NEVER_WENT}
+    and r.extended_to is not distinct from due.extended_to and {_TRIES_AGAIN}
 """  # noqa: S608 - made of constants alone
 
 INSERT = f"""
@@ -128,7 +160,7 @@ insert into billing_reminder (tenant_id, period, recipient, step, extended_to, d
     due_at, planned_at, state, attempts, faults, problem)
 select tenant_id, period, recipient, step, extended_to, day,
     %(now)s, %(now)s, 'waiting', 0, 0, ''
-from ({_WANTED} {_URGENT_FIRST}) as wanted
+from ({_wanted(_TRIES_AGAIN)} {_URGENT_FIRST}) as wanted
 on conflict do nothing
 """  # noqa: S608 - made of constants alone
 
@@ -136,15 +168,14 @@ on conflict do nothing
 # each recipient, and what the first day leaves over on the second.
 PREVIEW = f"""
 with wanted as (
-    {_WANTED}
+    {_wanted(_MAY_TRY_AGAIN)}
 ), first as (
     select distinct on (tenant_id, recipient) * from wanted
     order by tenant_id, recipient, at, rank, deadline_at
 ), second as (
     select distinct on (w.tenant_id, w.recipient) w.*
     from wanted w join first f using (tenant_id, recipient)
-    where w.day > f.day and (w.period, w.step, w.extended_to)
-        is distinct from (f.period, f.step, f.extended_to)
+    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
     order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
 )
 select tenant_id, period, recipient, step, day, at, extended_to

@@ -19,6 +19,7 @@ from billing.licences import mode_on
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
 from billing.queries import PeriodView
+from billing.reminder_letters import Case
 from billing.reminder_row import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.reminder_steps import (
     hangs_on_deadline,
@@ -66,8 +67,8 @@ def _prepare(
         if _says_late(row, view, at=at) and row.period in held_periods:
             letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
-        flag = standing_flag(view) if at >= view.deadline_at else None
-        reason = _not_needed(row, view, tenant, leave, flag, at=at)
+        case = _case(row, view, tenant, at=at)
+        reason = _not_needed(case, leave)
         if reason:
             letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
@@ -76,7 +77,7 @@ def _prepare(
         if later > at:
             letter_work.wait(Reminder, claim, later, problem=row.problem)
             return None
-        letter = _written(row, view, tenant, flag, at=at)
+        letter = _written(case)
         today = at.astimezone(zone).date()
         return letter_work.keep(Reminder, claim, letter, at=at, day=today)
 
@@ -88,66 +89,47 @@ def draft(row: Reminder, *, at: datetime) -> Written:
     """
     with access.acting_for(row.tenant_id, reading=True):
         view = queries.view_period(Period.parse(row.period), at=at)
-        flag = standing_flag(view) if at >= view.deadline_at else None
-        return _written(row, view, Tenant.objects.get(), flag, at=at)
+        return _written(_case(row, view, Tenant.objects.get(), at=at))
 
 
-def _written(
-    row: Reminder,
-    view: PeriodView,
-    tenant: Tenant,
-    flag: LateFlag | None,
-    *,
-    at: datetime,
-) -> Written:
-    return reminder_letters.compose(
-        row,
-        view,
-        settled=_settled(row, view, flag),
-        tenant=tenant,
-        name=_name_of(row.recipient),
-        at=at,
-    )
+def _case(row: Reminder, view: PeriodView, tenant: Tenant, *, at: datetime) -> Case:
+    flag = standing_flag(view) if at >= view.deadline_at else None
+    rolled = PeriodRollUp.objects.filter(period=row.period).first()
+    settled = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
+    if row.refused_until is not None:
+        cells = view.judgement.calendar.cells
+        days = frozenset(f"{day} {server}" for server, day in cells)
+        settled = days - reminder_letters.graces(rolled, at=at).keys()
+    return Case(row, view, tenant, flag, rolled, settled, at)
 
 
-def _not_needed(
-    row: Reminder,
-    view: PeriodView,
-    tenant: Tenant,
-    leave: Leave,
-    flag: LateFlag | None,
-    *,
-    at: datetime,
-) -> str:
+def _written(case: Case) -> Written:
+    return reminder_letters.compose(case, name=_name_of(case.row.recipient))
+
+
+def _not_needed(case: Case, leave: Leave) -> str:
     """Return why a mail need not go any more, a code; empty if it has to."""
+    row = case.row
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:
         return "restored"
-    if not is_recipient(row, tenant, is_late=_says_late(row, view, at=at)):
+    is_late = _says_late(row, case.view, at=case.at)
+    if not is_recipient(row, case.tenant, is_late=is_late):
         return "not-wanted"
-    return _nothing_missing(row, view, flag) or _passed(row, view, tenant, flag, at=at)
+    return _nothing_missing(case) or _passed(case)
 
 
-def _passed(
-    row: Reminder,
-    view: PeriodView,
-    tenant: Tenant,
-    flag: LateFlag | None,
-    *,
-    at: datetime,
-) -> str:
+def _passed(case: Case) -> str:
     """Return why a mail of its step is out of season, a code; empty if it is not."""
-    if row.step.startswith(NOW):
+    row, view, flag, at = case.row, case.view, case.flag, case.at
+    if row.step.startswith(NOW) or row.refused_until is not None:
         return ""
-    if row.refused_until is not None:
-        return "" if at < row.refused_until else "deadline-passed"
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        answer = (flag.answer if flag else "") or "decided"
-        return answer if is_late_step(row.step) else "deadline-passed"
+        return _why_settled(case) if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
         # Sent again by staff, it is not overtaken by the steps after it.
         return ""
     due = latest(
-        *(view.period, zone_named(tenant.zone)),
+        *(view.period, zone_named(case.tenant.zone)),
         deadline_at=view.deadline_at,
         flagged_at=flag.raised_at if flag else None,
         at=at,
@@ -164,21 +146,29 @@ def _is_for_deadline(row: Reminder) -> bool:
     return opened is not None and opened.extended_to == row.extended_to
 
 
-def _nothing_missing(row: Reminder, view: PeriodView, flag: LateFlag | None) -> str:
+def _nothing_missing(case: Case) -> str:
+    view = case.view
     calendar, standing = view.judgement.calendar, view.judgement.standing
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return "complete"
     if standing is Standing.NOTHING_OWED:
         return "nothing-owed"
-    if reminder_letters.asked_for(calendar, _settled(row, view, flag)).cells:
+    if reminder_letters.asked_for(calendar, case.settled).cells:
         return ""
-    its_flag = None if row.refused_until else flag
-    if its_flag and reminder_letters.asked_for(calendar, ()).cells:
-        return its_flag.answer or "decided"
+    if reminder_letters.asked_for(calendar, ()).cells:
+        return _why_settled(case)
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
     return "with-us" if waits else "nothing-to-send"
+
+
+def _why_settled(case: Case) -> str:
+    until = case.row.refused_until
+    if until is not None:
+        return "deadline-passed" if case.at >= until else "not-missing"
+    # Some of it may have come and the rest be waived: nobody answered to all of it.
+    return (case.flag.answer if case.flag else "") or "settled"
 
 
 def _is_manual(period: Period) -> bool:
@@ -194,26 +184,6 @@ def standing_flag(view: PeriodView) -> LateFlag | None:
         voided_at=None,
         completed_at=None,
     ).first()
-
-
-def _settled(row: Reminder, view: PeriodView, flag: LateFlag | None) -> frozenset[str]:
-    """Return the server-days that a mail leaves out.
-
-    Staff have waived them or decided on them; one about a refusal is for its days only.
-    """
-    if row.refused_until is None:
-        return frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
-    graced = PeriodRollUp.objects.filter(period=row.period).values_list(
-        "graced", "graced_until"
-    )
-    its = {
-        day
-        for days, ends in graced
-        for day, until in zip(days, ends, strict=True)
-        if until == row.refused_until
-    }
-    cells = view.judgement.calendar.cells
-    return frozenset(f"{day} {server}" for server, day in cells) - its
 
 
 def _says_late(row: Reminder, view: PeriodView, *, at: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Reminders after a change: a new deadline, a step that is needed after all."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -7,14 +8,22 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from billing import deadlines, excuses, reminder_plan
+from billing import deadlines, excuses, late_acts, reminder_plan
 from billing.asked import Excuse, ExcuseKind
 from billing.reminder_row import Reminder
 from portal import access
-from tests.billing.lateness_scenes import DAY, HOUR, LAST, MAY, checked, open_short
+from tests.billing.lateness_scenes import (
+    DAY,
+    HOUR,
+    LAST,
+    MAY,
+    checked,
+    flag,
+    open_short,
+)
 from tests.billing.mail_scenes import BERLIN, open_periods, rows, run, send, told
-from tests.builders import Company
-from tests.portal.post import sent
+from tests.builders import Company, open_company
+from tests.portal.post import html_of, sent
 from usage.models import Server
 
 LAST_DAY = datetime(2026, 6, 4, 9, tzinfo=BERLIN)
@@ -84,7 +93,9 @@ def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
     ]
 
 
-def ask(company: Company, *, at: datetime) -> Excuse:
+def ask(
+    company: Company, *, at: datetime, days: Collection[date] = (LAST - DAY, LAST)
+) -> Excuse:
     with access.acting_for(company.id, reading=True):
         server = Server.objects.get()
     wish = excuses.Wish(
@@ -92,7 +103,7 @@ def ask(company: Company, *, at: datetime) -> Excuse:
         kind=ExcuseKind.LOST,
         period=MAY,
         reason="The disk broke.",
-        days=frozenset({LAST - DAY, LAST}),
+        days=frozenset(days),
     )
     return excuses.ask(company.id, wish=wish, by="anna", at=at)
 
@@ -157,7 +168,7 @@ def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) ->
     day = LAST_DAY.date()
     with access.acting_for(short.id):
         (row,) = Reminder.objects.all()
-        Reminder.objects.update(state="done", outcome="unneeded", problem="complete")
+        Reminder.objects.update(state="done", outcome="unneeded", problem="with-us")
         row.pk, row.period, row.state = None, "2026-06", "waiting"
         row.save()
     # Another one has the day.
@@ -166,3 +177,74 @@ def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) ->
         (day, "unneeded"),
         (day, ""),
     ]
+
+
+def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> None:
+    """One of two late days comes, the other one is waived: nothing is asked for."""
+    checked(june(5, 7))
+    short.send(short.server.day(LAST - DAY), at=june(6, 7))
+    found = flag(short)
+    waived = [f"{LAST} IC01"]
+    late_acts.waive(
+        *(short.id,), flag_id=found.pk, cells=waived, by="x", at=june(6), reason="Fire."
+    )
+    assert flag(short).undecided_days
+    open_periods(today=date(2026, 6, 20))
+    for day in range(26, 31):
+        for minutes in (0, 15, 30):
+            run(june(day) + timedelta(minutes=minutes))
+        if day == 27:
+            with access.acting_for(access.STAFF):
+                foretold = reminder_plan.preview(at=june(day, 10), most=10)
+            assert [one.step for one in foretold] == ["ended"]
+    # Tried once a day, and only until there is something else to say.
+    assert [row.step for row in rows(short)] == ["weekly-3", "ended", "soon"]
+    assert went(short) == [("ended", 28), ("soon", 30)]
+    assert told(short)[0] == ("weekly-3", "unneeded", "settled")
+
+
+def test_a_refusal_that_was_made_good_does_not_hold_back_late_mails(
+    short: Company,
+) -> None:
+    asked = ask(short, at=LAST_DAY, days={LAST})
+    refuse(short, asked, at=june(5, 14))
+    again = ask(short, at=june(5, 15), days={LAST})
+    run(june(5, 18))
+    excuses.approve(
+        short.id, excuse_id=again.pk, by="clerk", at=june(5, 16), reason="Well."
+    )
+    checked(june(6, 7))
+    for minutes in (0, 15, 30):
+        run(june(6) + timedelta(minutes=minutes))
+    assert went(short) == [("late", 6)]
+
+
+def test_refusals_of_one_day_are_one_mail_that_names_them_all(db: None) -> None:
+    days = [LAST - number * DAY for number in range(7)]
+    company = open_company(
+        *("A-1",), name="A-1", zone="Europe/Berlin", first_owed_on=days[-1]
+    )
+    open_periods()
+    *six, seventh = [ask(company, at=LAST_DAY, days={day}) for day in days]
+    for number, one in enumerate(six):
+        refuse(company, one, at=june(8, 10) + timedelta(minutes=2 * number))
+    for at in (june(8, 11), june(8, 12), june(9)):
+        run(at)
+    assert went(company) == [("refused", 8)]
+    refuse(company, seventh, at=june(9, 11))
+    for at in (june(9, 12), june(10), june(11, 16), june(12)):
+        checked(at - HOUR)
+        run(at)
+    assert went(company) == [("refused", 8), ("refused", 9), ("late", 12)]
+    assert len({row.message_id for row in rows(company)}) == 3
+    first, second, late = [[one.body, html_of(one)] for one in sent()]
+    for texts, count in ((first, 6), (second, 7)):
+        for text in texts:
+            assert text.count("Excuse for IC01, ") == count
+            assert f"{count} server-days are missing." in text
+            assert "The first of it counts as late from" in text
+            assert "Thu 11 June 2026, 10:00" in text
+    for text in late:
+        assert "Late since" in text
+        assert "Thu 11 June 2026, 10:00" in text
+        assert "5 June" not in text
