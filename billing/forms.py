@@ -113,7 +113,10 @@ class Licences(forms.Form):
     )
     from_on = forms.DateField(
         label=_("From this day on"),
-        help_text=_("As 2026-05-28; until the next change that is recorded."),
+        help_text=_(
+            "As 2026-05-28; until the next change that is recorded. Days whose deadline"
+            " has passed, and that are missing by it, make late at once."
+        ),
     )
 
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
