@@ -57,11 +57,6 @@ def three(db: None, settings: Any) -> list[Company]:
 
 
 @pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
-
-
-@pytest.fixture
 def auditor(db: None) -> Client:
     return staff_client(StaffRole.AUDITOR)
 

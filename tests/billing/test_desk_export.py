@@ -10,10 +10,9 @@ import time_machine
 from django.test import Client
 
 from portal import access
-from portal.models import StaffRole, Tenant
+from portal.models import Tenant
 from tests.billing.bulk_scenes import open_three
 from tests.billing.lateness_scenes import AFTER, MAY
-from tests.billing.staff_people import staff_client
 from tests.builders import Company
 
 EXPORT = "/staff/desk.csv"
@@ -28,11 +27,6 @@ def _night_after() -> Iterator[None]:
 @pytest.fixture
 def three(db: None, settings: Any) -> list[Company]:
     return open_three(settings)
-
-
-@pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
 
 
 def rows(client: Client, query: str) -> list[dict[str, str]]:

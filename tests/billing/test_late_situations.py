@@ -40,9 +40,7 @@ from usage.server_request import Kind
 AT_LAST = datetime(2026, 6, 20, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _no_inbox(settings: Any) -> None:
-    settings.INBOX_BUCKET = ""
+pytestmark = pytest.mark.usefixtures("no_inbox")
 
 
 @pytest.fixture

@@ -34,11 +34,6 @@ def _opened(alice: Company) -> Iterator[None]:
 
 
 @pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
-
-
-@pytest.fixture
 def auditor(db: None) -> Client:
     return staff_client(StaffRole.AUDITOR)
 

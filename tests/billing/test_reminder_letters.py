@@ -1,9 +1,5 @@
 """What a reminder says: the days that it asks for, and late only of who is late."""
 
-from typing import Any
-
-import pytest
-
 from billing import (
     excuses,
     late_acts,
@@ -25,7 +21,6 @@ from tests.billing.lateness_scenes import (
     MAY,
     checked,
     flag,
-    open_short,
 )
 from tests.billing.mail_scenes import DEADLINE, ENDED, open_periods, rows, run, told
 from tests.billing.test_reminders_again import ask
@@ -35,19 +30,6 @@ from tests.portal.post import html_of, sent
 # Four in the morning in Berlin, five hours before late mails go.
 NIGHT = DEADLINE + 4 * HOUR
 MORNING = DEADLINE + 9 * HOUR
-
-
-@pytest.fixture(autouse=True)
-def _no_inbox(settings: Any) -> None:
-    settings.INBOX_BUCKET = ""
-
-
-@pytest.fixture
-def short(db: None) -> Company:
-    """A tenant that owes two days and has sent neither."""
-    company = open_short("A-1")
-    open_periods()
-    return company
 
 
 def said() -> tuple[str, str]:
@@ -88,7 +70,7 @@ def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> No
         assert " late" not in text.lower()
 
 
-def test_without_servers_nobody_is_called_late(db: None) -> None:
+def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None:
     with access.acting_for(access.STAFF):
         new = tenants.open_tenant(
             number="N-1",

@@ -19,7 +19,6 @@ from tests.billing.lateness_scenes import (
     MAY,
     checked,
     flag,
-    open_short,
 )
 from tests.billing.mail_scenes import BERLIN, open_periods, rows, run, send, told
 from tests.builders import Company, open_company
@@ -27,19 +26,6 @@ from tests.portal.post import html_of, sent
 from usage.models import Server
 
 LAST_DAY = datetime(2026, 6, 4, 9, tzinfo=BERLIN)
-
-
-@pytest.fixture(autouse=True)
-def _no_inbox(settings: Any) -> None:
-    settings.INBOX_BUCKET = ""
-
-
-@pytest.fixture
-def short(db: None) -> Company:
-    """A tenant that owes two days and has sent neither."""
-    company = open_short("A-1")
-    open_periods()
-    return company
 
 
 def june(day: int, hour: int = 9) -> datetime:
@@ -219,7 +205,9 @@ def test_a_refusal_that_was_made_good_does_not_hold_back_late_mails(
     assert went(short) == [("late", 6)]
 
 
-def test_refusals_of_one_day_are_one_mail_that_names_them_all(db: None) -> None:
+def test_refusals_of_one_day_are_one_mail_that_names_them_all(
+    db: None, no_inbox: None
+) -> None:
     days = [LAST - number * DAY for number in range(7)]
     company = open_company(
         *("A-1",), name="A-1", zone="Europe/Berlin", first_owed_on=days[-1]

@@ -11,7 +11,6 @@ from billing import excuses, licensing, reminder_plan
 from billing.asked import ExcuseKind
 from billing.licences import AUTOMATED
 from portal import access, mailing
-from portal.models import StaffRole
 from tests.billing.bulk_scenes import named, page, read, to_post
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -25,7 +24,6 @@ from tests.billing.lateness_scenes import (
     open_periods,
     open_short,
 )
-from tests.billing.staff_people import staff_client
 from tests.billing.test_lateness import received_only
 from tests.builders import Company
 from usage import settling
@@ -42,11 +40,6 @@ def late(db: None, settings: Any) -> Iterator[Company]:
         open_periods()
         assert checked(CHECKED) == 1
         yield company
-
-
-@pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
 
 
 def html(client: Client, path: str) -> str:

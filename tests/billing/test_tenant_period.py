@@ -7,10 +7,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from portal.models import StaffRole
 from tests.billing.bulk_scenes import named, open_three, page, post, read, to_post
 from tests.billing.lateness_scenes import AFTER, MAY, open_short
-from tests.billing.staff_people import staff_client
 from tests.builders import Company
 
 
@@ -18,11 +16,6 @@ from tests.builders import Company
 def three(db: None, settings: Any) -> Iterator[list[Company]]:
     with time_machine.travel(AFTER):
         yield open_three(settings)
-
-
-@pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
 
 
 def test_who_is_late_and_never_sent_anything_is_understood_from_the_page(

@@ -53,11 +53,6 @@ def company(db: None, settings: Any) -> Iterator[Company]:
     mail.outbox.clear()
 
 
-@pytest.fixture
-def clerk(db: None) -> Client:
-    return staff_client(StaffRole.CLERK)
-
-
 def zone_of(company: Company) -> str:
     with access.acting_for(company.id, reading=True):
         return Tenant.objects.get().zone
