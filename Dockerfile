@@ -1,9 +1,10 @@
 # Two stages: what installs packages is not in what runs.
 FROM python:3.12-slim AS packages
 COPY requirements.txt /
+# --no-deps, as in the Makefile: the list is complete, and pip must not resolve it again.
 RUN python -m venv /opt/portal \
  && /opt/portal/bin/pip install --no-cache-dir --disable-pip-version-check \
-      --require-hashes --only-binary :all: -r /requirements.txt
+      --no-deps --require-hashes --only-binary :all: -r /requirements.txt
 
 FROM python:3.12-slim
 # Receipts on paper are written in it.

@@ -50,9 +50,11 @@ clean:  ## remove what tools have left; never VAR
 	  .hypothesis .import_linter_cache .grimp_cache tests/bench/results
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
+# Each list is complete. Without --no-deps, pip 23 can select a newer release than the
+# pinned one for a requirement with an extra, and then refuses it as not pinned.
 $(VENV)/installed-%.txt: %.txt $(VENV)/made
 	@echo "installing the packages of $< (once; a minute or two)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 # An environment that works is kept, whoever made it; any other is made from scratch.
