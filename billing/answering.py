@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from billing.asked import Excuse, LicenceRequest
-from portal import access
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
 from usage.server_request import Decision
 
 Asked = TypeVar("Asked", Excuse, LicenceRequest)
@@ -18,7 +18,7 @@ def still_open(model: type[Asked], *, tenant_id: int, asked_id: int) -> Asked:
         Refused: the tenant has asked for no such thing, or it is answered.
 
     """
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     found = model._default_manager.select_related("tenant").filter(pk=asked_id).first()
     if found is None:
         raise Refused("not-found")

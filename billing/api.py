@@ -13,9 +13,9 @@ from billing.models import TenantPeriod
 from billing.periods import Period
 from billing.queries import PeriodView
 from billing.wording import told
-from portal import access
-from portal.doors import PortalRequest
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 
 router = Router(tags=["periods"])
 
@@ -109,7 +109,7 @@ def show_period(request: PortalRequest, period: str) -> PeriodOut:
     except ValueError as error:
         raise Refused("period-invalid") from error
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         view = queries.view_period(wanted, at=now)
     return period_out(view)
 
@@ -117,7 +117,7 @@ def show_period(request: PortalRequest, period: str) -> PeriodOut:
 @router.get("/periods", response=PeriodsOut, url_name="periods")
 def list_periods(request: PortalRequest) -> PeriodsOut:
     """List the periods that have opened, newest first."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         opened = queries.opened_periods(most=_LISTED)
     return PeriodsOut(periods=[_line_out(one) for one in opened])
 

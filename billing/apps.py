@@ -15,7 +15,8 @@ class BillingConfig(AppConfig):
         from billing.home import PEOPLE_TILE, UPLOAD_TILE
         from billing.invariants import INVARIANTS
         from billing.spans import spans as find_spans
-        from portal import invariants, tiles
+        from portal.health import invariants
+        from portal.pages import tiles
         from usage import spans
 
         invariants.register(*INVARIANTS)

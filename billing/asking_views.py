@@ -20,11 +20,11 @@ from billing.licences import mode_on
 from billing.periods import Period, zone_named
 from billing.queries import view_period
 from billing.wording import mode_words
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.refusals import Refused, told
 from usage.models import Server
 
 # What was asked for, what waits first, then the newest.
@@ -129,7 +129,7 @@ def withdraw_licences(request: PortalRequest) -> HttpResponse:
 def _excuses(
     request: PortalRequest, sent: DaysExcuse | NumbersExcuse | None = None
 ) -> HttpResponse:
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         asked = Excuse.objects.select_related("server")
         rows = excuse_rows(asked.order_by("decision", "-asked_at", "-pk")[:_SHOWN])
     shown: dict[str, Any] = {"rows": rows, "may_manage": _may_manage(request)}
@@ -163,7 +163,7 @@ def _matter(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
         period = Period.parse(of)
     except ValueError as error:
         raise Refused("period-invalid") from error
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         server = Server.objects.filter(name=name).first()
         if server is None:
             raise Refused("not-found")
@@ -186,7 +186,7 @@ def _is_chosen(request: PortalRequest, day: date) -> bool:
 
 def _licences(request: PortalRequest, sent: LicencesWish | None = None) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         history = list(licensing.changes())
         asked = LicenceRequest.objects.order_by("decision", "-asked_at", "-pk")
         rows = licence_rows(asked[:_SHOWN])

@@ -7,9 +7,9 @@ from django.views.decorators.http import require_safe
 
 from billing import calendar_feed as feed
 from billing import recipients
-from portal import access
-from portal.doors import PortalRequest
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 
 
 @require_safe
@@ -18,7 +18,7 @@ def calendar_feed(_request: PortalRequest, secret: str) -> HttpResponse:
     tenant_id = recipients.tenant_of_calendar(secret)
     if tenant_id is None:
         raise Refused("not-found")
-    with access.acting_for(tenant_id, reading=True):
+    with unit_of_work.acting_for(tenant_id, reading=True):
         text = feed.as_text(feed.events(at=now), at=now)
     response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="usage-files.ics"'

@@ -12,8 +12,10 @@ from django.conf import settings
 from billing import periods, rolling
 from billing.models import TenantPeriod
 from billing.periods import Period
-from portal import access, audit, tenants
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.tenants import create
 from usage.deciding import required
 
 # Who extends by more than this has mistyped a year.
@@ -42,7 +44,7 @@ def extend(
 
     """
     reason = required(reason)
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         opened = _opened(period)
         was = opened.effective_at
         new = _instant(to, opened)
@@ -66,8 +68,8 @@ def correct_zone(
 
     """
     reason = required(reason)
-    tenants.require_zone(zone)
-    with access.acting_for(tenant_id, holding=True):
+    create.require_zone(zone)
+    with unit_of_work.acting_for(tenant_id, holding=True):
         opened = _opened(period)
         was, said = opened.effective_at, opened.zone
         if zone == said:
@@ -121,7 +123,7 @@ def _keep(
     opened: TenantPeriod,
     *,
     act: str,
-    said: Mapping[str, audit.Detail],
+    said: Mapping[str, audit_log.Detail],
     by: str,
     at: datetime,
     reason: str,
@@ -129,7 +131,7 @@ def _keep(
     opened.decided_by, opened.decision_reason = by[:200], reason
     opened.save(update_fields=_DECIDED)
     rolling.refresh(opened.tenant, [opened], at=at)
-    audit.append(
+    audit_log.append(
         tenant_id=opened.tenant_id,
         actor=by,
         act=act,

@@ -1,8 +1,7 @@
 """Demo data: three tenants with real files, made through the same acts as any other.
 
-Everything that cannot be read back later (passwords, tokens, which files belong to
-which batch) stands in `demo.json` before it is used. So an interrupted run goes on
-where it stopped, and a finished one changes nothing.
+What cannot be read back later (passwords, tokens, batches of files) is written to
+`demo.json` before it is used, so an interrupted run continues where it stopped.
 """
 
 import json
@@ -19,8 +18,10 @@ from billing import cast, licences
 from billing.cast import Sketch
 from billing.opening import open_until, record_licences
 from billing.periods import Period
-from portal import access, tenants, tokens
+from portal.accounts import tokens
+from portal.db import unit_of_work
 from portal.models import Membership, Scope, Tenant, User
+from portal.tenants import create
 from usage import intake, keys, servers, settling
 from usage.models import How, SealingKey
 from usage.usg import KeyPair, new_signing_pair, sealing_pair
@@ -115,11 +116,11 @@ class Demo:
         }
 
     def _open(self, sketch: Sketch) -> Tenant:
-        with access.acting_for(access.STAFF):
+        with unit_of_work.acting_for(unit_of_work.STAFF):
             tenant = Tenant.objects.filter(number=sketch.number).first()
             if tenant is None:
                 self._say(f"opening tenant {sketch.number}, {sketch.name}")
-                tenant = tenants.open_tenant(
+                tenant = create.open_tenant(
                     number=sketch.number,
                     name=sketch.name,
                     zone=sketch.zone,
@@ -142,7 +143,7 @@ class Demo:
     def _register_servers(self, sketch: Sketch, tenant: Tenant) -> None:
         folder = self._keys(sketch)
         folder.mkdir(parents=True, exist_ok=True)
-        with access.acting_for(access.STAFF):
+        with unit_of_work.acting_for(unit_of_work.STAFF):
             sealing = SealingKey.objects.get(tenant=tenant)
             private = keys.opening_key(tenant.pk, sealing.fingerprint)
         if private is None:
@@ -157,7 +158,7 @@ class Demo:
             public = read_private(path, Purpose.SIGNING).public
             # As old as the tenant: nobody is late with a server that was not known.
             begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
-            with access.acting_for(tenant.pk):
+            with unit_of_work.acting_for(tenant.pk):
                 servers.register(
                     tenant.pk, name=name, public=public, by=BY, at=begun_at
                 )
@@ -165,7 +166,7 @@ class Demo:
     def _issue_token(self, tenant: Tenant) -> None:
         if tenant.number in self._state.tokens:
             return
-        with access.acting_for(tenant.pk):
+        with unit_of_work.acting_for(tenant.pk):
             _, secret = tokens.issue(
                 tenant.pk, name="demo", scope=Scope.MANAGE, by=BY, at=self._at
             )
@@ -248,10 +249,10 @@ class Demo:
                 password = secrets.token_urlsafe(12)
                 self._state.passwords[email] = password
                 self._save()
-            with access.acting_for(access.STAFF):
+            with unit_of_work.acting_for(unit_of_work.STAFF):
                 user = User.objects.filter(email=email).first()
                 if user is None:
-                    user = tenants.add_person(
+                    user = create.add_person(
                         email=email,
                         name=name,
                         password=password,
@@ -261,7 +262,7 @@ class Demo:
                     )
                 for tenant in Tenant.objects.filter(number__in=numbers):
                     if not Membership.objects.filter(tenant=tenant, user=user).exists():
-                        tenants.add_member(
+                        create.add_member(
                             tenant.pk, user=user, role=str(role), by=BY, at=self._at
                         )
 

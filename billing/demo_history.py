@@ -15,7 +15,7 @@ from billing import lateness, reminder_plan, reminder_steps, reminding
 from billing.following import WAIT
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 from usage import inbox
 
@@ -33,7 +33,7 @@ class _Due:
 
 def make(*, at: datetime) -> bool:
     """Let time pass over the demo once, up to `at`; False if it is not alone."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
         lacking = PeriodRollUp.objects.exclude(missing_from=[])
         named = set(lacking.values_list("tenant", "period"))
@@ -42,7 +42,10 @@ def make(*, at: datetime) -> bool:
             for row in TenantPeriod.objects.all()
             if (row.tenant_id, row.period) in named
         ]
-    if not is_alone or settings.EMAIL_BACKEND != "portal.mail.FolderBackend":
+    if (
+        not is_alone
+        or settings.EMAIL_BACKEND != "portal.mail.file_backend.FolderBackend"
+    ):
         return False
     if settings.INBOX_BUCKET:
         inbox.list_waiting(now=lambda: at, until=at + _LISTING)

@@ -15,10 +15,12 @@ from billing.periods import Period
 from billing.rollup import standing_at
 from billing.saying import STANDINGS, span_words
 from billing.standing import Standing
-from portal import access, letters, mailing
-from portal.delivery import Outcome as Came
-from portal.delivery import deliver
-from portal.letter_work import LEASE, NEVER_ANSWERED, Outcome, Written
+from portal.db import unit_of_work
+from portal.mail import message as mail_message
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import LEASE, NEVER_ANSWERED, Outcome, Written
+from portal.mail.send import Outcome as Came
+from portal.mail.send import deliver
 from portal.models import User
 from portal.templatetags.shown import grouped
 from usage import queues, requests, undecided
@@ -56,8 +58,8 @@ def send_due(*, now: Callable[[], datetime]) -> int:
     _give_up_on_unanswered(at)
     if not _FROM <= at.time() < _UNTIL:
         return 0
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
         morning = datetime.combine(at.date(), _FROM, UTC)
         if leave.held or (leave.restored_at or morning) > morning:
             # What was restored from may have sent those of this morning.
@@ -158,7 +160,7 @@ def _who_has_none(day: date) -> list[str]:
 def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> bool:
     at = now()
     written = _compose(to, shown)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         row, is_mine = Digest.objects.get_or_create(
             recipient=to,
             day=at.date(),
@@ -167,7 +169,7 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
     if not is_mine:
         return False
     came = deliver(written.message)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         mine = Digest.objects.filter(pk=row.pk, outcome="")
         if came.outcome is Came.LATER:
             # It was not taken for certain: the next ring tries it again.
@@ -179,8 +181,8 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
 
 
 def _compose(to: str, shown: dict[str, object]) -> Written:
-    message: EmailMultiAlternatives = letters.letter("digest", to=to, shown=shown)
-    name = letters.name_of("digest", to, str(shown["day"]))
+    message: EmailMultiAlternatives = mail_message.letter("digest", to=to, shown=shown)
+    name = mail_message.name_of("digest", to, str(shown["day"]))
     message.extra_headers["Message-ID"] = name
     return Written(message, name)
 
@@ -188,7 +190,7 @@ def _compose(to: str, shown: dict[str, object]) -> Written:
 def _give_up_on_unanswered(at: datetime) -> None:
     """Tell as unsure what was begun, and never answered by whoever began it."""
     begun_before = at - LEASE
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Digest.objects.filter(outcome="", begun_at__lt=begun_before).update(
             outcome=Outcome.UNSURE, problem=NEVER_ANSWERED, ended_at=at
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.opening import open_until, record_licences
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role, Tenant, User
+from portal.tenants import create
 from usage import keys
 
 
@@ -40,8 +41,8 @@ def enrol(wish: Wish, *, by: str, at: datetime) -> Enrolled:
         ValidationError: a number, name or address that cannot be one.
 
     """
-    with access.acting_for(access.STAFF):
-        tenant = tenants.open_tenant(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        tenant = create.open_tenant(
             number=wish.number,
             name=wish.name,
             zone=wish.zone,
@@ -61,8 +62,8 @@ def enrol(wish: Wish, *, by: str, at: datetime) -> Enrolled:
         # A partner who has a sign-in already gets one more tenant, no second sign-in.
         email = wish.admin_email.strip().lower()
         known = User.objects.filter(email=email).first()
-        admin = known or tenants.add_person(
+        admin = known or create.add_person(
             email=email, name=wish.admin_name, password=None, at=at
         )
-        tenants.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
+        create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
     return Enrolled(tenant, admin, is_new=known is None)

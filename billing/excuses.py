@@ -31,8 +31,9 @@ from billing.cells import UNCOVERED
 from billing.coverage import Calendar
 from billing.periods import Period
 from billing.queries import view_period
-from portal import access, audit
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from usage import deciding
 from usage.models import Server
 from usage.server_request import Decision
@@ -71,8 +72,8 @@ def ask(tenant_id: int, *, wish: Wish, by: str, at: datetime) -> Excuse:
             days that are not over), or that is asked for already.
 
     """
-    with access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
         server = Server.objects.filter(pk=wish.server_id).first()
         if server is None:
             raise Refused("not-found")
@@ -130,7 +131,7 @@ def _answer(
     at: datetime,
     reason: str,
 ) -> Excuse:
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         excuse = still_open(Excuse, tenant_id=tenant_id, asked_id=excuse_id)
         decide(excuse, decision, by=by, at=at, reason=reason[:1_000])
         rolling.refresh_all(excuse.tenant, at=at)
@@ -164,7 +165,7 @@ def _is_missing(found: Calendar, server: str, wish: Wish) -> bool:
 
 
 def _tell(excuse: Excuse, *, act: str, by: str, at: datetime, reason: str) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=excuse.tenant_id,
         actor=by,
         act=act,

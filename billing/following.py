@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from billing.late_flag import LateFlag, VoidReason
 from billing.models import PeriodRollUp
-from portal import audit
+from portal.audit import log as audit_log
 
 # Who tells of what nobody decided.
 PORTAL = "the portal"
@@ -105,7 +105,7 @@ def _void(flag: LateFlag, reason: VoidReason, *, at: datetime) -> None:
 
 
 def _tell(flag: LateFlag, *, act: str, at: datetime) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=flag.tenant_id,
         actor=PORTAL,
         act=act,

@@ -7,8 +7,8 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from billing import queries, recipients, saying
 from billing.coverage import Calendar, CellState
-from portal.members import May
-from portal.tiles import Tile, TileState
+from portal.accounts.caller import May
+from portal.pages.tiles import Tile, TileState
 
 # A strip draws each day as a bar of 8 in a step of 10; covered days stand on the line
 # at 14, missing ones hang below it. Silence is the bare line.

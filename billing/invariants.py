@@ -12,7 +12,7 @@ from billing import following, lateness, opening, periods, rolling
 from billing.late_flag import LateFlag
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
-from portal.invariants import Finding, Findings, Invariant, Place
+from portal.health.invariants import Finding, Findings, Invariant, Place
 from portal.models import Tenant
 
 # Between the midnights of the two zones that are furthest apart, and summer time.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.late_flag import Consequence, LateFlag
-from portal import access, audit
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from usage.deciding import required
 
 _DECIDED = ("consequence", "decision_reason", "decided", "decided_at", "decided_by")
@@ -48,7 +49,7 @@ def waive(
 
     """
     reason = required(reason)
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         flag = _found(flag_id)
         chosen = set(cells)
         if not chosen or not chosen <= set(flag.open_days):
@@ -57,7 +58,7 @@ def waive(
         flag.waived_at, flag.waived_by, flag.waive_reason = at, by[:200], reason
         flag.save(update_fields=["waived", "waived_at", "waived_by", "waive_reason"])
         first, *others = sorted(chosen)
-        details: dict[str, audit.Detail] = {
+        details: dict[str, audit_log.Detail] = {
             "days": len(chosen),
             "first": first,
             "left": len(flag.open_days),
@@ -88,7 +89,7 @@ def decide(
     reason = required(reason)
     if choice.consequence not in Consequence.values:
         raise Refused("not-found")
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         flag = _found(flag_id)
         if flag.voided_at is not None or flag.consequence != choice.seen:
             raise Refused("decided-already")
@@ -114,11 +115,11 @@ def _tell(
     act: str,
     by: str,
     at: datetime,
-    said: Mapping[str, audit.Detail],
+    said: Mapping[str, audit_log.Detail],
     reason: str,
 ) -> None:
     about = {"deadline_at": flag.deadline_at.isoformat()}
-    audit.append(
+    audit_log.append(
         tenant_id=flag.tenant_id,
         actor=by,
         act=act,

@@ -16,8 +16,9 @@ from billing import following, late_sql
 from billing.following import WAIT
 from billing.late_flag import LateFlag, SafetyStop
 from billing.models import PeriodRollUp
-from portal import access, audit
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from usage.deciding import required
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def check(at: datetime) -> Checked:
         "least": STOPS_FROM,
         "times": STOPS_TIMES,
     }
-    with access.acting_for(access.STAFF), connection.cursor() as cursor:
+    with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         cursor.execute(late_sql.RAISE, said)
         rows = cursor.fetchall()
         stops = [row for row in rows if row[0]]
@@ -75,11 +76,11 @@ def release(period: str, *, by: str, reason: str, at: datetime) -> None:
 
     """
     reason = required(reason)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         held = SafetyStop.objects.filter(period=period, released_at=None)
         if not held.update(released_at=at, released_by=by[:200], reason=reason):
             raise Refused("decided-already")
-        audit.append(
+        audit_log.append(
             tenant_id=None,
             actor=by,
             act="safety-stop-released",
@@ -109,7 +110,7 @@ def _tell_of_stop(period: str, found: int, usual: float, *, at: datetime) -> Non
         " Nothing more is flagged until the billing staff release it.",
         *(found, period, usual),
     )
-    audit.append(
+    audit_log.append(
         tenant_id=None,
         actor=following.PORTAL,
         act="safety-stop-raised",
@@ -120,17 +121,17 @@ def _tell_of_stop(period: str, found: int, usual: float, *, at: datetime) -> Non
 
 
 def _let_grow(tenant_id: int, period: str, *, at: datetime) -> None:
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         row = PeriodRollUp.objects.get(period=period)
         following.follow(tenant_id, {period: row}, at=at)
 
 
 def _tell_all(*, at: datetime) -> None:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         untold = LateFlag.objects.filter(told_at=None).order_by("tenant")
         tenants = list(untold.values_list("tenant", flat=True).distinct()[:_AT_ONCE])
     for tenant_id in tenants:
-        with access.acting_for(tenant_id, holding=True):
+        with unit_of_work.acting_for(tenant_id, holding=True):
             for flag in LateFlag.objects.filter(told_at=None).order_by("pk"):
                 _tell(flag, at=at)
 
@@ -138,7 +139,7 @@ def _tell_all(*, at: datetime) -> None:
 def _tell(flag: LateFlag, *, at: datetime) -> None:
     flag.told_at = at
     flag.save(update_fields=["told_at"])
-    audit.append(
+    audit_log.append(
         tenant_id=flag.tenant_id,
         actor=following.PORTAL,
         act="late-flag-raised",

@@ -30,9 +30,10 @@ from billing.asked import LicenceRequest
 from billing.facts import Mode
 from billing.licences import KEYS, mode_of
 from billing.models import LicenceChange
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Tenant
-from portal.refusals import Refused
 from usage import deciding
 from usage.server_request import Decision
 
@@ -71,8 +72,8 @@ def set_licences(
 
     """
     wanted = _known(keys)
-    with access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
         if wanted == _held(from_on):
             raise Refused("nothing-to-change")
         _record(Tenant.objects.get(), from_on, wanted, by=by, at=at)
@@ -91,8 +92,8 @@ def ask(tenant_id: int, *, wish: Wish, by: str, at: datetime) -> LicenceRequest 
 
     """
     wanted = _known(wish.keys)
-    with access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
         held = _held(wish.from_on)
         if open_requests().exists():
             raise Refused("asked-already")
@@ -108,7 +109,7 @@ def withdraw(
     tenant_id: int, *, request_id: int, by: str, at: datetime
 ) -> LicenceRequest:
     """Take a request of one's own company back."""
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = still_open(LicenceRequest, tenant_id=tenant_id, asked_id=request_id)
         _decide(request, Decision.WITHDRAWN, by=by, at=at, reason="")
     return request
@@ -119,7 +120,7 @@ def approve(
 ) -> LicenceRequest:
     """Let the tenant hold the licences that it has asked for."""
     reason = reason.replace("\0", "").strip()
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = still_open(LicenceRequest, tenant_id=tenant_id, asked_id=request_id)
         _decide(request, Decision.APPROVED, by=by, at=at, reason=reason[:1_000])
         _record(request.tenant, request.from_on, request.keys, by=by, at=at)
@@ -131,7 +132,7 @@ def refuse(
 ) -> LicenceRequest:
     """Leave the licences as they are; the customer sees the reason."""
     reason = deciding.required(reason)
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = still_open(LicenceRequest, tenant_id=tenant_id, asked_id=request_id)
         _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
     return request
@@ -186,7 +187,7 @@ def _decide(
 def _tell(
     request: LicenceRequest, *, act: str, by: str, at: datetime, reason: str
 ) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=request.tenant_id,
         actor=by,
         act=act,

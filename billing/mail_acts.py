@@ -6,10 +6,11 @@ from billing.mail_box import RECEIPT, REMINDER
 from billing.mail_rows import ReceiptMail
 from billing.periods import zone_named
 from billing.reminder_row import TAKES_THE_DAY, Reminder
-from portal import access, audit
-from portal.letter_work import LetterWork, Outcome
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs.queue import State
+from portal.mail.outbox import LetterWork, Outcome
 from portal.models import Tenant
-from portal.work import State
 
 _MODELS: dict[str, type[LetterWork]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
 
@@ -24,7 +25,7 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     if found is None:
         return False
     model, tenant_id = found
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         row = model._default_manager.get(pk=pk)
         if row.told_state not in {Outcome.UNSURE, Outcome.FAILED}:
             return False
@@ -53,7 +54,7 @@ def arrived(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     if found is None:
         return False
     model, tenant_id = found
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         row = model._default_manager.get(pk=pk)
         done = model._default_manager.filter(pk=pk, outcome=Outcome.UNSURE).update(
             outcome=Outcome.SENT, state=State.DONE, problem="said-to-be-here"
@@ -67,7 +68,7 @@ def _tenant_of(kind: str, pk: int) -> tuple[type[LetterWork], int] | None:
     model = _MODELS.get(kind)
     if model is None:
         return None
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         row = model._default_manager.filter(pk=pk).only("tenant_id").first()
     return (model, row.tenant_id) if row else None
 
@@ -86,7 +87,7 @@ def _free_day(row: Reminder, *, at: datetime) -> object:
 
 
 def _note(row: LetterWork, act: str, *, by: str, at: datetime) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=row.tenant_id,
         actor=by,
         act=act,

@@ -11,8 +11,8 @@ from django.db.models import Count, Q, QuerySet
 
 from billing.mail_rows import Digest, ReceiptMail
 from billing.reminder_row import Reminder
-from portal.letter_work import Letter, LetterWork, Outcome
-from portal.work import State
+from portal.jobs.queue import State
+from portal.mail.outbox import Letter, LetterWork, Outcome
 
 REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
 MODELS: Mapping[str, type[Letter]] = {

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from portal.letter_work import Letter, LetterWork, Outcome
+from portal.mail.outbox import Letter, LetterWork, Outcome
 from portal.models import Tenant, User
 
 

@@ -7,7 +7,8 @@ from billing import rolling
 from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.queries import deadline_of
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
 from portal.models import Tenant
 
 # How far back periods are opened: three years. Nobody is billed for what lies further
@@ -24,13 +25,13 @@ def record_licences(
     at: datetime,
 ) -> None:
     """Write down which licence keys a tenant holds from a day on."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     LicenceChange.objects.update_or_create(
         tenant_id=tenant_id,
         from_on=from_on,
         defaults={"keys": list(licence_keys), "changed_by": by, "changed_at": at},
     )
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="licences-recorded",
@@ -66,7 +67,7 @@ def open_current_periods(*, today: date, at: datetime) -> int:
     deadline that moves. Each tenant in a unit of work of its own, so that what is done
     stays done.
     """
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rolled_up = set(PeriodRollUp.objects.values_list("tenant", "period"))
         missing = {
             tenant: periods
@@ -80,7 +81,7 @@ def open_current_periods(*, today: date, at: datetime) -> int:
             )
         }
     for tenant, periods in missing.items():
-        with access.acting_for(tenant.pk, holding=True):
+        with unit_of_work.acting_for(tenant.pk, holding=True):
             _open_and_keep(tenant, periods, at=at)
     return sum(map(len, missing.values()))
 

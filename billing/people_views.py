@@ -19,11 +19,11 @@ from billing.mail_words import problem_words, state_words, step_words
 from billing.periods import Period
 from billing.reminder_row import Reminder
 from billing.saying import span_words
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.refusals import Refused
 from usage.forms import Receipt
 
 # Mails on the page: more than a year's reminders to several people.
@@ -75,7 +75,7 @@ def set_contact(request: PortalRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form=form)
     address = form.cleaned_data["address"].lower()
-    with access.acting_for(request.caller.tenant):
+    with unit_of_work.acting_for(request.caller.tenant):
         recipients.choose_escalation(
             request.caller.tenant, address=address, by=request.caller.name, at=now
         )
@@ -94,7 +94,7 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
     if caller.user_id is None:
         raise Refused("not-found")
     if request.POST.get("what") == "remove":
-        with access.acting_for(caller.tenant):
+        with unit_of_work.acting_for(caller.tenant):
             recipients.remove_calendar_address(
                 caller.tenant, user_id=caller.user_id, by=caller.name, at=now
             )
@@ -102,7 +102,7 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
             request, gettext("The address of the calendar opens nothing now.")
         )
         return redirect("people-page")
-    with access.acting_for(caller.tenant):
+    with unit_of_work.acting_for(caller.tenant):
         secret = recipients.make_calendar_address(
             caller.tenant, user_id=caller.user_id, by=caller.name, at=now
         )
@@ -120,7 +120,7 @@ def mail_receipt(request: PortalRequest) -> HttpResponse:
     form = Receipt({"ids": request.POST.get("ids", ""), "format": "csv"})
     ids, _ending = form.wanted()
     to = request.caller.name
-    with access.acting_for(request.caller.tenant):
+    with unit_of_work.acting_for(request.caller.tenant):
         _row, is_new = receipt_mail.ask(request.caller.tenant, ids=ids, to=to, at=now)
     text = gettext("The receipt is on its way to %(to)s.")
     if not is_new:
@@ -132,7 +132,7 @@ def mail_receipt(request: PortalRequest) -> HttpResponse:
 def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     wanted = request.POST.get("wanted") == "yes"
-    with access.acting_for(request.caller.tenant):
+    with unit_of_work.acting_for(request.caller.tenant):
         row = recipients.choose_reminders(
             request.caller.tenant,
             user_id=user_id,
@@ -151,7 +151,7 @@ def _page(
     request: PortalRequest, *, form: Contact | None = None, address: str = ""
 ) -> HttpResponse:
     me = request.caller.user_id or 0  # who is signed in is a person
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         contact = Tenant.objects.get().escalation_address
         members = recipients.members()
         feed = CalendarAddress.objects.filter(user_id=me).first()

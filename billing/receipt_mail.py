@@ -11,12 +11,16 @@ from zoneinfo import ZoneInfo
 from django.core.mail import EmailMultiAlternatives
 
 from billing.mail_rows import ReceiptMail
-from portal import access, doorbell, letter_work, letters, mailing
-from portal.letter_work import Outcome, Written
-from portal.mailing import Leave
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.jobs import wakeup
+from portal.jobs.queue import Claim
+from portal.mail import message as mail_message
+from portal.mail import outbox
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import Outcome, Written
+from portal.mail.switch import Leave
 from portal.models import Membership, Tenant
-from portal.refusals import Refused
-from portal.work import Claim
 from usage import inventory, receipt_pdf, receipts
 from usage.models import FileState, UsageFile
 from usage.receipts import Line
@@ -57,7 +61,7 @@ def ask(
             "asked_by": to,
         },
     )
-    doorbell.ring("billing.send_mail")
+    wakeup.ring("billing.send_mail")
     return row, is_new
 
 
@@ -66,29 +70,29 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
 
     A stop of mails does not hold it: somebody has asked for it. A restored copy does.
     """
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
-    if leave.held == mailing.RESTORED_COPY:
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
+    if leave.held == mail_switch.RESTORED_COPY:
         return False
 
     def prepare(claim: Claim, at: datetime) -> EmailMultiAlternatives | None:
         return _prepare(leave, claim, at=at)
 
-    return letter_work.send_one(ReceiptMail, prepare=prepare, now=now)
+    return outbox.send_one(ReceiptMail, prepare=prepare, now=now)
 
 
 def _prepare(
     leave: Leave, claim: Claim, *, at: datetime
 ) -> EmailMultiAlternatives | None:
-    with access.acting_for(claim.tenant_id):
-        row = letter_work.begin(ReceiptMail, claim, at=at)
+    with unit_of_work.acting_for(claim.tenant_id):
+        row = outbox.begin(ReceiptMail, claim, at=at)
         if row is None:
             return None
         reason = _not_needed(row, leave)
         if reason:
-            letter_work.end(ReceiptMail, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            outbox.end(ReceiptMail, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
-        return letter_work.keep(ReceiptMail, claim, _compose(row), at=at)
+        return outbox.keep(ReceiptMail, claim, _compose(row), at=at)
 
 
 def _not_needed(row: ReceiptMail, leave: Leave) -> str:
@@ -119,9 +123,9 @@ def _compose(row: ReceiptMail) -> Written:
         "more": max(len(amiss) - _NAMED, 0),
         "missing": missing,
     }
-    message = letters.letter("receipt", to=row.recipient, shown=shown)
+    message = mail_message.letter("receipt", to=row.recipient, shown=shown)
     digest = bytes(row.digest).hex()
-    name = letters.name_of(
+    name = mail_message.name_of(
         "receipt", str(row.tenant_id), row.recipient, digest, str(row.day)
     )
     message.extra_headers["Message-ID"] = name

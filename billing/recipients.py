@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.mail_rows import CalendarAddress
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Membership, Role, Tenant, User
-from portal.refusals import Refused
 
 # 256 random bits cannot be guessed, so a plain SHA-256 is hash enough.
 _RANDOM_BYTES = 32
@@ -52,14 +53,14 @@ def choose_reminders(
         Refused: the tenant has no such member.
 
     """
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     row = next(
         (one.membership for one in members() if one.membership.user_id == user_id), None
     )
     if row is None:
         raise Refused("not-found")
     Membership.objects.filter(pk=row.pk).update(gets_reminders=wanted)
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="reminders-chosen",
@@ -72,9 +73,9 @@ def choose_reminders(
 
 def choose_escalation(tenant_id: int, *, address: str, by: str, at: datetime) -> None:
     """Say whom late mails go to as well, empty for nobody; in the tenant's unit."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     Tenant.objects.filter(pk=tenant_id).update(escalation_address=address)
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="escalation-chosen",
@@ -100,14 +101,14 @@ def make_calendar_address(
 
     In the running unit of work of the tenant. What is returned is not to be had again.
     """
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     secret = secrets.token_urlsafe(_RANDOM_BYTES)
     CalendarAddress.objects.update_or_create(
         tenant_id=tenant_id,
         user_id=user_id,
         defaults={"digest": _digest(secret), "made_at": at},
     )
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id, actor=by, act="calendar-address-made", subject=by, at=at
     )
     return secret
@@ -117,10 +118,10 @@ def remove_calendar_address(
     tenant_id: int, *, user_id: int, by: str, at: datetime
 ) -> bool:
     """Let a member's private address open nothing any more; False if there is none."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     gone, _ = CalendarAddress.objects.filter(user_id=user_id).delete()
     if gone:
-        audit.append(
+        audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="calendar-address-removed",

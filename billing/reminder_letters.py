@@ -18,8 +18,8 @@ from billing.queries import PeriodView
 from billing.reminder_row import Reminder
 from billing.reminder_steps import LAST
 from billing.standing import GRACE, Standing
-from portal import letters
-from portal.letter_work import Written
+from portal.mail import message as mail_message
+from portal.mail.outbox import Written
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
 from usage.models import FileState, UsageFile
@@ -75,7 +75,7 @@ def compose(case: Case, *, name: str) -> Written:
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
-    message = letters.letter("reminder", to=row.recipient, shown=shown)
+    message = mail_message.letter("reminder", to=row.recipient, shown=shown)
     message_id = message_id_of(row)
     message.extra_headers["Message-ID"] = message_id
     return Written(message, message_id)
@@ -194,4 +194,4 @@ def message_id_of(row: Reminder) -> str:
     about = [str(row.tenant_id), row.recipient, row.period, row.step]
     if row.extended_to is not None:
         about.append(row.extended_to.astimezone(UTC).isoformat())
-    return letters.name_of("reminder", *about)
+    return mail_message.name_of("reminder", *about)

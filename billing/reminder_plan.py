@@ -27,7 +27,8 @@ from billing.reminder_steps import (
     waits_until,
 )
 from billing.standing import GRACE
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 
 # How long after a deadline, or a flag, there can be anything to remind of.
 _LONGEST = timedelta(weeks=10)
@@ -71,8 +72,8 @@ def plan(*, at: datetime) -> int:
     units of work of its own, as staff. None where no mail may go: a copy of the portal
     plans nothing that its original has sent.
     """
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
         kinds = [] if leave.held else _kinds(at=at)
     dues = [
         (kind, due, at)
@@ -91,7 +92,7 @@ def plan(*, at: datetime) -> int:
 
 
 def _write(statement: str, said: Mapping[str, Any]) -> int:
-    with access.acting_for(access.STAFF), connection.cursor() as cursor:
+    with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         cursor.execute(statement, said)
         return int(cursor.rowcount)
 
@@ -101,7 +102,7 @@ def preview(*, at: datetime, most: int) -> list[Planned]:
 
     In a unit of work of the staff; writes nothing.
     """
-    leave = mailing.leave()
+    leave = mail_switch.leave()
     dues = []
     for kind in _kinds(at=at):
         ends_at = kind.until or kind.deadline_at
@@ -142,13 +143,13 @@ def _due(kind: _Kind, *, at: datetime) -> Due | None:
     )
 
 
-def _is_new(due: Due, leave: mailing.Leave) -> bool:
+def _is_new(due: Due, leave: mail_switch.Leave) -> bool:
     """Say whether a step cannot have been sent by what was restored from."""
     return leave.restored_at is None or due.at > leave.restored_at
 
 
 def _parameters(
-    dues: Iterable[tuple[_Kind, Due, datetime]], leave: mailing.Leave
+    dues: Iterable[tuple[_Kind, Due, datetime]], leave: mail_switch.Leave
 ) -> dict[str, Any]:
     rows = [
         (

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from billing.reminder_steps import REFUSED
-from portal.letter_work import LetterWork, Outcome
+from portal.mail.outbox import LetterWork, Outcome
 
 # What uses up the one mail that a recipient may get in a day.
 TAKES_THE_DAY = ("", Outcome.SENT, Outcome.UNSURE)

@@ -21,9 +21,11 @@ from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
 from billing.reminder_row import NOW, TAKES_THE_DAY, Reminder
 from billing.rollup import numbers_at
-from portal import access, audit, mailing
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs.queue import State
+from portal.mail import switch as mail_switch
 from portal.models import Membership, Role
-from portal.work import State
 
 
 class WhyNot(StrEnum):
@@ -55,7 +57,7 @@ class Asked:
 class Round:
     """What reminding now does; `held` is why no mail may go at all, a code, or empty.
 
-    The codes are those of `portal.mailing.Leave`. Tenants are in the order of ids.
+    The codes are those of `portal.mail.switch.Leave`. Tenants are in the order of ids.
     """
 
     held: str
@@ -77,7 +79,7 @@ def preview_remind_now(
 
     Begins and ends a unit of work of its own, as staff.
     """
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         return _round(tenant_ids, period, at=at)
 
 
@@ -90,7 +92,7 @@ def remind_now(
     mail goes. Pressed twice it writes nothing the second time. Begins and ends a unit
     of work of its own, as staff.
     """
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         found = _round(tenant_ids, period, at=at)
         if found.held or not found.mails:
             return found
@@ -113,7 +115,7 @@ def remind_now(
             # Somebody else was quicker: one mail a day.
             ignore_conflicts=True,
         )
-        audit.append(
+        audit_log.append(
             tenant_id=None,
             actor=by,
             act="reminded-now",
@@ -134,7 +136,7 @@ def mails_of(tenant_id: int, period: Period) -> list[Reminder]:
 
 
 def _round(tenant_ids: Collection[int], period: Period, *, at: datetime) -> Round:
-    held = mailing.leave().held
+    held = mail_switch.leave().held
     opened = {
         row.tenant_id: row
         for row in TenantPeriod.objects.filter(

@@ -1,7 +1,7 @@
 """Sending the reminders that wait: each once, and only while it is still true.
 
 Before it is written, what is missing is asked anew, from the files themselves. The rest
-is `portal.letter_work`.
+is `portal.mail.outbox`.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,13 @@ from billing.reminder_steps import (
     waits_until,
 )
 from billing.standing import Standing
-from portal import access, letter_work, mailing
-from portal.letter_work import Outcome, Written
-from portal.mailing import Leave
+from portal.db import unit_of_work
+from portal.jobs.queue import Claim
+from portal.mail import outbox
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import Outcome, Written
+from portal.mail.switch import Leave
 from portal.models import Membership, Role, Tenant, User
-from portal.work import Claim
 
 # How long a mail that staff hold back waits until it asks again.
 _HELD = timedelta(minutes=15)
@@ -41,14 +43,14 @@ _HELD = timedelta(minutes=15)
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now."""
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
         stopped = SafetyStop.objects.filter(released_at=None)
         held_periods = frozenset(stopped.values_list("period", flat=True))
     if leave.held:
         return False
     prepare = partial(_prepare, leave, held_periods)
-    return letter_work.send_one(Reminder, prepare=prepare, now=now)
+    return outbox.send_one(Reminder, prepare=prepare, now=now)
 
 
 def _prepare(
@@ -58,28 +60,28 @@ def _prepare(
 
     Under the tenant's lock: no file is accepted meanwhile.
     """
-    with access.acting_for(claim.tenant_id, holding=True):
-        row = letter_work.begin(Reminder, claim, at=at)
+    with unit_of_work.acting_for(claim.tenant_id, holding=True):
+        row = outbox.begin(Reminder, claim, at=at)
         if row is None:
             return None
         tenant = Tenant.objects.get()
         view = queries.view_period(Period.parse(row.period), at=at)
         if _says_late(row, view, at=at) and row.period in held_periods:
-            letter_work.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
+            outbox.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
         case = _case(row, view, tenant, at=at)
         reason = _not_needed(case, leave)
         if reason:
-            letter_work.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            outbox.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
             return None
         zone = zone_named(tenant.zone)
         later = _may_go_at(row, _ends_at(row, view), zone, at=at)
         if later > at:
-            letter_work.wait(Reminder, claim, later, problem=row.problem)
+            outbox.wait(Reminder, claim, later, problem=row.problem)
             return None
         letter = _written(case)
         today = at.astimezone(zone).date()
-        return letter_work.keep(Reminder, claim, letter, at=at, day=today)
+        return outbox.keep(Reminder, claim, letter, at=at, day=today)
 
 
 def draft(row: Reminder, *, at: datetime) -> Written:
@@ -87,7 +89,7 @@ def draft(row: Reminder, *, at: datetime) -> Written:
 
     Begins and ends a unit of work of its tenant.
     """
-    with access.acting_for(row.tenant_id, reading=True):
+    with unit_of_work.acting_for(row.tenant_id, reading=True):
         view = queries.view_period(Period.parse(row.period), at=at)
         return _written(_case(row, view, Tenant.objects.get(), at=at))
 

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing import digesting, lateness, opening, receipt_mail, reminder_plan, reminding
-from portal import stopping
+from portal.jobs import shutdown
 
 # Mails that one ring sends; what it does not come to is the next one's. Each can take
 # a mail server minutes, and a ring ends well within its limit.
@@ -33,7 +33,7 @@ def remind() -> None:
 @shared_task(name="billing.send_mail", time_limit=600)
 def send_mail() -> None:
     until = timezone.now() + _MAIL_FOR  # noqa: TID251 - a task
-    while timezone.now() < until and not stopping.is_asked():  # noqa: TID251 - a task
+    while timezone.now() < until and not shutdown.is_asked():  # noqa: TID251 - a task
         # Receipts are few, and somebody waits for them.
         sent = receipt_mail.send_waiting(now=timezone.now)  # noqa: TID251 - a task
         sent = reminding.send_waiting(now=timezone.now) or sent  # noqa: TID251 - a task

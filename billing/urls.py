@@ -1,4 +1,4 @@
-"""Addresses of what is owed; what each asks for stands in `portal.registry.DOORS`."""
+"""Addresses of what is owed; `portal.http.permissions` says who may open each."""
 
 from django.urls import include, path
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from portal.refusals import told as told_refusal
+from portal.errors import told as told_refusal
 from usage.batch import Outcome
 from usage.models import FileState
 from usage.problems import told as told_problem

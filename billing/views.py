@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods
 from billing import excuses, queries, saying, timetable, verdicts
 from billing.asked_words import lack_rows
 from billing.periods import Period
-from portal import access
-from portal.arrival import received_at
-from portal.doors import PortalRequest
-from portal.members import May
-from portal.refusals import Refused
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.http.request_time import received_at
 from usage import batch
 from usage import queries as usage_queries
 from usage.saying import file_words
@@ -35,7 +35,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         outcomes, is_cut = _take_in(request, at=now)
     opened = _opened(request)
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         view = _wanted(request, at=now)
         behind = usage_queries.kept_of_day(*opened) if opened else []
         to_confirm = usage_queries.servers_to_confirm()

@@ -8,9 +8,10 @@ from those: nothing of what is open changes. Staff correct one of those by itsel
 from datetime import datetime
 
 from billing import opening
-from portal import access, tenants
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Tenant
-from portal.refusals import Refused
+from portal.tenants import create
 from usage.deciding import required
 
 
@@ -27,12 +28,12 @@ def change_zone(
 
     """
     reason = required(reason)
-    tenants.require_zone(zone)
-    with access.acting_for(tenant_id, holding=True):
+    create.require_zone(zone)
+    with unit_of_work.acting_for(tenant_id, holding=True):
         tenant = Tenant.objects.get()
         if tenant.zone == zone:
             raise Refused("nothing-to-change")
         opening.open_due(tenant, today=at.date(), at=at)
     # What a tenant is belongs to the staff: nobody of its own may write it.
-    with access.acting_for(access.STAFF):
-        tenants.change_zone(tenant_id, zone=zone, by=by, at=at, reason=reason)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        create.change_zone(tenant_id, zone=zone, by=by, at=at, reason=reason)

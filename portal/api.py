@@ -9,10 +9,10 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.docs import DocsBase
 from ninja.security.base import AuthBase
 
-from portal import apidocs
-from portal.doors import answer
-from portal.members import Caller
-from portal.refusals import Refused, Unavailable
+from portal.accounts.caller import Caller
+from portal.errors import Refused, Unavailable
+from portal.http import api_docs
+from portal.http.middleware import answer
 
 
 class TokenOrSession(AuthBase):
@@ -34,8 +34,8 @@ class LocalDocs(DocsBase):
     ) -> HttpResponse:
         document = api.get_openapi_schema()
         shown = {
-            "doors": list(apidocs.doors(document)),
-            "objects": list(apidocs.objects(document)),
+            "doors": list(api_docs.doors(document)),
+            "objects": list(api_docs.objects(document)),
         }
         return render(request, "portal/api-docs.html", shown)
 

@@ -9,7 +9,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal import env, registry
+from portal import env
+from portal.http import permissions
 
 # What INBOX_AFTER can be; see `usage.verdict_notes`.
 _AFTER = ("leave", "verdict", "move")
@@ -46,15 +47,15 @@ def every_address_has_a_door(
     names = set(url_names(get_resolver().url_patterns))
     found: list[CheckMessage] = [
         Error(
-            f"The address {name!r} is not in portal.registry.DOORS.",
+            f"The address {name!r} is not in portal.http.permissions.DOORS.",
             hint="Say there, for each method, what it asks of the caller.",
             id="portal.E001",
         )
-        for name in sorted(names - set(registry.DOORS))
+        for name in sorted(names - set(permissions.DOORS))
     ]
     found += [
         Error(f"The door {name!r} leads nowhere.", id="portal.E002")
-        for name in sorted(set(registry.DOORS) - names)
+        for name in sorted(set(permissions.DOORS) - names)
     ]
     return found
 

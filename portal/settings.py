@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from portal import env, rings
+from portal import env
+from portal.jobs import schedule
 
 BASE = env.BASE
 VAR = env.var_folder()
@@ -44,7 +45,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.doors.DoorMiddleware",
+    "portal.http.middleware.DoorMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -61,7 +62,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.surroundings",
+                "portal.http.context_processors.surroundings",
             ],
         },
     },
@@ -70,7 +71,7 @@ TEMPLATES = [
 
 # Database ------------------------------------------------------------------------
 # `default` signs in as the application, which has no right on any tenant's table
-# until `portal.access.acting_for` has said for whom it acts. `owner` owns the
+# until `portal.db.unit_of_work.acting_for` has said for whom it acts. `owner` owns the
 # tables; only migrations, the test runner and back-ups use it.
 
 
@@ -118,8 +119,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 MASTER_KEY = env.key("MASTER_KEY", size=32)
 
-# People come by invitation and sign in by their address; `portal.accounts` is the rest.
-ACCOUNT_ADAPTER = "portal.accounts.Accounts"
+# People come by invitation and sign in by their address; `portal.accounts.adapter` is
+# the rest.
+ACCOUNT_ADAPTER = "portal.accounts.adapter.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -145,8 +147,9 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "10/h/user",
 }
 
-# A session ends 12 hours after its last use (`portal.sessions`), or with the browser.
-SESSION_ENGINE = "portal.sessions"
+# A session ends 12 hours after its last use (`portal.accounts.sessions`), or with the
+# browser.
+SESSION_ENGINE = "portal.accounts.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 ACCOUNT_SESSION_REMEMBER = False
@@ -209,11 +212,11 @@ CELERY = {
     "task_ignore_result": True,
     "task_store_errors_even_if_ignored": False,
     "task_publish_retry": False,
-    "task_routes": rings.ROUTES,
+    "task_routes": schedule.ROUTES,
     "worker_hijack_root_logger": False,
     "worker_send_task_events": False,
     "timezone": "UTC",
-    "beat_schedule": rings.BEAT,
+    "beat_schedule": schedule.BEAT,
 }
 
 
@@ -221,7 +224,7 @@ CELERY = {
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
 _mail = urlsplit(env.text("EMAIL_URL"))
 if _mail.scheme:
-    EMAIL_BACKEND = "portal.smtp.SmtpBackend"
+    EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
     EMAIL_HOST = _mail.hostname or ""
     EMAIL_PORT = _mail.port or 25
     EMAIL_HOST_USER = unquote(_mail.username or "")
@@ -230,7 +233,7 @@ if _mail.scheme:
     EMAIL_USE_SSL = _mail.scheme == "smtps"
     EMAIL_TIMEOUT = 10
 else:
-    EMAIL_BACKEND = "portal.mail.FolderBackend"
+    EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
 EMAIL_FILE_PATH = VAR / "mail"
 
 
@@ -258,7 +261,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PORTAL_ADDRESS]
-CSRF_FAILURE_VIEW = "portal.views.forged"
+CSRF_FAILURE_VIEW = "portal.pages.home.forged"
 TRUSTED_PROXY = env.truth("TRUSTED_PROXY")
 if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

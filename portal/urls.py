@@ -1,25 +1,27 @@
-"""All addresses; what each one asks for stands in `portal.registry.DOORS`."""
+"""All addresses; what each one asks for stands in `portal.http.permissions.DOORS`."""
 
 from allauth.account.views import LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
 
-from portal import account_views, health_views, views
+from portal.accounts import views as account_views
 from portal.api import api
+from portal.health import views as health_views
+from portal.pages import home
 
-handler400 = "portal.views.malformed"
-handler404 = "portal.views.not_found"
-handler429 = "portal.views.too_often"  # asked for by the sign-in library
-handler500 = "portal.views.failed"
+handler400 = "portal.pages.home.malformed"
+handler404 = "portal.pages.home.not_found"
+handler429 = "portal.pages.home.too_often"  # asked for by the sign-in library
+handler500 = "portal.pages.home.failed"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("favicon.ico", views.favicon, name="favicon"),
+    path("", home.home, name="home"),
+    path("favicon.ico", home.favicon, name="favicon"),
     path("healthz", health_views.healthz, name="healthz"),
     path("readyz", health_views.readyz, name="readyz"),
     path("metrics", health_views.figures, name="metrics"),
     path("sign-in", account_views.SignIn.as_view(), name="sign-in"),
-    path("signed-in", views.signed_in, name="signed-in"),
+    path("signed-in", home.signed_in, name="signed-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("forgotten", account_views.Forgotten.as_view(), name="forgotten"),
     path(
@@ -37,7 +39,7 @@ urlpatterns = [
         account_views.ChangePassword.as_view(),
         name="change-password",
     ),
-    path("switch", views.switch, name="switch"),
+    path("switch", home.switch, name="switch"),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("api/v1/", api.urls),

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from billing import licences
 from billing.opening import record_licences
-from portal import access, tenants, tokens
+from portal.accounts import tokens
+from portal.db import unit_of_work
 from portal.models import Role, Scope, User
+from portal.tenants import create
 from usage import intake, keys, servers, settling
 from usage.models import How, UsageFile
 from usage.usg import (
@@ -120,14 +122,14 @@ class Company:
     def registered(self, name: str, *, at: datetime = NOW, **changes: Any) -> Writer:
         """A server whose key is trusted."""
         writer = self.writer(name, **changes)
-        with access.acting_for(self.id):
+        with unit_of_work.acting_for(self.id):
             servers.register(
                 self.id, name=name, public=writer.pair.public, by="test", at=at
             )
         return writer
 
     def issue(self, scope: str) -> str:
-        with access.acting_for(self.id):
+        with unit_of_work.acting_for(self.id):
             return tokens.issue(self.id, name=scope, scope=scope, by="test", at=NOW)[1]
 
     def send(
@@ -146,15 +148,15 @@ class Company:
         return settling.take_in(arrival, iter([data]), at=at)
 
     def files(self) -> list[UsageFile]:
-        with access.acting_for(self.id, reading=True):
+        with unit_of_work.acting_for(self.id, reading=True):
             return list(UsageFile.objects.select_related("server").order_by("sequence"))
 
 
 def open_company(
     number: str, *, name: str, zone: str, first_owed_on: date = date(2026, 4, 28)
 ) -> Company:
-    with access.acting_for(access.STAFF):
-        tenant = tenants.open_tenant(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        tenant = create.open_tenant(
             number=number,
             name=name,
             zone=zone,
@@ -172,13 +174,13 @@ def open_company(
         key = keys.make_sealing_key(tenant.pk, by="test", at=NOW)
         people = {}
         for role in Role.values:
-            people[role] = tenants.add_person(
+            people[role] = create.add_person(
                 email=f"{role}@{number.lower()}.example",
                 name=f"{role} of {name}",
                 password=PASSWORD,
                 at=NOW,
             )
-            tenants.add_member(
+            create.add_member(
                 tenant.pk, user=people[role], role=role, by="test", at=NOW
             )
     company = Company(

@@ -1,4 +1,4 @@
-"""The API's files and servers; who may call what stands in `portal.registry.DOORS`."""
+"""The API's files and servers; `portal.http.permissions` says who may call what."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,10 +6,11 @@ from uuid import UUID
 from django.utils import timezone
 from ninja import Path, Query, Router, Status
 
-from portal import access, arrival
 from portal.api import ProblemOut
-from portal.doors import PortalRequest
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http import request_time
+from portal.http.middleware import PortalRequest
 from usage import body, intake, queries, servers, settling
 from usage.models import FileState, How, UsageFile
 from usage.schemas import (
@@ -42,7 +43,7 @@ def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
         )
         for one in wanted.files
     ]
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         here = queries.find_here(questions)
     return CheckOut(
         files=[
@@ -66,7 +67,7 @@ def list_files(request: PortalRequest, wanted: Query[FilesQuery]) -> FilesOut:
         first_day=wanted.first_day,
         last_day=wanted.last_day,
     )
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = queries.files(chosen, after=wanted.after, most=wanted.limit)
     is_full = len(found) == wanted.limit
     return FilesOut(
@@ -78,7 +79,7 @@ def list_files(request: PortalRequest, wanted: Query[FilesQuery]) -> FilesOut:
 @router.get("/files/{uuid:file_id}", response=FileOut, url_name="file")
 def show_file(request: PortalRequest, file_id: UUID) -> FileOut:
     """Show one file's receipt."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         file = queries.with_life_line().filter(pk=file_id).first()
     if file is None:
         raise Refused("not-found")
@@ -113,7 +114,7 @@ def upload(request: PortalRequest, name: str) -> Any:
         sha256=body.announced_sha256(request),
         how=How.API if request.caller.token_id else How.BROWSER,
         sent_by=request.caller.name,
-        received_at=arrival.received_at(request, at=now),
+        received_at=request_time.received_at(request, at=now),
     )
     file, is_new = settling.take_in(coming, body.chunks(request, size), at=now)
     return verdict(file, is_new=is_new)
@@ -122,7 +123,7 @@ def upload(request: PortalRequest, name: str) -> Any:
 @router.get("/servers", response=ServersOut, url_name="servers", tags=["servers"])
 def list_servers(request: PortalRequest) -> ServersOut:
     """List the servers and their keys, those to be confirmed among them."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         return ServersOut(servers=[server_out(one) for one in queries.servers()])
 
 

@@ -5,7 +5,8 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
-        from portal import invariants, metrics, readiness, tiles
+        from portal.health import invariants, metrics, readiness
+        from portal.pages import tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
             inbox_rows,  # noqa: F401 - tables of their own

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from portal import doorbell, work
-from portal.work import State
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
+from portal.jobs.queue import State
 from usage.models import Settling, UsageFile
 
 # A request settles its own file within this time, or has died.
@@ -37,7 +38,7 @@ def begin(file_id: UUID) -> bool:
     It has been judged, or has used up its faults.
     """
     rows = Settling.objects.filter(file=file_id, state=State.WAITING)
-    free = rows.filter(faults__lt=work.MOST_FAULTS)
+    free = rows.filter(faults__lt=job_queue.MOST_FAULTS)
     return free.update(faults=F("faults") + 1) == 1
 
 
@@ -65,7 +66,7 @@ def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:
             *("lease", "leased_until"),
         ],
     )
-    doorbell.ring("usage.settle")
+    wakeup.ring("usage.settle")
 
 
 def end(file_id: UUID, *, at: datetime) -> None:

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from portal.refusals import Refused, Unavailable
+from portal.errors import Refused, Unavailable
 from usage import intake, settling
 from usage.models import How, UsageFile
 

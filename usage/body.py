@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
 from django.http import HttpRequest, UnreadablePostError
 
-from portal.refusals import Refused
+from portal.errors import Refused
 
 # Bytes read at a time: large enough to cost nothing, small against a file.
 _CHUNK_BYTES = 1024 * 1024

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from portal import access
+from portal.db import unit_of_work
 from usage import report, retaining, store
 from usage.bucket import BucketError
 from usage.models import UsageFile
@@ -98,7 +98,7 @@ def _set_leftovers_apart(
 def _set_apart(name: str, *, before: datetime, on: date) -> bool:
     """Set one apart, unless somebody answers for it again; False if so."""
     tenant_id, _, last = name.split("/")
-    with access.acting_for(int(tenant_id), holding=True):
+    with unit_of_work.acting_for(int(tenant_id), holding=True):
         files = UsageFile.objects.filter(pk=UUID(last.removesuffix(".usg")))
         is_answered = files.filter(stored_as=name).exists()
         if is_answered or not store.is_older(name, than=before):
@@ -122,7 +122,7 @@ def _leftovers(found: Findings, *, before: datetime) -> Iterator[str]:
         found.count("stored", len(batch))
         ours = {name: UUID(one["id"]) for name, one in _matched(batch, found)}
         # Names first, rows afterwards: a row that was made meanwhile is seen.
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             files = UsageFile.objects.filter(pk__in=ours.values())
             answered = set(files.values_list("stored_as", flat=True))
         for name in ours:

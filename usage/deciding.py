@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from portal import audit
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.errors import Refused
 from usage import announcing, branching, outbox, problems, settling, undecided
 from usage.models import REASON_CHARACTERS, FileState, UsageFile
 from usage.usg.limits import OLDEST_AGE
@@ -206,9 +206,11 @@ def _note(file: UsageFile, *, by: str, at: datetime, reason: str) -> None:
     file.decided_at, file.decided_by, file.decision_reason = at, by[:200], reason
 
 
-def _tell(file: UsageFile, *, act: str, details: Mapping[str, audit.Detail]) -> None:
+def _tell(
+    file: UsageFile, *, act: str, details: Mapping[str, audit_log.Detail]
+) -> None:
     about = {"name": file.name, "sha256": bytes(file.sha256).hex()}
-    audit.append(
+    audit_log.append(
         tenant_id=file.tenant_id,
         actor=file.decided_by,
         act=act,

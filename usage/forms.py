@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from portal.refusals import Refused
+from portal.errors import Refused
 from usage.intake import shown_name
 from usage.models import REASON_CHARACTERS, FileState, How, Server
 from usage.queries import FileFilter

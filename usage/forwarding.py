@@ -7,8 +7,10 @@ from io import BytesIO
 
 from django.conf import settings
 
-from portal import access, failpoints, work
-from portal.work import Claim
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import Claim
 from usage import bucket, contents, store
 from usage.bucket import BucketError, Stored
 from usage.contents import BytesDifferError
@@ -65,7 +67,7 @@ def forward_waiting(*, now: Callable[[], datetime]) -> bool:
 
 
 def _claim(*, at: datetime, other_than: int | None = None) -> Claim | None:
-    claims = work.claim(
+    claims = job_queue.claim(
         Forwarding, most=1, lease_for=_LEASE, at=at, other_than=other_than
     )
     return claims[0] if claims else None
@@ -85,8 +87,8 @@ def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
         _postpone(claim, problem=store.BYTES_MISSING, at=now())
     except BytesDifferError:
         logger.critical("The bytes of a file are damaged (row %s)", claim.pk)
-        with access.acting_for(claim.tenant_id):
-            work.set_aside(Forwarding, claim, problem=store.BYTES_DIFFER, at=now())
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.set_aside(Forwarding, claim, problem=store.BYTES_DIFFER, at=now())
     except OSError:
         logger.exception("The bytes of a file could not be read (%s)", claim.pk)
         _postpone(claim, problem=store.STORE_AWAY, at=now())
@@ -107,7 +109,7 @@ def is_of_all(error: BucketError) -> bool:
 
 
 def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
-    with access.acting_for(claim.tenant_id, reading=True):
+    with unit_of_work.acting_for(claim.tenant_id, reading=True):
         row = Forwarding.objects.select_related("file").get(pk=claim.pk)
     content = contents.content_of(row.file)
     missing = NOT_CONFIRMED
@@ -120,17 +122,17 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
         # The archive had the only copy, and was found without it. Somebody may have
         # brought it back.
         stored, missing = bucket.compare(row.key, content), OBJECT_LOST
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         if stored == Stored.OURS:
-            work.complete(Forwarding, claim, at=now())
+            job_queue.complete(Forwarding, claim, at=now())
             failpoints.reach("forward:marked")
         elif stored == Stored.FOREIGN:
             logger.critical("Under %s lie other bytes than ours", row.key)
-            work.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
+            job_queue.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
         elif missing == OBJECT_LOST:
-            work.set_aside(Forwarding, claim, problem=OBJECT_LOST, at=now())
+            job_queue.set_aside(Forwarding, claim, problem=OBJECT_LOST, at=now())
         else:
-            work.postpone(Forwarding, claim, problem=NOT_CONFIRMED, at=now())
+            job_queue.postpone(Forwarding, claim, problem=NOT_CONFIRMED, at=now())
     failpoints.reach("forward:committed")
 
 
@@ -140,5 +142,5 @@ def _kept_until(now: Callable[[], datetime]) -> datetime | None:
 
 
 def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
-        work.postpone(Forwarding, claim, problem=problem, at=at)
+    with unit_of_work.acting_for(claim.tenant_id):
+        job_queue.postpone(Forwarding, claim, problem=problem, at=at)

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from portal.members import May
+from portal.accounts.caller import May
 from portal.models import Tenant
+from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes
-from portal.tiles import Tile, TileState
 from usage import inventory
 
 

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from portal import access, failpoints, work
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import Claim, State
 from portal.models import Tenant
-from portal.work import Claim, State
 from usage import inbox_bucket
 from usage.bucket import BucketError
 from usage.inbox_bucket import Found
@@ -69,7 +71,7 @@ def list_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
     if not _add_listings(at=now()):
         return True
     while now() < until:
-        claims = work.claim(InboxListing, most=1, lease_for=_LEASE, at=now())
+        claims = job_queue.claim(InboxListing, most=1, lease_for=_LEASE, at=now())
         if not claims:
             return True
         if not _list_page(claims[0], now=now):
@@ -79,14 +81,14 @@ def list_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
 
 def _add_listings(*, at: datetime) -> bool:
     """See to it that each tenant has its row; False if no inbox may be looked at."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         if _lies_among_the_forwarded():
             logger.critical("No inbox is looked at: forwarded files lie in it.")
             return False
         known = InboxListing.objects.values("tenant")
         new = list(Tenant.objects.exclude(pk__in=known).values_list("pk", flat=True))
     for tenant_id in new:
-        with access.acting_for(tenant_id):
+        with unit_of_work.acting_for(tenant_id):
             InboxListing.objects.get_or_create(
                 tenant_id=tenant_id, defaults={"due_at": at}
             )
@@ -122,12 +124,12 @@ def _list_page(claim: Claim, *, now: Callable[[], datetime]) -> bool:
 
 
 def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
-        work.postpone(InboxListing, claim, problem=problem, at=at)
+    with unit_of_work.acting_for(claim.tenant_id):
+        job_queue.postpone(InboxListing, claim, problem=problem, at=at)
 
 
 def _list_and_note(claim: Claim, *, now: Callable[[], datetime]) -> None:
-    with access.acting_for(claim.tenant_id, reading=True):
+    with unit_of_work.acting_for(claim.tenant_id, reading=True):
         row = InboxListing.objects.select_related("tenant").get(pk=claim.pk)
     row.begun_at = row.begun_at or now()
     found, has_more = inbox_bucket.list_page(
@@ -164,7 +166,7 @@ def _note(
         "ignoring": 0,
         "due_at": at + _EVERY,
     }
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         is_mine = InboxListing.objects.filter(pk=claim.pk, lease=claim.lease).update(
             **(on_its_way if has_more else at_its_end),
             lease=None,

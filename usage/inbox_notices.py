@@ -16,10 +16,16 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 
-from portal import access, audit, delivery, doorbell, letters, mailing, work
-from portal.delivery import Delivery, Outcome
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
+from portal.jobs.queue import Claim, State
+from portal.mail import message as mail_message
+from portal.mail import send as mail_send
+from portal.mail import switch as mail_switch
+from portal.mail.send import Delivery, Outcome
 from portal.models import Membership, Role, Tenant, User
-from portal.work import Claim, State
 from usage import problems
 from usage.inbox_rows import BAD, InboxNotice, InboxObject, Verdict
 from usage.models import FileState
@@ -99,11 +105,11 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     That is so, too, while the mail server is away, or this portal may send no mail: a
     later ring tries again.
     """
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
     if leave.held:
         return False
-    claims = work.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
+    claims = job_queue.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
     if not claims:
         return False
     claim = claims[0]
@@ -111,8 +117,8 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
         problem = _send(claim, leave, at=now())
     except AwayError as error:
         logger.warning("Mails about an inbox have to wait: %s", error)
-        with access.acting_for(claim.tenant_id):
-            work.postpone(InboxNotice, claim, problem=delivery.AWAY, at=now())
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.postpone(InboxNotice, claim, problem=mail_send.AWAY, at=now())
         return False
     except Exception:
         logger.exception("Mails about an inbox failed (row %s)", claim.pk)
@@ -122,22 +128,22 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
 
 
 def _end(claim: Claim, problem: str, *, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         if not problem:
-            work.complete(InboxNotice, claim, at=at)
+            job_queue.complete(InboxNotice, claim, at=at)
         elif problem == DEFERRED:
-            work.postpone(InboxNotice, claim, problem=problem, at=at)
+            job_queue.postpone(InboxNotice, claim, problem=problem, at=at)
         elif problem == UNSURE:
-            work.set_aside(InboxNotice, claim, problem=problem, at=at)
+            job_queue.set_aside(InboxNotice, claim, problem=problem, at=at)
         else:
-            work.fail(InboxNotice, claim, problem=problem, at=at)
+            job_queue.fail(InboxNotice, claim, problem=problem, at=at)
 
 
-def _send(claim: Claim, leave: mailing.Leave, *, at: datetime) -> str:
+def _send(claim: Claim, leave: mail_switch.Leave, *, at: datetime) -> str:
     """Send to every admin who does not have it; return what kept somebody from it."""
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         notice = InboxNotice.objects.select_related("tenant").get(pk=claim.pk)
-        if not work.begin(InboxNotice, claim, problem=SENDING_FAILED, at=at):
+        if not job_queue.begin(InboxNotice, claim, problem=SENDING_FAILED, at=at):
             return ""
         restored_at = leave.restored_at
         if restored_at is not None and notice.due_at <= restored_at:
@@ -172,18 +178,18 @@ def _hand_over(
     """
     before = notice.unsure
     _note(claim, notice, unsure=[*before, person.pk])
-    came = delivery.deliver(letter)
+    came = mail_send.deliver(letter)
     if came.outcome is Outcome.SENT:
         _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
     elif came.outcome is not Outcome.UNSURE:
         _note(claim, notice, unsure=before)
-    if came.outcome is Outcome.UNSURE or came.problem == delivery.AWAY:
+    if came.outcome is Outcome.UNSURE or came.problem == mail_send.AWAY:
         raise AwayError(came.problem)
     return came
 
 
 def _note(claim: Claim, notice: InboxNotice, **changes: list[int]) -> None:
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         mine = InboxNotice.objects.filter(pk=claim.pk, lease=claim.lease)
         if not mine.update(**changes):
             taken = "Another worker has these mails by now."
@@ -226,7 +232,7 @@ def _letter(
     notice: InboxNotice, person: User, lines: list[Line], *, more: int
 ) -> EmailMultiAlternatives:
     shown = {"tenant": notice.tenant, "name": person.name, "lines": lines, "more": more}
-    message = letters.letter("inbox-notice", to=person.email, shown=shown)
+    message = mail_message.letter("inbox-notice", to=person.email, shown=shown)
     message.extra_headers["Message-ID"] = message_id(notice, person)
     return message
 
@@ -243,12 +249,12 @@ def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
 
     False if they were not set aside (any more).
     """
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         notice = InboxNotice.objects.filter(pk=notice_id).first()
-        if notice is None or not work.retry(InboxNotice, notice_id, at=at):
+        if notice is None or not job_queue.retry(InboxNotice, notice_id, at=at):
             return False
         InboxNotice.objects.filter(pk=notice_id).update(unsure=[])
-        audit.append(
+        audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="inbox-mail-retried",
@@ -256,5 +262,5 @@ def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
             details={"was": notice.problem},
             at=at,
         )
-        doorbell.ring("usage.inbox_mail")
+        wakeup.ring("usage.inbox_mail")
     return True

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from django.db.models import Q, QuerySet
 
+from portal.jobs.queue import State
 from portal.models import Membership, Role, User
-from portal.work import State
 from usage.inbox_rows import (
     REJECTED,
     InboxListing,

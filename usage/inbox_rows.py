@@ -6,7 +6,7 @@ In a module of its own beside `usage.models`; the app's configuration makes it k
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.work import State, Work
+from portal.jobs.queue import State, Work
 from usage.models import UsageFile
 
 # S3 allows keys of 1,024 bytes. An ETag is an MD5 in quotes, and the number of parts.

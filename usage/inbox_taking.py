@@ -22,9 +22,13 @@ from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 
-from portal import access, audit, doorbell, failpoints, work
-from portal.refusals import Refused, Unavailable
-from portal.work import Claim, State
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
+from portal.jobs.queue import Claim, State
 from usage import inbox_bucket, inbox_notices, intake, queries, settling, verdict_notes
 from usage.announcing import file_changed
 from usage.bucket import BucketError
@@ -53,13 +57,13 @@ def take_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
 
     `now` is asked for each object. What is not done by `until` is the next ring's.
     """
-    while waiting := work.tenants_waiting(InboxObject, at=now()):
+    while waiting := job_queue.tenants_waiting(InboxObject, at=now()):
         # Whoever is left for the next ring is not always the same one.
         random.shuffle(waiting)
         for tenant_id in waiting:
             if now() >= until:
                 return True
-            claims = work.claim(
+            claims = job_queue.claim(
                 InboxObject, most=1, lease_for=_LEASE, at=now(), tenant_id=tenant_id
             )
             if claims and not _take(claims[0], now=now):
@@ -85,8 +89,8 @@ def _take(claim: Claim, *, now: Callable[[], datetime]) -> bool:
         _postpone(claim, problem="busy", at=now())
     except Exception:
         logger.exception("An object could not be taken (row %s)", claim.pk)
-        with access.acting_for(claim.tenant_id):
-            work.fail(InboxObject, claim, problem=TAKING_FAILED, at=now())
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.fail(InboxObject, claim, problem=TAKING_FAILED, at=now())
     return True
 
 
@@ -108,10 +112,10 @@ def _take_one(claim: Claim, *, now: Callable[[], datetime]) -> None:
 
 def _begin(claim: Claim, *, at: datetime) -> InboxObject | None:
     """Charge the row, and draw its file's id; None if it may not be tried."""
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         row = InboxObject.objects.select_related("tenant").get(pk=claim.pk)
-        if not work.begin(InboxObject, claim, problem=TAKING_FAILED, at=at):
-            if claim.faults >= work.MOST_FAULTS:
+        if not job_queue.begin(InboxObject, claim, problem=TAKING_FAILED, at=at):
+            if claim.faults >= job_queue.MOST_FAULTS:
                 logger.critical("An object of an inbox was set aside (%s)", row.key)
             return None
         if row.file_id is None and _was_taken(row):
@@ -176,7 +180,7 @@ def _link(claim: Claim, row: InboxObject, file_id: UUID) -> UsageFile:
 
     Under the tenant's lock: whoever accepts the file later finds the row.
     """
-    with access.acting_for(claim.tenant_id, holding=True):
+    with unit_of_work.acting_for(claim.tenant_id, holding=True):
         file = queries.with_life_line().filter(pk=file_id).first()
         if file is None:
             # Rejected, and its row was one too many already: it is judged afresh.
@@ -194,11 +198,11 @@ def _complete(
     lies_at: str,
     at: datetime,
 ) -> None:
-    with access.acting_for(claim.tenant_id, holding=True):
+    with unit_of_work.acting_for(claim.tenant_id, holding=True):
         if _mine(claim).update(verdict=verdict, lies_at=lies_at):
             if verdict in BAD and verdict != row.verdict:
                 inbox_notices.add(row, at=at)
-            work.complete(InboxObject, claim, at=at)
+            job_queue.complete(InboxObject, claim, at=at)
             _count_from(row, at=at)
         else:
             # Somebody was faster: what this one has left may lie over a newer verdict.
@@ -230,13 +234,13 @@ def _mine(claim: Claim) -> Any:
 
 
 def _is_mine(claim: Claim) -> bool:
-    with access.acting_for(claim.tenant_id, reading=True):
+    with unit_of_work.acting_for(claim.tenant_id, reading=True):
         return bool(_mine(claim).exists())
 
 
 def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
-        work.postpone(InboxObject, claim, problem=problem, at=at)
+    with unit_of_work.acting_for(claim.tenant_id):
+        job_queue.postpone(InboxObject, claim, problem=problem, at=at)
 
 
 @receiver(file_changed)
@@ -265,21 +269,21 @@ def _tell_anew(rows: QuerySet[InboxObject], *, at: datetime) -> None:
         leased_until=None,
     )
     if changed:
-        doorbell.ring("usage.inbox")
+        wakeup.ring("usage.inbox")
 
 
 def retry(tenant_id: int, object_id: int, *, by: str, at: datetime) -> bool:
     """Let an object that was set aside be taken again; False if it was not."""
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         row = InboxObject.objects.filter(pk=object_id).first()
-        if row is None or not work.retry(InboxObject, object_id, at=at):
+        if row is None or not job_queue.retry(InboxObject, object_id, at=at):
             return False
-        audit.append(
+        audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="inbox-retried",
             subject=row.key,
             at=at,
         )
-        doorbell.ring("usage.inbox")
+        wakeup.ring("usage.inbox")
     return True

@@ -16,8 +16,9 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import OperationalError
 
-from portal import access, failpoints
-from portal.refusals import Refused, Unavailable
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.health import failpoints
 from usage import backlog, queries, regaining, store
 from usage.models import KEPT, NAME_CHARACTERS, FileState, UsageFile
 
@@ -135,7 +136,7 @@ def _keep(
     failpoints.reach("receive:kept")
     has_begun = False
     try:
-        with access.acting_for(arrival.tenant_id, holding=True):
+        with unit_of_work.acting_for(arrival.tenant_id, holding=True):
             has_begun = True
             here = _note(arrival, file_id, stored_as, sha256=sha256, tail=tail)
             failpoints.reach("receive:noted")
@@ -187,7 +188,7 @@ def _regain(arrival: Arrival, spool: store.Spool, here: Receipt) -> None:
 
 
 def _find_kept(tenant_id: int, sha256: bytes) -> Receipt | None:
-    with access.acting_for(tenant_id, reading=True):
+    with unit_of_work.acting_for(tenant_id, reading=True):
         return _kept(sha256)
 
 

@@ -16,9 +16,9 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast
 
-from portal.invariants import MOST_TOLD, Finding, Findings, Invariant, Place
+from portal.health.invariants import MOST_TOLD, Finding, Findings, Invariant, Place
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.work import State
 from usage import invariants_of_bytes
 from usage.models import KEPT, FileState, Forwarding, Settling, UsageFile
 from usage.outbox import SUPERSEDED

@@ -11,9 +11,9 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from portal import access
-from portal.invariants import Finding, Findings, Invariant, Place, Reads
-from portal.work import State
+from portal.db import unit_of_work
+from portal.health.invariants import Finding, Findings, Invariant, Place, Reads
+from portal.jobs.queue import State
 from usage import bucket, examining, store
 from usage.bucket import BucketError, Content, Stored
 from usage.models import KEPT, FileState, Forwarding, ServerKey, UsageFile
@@ -108,7 +108,7 @@ def _totals_are_those_of_the_bytes(place: Place) -> Findings:
 
 def _wrong_totals(file: UsageFile) -> str:
     try:
-        with access.acting_for(file.tenant_id, reading=True):
+        with unit_of_work.acting_for(file.tenant_id, reading=True):
             reading, totals = examining.examine(file, _key_of(file))
     except FileNotFoundError:
         return ""  # told as lost bytes; or removed since, being in S3

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from portal.work import State
+from portal.jobs.queue import State
 from usage.models import KEPT, FileState, KeyState, Server, UsageFile
 from usage.queries import FileFilter, matching, with_life_line
 from usage.server_request import ServerRequest

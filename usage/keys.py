@@ -13,7 +13,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
 from usage.models import SealingKey
 from usage.usg import envelope
 
@@ -29,7 +30,7 @@ class KeyDoesNotOpenError(Exception):
 
 def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
     """Make a tenant's key pair, in a unit of work of the staff."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     pair = envelope.new_sealing_pair()
     fingerprint = envelope.fingerprint(pair.public)
     key = SealingKey.objects.create(
@@ -40,7 +41,7 @@ def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
         master_key=_master_key_id(),
         created_at=at,
     )
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id, actor=by, act="key-made", subject=fingerprint, at=at
     )
     return key

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from portal import access, audit, doorbell
-from portal.work import State
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs import wakeup
+from portal.jobs.queue import State
 from usage import bucket, contents, outbox, store
 from usage.bucket import BucketError, Stored
 from usage.models import FileState, Forwarding, UsageFile
@@ -66,7 +68,7 @@ class Asking:
 
 def make_row(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:
     """Let an accepted file be forwarded that has no row for it; False if it has."""
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         files = UsageFile.objects.select_related("tenant", "server")
         file = files.filter(pk=file_id, state=FileState.ACCEPTED, forwarding=None)
         found = file.first()
@@ -79,7 +81,7 @@ def make_row(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:
 
 def note_checked(row: Forwarding, *, at: datetime) -> None:
     """Write down that S3 was asked again and has what it should."""
-    with access.acting_for(row.tenant_id):
+    with unit_of_work.acting_for(row.tenant_id):
         _as_seen(row).update(checked_at=at)
 
 
@@ -98,12 +100,12 @@ def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str
     else:
         code = outbox.FOREIGN_BYTES if is_foreign else outbox.OBJECT_LOST
         changes = {"state": State.SET_ASIDE, "ended_at": at}
-    with access.acting_for(row.tenant_id, holding=True):
+    with unit_of_work.acting_for(row.tenant_id, holding=True):
         changes |= {"attempts": 0, "faults": 0, "checked_at": None}
         if not _as_seen(row).update(problem=code, **changes):
             return ""
         _tell(row.file, code, by=by, at=at)
-        doorbell.ring("usage.forward")
+        wakeup.ring("usage.forward")
     logger.critical("S3 under %s: %s", row.key, code)
     return code
 
@@ -117,7 +119,7 @@ def _as_seen(row: Forwarding) -> QuerySet[Forwarding]:
 
 
 def _tell(file: UsageFile, code: str, *, by: str, at: datetime) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=file.tenant_id,
         actor=by,
         act="forwarding-mended",

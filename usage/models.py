@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
+from portal.jobs.queue import State, Work
 from portal.models import Tenant
-from portal.work import State, Work
 
 # A Windows path component has at most 255 characters.
 NAME_CHARACTERS = 255

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from portal import doorbell
+from portal.jobs import wakeup
+from portal.jobs.queue import State
 from portal.models import Tenant
-from portal.work import State
 from usage.models import Forwarding, UsageFile
 
 # Another file counts in the place of this one.
@@ -38,7 +38,7 @@ def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
         Forwarding.objects.filter(
             pk=row.pk, state=State.SET_ASIDE, problem=SUPERSEDED
         ).update(state=State.WAITING, problem="", due_at=at, ended_at=None)
-    doorbell.ring("usage.forward")
+    wakeup.ring("usage.forward")
 
 
 def withdraw(file: UsageFile, *, at: datetime) -> None:

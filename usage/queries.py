@@ -10,8 +10,8 @@ from django.db.models.functions import (
     Lower,
 )
 
-from portal.refusals import Refused
-from portal.work import State
+from portal.errors import Refused
+from portal.jobs.queue import State
 from usage import store
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 from usage.usg import Code

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet, Sum, Value
 from django.db.models.functions import TruncHour
 
-from portal.work import State, Work
+from portal.jobs.queue import State, Work
 from usage.models import Forwarding, Settling
 from usage.outbox import SUPERSEDED
 

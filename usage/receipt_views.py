@@ -16,8 +16,8 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
-from portal import access
-from portal.doors import PortalRequest, answer_not_here
+from portal.db import unit_of_work
+from portal.http.middleware import PortalRequest, answer_not_here
 from portal.models import Tenant
 from usage import inventory, receipt_pdf, receipts, spans
 from usage.forms import Files, Receipt
@@ -42,7 +42,7 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of files, as it is narrowed."""
     now = timezone.now()  # noqa: TID251 - a door
     form = Files(request.GET)
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(inventory.listed(form.wanted(spans.spans(now))))
     lines = receipts.lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
@@ -53,7 +53,7 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of what is safe to delete, of all servers or of one."""
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
     lines = receipts.lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
@@ -64,7 +64,7 @@ def safe_csv(request: PortalRequest) -> HttpResponseBase:
 
 def safe_sums(request: PortalRequest) -> HttpResponseBase:
     """Hand out the sums of what is safe to delete, as sha256sum checks them."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
     sums = receipts.as_sums(_in_chunks(tenant.pk, ids))
@@ -103,7 +103,7 @@ class _Sheet:
 
 
 def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = list(inventory.of_ids(ids))
         return _Sheet(
             tenant=tenant_of(request),
@@ -160,7 +160,7 @@ def _in_chunks(tenant_id: int, ids: bytes) -> Iterator[UsageFile]:
     for begin in range(0, len(places), _CHUNK):
         some = places[begin : begin + _CHUNK]
         wanted = [UUID(bytes=ids[at : at + _ID]) for at in some]
-        with access.acting_for(tenant_id, reading=True):
+        with unit_of_work.acting_for(tenant_id, reading=True):
             found = with_life_line().in_bulk(wanted)
         # A rejected file's row may have gone meanwhile.
         yield from (found[one] for one in wanted if one in found)

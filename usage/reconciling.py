@@ -16,9 +16,9 @@ from django.db import OperationalError
 from django.db.models import Max, Model, QuerySet
 from django.db.models.functions import Coalesce
 
-from portal import access
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from portal.models import Tenant
-from portal.work import State
 from usage import bucket, mending, report, store
 from usage.bucket import BucketError, Listed, Stored
 from usage.models import FileState, Forwarding, UsageFile
@@ -99,7 +99,7 @@ def reconcile(*, now: Callable[[], datetime]) -> Report:
 def _make_missing_rows(run: _Run) -> None:
     """Find accepted files that nothing would ever forward."""
     lacking = UsageFile.objects.filter(state=FileState.ACCEPTED, forwarding=None)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         files = list(lacking.select_related("tenant")[:MOST_MENDED])
     for file in files:
         logger.critical("The accepted file %s had no forward row", file.pk)
@@ -126,13 +126,13 @@ def _look_at_bytes(run: _Run) -> None:
 
 def _is_stored_still(file: UsageFile) -> bool:
     """Say whether the row still names the bytes: it may have let them go meanwhile."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = UsageFile.objects.filter(pk=file.pk, stored_as=file.stored_as)
         return rows.exists()
 
 
 def _look_at_archive(run: _Run) -> None:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         last = Forwarding.objects.aggregate(last=Max("pk"))["last"] or 0
         numbers = frozenset(Tenant.objects.values_list("number", flat=True))
     run.seen = bytearray(last // 8 + 1)
@@ -162,7 +162,7 @@ def _look_up(objects: Sequence[Listed], run: _Run, *, numbers: frozenset[str]) -
     the list is read is known by the time it is looked up.
     """
     sizes = {one.key: one.size for one in objects}
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = Forwarding.objects.filter(key__in=sizes)
         known = list(rows.values_list("key", "pk", "file__size"))
     for key, pk, size in known:
@@ -186,7 +186,7 @@ def _is_seen(row: Forwarding, run: _Run) -> bool:
 def _ask_for_share(run: _Run) -> None:
     """Have the SHA-256 of some compared: those that were asked for longest ago."""
     rows = _confirmed().filter(ended_at__lt=run.before)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         share = list(rows.order_by(_LAST_ASKED, "pk")[:SHARE])
     for row in share:
         _ask_and_mend(row, run)
@@ -227,7 +227,7 @@ def _in_pages(rows: QuerySet[Row]) -> Iterator[list[Row]]:
     rows = rows.order_by("pk")
     page: list[Row] = []
     while True:
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             after = rows.filter(pk__gt=page[-1].pk) if page else rows
             page = list(after[:_ROWS])
         if not page:

@@ -6,7 +6,11 @@ It is *already here*, and would be let go again: these bytes are the only ones.
 from datetime import datetime
 from uuid import UUID
 
-from portal import access, audit, doorbell, failpoints, work
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
 from usage import queries, store
 from usage.models import FileState, Forwarding, UsageFile
 
@@ -23,12 +27,12 @@ def regain(
         Unavailable: the bytes could not be kept.
 
     """
-    with access.acting_for(tenant_id, reading=True):
+    with unit_of_work.acting_for(tenant_id, reading=True):
         if _lost(file_id) is None:
             return False
     # The lock comes before the bytes: under the same name somebody else may be keeping
     # the same ones.
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         file = _lost(file_id)
         if file is None:
             return False  # somebody else has brought them
@@ -41,9 +45,9 @@ def regain(
         files.update(stored_as=stored_as, bytes_removed_at=None)
         row: Forwarding | None = getattr(file, "forwarding", None)
         if row is not None and file.state == FileState.ACCEPTED:
-            work.retry(Forwarding, row.pk, at=at)
-            doorbell.ring("usage.forward")
-        audit.append(
+            job_queue.retry(Forwarding, row.pk, at=at)
+            wakeup.ring("usage.forward")
+        audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="bytes-regained",

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from portal import access
+from portal.db import unit_of_work
 
 # Findings of one code that a report shows; all of them are counted. The first ones
 # show what is wrong, and a noisy one does not crowd out the one that matters.
@@ -88,7 +88,7 @@ class Findings:
 
 def begin(kind: Kind, *, at: datetime) -> Report:
     """Write down that a look has begun; in a unit of work of its own."""
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         report = Report.objects.create(kind=kind, begun_at=at)
         kept = Report.objects.filter(kind=kind).order_by("-begun_at", "-pk")
         stale = kept.values_list("pk", flat=True)[_KEPT : 2 * _KEPT]
@@ -100,7 +100,7 @@ def end(report: Report, found: Findings, *, at: datetime, problem: str = "") -> 
     """Write down what a look has found; in a unit of work of its own."""
     report.ended_at, report.problem = at, problem[:60]
     report.counts, report.findings = dict(found.counts), found.shown
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         report.save(update_fields=["ended_at", "problem", "counts", "findings"])
     return report
 

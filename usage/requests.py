@@ -24,9 +24,10 @@ from datetime import date, datetime
 
 from django.db.models import QuerySet
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Tenant
-from portal.refusals import Refused
 from usage import announcing, deciding
 from usage.models import Server
 from usage.server_request import Decision, Kind, ServerRequest
@@ -66,8 +67,8 @@ def ask(tenant_id: int, *, wish: Wish, by: str, at: datetime) -> ServerRequest |
             request about the same waits already.
 
     """
-    with access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
         server = Server.objects.filter(pk=wish.server_id).first()
         if server is None:
             raise Refused("not-found")
@@ -85,7 +86,7 @@ def withdraw(
     tenant_id: int, *, request_id: int, by: str, at: datetime
 ) -> ServerRequest:
     """Take a request of one's own company back."""
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = _open(tenant_id, request_id)
         _decide(request, Decision.WITHDRAWN, by=by, at=at, reason="")
     return request
@@ -95,7 +96,7 @@ def approve(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
 ) -> ServerRequest:
     """Let a server owe less, as it was asked for."""
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = _open(tenant_id, request_id)
         _decide(request, Decision.APPROVED, by=by, at=at, reason=reason.strip())
         kind = Kind(request.kind)
@@ -108,14 +109,14 @@ def refuse(
 ) -> ServerRequest:
     """Leave it as it is; the customer sees the reason."""
     reason = deciding.required(reason)
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         request = _open(tenant_id, request_id)
         _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
     return request
 
 
 def _open(tenant_id: int, request_id: int) -> ServerRequest:
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     found = ServerRequest.objects.select_related("server").filter(pk=request_id).first()
     if found is None:
         raise Refused("not-found")
@@ -170,7 +171,7 @@ def _change(
     setattr(server, column, day)
     server.save(update_fields=[column])
     announcing.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
-    audit.append(
+    audit_log.append(
         tenant_id=server.tenant_id,
         actor=by,
         act=f"server-{kind}-changed",
@@ -187,7 +188,7 @@ def _change(
 def _tell(
     request: ServerRequest, *, act: str, by: str, at: datetime, reason: str
 ) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=request.tenant_id,
         actor=by,
         act=act,

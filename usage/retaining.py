@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import OperationalError
 
-from portal import access, audit, failpoints
-from portal.work import State
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs.queue import State
 from usage import mending, store
 from usage.bucket import Stored
 from usage.models import FileState, Forwarding, UsageFile
@@ -42,7 +44,7 @@ def remove_old_bytes(found: Findings, *, now: Callable[[], datetime]) -> None:
     asking = mending.Asking(found)
     due = _due(before=now() - timedelta(days=days))
     for start in range(0, len(due), _ROWS):
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             rows = Forwarding.objects.select_related("file", "tenant")
             page = list(rows.filter(pk__in=due[start : start + _ROWS]))
         for row in page:
@@ -60,7 +62,7 @@ def _due(*, before: datetime) -> list[int]:
         # No file is confirmed before it is accepted: so an index answers.
         file__settled_at__lt=before,
     ).exclude(file__stored_as="")
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return list(
             rows.order_by("file__settled_at").values_list("pk", flat=True)[:MOST]
         )
@@ -87,7 +89,7 @@ def _remove(
 def _let_go(row: Forwarding, *, at: datetime) -> bool:
     """Write down that the archive alone has the bytes from now on."""
     file = row.file
-    with access.acting_for(file.tenant_id, holding=True):
+    with unit_of_work.acting_for(file.tenant_id, holding=True):
         confirmed = Forwarding.objects.filter(
             pk=row.pk, state=State.DONE, ended_at=row.ended_at
         )
@@ -98,7 +100,7 @@ def _let_go(row: Forwarding, *, at: datetime) -> bool:
             return False
         if not files.update(stored_as="", bytes_removed_at=at):
             return False
-        audit.append(
+        audit_log.append(
             tenant_id=file.tenant_id,
             actor=_ACTOR,
             act="bytes-removed",

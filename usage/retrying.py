@@ -7,8 +7,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from portal import access, audit, doorbell, work
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
 from usage import queues
 
 # Rows that one press of a button lets go on; a further one takes the next.
@@ -28,7 +31,7 @@ def retry(kind: str, pk: int, *, by: str, at: datetime) -> bool:
 
     """
     _check(kind)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = queues.MODELS[kind]._default_manager.filter(pk=pk)
         tenant_id = rows.values_list("tenant_id", flat=True).first()
     if tenant_id is None:
@@ -63,13 +66,13 @@ def hasten(kind: str, code: str, *, by: str, at: datetime) -> int:
     _check(kind)
     count = 0
     for tenant_id, pks in _by_tenant(queues.failing(kind, code, at=at)):
-        with access.acting_for(tenant_id):
+        with unit_of_work.acting_for(tenant_id):
             rows = queues.failing(kind, code, at=at).filter(pk__in=pks)
             count += rows.update(due_at=at)
-            doorbell.ring(_BELLS[kind])
+            wakeup.ring(_BELLS[kind])
     if count:
-        with access.acting_for(access.STAFF):
-            audit.append(
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            audit_log.append(
                 tenant_id=None,
                 actor=by,
                 act="work-hastened",
@@ -86,7 +89,7 @@ def _check(kind: str) -> None:
 
 
 def _by_tenant(rows: QuerySet[Any]) -> Iterable[tuple[int, list[int]]]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         named = rows.order_by("tenant_id", "pk").values_list("tenant_id", "pk")
         found = list(named[:MOST])
     for tenant_id, group in groupby(found, key=lambda one: one[0]):
@@ -97,13 +100,13 @@ def _by_tenant(rows: QuerySet[Any]) -> Iterable[tuple[int, list[int]]]:
 
 def _retry(kind: str, tenant_id: int, pks: list[int], *, by: str, at: datetime) -> int:
     count = 0
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         rows = queues.set_aside_of(kind).filter(pk__in=pks).select_related("file")
         for row in rows.order_by("pk"):
-            if not work.retry(queues.MODELS[kind], row.pk, at=at):
+            if not job_queue.retry(queues.MODELS[kind], row.pk, at=at):
                 continue
             count += 1
-            audit.append(
+            audit_log.append(
                 tenant_id=tenant_id,
                 actor=by,
                 act="work-retried",
@@ -111,5 +114,5 @@ def _retry(kind: str, tenant_id: int, pks: list[int], *, by: str, at: datetime) 
                 details={"name": row.file.name, "kind": kind, "was": row.problem},
                 at=at,
             )
-        doorbell.ring(_BELLS[kind])
+        wakeup.ring(_BELLS[kind])
     return count

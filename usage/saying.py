@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.work import State
+from portal.jobs.queue import State
 from usage import problems
 from usage.models import FileState, Forwarding, UsageFile
 from usage.usg import Code

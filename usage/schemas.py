@@ -8,7 +8,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field, StringConstraints, model_validator
 
-from portal.work import State
+from portal.jobs.queue import State
 from usage import problems
 from usage.models import FileState, Forwarding, How, Server, UsageFile
 

@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from portal import access, places
-from portal.doors import PortalRequest
-from portal.members import May
-from portal.refusals import Refused, told
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 from portal.templatetags.shown import full_day
+from portal.tenants import memberships
 from usage import inventory, requests, servers, undecided
 from usage.forms import Change, NewServer
 from usage.models import Server
@@ -96,7 +97,7 @@ def register(request: PortalRequest) -> HttpResponse:
         return _page(request, new=form)
     given = form.cleaned_data
     tenant_id = request.caller.tenant
-    with access.acting_for(tenant_id):
+    with unit_of_work.acting_for(tenant_id):
         key = servers.register(
             tenant_id,
             name=given["name"],
@@ -112,7 +113,7 @@ def register(request: PortalRequest) -> HttpResponse:
 
 
 def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         shown = {
             "first_owed_on": tenant_of(request).first_owed_on,
             "lines": inventory.server_lines(),
@@ -124,13 +125,13 @@ def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
         shown["change"] = forms.get("change") or _change_form(request, data=None)
         shown["new"] = forms.get("new") or NewServer()
     elif shown["proposed"]:
-        shown["admins"] = places.admins_of(request.caller)
+        shown["admins"] = memberships.admins_of(request.caller)
     return render(request, "usage/servers.html", {**shown, "may_manage": may_manage})
 
 
 def _change_form(request: PortalRequest, **given: Any) -> Change:
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         known = list(Server.objects.order_by("name"))
     data = given.get("data", request.POST)
     return Change(data, servers=known, today=now.date())

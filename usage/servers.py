@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db import OperationalError
 from django.db.models import QuerySet
 
-from portal import access, audit
-from portal.refusals import Refused
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from usage import announcing, backlog, queries, settling
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.usg import fingerprint
@@ -23,7 +24,7 @@ def register(
     In the running unit of work; the key's owner has handed it over in person. Files
     that were held for the key are settled once this is committed.
     """
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     server = queries.server_named(name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
@@ -54,8 +55,8 @@ def confirm_key(
         Refused: the tenant has no such server or key.
 
     """
-    with access.acting_for(tenant_id):
-        access.hold_tenant(tenant_id)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
         found = (
             ServerKey.objects.select_related("server")
             .filter(server__in=queries.server_named(server), fingerprint=key)
@@ -76,7 +77,7 @@ def settle_held(key: ServerKey, *, at: datetime) -> None:
     lock. What fails here, or is not come to, is in the backlog since the key is
     trusted, and settled without anybody.
     """
-    with access.acting_for(key.tenant_id, reading=True):
+    with unit_of_work.acting_for(key.tenant_id, reading=True):
         waiting = list(
             _held_for(key)
             .order_by("sequence", "received_at")
@@ -103,7 +104,7 @@ def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None
     key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
     key.save(update_fields=["state", "decided_at", "decided_by"])
     backlog.reopen(_held_for(key), at=at)
-    audit.append(
+    audit_log.append(
         tenant_id=key.tenant_id,
         actor=by,
         act="server-key-confirmed",

@@ -14,8 +14,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from portal import access, audit, failpoints
-from portal.refusals import Unavailable
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Unavailable
+from portal.health import failpoints
 from usage import (
     announcing,
     backlog,
@@ -83,7 +85,7 @@ def take_in(
         # went wrong is ours, and the answer is "received".
         logger.exception("The file %s could not be settled yet", receipt.file_id)
     if file is None:
-        with access.acting_for(arrival.tenant_id, reading=True):
+        with unit_of_work.acting_for(arrival.tenant_id, reading=True):
             file = queries.with_life_line().filter(pk=receipt.file_id).first()
     if file is None:
         # Rejected by somebody else a moment ago, and its row was one too many.
@@ -96,12 +98,12 @@ def _settle_own(
 ) -> UsageFile | None:
     """Judge the file of a request; None if it is judged, or has had its tries.
 
-    The try is charged before it begins, as a worker's is (`portal.work`): whoever sends
-    a file again and again that no process survives must not end one with each.
+    The try is charged before it begins, as a worker's is (`portal.jobs.queue`): whoever
+    sends a file again and again that no process survives must not end one with each.
     """
     if not receipt.is_new:
         # With the lock: who brought the same file a moment ago has judged it then.
-        with access.acting_for(tenant_id, holding=True):
+        with unit_of_work.acting_for(tenant_id, holding=True):
             if not backlog.begin(receipt.file_id):
                 return None
     try:
@@ -109,7 +111,7 @@ def _settle_own(
     except ReaderFailedError:
         raise
     except Exception:
-        with access.acting_for(tenant_id):
+        with unit_of_work.acting_for(tenant_id):
             backlog.take_back(receipt.file_id)
         raise
 
@@ -137,7 +139,7 @@ def settle(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
 @contextmanager
 def judging(tenant_id: int) -> Iterator[None]:
     """Open a unit of work that holds the tenant and in which files may be judged."""
-    with access.acting_for(tenant_id, holding=True):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         yield
 
 
@@ -276,7 +278,7 @@ def _reject(file: UsageFile) -> None:
 def _write_down(
     file: UsageFile, problems: Iterable[FoundProblem], *, at: datetime
 ) -> None:
-    audit.append(
+    audit_log.append(
         tenant_id=file.tenant_id,
         actor=file.sent_by,
         act=f"file-{file.state}",

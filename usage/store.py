@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from portal.refusals import Unavailable
+from portal.errors import Unavailable
 
 # The operating system's words for "there is no room".
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from django.db import OperationalError
 
-from portal import access, failpoints, work
-from portal.work import Claim
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import Claim
 from usage import settling
 from usage.examining import ReaderFailedError
 from usage.models import Settling
@@ -27,7 +29,7 @@ READER_FAILED = "reader-failed"
 
 def settle_waiting(*, at: datetime) -> int:
     """Settle one batch of what is left and due; return how many files were claimed."""
-    claims = work.claim(Settling, most=_BATCH, lease_for=_LEASE, at=at)
+    claims = job_queue.claim(Settling, most=_BATCH, lease_for=_LEASE, at=at)
     if claims:
         failpoints.reach("sweep:claimed")
     busy: set[int] = set()
@@ -58,12 +60,12 @@ def settle_waiting(*, at: datetime) -> int:
 
 
 def _settle(claim: Claim, *, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         row = Settling.objects.filter(pk=claim.pk).first()
         if row is None:
             return  # rejected by its request meanwhile, and its row was one too many
-        if not work.begin(Settling, claim, problem=READER_FAILED, at=at):
-            if claim.faults >= work.MOST_FAULTS:
+        if not job_queue.begin(Settling, claim, problem=READER_FAILED, at=at):
+            if claim.faults >= job_queue.MOST_FAULTS:
                 _tell(claim)
             return
     settling.settle(claim.tenant_id, row.file_id, at=at)
@@ -71,8 +73,8 @@ def _settle(claim: Claim, *, at: datetime) -> None:
 
 def _charge(claim: Claim, error: ReaderFailedError, *, at: datetime) -> None:
     logger.error("The reader failed (row %s)", claim.pk, exc_info=error)
-    with access.acting_for(claim.tenant_id):
-        if work.fail(Settling, claim, problem=READER_FAILED, at=at):
+    with unit_of_work.acting_for(claim.tenant_id):
+        if job_queue.fail(Settling, claim, problem=READER_FAILED, at=at):
             _tell(claim)
 
 
@@ -81,5 +83,5 @@ def _tell(claim: Claim) -> None:
 
 
 def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
-    with access.acting_for(claim.tenant_id):
-        work.postpone(Settling, claim, problem=problem, at=at)
+    with unit_of_work.acting_for(claim.tenant_id):
+        job_queue.postpone(Settling, claim, problem=problem, at=at)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from portal import stopping
+from portal.jobs import shutdown
 from usage import (
     collecting,
     forwarding,
@@ -44,7 +44,7 @@ _NIGHT = 6 * 3600
 @shared_task(name="usage.forward", time_limit=_SECONDS)
 def forward() -> None:
     until = timezone.now() + _FORWARD_FOR  # noqa: TID251 - a task
-    while timezone.now() < until and not stopping.is_asked():  # noqa: TID251 - a task
+    while timezone.now() < until and not shutdown.is_asked():  # noqa: TID251 - a task
         if not forwarding.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
             return
 
@@ -53,7 +53,7 @@ def forward() -> None:
 def settle() -> None:
     now = timezone.now()  # noqa: TID251 - a task
     until = now + _SETTLE_FOR
-    while now < until and not stopping.is_asked() and sweeping.settle_waiting(at=now):
+    while now < until and not shutdown.is_asked() and sweeping.settle_waiting(at=now):
         now = timezone.now()  # noqa: TID251 - a task
 
 

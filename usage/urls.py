@@ -1,4 +1,4 @@
-"""Addresses of what customers bring; what each asks for stands in `portal.doors`."""
+"""Addresses of files and servers; `portal.http.permissions` says who may open each."""
 
 from django.urls import path
 

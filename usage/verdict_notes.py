@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.refusals import Refused, told
+from portal.errors import Refused, told
 from usage import inbox, inbox_bucket
 from usage.inbox_bucket import GoneError
 from usage.inbox_rows import InboxObject, Verdict

@@ -8,11 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portal import access, places
-from portal.doors import PortalRequest, answer_not_here
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest, answer_not_here
 from portal.models import Tenant
-from portal.refusals import Refused
+from portal.tenants import memberships
 from usage import inventory, queries, saying, spans
 from usage.forms import Files
 from usage.models import FileState, How, Server, UsageFile
@@ -28,7 +29,7 @@ def files(request: PortalRequest) -> HttpResponse:
     """List every file that was ever sent, newest first."""
     now = timezone.now()  # noqa: TID251 - a door
     form = Files(request.GET)
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = spans.spans(now)
         wanted = form.wanted(found)
         page = _page(request, inventory.listed(wanted), most=PAGE)
@@ -53,7 +54,7 @@ def files(request: PortalRequest) -> HttpResponse:
 
 def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show what is known of one file, and what became of it."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = queries.with_life_line().filter(pk=file_id).first()
     if found is None:
         has = UsageFile.objects.filter(pk=file_id).exists
@@ -61,7 +62,7 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     may_manage = May.MANAGE in request.caller.may
     waits_for_key = saying.waits_for_key(found)
     admins = (
-        [one.name for one in places.admins_of(request.caller)]
+        [one.name for one in memberships.admins_of(request.caller)]
         if waits_for_key and not may_manage
         else []
     )
@@ -78,7 +79,7 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 def safe_to_delete(request: PortalRequest) -> HttpResponse:
     """List what is accepted and confirmed in the archive, nothing else."""
-    with access.acting_for(request.caller.tenant, reading=True):
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
         sums = inventory.sum_safe_files()
         chosen = chosen_server(request, sums)
         server_id = chosen.server_id if chosen else None

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Min, Q, Sum
 
-from portal import access, readiness
-from portal.metrics import Family
-from portal.readiness import Part
-from portal.work import State
+from portal.db import unit_of_work
+from portal.health import readiness
+from portal.health.metrics import Family
+from portal.health.readiness import Part
+from portal.jobs.queue import State
 from usage.models import FileState, Forwarding, UsageFile
 
 _DAY = timedelta(days=1)
@@ -77,7 +78,7 @@ def _forwarding(at: datetime) -> readiness.State:
     waiting = Forwarding.objects.filter(
         state=State.WAITING, file__settled_at__lt=at - _SLOW_AFTER
     )
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_slow = settings.FORWARDING and waiting.exists()
     return readiness.State.DEGRADED if is_slow else readiness.State.OK
 

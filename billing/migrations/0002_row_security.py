@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from portal.rowsecurity import protect
+from portal.db.row_security import protect
 
 
 class Migration(migrations.Migration):

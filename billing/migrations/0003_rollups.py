@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from portal.rowsecurity import protect
+from portal.db.row_security import protect
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from portal.rowsecurity import open_table, protect, same_tenant
+from portal.db.row_security import open_table, protect, same_tenant
 
 
 class Migration(migrations.Migration):

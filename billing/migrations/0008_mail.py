@@ -3,8 +3,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from portal.rowsecurity import open_table, protect
-from portal.work import SWEEP_FAULT_RIGHTS, SWEEP_RIGHTS
+from portal.db.row_security import open_table, protect
+from portal.jobs.queue import SWEEP_FAULT_RIGHTS, SWEEP_RIGHTS
 
 
 class Migration(migrations.Migration):

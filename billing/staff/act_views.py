@@ -14,11 +14,13 @@ from billing import verdicts
 from billing.staff import customer
 from billing.staff.answer_views import answer, back, tenant_of
 from billing.staff.setup_file import hand_over as make_set_up
-from portal import access, accounts, tokens
-from portal.arrival import received_at
-from portal.doors import PortalRequest
+from portal.accounts import adapter as account_adapter
+from portal.accounts import tokens
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.http.request_time import received_at
 from portal.models import Membership
-from portal.refusals import Refused
 from usage import batch, deciding, keys, requests, servers
 
 
@@ -27,7 +29,7 @@ def issue_key(request: PortalRequest, number: str) -> HttpResponse:
     """Make one more sealing key; the older ones go on opening files."""
     now = timezone.now()  # noqa: TID251 - a door
     tenant = tenant_of(number)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         key = keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
     text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
     messages.success(request, text % {"key": key.fingerprint})
@@ -55,7 +57,7 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
 def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     """Mail somebody who has never signed in a new link for the first password."""
     tenant = tenant_of(number)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         member = (
             Membership.objects.select_related("user")
             .filter(tenant=tenant, user=user_id, user__last_login=None)
@@ -63,7 +65,7 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
         )
     if member is None:
         raise Refused("not-found")
-    accounts.invite(member.user, by=request.caller.name)
+    account_adapter.invite(member.user, by=request.caller.name)
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
     return back(request, number)
@@ -73,7 +75,7 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
 def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     tenant = tenant_of(number)
-    with access.acting_for(tenant.pk):
+    with unit_of_work.acting_for(tenant.pk):
         token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
     text = gettext("The token “%(name)s” lets nobody in any more.")
     messages.success(request, text % {"name": token.name})

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from billing.late_list import Kind
 from billing.staff import customer
-from portal import access
-from portal.doors import PortalRequest
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.refusals import Refused, told
 
 # Refusals after which one looks at the page again; others have a page of their own.
 _LOOK_AGAIN = frozenset(
@@ -32,7 +32,7 @@ _PERIOD = 7
 
 
 def tenant_of(number: str) -> Tenant:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return customer.find(number)
 
 

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.work import State
+from portal.jobs.queue import State
 from usage import queues, troubles
 from usage.models import UsageFile
 from usage.report import SHOWN, Kind, Report

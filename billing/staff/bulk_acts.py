@@ -10,11 +10,11 @@ from billing import deadlines, late_list, mail_words, periods, reminders
 from billing.desk import DeskRow
 from billing.staff.bulk import Act, Effect, Text, Wanted
 from billing.staff.late_forms import SeveralExtended
-from portal import access
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.templatetags.shown import instant_words
 
-# Why no mail goes at all, by the codes of `portal.mailing.Leave`.
+# Why no mail goes at all, by the codes of `portal.mail.switch.Leave`.
 _HELD: Mapping[str, Text] = {
     "stopped": _("all mail is stopped, see the page Mail"),
     "restored-copy": _(
@@ -54,7 +54,7 @@ def _remind(rows: Sequence[DeskRow], wanted: Wanted) -> str:
 
 
 def _preview_extend(rows: Sequence[DeskRow], wanted: Wanted) -> list[Effect]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = [row.tenant_id for row in rows]
         flagged = late_list.flagged(ids, wanted.period)
     effects = []

@@ -23,9 +23,9 @@ from billing.periods import Period
 from billing.staff import bulk, desk_forms, desk_showing
 from billing.staff.bulk import Act, Effect, Wanted
 from billing.staff.bulk_acts import ACTS
-from portal import access
-from portal.doors import PortalRequest
-from portal.refusals import Refused, told
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 
 
 @require_http_methods(["GET", "POST"])
@@ -91,7 +91,7 @@ def _rows(given: QueryDict, period: Period, *, at: datetime) -> list[DeskRow]:
     """Read the tenants that are ticked; a page has fewer than are taken."""
     ids = desk_forms.tenant_ids(given)[: bulk.AT_MOST]
     wish = Wish(period=period, tenants=ids)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return desk.rows(wish, at=at, most=bulk.AT_MOST)
 
 

@@ -16,9 +16,9 @@ from billing.queries import PeriodView, opened_periods, view_period
 from billing.staff import answered, showing, steps, tenant_period
 from billing.staff.late_forms import Extension, ZoneChange, ZoneCorrection
 from billing.wording import mode_words
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import ApiToken, Membership, Role, Tenant
-from portal.refusals import Refused
 from usage import queries, requests, undecided
 from usage.models import FileState, SealingKey, ServerKey, UsageFile
 
@@ -65,7 +65,7 @@ def read(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
 
     Of the periods one is shown whole: `period`, or the urgent one.
     """
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = find(number)
         # People are read here: only staff see whether somebody has signed in.
         people = list(
@@ -73,7 +73,7 @@ def read(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
             .select_related("user")
             .order_by("role", "user__name")
         )
-    with access.acting_for(tenant.pk, reading=True):
+    with unit_of_work.acting_for(tenant.pk, reading=True):
         shown = tenant_period.shown(tenant.pk, period, at=at)
         shown |= _of_tenant(tenant, at=at)
         shown |= _of_deadlines(shown, at=at)
@@ -194,7 +194,7 @@ def server_key(tenant_id: int, key_id: int) -> ServerKey:
         Refused: the tenant has no such key.
 
     """
-    with access.acting_for(tenant_id, reading=True):
+    with unit_of_work.acting_for(tenant_id, reading=True):
         key = ServerKey.objects.select_related("server").filter(pk=key_id).first()
     if key is None:
         raise Refused("not-found")

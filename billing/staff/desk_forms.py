@@ -11,7 +11,7 @@ from django.http import QueryDict
 from billing.desk_query import ORDER, Sort, Wish
 from billing.periods import Period
 from billing.standing import Standing
-from portal.refusals import Refused
+from portal.errors import Refused
 
 # Standings as addresses write them.
 SLUGS: Mapping[str, Standing] = {

@@ -16,9 +16,9 @@ from billing.desk_query import Sort, Wish
 from billing.staff import desk_forms, desk_showing
 from billing.staff.bulk_acts import ACTS
 from billing.standing import Standing
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.http.middleware import PortalRequest
 
 # Tenants on one page: what one scrolls through without losing the place.
 A_PAGE = 50
@@ -31,7 +31,7 @@ _CHUNK = 1_000
 def billing_desk(request: PortalRequest) -> HttpResponse:
     """Show how all tenants stand in a period."""
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         wish, counts = _counted(request, at=now)
         count = counts[wish.standing] if wish.standing else sum(counts.values())
         pages = max(1, -(-count // A_PAGE))
@@ -59,7 +59,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Hand out the list as it is narrowed, or of it the tenants that are ticked."""
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
         wish = desk_forms.wish(request.GET, period=period)
         chosen = desk_forms.tenant_ids(request.GET)
@@ -113,6 +113,6 @@ def _in_chunks(wish: Wish, ids: list[int], *, at: datetime) -> Iterator[DeskRow]
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
         chosen = Wish(period=wish.period, tenants=some)
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             rows = desk.rows(chosen, at=at, most=len(some))
         yield from desk.in_this_order(rows, some)

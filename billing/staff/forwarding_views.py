@@ -12,10 +12,10 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.staff import archive
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
-from portal.refusals import Refused
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 from usage import queues, report, retrying
 
 # Set-aside files on one page: what one scrolls through without losing the place.
@@ -28,7 +28,7 @@ _DIGITS = 18
 @require_safe
 def forwarding(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [queues.queue(kind) for kind in queues.MODELS]
         done = queues.throughput(at=now)
         pages = Paginator(queues.set_aside(), SET_ASIDE_A_PAGE)

@@ -16,11 +16,11 @@ from billing import excuses, licensing
 from billing.asked_words import excuse_rows, licence_rows
 from billing.staff import showing
 from billing.staff.forms import Day, Reason, first_error
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.refusals import Refused, told
 from usage import deciding, requests, undecided
 from usage.models import FileState, UsageFile
 from usage.problems import OF_ITS_TIME, holding
@@ -48,7 +48,7 @@ _LOOK_AGAIN = frozenset(
 def held(request: PortalRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in set(Kind) else ""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         pages = Paginator(undecided.held_files(kind), HELD_A_PAGE)
         page: Page[UsageFile] = pages.get_page(request.GET.get("page"))
         rows = [showing.file_row(file, has_forwarding=False) for file in page]
@@ -80,14 +80,14 @@ def held(request: PortalRequest) -> HttpResponse:
 @require_safe
 def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show one file with everything that there is to decide about it."""
-    with access.acting_for(_owner(file_id), reading=True):
+    with unit_of_work.acting_for(_owner(file_id), reading=True):
         shown = _matter(file_id)
     shown["may_act"] = May.STAFF_ACT in request.caller.may
     return render(request, "billing/staff/held-file.html", shown)
 
 
 def _owner(file_id: UUID) -> int:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant_id = undecided.tenant_of(file_id)
     if tenant_id is None:
         raise Refused("not-found")

@@ -7,8 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from portal.jobs.queue import State
 from portal.models import User
-from portal.work import State
 from usage import inbox, inbox_notices, inbox_taking, problems
 from usage.inbox_rows import InboxListing, InboxNotice, InboxObject, Verdict
 from usage.models import FileState

@@ -8,10 +8,10 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.staff.inbox_showing import listing_row, notice_row, object_row
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
-from portal.refusals import Refused
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 from usage import inbox as inboxes
 from usage import inbox_notices, inbox_overview, inbox_taking
 from usage.inbox_overview import Kind
@@ -35,7 +35,7 @@ def inbox(request: PortalRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in set(Kind) else ""
     after = _number(request.GET.get("after", ""))
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         # One more than is shown says whether there are older ones.
         found = list(inbox_overview.objects(kind, after=after)[: OBJECTS_A_PAGE + 1])
         counts = inbox_overview.counts()
@@ -65,7 +65,7 @@ def _number(text: str) -> int | None:
 @require_POST
 def retry(request: PortalRequest, object_id: int) -> HttpResponse:
     """Have an object that was set aside taken again."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         row = InboxObject.objects.filter(pk=object_id).first()
     if row is None:
         raise Refused("not-found")
@@ -83,7 +83,7 @@ def retry(request: PortalRequest, object_id: int) -> HttpResponse:
 @require_POST
 def retry_mails(request: PortalRequest, notice_id: int) -> HttpResponse:
     """Have mails that were set aside sent to all who do not surely have them."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = InboxNotice.objects.filter(pk=notice_id)
         tenant_id = rows.values_list("tenant_id", flat=True).first()
     if tenant_id is None:

@@ -29,10 +29,10 @@ from billing.staff.late_forms import (
     ZoneChange,
     ZoneCorrection,
 )
-from portal import access
-from portal.doors import PortalRequest
-from portal.members import May
-from portal.refusals import Refused, told
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 
 # Flags on one page: what one scrolls through without losing the place.
 FLAGS_A_PAGE = 25
@@ -44,7 +44,7 @@ _CHUNK = 500
 @require_safe
 def late(request: PortalRequest) -> HttpResponse:
     kind, period = narrowed(request.GET)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         pages = Paginator(late_list.flags(kind, period), FLAGS_A_PAGE)
         page: Page[LateFlag] = pages.get_page(request.GET.get("page"))
         shown = {
@@ -67,7 +67,7 @@ def late_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Hand out the list of flags, as it is narrowed."""
     now = timezone.now()  # noqa: TID251 - a door
     kind, period = narrowed(request.GET)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_list.flags(kind, period).values_list("pk", flat=True))
     pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
@@ -130,7 +130,7 @@ def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
 def extend(request: PortalRequest, number: str) -> HttpResponse:
     """Give a tenant more time for a period."""
     tenant = tenant_of(number)
-    with access.acting_for(tenant.pk, reading=True):
+    with unit_of_work.acting_for(tenant.pk, reading=True):
         form = Extension(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
         if not form.is_valid():
             messages.error(request, first_error(form))
@@ -153,7 +153,7 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
 def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
     """Tell an open period in another zone."""
     tenant = tenant_of(number)
-    with access.acting_for(tenant.pk, reading=True):
+    with unit_of_work.acting_for(tenant.pk, reading=True):
         opened = opened_periods(most=PERIODS_OFFERED)
     form = ZoneCorrection(request.POST, opened=opened)
     if not form.is_valid():
@@ -192,6 +192,6 @@ def change_zone(request: PortalRequest, number: str) -> HttpResponse:
 def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:
     for begin in range(0, len(ids), _CHUNK):
         some = ids[begin : begin + _CHUNK]
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             found = late_list.flags().in_bulk(some)
         yield from (found[one] for one in some if one in found)

@@ -16,7 +16,7 @@ from billing.periods import Period
 from billing.reminder_plan import Planned
 from billing.reminder_row import Reminder
 from billing.saying import span_words
-from portal.letter_work import Letter, LetterWork, Outcome
+from portal.mail.outbox import Letter, LetterWork, Outcome
 from portal.models import Tenant
 from portal.templatetags.shown import day as day_words
 

@@ -22,12 +22,13 @@ from billing.staff.mail_showing import (
     style_sources,
     wanted,
 )
-from portal import access, mailing
-from portal.doors import PortalRequest
-from portal.letter_work import Letter
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import Letter
 from portal.models import MailStop
-from portal.refusals import Refused
 
 # Mails on one page: what one scrolls through without losing the place.
 MAILS_A_PAGE = 50
@@ -42,8 +43,8 @@ def mails(request: PortalRequest) -> HttpResponse:
     kind, told = request.GET.get("kind", ""), request.GET.get("told", "")
     kind = kind if kind in mail_box.MODELS else REMINDER
     told = told if told in set(Told) else ""
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
         pages = Paginator(mail_box.listed(kind, told), MAILS_A_PAGE)
         page: Page[Letter] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
@@ -72,7 +73,7 @@ def mails(request: PortalRequest) -> HttpResponse:
 def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     """Show one mail as it was sent, or as it would be sent now."""
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = mail_box.find(kind, mail_id)
         rows = mail_rows([found] if found else [])
     if found is None:
@@ -95,7 +96,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 def coming(request: PortalRequest) -> HttpResponse:
     """Show a mail that goes out next as it would go then; it is not written down."""
     now = timezone.now()  # noqa: TID251 - a door
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         planned = reminder_plan.preview(at=now, most=NEXT_SHOWN)
         found = wanted(planned, request.GET.dict())
         if found is None:
@@ -138,8 +139,8 @@ def stop(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     reason = _reason(request)
     if reason:
-        with access.acting_for(access.STAFF):
-            mailing.stop(reason=reason, by=request.caller.name, at=now)
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            mail_switch.stop(reason=reason, by=request.caller.name, at=now)
         messages.success(
             request, gettext("No mail goes out until somebody lets it go again.")
         )
@@ -152,8 +153,8 @@ def go_on(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     reason = _reason(request)
     if reason:
-        with access.acting_for(access.STAFF):
-            mailing.go_on(reason=reason, by=request.caller.name, at=now)
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            mail_switch.go_on(reason=reason, by=request.caller.name, at=now)
         messages.success(request, gettext("Mail goes out again."))
     return redirect("staff-mail")
 
@@ -162,7 +163,7 @@ def go_on(request: PortalRequest) -> HttpResponse:
 def choose_digest(request: PortalRequest) -> HttpResponse:
     """Say whether one wants the morning's digest oneself."""
     wanted = request.POST.get("wanted") == "yes"
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         recipients.choose_digest(_person(request), wanted=wanted)
     text = gettext("You get no digest any more.")
     if wanted:
@@ -178,7 +179,7 @@ def _person(request: PortalRequest) -> int:
 
 def _is_written_only() -> bool:
     """Say whether mails become files, because no mail server is set."""
-    return settings.EMAIL_BACKEND == "portal.mail.FolderBackend"
+    return settings.EMAIL_BACKEND == "portal.mail.file_backend.FolderBackend"
 
 
 def _reason(request: PortalRequest) -> str:

@@ -16,8 +16,8 @@ from billing.staff import answered
 from billing.staff.answer_views import answer, back, tenant_of
 from billing.staff.customer import FLAGS, PERIODS_OFFERED
 from billing.staff.forms import first_error
-from portal import access
-from portal.doors import PortalRequest
+from portal.db import unit_of_work
+from portal.http.middleware import PortalRequest
 
 
 @require_POST
@@ -64,7 +64,7 @@ def refuse_licences(
 def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
     """Let an excuse count, as far as no file contradicts it."""
     tenant = tenant_of(number)
-    with access.acting_for(tenant.pk, reading=True):
+    with unit_of_work.acting_for(tenant.pk, reading=True):
         asked = excuses.open_excuses().filter(pk=excuse_id)
         opened = opened_periods(most=PERIODS_OFFERED)
         is_after = bool(answered.asked_late(asked, opened, late_list.flags()[:FLAGS]))

@@ -6,7 +6,9 @@ from datetime import datetime
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from portal import access, audit, tokens
+from portal.accounts import tokens
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
 from portal.models import Scope, Tenant
 from usage.models import SealingKey
 from usage.usg.keyfiles import Purpose, public_text
@@ -25,13 +27,13 @@ def hand_over(tenant: Tenant, *, by: str, at: datetime) -> SetUp | None:
 
     The token is kept as a hash only, so that this file is the one place that has it.
     """
-    with access.acting_for(tenant.pk):
+    with unit_of_work.acting_for(tenant.pk):
         key = SealingKey.objects.order_by("-created_at", "-pk").first()
         if key is None:
             return None
         name = f"server set-up {at:%Y-%m-%d}"
         _, secret = tokens.issue(tenant.pk, name=name, scope=Scope.UPLOAD, by=by, at=at)
-        audit.append(
+        audit_log.append(
             tenant_id=tenant.pk,
             actor=by,
             act="set-up-handed-over",

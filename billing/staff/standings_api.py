@@ -11,9 +11,9 @@ from billing.desk import DeskRow
 from billing.desk_query import Wish
 from billing.periods import Period
 from billing.staff import desk_forms
-from portal import access
-from portal.doors import PortalRequest
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
 
 router = Router(tags=["staff"])
 
@@ -80,7 +80,7 @@ def list_standings(request: PortalRequest, given: Query[StandingsIn]) -> Standin
     del request  # the door has seen who it is
     now = timezone.now()  # noqa: TID251 - a door
     wish = _wish(given)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         counts = desk.counts(wish, at=now)
         rows = desk.rows(wish, at=now, most=given.limit + 1, offset=given.after)
     period = wish.period
@@ -112,7 +112,7 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
     missing: list[api.MissingOut] = []
     missing_files: list[api.MissingFilesOut] = []
     if row.numbers.missing or row.numbers.faults:
-        with access.acting_for(row.tenant_id, reading=True):
+        with unit_of_work.acting_for(row.tenant_id, reading=True):
             view = queries.view_period(period, at=at)
         seen = api.period_out(view)
         missing, missing_files = seen.missing, seen.missing_files

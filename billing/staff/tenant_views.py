@@ -16,11 +16,12 @@ from billing.enrolling import Enrolled, enrol
 from billing.staff import customer, showing
 from billing.staff.desk_forms import named_period, way_back
 from billing.staff.forms import OpenTenant
-from portal import access, accounts
-from portal.doors import PortalRequest
-from portal.members import May
+from portal.accounts import adapter as account_adapter
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.refusals import Refused, told
 from usage import overview, queries
 from usage.models import FileState, How
 
@@ -35,7 +36,7 @@ _FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
 @require_safe
 def tenants(request: PortalRequest) -> HttpResponse:
     search = request.GET.get("q", "").replace("\0", "").strip()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         pages = Paginator(overview.tenants(search), TENANTS_A_PAGE)
         page: Page[Tenant] = pages.get_page(request.GET.get("page"))
         shown = {
@@ -75,7 +76,7 @@ def _enrol(request: PortalRequest, form: OpenTenant) -> Enrolled | None:
     shown = {"name": enrolled.tenant.name, "email": enrolled.admin.email}
     if enrolled.is_new:
         # After the commit: before it there is nobody whom the link could let in.
-        accounts.invite(enrolled.admin, by=request.caller.name)
+        account_adapter.invite(enrolled.admin, by=request.caller.name)
         text = gettext("%(name)s is open. %(email)s gets a link to set a password.")
     else:
         text = gettext("%(name)s is open. %(email)s can sign in already.")
@@ -101,9 +102,9 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
         how=_one_of(How.values, request.GET.get("how")),
         server=request.GET.get("server", "").replace("\0", "") or None,
     )
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = customer.find(number)
-    with access.acting_for(found.pk, reading=True):
+    with unit_of_work.acting_for(found.pk, reading=True):
         files = queries.files(
             wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
         )

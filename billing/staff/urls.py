@@ -1,4 +1,4 @@
-"""Addresses of the billing staff; what each asks for is in `portal.registry.DOORS`."""
+"""Addresses of the staff pages; `portal.http.permissions` says who may open each."""
 
 from django.urls import path
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from billing import excuses, late_list, licensing, mail_box
-from portal import access
+from portal.db import unit_of_work
 from usage import queues, requests, undecided
 
 register = template.Library()
@@ -49,7 +49,7 @@ def waiting() -> dict[str, int]:
     """Count what waits, in a unit of work of its own, by one query for all pages."""
     statement, values = _statement()
     with (
-        access.acting_for(access.STAFF, reading=True),
+        unit_of_work.acting_for(unit_of_work.STAFF, reading=True),
         connection.cursor() as cursor,
     ):
         cursor.execute(statement, values)

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from portal.rowsecurity import open_table, protect
+from portal.db.row_security import open_table, protect
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from portal.rowsecurity import open_table
+from portal.db.row_security import open_table
 
 # People who were there before the library was: their addresses are vouched for.
 _ADDRESSES = """

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from portal.rowsecurity import open_table
+from portal.db.row_security import open_table
 
 
 class Migration(migrations.Migration):

@@ -65,7 +65,7 @@ class PatientSocket(socket.socket):
     deadline = math.inf
 
     # When the head of the request was complete, in seconds since 1970: before it had
-    # to wait for a thread (portal.arrival).
+    # to wait for a thread (portal.http.request_time).
     request_at = 0.0
 
     def recv(self, size: int, flags: int = 0) -> bytes:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from portal.doors import API
-from portal.members import May
-from portal.registry import ANYBODY, DOORS, SIGNED_IN, Need
+from portal.accounts.caller import May
+from portal.http.middleware import API
+from portal.http.permissions import ANYBODY, DOORS, SIGNED_IN, Need
 from tests.access.world import BROKEN, Caller, Ids, World, question
 from tests.builders import digest_header
 

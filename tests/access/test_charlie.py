@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from portal.http.permissions import DOORS
 from portal.models import Scope
-from portal.registry import DOORS
 from tests.access import world as worlds
 from tests.access.matrix import ROWS, may_name_alice
 from tests.access.world import CSRF, Caller, World, build, charlies, leaks

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from portal.members import SESSION_TENANT
+from portal.accounts.caller import SESSION_TENANT
+from portal.http.permissions import DOORS
 from portal.models import Scope
-from portal.registry import DOORS
 from tests.access.matrix import ROWS
 from tests.access.world import BROKEN, CSRF, World, build
 from tests.builders import Company, digest_header

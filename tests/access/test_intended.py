@@ -8,11 +8,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import resolve
 
-from portal import access
-from portal.intended import FIELD, HEADER
-from portal.members import SESSION_TENANT, May
+from portal.accounts.caller import SESSION_TENANT, May
+from portal.db import unit_of_work
+from portal.http.permissions import ANYBODY, DOORS
 from portal.models import StaffRole
-from portal.registry import ANYBODY, DOORS
+from portal.tenants.expected_tenant import FIELD, HEADER
 from tests.access import matrix
 from tests.access import world as worlds
 from tests.access.matrix import ROWS
@@ -164,7 +164,7 @@ def test_a_token_sends_for_its_own_customer_alone(world: World) -> None:
 def test_each_form_that_changes_something_says_for_whom(world: World) -> None:
     client = Client()
     client.force_login(world.alice.people["admin"])
-    with access.acting_for(world.alice.id, reading=True):
+    with unit_of_work.acting_for(world.alice.id, reading=True):
         server = Server.objects.get(name=worlds.SECRET_SERVER)
     less = {"what": "last-day", "day": "2026-05-01", "reason": "Gone."}
     client.post("/servers/change", {"server": server.pk, **less})

@@ -8,8 +8,8 @@ import pytest
 from django.urls import get_resolver
 
 from portal.checks import url_names
-from portal.doors import API
-from portal.registry import DOORS
+from portal.http.middleware import API
+from portal.http.permissions import DOORS
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.world import NAMES, Caller, World, build, callers, content_of, leaks

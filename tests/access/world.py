@@ -9,9 +9,11 @@ from typing import Any
 from django.db import connections
 from django.test import Client
 
-from portal import access, tenants, tokens
-from portal.members import SESSION_TENANT
+from portal.accounts import tokens
+from portal.accounts.caller import SESSION_TENANT
+from portal.db import unit_of_work
 from portal.models import ApiToken, Membership, Role, Scope, StaffRole, Tenant, User
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company, Writer, open_company
 from usage.models import ServerKey, UsageFile
 
@@ -93,15 +95,15 @@ def build() -> World:
     server = alice.registered(SECRET_SERVER)
     server.sequence = SECRET_SEQUENCE - 1
     alices, hers = _fill(alice, server, name=SECRET_FILE, unknown=SECRET_UNKNOWN)
-    with access.acting_for(access.STAFF):
-        partner = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        partner = create.add_person(
             email="partner@partners.example",
             name="Partner",
             password=PASSWORD,
             at=NOW,
         )
         for company in (alice, charlie):
-            tenants.add_member(
+            create.add_member(
                 company.id, user=partner, role=Role.ADMIN, by="test", at=NOW
             )
     return World(
@@ -127,7 +129,7 @@ def _fill(
         "held",
         "rejected",
     ], [one.problems for one in (accepted, held, rejected)]
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         keys = {
             key.state: key for key in ServerKey.objects.filter(server__name=unknown)
         }
@@ -159,7 +161,7 @@ def _canaries(alice: Company, ids: Ids) -> Iterator[str]:
     yield from (person.email for person in alice.people.values())
     yield from (person.name for person in alice.people.values())
     yield alice.sealing_public.hex()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         for file in UsageFile.objects.all():
             yield from (str(file.pk), bytes(file.sha256).hex(), file.name)
 
@@ -199,7 +201,7 @@ def _script(secret: str) -> dict[str, str]:
 
 
 def _dead_token(company: Company, **changes: datetime) -> str:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         _, secret = tokens.issue(
             company.id, name="dead", scope=Scope.MANAGE, by="test", at=NOW
         )
@@ -214,8 +216,8 @@ def _dead_token(company: Company, **changes: datetime) -> str:
 
 
 def _staff(role: str) -> User:
-    with access.acting_for(access.STAFF):
-        return tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        return create.add_person(
             email=f"{role}@staff.example",
             name=role,
             password=PASSWORD,
@@ -226,16 +228,16 @@ def _staff(role: str) -> User:
 
 def _gone(company: Company) -> User:
     """Somebody who has left; his session is still there."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="gone@gone.example", name="Gone", password=PASSWORD, at=NOW
         )
-        tenants.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
+        create.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
     return person
 
 
 def _retire(person: User) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(pk=person.pk).update(is_active=False)
 
 
@@ -324,7 +326,7 @@ def counts_of(company_id: int) -> dict[str, int]:
 
 
 def leave(person: User, company: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Membership.objects.filter(user=person, tenant=company.id).delete()
 
 

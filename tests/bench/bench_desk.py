@@ -58,12 +58,13 @@ def cookie_of_a_clerk() -> str:
     from django.conf import settings
     from django.test import Client
 
-    from portal import access, tenants
+    from portal.db import unit_of_work
     from portal.models import StaffRole
+    from portal.tenants import create
     from tests.builders import NOW, PASSWORD
 
-    with access.acting_for(access.STAFF):
-        clerk = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        clerk = create.add_person(
             email="clerk@vendor.example",
             name="Clerk",
             password=PASSWORD,

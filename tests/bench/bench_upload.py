@@ -104,11 +104,11 @@ class Bench:
         return stage.Client(web, self.company.token)
 
     def bare(self) -> Bare:
-        from portal import access
+        from portal.db import unit_of_work
         from usage import keys
         from usage.models import SealingKey
 
-        with access.acting_for(self.company.id):
+        with unit_of_work.acting_for(self.company.id):
             key = SealingKey.objects.get()
             private = keys.opening_key(self.company.id, key.fingerprint)
         assert private is not None

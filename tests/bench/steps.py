@@ -25,7 +25,7 @@ from portal import urls  # noqa: F401 - imported for that alone
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from portal import doors
+from portal.http import middleware
 from usage import api, body, examining, intake, settling, store
 
 STATEMENTS = "-sql"
@@ -104,7 +104,7 @@ def _counted(called: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _owner, _name, _step in (
-    (doors, "identify", "token"),
+    (middleware, "identify", "token"),
     (intake, "_spool", "hash"),
     (store.Spool, "__init__", "spool"),
     (store.Spool, "write", "spool"),

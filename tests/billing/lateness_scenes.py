@@ -6,7 +6,8 @@ from billing import following, lateness, opening
 from billing.late_flag import LateFlag
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period
-from portal import access, invariants
+from portal.db import unit_of_work
+from portal.health import invariants
 from portal.models import AuditEntry, Tenant
 from tests.builders import NOW, Company, open_company
 
@@ -45,7 +46,7 @@ def send_month(
 
 
 def flags(company: Company) -> list[LateFlag]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(LateFlag.objects.order_by("pk"))
 
 
@@ -55,18 +56,18 @@ def flag(company: Company) -> LateFlag:
 
 
 def opened(company: Company, period: Period = MAY) -> TenantPeriod:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return TenantPeriod.objects.get(period=str(period))
 
 
 def rolled_up(company: Company, period: Period = MAY) -> PeriodRollUp:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return PeriodRollUp.objects.get(period=str(period))
 
 
 def told(company: Company) -> list[str]:
     """Return what the audit trail tells of deadlines and flags."""
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         acts = AuditEntry.objects.filter(tenant=company.id).order_by("number")
         names = list(acts.values_list("act", flat=True))
     return [name for name in names if name.startswith(("late-", "deadline-"))]
@@ -74,7 +75,7 @@ def told(company: Company) -> list[str]:
 
 def names_late() -> set[str]:
     """Return the numbers of all tenants with a flag that is not void."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = LateFlag.objects.filter(voided_at=None)
         return set(
             Tenant.objects.filter(pk__in=found.values("tenant")).values_list(

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from billing import opening, reminder_plan, reminding
 from billing.reminder_row import Reminder
-from portal import access
+from portal.db import unit_of_work
 from tests.billing.lateness_scenes import DAY, HOUR, LAST
 from tests.builders import NOW, Company
 
@@ -29,7 +29,7 @@ def bring(company: Company, first: date = LAST - DAY, last: date = LAST) -> None
 
 
 def rows(company: Company) -> list[Reminder]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(Reminder.objects.order_by("pk"))
 
 

@@ -154,7 +154,7 @@ def running(settings: Any) -> Iterator[Server]:
     _Smtp.post = post
     controller = _Controller(_Handler(post), hostname="127.0.0.1", port=port)
     controller.start()
-    settings.EMAIL_BACKEND = "portal.smtp.SmtpBackend"
+    settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     settings.EMAIL_TIMEOUT = 5
     settings.EMAIL_USE_SSL = settings.EMAIL_USE_TLS = False

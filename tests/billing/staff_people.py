@@ -4,15 +4,16 @@ from typing import Any
 
 from django.test import Client
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import StaffRole, User
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD
 
 
 def staff(role: str) -> User:
     """Add a clerk or an auditor."""
-    with access.acting_for(access.STAFF):
-        return tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        return create.add_person(
             email=f"{role}@vendor.example",
             name=role.title(),
             password=PASSWORD,

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import ApiToken, AuditEntry, Tenant
 from tests.builders import NOW, Company
 from usage.models import FileState, SealingKey, UsageFile
@@ -23,7 +23,7 @@ def conflict(company: Company) -> tuple[UsageFile, UsageFile]:
 
 
 def many(count: int, *, first: int = 0) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.bulk_create(
             Tenant(
                 number=f"9{number:05}",
@@ -38,7 +38,7 @@ def many(count: int, *, first: int = 0) -> None:
 
 def facts(company: Company) -> list[int]:
     """Count whatever an act could have changed."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         models = (AuditEntry, Tenant, SealingKey, ApiToken, UsageFile)
         refused = UsageFile.objects.filter(state=FileState.REFUSED)
         return [*(model._default_manager.count() for model in models), refused.count()]

@@ -24,7 +24,7 @@ from billing.late_acts import Choice
 from billing.late_flag import LateFlag
 from billing.mail_words import why_not_words
 from billing.reminders import preview_remind_now, remind_now
-from portal import access
+from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -69,12 +69,12 @@ def signed_in(company: Company, role: str = "admin") -> Client:
 
 
 def words(company: Company, *, at: datetime = AFTER) -> saying.Words:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return saying.words(queries.view_period(MAY, at=at), at=at)
 
 
 def also_late(company: Company, *, at: datetime) -> list[tuple[str, int]]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         found = queries.also_late(MAY.next(), at=at)
     return [(str(one.period), one.missing) for one in found]
 
@@ -176,12 +176,12 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
         # The other way round too, and of nobody else.
         page = signed_in(company).get("/upload?period=2026-05").content.decode()
         assert "28 May to 27 June</a>, 31 server-days missing." in page
-        with access.acting_for(company.id, reading=True):
+        with unit_of_work.acting_for(company.id, reading=True):
             found = queries.also_late(MAY, at=JULY)
         assert [str(one.period) for one in found] == ["2026-06"]
-        with access.acting_for(other.id, reading=True):
+        with unit_of_work.acting_for(other.id, reading=True):
             assert len(queries.also_late(MAY.next(), at=JULY)) == 1
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         old = LateFlag.objects.get(period="2026-05")
     late_acts.waive(company.id, flag_id=old.pk, cells=old.open_days, **BY)
     assert also_late(company, at=JULY) == []
@@ -193,7 +193,7 @@ def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None
     page = signed_in(late).get(address).content.decode()
     assert "Ask to excuse<" in page
     assert "Asked to excuse" not in page
-    with access.acting_for(late.id, reading=True):
+    with unit_of_work.acting_for(late.id, reading=True):
         server = Server.objects.get()
     with CaptureQueriesContext(connection) as before:
         signed_in(late).get(address)
@@ -227,7 +227,7 @@ def test_files_asked_for_by_number_stand_beside_their_gap(
     assert len(lost) == 2
     company.send(first, at=BEFORE)
     company.send(last, at=BEFORE)
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
         (gap,) = queries.view_period(MAY, at=AFTER).judgement.calendar.missing_files
     address = "/upload?period=2026-05"
@@ -261,7 +261,7 @@ def test_what_may_still_come_is_not_called_waived(late: Company) -> None:
     excuses.refuse(late.id, excuse_id=asked.pk, by="clerk", at=CHECKED, reason="No.")
     assert flag(late).open_days == [f"{day} IC01"]
     waive(late)
-    with access.acting_for(late.id, reading=True):
+    with unit_of_work.acting_for(late.id, reading=True):
         said = saying.words(queries.view_period(MAY, at=AFTER), at=AFTER)
     assert said.standing == "Late"
     assert said.please == "Please upload now: this period is late."

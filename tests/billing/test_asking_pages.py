@@ -10,8 +10,9 @@ from django.test import Client
 from billing import excuses, licensing
 from billing.asked import Excuse, LicenceRequest
 from billing.licences import AUTOMATED, MANUAL
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import StaffRole
+from portal.tenants import create
 from tests.billing.test_excuses import may, send_all, send_until
 from tests.builders import NOW, PASSWORD, Company
 from tests.usage.pages import queries_of, signed_in
@@ -27,8 +28,8 @@ def _at() -> Any:
 
 
 def staff(role: str) -> Client:
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email=f"{role}@vendor.example",
             name=role.title(),
             password=PASSWORD,
@@ -51,7 +52,7 @@ def send(client: Client, path: str, company: Company, **fields: Any) -> str:
 
 
 def asked(company: Company) -> list[Excuse]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(Excuse.objects.order_by("pk"))
 
 
@@ -202,7 +203,7 @@ def test_staff_record_licences(alice: Company) -> None:
     assert "That is so already." in page
     for wrong in ({"from_on": "1026-05-10"}, {"keys": ["x"], "from_on": "2026-05-10"}):
         text(clerk.post(f"{tenant}/licences", wrong, follow=True))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         history = [(one.from_on, one.keys) for one in licensing.changes()]
     assert history == [(may(10), [AUTOMATED]), (date(2026, 4, 28), [MANUAL])]
 
@@ -216,7 +217,7 @@ def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     page = send(admin, "/licences/ask", alice, **wish)
     assert "Your request is with the billing staff." in page
     assert "This was asked for already" in send(admin, "/licences/ask", alice, **wish)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         (request,) = LicenceRequest.objects.all()
     assert f"#licences-{request.pk}" in text(clerk.get("/staff/held"))
     tenant = f"/staff/tenants/A-100/licence-requests/{request.pk}"
@@ -226,7 +227,7 @@ def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     page = send(admin, "/licences/ask", alice, keys=[MANUAL], from_on="2026-06-02")
     assert "The licences are changed." in page
     page = send(admin, "/licences/ask", alice, from_on="2026-06-02", reason="None.")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         request = LicenceRequest.objects.get(decision="")
     send(admin, "/licences/withdraw", alice, request=request.pk)
     assert "Change the licences" not in text(signed_in(alice).get("/licences"))
@@ -243,5 +244,5 @@ def test_pages_ask_the_same_however_much_was_asked_for(alice: Company) -> None:
             ask(admin, alice, days=[f"2026-05-{day}"], kind="down")
         counted.append([queries_of(*page) for page in pages])
     assert counted[0] == counted[1]
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert excuses.open_excuses().count() == 5

@@ -13,7 +13,8 @@ from billing.desk_query import Wish
 from billing.reminder_row import Reminder
 from billing.staff import bulk
 from billing.staff.bulk_acts import ACTS
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from portal.models import AuditEntry, StaffRole
 from tests.billing.bulk_scenes import (
     DESK,
@@ -62,13 +63,13 @@ def auditor(db: None) -> Client:
 
 
 def mails() -> list[tuple[str, str, str]]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = Reminder.objects.order_by("pk").select_related("tenant")
         return [(row.tenant.number, row.recipient, row.step) for row in rows]
 
 
 def acts() -> list[str]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return list(AuditEntry.objects.order_by("number").values_list("act", flat=True))
 
 
@@ -102,7 +103,7 @@ def test_what_was_shown_is_done_once(three: list[Company], clerk: Client) -> Non
     # Sent again, as by somebody who went back: there is nothing left to do.
     assert "Nothing was to be done." in post(clerk, fields)
     assert mails() == written
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         entry = AuditEntry.objects.get(act="reminded-now")
     assert entry.details == {"tenants": 2, "mails": 2}
     html = page(clerk, named(three, "remind"))
@@ -123,8 +124,8 @@ def test_while_all_mail_is_stopped_nobody_is_reminded(
     three: list[Company], clerk: Client
 ) -> None:
     fields = to_post(page(clerk, named(three, "remind")))
-    with access.acting_for(access.STAFF):
-        mailing.stop(by="clerk", reason="A test.", at=AFTER)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(by="clerk", reason="A test.", at=AFTER)
     said = by_tenant(page(clerk, named(three, "remind")))
     assert said.keys() == {"L-1", "L-2", "L-3"}
     assert set(said.values()) == {"Nothing: all mail is stopped, see the page Mail"}
@@ -255,7 +256,7 @@ def test_more_than_can_be_looked_through_are_not_taken(
 
 def test_who_changes_while_it_is_done_holds_up_nobody(three: list[Company]) -> None:
     ids = [one.id for one in three]
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = desk.rows(Wish(period=MAY, tenants=ids), at=AFTER, most=3)
     deadlines.extend(three[0].id, MAY, to=TO + DAY, by="other", at=AFTER, reason="x")
     wanted = bulk.Wanted(

@@ -16,7 +16,7 @@ from billing.models import TenantPeriod
 from billing.neighbours import neighbours
 from billing.opening import open_current_periods, open_until
 from billing.periods import Period
-from portal import access
+from portal.db import unit_of_work
 from portal.models import AuditEntry, Tenant
 from tests.builders import NOW, Company, open_company
 from usage.models import FileState, Forwarding, UsageFile
@@ -26,7 +26,7 @@ AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def view(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Any:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return queries.view_period(period, at=at)
 
 
@@ -47,7 +47,7 @@ def test_the_period_of_an_accepted_file_is_open_with_its_deadline(
     alice: Company,
 ) -> None:
     alice.send(alice.server.day(date(2026, 5, 7)))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         opened = TenantPeriod.objects.get()
     assert opened.period == "2026-05"
     assert opened.zone == "Europe/Berlin"
@@ -58,7 +58,7 @@ def test_an_opened_period_keeps_its_deadline_when_the_zone_changes(
     alice: Company,
 ) -> None:
     alice.send(alice.server.day(date(2026, 5, 7)))
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.filter(pk=alice.id).update(zone="Pacific/Auckland")
     assert view(alice).deadline_at == datetime(2026, 6, 4, 22, tzinfo=UTC)
     june = view(alice, period=MAY.next())
@@ -72,13 +72,13 @@ def test_periods_open_once_for_every_tenant_and_leave_no_hole(
     # Nothing ran in May: its period is opened with June's.
     assert open_current_periods(today=date(2026, 5, 28), at=NOW) == 4
     assert open_current_periods(today=date(2026, 6, 27), at=NOW) == 0
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         opened = TenantPeriod.objects.filter(tenant=alice.id).order_by("period")
         assert [one.period for one in opened] == ["2026-05", "2026-06"]
 
 
 def test_a_past_deadline_does_not_move_with_the_zone(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         tenant = Tenant.objects.get(pk=alice.id)
         open_until(tenant, today=date(2026, 7, 10), at=NOW)
         Tenant.objects.filter(pk=alice.id).update(zone="Pacific/Pago_Pago")
@@ -140,7 +140,7 @@ def test_any_order_from_several_clients_gives_one_calendar(
     assert cells(in_order) == cells(shuffled)
     for company in companies:
         assert [file.state for file in company.files()] == [FileState.ACCEPTED] * count
-        with access.acting_for(company.id):
+        with unit_of_work.acting_for(company.id):
             assert Forwarding.objects.count() == count
             assert AuditEntry.objects.filter(act="file-accepted").count() == count
 
@@ -175,7 +175,7 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
             company.send(data, at=NOW + timedelta(days=dice.randrange(60)))
         day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
     deadline_at = view(company).deadline_at
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         facts = knowing.tenant_facts(
             Tenant.objects.get(), MAY, deadline_at=deadline_at, zone=company.zone
         )

@@ -9,9 +9,9 @@ from django.test import Client
 from billing import deadlines
 from billing.late_flag import VoidReason
 from billing.periods import Period
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry, Scope
-from portal.refusals import Refused
 from tests.billing.lateness_scenes import (
     AFTER,
     BEFORE,
@@ -189,7 +189,7 @@ def test_there_has_to_be_such_a_zone_and_another_one(company: Company) -> None:
 
 def test_the_trail_tells_what_was_before(company: Company) -> None:
     extend(company)
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         entry = AuditEntry.objects.get(act="deadline-extended")
     assert (entry.actor, entry.subject, entry.at) == ("clerk", "2026-05", BEFORE)
     assert entry.details == {

@@ -17,7 +17,8 @@ from billing.demo import Demo
 from billing.late_flag import LateFlag
 from billing.periods import Period
 from billing.reminder_row import Reminder
-from portal import access, tokens
+from portal.accounts import tokens
+from portal.db import unit_of_work
 from portal.models import AuditEntry, Membership, Tenant, User
 from tests.billing.lateness_scenes import flags, open_short
 from tests.billing.mail_scenes import open_periods, rows
@@ -49,7 +50,7 @@ def make(folder: Path) -> Demo:
 
 
 def counts() -> dict[str, Any]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return {
             "files": Counter(UsageFile.objects.values_list("tenant__number", "state")),
             "forwarding": Forwarding.objects.count(),
@@ -64,9 +65,9 @@ def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) 
     made = make(tmp_path / "demo").as_json("http://x")
     standings = {}
     for tenant in made["tenants"]:
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             pk = Tenant.objects.get(number=tenant["number"]).pk
-        with access.acting_for(pk, reading=True):
+        with unit_of_work.acting_for(pk, reading=True):
             view = queries.view_period(RUNNING.previous(), at=NOW)
         standings[tenant["number"]] = view.judgement.standing.value
         assert list(Path(tenant["usage_directory"]).glob("*.usg"))
@@ -99,7 +100,7 @@ def test_an_interrupted_demo_goes_on_where_it_stopped(
         with pytest.raises(KeyboardInterrupt):
             make(tmp_path / "demo")
     make(tmp_path / "demo")
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         names = list(UsageFile.objects.values_list("tenant__number", "name", "state"))
     assert len(names) == len({(number, name) for number, name, _ in names})
     assert {state for _, _, state in names} == {"accepted"}
@@ -118,7 +119,7 @@ def test_what_it_says_lets_people_scripts_and_servers_in(
             read_private(Path(server["signing_key_file"]), Purpose.SIGNING)
         read_private(Path(tenant["opening_key_file"]), Purpose.SEALING)
         assert Path(tenant["sealing_key_file"]).is_absolute()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not Tenant.objects.exclude(is_demo=True).exists()
         assert not User.objects.exclude(is_demo=True).exists()
 
@@ -127,7 +128,7 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
     db: None, small: None, settings: Any, tmp_path: Path
 ) -> None:
     settings.VAR = tmp_path
-    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     out, progress = StringIO(), StringIO()
@@ -144,24 +145,24 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
     for user in found["users"]:
         assert user["password"] in out.getvalue()
     # Its past is made once: who gets reminders from now on gets none of it.
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         count = Reminder.objects.count()
         assert count
         Membership.objects.update(gets_reminders=True)
     for arguments in (("--json",), ("--silent",)):
         call_command("demo", *arguments, stdout=StringIO(), stderr=StringIO())
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Reminder.objects.count() == count
 
 
 def test_who_is_late_twice_was_told_of_both_periods_on_different_days(
     db: None, settings: Any, tmp_path: Path
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     company = open_short("A-1", zone="UTC")
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(is_demo=True)
     open_periods(today=date(2026, 7, 7))
     assert demo_history.make(at=datetime(2026, 7, 7, 12, tzinfo=UTC))
@@ -215,7 +216,7 @@ def test_setup_makes_all_that_a_first_customer_needs(
     caller = tokens.find(secret, at=datetime.now(UTC))
     assert caller is not None
     assert "kind: sealing-public" in said
-    with access.acting_for(caller.tenant, reading=True):
+    with unit_of_work.acting_for(caller.tenant, reading=True):
         assert ServerKey.objects.get().state == "confirmed"
         view = queries.view_period(
             Period.containing(datetime.now(UTC).date()), at=datetime.now(UTC)
@@ -272,7 +273,7 @@ def test_setup_says_what_is_wrong_and_makes_nothing(
 ) -> None:
     with pytest.raises(CommandError, match=told):
         call_command("setup", *SETUP, *arguments, stdout=StringIO())
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not Tenant.objects.exists()
         assert not User.objects.exists()
 
@@ -280,12 +281,12 @@ def test_setup_says_what_is_wrong_and_makes_nothing(
 def test_its_late_tenants_are_flagged_and_were_told(
     db: None, small: None, tmp_path: Path, settings: Any
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     make(tmp_path / "demo")
     assert demo_history.make(at=NOW)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         flags = LateFlag.objects.filter(period="2026-10").values_list("tenant__number")
         late = {number for (number,) in flags}
         told = Counter(Reminder.objects.values_list("tenant__number", "outcome"))
@@ -296,7 +297,7 @@ def test_its_late_tenants_are_flagged_and_were_told(
     assert len(list((tmp_path / "mail").iterdir())) == count
     # Once more changes nothing.
     assert demo_history.make(at=NOW)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Reminder.objects.count() == count
 
 
@@ -304,11 +305,11 @@ def test_its_late_tenants_are_flagged_and_were_told(
 def test_beside_anybody_else_no_past_is_made_up(
     alice: Company, settings: Any, hindrance: str
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     if hindrance == "a mail server":
-        settings.EMAIL_BACKEND = "portal.smtp.SmtpBackend"
-        with access.acting_for(access.STAFF):
+        settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
+        with unit_of_work.acting_for(unit_of_work.STAFF):
             Tenant.objects.update(is_demo=True)
     assert not demo_history.make(at=NOW)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not Reminder.objects.exists()

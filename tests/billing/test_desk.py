@@ -13,7 +13,7 @@ from billing.desk_query import ORDER, Wish
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import deadline_at, zone_named
 from billing.rollup import RollUp, numbers_at, roll_up, standing_at
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.billing.scenes import BERLIN, MAY
 from tests.billing.test_coverage_histories import tenant as random_tenant
@@ -81,7 +81,7 @@ def keep(number: int, found: RollUp, *, due: datetime = DUE) -> int:
 
 
 def all_rows(at: datetime, wish: Wish = IN_MAY) -> list[DeskRow]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return desk.rows(wish, at=at, most=MANY)
 
 
@@ -102,7 +102,7 @@ def instants_around(found: list[RollUp]) -> Iterator[datetime]:
 def test_it_says_of_each_what_its_roll_up_says(seed: int, make: Maker) -> None:
     rng = Random(seed)
     found = [make(rng) for _ in range(60)]
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         kept = {keep(number, one): one for number, one in enumerate(found)}
     for at in instants_around(found):
         rows = {row.tenant_id: row for row in all_rows(at)}
@@ -113,7 +113,7 @@ def test_it_says_of_each_what_its_roll_up_says(seed: int, make: Maker) -> None:
             assert row.numbers == numbers_at(one, at=at)
             passed = [end for end in one.missing_from if end <= at]
             assert row.missing_since == min(passed, default=None)
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             counts = desk.counts(IN_MAY, at=at)
         standings = [row.standing for row in rows.values()]
         assert counts == {one: standings.count(one) for one in ORDER}

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.billing.bulk_scenes import open_three
 from tests.billing.lateness_scenes import AFTER, MAY
@@ -68,7 +68,7 @@ def test_the_export_says_what_the_page_says(
 def test_a_name_cannot_be_a_formula(three: list[Company], clerk: Client) -> None:
     for first in ("=", "+", "-", "@", "\t", "\r"):
         name = f'{first}HYPERLINK("https://evil.example";"x"),"y"'
-        with access.acting_for(access.STAFF):
+        with unit_of_work.acting_for(unit_of_work.STAFF):
             Tenant.objects.filter(pk=three[0].id).update(name=name)
         (row,) = rows(clerk, f"period={MAY}&q=L-1")
         assert row["Tenant"] == f"'{name}"

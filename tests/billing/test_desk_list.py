@@ -12,7 +12,7 @@ from billing import desk
 from billing.desk import DeskRow
 from billing.desk_query import ORDER, Sort, Wish
 from billing.standing import Standing
-from portal import access
+from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.scenes import MAY
 from tests.billing.staff_people import staff_client
@@ -25,7 +25,7 @@ INSTANTS = tuple(DUE + days * DAY for days in (-25, -8, -1, 0, 3, 20))
 @pytest.fixture
 def many(db: None) -> None:
     rng = Random(5)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(90):
             keep(number, out_of_thin_air(rng))
 
@@ -38,7 +38,7 @@ def test_its_pages_one_behind_the_other_are_the_whole_list(
 ) -> None:
     wish = Wish(period=MAY, sort=sort, standing=standing)
     for at in INSTANTS:
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             counted = desk.counts(wish, at=at)
             paged = [
                 row.tenant_id
@@ -92,12 +92,12 @@ def test_it_is_sorted_by_what_its_columns_say() -> None:
 )
 def test_a_search_means_what_is_typed(search: str, count: int) -> None:
     odd = ("100% Ltd", "a_b", "c\\d")
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         for place, name in enumerate(odd):
             Tenant.objects.filter(number=f"{place:06}").update(name=name)
     found = all_rows(DUE, Wish(period=MAY, search=search))
     assert len(found) == count
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert sum(desk.counts(Wish(period=MAY, search=search), at=DUE).values()) == (
             count
         )
@@ -121,10 +121,10 @@ def test_it_asks_as_often_for_ninety_tenants_as_for_one() -> None:
         return found
 
     rng = Random(9)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         keep(0, out_of_thin_air(rng))
     before = asked()
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(1, 90):
             keep(number, out_of_thin_air(rng))
     assert asked() == before

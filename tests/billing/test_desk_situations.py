@@ -16,7 +16,7 @@ from billing.desk_query import Wish
 from billing.facts import Mode
 from billing.queries import PeriodView, view_period
 from billing.standing import Standing
-from portal import access
+from portal.db import unit_of_work
 from portal.models import StaffRole
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
@@ -94,7 +94,7 @@ def licensed(company: Company, *keys: str) -> None:
 
 def starts_later(company: Company) -> None:
     """Let its server owe from the last day of the period on."""
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
     wish = requests.Wish(
         server_id=server.pk, kind=Kind.FIRST_DAY, day=LAST, reason="It is new."
@@ -105,7 +105,7 @@ def starts_later(company: Company) -> None:
 
 
 def desk_at(at: datetime) -> dict[str, DeskRow]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         counted = counts(Wish(period=MAY), at=at)
         found = rows(Wish(period=MAY), at=at, most=100, counted=counted)
     standings = Counter(row.standing for row in found)
@@ -114,7 +114,7 @@ def desk_at(at: datetime) -> dict[str, DeskRow]:
 
 
 def own(company: Company, at: datetime) -> PeriodView:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return view_period(MAY, at=at)
 
 

@@ -10,8 +10,9 @@ from django.test import Client
 
 from billing import digesting, opening
 from billing.mail_rows import Digest
-from portal import access, mailing
-from portal.letter_work import LEASE, Outcome
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import LEASE, Outcome
 from portal.models import StaffRole, User
 from tests.billing.mailing import running
 from tests.billing.staff_people import staff_client
@@ -43,7 +44,7 @@ def due(at: datetime = MORNING) -> int:
 
 
 def row() -> Digest:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return Digest.objects.get()
 
 
@@ -83,8 +84,8 @@ def test_who_wants_it_no_more_or_is_no_staff_gets_none(
 
 
 def test_while_mail_is_stopped_it_does_not_go(clerk: Client) -> None:
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="Wait.", by="clerk", at=MORNING)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="Wait.", by="clerk", at=MORNING)
     assert due() == 0
 
 
@@ -109,7 +110,7 @@ def test_one_that_was_not_taken_is_tried_again(clerk: Client, settings: Any) -> 
 
 def test_whose_worker_never_came_back_is_unsure(clerk: Client) -> None:
     person = User.objects.get(email=ADDRESS)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Digest.objects.create(
             recipient=person.email,
             day=MORNING.date(),

@@ -13,9 +13,10 @@ from billing.periods import Period
 from billing.queries import view_period
 from billing.rollup import RollUp
 from billing.standing import Judgement, Standing
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry
-from portal.refusals import Refused
 from tests.billing.test_rolling import differing
 from tests.builders import NOW, Company
 from usage import deciding
@@ -38,7 +39,7 @@ def may(day: int) -> date:
 
 
 def wish(company: Company, *days: date, **changes: Any) -> excuses.Wish:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
     fields: dict[str, Any] = {
         "server_id": server.pk,
@@ -59,12 +60,12 @@ def ask(company: Company, *days: date, at: datetime = BEFORE, **changes: Any) ->
 def seen(company: Company, *, at: datetime = AFTER) -> Judgement:
     """What is so at an instant; the roll-ups say the same."""
     assert differing(company) == []
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return view_period(MAY, at=at).judgement
 
 
 def rolled_up(company: Company) -> RollUp:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return rolling.kept(PeriodRollUp.objects.get(period=str(MAY)))
 
 
@@ -192,7 +193,7 @@ def test_only_what_is_missing_now_and_owed_can_be_excused(alice: Company) -> Non
     down = by_number | {"kind": ExcuseKind.DOWN}
     assert refusal(alice, **down, numbers=(9, 9)) == "not-missing"
     assert refusal(alice, LAST, reason=" \0 ") == "reason-needed"
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert not Excuse.objects.exists()
 
 
@@ -221,9 +222,9 @@ def test_charlie_can_ask_for_nothing_of_alices(
     excuse = ask(alice, LAST)
     with pytest.raises(Refused, match="not-found"):
         excuses.withdraw(charlie.id, excuse_id=excuse.pk, by="charlie", at=BEFORE)
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         assert list(excuses.open_excuses()) == []
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert [one.pk for one in excuses.open_excuses()] == [excuse.pk]
 
 
@@ -232,10 +233,10 @@ def test_each_act_is_told_in_the_audit_trail(alice: Company) -> None:
     one, two = ask(alice, may(26)), ask(alice, LAST)
     excuses.withdraw(alice.id, excuse_id=one.pk, by="admin", at=BEFORE)
     excuses.refuse(alice.id, excuse_id=two.pk, by="clerk", at=AFTER, reason="It ran.")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         told = AuditEntry.objects.filter(act__startswith="excuse-").order_by("number")
         acts = [(entry.act, entry.subject, entry.details["days"]) for entry in told]
-        assert audit.first_break(tenant_id=alice.id) is None
+        assert audit_log.first_break(tenant_id=alice.id) is None
         reasons = [entry.details["reason"] for entry in told]
     assert acts == [
         ("excuse-asked", "IC01", "2026-05-26"),

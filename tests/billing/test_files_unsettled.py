@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.periods import Period
 from billing.queries import view_period
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import Company, Writer
 from usage import keys, store, sweeping, unproved
 from usage.models import FileState
@@ -26,7 +26,7 @@ def send_unsettled(company: Company, *files: bytes) -> None:
 
 
 def cells(company: Company) -> dict[tuple[str, date], str]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         calendar = view_period(MAY, at=AFTER).judgement.calendar
     return {key: cell.state.value for key, cell in calendar.cells.items()}
 
@@ -99,5 +99,5 @@ def test_what_waits_costs_the_same_however_many_there_are(
     assert counted[0] == counted[1]
     # And the bytes that are looked at are bounded.
     monkeypatch.setattr(unproved, "MOST", 3)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert len(unproved.claimed(alice.number)) == 3

@@ -15,10 +15,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.staff import archive, forwarding_views
-from portal import access, audit, tenants, work
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from portal.models import AuditEntry, StaffRole
-from portal.refusals import Refused
-from portal.work import State
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from usage import (
     bucket,
@@ -39,8 +42,8 @@ PAGE = "/staff/forwarding"
 
 
 def signed_in(role: str) -> Client:
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email=f"{role}@vendor.example",
             name=role.title(),
             password=PASSWORD,
@@ -73,7 +76,7 @@ def shown(client: Client, address: str = PAGE) -> str:
 
 
 def rows(company: Company, model: Any = Forwarding) -> list[Any]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(model.objects.select_related("file").order_by("pk"))
 
 
@@ -84,21 +87,21 @@ def send_days(company: Company, number: int) -> None:
 
 
 def set_aside(company: Company, model: Any = Forwarding, *, problem: str) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         model.objects.update(state=State.SET_ASIDE, problem=problem, ended_at=NOW)
 
 
 def postpone(company: Company, *, problem: str) -> None:
-    claims = work.claim(Forwarding, most=99, lease_for=timedelta(hours=1), at=NOW)
-    with access.acting_for(company.id):
+    claims = job_queue.claim(Forwarding, most=99, lease_for=timedelta(hours=1), at=NOW)
+    with unit_of_work.acting_for(company.id):
         for claim in claims:
-            work.postpone(Forwarding, claim, problem=problem, at=NOW)
+            job_queue.postpone(Forwarding, claim, problem=problem, at=NOW)
 
 
 def acts(company: Company | None, act: str) -> list[AuditEntry]:
     tenant_id = company.id if company else None
-    with access.acting_for(access.STAFF, reading=True):
-        assert audit.first_break(tenant_id=tenant_id) is None
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert audit_log.first_break(tenant_id=tenant_id) is None
         return list(AuditEntry.objects.filter(act=act, tenant=tenant_id))
 
 
@@ -175,7 +178,7 @@ def test_what_was_confirmed_is_counted_by_the_hour(
     for at in ends:
         assert forwarding.forward_waiting(now=partial(ends.__getitem__, ends.index(at)))
     now = ends[-1]
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         done = queues.throughput(at=now)
         later = queues.throughput(at=NOW + timedelta(days=2))
     assert [hour.files for hour in done.hours] == [2, 1]
@@ -209,7 +212,7 @@ def test_all_of_one_reason_go_on_and_no_others(
     for company in (alice, charlie):
         send_days(company, 2)
         set_aside(company, problem=outbox.FOREIGN_BYTES)
-    with access.acting_for(charlie.id):
+    with unit_of_work.acting_for(charlie.id):
         first = Forwarding.objects.order_by("pk")[0]
         Forwarding.objects.filter(pk=first.pk).update(problem=outbox.OBJECT_LOST)
     wish = {"kind": "forwarding", "code": outbox.FOREIGN_BYTES, "state": "set-aside"}
@@ -227,7 +230,7 @@ def test_what_waits_for_a_reason_is_tried_at_once(
 ) -> None:
     send_days(alice, 2)
     postpone(alice, problem="AccessDenied")
-    claims = work.claim(
+    claims = job_queue.claim(
         Forwarding, most=1, lease_for=timedelta(hours=1), at=NOW + timedelta(hours=1)
     )
     assert len(claims) == 1
@@ -359,7 +362,7 @@ def test_a_look_that_could_not_be_finished_says_why(
 )
 def test_an_age_is_said_as_people_do(alice: Company, minutes: int, said: str) -> None:
     send_days(alice, 1)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [queues.queue("forwarding")]
     assert archive.age(found, at=NOW + timedelta(minutes=minutes)) == said
     assert archive.age([], at=NOW) == ""

@@ -7,9 +7,9 @@ import pytest
 from billing import late_acts, late_list
 from billing.late_acts import Choice
 from billing.late_words import flag_row
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry
-from portal.refusals import Refused
 from tests.billing.lateness_scenes import (
     AFTER,
     BEFORE,
@@ -70,14 +70,14 @@ def decide(company: Company, consequence: str, seen: str, **changes: Any) -> Non
 
 
 def details(company: Company, act: str) -> dict[str, Any]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         found = AuditEntry.objects.filter(tenant=company.id, act=act).latest("number")
     return dict(found.details)
 
 
 def to_decide() -> list[str]:
     """Say the state of each flag that is to be decided."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [flag_row(one).state for one in late_list.flags("to-decide")]
         assert len(found) == late_list.undecided().count()
     return found

@@ -12,7 +12,7 @@ from django.db import connections
 
 from billing import lateness, periods
 from billing.late_flag import LateFlag
-from portal import access
+from portal.db import unit_of_work
 from portal.models import AuditEntry
 from tests.billing.lateness_scenes import (
     BEFORE,
@@ -89,7 +89,7 @@ class Town:
 
     def says(self) -> None:
         """Find everybody flagged who should be, once, and told once."""
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             found = list(LateFlag.objects.select_related("tenant"))
             acts = AuditEntry.objects.filter(act="late-flag-raised")
             told = sorted(acts.values_list("tenant__number", flat=True))

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing import deadlines, lateness
 from billing.late_flag import SafetyStop
-from portal import access
+from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -180,7 +180,7 @@ def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -
 
 
 def stopped() -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         SafetyStop.objects.create(
             period="2026-05", found=40, usual=3.5, raised_at=CHECKED
         )
@@ -221,7 +221,7 @@ def test_an_auditor_reads_and_does_not_act(late: Company, db: None) -> None:
 
 
 def test_the_export_has_all_and_no_formula(late: Company, clerk: Client) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.filter(pk=late.id).update(name="=cmd|' /C calc'!A0")
     path = f"/staff/tenants/L-1/flags/{flag(late).pk}/decide"
     post(clerk, path, **(PENALTY | {"reason": "@SUM(1+1)"}))

@@ -10,7 +10,7 @@ from billing import deadlines, excuses, licences, licensing, opening, saying
 from billing.asked import ExcuseKind
 from billing.queries import view_period
 from billing.standing import Standing
-from portal import access
+from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     BEFORE,
@@ -53,7 +53,7 @@ def short(db: None) -> Company:
 
 
 def standing(company: Company) -> Standing:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return view_period(MAY, at=AT_LAST).judgement.standing
 
 
@@ -124,7 +124,7 @@ def test_an_excuse_that_is_asked_for_too_late_undoes_nothing(short: Company) -> 
 
 def test_who_starts_in_the_middle_owes_from_then_on(alice: Company) -> None:
     open_periods()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
     wish = requests.Wish(
         server_id=server.pk, kind=Kind.FIRST_DAY, day=LAST - DAY, reason="It is new."
@@ -163,7 +163,7 @@ def done(short: Company) -> Company:
 
 def test_a_server_that_was_registered_later_makes_nobody_late(done: Company) -> None:
     writer = done.writer("IC02")
-    with access.acting_for(done.id):
+    with unit_of_work.acting_for(done.id):
         servers.register(
             done.id, name="IC02", public=writer.pair.public, by="admin", at=AT_LAST
         )
@@ -222,7 +222,7 @@ def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
 
 def test_faults_of_automated_upload_are_asked_of_nobody(short: Company) -> None:
     licensed(short, licences.AUTOMATED)
-    with access.acting_for(short.id, reading=True):
+    with unit_of_work.acting_for(short.id, reading=True):
         said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
     assert said.answer == "1 server-day of automated upload has not come."
     assert said.please == "Nothing of it is counted against you."
@@ -237,7 +237,7 @@ def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(
     licensing.set_licences(
         nobody.id, from_on=LAST, keys=[licences.MANUAL], by="clerk", at=BEFORE
     )
-    with access.acting_for(nobody.id, reading=True):
+    with unit_of_work.acting_for(nobody.id, reading=True):
         said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
     assert said.answer == "1 server-day is missing."
 

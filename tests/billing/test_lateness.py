@@ -10,7 +10,7 @@ from django.db import connection, connections
 from billing import excuses, lateness
 from billing.asked import ExcuseKind
 from billing.late_flag import VoidReason
-from portal import access
+from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -120,7 +120,7 @@ def test_a_row_that_an_upload_is_changing_is_left_to_the_next_run(
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(1) as pool, access.acting_for(alice.id, holding=True):
+    with ThreadPoolExecutor(1) as pool, unit_of_work.acting_for(alice.id, holding=True):
         with connection.cursor() as cursor:
             cursor.execute("update billing_periodrollup set owed = owed")
         assert pool.submit(meanwhile).result(timeout=30) == 0
@@ -175,7 +175,7 @@ def test_once_it_is_judged_as_nothing_the_tenant_is_late_all_the_same(
 
 def listing(company: Company, listed_at: datetime | None) -> None:
     """Say when the tenant's inbox was last listed to its end."""
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         if not InboxListing.objects.update(listed_at=listed_at):
             InboxListing.objects.create(
                 tenant_id=company.id, due_at=DUE, listed_at=listed_at
@@ -201,7 +201,7 @@ def test_an_object_of_the_inbox_without_a_verdict_makes_nobody_late(
     settings.INBOX_BUCKET = "inbox"
     send_month(alice, first=OWED, without=frozenset({4}))
     listing(alice, DUE + HOUR)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         one = InboxObject.objects.create(
             tenant_id=alice.id,
             key="day.usg",
@@ -213,7 +213,7 @@ def test_an_object_of_the_inbox_without_a_verdict_makes_nobody_late(
             due_at=DUE,
         )
     assert checked(AFTER) == 0
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         InboxObject.objects.filter(pk=one.pk).update(verdict="gone", state="done")
     assert checked(AFTER) == 1
 

@@ -14,9 +14,9 @@ from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.queries import view_period
 from billing.standing import Judgement, Standing
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry
-from portal.refusals import Refused
 from tests.billing.test_rolling import differing
 from tests.builders import NOW, Company
 from usage.models import Server
@@ -48,7 +48,7 @@ def ask(
 def seen(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Judgement:
     """What is so; the roll-ups say the same."""
     assert differing(company) == []
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return view_period(period, at=at).judgement
 
 
@@ -66,7 +66,7 @@ def test_automated_from_the_tenth_on_is_a_fault_and_not_late(alice: Company) -> 
     )
     assert max(day for _, day in found.late) == may(9)
     assert min(one.day for one in found.calendar.missing if one.is_fault) == may(10)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         row = PeriodRollUp.objects.get(period="2026-05")
     assert (len(row.missing_from), len(row.fault_from)) == (12, 18)
 
@@ -89,7 +89,7 @@ def test_a_change_on_the_same_day_takes_the_place_of_the_first(alice: Company) -
     record(alice, may(10), AUTOMATED)
     record(alice, may(10), MANUAL, AUTOMATED)
     assert set(modes(seen(alice)).values()) == {Mode.MANUAL}
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         history = [(one.from_on, one.keys) for one in licensing.changes()]
     assert history == [
         (may(10), [MANUAL, AUTOMATED]),
@@ -118,7 +118,7 @@ def test_what_raises_the_debt_takes_effect_at_once(
 ) -> None:
     record(alice, may(2), *held)
     assert ask(alice, may(10), *wanted, reason="") is None
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         newest = licensing.changes()[0]
     assert (newest.from_on, set(newest.keys)) == (may(10), set(wanted))
     assert newest.changed_by == "admin"
@@ -165,7 +165,7 @@ def test_withdrawn_or_refused_nothing_changes(alice: Company) -> None:
     for act in (licensing.approve, licensing.refuse):
         with pytest.raises(Refused, match="decided-already"):
             act(alice.id, request_id=second.pk, by="x", at=AFTER, reason="Why not.")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         acts = AuditEntry.objects.filter(act__startswith="licences-")
         told = list(acts.order_by("number").values_list("act", flat=True))
     assert told == [
@@ -194,15 +194,15 @@ def test_what_cannot_be_asked_for(alice: Company, charlie: Company) -> None:
     # What is Alice's is nothing to Charlie.
     with pytest.raises(Refused, match="not-found"):
         licensing.withdraw(charlie.id, request_id=request.pk, by="charlie", at=AFTER)
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         assert list(licensing.open_requests()) == []
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert [one.pk for one in licensing.open_requests()] == [request.pk]
 
 
 def test_periods_that_are_owed_by_it_open(charlie: Company) -> None:
     record(charlie, may(1), AUTOMATED)
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         opened = list(TenantPeriod.objects.order_by("period"))
     assert [one.period for one in opened] == ["2026-05", "2026-06"]
     assert differing(charlie) == []
@@ -216,7 +216,7 @@ def test_roll_ups_equal_the_recomputation_whatever_is_asked_and_answered(
     for data in alice.server.days(date(2026, 4, 28), date(2026, 6, 20)):
         if rng.random() < 0.7:
             alice.send(data, at=datetime(2026, 6, 21, tzinfo=UTC))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
     for _ in range(12):
         at = datetime(2026, rng.choice([6, 7]), rng.randint(22, 28), tzinfo=UTC)
@@ -246,7 +246,7 @@ def _some_excuse(
     rng: Random, company: Company, server: Server, *, at: datetime
 ) -> None:
     period = rng.choice([MAY, Period(2026, 6)])
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         found = view_period(period, at=at).judgement.calendar
     if not found.missing:
         return

@@ -12,10 +12,10 @@ from django.test import Client
 from billing import opening, reminder_plan, reminding
 from billing.periods import Period
 from billing.reminder_row import Reminder
-from portal import access
-from portal.letter_work import Outcome
+from portal.db import unit_of_work
+from portal.jobs.queue import State
+from portal.mail.outbox import Outcome
 from portal.models import AuditEntry, MailStop, StaffRole
-from portal.work import State
 from tests.billing.mailing import running
 from tests.billing.staff_people import staff_client
 from tests.builders import NOW, Company
@@ -62,7 +62,7 @@ def unsure(settings: Any) -> Reminder:
 
 
 def row() -> Reminder:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return Reminder.objects.get()
 
 
@@ -71,7 +71,7 @@ def page(client: Client, **query: str) -> str:
 
 
 def acts() -> list[str]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return list(AuditEntry.objects.order_by("pk").values_list("act", flat=True))
 
 
@@ -119,7 +119,7 @@ def test_all_mail_is_stopped_for_a_reason_and_goes_on(clerk: Client) -> None:
     # Twice is once.
     assert clerk.post("/staff/mail/stop", {"reason": "Again."}).status_code == 409
     assert "Mail goes out again" in _posted(clerk, "go-on", reason="Mended.")
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         [stop] = MailStop.objects.all()
     assert (stop.reason, stop.ended_reason) == ("Wrong figures.", "Mended.")
     assert mailed().told_state == "sent"
@@ -191,5 +191,5 @@ def test_a_restored_copy_says_so_and_sends_nothing(
 ) -> None:
     mailed()
     settings.VAR = tmp_path / "elsewhere"
-    assert "this_is_the_one" in page(clerk)
+    assert "claim_mail" in page(clerk)
     assert send(ENDED + timedelta(days=6)) == 0

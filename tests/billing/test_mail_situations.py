@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from billing.reminder_row import Reminder
-from portal import access
+from portal.db import unit_of_work
 from tests.billing.lateness_scenes import DAY, HOUR, checked
 from tests.billing.mail_scenes import run
 from tests.billing.test_desk_situations import cast
@@ -42,7 +42,7 @@ def test_each_is_reminded_of_what_there_is(cast: dict[str, Company]) -> None:
         checked(at - HOUR)
         run(at)
     told, said = defaultdict(list), {}
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         for row in Reminder.objects.select_related("tenant").order_by("ended_at"):
             assert row.outcome == "sent"
             told[row.tenant.number].append((row.step, row.day.day))

@@ -20,7 +20,7 @@ from billing import (
 from billing.mail_rows import CalendarAddress
 from billing.periods import Period
 from billing.reminder_row import Reminder
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Membership, Tenant, User
 from tests.billing.lateness_scenes import HOUR, open_short
 from tests.billing.mail_scenes import DEADLINE, bring
@@ -48,7 +48,7 @@ def page(client: Client) -> str:
 
 
 def choice(company: Company, role: str) -> bool | None:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Membership.objects.get(user=company.people[role]).gets_reminders
 
 
@@ -57,7 +57,7 @@ def remind(at: datetime = ENDED) -> list[str]:
     reminder_plan.plan(at=at)
     while reminding.send_waiting(now=lambda: at):
         pass
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = Reminder.objects.order_by("recipient")
         return list(rows.values_list("recipient", flat=True))
 
@@ -108,7 +108,7 @@ def test_late_mails_go_to_a_second_contact_as_well(alice: Company) -> None:
     admin = signed_in(alice, "admin")
     answer = admin.post("/people/late-contact", {"address": "Boss@A-100.example"})
     assert answer.status_code == 302
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert Tenant.objects.get().escalation_address == "boss@a-100.example"
     assert "boss@a-100.example" in page(admin)
     wrong = admin.post("/people/late-contact", {"address": "nobody"}).content.decode()
@@ -166,7 +166,7 @@ def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
     opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
 
     def said(at: datetime) -> list[str]:
-        with access.acting_for(company.id, reading=True):
+        with unit_of_work.acting_for(company.id, reading=True):
             events = calendar_feed.events(at=at)
         return [one.summary for one in events if "28 April" in one.summary]
 
@@ -188,7 +188,7 @@ def test_the_tile_counts_members_and_who_gets_reminders(alice: Company) -> None:
 
 def test_an_event_keeps_its_name_and_moves_with_an_extension(alice: Company) -> None:
     def found() -> dict[str, str]:
-        with access.acting_for(alice.id, reading=True):
+        with unit_of_work.acting_for(alice.id, reading=True):
             events = calendar_feed.events(at=NOW)
         return {event.uid: event.at.isoformat() for event in events}
 
@@ -215,14 +215,14 @@ def test_an_address_made_anew_or_removed_opens_nothing(alice: Company) -> None:
     viewer.post("/people/calendar", {"what": "remove"})
     assert Client().get(second).status_code == 404
     assert Client().get("/calendar/x.ics").status_code == 404
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert not CalendarAddress.objects.exists()
 
 
 @pytest.mark.parametrize("leaves", ["membership", "person"])
 def test_who_has_left_opens_nothing(alice: Company, leaves: str) -> None:
     path = make(signed_in(alice, "viewer"))
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         if leaves == "person":
             User.objects.filter(pk=alice.people["viewer"].pk).update(is_active=False)
         else:
@@ -233,7 +233,7 @@ def test_who_has_left_opens_nothing(alice: Company, leaves: str) -> None:
 def test_the_address_itself_is_kept_nowhere(alice: Company) -> None:
     path = make(signed_in(alice, "viewer"))
     secret = path.removeprefix("/calendar/").removesuffix(".ics")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         [kept] = CalendarAddress.objects.values_list("digest", flat=True)
     assert secret.encode() not in bytes(kept)
     assert secret not in page(signed_in(alice, "viewer"))

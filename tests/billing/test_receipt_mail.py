@@ -13,7 +13,8 @@ from django.test import Client
 
 from billing import receipt_mail
 from billing.mail_rows import ReceiptMail
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from portal.models import Membership, StaffRole
 from tests.billing.lateness_scenes import DAY, HOUR
 from tests.billing.mail_scenes import ENDED
@@ -67,7 +68,7 @@ def send(hours: int = 1) -> None:
 
 
 def rows(company: Company) -> list[ReceiptMail]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(ReceiptMail.objects.order_by("pk"))
 
 
@@ -170,7 +171,7 @@ def test_one_that_was_cut_is_not_sent_again(
 def test_who_left_meanwhile_gets_none(alice: Company, post_office: Server) -> None:
     (file,) = uploaded(alice, 1)
     asked(alice, file.pk)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(user=alice.people["uploader"]).delete()
     send()
     assert [row.problem for row in rows(alice)] == ["not-wanted"]
@@ -181,8 +182,8 @@ def test_a_stop_does_not_hold_what_somebody_asks_for(
     alice: Company, post_office: Server
 ) -> None:
     (file,) = uploaded(alice, 1)
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="x", by="clerk", at=ENDED)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="x", by="clerk", at=ENDED)
     asked(alice, file.pk)
     send()
     assert [row.told_state for row in rows(alice)] == ["sent"]
@@ -194,15 +195,15 @@ def test_a_restored_copy_holds_it(
 ) -> None:
     (file,) = uploaded(alice, 1)
     asked(alice, file.pk)
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="x", by="clerk", at=ENDED)
-        assert mailing.leave().held == mailing.STOPPED
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="x", by="clerk", at=ENDED)
+        assert mail_switch.leave().held == mail_switch.STOPPED
     (settings.VAR / "mail-stamp").unlink()
     send()
     assert [row.told_state for row in rows(alice)] == ["waiting"]
-    with access.acting_for(access.STAFF):
-        mailing.go_on(reason="x", by="clerk", at=ENDED)
-    mailing.this_is_the_one(by="operator", at=ENDED + HOUR)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.go_on(reason="x", by="clerk", at=ENDED)
+    mail_switch.claim(by="operator", at=ENDED + HOUR)
     send(3)
     assert [row.problem for row in rows(alice)] == ["restored"]
     assert post_office.taken == []

@@ -12,7 +12,8 @@ from billing import deadlines, reminders
 from billing.late_flag import SafetyStop
 from billing.periods import Period
 from billing.reminders import Round, WhyNot
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from portal.models import Membership, Tenant
 from tests.billing.lateness_scenes import DAY, HOUR, MAY, open_short
 from tests.billing.mail_scenes import (
@@ -125,7 +126,7 @@ def test_only_who_lacks_something_in_an_open_period(
 
 
 def test_where_nobody_wants_any_it_says_so(alice: Company, post_office: Server) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Membership.objects.update(gets_reminders=False)
     assert why(remind(alice)) == [WhyNot.NOBODY]
 
@@ -141,7 +142,7 @@ def test_a_file_that_comes_first_stops_it(alice: Company, post_office: Server) -
 def test_the_contact_gets_it_once_it_is_late(
     alice: Company, post_office: Server
 ) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Tenant.objects.update(escalation_address="boss@a-100.example")
     remind(alice)
     send(AT)
@@ -156,7 +157,7 @@ def test_a_safety_stop_holds_what_says_late(
     alice: Company, charlie: Company, post_office: Server
 ) -> None:
     late = DEADLINE + 12 * HOUR
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stop = SafetyStop.objects.create(
             period="2026-05", found=30, usual=2, raised_at=DEADLINE
         )
@@ -170,11 +171,11 @@ def test_a_safety_stop_holds_what_says_late(
     # Whose deadline has not passed is not told to be late.
     assert why(remind(alice, charlie, at=late)) == [WhyNot.STOPPED, ""]
     # Also one that was written before.
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stop.released_at = late
         stop.save()
     remind(alice, at=late)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stop.released_at = None
         stop.save()
     send(late)
@@ -185,7 +186,7 @@ def test_a_safety_stop_holds_what_says_late(
 def test_while_mail_is_stopped_nothing_is_written(
     alice: Company, post_office: Server
 ) -> None:
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="x", by="clerk", at=AT)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="x", by="clerk", at=AT)
     assert remind(alice).held == "stopped"
     assert rows(alice) == []

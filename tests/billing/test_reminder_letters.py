@@ -11,8 +11,9 @@ from billing import (
     reminding,
 )
 from billing.staff.mail_showing import as_row
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role
+from portal.tenants import create
 from tests.billing.lateness_scenes import (
     BEFORE,
     DAY,
@@ -71,8 +72,8 @@ def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> No
 
 
 def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None:
-    with access.acting_for(access.STAFF):
-        new = tenants.open_tenant(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        new = create.open_tenant(
             number="N-1",
             name="N-1",
             zone="Europe/Berlin",
@@ -83,10 +84,10 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
         opening.record_licences(
             *(new.pk,), from_on=LAST, licence_keys=[licences.MANUAL], by="x", at=NOW
         )
-        admin = tenants.add_person(
+        admin = create.add_person(
             email="admin@n-1.example", name="Nora", password=PASSWORD, at=NOW
         )
-        tenants.add_member(new.pk, user=admin, role=Role.ADMIN, by="x", at=NOW)
+        create.add_member(new.pk, user=admin, role=Role.ADMIN, by="x", at=NOW)
     open_periods()
     reminders.remind_now([new.pk], MAY, by="clerk", at=MORNING)
     run(MORNING)
@@ -140,7 +141,7 @@ def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
 def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
     asked = ask(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         (planned,) = reminder_plan.preview(at=NIGHT, most=10)
     assert (planned.step, planned.at) == ("refused", MORNING)
     assert "On tape." in reminding.draft(as_row(planned), at=MORNING).kept["text"]

@@ -16,7 +16,8 @@ from billing import reminder_plan, reminding
 from billing.late_flag import LateFlag, SafetyStop
 from billing.models import TenantPeriod
 from billing.reminder_row import Reminder
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from portal.models import Membership, Role, Tenant
 from tests.billing.lateness_scenes import LAST
 from tests.billing.mail_scenes import (
@@ -62,7 +63,7 @@ def _opened(alice: Company) -> Iterator[None]:
 
 
 def flag(company: Company, *, deadline_at: datetime = DEADLINE) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         LateFlag.objects.create(
             tenant_id=company.id,
             period="2026-05",
@@ -74,12 +75,12 @@ def flag(company: Company, *, deadline_at: datetime = DEADLINE) -> None:
 
 
 def has_flag(company: Company) -> bool:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return LateFlag.objects.exists()
 
 
 def change_flag(company: Company, **changes: Any) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         assert LateFlag.objects.update(**changes) == 1
 
 
@@ -209,7 +210,7 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
         {"completed_at": None, "voided_at": late_at, "void_reason": "extended"},
     ):
         number = len(rows(alice))
-        with access.acting_for(alice.id):
+        with unit_of_work.acting_for(alice.id):
             # One that nobody had a mail for is planned for again.
             Reminder.objects.filter(recipient__startswith="admin").update(
                 recipient=Concat(Value(f"{number}-"), "recipient")
@@ -229,7 +230,7 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
 
 def test_an_extension_moves_the_last_day_and_what_follows(alice: Company) -> None:
     extended = DEADLINE + timedelta(days=7)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         TenantPeriod.objects.filter(period="2026-05").update(
             extended_to=extended, decided_by="clerk", decision_reason="moved"
         )
@@ -251,14 +252,14 @@ def test_a_safety_stop_holds_late_mails_and_no_others(alice: Company) -> None:
     flag(alice)
     at = berlin(date(2026, 6, 5))
     assert reminder_plan.plan(at=at) == 1
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stop = SafetyStop.objects.create(
             period="2026-05", found=30, usual=2, raised_at=DEADLINE
         )
     assert reminder_plan.plan(at=at + timedelta(days=7)) == 0
     send(at)
     assert told(alice) == [("late", "waiting", "safety-stop")]
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stop.released_at = at
         stop.save()
     send(at + timedelta(hours=1))
@@ -280,7 +281,7 @@ def test_one_a_day_for_each_recipient_of_a_tenant(alice: Company) -> None:
 
 
 def test_members_choose_and_the_contact_gets_the_late_ones(alice: Company) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Tenant.objects.update(escalation_address="boss@a-100.example")
         Membership.objects.filter(role=Role.ADMIN).update(gets_reminders=False)
         Membership.objects.filter(role=Role.VIEWER).update(gets_reminders=True)
@@ -297,7 +298,7 @@ def test_members_choose_and_the_contact_gets_the_late_ones(alice: Company) -> No
 
 def test_who_wants_none_any_more_gets_none(alice: Company) -> None:
     reminder_plan.plan(at=ENDED)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.ADMIN).delete()
     send(ENDED)
     assert told(alice) == [("ended", "unneeded", "not-wanted")]
@@ -325,7 +326,7 @@ def test_charlie_gets_nothing_about_alice(alice: Company, charlie: Company) -> N
     "name", ["Alice\r\nBcc: spy@evil.example", "x" * 200, "\u202eecilA <b>&"]
 )
 def test_a_name_breaks_no_header(alice: Company, name: str) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(name=name)
     run(ENDED)
     (letter,) = sent()
@@ -341,11 +342,11 @@ def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -
     reminder_plan.plan(at=TARGET)
     (settings.VAR / "mail-stamp").unlink()
     assert not reminding.send_waiting(now=lambda: TARGET)
-    with access.acting_for(access.STAFF):
-        assert mailing.leave().held == "restored-copy"
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        assert mail_switch.leave().held == "restored-copy"
     assert reminder_plan.plan(at=TARGET + timedelta(days=1)) == 0
     # Told to go on, it leaves out what its original may have sent.
-    mailing.this_is_the_one(by="test", at=TARGET)
+    mail_switch.claim(by="test", at=TARGET)
     run(TARGET)
     assert told(alice) == [("ended", "sent", ""), ("target", "unneeded", "restored")]
     run(berlin(date(2026, 6, 4)))
@@ -359,10 +360,10 @@ def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> No
     # With all its times, as a backup keeps them.
     shutil.copy2(original, copy)
     copy.replace(original)
-    with access.acting_for(access.STAFF):
-        assert mailing.leave().held == "restored-copy"
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        assert mail_switch.leave().held == "restored-copy"
     assert reminder_plan.plan(at=TARGET) == 0
-    mailing.this_is_the_one(by="test", at=ENDED)
+    mail_switch.claim(by="test", at=ENDED)
     run(TARGET)
     assert told(alice)[-1] == ("target", "sent", "")
 
@@ -377,8 +378,8 @@ def test_tables_made_anew_are_a_copy(alice: Company) -> None:
             "grant select, insert, update on portal_mailstamp to portal_staff"
         )
     try:
-        with access.acting_for(access.STAFF):
-            assert mailing.leave().held == "restored-copy"
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            assert mail_switch.leave().held == "restored-copy"
     finally:
         with connections["owner"].cursor() as cursor:
             cursor.execute("drop table portal_mailstamp")
@@ -386,18 +387,18 @@ def test_tables_made_anew_are_a_copy(alice: Company) -> None:
 
 
 def test_staff_can_stop_all_mail(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="wrong dates", by="clerk", at=ENDED)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="wrong dates", by="clerk", at=ENDED)
     run(ENDED)
     assert told(alice) == []
-    with access.acting_for(access.STAFF):
-        mailing.go_on(reason="put right", by="clerk", at=ENDED)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.go_on(reason="put right", by="clerk", at=ENDED)
     run(ENDED)
     assert told(alice) == [("ended", "sent", "")]
 
 
 def test_the_preview_says_what_goes_next_and_writes_nothing(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         (found,) = reminder_plan.preview(at=ENDED - timedelta(hours=20), most=10)
     assert (found.step, found.recipient) == ("ended", "admin@a-100.example")
     assert (found.tenant_id, found.at) == (alice.id, ENDED)
@@ -413,7 +414,7 @@ def test_the_preview_has_one_a_day_for_each_recipient(
     # The weekly mails of May meet what there is about June.
     day = date(2026, 6, 30)
     begun_at = berlin(day, hour)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         found = reminder_plan.preview(at=begun_at, most=10)
     for at in every_quarter(begun_at, begun_at + timedelta(hours=23)):
         run(at)

@@ -11,7 +11,7 @@ from django.db import connections
 from billing import deadlines, excuses, late_acts, reminder_plan
 from billing.asked import Excuse, ExcuseKind
 from billing.reminder_row import Reminder
-from portal import access
+from portal.db import unit_of_work
 from tests.billing.lateness_scenes import (
     DAY,
     HOUR,
@@ -82,7 +82,7 @@ def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
 def ask(
     company: Company, *, at: datetime, days: Collection[date] = (LAST - DAY, LAST)
 ) -> Excuse:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
     wish = excuses.Wish(
         server_id=server.pk,
@@ -142,7 +142,7 @@ def test_what_may_have_gone_is_not_needed_for_good(
     short: Company, changes: dict[str, Any]
 ) -> None:
     reminder_plan.plan(at=LAST_DAY)
-    with access.acting_for(short.id):
+    with unit_of_work.acting_for(short.id):
         ended = {"state": "done", "outcome": "unneeded", "problem": "with-us"}
         Reminder.objects.update(**ended | changes)
     assert reminder_plan.plan(at=LAST_DAY + HOUR) == 0
@@ -152,7 +152,7 @@ def test_what_may_have_gone_is_not_needed_for_good(
 def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) -> None:
     reminder_plan.plan(at=LAST_DAY)
     day = LAST_DAY.date()
-    with access.acting_for(short.id):
+    with unit_of_work.acting_for(short.id):
         (row,) = Reminder.objects.all()
         Reminder.objects.update(state="done", outcome="unneeded", problem="with-us")
         row.pk, row.period, row.state = None, "2026-06", "waiting"
@@ -180,7 +180,7 @@ def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> N
         for minutes in (0, 15, 30):
             run(june(day) + timedelta(minutes=minutes))
         if day == 27:
-            with access.acting_for(access.STAFF):
+            with unit_of_work.acting_for(unit_of_work.STAFF):
                 foretold = reminder_plan.preview(at=june(day, 10), most=10)
             assert [one.step for one in foretold] == ["ended"]
     # Tried once a day, and only until there is something else to say.

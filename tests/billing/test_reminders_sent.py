@@ -12,9 +12,13 @@ from django.db import connections
 
 from billing import opening, reminder_plan, reminding
 from billing.reminder_row import Reminder
-from portal import access, delivery, mailing, tenants, work
-from portal.letter_work import NEVER_ANSWERED, Outcome
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.mail import send as mail_send
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import NEVER_ANSWERED, Outcome
 from portal.models import Membership, Role, Tenant, User
+from portal.tenants import create
 from tests.billing.mailing import CUTS, Server, running
 from tests.builders import NOW, PASSWORD, Company
 
@@ -37,15 +41,15 @@ def post(alice: Company, settings: Any) -> Iterator[Server]:
 def recipients(company: Company, count: int) -> list[str]:
     """Give the tenant so many admins, and return the addresses of all."""
     found = [company.people["admin"].email]
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(count - 1):
-            person = tenants.add_person(
+            person = create.add_person(
                 email=f"admin{number}@a-100.example",
                 name=f"Admin {number}",
                 password=PASSWORD,
                 at=NOW,
             )
-            tenants.add_member(
+            create.add_member(
                 company.id, user=person, role=Role.ADMIN, by="test", at=NOW
             )
             found.append(person.email)
@@ -53,7 +57,7 @@ def recipients(company: Company, count: int) -> list[str]:
 
 
 def rows(company: Company) -> list[Reminder]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(Reminder.objects.order_by("pk"))
 
 
@@ -124,9 +128,11 @@ def test_two_runs_at_once_send_each_mail_once(alice: Company, post: Server) -> N
 
 def test_whose_worker_never_came_back_is_unsure(alice: Company, post: Server) -> None:
     reminder_plan.plan(at=ENDED)
-    (claim,) = work.claim(Reminder, most=1, lease_for=timedelta(minutes=10), at=ENDED)
-    with access.acting_for(access.STAFF):
-        leave = mailing.leave()
+    (claim,) = job_queue.claim(
+        Reminder, most=1, lease_for=timedelta(minutes=10), at=ENDED
+    )
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
     assert reminding._prepare(leave, frozenset(), claim, ENDED) is not None
     assert rows(alice)[0].told_state == "sending"
     rings(ENDED + timedelta(minutes=11), 2)
@@ -159,9 +165,9 @@ def test_an_address_that_cannot_be_written_stops_nobody_else(
     # Django's own check of addresses lets it through.
     address = f"a@{'ä' * 60}.com"
     EmailValidator()(address)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email=alice.people["viewer"].email).update(email=address)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.VIEWER).update(gets_reminders=True)
     rings(ENDED, 2)
     assert {row.recipient: (row.told_state, row.problem) for row in rows(alice)} == {
@@ -204,7 +210,7 @@ def test_a_server_that_is_away_is_tried_for_ever(alice: Company, settings: Any) 
 def test_a_name_of_a_tenant_breaks_no_header(
     alice: Company, post: Server, name: str
 ) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(name=name)
     rings(ENDED, 1)
     (letter,) = post.taken
@@ -230,7 +236,7 @@ def test_another_backend_that_breaks_leaves_it_unsure(
 
 def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) -> None:
     opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
-    settings.EMAIL_BACKEND = "portal.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = settings.VAR / "mail"
     settings.EMAIL_FILE_PATH.write_text("a file where the folder should be")
     rings(ENDED, 2)
@@ -242,6 +248,6 @@ def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) 
 
 
 def test_deliveries_say_what_came_of_them() -> None:
-    assert {one.value for one in delivery.Outcome} == {
+    assert {one.value for one in mail_send.Outcome} == {
         *("sent", "later", "refused", "unsure")
     }

@@ -10,7 +10,7 @@ from django.db import connections
 from billing import opening, rolling
 from billing.models import PeriodRollUp, TenantPeriod
 from billing.rollup import RollUp
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.builders import NOW, Company, Writer
 from usage import deciding, requests, servers
@@ -30,7 +30,7 @@ def _opened(alice: Company, charlie: Company) -> None:
 
 def differing(company: Company) -> list[tuple[str, RollUp, RollUp]]:
     """Return the periods of which something else is kept than is so."""
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         tenant = Tenant.objects.get()
         kept = {row.period: rolling.kept(row) for row in PeriodRollUp.objects.all()}
         found = {one.period: rolling.compute(tenant, one) for one in opened()}
@@ -68,7 +68,7 @@ def test_it_follows_every_file_in_whatever_order_they_come(
     for number, data in enumerate(files):
         alice.send(data, at=NOW + timedelta(days=10 * number))
         assert differing(alice) == []
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         is_known = Server.objects.filter(name="IC77").exists()
     if is_known:
         key = fingerprint(stranger.pair.public)
@@ -89,7 +89,7 @@ def test_it_follows_decisions(alice: Company) -> None:
     assert differing(alice) == []
     deciding.reopen(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="Yes.")
     assert differing(alice) == []
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         seen = UsageFile.objects.filter(sequence=4).values_list("pk", flat=True)
         ids = set(seen)
     deciding.keep_both(
@@ -99,7 +99,7 @@ def test_it_follows_decisions(alice: Company) -> None:
 
 
 def test_it_follows_servers(alice: Company) -> None:
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
     before = differing(alice)
     wish = requests.Wish(
@@ -119,10 +119,10 @@ def test_it_follows_servers(alice: Company) -> None:
 def test_what_one_tenant_sends_changes_nothing_of_another(
     alice: Company, charlie: Company
 ) -> None:
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         before = list(PeriodRollUp.objects.order_by("period").values())
     alice.send(alice.server.day(FIRST))
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         assert list(PeriodRollUp.objects.order_by("period").values()) == before
 
 

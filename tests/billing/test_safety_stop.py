@@ -7,9 +7,9 @@ from django.db import connections
 
 from billing import lateness
 from billing.late_flag import SafetyStop
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry, Tenant
-from portal.refusals import Refused
 from tests.billing.lateness_scenes import (
     AFTER,
     CHECKED,
@@ -60,7 +60,7 @@ def owner(statement: str, *parameters: Any) -> None:
 
 def more(first: Company, count: int) -> None:
     """Let more tenants be as late as the first one is."""
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         last = Tenant.objects.latest("pk").pk
         template = Tenant.objects.get(pk=first.id)
         Tenant.objects.bulk_create(
@@ -77,7 +77,7 @@ def more(first: Company, count: int) -> None:
 
 
 def stops() -> list[SafetyStop]:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return list(SafetyStop.objects.order_by("period"))
 
 
@@ -117,7 +117,7 @@ def test_the_staffs_trail_tells_of_it(first: Company) -> None:
     more(first, 19)
     checked(CHECKED)
     release()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         acts = AuditEntry.objects.filter(tenant=None).order_by("number")
         told = [(one.act, one.actor, one.subject) for one in acts]
     assert told == [
@@ -138,7 +138,7 @@ def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
     more(first, 19)
     # The mean of the last three periods: 16 + 16 + none that stand; older ones and
     # void ones do not count. Twice that is 21.3.
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         after = Tenant.objects.order_by("-pk")[16].pk
     owner(_FLAGS, after)
     assert checked(CHECKED) == 20
@@ -149,7 +149,7 @@ def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
 
 def test_exactly_twice_the_mean_is_held(first: Company) -> None:
     more(first, 19)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         after = Tenant.objects.order_by("-pk")[15].pk
     owner(_FLAGS, after)
     # 15 in April, 15 in March: the mean is 10.

@@ -6,8 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from portal import access
-from portal.doors import LONGEST_FORM
+from portal.db import unit_of_work
+from portal.http.middleware import LONGEST_FORM
 from portal.models import AuditEntry, StaffRole
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, conflict, held_file
@@ -41,7 +41,7 @@ def test_files_are_uploaded_on_behalf_of_a_customer(
     assert "Rejected" in page
     assert "not a usage file" in page
     assert "cut on its way" not in page
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         kept = list(UsageFile.objects.filter(state=FileState.ACCEPTED))
         entries = AuditEntry.objects.filter(act="file-accepted")
         actors = set(entries.values_list("actor", flat=True))

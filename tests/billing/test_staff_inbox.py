@@ -14,9 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.staff import inbox_views
-from portal import access, tenants, work
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from portal.models import AuditEntry, StaffRole
-from portal.work import State
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox_mails import notices, second_admin, send
@@ -35,8 +37,8 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
 
 
 def staff(role: str) -> Client:
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email=f"{role}@vendor.example",
             name=role.title(),
             password=PASSWORD,
@@ -63,7 +65,7 @@ def set_aside(company: Company, name: str = "broken.usg") -> int:
     put(company, name, b"broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
-        for number in range(work.MOST_FAULTS):
+        for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
     (row,) = (row for row in objects(company) if row.state == State.SET_ASIDE)
     return row.pk
@@ -122,7 +124,7 @@ def test_inboxes_that_fail_or_hold_other_things_are_named(
 ) -> None:
     put(alice, "readme.txt", b"hello")
     ring()
-    with access.acting_for(charlie.id):
+    with unit_of_work.acting_for(charlie.id):
         InboxListing.objects.update(problem="AccessDenied")
     shown = page(clerk)
     shown = shown[shown.index("Inboxes to look at") :]
@@ -137,7 +139,7 @@ def test_a_clerk_has_an_object_tried_again(alice: Company, clerk: Client) -> Non
     assert f'action="{address}"' in page(clerk)
     answer = clerk.post(address, follow=True)
     assert "broken.usg is tried again" in answer.content.decode()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="inbox-retried")
     assert (entry.actor, entry.subject) == (
         "clerk@vendor.example",
@@ -147,7 +149,7 @@ def test_a_clerk_has_an_object_tried_again(alice: Company, clerk: Client) -> Non
     assert objects(alice)[0].verdict == "rejected"
     again = clerk.post(address, follow=True).content.decode()
     assert "nothing was changed" in again
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act="inbox-retried").count() == 1
 
 
@@ -169,7 +171,7 @@ def declined(alice: Company, settings: Any) -> Iterator[MailServer]:
     with mail_server(settings) as server:
         server.answers[alice.people["admin"].email, "DATA"] = HANG_UP
         server.answers[second.email, "RCPT"] = "550 not here"
-        for number in range(1 + work.MOST_FAULTS):
+        for number in range(1 + job_queue.MOST_FAULTS):
             send(NOW + timedelta(hours=1 + number))
         yield server
 
@@ -202,7 +204,7 @@ def test_a_clerk_has_mails_sent_again(
     assert declined.addresses() == [first, first, "second@a-100.example"]
     assert "Mails that did not go" not in page(clerk)
     assert "nothing was changed" in clerk.post(address, follow=True).content.decode()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="inbox-mail-retried")
     assert (entry.actor, entry.subject) == ("clerk@vendor.example", str(notice.day))
 
@@ -285,7 +287,7 @@ def forget_statistics() -> None:
 
 def plan_of(sql: str) -> str:
     """How PostgreSQL would do it if the tables were large."""
-    with access.acting_for(access.STAFF), connection.cursor() as cursor:
+    with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         for way in ("seqscan", "sort"):
             cursor.execute(f"set local enable_{way} = off")
         cursor.execute(f"explain {sql}")

@@ -8,10 +8,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.staff.tenant_views import TENANTS_A_PAGE
-from portal import access
-from portal.members import May
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.http.permissions import DOORS
 from portal.models import StaffRole
-from portal.registry import DOORS
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, conflict, facts, held_file, many
 from tests.builders import Company
@@ -150,7 +150,7 @@ def test_a_key_of_another_tenant_is_not_confirmed_here(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     held_file(alice)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         [(key, _)] = proposed_keys()
     address = f"/staff/tenants/{charlie.number}/server-keys/{key.pk}/confirm"
     assert clerk.post(address, {"reason": "why"}).status_code == 404
@@ -215,7 +215,7 @@ def test_the_list_says_what_there_is_of_each(alice: Company, clerk: Client) -> N
     held_file(alice)
     alice.send(alice.server.day(DAY))
     page = clerk.get("/staff/tenants").content.decode()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert SealingKey.objects.get().fingerprint in page
     assert "20 May 2026, 20:00" in page
     assert "CEST" in page

@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 
 from billing.staff.setup_file import hand_over
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
+from portal.tenants import create
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, facts, many
 from tests.builders import NOW, Company
@@ -40,7 +41,7 @@ def clerk(db: None) -> Client:
 def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
     answer = clerk.post("/staff/open-tenant", PLACE, follow=True)
     assert answer.redirect_chain == [("/staff/tenants/200001", 302)]
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = Tenant.objects.get()
         admin = Membership.objects.select_related("user").get(role="admin").user
         acts = set(AuditEntry.objects.values_list("act", "actor"))
@@ -49,7 +50,7 @@ def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
     wanted = {"tenant-opened", "licences-recorded", "key-made", "member-added"}
     assert {act for act, _ in acts} == wanted
     assert {actor for _, actor in acts} == {"clerk@vendor.example"}
-    with access.acting_for(tenant.pk, reading=True):
+    with unit_of_work.acting_for(tenant.pk, reading=True):
         key = SealingKey.objects.get()
     page = answer.content.decode()
     assert key.fingerprint in page
@@ -88,7 +89,7 @@ def test_what_fails_in_the_middle_leaves_nothing_half_done(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(tenants, "add_member", broken)
+    monkeypatch.setattr(create, "add_member", broken)
     assert clerk.post("/staff/open-tenant", PLACE).status_code == 500
     assert facts(alice) == before
     assert not User.objects.filter(email="ida@trial.example").exists()
@@ -112,7 +113,7 @@ def test_another_key_is_issued_and_the_older_one_stays(
 ) -> None:
     page = f"/staff/tenants/{alice.number}"
     clerk.post(f"{page}/key")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         prints = [key.fingerprint for key in SealingKey.objects.all()]
     shown = clerk.get(page).content.decode()
     assert len(prints) == 2
@@ -136,7 +137,7 @@ def test_the_set_up_is_one_file_with_a_token_that_works(
     for part in (key, "http://", "A-100", "keys signing", "Content-Digest", "curl"):
         assert part in text
     assert "&" not in text.replace("$", "").split("PowerShell")[0]
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="set-up-handed-over")
     assert entry.actor == "clerk@vendor.example"
     page = clerk.get(f"/staff/tenants/{alice.number}").content.decode()
@@ -148,24 +149,24 @@ def test_without_a_sealing_key_there_is_no_set_up_and_no_token(
     db: None, clerk: Client
 ) -> None:
     many(1)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = Tenant.objects.get()
     assert hand_over(tenant, by="test", at=NOW) is None
     answer = clerk.post(f"/staff/tenants/{tenant.number}/set-up", follow=True)
     assert "Issue a sealing key first" in answer.content.decode()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not ApiToken.objects.exists()
 
 
 def test_a_revoked_token_lets_nobody_in(
     alice: Company, clerk: Client, api: Callable[..., Any]
 ) -> None:
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         token = ApiToken.objects.get()
     for _ in range(2):
         clerk.post(f"/staff/tenants/{alice.number}/tokens/{token.pk}/revoke")
     assert api("GET", "/files", token=alice.token).status_code == 401
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act="token-revoked").count() == 1
 
 
@@ -174,14 +175,14 @@ def test_a_key_is_confirmed_on_behalf_of_the_customer_with_a_reason(
 ) -> None:
     writer = alice.writer("IC02")
     file, _ = alice.send(writer.day(DAY))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         [(key, waiting)] = proposed_keys()
     assert (key.fingerprint, waiting) == (fingerprint(writer.pair.public), 1)
     address = f"/staff/tenants/{alice.number}/server-keys/{key.pk}/confirm"
     answer = clerk.post(address, {"reason": " "}, follow=True)
     assert "needs a reason" in answer.content.decode()
     clerk.post(address, {"reason": "Read to me by Ms Trial"})
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert UsageFile.objects.get(pk=file.pk).state == FileState.ACCEPTED
         entry = AuditEntry.objects.filter(act="server-key-confirmed").last()
     assert entry is not None
@@ -196,13 +197,13 @@ def test_who_has_never_signed_in_gets_the_link_again(
     address = f"/staff/tenants/{alice.number}/people/{person.pk}/invite"
     answer = clerk.post(address, follow=True)
     assert "on its way to viewer@a-100.example" in answer.content.decode()
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(pk=person.pk).update(last_login=NOW)
     assert clerk.post(address).status_code == 404
 
 
 def asked(company: Company) -> ServerRequest:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
     wish = requests.Wish(
         server_id=server.pk, kind=Kind.LAST_DAY, day=DAY, reason="sold <it>"
@@ -222,7 +223,7 @@ def test_a_request_of_a_customer_is_approved_on_their_page(
     assert f"{page}#request-{request.pk}" in waiting
     address = f"{page}/requests/{request.pk}"
     clerk.post(f"{address}/approve")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert Server.objects.get().retired_on == DAY
     answer = clerk.post(f"{address}/refuse", {"reason": "no"}, follow=True)
     assert "your decision was not made" in answer.content.decode()
@@ -241,5 +242,5 @@ def test_a_request_of_a_customer_is_refused_for_a_reason(
     answer = clerk.post(address, {"reason": "It still writes"}, follow=True)
     assert "The request is refused." in answer.content.decode()
     assert "sold" not in answer.content.decode()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert Server.objects.get().retired_on is None

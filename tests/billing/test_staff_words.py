@@ -10,7 +10,8 @@ from django.test import Client
 from billing import excuses, licensing, reminder_plan
 from billing.asked import ExcuseKind
 from billing.licences import AUTOMATED
-from portal import access, mailing
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from tests.billing.bulk_scenes import named, page, read, to_post
 from tests.billing.lateness_scenes import (
     AFTER,
@@ -53,7 +54,7 @@ def said(client: Client, path: str) -> str:
 
 
 def ask_excuse(company: Company) -> int:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
     wish = excuses.Wish(
         server_id=server.pk,
@@ -141,15 +142,15 @@ def test_licences_are_asked_for_in_words(late: Company, clerk: Client) -> None:
 
 
 def test_what_goes_next_is_read_before_it_goes(late: Company, clerk: Client) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         (coming,) = reminder_plan.preview(at=AFTER, most=9)
     query = f"tenant={late.id}&period={MAY}&to={coming.recipient}&step={coming.step}"
     link = f"/staff/mail/next?{query}".replace("@", "%40").replace("&", "&amp;")
     assert link in html(clerk, "/staff/mail")
     assert "if nothing comes before" in said(clerk, f"/staff/mail/next?{query}")
     assert clerk.get(f"/staff/mail/next?{query}x").status_code == 404
-    with access.acting_for(access.STAFF):
-        mailing.stop(by="clerk", reason="A test.", at=AFTER)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(by="clerk", reason="A test.", at=AFTER)
     assert "were mail to go: now none does" in said(clerk, "/staff/mail")
 
 

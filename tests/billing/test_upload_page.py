@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing import queries, saying, timetable
 from billing.periods import Period
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import Company
 from usage import deciding, keys
 from usage.models import FileState, How
@@ -29,7 +29,7 @@ def signed_in(company: Company, role: str = "uploader") -> Client:
 
 
 def view(company: Company, *, at: datetime, period: Period = MAY) -> queries.PeriodView:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return queries.view_period(period, at=at)
 
 
@@ -211,10 +211,10 @@ def test_a_cell_opens_what_lies_behind_it(alice: Company) -> None:
 
 def test_the_page_shows_the_last_period_until_it_is_complete(alice: Company) -> None:
     at = datetime(2026, 6, 10, 12, tzinfo=UTC)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert queries.view_urgent_period(at=at).period == MAY
     send_all_but(alice, at=BEFORE)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert queries.view_urgent_period(at=at).period == MAY.next()
 
 

@@ -14,9 +14,9 @@ from billing import opening, reminder_plan, reminders, zones
 from billing.late_flag import LateFlag
 from billing.periods import Period
 from billing.reminders import WhyNot
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry, StaffRole, Tenant
-from portal.refusals import Refused
 from tests.billing.bulk_scenes import read
 from tests.billing.lateness_scenes import (
     BEFORE,
@@ -54,7 +54,7 @@ def company(db: None, settings: Any) -> Iterator[Company]:
 
 
 def zone_of(company: Company) -> str:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Tenant.objects.get().zone
 
 
@@ -83,7 +83,7 @@ def test_a_clerk_changes_it_and_the_page_says_before_what_that_does(
     answer = clerk.post(f"{PAGE}/zone", MOVED, follow=True)
     assert "Those that are open keep theirs." in answer.content.decode()
     assert zone_of(company) == WEST
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         entry = AuditEntry.objects.get(act="tenant-zone-changed")
     assert (entry.actor, entry.subject) == ("clerk@vendor.example", "L-1")
     assert entry.details == {"zone": WEST, "was": "Europe/Berlin", **_reason()}
@@ -208,7 +208,7 @@ def test_who_moves_far_gets_one_mail_in_each_day_of_the_new_zone(
 
 
 def flag_of_may(company: Company) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         LateFlag.objects.create(
             tenant_id=company.id,
             period=str(MAY),

@@ -18,8 +18,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import StaffRole, User
+from portal.tenants import create
 from tests.browser.charlie import CSRF, assert_sees_nothing
 from tests.builders import NOW, PASSWORD, Company, Writer
 from tests.journeys.live import Portal, running_portal
@@ -172,8 +173,8 @@ def charlie_sees_nothing(
 @pytest.fixture
 def clerk(db: None) -> Company:
     """Somebody of the billing staff, who belongs to no company at all."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="clara@vendor.example",
             name="Clara Clerk",
             password=PASSWORD,

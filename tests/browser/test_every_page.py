@@ -16,8 +16,9 @@ from playwright.sync_api import Page
 
 from billing import lateness, opening, reminder_plan, reminding
 from billing.reminder_row import Reminder
-from portal import access, accounts
-from portal.registry import DOORS
+from portal.accounts import adapter as account_adapter
+from portal.db import unit_of_work
+from portal.http.permissions import DOORS
 from tests.access import world as worlds
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.world import World, build, callers, charlies
@@ -153,7 +154,7 @@ REFUSALS: tuple[tuple[str, str], ...] = (
 
 
 def link_of(company: Company) -> str:
-    return urlsplit(accounts.password_link(company.people["viewer"])).path
+    return urlsplit(account_adapter.password_link(company.people["viewer"])).path
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def mailed(company: Company) -> int:
     assert reminder_plan.plan(at=ended_at) > 0
     while reminding.send_waiting(now=lambda: ended_at):
         pass
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Reminder.objects.values_list("pk", flat=True)[0]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from portal import access, work
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from tests.browser.conftest import Open
 from tests.browser.test_staff import look_at
 from tests.builders import NOW, Company
@@ -37,7 +38,7 @@ def troubled(alice: Company, charlie: Company) -> Company:
         alice.send(data, name="IC01-of-a-day-with-a-long-name.usg")
     while forwarding.forward_waiting(now=lambda: NOW):
         pass
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         gone = Forwarding.objects.order_by("pk")[0]
     bucket.remove(gone.key)
     for look in (reconciling.reconcile, collecting.collect, probing.probe):
@@ -45,9 +46,9 @@ def troubled(alice: Company, charlie: Company) -> Company:
     set_aside(charlie)
     for data in charlie.server.days(DAY, DAY + timedelta(days=2)):
         charlie.send(data)
-    for claim in work.claim(Forwarding, most=9, lease_for=timedelta(1), at=NOW):
-        with access.acting_for(claim.tenant_id):
-            work.postpone(Forwarding, claim, problem="ExpiredToken", at=NOW)
+    for claim in job_queue.claim(Forwarding, most=9, lease_for=timedelta(1), at=NOW):
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.postpone(Forwarding, claim, problem="ExpiredToken", at=NOW)
     return charlie
 
 
@@ -55,7 +56,7 @@ def set_aside(company: Company) -> None:
     company.send(company.writer("IC09").day(DAY), name="unreadable.usg")
     company.send(company.server.day(DAY - timedelta(days=1)), name="foreign.usg")
     aside = {"state": State.SET_ASIDE, "ended_at": NOW}
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         unread = Settling.objects.filter(file__name="unreadable.usg")
         unread.update(problem=sweeping.READER_FAILED, **aside)
         Forwarding.objects.update(problem=outbox.FOREIGN_BYTES, **aside)

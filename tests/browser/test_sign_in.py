@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role, User
+from portal.tenants import create
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, give_real_password
 from tests.browser.keys import press_to
@@ -27,15 +28,15 @@ NARROWEST = 320
 @pytest.fixture
 def partner(alice: Company, charlie: Company) -> Company:
     """Alice's company, with somebody in it who acts for Charlie's too."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="petra.lindqvist@partners.example",
             name="Petra Lindqvist",
             password=PASSWORD,
             at=NOW,
         )
         for company, role in ((alice, Role.ADMIN), (charlie, Role.VIEWER)):
-            tenants.add_member(company.id, user=person, role=role, by="test", at=NOW)
+            create.add_member(company.id, user=person, role=role, by="test", at=NOW)
     alice.people["partner"] = person
     return alice
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal import work
+from portal.jobs import queue as job_queue
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company, Writer
@@ -133,7 +133,7 @@ def test_the_page_of_the_inboxes_can_be_used_by_everybody(
     put(alice, "IC02/a-rather-long-name_2026-05-07_0001.usg", b"broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
-        for number in range(work.MOST_FAULTS):
+        for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=1 + number))
     page.reload()
     look_at(page)

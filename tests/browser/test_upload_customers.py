@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role
+from portal.tenants import create
 from tests.browser.axe import assert_accessible
 from tests.browser.charlie import answers_about, seen, words_of
 from tests.browser.conftest import Open, give_real_password
@@ -147,12 +148,12 @@ def test_alices_own_folder_is_rejected_for_charlie_and_is_nothing_to_her(
 
 def add_partner(*companies: Company) -> str:
     """Somebody who sends files for all of them; the name of the role to open pages."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="petra@partners.example", name="Petra", password=PASSWORD, at=NOW
         )
         for company in companies:
-            tenants.add_member(
+            create.add_member(
                 company.id, user=person, role=Role.ADMIN, by="test", at=NOW
             )
             company.people["partner"] = person

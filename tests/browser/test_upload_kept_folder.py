@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from portal import access
+from portal.db import unit_of_work
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
 from tests.browser.dropping import sent_by, wait_for_end, write_days
@@ -111,7 +111,7 @@ def a_few_days(company: Company, tmp_path: Path) -> dict[str, bytes]:
 
 
 def unconfirm(company: Company, data: bytes) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         row = Forwarding.objects.select_related("file").get(file__tail=data[-64:])
         Forwarding.objects.filter(pk=row.pk).update(state="waiting", ended_at=None)
 

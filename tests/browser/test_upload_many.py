@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from portal import access
+from portal.db import unit_of_work
 from tests.browser.conftest import Open
 from tests.browser.dropping import UPLOAD, drop, sent_by, wait_for_end
 from tests.builders import NOW, Company
@@ -52,7 +52,7 @@ def keep_all(company: Company, contents: list[bytes]) -> None:
         )
         for number, data in enumerate(contents)
     ]
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         UsageFile.objects.bulk_create(rows)
     # A file whose bytes are nowhere would be asked for again.
     for row, data in zip(rows, contents, strict=True):

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from portal import access
+from portal.db import unit_of_work
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
 from tests.browser.dropping import (
@@ -95,7 +95,7 @@ def assert_in_s3_byte_for_byte(company: Company, folder: Path) -> None:
     bucket.prepare()
     while forwarding.forward_waiting(now=timezone.now):
         pass
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         rows = list(Forwarding.objects.select_related("file"))
     there = {bucket.fetch(row.key) for row in rows}
     here = {path.read_bytes() for path in folder.rglob("IC01*") if path.is_file()}

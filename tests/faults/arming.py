@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from portal import env, failpoints
+from portal import env
+from portal.health import failpoints
 
 # Places for the workers of a web server, one a line with a number before it: each
 # takes the first and dies there; with none left a worker lives. Who took which number

@@ -15,8 +15,9 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from django.conf import settings as django_settings
 
-from portal import access, work
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.faults import crooked
 from tests.faults.crooked import Crooked, Trick, crooked_store
@@ -93,7 +94,7 @@ def sent(alice: Company, proxy: Crooked) -> bytes:
 
 
 def row_of(company: Company) -> Forwarding:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Forwarding.objects.get()
 
 
@@ -213,7 +214,7 @@ def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
 ) -> None:
     proxy.script["PUT"] = [crooked.refused(503, "SlowDown")]
     at = NOW
-    for _ in range(3 * work.MOST_FAULTS):
+    for _ in range(3 * job_queue.MOST_FAULTS):
         forward(at=at)
         at = row_of(alice).due_at
     assert row_of(alice).faults == 0
@@ -260,8 +261,8 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
     row = row_of(alice)
     assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
     proxy.script.clear()
-    with access.acting_for(alice.id):
-        work.retry(Forwarding, row.pk, at=NOW)
+    with unit_of_work.acting_for(alice.id):
+        job_queue.retry(Forwarding, row.pk, at=NOW)
     forward()
     assert_done_once(alice, proxy, sent)
 
@@ -300,7 +301,7 @@ def test_many_files_all_arrive_through_a_store_that_fails_at_random(
     for _ in range(60):
         forward(at=at)
         at += timedelta(minutes=5)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Forwarding.objects.select_related("file").order_by("file__day"))
     assert {row.state for row in rows} == {State.DONE}
     proxy.script.clear()

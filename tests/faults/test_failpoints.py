@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement
 
 import pytest
 
-from portal import failpoints
+from portal.health import failpoints
 from tests.faults.client import Client
 from tests.faults.ledger import Content, Fate
 from tests.faults.rig import ALL_TASKS, KILLED, Rig

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from portal import access
 from portal.celery import app
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from portal.stack import ports
-from portal.work import State
 from tests.builders import Company, digest_header
 from tests.journeys.live import (
     PATIENCE,
@@ -86,7 +86,7 @@ def drain(environment: dict[str, str], *arguments: str) -> str:
 
 def states(company: Company) -> tuple[set[str], set[str], set[str]]:
     """Of the files, of their forwarding, of their settling."""
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return (
             {file.state for file in UsageFile.objects.all()},
             set(Forwarding.objects.values_list("state", flat=True)),
@@ -103,7 +103,7 @@ def test_uploads_are_settled_and_forwarded_without_a_broker(
         assert upload(portal, alice, alice.server.day(day)) == "accepted"
         assert upload(portal, alice, second.day(day)) == "held"
     # Its files are to be judged again: that is left to whoever looks for work.
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         servers.register(
             alice.id, name="IC02", public=second.pair.public, by="t", at=_now()
         )
@@ -154,9 +154,9 @@ def test_what_cannot_be_done_now_is_no_reason_to_go_on_for_ever(
 
 
 def test_every_bell_of_the_schedule_is_rung(alone: dict[str, str]) -> None:
-    from portal import draining
+    from portal.jobs import drain as job_drain
 
-    found = {bell.task for bell in draining.bells(at=_now())}
+    found = {bell.task for bell in job_drain.bells(at=_now())}
     assert found == {one["task"] for one in app.conf.beat_schedule.values()}
     assert found <= set(app.tasks)
     assert os.environ.get("BROKER_URL") != alone["BROKER_URL"]

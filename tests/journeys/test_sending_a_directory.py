@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from django.db import connections
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import Company
 from tests.journeys.kept import assert_rows_and_bytes_agree, bytes_below
 from tests.journeys.live import Portal, request
@@ -147,7 +147,7 @@ def _forward_all() -> None:
 
 
 def _assert_bytes_in_s3(alice: Company, paths: Sequence[Path]) -> None:
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Forwarding.objects.select_related("file"))
     assert {row.state for row in rows} == {"done"}
     stored = sorted(bucket.fetch(row.key) for row in rows)

@@ -74,7 +74,7 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
         handler, hostname=ports.LOOPBACK, port=ports.find_free(), ready_timeout=20
     )
     controller.start()
-    settings.EMAIL_BACKEND = "portal.smtp.SmtpBackend"
+    settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = ports.LOOPBACK, controller.port
     settings.EMAIL_TIMEOUT = 5
     try:

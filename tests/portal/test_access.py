@@ -7,8 +7,8 @@ from django.apps import apps
 from django.db import InternalError, ProgrammingError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from portal import access
-from portal.access import NestedUnitError, acting_for
+from portal.db import unit_of_work
+from portal.db.unit_of_work import NestedUnitError, acting_for
 from portal.models import AuditEntry, Membership, Tenant, User
 from tests.builders import Company
 from usage.models import Forwarding, Server, UsageFile
@@ -56,7 +56,7 @@ def test_a_tenant_sees_the_addresses_of_its_own_people_only(
         own = {user.email for user in company.people.values() if not user.staff_role}
         assert seen == own
     everybody = {user.email for one in (alice, charlie) for user in one.people.values()}
-    with acting_for(access.STAFF, reading=True):
+    with acting_for(unit_of_work.STAFF, reading=True):
         assert set(User.objects.values_list("email", flat=True)) == everybody
 
 
@@ -92,7 +92,7 @@ def test_a_row_cannot_refer_to_a_row_of_another_tenant(
 
 
 def test_no_role_can_change_the_audit_trail(alice: Company) -> None:
-    for who in (alice.id, access.STAFF):
+    for who in (alice.id, unit_of_work.STAFF):
         for act in (
             lambda: AuditEntry.objects.update(actor="nobody"),
             lambda: AuditEntry.objects.all().delete(),
@@ -106,12 +106,12 @@ def test_no_role_can_change_the_audit_trail(alice: Company) -> None:
 
 def test_the_sweep_sees_no_contents(alice: Company) -> None:
     alice.send(alice.server.day(date(2026, 5, 1)))
-    with acting_for(access.SWEEP):
+    with acting_for(unit_of_work.SWEEP):
         assert list(UsageFile.objects.values_list("tenant_id", flat=True))
     for column in ("name", "sha256", "sent_by", "logins"):
         with (
             pytest.raises(ProgrammingError, match="permission denied"),
-            acting_for(access.SWEEP),
+            acting_for(unit_of_work.SWEEP),
         ):
             list(UsageFile.objects.values_list(column))
 
@@ -127,7 +127,11 @@ def test_a_reading_unit_of_work_writes_nothing(alice: Company) -> None:
 
 
 def test_a_unit_of_work_may_not_begin_inside_another(alice: Company) -> None:
-    with acting_for(alice.id), pytest.raises(NestedUnitError), acting_for(access.STAFF):
+    with (
+        acting_for(alice.id),
+        pytest.raises(NestedUnitError),
+        acting_for(unit_of_work.STAFF),
+    ):
         pass
 
 
@@ -183,7 +187,7 @@ def is_free(company: Company) -> bool:
     """Say whether the tenant's lock could be had by somebody else."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "select pg_try_advisory_lock(%s)", [access._TENANT_LOCK | company.id]
+            "select pg_try_advisory_lock(%s)", [unit_of_work._TENANT_LOCK | company.id]
         )
         [is_had] = cursor.fetchone()
         cursor.execute("select pg_advisory_unlock_all()")
@@ -200,16 +204,16 @@ def test_a_lock_that_is_held_is_not_asked_for_again(
     alice: Company, charlie: Company
 ) -> None:
     with acting_for(alice.id, holding=True), CaptureQueriesContext(connection) as asked:
-        access.hold_tenant(alice.id)
+        unit_of_work.hold_tenant(alice.id)
         assert len(asked) == 0
-        access.hold_tenant(charlie.id)
+        unit_of_work.hold_tenant(charlie.id)
         assert len(asked) == 1
         assert not is_free(charlie)
 
 
-@pytest.mark.parametrize("who", list(access.Across))
+@pytest.mark.parametrize("who", list(unit_of_work.Across))
 def test_who_sees_all_tenants_holds_none_of_them_from_the_start(
-    db: None, *, who: access.Across
+    db: None, *, who: unit_of_work.Across
 ) -> None:
     with pytest.raises(ValueError, match="which tenant"), acting_for(who, holding=True):
         pytest.fail("it began")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from portal.arrival import received_at
+from portal.http.request_time import received_at
 
 NOW = datetime(2026, 6, 5, 0, 0, 30, tzinfo=UTC)
 

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 
 
 def add(company: Company, number: int) -> None:
-    with access.acting_for(company.id):
-        audit.append(
+    with unit_of_work.acting_for(company.id):
+        audit_log.append(
             tenant_id=company.id, actor="me", act="tried", subject=str(number), at=NOW
         )
 
@@ -24,8 +25,8 @@ def as_owner(statement: str, *parameters: Any) -> None:
 
 
 def first_break(company: Company) -> int | None:
-    with access.acting_for(company.id):
-        return audit.first_break(tenant_id=company.id)
+    with unit_of_work.acting_for(company.id):
+        return audit_log.first_break(tenant_id=company.id)
 
 
 def test_a_trail_that_nobody_touched_is_whole(alice: Company) -> None:
@@ -61,16 +62,16 @@ def test_a_trail_does_not_fork_under_load(alice: Company) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(40)))
     assert first_break(alice) is None
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert AuditEntry.objects.filter(act="tried").count() == 40
 
 
 def test_the_staff_have_a_trail_of_their_own(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(2):
-            audit.append(
+            audit_log.append(
                 tenant_id=None, actor="clerk", act="tried", subject=str(number), at=NOW
             )
-        assert audit.first_break(tenant_id=None) is None
-    with access.acting_for(alice.id):
+        assert audit_log.first_break(tenant_id=None) is None
+    with unit_of_work.acting_for(alice.id):
         assert not AuditEntry.objects.filter(actor="clerk").exists()

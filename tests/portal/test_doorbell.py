@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from portal import doorbell
 from portal.celery import app
+from portal.jobs import wakeup
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -23,19 +23,19 @@ def wait_for(condition: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def _bell_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     # The one of another test may still be waiting for that test's broker.
-    monkeypatch.setattr(doorbell, "_bell", doorbell._Bell())
+    monkeypatch.setattr(wakeup, "_bell", wakeup._Bell())
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tasks: list[str] = []
-    monkeypatch.setattr(doorbell, "_send", tasks.append)
+    monkeypatch.setattr(wakeup, "_send", tasks.append)
     return tasks
 
 
 def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
     with transaction.atomic():
-        doorbell.ring("usage.forward")
+        wakeup.ring("usage.forward")
         time.sleep(0.05)
         assert sent == []
     wait_for(lambda: sent == ["usage.forward"])
@@ -43,7 +43,7 @@ def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
 
 def test_what_is_undone_does_not_ring(db: None, sent: list[str]) -> None:
     with transaction.atomic():
-        doorbell.ring("usage.forward")
+        wakeup.ring("usage.forward")
         transaction.set_rollback(True)
     time.sleep(0.05)
     assert sent == []
@@ -58,9 +58,9 @@ def test_rings_that_pile_up_are_sent_once(
         time.sleep(0.1)
         sent.append(task)
 
-    monkeypatch.setattr(doorbell, "_send", slow)
+    monkeypatch.setattr(wakeup, "_send", slow)
     for _ in range(50):
-        doorbell.ring("usage.forward")
+        wakeup.ring("usage.forward")
     wait_for(lambda: bool(sent))
     time.sleep(0.3)
     # One, and one more if it had left already when the last one rang.
@@ -78,7 +78,7 @@ def test_a_broker_that_never_answers_holds_nobody_up(
 ) -> None:
     monkeypatch.setitem(app.conf, "broker_url", hung_broker)
     started = time.monotonic()
-    doorbell.ring("usage.forward")
+    wakeup.ring("usage.forward")
     assert time.monotonic() - started < 0.1
 
 
@@ -89,5 +89,5 @@ def test_a_ring_that_cannot_be_sent_is_logged(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(app, "send_task", refused)
-    doorbell._send("usage.forward")
+    wakeup._send("usage.forward")
     assert "did not take usage.forward" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from portal import tokens
+from portal.accounts import tokens
 from tests.builders import Company
 
 
@@ -57,7 +57,7 @@ def test_a_page_that_fails_says_whose_turn_it_is(
 
     client = Client(raise_request_exception=False)
     client.force_login(alice.people["admin"])
-    monkeypatch.setattr("portal.doors.user_caller", broken)
+    monkeypatch.setattr("portal.http.middleware.user_caller", broken)
     response = client.get("/")
     assert response.status_code == 500
     assert "It is ours to mend" in response.content.decode()

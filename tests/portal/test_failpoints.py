@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from portal import failpoints
+from portal.health import failpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 REACHED = re.compile(r'failpoints\.reach\("([^"]+)"\)')
 
 PROGRAM = """
-from portal import failpoints
+from portal.health import failpoints
 for name in ("receive:kept", "receive:noted", "receive:kept"):
     print(name, flush=True)
     failpoints.reach(name)

@@ -11,8 +11,9 @@ from django.db import connections
 from django.test import Client
 
 import portal
-from portal import draining, metrics, pulse, readiness
 from portal.celery import app
+from portal.health import metrics, readiness
+from portal.jobs import drain, heartbeat
 from portal.stack import ports
 from tests.builders import NOW, Company
 from tests.journeys.live import request, running_portal
@@ -221,9 +222,9 @@ def test_a_file_without_a_verdict_grows_old(
 
 
 def test_the_last_success_of_a_task_is_told(alice: Company, watched: None) -> None:
-    assert pulse.last(["usage.settle"]) == {}
+    assert heartbeat.last(["usage.settle"]) == {}
     now = datetime.now(UTC)
-    draining.drain(draining.bells(at=now), now=lambda: now)
+    drain.drain(drain.bells(at=now), now=lambda: now)
     told = of(figures(), "portal_task_success_seconds", task="usage.settle")
     assert told == pytest.approx(now.timestamp(), abs=1)
 
@@ -231,7 +232,7 @@ def test_the_last_success_of_a_task_is_told(alice: Company, watched: None) -> No
 def test_a_worker_notes_what_has_succeeded(db: None) -> None:
     app.loader.import_default_modules()
     assert app.tasks["usage.settle"].apply().successful()
-    [(task, at)] = pulse.last(["usage.settle", "usage.forward"]).items()
+    [(task, at)] = heartbeat.last(["usage.settle", "usage.forward"]).items()
     assert task == "usage.settle"
     assert at == pytest.approx(datetime.now(UTC).timestamp(), abs=30)
 

@@ -14,7 +14,7 @@ def test_a_mail_becomes_a_file_that_the_log_names(
     settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EMAIL_FILE_PATH = tmp_path / "mail"
-    connection = get_connection("portal.mail.FolderBackend")
+    connection = get_connection("portal.mail.file_backend.FolderBackend")
     message = EmailMultiAlternatives(
         "Zwölf Dateien fehlen", "Text", "from@x.example", ["to@x.example"]
     )

@@ -11,8 +11,11 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from django.utils import timezone
 
-from portal import access, accounts, letters, tenants
+from portal.accounts import adapter as account_adapter
+from portal.db import unit_of_work
+from portal.mail import message as mail_message
 from portal.models import User
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.post import html_of, links_of, path_of_link, sent
 from tests.portal.test_sign_in import is_signed_in, sign_in
@@ -91,7 +94,7 @@ def test_the_answer_is_the_same_for_an_address_without_an_account(
 
 
 def test_a_closed_account_gets_no_link(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email="admin@a-100.example").update(is_active=False)
     ask("admin@a-100.example")
     assert sent() == []
@@ -191,12 +194,12 @@ def test_the_old_password_cannot_be_guessed_from_an_open_session(
 
 
 def test_a_new_person_sets_the_first_password_by_a_link(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
-        user = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        user = create.add_person(
             email="new@a.example", name="Nora", password=None, at=NOW
         )
-        tenants.add_member(alice.id, user=user, role="viewer", by="test", at=NOW)
-    accounts.invite(user, by="Alice\nAdmin")
+        create.add_member(alice.id, user=user, role="viewer", by="test", at=NOW)
+    account_adapter.invite(user, by="Alice\nAdmin")
     [message] = sent()
     assert message.to == ["new@a.example"]
     assert "Nora" in message.body
@@ -225,7 +228,7 @@ def test_a_mail_carries_its_look_in_its_elements_and_nothing_from_elsewhere(
 
 def test_what_a_name_holds_is_text_in_a_mail(alice: Company) -> None:
     name = "Eve\r\nBcc: all@evil.example <b>"
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email="admin@a-100.example").update(name=name)
     ask("admin@a-100.example")
     [message] = sent()
@@ -240,7 +243,7 @@ def test_a_mail_server_that_is_away_is_in_the_log_and_in_no_answer(
         raise OSError
 
     monkeypatch.setattr(EmailBackend, "send_messages", fail)
-    with caplog.at_level(logging.ERROR, logger=letters.__name__):
+    with caplog.at_level(logging.ERROR, logger=mail_message.__name__):
         assert ask("admin@a-100.example").status_code == 302
         assert sent() == []
     assert "was not sent" in caplog.text

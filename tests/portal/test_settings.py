@@ -9,7 +9,8 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import checks, env, registry
+from portal import checks, env
+from portal.http import permissions
 from portal.stack import commands
 from usage.checks import what_is_taken_can_be_read
 from usage.usg.limits import DEFAULT_LIMITS
@@ -80,8 +81,10 @@ def test_the_system_checks_find_nothing_here() -> None:
 def test_an_address_without_a_door_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    others = {name: need for name, need in registry.DOORS.items() if name != "healthz"}
-    monkeypatch.setattr(registry, "DOORS", {**others, "nowhere": {}})
+    others = {
+        name: need for name, need in permissions.DOORS.items() if name != "healthz"
+    }
+    monkeypatch.setattr(permissions, "DOORS", {**others, "nowhere": {}})
     found = checks.every_address_has_a_door(None)
     assert [error.id for error in found] == ["portal.E001", "portal.E002"]
 

@@ -13,9 +13,10 @@ from django.db import ProgrammingError
 from django.test import Client
 from django.utils import timezone
 
-from portal import access, tenants
-from portal.accounts import is_own_path
+from portal.accounts.adapter import is_own_path
+from portal.db import unit_of_work
 from portal.models import User
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 
 
@@ -139,7 +140,7 @@ def test_a_form_that_is_sent_over_and_over_is_told_to_wait(alice: Company) -> No
 
 
 def test_somebody_who_has_left_is_told_so_and_not_let_in(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email="admin@a-100.example").update(is_active=False)
     client = Client()
     response = sign_in(client, "admin@a-100.example")
@@ -271,8 +272,8 @@ def test_scripts_that_ask_for_json_get_the_page(alice: Company) -> None:
 
 
 def test_a_person_without_a_password_is_not_let_in(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
-        tenants.add_person(email="new@a.example", name="New", password=None, at=NOW)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        create.add_person(email="new@a.example", name="New", password=None, at=NOW)
     for password in ("", "!", PASSWORD):
         client = Client()
         sign_in(client, "new@a.example", password)
@@ -297,7 +298,7 @@ def test_whom_an_address_belongs_to_is_written_by_staff_only(alice: Company) -> 
         EmailAddress.objects.create(**mine)
     with (
         pytest.raises(ProgrammingError, match="permission denied"),
-        access.acting_for(alice.id),
+        unit_of_work.acting_for(alice.id),
     ):
         EmailAddress.objects.exists()
     assert set(EmailAddress.objects.values_list("email", "verified", "primary")) == {

@@ -8,22 +8,23 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from portal import access, places, tenants
-from portal.doors import answer_not_here
-from portal.members import SESSION_TENANT, Caller, user_caller
+from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
+from portal.db import unit_of_work
+from portal.http.middleware import answer_not_here
 from portal.models import Membership, Role, StaffRole, Tenant, User
+from portal.tenants import create, memberships
 from tests.builders import NOW, PASSWORD, Company
 
 
 @pytest.fixture
 def partner(alice: Company, charlie: Company) -> User:
     """Somebody who acts for both."""
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="partner@partners.example", name="Petra", password=PASSWORD, at=NOW
         )
         for company, role in ((alice, Role.ADMIN), (charlie, Role.VIEWER)):
-            tenants.add_member(company.id, user=person, role=role, by="test", at=NOW)
+            create.add_member(company.id, user=person, role=role, by="test", at=NOW)
     return person
 
 
@@ -91,7 +92,7 @@ def test_a_membership_that_ended_is_switched_to_no_more(
 ) -> None:
     client = browser(partner)
     switch(client, charlie.id)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         Membership.objects.filter(user=partner, tenant=charlie.id).delete()
     page = client.get("/switch").content.decode()
     assert "Charlie" not in page
@@ -163,8 +164,8 @@ def test_without_membership_a_link_tells_nothing(
 
 def test_a_token_has_no_other_places(alice: Company) -> None:
     caller = Caller("token x", alice.id, frozenset(), token_id=1)
-    assert places.of(caller) == []
-    assert places.that_has(caller, lambda: True) is None
+    assert memberships.of(caller) == []
+    assert memberships.that_has(caller, lambda: True) is None
 
 
 # Whom to ask
@@ -187,7 +188,7 @@ def test_who_may_not_is_told_whom_of_their_own_to_ask(
 
 
 def test_who_has_left_is_nobody_to_ask(charlie: Company) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email="admin@c-300.example").update(is_active=False)
     page = browser(charlie.people["viewer"]).post("/upload").content.decode()
     assert "admin@c-300.example" not in page
@@ -195,8 +196,8 @@ def test_who_has_left_is_nobody_to_ask(charlie: Company) -> None:
 
 
 def test_staff_without_a_tenant_are_told_nobodys_address(alice: Company) -> None:
-    with access.acting_for(access.STAFF):
-        clerk = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        clerk = create.add_person(
             email="clerk@staff.example",
             name="Clerk",
             password=PASSWORD,

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from portal import access, tokens
-from portal.members import May
+from portal.accounts import tokens
+from portal.accounts.caller import May
+from portal.db import unit_of_work
 from portal.models import ApiToken, Scope
 from tests.builders import NOW, Company
 
 
 def test_only_the_hash_of_a_token_is_kept(alice: Company) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         row = ApiToken.objects.get()
         kept = str(row.__dict__)
     assert alice.token.startswith("usg_")
@@ -58,5 +59,5 @@ def test_a_token_that_has_ended_lets_nobody_in(alice: Company, column: str) -> N
 def test_last_use_is_noted_now_and_then(alice: Company) -> None:
     for minutes, noted in ((0, 0), (5, 0), (11, 11)):
         tokens.find(alice.token, at=NOW + timedelta(minutes=minutes))
-        with access.acting_for(alice.id):
+        with unit_of_work.acting_for(alice.id):
             assert ApiToken.objects.get().last_used_at == NOW + timedelta(minutes=noted)

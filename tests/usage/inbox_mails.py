@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role, User
+from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from usage import inbox_notices
 from usage.inbox_rows import InboxNotice
@@ -13,7 +14,7 @@ QUARTER = timedelta(minutes=15)
 
 
 def notices(company: Company) -> list[InboxNotice]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(InboxNotice.objects.order_by("day"))
 
 
@@ -26,9 +27,9 @@ def send(at: datetime) -> int:
 
 
 def second_admin(company: Company) -> User:
-    with access.acting_for(access.STAFF):
-        person = tenants.add_person(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
             email="second@a-100.example", name="Second", password=PASSWORD, at=NOW
         )
-        tenants.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
+        create.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
     return person

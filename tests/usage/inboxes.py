@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django.conf import settings as configured
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import NOW, Company
 from usage import bucket, inbox, inbox_bucket, inbox_taking
 from usage.inbox_rows import InboxListing, InboxObject
@@ -37,13 +37,13 @@ def ring(at: datetime = NOW) -> bool:
 
 
 def objects(company: Company) -> list[InboxObject]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         rows = InboxObject.objects.select_related("file", "file__server", "notice")
         return list(rows.order_by("key", "pk"))
 
 
 def listing(company: Company) -> InboxListing:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return InboxListing.objects.get()
 
 

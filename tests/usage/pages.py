@@ -7,8 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from portal import access
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from usage.models import Forwarding, UsageFile
 
@@ -35,7 +35,7 @@ def body(answer: Any) -> bytes:
 
 def confirm(company: Company, *files: UsageFile) -> None:
     """Say that the archive has confirmed some files, or all that are accepted."""
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         rows = Forwarding.objects.all()
         if files:
             rows = rows.filter(file__in=[file.pk for file in files])

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import time_machine
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Scope
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api, assert_rows_and_bytes_agree, code_of, put
@@ -103,7 +103,7 @@ def test_the_key_of_one_server_does_not_speak_for_another(
 def test_a_held_file_goes_nowhere(alice: Company, api: Api) -> None:
     held = put(api, alice, alice.writer("IC77").day(DAY)).json()["file"]
     assert not held["is_safe_to_delete"]
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert not Forwarding.objects.exists()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import NOW, Company, open_company
 from tests.journeys.kept import (
     Api,
@@ -41,7 +41,7 @@ def _in_may() -> Iterator[None]:
 
 def add_sealing_key(company: Company, pair: envelope.KeyPair) -> None:
     fingerprint = envelope.fingerprint(pair.public)
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         SealingKey.objects.create(
             tenant_id=company.id,
             fingerprint=fingerprint,
@@ -57,7 +57,7 @@ def golden_company(db: None) -> Company:
     """The tenant whose files the golden ones are."""
     company = open_company(cases.TENANT, name="Golden", zone="Europe/Berlin")
     add_sealing_key(company, cases.SEALING)
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         servers.register(
             company.id, name="IC01", public=cases.SIGNING.public, by="test", at=NOW
         )

@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
-from portal.refusals import Refused
+from portal.errors import Refused
 from portal.stack.web_worker import PatientSocket
 from usage import body
 

@@ -9,9 +9,10 @@ import pytest
 from billing.cells import CellState
 from billing.periods import Period
 from billing.queries import view_period
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry
-from portal.refusals import Refused
 from tests.builders import NOW, Company, Writer
 from usage import deciding, settling, sweeping
 from usage.models import FileState, UsageFile
@@ -41,7 +42,7 @@ def two_histories(company: Company) -> tuple[list[bytes], list[bytes]]:
 
 
 def keep_both(company: Company, file: UsageFile) -> UsageFile:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         rivals = UsageFile.objects.filter(series=file.series, sequence=file.sequence)
         seen = set(rivals.values_list("pk", flat=True))
     return deciding.keep_both(
@@ -63,7 +64,7 @@ def places(company: Company) -> list[tuple[date | None, str, int | None, int | N
 
 
 def cells(company: Company) -> dict[date, CellState]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         calendar = view_period(Period.containing(DAY), at=NOW).judgement.calendar
     return {day: cell.state for (_, day), cell in calendar.cells.items()}
 
@@ -91,8 +92,8 @@ def test_the_held_file_and_all_that_follows_it_count_as_a_chain(alice: Company) 
     assert len({file.series for file in alice.files()}) == 2
     found = cells(alice)
     assert {found[day(number)] for number in range(7)} == {CellState.RECEIVED}
-    with access.acting_for(alice.id, reading=True):
-        assert audit.first_break(tenant_id=alice.id) is None
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert audit_log.first_break(tenant_id=alice.id) is None
         entry = AuditEntry.objects.get(act="chain-begun")
     assert (entry.actor, entry.details["reason"]) == (CLERK, WHY)
     assert entry.details["sequence"] == 2
@@ -136,7 +137,7 @@ def test_who_waits_for_a_number_that_was_left_is_judged_again(alice: Company) ->
     # Number 3 counts for the second history until that is known to be one.
     waiting, _ = alice.send(old[2])
     assert waiting.state == FileState.HELD
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         held = UsageFile.objects.get(day=day(3))
     keep_both(alice, held)
     settle_all()
@@ -149,7 +150,7 @@ def test_what_was_moved_stays_where_it_is_when_it_is_judged_again(
     old, new = two_histories(alice)
     sent = [alice.send(data)[0] for data in (*old, new[0])]
     keep_both(alice, sent[3])
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(pk=sent[3].pk).update(state=FileState.HELD)
     settling.settle(alice.id, sent[3].pk, at=NOW)
     assert places(alice) == BOTH[:4]

@@ -15,9 +15,10 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import connections
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.work import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
 from usage import (
@@ -149,12 +150,14 @@ def test_a_leftover_that_a_crash_left_under_both_names_is_set_apart(
 def test_leftovers_wait_for_a_tenants_lock_and_hold_up_nobody(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT", "50ms")
     mine, other = (
         leave(company, at=NOW - timedelta(days=9)) for company in (alice, charlie)
     )
     with connections["owner"].cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(%s)", [access._TENANT_LOCK | alice.id])
+        cursor.execute(
+            "select pg_advisory_lock(%s)", [unit_of_work._TENANT_LOCK | alice.id]
+        )
         try:
             report = collect()
         finally:
@@ -247,7 +250,7 @@ def forwarded(company: Company, data: bytes) -> UsageFile:
 
 
 def reread(company: Company) -> UsageFile:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         files = UsageFile.objects.select_related("forwarding", "server", "tenant")
         file = files.get()
         assert file.problems == []
@@ -271,9 +274,9 @@ def test_bytes_go_a_long_time_after_confirmation_and_the_receipt_stays(
     assert shown.is_safe_to_delete
     assert shown.bytes_removed_at == LATER
     assert life_line(left)[-1].at == LATER
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="bytes-removed")
-        assert audit.first_break(tenant_id=alice.id) is None
+        assert audit_log.first_break(tenant_id=alice.id) is None
     assert entry.subject == str(file.pk)
     assert collect(LATER + timedelta(days=1)).findings == []
 
@@ -283,7 +286,7 @@ def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
     forwarded(alice, data)
     collect(LATER)
     left = reread(alice)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         with contents.opened(left) as shown:
             assert bytes(shown) == data
         bucket.remove(left.forwarding.key)
@@ -304,7 +307,7 @@ def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
 ) -> None:
     file = forwarded(alice, alice.server.day(DAY))
     collect(LATER)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(pk=file.pk).update(
             state=FileState.REFUSED, decision_reason="no", decided_at=NOW
         )
@@ -359,7 +362,7 @@ def test_one_object_that_s3_does_not_answer_for_keeps_its_bytes_alone(
 ) -> None:
     for number in range(3):
         forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         first = Forwarding.objects.order_by("file__settled_at", "pk")[0].key
     with crooked_store(settings) as crooked:
         crooked.script = lambda _, path: (
@@ -409,7 +412,7 @@ def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
 
     def compare(key: str, content: bucket.Content) -> bucket.Stored:
         found = real(key, content)
-        with access.acting_for(alice.id):
+        with unit_of_work.acting_for(alice.id):
             Forwarding.objects.update(state=State.WAITING, ended_at=None)
         return found
 
@@ -421,7 +424,7 @@ def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
 def test_the_newest_report_of_a_kind_is_there(alice: Company) -> None:
     collect()
     last = collect(NOW + timedelta(days=1))
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert reports.newest() == [last]
     assert str(last).startswith("collection of")
 
@@ -438,7 +441,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     assert reread(alice).stored_as == ""
     reconciling.reconcile(now=lambda: LATER + timedelta(days=1))
     assert reread(alice).forwarding.state == State.SET_ASIDE
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert find_here([Wanted(size=len(data), sha256=bytes(file.sha256))]) == [None]
     Path(storages["usage"].path(file.stored_as)).write_bytes(b"left by a crash")
     again, is_new = alice.send(data, at=LATER + timedelta(days=2))
@@ -451,6 +454,6 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
         pass
     assert bucket.fetch(left.forwarding.key) == data
     assert file_out(reread(alice)).is_safe_to_delete
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act="bytes-regained").count() == 1
-        assert audit.first_break(tenant_id=alice.id) is None
+        assert audit_log.first_break(tenant_id=alice.id) is None

@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from billing import tasks as billing_tasks
 from billing.models import TenantPeriod
 from billing.periods import Period
-from portal import access
 from portal import tasks as portal_tasks
 from portal.celery import app
+from portal.db import unit_of_work
 from tests.builders import Company
 from usage import bucket, keys, tasks
 from usage.models import FileState, Forwarding
@@ -42,7 +42,7 @@ def test_the_forward_task_forwards_all_that_waits(alice: Company) -> None:
     for data in alice.server.days(yesterday() - timedelta(days=10), yesterday()):
         alice.send(data, at=datetime.now(UTC))
     tasks.forward()
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert set(Forwarding.objects.values_list("state", flat=True)) == {"done"}
 
 
@@ -66,7 +66,7 @@ def test_the_settle_task_takes_up_what_a_request_left(
 
 def test_the_period_task_opens_the_running_period(alice: Company) -> None:
     billing_tasks.open_periods()
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         opened = set(TenantPeriod.objects.values_list("period", flat=True))
     assert str(Period.containing(datetime.now(UTC).date())) in opened
 

@@ -14,10 +14,11 @@ from django.db import IntegrityError, connection
 from billing.cells import CellState
 from billing.periods import Period
 from billing.queries import view_period
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.refusals import Refused
-from portal.work import State
 from tests.builders import NOW, Company, Writer, digest_header
 from usage import bucket, deciding, forwarding, outbox, servers, settling, undecided
 from usage.models import FileState, Forwarding, UsageFile
@@ -73,19 +74,19 @@ def conflict(company: Company) -> tuple[UsageFile, UsageFile]:
 
 
 def state_of(company: Company, file: UsageFile) -> str:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return UsageFile.objects.get(pk=file.pk).state
 
 
 def cell(company: Company, day: date = DAY, server: str = "IC01") -> CellState:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         calendar = view_period(Period.containing(day), at=NOW).judgement.calendar
     return calendar.cells[server, day].state
 
 
 def acts(company: Company) -> list[str]:
-    with access.acting_for(company.id, reading=True):
-        assert audit.first_break(tenant_id=company.id) is None
+    with unit_of_work.acting_for(company.id, reading=True):
+        assert audit_log.first_break(tenant_id=company.id) is None
         return [one.act for one in AuditEntry.objects.order_by("number")]
 
 
@@ -118,7 +119,7 @@ def test_what_was_decided_is_told_and_holds_no_longer(alice: Company) -> None:
 def test_the_entry_says_who_why_and_what_the_file_said(alice: Company) -> None:
     held, _ = alice.send(of_a_wrong_clock(alice.server))
     assign(alice, held, DAY + timedelta(days=1))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="day-assigned")
     assert entry.actor == CLERK
     assert entry.details["reason"] == WHY
@@ -146,7 +147,7 @@ def test_the_order_of_two_decisions_does_not_matter(
             trust()
             assert state_of(company, held) == FileState.HELD
             assign(company, held)
-        with access.acting_for(company.id, reading=True):
+        with unit_of_work.acting_for(company.id, reading=True):
             file = UsageFile.objects.get(pk=held.pk)
         results.append((file.state, file.day, file.problems))
     assert results[0] == results[1]
@@ -260,7 +261,7 @@ def test_a_decision_needs_a_reason(alice: Company, reason: str) -> None:
 def test_the_database_refuses_a_refusal_without_a_reason(alice: Company) -> None:
     held, _ = alice.send(of_a_wrong_clock(alice.server))
     with pytest.raises(IntegrityError, match="refused_for_a_reason"):  # noqa: SIM117 - the unit ends inside
-        with access.acting_for(alice.id):
+        with unit_of_work.acting_for(alice.id):
             UsageFile.objects.filter(pk=held.pk).update(state=FileState.REFUSED)
 
 
@@ -282,7 +283,7 @@ def test_the_first_is_kept_and_the_second_refused(alice: Company) -> None:
     assert choose(alice, first, second).state == FileState.ACCEPTED
     assert state_of(alice, second) == FileState.REFUSED
     assert acts(alice)[-2:] == ["file-refused", "conflict-decided"]
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert [row.file_id for row in Forwarding.objects.all()] == [first.pk]
 
 
@@ -299,7 +300,7 @@ def test_the_second_takes_the_place_of_the_first(alice: Company) -> None:
 def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
     first, second = conflict(alice)
     choose(alice, second, first)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = {row.file_id: row for row in Forwarding.objects.all()}
     withdrawn, waiting = rows[first.pk], rows[second.pk]
     assert (withdrawn.state, withdrawn.problem) == (
@@ -318,7 +319,7 @@ def test_what_is_in_s3_stays_there_and_is_not_safe_to_delete(
     first, second = conflict(alice)
     forwarding.forward_waiting(now=lambda: NOW)
     choose(alice, second, first)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         file = UsageFile.objects.select_related("server", "forwarding").get(pk=first.pk)
     assert file.forwarding.state == State.DONE
     shown = file_out(file)
@@ -332,7 +333,7 @@ def test_a_choice_can_be_turned_round(alice: Company) -> None:
     assert reopen(alice, first).state == FileState.HELD
     choose(alice, first, second)
     assert state_of(alice, second) == FileState.REFUSED
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = {row.file_id: row for row in Forwarding.objects.all()}
     assert rows[first.pk].state == State.WAITING
     assert rows[first.pk].problem == ""
@@ -380,7 +381,7 @@ def test_later_files_propose_which_one_counts(alice: Company) -> None:
     first, second = conflict(alice)
     alice.server.previous = bytes(second.sha256)
     third, _ = alice.send(alice.server.day(DAY + timedelta(days=1)))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rivals = undecided.rivals(second)
         successors = undecided.successors(rivals)
     assert [one.pk for one in rivals] == [first.pk, second.pk]
@@ -443,11 +444,11 @@ def test_a_file_that_comes_while_another_is_chosen_is_held_or_shown(
     alice.server.sequence -= 1
     third = alice.server.day(DAY, zone="Europe/Vienna")
     at_once(lambda: choose(alice, second, first), lambda: alice.send(third))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         states = [one.state for one in UsageFile.objects.filter(sequence=1)]
     assert states.count(FileState.ACCEPTED) == 1
     digest = hashlib.sha256(third).digest()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert UsageFile.objects.get(sha256=digest).state == FileState.HELD
 
 

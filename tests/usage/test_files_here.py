@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from portal import access
-from portal.refusals import Refused
+from portal.db import unit_of_work
+from portal.errors import Refused
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api
 from usage import deciding, keys, queries
@@ -18,7 +18,7 @@ DAY = date(2026, 5, 7)
 
 
 def states(company: Company, *wanted: Wanted) -> list[str | None]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         here = queries.find_here(wanted)
     return [file.state if file else None for file in here]
 
@@ -66,5 +66,5 @@ def test_a_list_does_not_begin_again_after_a_file_that_is_not_there(
     for unknown in (uuid4(), theirs.pk):
         answer = api("GET", f"/files?after={unknown}", token=alice.token)
         assert (answer.status_code, answer.json()["code"]) == (422, "input-invalid")
-        with pytest.raises(Refused), access.acting_for(alice.id, reading=True):
+        with pytest.raises(Refused), unit_of_work.acting_for(alice.id, reading=True):
             queries.files(queries.FileFilter(), after=unknown, most=1)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from portal import access, work
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from usage import bucket, forwarding, outbox, tasks
 from usage.bucket import BucketError, Content, Stored
@@ -31,7 +32,7 @@ def _bucket(db: None) -> Iterator[None]:
 
 
 def rows(company: Company) -> list[Forwarding]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(Forwarding.objects.select_related("file").order_by("file__day"))
 
 
@@ -146,7 +147,7 @@ def test_many_workers_share_the_rows_without_taking_one_twice(
 
     def worker(_: int) -> list[int]:
         try:
-            claims = work.claim(Forwarding, most=2, lease_for=LEASE, at=NOW)
+            claims = job_queue.claim(Forwarding, most=2, lease_for=LEASE, at=NOW)
             return [claim.pk for claim in claims]
         finally:
             connection.close()
@@ -154,7 +155,7 @@ def test_many_workers_share_the_rows_without_taking_one_twice(
     with ThreadPoolExecutor(8) as pool:
         taken = [pk for claimed in pool.map(worker, range(8)) for pk in claimed]
     assert len(taken) == len(set(taken))
-    left = work.claim(Forwarding, most=99, lease_for=LEASE, at=NOW)
+    left = job_queue.claim(Forwarding, most=99, lease_for=LEASE, at=NOW)
     assert len(taken) + len(left) == 12
 
 
@@ -162,24 +163,24 @@ def test_a_lease_that_has_ended_is_anybodys_and_no_longer_ones_own(
     alice: Company,
 ) -> None:
     alice.send(alice.server.day(DAY))
-    (dead,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW)
-    assert work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW) == []
-    (alive,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=NOW + LEASE)
+    (dead,) = job_queue.claim(Forwarding, most=1, lease_for=LEASE, at=NOW)
+    assert job_queue.claim(Forwarding, most=1, lease_for=LEASE, at=NOW) == []
+    (alive,) = job_queue.claim(Forwarding, most=1, lease_for=LEASE, at=NOW + LEASE)
     assert alive.attempts == 2
-    with access.acting_for(alice.id):
-        assert not work.complete(Forwarding, dead, at=NOW)
-        assert not work.postpone(Forwarding, dead, problem="x", at=NOW)
-        assert work.complete(Forwarding, alive, at=NOW)
-        assert not work.complete(Forwarding, alive, at=NOW)
+    with unit_of_work.acting_for(alice.id):
+        assert not job_queue.complete(Forwarding, dead, at=NOW)
+        assert not job_queue.postpone(Forwarding, dead, problem="x", at=NOW)
+        assert job_queue.complete(Forwarding, alive, at=NOW)
+        assert not job_queue.complete(Forwarding, alive, at=NOW)
 
 
 def test_waits_grow_and_stay_bounded(alice: Company) -> None:
     alice.send(alice.server.day(DAY))
     waits, at = [], NOW
     for _ in range(12):
-        (claim,) = work.claim(Forwarding, most=1, lease_for=LEASE, at=at)
-        with access.acting_for(alice.id):
-            work.postpone(Forwarding, claim, problem="x", at=at)
+        (claim,) = job_queue.claim(Forwarding, most=1, lease_for=LEASE, at=at)
+        with unit_of_work.acting_for(alice.id):
+            job_queue.postpone(Forwarding, claim, problem="x", at=at)
         due_at = rows(alice)[0].due_at
         waits.append(due_at - at)
         at = due_at

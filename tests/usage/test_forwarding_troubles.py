@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from django.core.checks import Error
 
-from portal import access, checks
-from portal.work import State
+from portal import checks
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import CrookedStore, crooked_store
 from usage import bucket, forwarding, troubles
@@ -28,7 +29,7 @@ def store(db: None, settings: Any) -> Iterator[CrookedStore]:
 
 
 def rows(company: Company) -> list[Forwarding]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return list(Forwarding.objects.select_related("file").order_by("file__day"))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 
-from portal import access, work
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.usage.inboxes import (
     bucket_bytes,
@@ -168,14 +169,14 @@ def test_a_large_inbox_is_listed_page_by_page_and_taken_in_turn(
     assert listing(alice).listed_at in (NOW, at)
     # Two rounds, and Charlie's only object is among the first four.
     seen: list[int] = []
-    claim = work.claim
+    claim = job_queue.claim
 
     def claim_and_see(*args: Any, **kwargs: Any) -> Any:
         claims = claim(*args, **kwargs)
         seen.extend(one.tenant_id for one in claims)
         return claims
 
-    monkeypatch.setattr(work, "claim", claim_and_see)
+    monkeypatch.setattr(job_queue, "claim", claim_and_see)
     inbox_taking.take_waiting(now=lambda: at, until=at + timedelta(seconds=1))
     assert charlie.id in seen[:2]
     assert len(seen) == 11
@@ -250,7 +251,7 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
         assert said(key)["verdict"] == "accepted"
     else:
         assert keys(alice) == ["accepted/strange.usg"]
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert UsageFile.objects.count() == 1
 
 

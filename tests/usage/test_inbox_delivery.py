@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from billing.periods import Period
 from billing.queries import view_period
 from billing.standing import Standing
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import Company
 from tests.usage.inboxes import listing, objects, open_inboxes, ring
 from usage import bucket, tasks
@@ -72,7 +72,7 @@ def test_a_month_of_three_servers_makes_the_calendar_complete(
     assert {file.state for file in files} == {FileState.ACCEPTED}
     assert {file.how for file in files} == {How.INBOX}
     assert {bytes(file.sha256) for file in files} == {one.sha256 for one in written}
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         judgement = view_period(PERIOD, at=AFTER).judgement
     assert judgement.standing == Standing.COMPLETE
     # The next day's delivery uploads nothing again, and takes nothing twice.

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 
-from portal import access, failpoints, work
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.work import State
 from tests.builders import NOW, Company
 from tests.usage.cutting import cutting_proxy
 from tests.usage.inboxes import (
@@ -232,13 +234,13 @@ def test_one_bad_object_is_set_aside_and_stops_no_other(
 
     with monkeypatch.context() as patch:
         patch.setattr(settling, "take_in", fail)
-        for number in range(work.MOST_FAULTS):
+        for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
     bad, good = objects(alice)
     assert (bad.state, bad.problem) == (State.SET_ASIDE, inbox_taking.TAKING_FAILED)
     assert good.verdict == Verdict.ACCEPTED
-    with access.acting_for(alice.id):
-        assert work.retry(InboxObject, bad.pk, at=NOW)
+    with unit_of_work.acting_for(alice.id):
+        assert job_queue.retry(InboxObject, bad.pk, at=NOW)
     ring(NOW + timedelta(days=1))
     assert objects(alice)[0].verdict == Verdict.REJECTED
 
@@ -250,7 +252,7 @@ def test_an_object_whose_worker_never_comes_back_is_set_aside(
     monkeypatch.setattr(
         inbox_taking, "_verdict", lambda *_, **__: (_ for _ in ()).throw(SystemExit)
     )
-    for number in range(work.MOST_FAULTS):
+    for number in range(job_queue.MOST_FAULTS):
         with pytest.raises(SystemExit):
             ring(NOW + timedelta(hours=number))
     ring(NOW + timedelta(hours=9))
@@ -314,7 +316,7 @@ def test_a_crash_anywhere_takes_nothing_twice(
     assert (row.state, row.verdict, row.is_new) == (State.DONE, verdict, True)
     (file,) = alice.files()
     assert (file.state, row.file_id) == (verdict, file.pk)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act=f"file-{verdict}").count() == 1
         assert InboxNotice.objects.count() == (0 if is_good else 1)
     left = {
@@ -328,7 +330,7 @@ def test_a_crash_anywhere_takes_nothing_twice(
 def test_rejected_files_whose_rows_went_are_not_fetched_again(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
     ring()
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(state=FileState.REJECTED).delete()
     ring(NOW + timedelta(minutes=1))
     (row,) = objects(alice)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings as configured
 
-from portal.work import State
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.faults import crooked
 from tests.usage.crooked_store import crooked_store

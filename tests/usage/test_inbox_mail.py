@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from portal import access, mailing, work
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
+from portal.mail import switch as mail_switch
 from portal.models import Membership, Role
-from portal.work import State
 from tests.builders import NOW, Company, Writer
 from tests.portal.post import html_of, links_of, sent
 from tests.usage.inbox_mails import QUARTER, notices, send
@@ -113,7 +115,7 @@ def test_a_mail_that_is_being_written_is_not_added_to(alice: Company) -> None:
     put(alice, "one.usg", b"one")
     ring()
     at = NOW + QUARTER
-    (claim,) = work.claim(InboxNotice, most=1, lease_for=QUARTER, at=at)
+    (claim,) = job_queue.claim(InboxNotice, most=1, lease_for=QUARTER, at=at)
     put(alice, "two.usg", b"two")
     ring(at)
     assert [row.notice_id for row in objects(alice)] == [
@@ -173,7 +175,7 @@ def test_a_mail_that_cannot_be_written_is_set_aside(
     put(alice, "bad.usg", b"rubbish")
     ring()
     monkeypatch.setattr(inbox_notices, "_lines", lambda _: 1 / 0)
-    for number in range(work.MOST_FAULTS):
+    for number in range(job_queue.MOST_FAULTS):
         send(NOW + timedelta(hours=1 + number))
     assert notices(alice)[0].state == State.SET_ASIDE
 
@@ -183,15 +185,15 @@ def test_a_mail_whose_worker_never_comes_back_is_set_aside(
 ) -> None:
     put(alice, "bad.usg", b"rubbish")
     ring()
-    with access.acting_for(alice.id):
-        InboxNotice.objects.update(faults=work.MOST_FAULTS)
+    with unit_of_work.acting_for(alice.id):
+        InboxNotice.objects.update(faults=job_queue.MOST_FAULTS)
     assert send(NOW + QUARTER) == 1
     assert notices(alice)[0].state == State.SET_ASIDE
     assert sent() == []
 
 
 def test_a_tenant_without_an_admin_gets_none(alice: Company) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.ADMIN).delete()
     put(alice, "bad.usg", b"rubbish")
     ring()
@@ -237,11 +239,11 @@ def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
 ) -> None:
     put(alice, "bad.usg", b"rubbish")
     ring()
-    with access.acting_for(access.STAFF):
-        mailing.leave()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.leave()
     (settings.VAR / "mail-stamp").unlink()
     assert send(NOW + QUARTER) == 0
-    mailing.this_is_the_one(by="test", at=NOW + QUARTER)
+    mail_switch.claim(by="test", at=NOW + QUARTER)
     send(NOW + 2 * QUARTER)
     assert sent() == []
     assert [notice.state for notice in notices(alice)] == [State.DONE]
@@ -250,10 +252,10 @@ def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
 def test_while_staff_have_stopped_all_mail_it_waits(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
     ring()
-    with access.acting_for(access.STAFF):
-        mailing.stop(reason="wrong words", by="clerk", at=NOW)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="wrong words", by="clerk", at=NOW)
     assert send(NOW + QUARTER) == 0
-    with access.acting_for(access.STAFF):
-        mailing.go_on(reason="put right", by="clerk", at=NOW)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.go_on(reason="put right", by="clerk", at=NOW)
     assert send(NOW + QUARTER) == 1
     assert len(sent()) == 1

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage
 
-from portal import delivery, work
-from portal.delivery import Delivery
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
+from portal.mail import send as mail_send
+from portal.mail.send import Delivery
 from portal.models import User
-from portal.work import State
 from tests.builders import NOW, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox_mails import QUARTER, notices, second_admin, send
@@ -67,7 +68,7 @@ def test_a_mail_that_is_refused_keeps_nobody_else_waiting(
     server.answers[first.email, command] = "550 not here"
     assert send(DUE) == 1
     assert server.addresses() == [second.email]
-    for number in range(1, work.MOST_FAULTS):
+    for number in range(1, job_queue.MOST_FAULTS):
         assert send(DUE + timedelta(hours=number)) == 1
     (notice,) = notices(alice)
     assert (notice.state, notice.problem) == (
@@ -83,7 +84,7 @@ def test_a_mail_that_is_put_off_is_tried_as_long_as_it_takes(
 ) -> None:
     first, second = admins
     server.answers[first.email, command] = "451 later"
-    for number in range(2 * work.MOST_FAULTS):
+    for number in range(2 * job_queue.MOST_FAULTS):
         assert send(DUE + timedelta(hours=number)) == 1
     assert server.addresses() == [second.email]
     (notice,) = notices(alice)
@@ -179,14 +180,14 @@ def test_a_mail_whose_worker_died_waits_for_a_person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = admins
-    real = delivery.deliver
+    real = mail_send.deliver
 
     def hand_over_and_die(message: EmailMessage) -> None:
         real(message)
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "deliver", hand_over_and_die)
+        patch.setattr(mail_send, "deliver", hand_over_and_die)
         with pytest.raises(SystemExit):
             send(DUE)
     assert send(DUE + timedelta(hours=1)) == 1
@@ -202,16 +203,16 @@ def test_a_worker_that_has_lost_its_lease_sends_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = admins
-    real = delivery.deliver
+    real = mail_send.deliver
 
     def hand_over_slowly(message: EmailMessage) -> Delivery:
         came = real(message)
-        monkeypatch.setattr(delivery, "deliver", real)
+        monkeypatch.setattr(mail_send, "deliver", real)
         # Another one comes when the lease is over, and knows of the first mail.
         assert send(DUE + timedelta(hours=1)) == 1
         return came
 
-    monkeypatch.setattr(delivery, "deliver", hand_over_slowly)
+    monkeypatch.setattr(mail_send, "deliver", hand_over_slowly)
     assert inbox_notices.send_waiting(now=lambda: DUE)
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from django.conf import settings as configured
 
-from portal import failpoints
-from portal.work import State
+from portal.health import failpoints
+from portal.jobs.queue import State
 from tests.builders import NOW, Company, Writer
 from tests.usage.crooked_store import CrookedStore, crooked_store
 from tests.usage.inboxes import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from portal import access
-from portal.refusals import Refused, Unavailable
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
 from tests.builders import NOW, Company
 from usage import intake, store
 from usage.intake import Arrival, shown_name
@@ -39,7 +39,7 @@ def test_bytes_and_row_are_there_when_it_returns(
     alice: Company, tmp_path: Path
 ) -> None:
     receipt = intake.receive(arrival(alice), iter([b"ab", b"cd"]))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         row = UsageFile.objects.get(pk=receipt.file_id)
     assert receipt.is_new
     assert row.state == FileState.RECEIVED
@@ -163,7 +163,7 @@ def test_a_received_file_never_changes_when_it_came(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
     with (
         pytest.raises(Exception, match="permission denied"),
-        access.acting_for(alice.id),
+        unit_of_work.acting_for(alice.id),
     ):
         UsageFile.objects.filter(pk=file.pk).update(received_at=NOW - timedelta(days=9))
 

@@ -14,8 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from billing import opening
-from portal import access, audit, invariants
-from portal.invariants import Reads, Told
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.health import invariants
+from portal.health.invariants import Reads, Told
 from tests.builders import NOW, Company
 from usage import bucket, deciding, examining, forwarding, store
 from usage.models import FileState, Forwarding, UsageFile
@@ -103,7 +105,7 @@ def test_all_of_them_hold_after_real_work(
 
 
 def bytes_of(file_id: UUID) -> str:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return UsageFile.objects.get(pk=file_id).stored_as
 
 
@@ -211,8 +213,8 @@ def test_one_that_is_set_aside_waits_for_a_person(ids: Ids) -> None:
 
 
 def append(company: Company, file_id: UUID, act: str) -> None:
-    with access.acting_for(company.id):
-        audit.append(
+    with unit_of_work.acting_for(company.id):
+        audit_log.append(
             tenant_id=company.id, actor="me", act=act, subject=str(file_id), at=NOW
         )
 
@@ -251,8 +253,8 @@ def test_a_file_that_is_gone_is_found_unless_it_was_rejected(ids: Ids) -> None:
 
 
 def test_a_broken_trail_is_found_also_the_staffs(ids: Ids) -> None:
-    with access.acting_for(access.STAFF):
-        audit.append(tenant_id=None, actor="clerk", act="a", subject="b", at=NOW)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        audit_log.append(tenant_id=None, actor="clerk", act="a", subject="b", at=NOW)
     owner("update portal_auditentry set actor = 'you' where tenant_id is null")
     [found] = look()
     assert (found.invariant.name, found.tenant) == ("audit-trails-are-whole", "")
@@ -281,7 +283,7 @@ def test_a_row_that_names_another_tenants_is_found(
 
 @pytest.mark.parametrize("change", ["gone", "other"])
 def test_what_s3_has_lost_is_found(ids: Ids, change: str) -> None:
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         row = Forwarding.objects.get(file=ids["forwarded"])
     key = row.key if change == "other" else f"{row.key}.gone"
     owner("update usage_forwarding set key = %s where id = %s", key, row.pk)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import NOW, Company
 from usage import keys
 from usage.keys import KeyDoesNotOpenError
@@ -11,7 +11,7 @@ from usage.usg import sealing_pair
 
 
 def test_a_key_opens_for_its_tenant(alice: Company) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         row = SealingKey.objects.get()
         private = keys.opening_key(alice.id, row.fingerprint)
     assert private is not None
@@ -21,16 +21,16 @@ def test_a_key_opens_for_its_tenant(alice: Company) -> None:
 
 
 def test_a_key_of_another_tenant_is_no_key(alice: Company, charlie: Company) -> None:
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         fingerprint = SealingKey.objects.get().fingerprint
-    with access.acting_for(charlie.id):
+    with unit_of_work.acting_for(charlie.id):
         assert keys.opening_key(charlie.id, fingerprint) is None
 
 
 def test_a_row_copied_to_another_tenant_does_not_open(
     alice: Company, charlie: Company
 ) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stolen = SealingKey.objects.get(tenant=alice.id)
         SealingKey.objects.create(
             tenant_id=charlie.id,
@@ -40,7 +40,7 @@ def test_a_row_copied_to_another_tenant_does_not_open(
             master_key=stolen.master_key,
             created_at=NOW,
         )
-    with access.acting_for(charlie.id), pytest.raises(KeyDoesNotOpenError):
+    with unit_of_work.acting_for(charlie.id), pytest.raises(KeyDoesNotOpenError):
         keys.opening_key(charlie.id, stolen.fingerprint)
 
 
@@ -48,6 +48,6 @@ def test_another_master_key_does_not_open(
     alice: Company, settings: pytest.FixtureRequest
 ) -> None:
     settings.MASTER_KEY = bytes(32)  # type: ignore[attr-defined]  # pytest-django's
-    with access.acting_for(alice.id), pytest.raises(KeyDoesNotOpenError) as error:
+    with unit_of_work.acting_for(alice.id), pytest.raises(KeyDoesNotOpenError) as error:
         keys.opening_key(alice.id, SealingKey.objects.get().fingerprint)
     assert "MASTER_KEY" in str(error.value)

@@ -8,8 +8,9 @@ import pytest
 import time_machine
 from django.test import Client
 
-from portal import access, tenants
+from portal.db import unit_of_work
 from portal.models import Role, Tenant
+from portal.tenants import create
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, page, queries_of, signed_in
 from usage import deciding
@@ -73,7 +74,7 @@ def test_every_file_is_listed_newest_first_with_all_that_tells_it(
 def test_filters_narrow_the_list_and_its_csv_alike(
     alice: Company, query: dict[str, str], expected: set[str]
 ) -> None:
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         alice_row = Tenant.objects.get(pk=alice.id)
         alice_row.first_owed_on = date(2026, 3, 28)
         alice_row.save()
@@ -230,8 +231,8 @@ def test_a_member_of_both_is_offered_the_switch(
     alice: Company, charlie: Company
 ) -> None:
     [file] = send(alice)
-    with access.acting_for(access.STAFF):
-        tenants.add_member(
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        create.add_member(
             alice.id, user=charlie.people["admin"], role=Role.VIEWER, by="t", at=NOW
         )
     client = signed_in(charlie, "admin")

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfbase import pdfmetrics
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, signed_in
 from usage import (
@@ -88,7 +88,7 @@ def test_a_receipt_says_what_was_decided_and_when(alice: Company) -> None:
     [row] = rows(body(ask(alice, str(file.pk))))
     assert row["Verdict"] == "Refused by decision"
     assert (row["Decision"], row["Decided"]) == ("A test.", "2026-05-20T20:00:00+02:00")
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         [found] = receipts.lines(inventory.of_ids([file.pk]), zone=alice.zone)
     words = [text.words for text in receipt_pdf._block(found).texts]
     at = "Wed 20 May 2026, 20:00 CEST"
@@ -260,7 +260,7 @@ def test_a_long_list_is_read_as_it_goes_out(
     pieces = iter(signed_in(alice).get("/files/list.csv"))
     with CaptureQueriesContext(connection) as begun:
         head = [next(pieces) for _ in range(2)]
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(state=FileState.REJECTED).delete()
     rest = list(pieces)
     # A unit of work and one query for three files, and no more until they are read.
@@ -269,7 +269,7 @@ def test_a_long_list_is_read_as_it_goes_out(
 
 
 def add_rejected(company: Company, file: UsageFile, numbers: range) -> None:
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         UsageFile.objects.bulk_create(
             [
                 UsageFile(

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 from django.conf import settings as django_settings
 
-from portal import access
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, page, signed_in
 from usage import deciding
@@ -33,7 +33,7 @@ def test_an_accepted_and_confirmed_file_is_safe_and_nothing_else(
     alice.send(alice.writer("IC77").day(DAY), name="held.usg")
     alice.send(b"PK\x03\x04", name="rejected.usg")
     confirm(alice, safe)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Forwarding.objects.filter(file=aside).update(
             state=State.SET_ASIDE, problem="foreign-bytes", ended_at=NOW
         )

@@ -8,9 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import AuditEntry, Role
-from portal.tiles import Tile
+from portal.pages.tiles import Tile
 from tests.builders import NOW, Company
 from tests.usage.pages import page, signed_in
 from usage import requests
@@ -30,7 +30,7 @@ def post(company: Company, act: str, role: str = "admin", **sent: Any) -> Any:
 
 
 def server(company: Company, name: str = "IC01") -> Server:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Server.objects.get(name=name)
 
 
@@ -47,7 +47,7 @@ def proposed(company: Company) -> ServerKey:
     for data in company.writer("IC77").days(DAY, date(2026, 5, 3)):
         file, _ = company.send(data)
         assert file.state == FileState.HELD
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return ServerKey.objects.select_related("server").get(state=KeyState.PROPOSED)
 
 
@@ -124,7 +124,7 @@ def test_a_retirement_waits_for_the_staff_and_can_be_withdrawn(alice: Company) -
     assert "Your request is with the billing staff" in seen
     assert "asked for: Thu 7 May 2026" in seen
     assert "“Switched off.”" in seen
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         request = ServerRequest.objects.get()
     seen = post(alice, "withdraw", request=str(request.pk)).content.decode()
     assert "is withdrawn" in seen
@@ -205,7 +205,7 @@ def test_a_server_is_registered_by_its_public_key(
     answer = post(alice, "register", name="IC88", **key)
     assert "IC88 is registered" in answer.content.decode()
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.filter(act="server-key-confirmed").last()
     assert entry is not None
     assert entry.actor == "admin@a-100.example"
@@ -254,7 +254,7 @@ def test_the_home_page_says_how_files_and_servers_are(alice: Company) -> None:
     for words in ("4 files since May 2026.", "3 held", "1 key is to be confirmed"):
         assert words in seen
     asked(alice)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         ServerKey.objects.update(state=KeyState.CONFIRMED, decided_at=NOW)
     assert "1 request waits for the billing staff" in page(alice, "/")
 
@@ -262,7 +262,7 @@ def test_the_home_page_says_how_files_and_servers_are(alice: Company) -> None:
 @pytest.mark.parametrize("tile", TILES, ids=lambda tile: tile.url_name)
 def test_a_tile_asks_two_questions_at_most(alice: Company, tile: Tile) -> None:
     proposed(alice)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         with CaptureQueriesContext(connection) as captured:
             tile.say(NOW)
         assert len(captured) <= 2

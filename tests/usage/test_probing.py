@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from portal import access
+from portal.db import unit_of_work
 from tests.builders import NOW
 from tests.test_docs import DOCS, first_cells
 from tests.usage.crooked_store import CrookedStore, crooked_store
@@ -40,7 +40,7 @@ def test_the_store_that_comes_along_honours_what_is_needed(
     assert codes(report) == [probing.UNVERSIONED]
     assert report.problem == ""
     assert bucket.list_page(f"{settings.S3['prefix']}").objects == []
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Report.objects.get() == report
 
 
@@ -107,7 +107,7 @@ def test_a_store_that_refuses_is_told_and_the_start_goes_on(
     call_command("prepare_bucket", stdout=out, stderr=told)
     assert "refuses" in told.getvalue()
     assert "could not be asked" in told.getvalue()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Report.objects.get().problem == code
 
 

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from portal import access, audit, work
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.work import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
 from usage import (
@@ -44,7 +46,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
 
 
 def rows(company: Company) -> list[Forwarding]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         found = Forwarding.objects.select_related("file", "tenant")
         return list(found.order_by("file__day"))
 
@@ -71,9 +73,9 @@ def codes(report: Report) -> list[str]:
 
 
 def mended(company: Company) -> list[tuple[str, Any]]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         entries = AuditEntry.objects.filter(act="forwarding-mended")
-        assert audit.first_break(tenant_id=company.id) is None
+        assert audit_log.first_break(tenant_id=company.id) is None
         return [(entry.actor, entry.details["found"]) for entry in entries]
 
 
@@ -86,7 +88,7 @@ def test_where_all_agrees_nothing_is_found_and_nothing_changes(
     assert (report.findings, report.problem) == ([], "")
     assert report.counts == {"files": 5, "objects": 5, "asked": 5}
     assert {row.checked_at for row in rows(alice)} == {NIGHT}
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert newest() == [report]
     assert report.ended_at == NIGHT
 
@@ -170,14 +172,14 @@ def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
 
 
 def let_go(row: Forwarding) -> None:
-    with access.acting_for(row.tenant_id):
+    with unit_of_work.acting_for(row.tenant_id):
         row.file.stored_as, row.file.bytes_removed_at = "", NOW
         row.file.save(update_fields=["stored_as", "bytes_removed_at"])
 
 
 def retry(row: Forwarding) -> None:
-    with access.acting_for(row.tenant_id):
-        assert work.retry(Forwarding, row.pk, at=NIGHT)
+    with unit_of_work.acting_for(row.tenant_id):
+        assert job_queue.retry(Forwarding, row.pk, at=NIGHT)
     forward(NIGHT)
 
 
@@ -396,7 +398,7 @@ def test_old_reports_go(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         at = NOW + timedelta(days=night)
         end(begin(Kind.PROBE, at=at), Findings(), at=at)
     begin(Kind.COLLECTION, at=NOW)
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         probes = Report.objects.filter(kind=Kind.PROBE)
         assert probes.count() == 3
         assert [str(one.kind) for one in newest()] == ["collection", "probe"]

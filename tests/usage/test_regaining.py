@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs.queue import State
 from portal.models import AuditEntry
-from portal.work import State
 from tests.builders import NOW, Company
 from usage import bucket, collecting, deciding, forwarding, regaining, store, sweeping
 from usage.models import FileState, Forwarding, UsageFile
@@ -36,7 +37,7 @@ def forward(at: Any = LATER) -> None:
 
 
 def reread(company: Company) -> UsageFile:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return UsageFile.objects.select_related("forwarding").get()
 
 
@@ -46,21 +47,21 @@ def path_of(tmp_path: Path, file: UsageFile) -> Path:
 
 def is_wanted(company: Company, file: UsageFile) -> bool:
     """What `POST /files/check` says."""
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return find_here([Wanted(size=file.size, sha256=bytes(file.sha256))]) == [None]
 
 
 def lose(company: Company) -> None:
     """Let a file be one that S3 has lost long after the portal let its bytes go."""
-    with access.acting_for(company.id):
+    with unit_of_work.acting_for(company.id):
         UsageFile.objects.update(stored_as="", bytes_removed_at=NOW)
         Forwarding.objects.update(state=State.SET_ASIDE, problem="object-lost")
 
 
 def assert_regained(company: Company, times: int = 1) -> None:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         assert AuditEntry.objects.filter(act="bytes-regained").count() == times
-        assert audit.first_break(tenant_id=company.id) is None
+        assert audit_log.first_break(tenant_id=company.id) is None
 
 
 @pytest.mark.parametrize("left", [None, b"cut"])
@@ -133,7 +134,7 @@ def test_what_is_not_accepted_comes_back_and_is_not_forwarded(
     again, _ = alice.send(data)
     assert (again.pk, again.state) == (file.pk, state)
     assert path_of(tmp_path, file).read_bytes() == data
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert not Forwarding.objects.exists()
 
 

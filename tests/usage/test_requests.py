@@ -6,9 +6,10 @@ import pytest
 from django.db import connections
 from django.db.utils import IntegrityError
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import AuditEntry
-from portal.refusals import Refused
 from tests.builders import NOW, Company
 from usage import requests
 from usage.models import Server
@@ -21,7 +22,7 @@ BEFORE, LATER, LATEST = date(2026, 4, 1), date(2026, 5, 7), date(2026, 5, 14)
 
 
 def server(company: Company) -> Server:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Server.objects.get(name="IC01")
 
 
@@ -39,9 +40,9 @@ def approved(company: Company, kind: Kind, day: date) -> None:
 
 
 def acts(company: Company) -> list[str]:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         found = AuditEntry.objects.order_by("number").values_list("act", flat=True)
-        assert audit.first_break(tenant_id=company.id) is None
+        assert audit_log.first_break(tenant_id=company.id) is None
         return [act for act in found if act.startswith("server-") and "key" not in act]
 
 
@@ -133,9 +134,9 @@ def test_another_tenants_servers_and_requests_are_not_there(
     for act in (requests.withdraw, requests.approve):
         with pytest.raises(Refused, match="not-found"):
             act(charlie.id, request_id=asked.pk, by="charlie", at=NOW)
-    with access.acting_for(charlie.id, reading=True):
+    with unit_of_work.acting_for(charlie.id, reading=True):
         assert not requests.open_requests().exists()
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert [one.tenant.pk for one in requests.open_requests()] == [alice.id]
 
 
@@ -145,7 +146,7 @@ def test_the_database_refuses_a_request_about_another_tenants_server(
     mine = server(alice).pk
     with (
         pytest.raises(IntegrityError, match="server_id_is_of_the_same_tenant"),
-        access.acting_for(charlie.id),
+        unit_of_work.acting_for(charlie.id),
     ):
         ServerRequest.objects.create(
             tenant_id=charlie.id,
@@ -170,7 +171,7 @@ def test_an_approved_request_yields_to_a_file_that_contradicts_it(
     days = alice.server.days(date(2026, 4, 28), LATER + timedelta(days=1))
     for data in days:
         alice.send(data)
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         view = view_period(Period(2026, 5), at=NOW)
     cell = view.judgement.calendar.cells["IC01", LATER + timedelta(days=5)]
     assert cell.state == CellState.MISSING

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Unavailable
 from portal.models import AuditEntry
-from portal.refusals import Unavailable
 from tests.builders import NOW, Company
 from usage import keys, servers, settling, store, sweeping
 from usage.models import (
@@ -44,7 +44,7 @@ def test_acceptance_comes_with_a_forward_row_and_an_audit_entry(
     alice: Company,
 ) -> None:
     file, _ = alice.send(alice.server.day(DAY))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         row = Forwarding.objects.get()
         entry = AuditEntry.objects.get(act="file-accepted")
     digest = bytes(file.sha256).hex()
@@ -91,7 +91,7 @@ def test_of_rejected_files_the_newest_rows_are_kept(
     rejected = [file for file in alice.files() if file.state == FileState.REJECTED]
     assert sorted(file.received_at.second for file in rejected) == [2, 3, 4]
     assert kept in alice.files()
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         assert Settling.objects.count() == len(rejected) + 1
 
 
@@ -102,7 +102,7 @@ def test_a_verdict_that_went_with_its_row_is_asked_for_again(
 
     def beaten(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
         judge(tenant_id, file_id, at=at)
-        with access.acting_for(tenant_id):
+        with unit_of_work.acting_for(tenant_id):
             UsageFile.objects.filter(pk=file_id).delete()
         return judge(tenant_id, file_id, at=at)
 
@@ -119,7 +119,7 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
     held = [alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=2))]
     assert {file.state for file in held} == {FileState.HELD}
     assert codes(held[0]) == [Code.SIGNER_UNKNOWN]
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert ServerKey.objects.get(server__name="IC77").state == KeyState.PROPOSED
         assert not Forwarding.objects.exists()
     servers.confirm_key(
@@ -133,7 +133,7 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
     assert {file.state for file in settled} == {FileState.ACCEPTED}
     # Acceptance keeps the time of receipt.
     assert {file.received_at for file in settled} == {NOW}
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert Forwarding.objects.count() == 3
         confirmed = ServerKey.objects.get(server__name="IC77")
     assert (confirmed.state, confirmed.decided_by) == (KeyState.CONFIRMED, "admin")
@@ -142,7 +142,7 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
 def test_confirming_twice_changes_nothing(alice: Company) -> None:
     key = fingerprint(alice.server.pair.public)
     servers.confirm_key(alice.id, server="IC01", key=key, by="two", at=NOW)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert ServerKey.objects.get().decided_by == "test"
 
 
@@ -155,7 +155,7 @@ def test_a_trusted_key_of_another_server_is_not_trusted(alice: Company) -> None:
 def test_a_server_is_one_server_whatever_the_case_of_its_name(alice: Company) -> None:
     file, _ = alice.send(alice.writer("ic01", pair=alice.server.pair).day(DAY))
     assert file.state == FileState.ACCEPTED
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert Server.objects.count() == 1
 
 
@@ -220,13 +220,13 @@ def test_the_longest_server_name_still_makes_a_key(alice: Company) -> None:
     server = alice.registered("\N{GOTHIC LETTER AHSA}" * 128)
     file, _ = alice.send(server.day(DAY))
     assert file.state == FileState.ACCEPTED
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert len(Forwarding.objects.get().key) < 1024
 
 
 def test_settling_twice_changes_nothing(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
     settling.settle(alice.id, file.pk, at=NOW + timedelta(days=1))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert UsageFile.objects.get().settled_at == NOW
         assert AuditEntry.objects.filter(act="file-accepted").count() == 1

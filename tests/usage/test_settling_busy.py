@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Unavailable
+from portal.jobs.queue import State
 from portal.models import Scope
-from portal.refusals import Unavailable
-from portal.work import State
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api, put
 from usage import examining, intake, servers, settling, sweeping
@@ -26,7 +26,7 @@ LATER = NOW + timedelta(minutes=5)
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "LOCK_TIMEOUT", "200ms")
+    monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT", "200ms")
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def keeping(company: Company) -> Iterator[None]:
     kept, enough = threading.Event(), threading.Event()
 
     def keep() -> None:
-        with access.acting_for(company.id, holding=True):
+        with unit_of_work.acting_for(company.id, holding=True):
             kept.set()
             enough.wait(30)
         connection.close()
@@ -71,16 +71,19 @@ def keeping_once_received(company: Company) -> Iterator[None]:
 
 def test_a_lock_that_is_not_to_be_had_is_not_waited_for(alice: Company) -> None:
     with keeping(alice):
-        with pytest.raises(OperationalError), access.acting_for(alice.id, holding=True):
+        with (
+            pytest.raises(OperationalError),
+            unit_of_work.acting_for(alice.id, holding=True),
+        ):
             pass
-        with pytest.raises(OperationalError), access.acting_for(alice.id):
-            access.hold_tenant(alice.id)
+        with pytest.raises(OperationalError), unit_of_work.acting_for(alice.id):
+            unit_of_work.hold_tenant(alice.id)
 
 
 def test_the_longest_wait_ends_with_the_unit_of_work(alice: Company) -> None:
     asked = "select current_setting('lock_timeout')"
-    for who in (alice.id, access.STAFF, access.SWEEP):
-        with access.acting_for(who), connection.cursor() as cursor:
+    for who in (alice.id, unit_of_work.STAFF, unit_of_work.SWEEP):
+        with unit_of_work.acting_for(who), connection.cursor() as cursor:
             cursor.execute(asked)
             assert cursor.fetchone() == ("200ms",)
     with connection.cursor() as cursor:
@@ -108,7 +111,7 @@ def test_a_file_that_cannot_be_received_now_leaves_nothing(
 
 def test_the_api_says_that_the_portal_is_busy(alice: Company, api: Api) -> None:
     alice.send(alice.writer("IC77").day(DAY))
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         key = ServerKey.objects.get(state=KeyState.PROPOSED)
     path = f"/servers/IC77/keys/{key.fingerprint}/confirm"
     token = alice.issue(Scope.MANAGE)
@@ -122,7 +125,7 @@ def test_the_api_says_that_the_portal_is_busy(alice: Company, api: Api) -> None:
 def test_one_tenants_lock_keeps_no_other_tenants_verdict(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "LOCK_TIMEOUT", "20s")
+    monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT", "20s")
     monkeypatch.setattr(examining, "_gate", threading.BoundedSemaphore(1))
     file, _ = alice.send(alice.writer("IC77").day(DAY))
     begun = threading.Event()
@@ -177,7 +180,7 @@ def test_the_sweep_asks_for_a_lock_once_and_goes_on(
         assert sweeping.settle_waiting(at=LATER) == 5
     assert asked == [alice.id, charlie.id]
     assert charlie.files()[0].state == FileState.ACCEPTED
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = set(Settling.objects.values_list("state", "problem", "lease"))
     assert rows == {(State.WAITING, "busy", None)}
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError
 
-from portal import access, doorbell, work
-from portal.work import State
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
+from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from usage import deciding, examining, keys, servers, settling, store, sweeping, tasks
 from usage.models import FileState, Settling, UsageFile
@@ -22,7 +24,7 @@ LATER = NOW + timedelta(minutes=5)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks that are rung for, and not sent."""
     heard: list[str] = []
-    monkeypatch.setattr(doorbell._bell, "ring", heard.append)
+    monkeypatch.setattr(wakeup._bell, "ring", heard.append)
     return heard
 
 
@@ -40,12 +42,12 @@ def send_unsettled(
 
 
 def row_of(company: Company, file: UsageFile) -> Settling:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return Settling.objects.get(file=file)
 
 
 def state_of(company: Company, file: UsageFile) -> str:
-    with access.acting_for(company.id, reading=True):
+    with unit_of_work.acting_for(company.id, reading=True):
         return UsageFile.objects.get(pk=file.pk).state
 
 
@@ -81,7 +83,7 @@ def test_one_tenants_broken_files_keep_nobody_waiting(
     # More than a batch of older ones fail first, and then wait, longer each time.
     assert [sweeping.settle_waiting(at=LATER) for _ in range(3)] == [4, 3, 0]
     assert state_of(charlie, newest) == FileState.ACCEPTED
-    with access.acting_for(alice.id, reading=True):
+    with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Settling.objects.all())
     assert {(row.state, row.problem) for row in rows} == {(State.WAITING, "failed")}
     assert all(row.due_at > LATER and row.lease is None for row in rows)
@@ -101,7 +103,7 @@ def test_what_fails_is_told_whole_once(
 def test_a_file_that_another_worker_has_claimed_is_left_to_it(alice: Company) -> None:
     file = send_unsettled(alice, alice.server.day(DAY), is_broken=True)
     row = row_of(alice, file)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Settling.objects.update(lease=file.pk, leased_until=LATER + timedelta(hours=1))
     assert sweeping.settle_waiting(at=LATER) == 0
     assert row_of(alice, file).attempts == row.attempts
@@ -111,16 +113,16 @@ def test_a_row_that_went_with_its_rejected_file_is_no_fault(
     alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = send_unsettled(alice, b"rubbish")
-    claim = work.claim
+    claim = job_queue.claim
 
     def claim_and_lose(*args: Any, **kwargs: Any) -> Any:
         claims = claim(*args, **kwargs)
         settling.settle(alice.id, file.pk, at=LATER)
-        with access.acting_for(alice.id):
+        with unit_of_work.acting_for(alice.id):
             UsageFile.objects.filter(pk=file.pk).delete()
         return claims
 
-    monkeypatch.setattr(work, "claim", claim_and_lose)
+    monkeypatch.setattr(job_queue, "claim", claim_and_lose)
     caplog.clear()
     assert sweeping.settle_waiting(at=LATER) == 1
     assert caplog.records == []
@@ -128,11 +130,11 @@ def test_a_row_that_went_with_its_rejected_file_is_no_fault(
 
 def test_what_is_still_to_be_settled_cannot_be_deleted(alice: Company) -> None:
     send_unsettled(alice, alice.server.day(DAY))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         assert Settling.objects.all().delete()[0] == 0
     with (
         pytest.raises(ProgrammingError, match="permission denied"),
-        access.acting_for(access.STAFF),
+        unit_of_work.acting_for(unit_of_work.STAFF),
     ):
         Settling.objects.all().delete()
 
@@ -143,7 +145,7 @@ def test_a_key_that_is_registered_settles_what_was_held_for_it(
     stranger = alice.writer("IC77")
     held = [alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=2))]
     rung.clear()
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         servers.register(
             alice.id, name="ic77", public=stranger.pair.public, by="setup", at=LATER
         )
@@ -192,7 +194,7 @@ def test_a_file_that_stays_held_waits_for_no_worker(alice: Company) -> None:
 def test_a_file_that_was_refused_meanwhile_is_left_alone(alice: Company) -> None:
     stranger = alice.writer("IC77")
     held, _ = alice.send(stranger.day(DAY))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         servers.register(
             alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
         )
@@ -206,7 +208,7 @@ def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) ->
     stranger = alice.writer("IC77")
     held, _ = alice.send(stranger.day(DAY))
     row = row_of(alice, held)
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Settling.objects.update(
             state=State.WAITING, attempts=7, lease=held.pk, leased_until=LATER
         )
@@ -242,7 +244,7 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
         patch.setattr(examining, "read", broken_reader)
         file, _ = alice.send(alice.server.day(DAY))
         assert file.state == FileState.RECEIVED
-        for number in range(work.MOST_FAULTS):
+        for number in range(job_queue.MOST_FAULTS):
             sweeping.settle_waiting(at=LATER + timedelta(hours=number))
     row = row_of(alice, file)
     assert (row.state, row.problem) == (State.SET_ASIDE, sweeping.READER_FAILED)
@@ -251,9 +253,9 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
     send_unsettled(charlie, charlie.server.day(DAY))
     assert sweeping.settle_waiting(at=LATER + timedelta(days=1)) == 1
     assert state_of(alice, file) == FileState.RECEIVED
-    with access.acting_for(alice.id):
-        assert work.retry(Settling, row.pk, at=LATER)
-        assert not work.retry(Settling, row.pk, at=LATER)
+    with unit_of_work.acting_for(alice.id):
+        assert job_queue.retry(Settling, row.pk, at=LATER)
+        assert not job_queue.retry(Settling, row.pk, at=LATER)
     assert sweeping.settle_waiting(at=LATER) == 1
     assert state_of(alice, file) == FileState.ACCEPTED
 
@@ -264,7 +266,7 @@ def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> No
     with pytest.MonkeyPatch.context() as patch:
         # As if the process had gone: nothing is written down after the charge.
         patch.setattr(settling, "settle", lambda *_, **__: None)
-        for _ in range(work.MOST_FAULTS):
+        for _ in range(job_queue.MOST_FAULTS):
             assert sweeping.settle_waiting(at=at) == 1
             assert row_of(alice, file).state == State.WAITING
             at += timedelta(hours=1)
@@ -278,7 +280,7 @@ def test_what_is_ours_is_never_given_up(
     file = send_unsettled(alice, alice.server.day(DAY))
     with monkeypatch.context() as patch:
         patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
-        for number in range(3 * work.MOST_FAULTS):
+        for number in range(3 * job_queue.MOST_FAULTS):
             assert sweeping.settle_waiting(at=LATER + timedelta(hours=number)) == 1
     row = row_of(alice, file)
     assert (row.state, row.faults) == (State.WAITING, 0)
@@ -286,7 +288,7 @@ def test_what_is_ours_is_never_given_up(
 
 def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
-    with access.acting_for(alice.id):
+    with unit_of_work.acting_for(alice.id):
         Settling.objects.update(state=State.SET_ASIDE, problem="reader-failed")
     deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     settling.settle(alice.id, held.pk, at=LATER)
@@ -308,15 +310,15 @@ def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sen
         answers = [alice.send(data, at=NOW) for _ in range(sent)]
         assert {file.state for file, _ in answers} == {FileState.RECEIVED}
         file, _ = answers[0]
-        assert len(read) == min(sent, work.MOST_FAULTS)
-        for number in range(work.MOST_FAULTS):
+        assert len(read) == min(sent, job_queue.MOST_FAULTS)
+        for number in range(job_queue.MOST_FAULTS):
             sweeping.settle_waiting(at=LATER + timedelta(hours=number))
-        assert len(read) == work.MOST_FAULTS
+        assert len(read) == job_queue.MOST_FAULTS
         assert row_of(alice, file).state == State.SET_ASIDE
         alice.send(data, at=LATER)
-        assert len(read) == work.MOST_FAULTS
-    with access.acting_for(alice.id):
-        work.retry(Settling, Settling.objects.get(file=file).pk, at=LATER)
+        assert len(read) == job_queue.MOST_FAULTS
+    with unit_of_work.acting_for(alice.id):
+        job_queue.retry(Settling, Settling.objects.get(file=file).pk, at=LATER)
     again, _ = alice.send(data, at=LATER)
     assert (again.pk, again.state) == (file.pk, FileState.ACCEPTED)
     assert row_of(alice, file).faults == 0
@@ -326,7 +328,7 @@ def test_what_is_ours_is_not_charged_to_who_sends_it_again(alice: Company) -> No
     data = alice.server.day(DAY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
-        for _ in range(2 * work.MOST_FAULTS):
+        for _ in range(2 * job_queue.MOST_FAULTS):
             file, _ = alice.send(data)
             assert row_of(alice, file).faults == 0
     assert alice.send(data)[0].state == FileState.ACCEPTED

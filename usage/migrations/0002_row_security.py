@@ -1,7 +1,7 @@
 from django.db import migrations
 
-from portal.rowsecurity import protect, same_tenant
-from portal.work import ROW_RIGHTS, SWEEP_RIGHTS
+from portal.db.row_security import protect, same_tenant
+from portal.jobs.queue import ROW_RIGHTS, SWEEP_RIGHTS
 
 # What a file was when it came, above all when, never changes.
 FILE_CHANGES = (

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from portal.rowsecurity import protect, same_tenant
+from portal.db.row_security import protect, same_tenant
 
 # What was asked for never changes; only the answer is filled in.
 ANSWER = "update (decision, decision_reason, decided_by, decided_at)"

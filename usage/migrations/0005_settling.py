@@ -1,8 +1,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from portal.rowsecurity import protect, same_tenant
-from portal.work import ROW_RIGHTS, SWEEP_RIGHTS
+from portal.db.row_security import protect, same_tenant
+from portal.jobs.queue import ROW_RIGHTS, SWEEP_RIGHTS
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from portal.work import ROW_FAULT_RIGHTS, SWEEP_FAULT_RIGHTS
+from portal.jobs.queue import ROW_FAULT_RIGHTS, SWEEP_FAULT_RIGHTS
 
 _TABLES = ("usage_forwarding", "usage_settling")
 

@@ -1,7 +1,7 @@
 from django.db import migrations, models
 from django.db.models.functions import Coalesce
 
-from portal.rowsecurity import open_table
+from portal.db.row_security import open_table
 
 # Both are written in a unit of work of the file's own tenant.
 _RIGHTS = """

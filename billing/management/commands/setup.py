@@ -11,9 +11,11 @@ from django.utils import timezone
 from billing import licences
 from billing.models import LicenceChange
 from billing.opening import open_until, record_licences
-from portal import access, tenants, tokens
+from portal.accounts import tokens
+from portal.db import unit_of_work
+from portal.errors import Refused, told
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
-from portal.refusals import Refused, told
+from portal.tenants import create
 from usage import keys, servers
 from usage.models import SealingKey
 from usage.usg.keyfiles import KeyFileError, Purpose, public_text, read_key
@@ -69,16 +71,14 @@ class Command(BaseCommand):
         _require_all(options, "name", "zone", "admin_email")
         trusted = self._read_keys(options["server"])
         try:
-            with access.acting_for(access.STAFF):
+            with unit_of_work.acting_for(unit_of_work.STAFF):
                 tenant = self._tenant(options, at=now)
                 self._person(options["staff_email"], staff_role=StaffRole.CLERK, at=now)
                 admin = self._person(options["admin_email"], staff_role="", at=now)
-                tenants.add_member(
-                    tenant.pk, user=admin, role=Role.ADMIN, by=BY, at=now
-                )
+                create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=BY, at=now)
                 key = SealingKey.objects.filter(tenant=tenant).first()
                 key = key or keys.make_sealing_key(tenant.pk, by=BY, at=now)
-            with access.acting_for(tenant.pk):
+            with unit_of_work.acting_for(tenant.pk):
                 for name, public in trusted:
                     servers.register(tenant.pk, name=name, public=public, by=BY, at=now)
                     self._said.append(f"{name} is trusted.")
@@ -93,7 +93,7 @@ class Command(BaseCommand):
 
     def _staff_alone(self, email: str, *, at: datetime) -> None:
         try:
-            with access.acting_for(access.STAFF):
+            with unit_of_work.acting_for(unit_of_work.STAFF):
                 self._person(email, staff_role=StaffRole.CLERK, at=at)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
@@ -108,7 +108,7 @@ class Command(BaseCommand):
             _require_same(found, options)
             self._said.append(f"Tenant {found.number} is there.")
             return found
-        tenant = tenants.open_tenant(
+        tenant = create.open_tenant(
             number=options["number"],
             name=options["name"],
             zone=options["zone"],
@@ -133,7 +133,7 @@ class Command(BaseCommand):
             self._said.append(f"{found.email} is there; the password stays.")
             return found
         password = secrets.token_urlsafe(12)
-        user = tenants.add_person(
+        user = create.add_person(
             email=email,
             name=email.split("@", maxsplit=1)[0],
             password=password,

@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import timezone
 
-from portal import invariants
-from portal.invariants import Reads, Told
+from portal.health import invariants
+from portal.health.invariants import Reads, Told
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from portal import draining, stopping
+from portal.jobs import drain, shutdown
 
 # Without a broker nobody says when there is work: so often it is looked for.
 _SECONDS = 5.0
@@ -26,20 +26,20 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        stopping.heed_signals()
-        bells = draining.bells(at=timezone.now())  # noqa: TID251 - a door
+        shutdown.heed_signals()
+        bells = drain.bells(at=timezone.now())  # noqa: TID251 - a door
         wanted = [bell for bell in bells if options["all"] or not bell.is_rare]
-        is_well, left = draining.drain(wanted, now=timezone.now)  # noqa: TID251 - a door
+        is_well, left = drain.drain(wanted, now=timezone.now)  # noqa: TID251 - a door
         if options["loop"] is not None:
             self._go_on(bells, options["loop"])
         else:
             self._tell(left, is_well=is_well)
 
-    def _go_on(self, bells: list[draining.Bell], seconds: float) -> None:
+    def _go_on(self, bells: list[drain.Bell], seconds: float) -> None:
         """Do what is due, over and over; what fails is logged and tried again."""
-        while not stopping.wait(seconds):
+        while not shutdown.wait(seconds):
             due = [bell for bell in bells if bell.is_due()]
-            draining.ring_all(due, at=timezone.now())  # noqa: TID251 - a door
+            drain.ring_all(due, at=timezone.now())  # noqa: TID251 - a door
 
     def _tell(self, left: dict[str, int], *, is_well: bool) -> None:
         for kind, rows in left.items():

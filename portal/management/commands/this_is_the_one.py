@@ -1,15 +1,5 @@
-from typing import Any
+"""The former name of `claim_mail`, kept for scripts that use it."""
 
-from django.core.management.base import BaseCommand
-from django.utils import timezone
+from portal.management.commands.claim_mail import Command
 
-from portal import mailing
-
-
-class Command(BaseCommand):
-    help = "Lets this database send mail, after it was restored from a backup or moved."
-
-    def handle(self, *_args: Any, **_options: Any) -> None:
-        now = timezone.now()  # noqa: TID251 - a door
-        mailing.this_is_the_one(by="operator", at=now)
-        self.stdout.write("Mail goes again. Reminders due before now are not sent.")
+__all__ = ["Command"]

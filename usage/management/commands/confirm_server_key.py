@@ -3,9 +3,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from portal import access
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Tenant
-from portal.refusals import Refused
 from usage import servers
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("fingerprint", help="of the key, as the server shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             tenant = Tenant.objects.filter(number=options["tenant"]).first()
         if tenant is None:
             message = f"There is no tenant {options['tenant']}."

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 from usage import delivering, inbox
 from usage.bucket import BucketError
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         if not inbox.is_on():
             message = "There is no inbox: S3_INBOX_BUCKET is not set."
             raise CommandError(message)
-        with access.acting_for(access.STAFF, reading=True):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             tenant = Tenant.objects.filter(number=options["tenant"]).first()
         if tenant is None:
             message = f"There is no tenant {options['tenant']}."

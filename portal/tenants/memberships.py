@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portal import access
-from portal.members import Caller
+from portal.accounts.caller import Caller
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Membership, Role, Tenant
-from portal.refusals import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def of(caller: Caller) -> list[Place]:
     """Return all tenants of a person by name; each is read in a unit of its own."""
     found = []
     for tenant_id, role in _roles(caller).items():
-        with access.acting_for(tenant_id, reading=True):
+        with unit_of_work.acting_for(tenant_id, reading=True):
             found.append(_place(role))
     return sorted(found, key=lambda place: (place.name.casefold(), place.number))
 
@@ -56,7 +56,7 @@ def that_has(caller: Caller, has: Callable[[], bool]) -> Place | None:
     """
     for tenant_id, role in _roles(caller).items():
         if tenant_id != caller.tenant_id:
-            with access.acting_for(tenant_id, reading=True):
+            with unit_of_work.acting_for(tenant_id, reading=True):
                 if has():
                     return _place(role)
     return None
@@ -66,7 +66,7 @@ def admins_of(caller: Caller) -> list[Admin]:
     """Return whom a person can ask for a role in the tenant they act for."""
     if caller.tenant_id is None:
         return []
-    with access.acting_for(caller.tenant_id, reading=True):
+    with unit_of_work.acting_for(caller.tenant_id, reading=True):
         people = Membership.objects.filter(
             role=Role.ADMIN, user__is_active=True
         ).values_list("user__name", "user__email")

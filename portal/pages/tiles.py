@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 
-from portal.members import Caller, May
+from portal.accounts.caller import Caller, May
 
 Text = str | Promise
 

@@ -13,8 +13,10 @@ from celery.schedules import maybe_schedule
 from django.db import close_old_connections
 from django.db.models import Q
 
-from portal import access, pulse, stopping, work
 from portal.celery import app
+from portal.db import unit_of_work
+from portal.jobs import heartbeat, shutdown
+from portal.jobs import queue as job_queue
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +74,13 @@ def ring(bell: Bell, *, at: datetime) -> bool:
     except Exception:
         logger.exception("%s failed", bell.task)
         return False
-    pulse.note(bell.task, at=at)
+    heartbeat.note(bell.task, at=at)
     return True
 
 
 def ring_all(wanted: list[Bell], *, at: datetime) -> bool:
     """Ring several, until somebody asks this process to end; True if none failed."""
-    results = [ring(bell, at=at) for bell in wanted if not stopping.is_asked()]
+    results = [ring(bell, at=at) for bell in wanted if not shutdown.is_asked()]
     return all(results)
 
 
@@ -89,12 +91,12 @@ def due(now: datetime, *, since: datetime) -> dict[str, int]:
     """
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     is_untried = Q(due_at__lte=since) | Q(due_at__lte=now, attempts=0)
-    with access.acting_for(access.SWEEP, reading=True):
+    with unit_of_work.acting_for(unit_of_work.SWEEP, reading=True):
         return {
             model._meta.label_lower: model._default_manager.filter(
-                free, is_untried, state=work.State.WAITING
+                free, is_untried, state=job_queue.State.WAITING
             ).count()
-            for model in work.kinds()
+            for model in job_queue.kinds()
         }
 
 
@@ -107,7 +109,7 @@ def drain(
     """
     since = now()
     is_well, left, before = True, due(since, since=since), None
-    while left != before and not stopping.is_asked():
+    while left != before and not shutdown.is_asked():
         before = left
         is_well = ring_all(wanted, at=now()) and is_well
         left = due(now(), since=since)

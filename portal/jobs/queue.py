@@ -22,7 +22,7 @@ from django.apps import apps
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import Tenant
 
 # First wait after a failure; doubles with each further one.
@@ -105,7 +105,7 @@ def tenants_waiting(model: type[Work], *, at: datetime) -> list[int]:
 
     Begins and ends a unit of work of its own, as `access.SWEEP`.
     """
-    with access.acting_for(access.SWEEP, reading=True):
+    with unit_of_work.acting_for(unit_of_work.SWEEP, reading=True):
         rows = _due(model, at=at).order_by("tenant_id")
         return list(rows.values_list("tenant_id", flat=True).distinct())
 
@@ -128,7 +128,7 @@ def claim(
     whose = models.Q() if tenant_id is None else models.Q(tenant_id=tenant_id)
     if other_than is not None:
         whose &= ~models.Q(tenant_id=other_than)
-    with access.acting_for(access.SWEEP):
+    with unit_of_work.acting_for(unit_of_work.SWEEP):
         rows = list(
             _due(model, at=at)
             .filter(whose)

@@ -17,10 +17,11 @@ from django.db import IntegrityError, models
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from portal import access, work
-from portal.delivery import AWAY, Delivery, deliver
-from portal.delivery import Outcome as Came
-from portal.work import Claim, State, Work
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import Claim, State, Work
+from portal.mail.send import AWAY, Delivery, deliver
+from portal.mail.send import Outcome as Came
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,8 @@ class LetterWork(Work, Letter):
 
     @property
     def told_state(self) -> str:
-        # Set aside by `portal.work`, which knows of no outcomes: it could not be made.
+        # Set aside by `portal.jobs.queue`, which knows of no outcomes: it could not be
+        # made.
         if not self.outcome and self.state == State.SET_ASIDE:
             return str(Outcome.FAILED)
         return super().told_state
@@ -157,7 +159,7 @@ def send_one(
     `prepare` opens a unit of work of its own, and returns None where the mail does not
     go; it has then said why in the row.
     """
-    claims = work.claim(model, most=1, lease_for=LEASE, at=now())
+    claims = job_queue.claim(model, most=1, lease_for=LEASE, at=now())
     if not claims:
         return False
     claim = claims[0]
@@ -165,18 +167,18 @@ def send_one(
         message = prepare(claim, now())
     except IntegrityError:
         # Another one of this day was begun at the same moment.
-        with access.acting_for(claim.tenant_id):
-            work.postpone(model, claim, problem="mailed-today", at=now())
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.postpone(model, claim, problem="mailed-today", at=now())
         return True
     except Exception:
         logger.exception("A mail cannot be written (%s %s)", model.__name__, claim.pk)
-        with access.acting_for(claim.tenant_id):
-            work.fail(model, claim, problem=SENDING_FAILED, at=now())
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.fail(model, claim, problem=SENDING_FAILED, at=now())
         return True
     if message is None:
         return True
     came = deliver(message)
-    with access.acting_for(claim.tenant_id):
+    with unit_of_work.acting_for(claim.tenant_id):
         _write_down(model, claim, came, at=now())
     # While the mail server is away nothing else can be sent either.
     return came.problem != AWAY
@@ -188,7 +190,7 @@ def begin(model: type[Kind], claim: Claim, *, at: datetime) -> Kind | None:
     if row.begun_at is not None:
         end(model, claim, Outcome.UNSURE, problem=NEVER_ANSWERED, at=at)
         return None
-    return row if work.begin(model, claim, problem=SENDING_FAILED, at=at) else None
+    return row if job_queue.begin(model, claim, problem=SENDING_FAILED, at=at) else None
 
 
 def keep(
@@ -251,7 +253,7 @@ def _write_down(
             end(model, claim, Outcome.UNSURE, problem=came.problem, at=at)
         case Came.LATER:
             _mine(model, claim).update(begun_at=None)
-            work.postpone(model, claim, problem=came.problem, at=at)
+            job_queue.postpone(model, claim, problem=came.problem, at=at)
 
 
 def _mine(model: type[LetterWork], claim: Claim) -> QuerySet[LetterWork]:

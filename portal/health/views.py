@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from portal import metrics, readiness
-from portal.readiness import State
-from portal.refusals import Refused
+from portal.errors import Refused
+from portal.health import metrics, readiness
+from portal.health.readiness import State
 
 
 @never_cache

@@ -1,7 +1,7 @@
 """Whether this portal may send the mails that nobody has asked for.
 
 Staff can stop them all. And a copy that was restored from a backup sends none until an
-operator says that it is the one (`manage.py this_is_the_one`): the tables themselves
+operator says that it is the one (`manage.py claim_mail`): the tables themselves
 know which ones they are, and a file in VAR repeats the mark of the database's stamp. So
 a dump that was restored anywhere, a cluster that was set back, a copied database beside
 another VAR, and a whole VAR with its database in it are all noticed.
@@ -16,9 +16,10 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import connection
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import MailStamp, MailStop
-from portal.refusals import Refused
 
 # What is made anew by whoever restores: a cluster has its own number and gets a new
 # timeline when it is set back, a restored dump has new tables.
@@ -83,13 +84,13 @@ def go_on(*, reason: str, by: str, at: datetime) -> None:
     _note("mail-goes-on", reason, by=by, at=at)
 
 
-def this_is_the_one(*, by: str, at: datetime) -> None:
+def claim(*, by: str, at: datetime) -> None:
     """Let this database send mail from now on, and no copy that was made before.
 
     Begins and ends a unit of work of its own.
     """
     mark = uuid4()
-    with access.acting_for(access.STAFF):
+    with unit_of_work.acting_for(unit_of_work.STAFF):
         stamp, _ = MailStamp.objects.update_or_create(
             id=1, defaults={"mark": mark, "database": "", "restored_at": at}
         )
@@ -147,4 +148,4 @@ def _require(reason: str) -> None:
 
 
 def _note(act: str, subject: str, *, by: str, at: datetime) -> None:
-    audit.append(tenant_id=None, actor=by, act=act, subject=subject, at=at)
+    audit_log.append(tenant_id=None, actor=by, act=act, subject=subject, at=at)

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from allauth.account.models import EmailAddress
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Membership, Tenant, User
-from portal.refusals import Refused
 
 
 def open_tenant(  # noqa: PLR0913 - what a tenant is
@@ -41,7 +42,7 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
     )
     tenant.full_clean()
     tenant.save()
-    audit.append(
+    audit_log.append(
         tenant_id=tenant.pk,
         actor=by,
         act="tenant-opened",
@@ -64,14 +65,14 @@ def change_zone(
 
     """
     require_zone(zone)
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     tenant = Tenant.objects.get(pk=tenant_id)
     was = tenant.zone
     if zone == was:
         raise Refused("nothing-to-change")
     tenant.zone = zone
     tenant.save(update_fields=["zone"])
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="tenant-zone-changed",
@@ -103,7 +104,7 @@ def add_person(
     """Make a person who can sign in, in a unit of work of the staff.
 
     With `password` None nobody can until they have set one, by the link of a mail
-    (`portal.accounts.invite`, or *Forgotten?* on the sign-in page).
+    (`portal.accounts.adapter.invite`, or *Forgotten?* on the sign-in page).
     """
     user = User(
         email=email.strip().lower(),
@@ -126,11 +127,11 @@ def add_member(
     tenant_id: int, *, user: User, role: str, by: str, at: datetime
 ) -> Membership:
     """Give a person a role in a tenant, in a unit of work of the staff or of it."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     membership, is_new = Membership.objects.update_or_create(
         tenant_id=tenant_id, user=user, defaults={"role": role}
     )
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="member-added" if is_new else "member-changed",

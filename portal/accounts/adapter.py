@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from portal import letters
+from portal.errors import Refused
+from portal.mail import message as mail_message
 from portal.models import User
-from portal.refusals import Refused
 
 # The library's mails that are sent here, each with our name for it.
 _LETTERS = {
@@ -68,7 +68,9 @@ class Accounts(DefaultAccountAdapter):
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        letters.post(letters.letter(_LETTERS[template_prefix], to=email, shown=context))
+        mail_message.post(
+            mail_message.letter(_LETTERS[template_prefix], to=email, shown=context)
+        )
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: Any
@@ -101,7 +103,7 @@ def invite(user: User, *, by: str) -> None:
     Call it after the commit: before that there is nobody whom the link could let in.
     """
     shown = {"user": user, "by": by, "password_reset_url": password_link(user)}
-    letters.post(letters.letter("first-password", to=user.email, shown=shown))
+    mail_message.post(mail_message.letter("first-password", to=user.email, shown=shown))
 
 
 def _new_password_link(uid: str, token: str) -> str:

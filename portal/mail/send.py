@@ -11,8 +11,8 @@ from enum import Enum
 
 from django.core.mail import EmailMessage, get_connection
 
-from portal.mail import NotSentError
-from portal.smtp import SmtpBackend
+from portal.mail.file_backend import NotSentError
+from portal.mail.smtp_backend import SmtpBackend
 
 logger = logging.getLogger(__name__)
 

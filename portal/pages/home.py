@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils import timezone
 
-from portal import access, places
-from portal.accounts import is_own_path
-from portal.doors import PortalRequest, answer, plain_answer
-from portal.members import SESSION_TENANT, May
-from portal.refusals import Refused, Unavailable
-from portal.tiles import Tile, TileState, tiles_for
+from portal.accounts.adapter import is_own_path
+from portal.accounts.caller import SESSION_TENANT, May
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.http.middleware import PortalRequest, answer, plain_answer
+from portal.pages.tiles import Tile, TileState, tiles_for
+from portal.tenants import memberships
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -69,7 +70,7 @@ def home(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     shown: list[tuple[Tile, TileState]] = []
     if request.caller.tenant_id is not None:
-        with access.acting_for(request.caller.tenant, reading=True):
+        with unit_of_work.acting_for(request.caller.tenant, reading=True):
             shown = [(tile, tile.say(now)) for tile in tiles_for(request.caller)]
     return render(request, "portal/home.html", {"tiles": shown})
 
@@ -83,7 +84,7 @@ def signed_in(request: PortalRequest) -> HttpResponse:
     wanted = request.GET.get("for", "")
     there = [
         place
-        for place in places.of(request.caller)
+        for place in memberships.of(request.caller)
         if wanted == str(place.tenant_id) != str(request.caller.tenant_id)
     ]
     shown = {"place": there[0] if there else None, "next": request.get_full_path()}
@@ -94,7 +95,9 @@ def switch(request: PortalRequest) -> HttpResponse:
     """Show the tenants of a person, and go over to the one they choose."""
     if request.method == "POST":
         wanted = request.POST.get("tenant", "")
-        request.session[SESSION_TENANT] = places.require(request.caller, wanted)
+        request.session[SESSION_TENANT] = memberships.require(request.caller, wanted)
         way = request.POST.get("next", "")
         return redirect(way if is_own_path(way) else "home")
-    return render(request, "portal/switch.html", {"places": places.of(request.caller)})
+    return render(
+        request, "portal/switch.html", {"places": memberships.of(request.caller)}
+    )

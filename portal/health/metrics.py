@@ -16,9 +16,12 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min
 
-from portal import VERSION, access, pulse, work
+from portal import VERSION
+from portal.db import unit_of_work
+from portal.jobs import heartbeat
+from portal.jobs import queue as job_queue
+from portal.jobs.queue import State, Work
 from portal.models import AuditEntry
-from portal.work import State, Work
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -83,7 +86,7 @@ def _refresh(at: datetime) -> None:
     ]
     if not stale:
         return
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         for source in stale:
             source.families = list(source.collect(at))
     for source in stale:
@@ -110,7 +113,7 @@ def _of_work(at: datetime) -> Iterator[Family]:
     rows: list[Sample] = []
     aside: list[Sample] = []
     ages: list[Sample] = []
-    for model in work.kinds():
+    for model in job_queue.kinds():
         kind = {"kind": model._meta.model_name or ""}
         waiting = model._default_manager.filter(state=State.WAITING)
         found = waiting.aggregate(rows=Count("pk"), since=Min(model.WAITS_SINCE))
@@ -145,7 +148,7 @@ register(_of_trails, keep_for=RARELY)
 def _of_this_process() -> list[Family]:
     schedule: Mapping[str, Mapping[str, str]] = settings.CELERY["beat_schedule"]  # type: ignore[assignment]  # it holds more than texts
     tasks = {entry["task"] for entry in schedule.values()}
-    last = [({"task": task}, at) for task, at in sorted(pulse.last(tasks).items())]
+    last = [({"task": task}, at) for task, at in sorted(heartbeat.last(tasks).items())]
     build = {"version": VERSION, "python": python_version()}
     build["django"] = django.get_version()
     return [

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from redis import Redis
 
-from portal import access
+from portal.db import unit_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,10 @@ def _ask(part: Part, at: datetime) -> State:
 
 
 def _database(_at: datetime) -> State:
-    with access.acting_for(access.STAFF, reading=True), connection.cursor() as cursor:
+    with (
+        unit_of_work.acting_for(unit_of_work.STAFF, reading=True),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("select 1")
     return State.OK
 

@@ -1,12 +1,12 @@
 """Every address of the portal, by its name, and what it asks of whoever comes in.
 
 The one list of them: an address that is not in it is answered by nobody, and fails the
-build, so that access is never forgotten. `portal.doors` holds to it.
+build, so that access is never forgotten. `portal.http.middleware` holds to it.
 """
 
 from collections.abc import Mapping
 
-from portal.members import May
+from portal.accounts.caller import May
 
 ANYBODY = "anybody"
 SIGNED_IN = "signed in"

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from portal import access, audit
-from portal.members import Caller, token_caller
+from portal.accounts.caller import Caller, token_caller
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import ApiToken
-from portal.refusals import Refused
 
 # Tells people and secret scanners what a stray string is.
 PREFIX = "usg_"
@@ -25,7 +26,7 @@ def issue(
     tenant_id: int, *, name: str, scope: str, by: str, at: datetime
 ) -> tuple[ApiToken, str]:
     """Make a token in the running unit of work; the string is not to be had again."""
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken.objects.create(
         tenant_id=tenant_id,
@@ -35,7 +36,7 @@ def issue(
         made_by=by,
         created_at=at,
     )
-    audit.append(
+    audit_log.append(
         tenant_id=tenant_id,
         actor=by,
         act="token-issued",
@@ -53,14 +54,14 @@ def revoke(tenant_id: int, token_id: int, *, by: str, at: datetime) -> ApiToken:
         Refused: the tenant has no such token.
 
     """
-    access.hold_tenant(tenant_id)
+    unit_of_work.hold_tenant(tenant_id)
     token = ApiToken.objects.filter(pk=token_id).first()
     if token is None:
         raise Refused("not-found")
     if token.revoked_at is None:
         token.revoked_at = at
         token.save(update_fields=["revoked_at"])
-        audit.append(
+        audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="token-revoked",

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal import access
-from portal.members import Caller, May
+from portal.accounts.caller import Caller, May
+from portal.db import unit_of_work
 from portal.models import Tenant
 
 
@@ -17,7 +17,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         return {}
     tenant = None
     if caller.tenant_id is not None:
-        with access.acting_for(caller.tenant_id, reading=True):
+        with unit_of_work.acting_for(caller.tenant_id, reading=True):
             tenant = Tenant.objects.get()
     match = request.resolver_match
     return {

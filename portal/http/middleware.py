@@ -1,8 +1,8 @@
 """Who comes in at each address, and what they are told who may not.
 
-What an address asks stands in `portal.registry.DOORS`. The middleware finds out who
-calls, by one rule (a token when there is an Authorization header, else the session),
-and lets in or answers.
+What an address asks stands in `portal.http.permissions.DOORS`. The middleware finds out
+who calls, by one rule (a token when there is an Authorization header, else the
+session), and lets in or answers.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,14 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from portal import asking, intended, leaving, places, tokens
-from portal.members import SESSION_TENANT, Caller, May, user_caller
+from portal.accounts import login_redirect, tokens
+from portal.accounts.caller import SESSION_TENANT, Caller, May, user_caller
+from portal.accounts.sessions import SessionStore
+from portal.errors import Refused, Unavailable, told
+from portal.http import no_store
+from portal.http.permissions import ANYBODY, DOORS, SIGNED_IN, Need
 from portal.models import User
-from portal.refusals import Refused, Unavailable, told
-from portal.registry import ANYBODY, DOORS, SIGNED_IN, Need
-from portal.sessions import SessionStore
+from portal.tenants import expected_tenant, memberships
 
 API = "/api/"
 
@@ -114,7 +116,7 @@ class DoorMiddleware:
         method = request.method
         response = self._get_response(request)
         request.method = method
-        return leaving.unkept(request, _in_the_doors_way(request, response))
+        return no_store.unkept(request, _in_the_doors_way(request, response))
 
     def process_view(
         self,
@@ -171,10 +173,10 @@ def _let_in(request: HttpRequest, need: Need) -> None:
     request.caller = caller  # type: ignore[attr-defined]  # PortalRequest from here on
     is_api = request.path.startswith(API)
     # Before the right to it, which may be another one where one acts now.
-    intended.require(request, caller, is_form=not is_api)
+    expected_tenant.require(request, caller, is_form=not is_api)
     if need != SIGNED_IN and need not in caller.may:
         raise Refused("not-allowed")
-    if is_api and caller.token_id is None and request.method not in asking.SAFE:
+    if is_api and caller.token_id is None and request.method not in login_redirect.SAFE:
         # The API's views are exempt from Django's check, for the tokens' sake.
         _CsrfCheck(_nothing).process_view(request, _nothing, (), {})
 
@@ -184,7 +186,7 @@ def answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse
     if request.path.startswith(API):
         return plain_answer(request, problem)
     if problem.code == "sign-in-needed":
-        return redirect(asking.sign_in_address(request))
+        return redirect(login_redirect.sign_in_address(request))
     _recognise(request)
     status, body = told(problem)
     if problem.code == "not-allowed":
@@ -199,7 +201,7 @@ def answer_not_here(request: PortalRequest, *, has: Callable[[], bool]) -> HttpR
     the plain *not found*. `has` says whether the thing is among the rows of the running
     unit of work, and is asked in one for each of the person's other tenants.
     """
-    place = places.that_has(request.caller, has)
+    place = memberships.that_has(request.caller, has)
     if place is None:
         return answer(request, Refused("not-found"))
     shown = {"place": place, "next": request.get_full_path()}
@@ -217,7 +219,7 @@ def _whom_to_ask(request: HttpRequest) -> dict[str, Any]:
     need = need_of(_door_of(request), request.method or "")
     if need in {May.STAFF_READ, May.STAFF_ACT}:
         return {"is_for_staff": True}
-    return {"admins": places.admins_of(caller)}
+    return {"admins": memberships.admins_of(caller)}
 
 
 def plain_answer(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:

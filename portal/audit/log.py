@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from portal import access
+from portal.db import unit_of_work
 from portal.models import AuditEntry
 
 # What the first entry of a trail names as its predecessor.
@@ -33,7 +33,7 @@ def append(
     details: Mapping[str, Detail] | None = None,
 ) -> AuditEntry:
     """Add an entry in the running unit of work, together with what it tells of."""
-    access.hold_tenant(_STAFF_TRAIL if tenant_id is None else tenant_id)
+    unit_of_work.hold_tenant(_STAFF_TRAIL if tenant_id is None else tenant_id)
     last = _trail(tenant_id).order_by("-number").first()
     entry = AuditEntry(
         tenant_id=tenant_id,

@@ -17,7 +17,8 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import F, ForeignKey, Model
 
-from portal import access, audit
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
 from portal.models import Tenant
 
 # Findings told of one invariant in one tenant: more say the same again.
@@ -43,8 +44,8 @@ class Place:
 
     def reading(self) -> AbstractContextManager[None]:
         """Open a unit of work that reads what is here."""
-        who = access.STAFF if self.tenant_id is None else self.tenant_id
-        return access.acting_for(who, reading=True)
+        who = unit_of_work.STAFF if self.tenant_id is None else self.tenant_id
+        return unit_of_work.acting_for(who, reading=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def findings(
 
 def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
     """Return ids and numbers of all tenants, or of the one with this number."""
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         wanted = Tenant.objects.order_by("pk")
         if number:
             wanted = wanted.filter(number=number)
@@ -122,14 +123,14 @@ def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
 
 def _trail_is_whole(place: Place) -> Findings:
     with place.reading():
-        broken = audit.first_break(tenant_id=place.tenant_id)
+        broken = audit_log.first_break(tenant_id=place.tenant_id)
     if broken is not None:
         yield Finding(f"entry {broken}", "is not what follows the entry before it")
 
 
 def _rows_stay_with_their_tenant(place: Place) -> Findings:
     # As staff: row security would hide the very row that points elsewhere.
-    with access.acting_for(access.STAFF, reading=True):
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         for model, name in _references():
             rows = model._default_manager.filter(tenant=place.tenant_id)
             strays = rows.filter(**{f"{name}__isnull": False}).exclude(

@@ -7,10 +7,10 @@ session says whom they act for; a request that says whom it means is held to it.
 
 from django.http import HttpRequest
 
-from portal import access
-from portal.members import Caller
+from portal.accounts.caller import Caller
+from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.models import Tenant
-from portal.refusals import Refused
 
 HEADER = "Portal-Tenant"
 """Says the customer number, in the API and in what a page's own script asks."""
@@ -38,5 +38,5 @@ def require(request: HttpRequest, caller: Caller, *, is_form: bool) -> None:
 def _number_of(caller: Caller) -> str | None:
     if caller.tenant_id is None:
         return None
-    with access.acting_for(caller.tenant_id, reading=True):
+    with unit_of_work.acting_for(caller.tenant_id, reading=True):
         return Tenant.objects.values_list("number", flat=True).get()

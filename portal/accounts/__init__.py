@@ -1,0 +1,1 @@
+"""People and scripts sign in: accounts, sessions, tokens, and who the caller is."""

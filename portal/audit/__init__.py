@@ -1,0 +1,1 @@
+"""The audit trail: writing it and checking it."""

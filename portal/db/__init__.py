@@ -1,0 +1,1 @@
+"""Units of work in the database, and row security."""

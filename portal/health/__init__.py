@@ -1,0 +1,1 @@
+"""Whether the installation works: readiness, metrics, invariants, failpoints."""

@@ -1,0 +1,1 @@
+"""Background work: rows as a queue, the schedule, and how workers start and stop."""

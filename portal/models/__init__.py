@@ -1,0 +1,20 @@
+"""The tables of the portal itself; Django loads all of them with the app."""
+
+from portal.models.audit import AuditEntry
+from portal.models.identity import StaffRole, User
+from portal.models.mail import MailStamp, MailStop
+from portal.models.tenants import Membership, Role, Tenant
+from portal.models.tokens import ApiToken, Scope
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "MailStamp",
+    "MailStop",
+    "Membership",
+    "Role",
+    "Scope",
+    "StaffRole",
+    "Tenant",
+    "User",
+]

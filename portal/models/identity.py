@@ -1,0 +1,53 @@
+"""People who sign in: customers and billing staff."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class StaffRole(models.TextChoices):
+    CLERK = "clerk", _("billing clerk")
+    AUDITOR = "auditor", _("auditor")
+
+
+class User(AbstractBaseUser):
+    """A person. Tenants come by membership; `staff_role` opens the billing desk."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=200)
+    staff_role = models.CharField(
+        max_length=10, choices=StaffRole, blank=True, default=""
+    )
+    is_active = models.BooleanField(default=True)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    # Whether one of the billing staff gets a mail each morning of what there is to do.
+    gets_digest = models.BooleanField(default=False, db_default=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")),
+                name="an_address_is_kept_in_lower_case",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(staff_role__in=["", *StaffRole.values]),
+                name="a_staff_role_is_a_known_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email

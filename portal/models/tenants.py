@@ -1,0 +1,64 @@
+"""Tenants (customers) and the role that each person has in them."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from portal.models.identity import User
+
+
+class Tenant(models.Model):
+    """A customer; `number` is the customer number that usage files name."""
+
+    number = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    zone = models.CharField(max_length=64)
+    first_owed_on = models.DateField()
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    # Whom the late mails go to as well, empty: nobody else.
+    escalation_address = models.EmailField(blank=True, default="", db_default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(number__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+                name="a_customer_number_is_plain_letters_and_digits",
+                violation_error_message=_(
+                    "A customer number is made of letters, digits, dots, dashes and"
+                    " underscores."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.number})"
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", _("tenant admin")
+    UPLOADER = "uploader", _("uploader")
+    VIEWER = "viewer", _("viewer")
+
+
+class Membership(models.Model):
+    """What a person may do for a tenant; a partner has several."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role)
+    # Whether reminders go to this person; None: as the role has it (admins get them).
+    gets_reminders = models.BooleanField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "tenant"], name="a_person_has_one_role_in_a_tenant"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values),
+                name="a_member_role_is_a_known_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.tenant_id}: {self.role}"
