@@ -6,7 +6,7 @@ from typing import TypeVar
 from billing.asked import Excuse, LicenceRequest
 from portal.db import unit_of_work
 from portal.errors import Refused
-from usage.server_request import Decision
+from usage.models import Decision
 
 Asked = TypeVar("Asked", Excuse, LicenceRequest)
 

@@ -17,10 +17,10 @@ class BillingConfig(AppConfig):
         from billing.spans import spans as find_spans
         from portal.health import invariants
         from portal.pages import tiles
-        from usage import spans
+        from usage.files import date_ranges
 
         invariants.register(*INVARIANTS)
 
         tiles.register(UPLOAD_TILE)
         tiles.register(PEOPLE_TILE)
-        spans.register(find_spans)
+        date_ranges.register(find_spans)

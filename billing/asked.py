@@ -9,8 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
-from usage.models import Server
-from usage.server_request import Decision
+from usage.models import Decision, Server
 
 
 class ExcuseKind(models.TextChoices):

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from billing.periods import Period
 from portal.models import Role, StaffRole
-from usage.usg.emulator import Written
+from usage.usg.emulator.directory import EmulatedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,14 @@ class Sketch:
     server_names: tuple[str, ...]
     users: int
     seed: int
-    is_sent: Callable[[Written, date], bool]
+    is_sent: Callable[[EmulatedFile, date], bool]
 
 
-def _all_but_the_newest(file: Written, today: date) -> bool:
+def _all_but_the_newest(file: EmulatedFile, today: date) -> bool:
     return file.day < today - timedelta(days=3)
 
 
-def _with_gaps(file: Written, today: date) -> bool:
+def _with_gaps(file: EmulatedFile, today: date) -> bool:
     """Say yes to the oldest period; later ones lack a server's week and single days."""
     running = Period.containing(today)
     last = running.previous()
@@ -39,7 +39,7 @@ def _with_gaps(file: Written, today: date) -> bool:
     return file.day.day not in (5, 6, 7)
 
 
-def _nothing(_file: Written, _today: date) -> bool:
+def _nothing(_file: EmulatedFile, _today: date) -> bool:
     return False
 
 

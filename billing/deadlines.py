@@ -16,7 +16,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.tenants import create
-from usage.deciding import required
+from usage.review.decide import required
 
 # Who extends by more than this has mistyped a year.
 LONGEST = timedelta(days=366)

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from zoneinfo import ZoneInfo
 
 from billing import cast, licences
 from billing.cast import Sketch
+from billing.demo_state import DemoState
 from billing.opening import open_until, record_licences
 from billing.periods import Period
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.models import Membership, Scope, Tenant, User
 from portal.tenants import create
-from usage import intake, keys, servers, settling
+from usage import tenant_keys
 from usage.models import How, SealingKey
+from usage.servers import keys as server_keys
+from usage.uploads import judge, receive
 from usage.usg import KeyPair, new_signing_pair, sealing_pair
-from usage.usg.emulator import Options, Written, emulate
+from usage.usg.emulator.directory import EmulatedFile, Options, emulate
 from usage.usg.keyfiles import Purpose, read_private, write_pair
 
 BY = "demo"
@@ -34,19 +37,6 @@ BY = "demo"
 _PERIODS = 3
 
 Say = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class _State:
-    """What `demo.json` holds; a tenant is in `to_send` once its directory is written.
-
-    `is_told` says that what would have happened by then has been made up, or need not.
-    """
-
-    passwords: dict[str, str] = field(default_factory=dict)
-    tokens: dict[str, str] = field(default_factory=dict)
-    to_send: dict[str, list[list[str]]] = field(default_factory=dict)
-    is_told: bool = False
 
 
 class Demo:
@@ -137,7 +127,7 @@ class Demo:
                     at=self._at,
                 )
                 open_until(tenant, today=self._at.date(), at=self._at)
-                keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
+                tenant_keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
         return tenant
 
     def _register_servers(self, sketch: Sketch, tenant: Tenant) -> None:
@@ -145,7 +135,7 @@ class Demo:
         folder.mkdir(parents=True, exist_ok=True)
         with unit_of_work.acting_for(unit_of_work.STAFF):
             sealing = SealingKey.objects.get(tenant=tenant)
-            private = keys.opening_key(tenant.pk, sealing.fingerprint)
+            private = tenant_keys.opening_key(tenant.pk, sealing.fingerprint)
         if private is None:
             message = "A key that was just read is gone."
             raise RuntimeError(message)
@@ -159,7 +149,7 @@ class Demo:
             # As old as the tenant: nobody is late with a server that was not known.
             begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
             with unit_of_work.acting_for(tenant.pk):
-                servers.register(
+                server_keys.register(
                     tenant.pk, name=name, public=public, by=BY, at=begun_at
                 )
 
@@ -208,7 +198,7 @@ class Demo:
         ]
         self._save()
 
-    def _sent_at(self, file: Written, sketch: Sketch) -> datetime:
+    def _sent_at(self, file: EmulatedFile, sketch: Sketch) -> datetime:
         """When a customer would have sent a file: once a month, on the 2nd, by day."""
         period = Period.containing(file.day)
         monthly = datetime.combine(
@@ -227,7 +217,7 @@ class Demo:
         ]
         for count, (path, sent_at) in enumerate(left, start=1):
             data = path.read_bytes()
-            arrival = intake.Arrival(
+            arrival = receive.IncomingFile(
                 tenant_id=tenant.pk,
                 name=path.name,
                 size=len(data),
@@ -236,7 +226,7 @@ class Demo:
                 sent_by="token demo",
                 received_at=sent_at,
             )
-            settling.take_in(arrival, iter([data]), at=sent_at)
+            judge.receive_and_judge(arrival, iter([data]), at=sent_at)
             # Whoever uploads by hand removes what has arrived.
             path.unlink()
             if count % 50 == 0 or count == len(left):
@@ -280,13 +270,13 @@ class Demo:
     def _keys(self, sketch: Sketch) -> Path:
         return self._folder / sketch.number / "keys"
 
-    def _load(self) -> _State:
+    def _load(self) -> DemoState:
         try:
             text = (self._folder / "demo.json").read_text(encoding="utf-8")
         except FileNotFoundError:
-            return _State()
+            return DemoState()
         # Who wrote no such mark made the past at every run.
-        return _State(**{"is_told": True, **json.loads(text)})
+        return DemoState(**{"is_told": True, **json.loads(text)})
 
     def _save(self) -> None:
         path = self._folder / "demo.json"

@@ -17,7 +17,7 @@ from billing.models import PeriodRollUp, TenantPeriod
 from billing.periods import Period, zone_named
 from portal.db import unit_of_work
 from portal.models import Tenant
-from usage import inbox
+from usage.inbox import listing as inbox_listing
 
 # Nobody is flagged before their inbox was listed; who is away is not waited for.
 _LISTING = timedelta(seconds=10)
@@ -48,7 +48,7 @@ def make(*, at: datetime) -> bool:
     ):
         return False
     if settings.INBOX_BUCKET:
-        inbox.list_waiting(now=lambda: at, until=at + _LISTING)
+        inbox_listing.list_waiting(now=lambda: at, until=at + _LISTING)
     dues = {due for row in opened for due in _dues(row) if due.at <= at}
     for due in sorted(dues, key=lambda one: one.at):
         if due.is_check:

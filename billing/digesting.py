@@ -23,7 +23,9 @@ from portal.mail.send import Outcome as Came
 from portal.mail.send import deliver
 from portal.models import User
 from portal.templatetags.shown import grouped
-from usage import queues, requests, undecided
+from usage.forwarding import queries as forwarding_queries
+from usage.review import queries as review_queries
+from usage.servers import requests as server_requests
 
 # When it goes, in UTC; staff have no zone of their own. After noon it is no news.
 _FROM, _UNTIL = time(6), time(12)
@@ -97,14 +99,14 @@ def _late_stops() -> str:
 
 
 def _held() -> str:
-    n = undecided.count_ours()
+    n = review_queries.count_for_staff()
     words = ngettext("%(n)s held file to decide", "%(n)s held files to decide", n)
     return _told(words, n)
 
 
 def _asked() -> str:
     asked = (
-        requests.open_requests(),
+        server_requests.open_requests(),
         excuses.open_excuses(),
         licensing.open_requests(),
     )
@@ -120,7 +122,9 @@ def _late_flags() -> str:
 
 
 def _set_aside() -> str:
-    n = sum(queues.set_aside_of(kind).count() for kind in queues.MODELS)
+    n = sum(
+        forwarding_queries.failed_of(kind).count() for kind in forwarding_queries.MODELS
+    )
     return _told(ngettext("%(n)s file set aside", "%(n)s files set aside", n), n)
 
 

@@ -8,7 +8,7 @@ from billing.opening import open_until, record_licences
 from portal.db import unit_of_work
 from portal.models import Role, Tenant, User
 from portal.tenants import create
-from usage import keys
+from usage import tenant_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def enrol(wish: Wish, *, by: str, at: datetime) -> Enrolled:
             at=at,
         )
         open_until(tenant, today=at.date(), at=at)
-        keys.make_sealing_key(tenant.pk, by=by, at=at)
+        tenant_keys.make_sealing_key(tenant.pk, by=by, at=at)
         # A partner who has a sign-in already gets one more tenant, no second sign-in.
         email = wish.admin_email.strip().lower()
         known = User.objects.filter(email=email).first()

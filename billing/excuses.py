@@ -34,9 +34,8 @@ from billing.queries import view_period
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
-from usage import deciding
-from usage.models import Server
-from usage.server_request import Decision
+from usage.models import Decision, Server
+from usage.review import decide as review_decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def ask(tenant_id: int, *, wish: Wish, by: str, at: datetime) -> Excuse:
         server = Server.objects.filter(pk=wish.server_id).first()
         if server is None:
             raise Refused("not-found")
-        reason = deciding.required(wish.reason)
+        reason = review_decide.required(wish.reason)
         if _asked_already(wish):
             raise Refused("asked-already")
         found = view_period(wish.period, at=at).judgement.calendar
@@ -118,7 +117,7 @@ def refuse(
     tenant_id: int, *, excuse_id: int, by: str, at: datetime, reason: str
 ) -> Excuse:
     """Leave it missing; the customer sees the reason."""
-    reason = deciding.required(reason)
+    reason = review_decide.required(reason)
     return _answer(tenant_id, excuse_id, Decision.REFUSED, by=by, at=at, reason=reason)
 
 

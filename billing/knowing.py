@@ -26,11 +26,10 @@ from billing.models import LicenceChange
 from billing.periods import Period
 from billing.standing import GRACE
 from portal.models import Tenant
-from usage import proving, unproved
-from usage import queries as usage_queries
-from usage.models import Server, UsageFile
-from usage.server_request import Decision
-from usage.unproved import Claimed
+from usage.files import chains, unjudged
+from usage.files import queries as usage_queries
+from usage.files.unjudged import UnjudgedFile
+from usage.models import Decision, Server, UsageFile
 
 T = TypeVar("T")
 
@@ -55,7 +54,7 @@ class Known:
     changes: Sequence[tuple[date, Sequence[str]]]
     servers: Sequence[Server]
     waiting: Sequence[UsageFile]
-    claimed: Sequence[Claimed]
+    claimed: Sequence[UnjudgedFile]
     excuses: Sequence[Excuse]
     refused: Sequence[UsageFile]
     is_more: bool
@@ -71,7 +70,7 @@ class Known:
         proofs = {
             proof
             for known_before in instants
-            for proof in proving.accepted_around(
+            for proof in chains.accepted_around(
                 period.starts_on,
                 period.ends_on,
                 received_before=known_before,
@@ -107,10 +106,10 @@ def known(
         changes=tuple(LicenceChange.objects.values_list("from_on", "keys")),
         servers=tuple(Server.objects.order_by("name")),
         waiting=usage_queries.waiting_for_us(),
-        claimed=unproved.claimed(tenant.number) if with_unproved else [],
+        claimed=unjudged.unjudged_files(tenant.number) if with_unproved else [],
         excuses=_excuses(first, max(deadlines)),
         refused=usage_queries.refused_since(first - GRACE),
-        is_more=proving.accepted_since(first),
+        is_more=chains.accepted_since(first),
     )
 
 
@@ -199,7 +198,7 @@ def _held_fact(row: UsageFile) -> HeldFact:
     return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
 
 
-def _claimed_fact(claimed: Claimed) -> HeldFact:
+def _claimed_fact(claimed: UnjudgedFile) -> HeldFact:
     row, header = claimed.file, claimed.header
     fact = FileFact(
         server=header.server,

@@ -12,7 +12,7 @@ from billing.late_flag import Consequence, LateFlag
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
-from usage.deciding import required
+from usage.review.decide import required
 
 _DECIDED = ("consequence", "decision_reason", "decided", "decided_at", "decided_by")
 

@@ -19,7 +19,7 @@ from billing.models import PeriodRollUp
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
-from usage.deciding import required
+from usage.review.decide import required
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ Customers ask, and the staff answer one request of one tenant:
     refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> LicenceRequest
 
 Each opens a unit of work for the tenant, takes its lock, tells the audit trail and
-keeps the roll-ups. All raise `Refused`, as the acts of `usage.requests` do.
+keeps the roll-ups. All raise `Refused`, as the acts of `usage.servers.requests` do.
 
 A change holds until the next one that is recorded for a later day; one for the same
 day takes its place.
@@ -34,8 +34,8 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
-from usage import deciding
-from usage.server_request import Decision
+from usage.models import Decision
+from usage.review import decide as review_decide
 
 # What is owed under each mode, from nothing on: what is missing makes late under a
 # manual licence only.
@@ -131,7 +131,7 @@ def refuse(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
 ) -> LicenceRequest:
     """Leave the licences as they are; the customer sees the reason."""
-    reason = deciding.required(reason)
+    reason = review_decide.required(reason)
     with unit_of_work.acting_for(tenant_id):
         request = still_open(LicenceRequest, tenant_id=tenant_id, asked_id=request_id)
         _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
@@ -169,7 +169,7 @@ def _request(
         tenant_id=tenant_id,
         from_on=wish.from_on,
         keys=list(keys),
-        reason=deciding.required(wish.reason),
+        reason=review_decide.required(wish.reason),
         asked_by=by[:200],
         asked_at=at,
     )

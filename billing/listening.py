@@ -8,8 +8,8 @@ from django.dispatch import receiver
 from billing import opening, rolling
 from billing.periods import Period
 from portal.models import Tenant
-from usage.announcing import file_changed, servers_changed
 from usage.models import FileState, UsageFile
+from usage.signals import file_changed, servers_changed
 
 
 @receiver(file_changed)

@@ -24,7 +24,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from usage.forms import Receipt
+from usage.receipts.forms import ReceiptForm
 
 # Mails on the page: more than a year's reminders to several people.
 MAILS_SHOWN = 50
@@ -117,7 +117,7 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
 def mail_receipt(request: PortalRequest) -> HttpResponse:
     """Mail the receipt of some files to whoever asks."""
     now = timezone.now()  # noqa: TID251 - a door
-    form = Receipt({"ids": request.POST.get("ids", ""), "format": "csv"})
+    form = ReceiptForm({"ids": request.POST.get("ids", ""), "format": "csv"})
     ids, _ending = form.wanted()
     to = request.caller.name
     with unit_of_work.acting_for(request.caller.tenant):

@@ -21,9 +21,11 @@ from portal.mail import switch as mail_switch
 from portal.mail.outbox import Outcome, Written
 from portal.mail.switch import Leave
 from portal.models import Membership, Tenant
-from usage import inventory, receipt_pdf, receipts
+from usage.files import overview_queries
 from usage.models import FileState, UsageFile
-from usage.receipts import Line
+from usage.receipts import pdf as receipt_pdf
+from usage.receipts import rows as receipt_rows
+from usage.receipts.rows import ReceiptLine
 
 # Files that a mail names, those to look at first; all of them are attached.
 _NAMED = 20
@@ -43,7 +45,7 @@ def ask(
         Refused: none of the files is there.
 
     """
-    found = sorted(inventory.of_ids(ids).values_list("pk", flat=True))
+    found = sorted(overview_queries.of_ids(ids).values_list("pk", flat=True))
     if not found:
         raise Refused("not-found")
     clock = ZoneInfo(Tenant.objects.get().zone)
@@ -104,10 +106,10 @@ def _not_needed(row: ReceiptMail, leave: Leave) -> str:
 
 def _compose(row: ReceiptMail) -> Written:
     tenant = Tenant.objects.get()
-    files = list(inventory.of_ids(row.files))
+    files = list(overview_queries.of_ids(row.files))
     # A rejected file's row may have gone meanwhile.
     missing = row.missing + len(row.files) - len(files)
-    found = list(receipts.lines(files, zone=tenant.zone))
+    found = list(receipt_rows.receipt_lines(files, zone=tenant.zone))
     counts = Counter(file.state for file in files)
     amiss = [
         line
@@ -143,17 +145,19 @@ def _attach(
     message: EmailMultiAlternatives,
     row: ReceiptMail,
     tenant: Tenant,
-    found: list[Line],
+    found: list[ReceiptLine],
     *,
     missing: int,
 ) -> None:
     made_at = row.planned_at
-    name = receipts.file_name("receipt", number=tenant.number, at=made_at, ending="csv")
-    table = "".join(receipts.as_csv(found, missing=missing))
+    name = receipt_rows.file_name(
+        "receipt", number=tenant.number, at=made_at, ending="csv"
+    )
+    table = "".join(receipt_rows.csv_pieces(found, missing=missing))
     message.attach(name, table.encode(), "text/csv")
     if len(found) > _PDF_AT_MOST:
         return
-    head = receipt_pdf.Head(
+    head = receipt_pdf.ReceiptHead(
         tenant=tenant.name,
         number=tenant.number,
         made_by=row.recipient,

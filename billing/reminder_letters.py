@@ -22,8 +22,7 @@ from portal.mail import message as mail_message
 from portal.mail.outbox import Written
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
-from usage.models import FileState, UsageFile
-from usage.server_request import Decision
+from usage.models import Decision, FileState, UsageFile
 
 # What a mail names; it says how many more there are. Short on a phone.
 _NAMED = 30

@@ -21,7 +21,7 @@ from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
 from billing.periods import Period
 from billing.rollup import RollUp, roll_up
 from portal.models import Tenant
-from usage import proving
+from usage.files import chains
 from usage.models import UsageFile
 
 # What a file proves reaches to its neighbours, and its instants may lie on other days
@@ -144,7 +144,7 @@ def _reach(file: UsageFile) -> tuple[date | None, date | None]:
     if file.came_at < file.server.created_at:
         # It says since when the server was known, for all periods.
         return None, None
-    before, after = proving.neighbours_of(file)
+    before, after = chains.neighbours_of(file)
     if any(one is not None and one.zone != file.zone for one in (before, after)):
         # The zone that a server was last seen in ends all its days that are missing.
         return None, None

@@ -6,13 +6,13 @@ from django.utils.formats import date_format
 
 from billing.periods import Period, zone_named
 from portal.models import Tenant
-from usage.spans import Span
+from usage.files.date_ranges import DateRange
 
 # Three years; older files are found by their server.
 _MOST = 36
 
 
-def spans(at: datetime) -> list[Span]:
+def spans(at: datetime) -> list[DateRange]:
     """Return the periods from the running one back to the tenant's first."""
     tenant = Tenant.objects.get()
     period = Period.containing(at.astimezone(zone_named(tenant.zone)).date())
@@ -23,8 +23,8 @@ def spans(at: datetime) -> list[Span]:
     return found
 
 
-def _span(period: Period) -> Span:
-    return Span(
+def _span(period: Period) -> DateRange:
+    return DateRange(
         name=str(period),
         title=date_format(period.ends_on, "F Y"),
         first_day=period.starts_on,

@@ -5,9 +5,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from portal.errors import told as told_refusal
-from usage.batch import Outcome
+from usage.files.problems import describe as told_problem
 from usage.models import FileState
-from usage.problems import told as told_problem
+from usage.uploads.form_upload import FormFileOutcome
 
 # Colour, shape and word of each verdict.
 _VERDICTS = {
@@ -23,7 +23,7 @@ _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 
 
-def shown(one: Outcome) -> dict[str, Any]:
+def shown(one: FormFileOutcome) -> dict[str, Any]:
     if one.file is None:
         mark, shape, verdict = _NOT_KEPT
     elif one.is_new or one.file.state in _TOLD_AGAIN:

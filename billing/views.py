@@ -18,9 +18,9 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
-from usage import batch
-from usage import queries as usage_queries
-from usage.saying import file_words
+from usage.files import queries as usage_queries
+from usage.files.text import file_text
+from usage.uploads import form_upload
 
 # Named in a request's X-Part by the page's own script, which wants just that part.
 _PART = "period"
@@ -30,7 +30,7 @@ _PART = "period"
 def upload_page(request: PortalRequest) -> HttpResponse:
     """Show a period, and take in files from browsers without script."""
     now = timezone.now()  # noqa: TID251 - a door
-    outcomes: list[batch.Outcome] = []
+    outcomes: list[form_upload.FormFileOutcome] = []
     is_cut = False
     if request.method == "POST":
         outcomes, is_cut = _take_in(request, at=now)
@@ -47,13 +47,13 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "lacks": lack_rows(lacks, asked),
         "also_late": also_late,
         "to_confirm": to_confirm,
-        "files_behind": [file_words(file) for file in behind],
+        "files_behind": [file_text(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,
         "may_manage": May.MANAGE in request.caller.may,
         "outcomes": [verdicts.shown(one) for one in outcomes],
         "receipt_ids": "\n".join(str(one.file.pk) for one in outcomes if one.file),
         "is_cut": is_cut,
-        "end": batch.END,
+        "end": form_upload.END,
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }
     is_part = request.headers.get("X-Part") == _PART
@@ -63,15 +63,15 @@ def upload_page(request: PortalRequest) -> HttpResponse:
 
 def _take_in(
     request: PortalRequest, *, at: datetime
-) -> tuple[list[batch.Outcome], bool]:
-    sender = batch.Sender(
+) -> tuple[list[form_upload.FormFileOutcome], bool]:
+    sender = form_upload.Sender(
         tenant_id=request.caller.tenant,
         name=request.caller.name,
         received_at=received_at(request, at=at),
     )
     # The files are read first: only then is known whether the form came whole.
-    outcomes = batch.take_in_all(request.FILES, sender)
-    return outcomes, batch.is_cut(request.POST)
+    outcomes = form_upload.receive_all(request.FILES, sender)
+    return outcomes, form_upload.is_cut(request.POST)
 
 
 def _wanted(request: PortalRequest, *, at: datetime) -> queries.PeriodView:

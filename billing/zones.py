@@ -12,7 +12,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
 from portal.tenants import create
-from usage.deciding import required
+from usage.review.decide import required
 
 
 def change_zone(

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from portal import env
 from portal.http import permissions
 
-# What INBOX_AFTER can be; see `usage.verdict_notes`.
+# What INBOX_AFTER can be; see `usage.inbox.verdict_files`.
 _AFTER = ("leave", "verdict", "move")
 
 # What is asked for is due by the 3rd, and the next period ends on the 27th: nobody can

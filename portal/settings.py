@@ -169,7 +169,7 @@ CACHES = {
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "usage": {
-        "BACKEND": "usage.store.DurableFolder",
+        "BACKEND": "usage.storage.local.DurableFolder",
         "OPTIONS": {"location": str(VAR / "usage")},
     },
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},

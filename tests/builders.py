@@ -14,8 +14,10 @@ from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.models import Role, Scope, User
 from portal.tenants import create
-from usage import intake, keys, servers, settling
+from usage import tenant_keys
 from usage.models import How, UsageFile
+from usage.servers import keys as server_keys
+from usage.uploads import judge, receive
 from usage.usg import (
     ClosedBy,
     Header,
@@ -123,7 +125,7 @@ class Company:
         """A server whose key is trusted."""
         writer = self.writer(name, **changes)
         with unit_of_work.acting_for(self.id):
-            servers.register(
+            server_keys.register(
                 self.id, name=name, public=writer.pair.public, by="test", at=at
             )
         return writer
@@ -136,7 +138,7 @@ class Company:
         self, data: bytes, *, name: str = "day.usg", at: datetime = NOW
     ) -> tuple[UsageFile, bool]:
         """Bring a file in through the acts that every door calls."""
-        arrival = intake.Arrival(
+        arrival = receive.IncomingFile(
             tenant_id=self.id,
             name=name,
             size=len(data),
@@ -145,7 +147,7 @@ class Company:
             sent_by="test",
             received_at=at,
         )
-        return settling.take_in(arrival, iter([data]), at=at)
+        return judge.receive_and_judge(arrival, iter([data]), at=at)
 
     def files(self) -> list[UsageFile]:
         with unit_of_work.acting_for(self.id, reading=True):
@@ -171,7 +173,7 @@ def open_company(
             by="test",
             at=NOW,
         )
-        key = keys.make_sealing_key(tenant.pk, by="test", at=NOW)
+        key = tenant_keys.make_sealing_key(tenant.pk, by="test", at=NOW)
         people = {}
         for role in Role.values:
             people[role] = create.add_person(

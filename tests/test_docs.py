@@ -15,7 +15,7 @@ from portal.celery import app
 from portal.env import KNOWN
 from portal.errors import TEXTS
 from portal.http.permissions import ANYBODY, DOORS
-from usage import problems
+from usage.files import problems
 from usage.usg import SPECS, Severity
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,7 +149,7 @@ def test_every_refusal_is_made_somewhere_with_what_its_sentences_need() -> None:
 
 def test_the_problem_of_a_taken_number_has_its_sentences() -> None:
     params = {"sequence": "1041", "other": "IC01.usg"}
-    told = problems.told(
+    told = problems.describe(
         {"code": problems.SEQUENCE_TAKEN, "where": "header", "params": params}
     )
     assert "1041" in told["title"]

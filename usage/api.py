@@ -11,9 +11,8 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http import request_time
 from portal.http.middleware import PortalRequest
-from usage import body, intake, queries, servers, settling
-from usage.models import FileState, How, UsageFile
-from usage.schemas import (
+from usage.files import queries as file_queries
+from usage.files.schemas import (
     CheckIn,
     CheckOut,
     FileAnswer,
@@ -28,6 +27,9 @@ from usage.schemas import (
     file_out,
     server_out,
 )
+from usage.models import FileState, How, UsageFile
+from usage.servers import keys as server_keys
+from usage.uploads import judge, receive, request_body
 
 router = Router(tags=["files"])
 
@@ -36,7 +38,7 @@ router = Router(tags=["files"])
 def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
     """Ask which files are needed, before any is sent."""
     questions = [
-        queries.Wanted(
+        file_queries.WantedFile(
             size=one.size,
             sha256=bytes.fromhex(one.sha256) if one.sha256 else None,
             tail=bytes.fromhex(one.tail) if one.tail else None,
@@ -44,7 +46,7 @@ def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
         for one in wanted.files
     ]
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        here = queries.find_here(questions)
+        here = file_queries.find_kept(questions)
     return CheckOut(
         files=[
             FileAnswer(
@@ -60,7 +62,7 @@ def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
 @router.get("/files", response=FilesOut, url_name="files")
 def list_files(request: PortalRequest, wanted: Query[FilesQuery]) -> FilesOut:
     """List what was sent, newest first."""
-    chosen = queries.FileFilter(
+    chosen = file_queries.FileFilter(
         state=wanted.state,
         server=wanted.server,
         how=wanted.how,
@@ -68,7 +70,7 @@ def list_files(request: PortalRequest, wanted: Query[FilesQuery]) -> FilesOut:
         last_day=wanted.last_day,
     )
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        found = queries.files(chosen, after=wanted.after, most=wanted.limit)
+        found = file_queries.files(chosen, after=wanted.after, most=wanted.limit)
     is_full = len(found) == wanted.limit
     return FilesOut(
         files=[file_out(file) for file in found],
@@ -80,7 +82,7 @@ def list_files(request: PortalRequest, wanted: Query[FilesQuery]) -> FilesOut:
 def show_file(request: PortalRequest, file_id: UUID) -> FileOut:
     """Show one file's receipt."""
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        file = queries.with_life_line().filter(pk=file_id).first()
+        file = file_queries.with_timeline().filter(pk=file_id).first()
     if file is None:
         raise Refused("not-found")
     return file_out(file)
@@ -106,17 +108,19 @@ def upload(request: PortalRequest, name: str) -> Any:
     with every reason.
     """
     now = timezone.now()  # noqa: TID251 - a door
-    size = body.announced_size(request)
-    coming = intake.Arrival(
+    size = request_body.announced_size(request)
+    coming = receive.IncomingFile(
         tenant_id=request.caller.tenant,
         name=name,
         size=size,
-        sha256=body.announced_sha256(request),
+        sha256=request_body.announced_sha256(request),
         how=How.API if request.caller.token_id else How.BROWSER,
         sent_by=request.caller.name,
         received_at=request_time.received_at(request, at=now),
     )
-    file, is_new = settling.take_in(coming, body.chunks(request, size), at=now)
+    file, is_new = judge.receive_and_judge(
+        coming, request_body.chunks(request, size), at=now
+    )
     return verdict(file, is_new=is_new)
 
 
@@ -124,7 +128,7 @@ def upload(request: PortalRequest, name: str) -> Any:
 def list_servers(request: PortalRequest) -> ServersOut:
     """List the servers and their keys, those to be confirmed among them."""
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        return ServersOut(servers=[server_out(one) for one in queries.servers()])
+        return ServersOut(servers=[server_out(one) for one in file_queries.servers()])
 
 
 @router.post(
@@ -139,7 +143,7 @@ def confirm_key(
     fingerprint: Path[Annotated[str, WithoutNul]],
 ) -> KeyOut:
     """Trust a server's key, and settle the files that were held for it."""
-    key = servers.confirm_key(
+    key = server_keys.confirm_key(
         request.caller.tenant,
         server=name,
         key=fingerprint,

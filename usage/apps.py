@@ -1,3 +1,5 @@
+"""Registers what usage adds to the portal: tiles, metrics, invariants, receivers."""
+
 from django.apps import AppConfig
 
 
@@ -9,19 +11,16 @@ class UsageConfig(AppConfig):
         from portal.pages import tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
-            inbox_rows,  # noqa: F401 - tables of their own
-            inbox_taking,  # noqa: F401 - listens to what usage itself announces
-            report,  # noqa: F401 - a table of its own
-            server_request,  # noqa: F401 - the same
-            watching,
+            receivers,  # noqa: F401 - connects its receivers
         )
-        from usage.home import TILES
-        from usage.invariants import INVARIANTS
+        from usage.maintenance import metrics as file_metrics
+        from usage.maintenance.invariants import INVARIANTS
+        from usage.tiles import TILES
 
         invariants.register(*INVARIANTS)
-        readiness.register(*watching.PARTS)
-        metrics.register(watching.now_received)
-        metrics.register(watching.counted, keep_for=metrics.RARELY)
+        readiness.register(*file_metrics.PARTS)
+        metrics.register(file_metrics.unjudged_files_metric)
+        metrics.register(file_metrics.file_metrics, keep_for=metrics.RARELY)
 
         for tile in TILES:
             tiles.register(tile)

@@ -6,19 +6,17 @@ from celery import shared_task
 from django.utils import timezone
 
 from portal.jobs import shutdown
-from usage import (
-    collecting,
-    forwarding,
-    inbox,
-    inbox_notices,
-    inbox_taking,
-    reconciling,
-    sweeping,
-)
+from usage.forwarding import forward as forwarding_forward
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inbox_listing
+from usage.inbox import notices as inbox_notices
+from usage.maintenance import orphans
+from usage.maintenance import reconcile as maintenance_reconcile
+from usage.uploads import judge_pending
 
 # How long one ring begins to settle further batches; the next ring goes on. Far from
 # the task's limit, so that a batch that waits for locks is not cut in two.
-_SETTLE_FOR = timedelta(minutes=1)
+_JUDGE_FOR = timedelta(minutes=1)
 
 # How long one ring begins to forward further files; what it does not come to is the
 # next one's. With the longest that one file can take it ends well within its limit.
@@ -45,40 +43,42 @@ _NIGHT = 6 * 3600
 def forward() -> None:
     until = timezone.now() + _FORWARD_FOR  # noqa: TID251 - a task
     while timezone.now() < until and not shutdown.is_asked():  # noqa: TID251 - a task
-        if not forwarding.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
+        if not forwarding_forward.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
             return
 
 
 @shared_task(name="usage.settle", time_limit=_SECONDS)
-def settle() -> None:
+def judge_pending_files() -> None:
     now = timezone.now()  # noqa: TID251 - a task
-    until = now + _SETTLE_FOR
-    while now < until and not shutdown.is_asked() and sweeping.settle_waiting(at=now):
+    until = now + _JUDGE_FOR
+    while (
+        now < until and not shutdown.is_asked() and judge_pending.judge_pending(at=now)
+    ):
         now = timezone.now()  # noqa: TID251 - a task
 
 
 @shared_task(name="usage.reconcile", time_limit=_NIGHT)
 def reconcile() -> None:
-    reconciling.reconcile(now=timezone.now)  # noqa: TID251 - a task
+    maintenance_reconcile.reconcile(now=timezone.now)  # noqa: TID251 - a task
 
 
 @shared_task(name="usage.collect", time_limit=_NIGHT)
-def collect() -> None:
-    collecting.collect(now=timezone.now)  # noqa: TID251 - a task
+def remove_orphans() -> None:
+    orphans.remove_orphans(now=timezone.now)  # noqa: TID251 - a task
 
 
 @shared_task(name="usage.inbox", time_limit=_SECONDS)
-def look_into_inboxes() -> None:
-    if not inbox.is_on():
+def fetch_inboxes() -> None:
+    if not inbox_listing.is_on():
         return
     clock = timezone.now  # noqa: TID251 - a task
     begun = clock()
-    if inbox.list_waiting(now=clock, until=begun + _LIST_FOR):
-        inbox_taking.take_waiting(now=clock, until=begun + _INBOX_FOR)
+    if inbox_listing.list_waiting(now=clock, until=begun + _LIST_FOR):
+        inbox_fetch.fetch_waiting(now=clock, until=begun + _INBOX_FOR)
 
 
 @shared_task(name="usage.inbox_mail", time_limit=_SECONDS)
-def tell_of_inbox() -> None:
+def mail_inbox_notices() -> None:
     for _ in range(_MAIL_AT_MOST):
         if not inbox_notices.send_waiting(now=timezone.now):  # noqa: TID251 - a task
             return

@@ -2,17 +2,19 @@
 
 from django.urls import path
 
-from usage import receipt_views, server_views, views
+from usage.files import views as file_views
+from usage.receipts import views as receipt_views
+from usage.servers import views as server_views
 
 urlpatterns = [
-    path("files", views.files, name="files-page"),
+    path("files", file_views.files, name="files-page"),
     path("files/list.csv", receipt_views.files_csv, name="files-csv"),
     path("files/receipt", receipt_views.receipt, name="receipt"),
-    path("files/<uuid:file_id>", views.file, name="file-page"),
+    path("files/<uuid:file_id>", file_views.file, name="file-page"),
     path(
         "files/<uuid:file_id>/receipt", receipt_views.file_receipt, name="file-receipt"
     ),
-    path("safe-to-delete", views.safe_to_delete, name="safe-to-delete"),
+    path("safe-to-delete", file_views.safe_to_delete, name="safe-to-delete"),
     path("safe-to-delete/list.csv", receipt_views.safe_csv, name="safe-csv"),
     path("safe-to-delete/SHA256SUMS", receipt_views.safe_sums, name="safe-sums"),
     path("servers", server_views.servers_page, name="servers-page"),

@@ -21,7 +21,11 @@ from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from portal.models import Membership
-from usage import batch, deciding, keys, requests, servers
+from usage import tenant_keys
+from usage.review import decide
+from usage.servers import keys as server_keys
+from usage.servers import requests as server_requests
+from usage.uploads import form_upload
 
 
 @require_POST
@@ -30,7 +34,7 @@ def issue_key(request: PortalRequest, number: str) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     tenant = tenant_of(number)
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        key = keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
+        key = tenant_keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
     text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
     messages.success(request, text % {"key": key.fingerprint})
     return back(request, number)
@@ -92,13 +96,13 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
         messages.error(request, gettext("A decision needs a reason."))
         return back(request, number)
     wanted = customer.server_key(tenant.pk, key_id)
-    key = servers.confirm_key(
+    key = server_keys.confirm_key(
         tenant.pk,
         server=wanted.server.name,
         key=wanted.fingerprint,
         by=request.caller.name,
         at=now,
-        reason=deciding.required(reason),
+        reason=decide.required(reason),
     )
     text = gettext("The key %(key)s of %(server)s is trusted.")
     shown = {"key": key.fingerprint, "server": wanted.server.name}
@@ -111,7 +115,7 @@ def approve_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
     """Let a server owe less, as its company has asked."""
-    act = partial(requests.approve, request_id=request_id)
+    act = partial(server_requests.approve, request_id=request_id)
     done = gettext("The request is approved. A file that contradicts it still counts.")
     return answer(request, number, act, done=done)
 
@@ -121,7 +125,7 @@ def refuse_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
     """Leave what a server owes as it is, and say why."""
-    act = partial(requests.refuse, request_id=request_id)
+    act = partial(server_requests.refuse, request_id=request_id)
     done = gettext("The request is refused.")
     return answer(request, number, act, done=done)
 
@@ -131,22 +135,22 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
     """Take in files on behalf of a customer, by a form that needs no script."""
     now = timezone.now()  # noqa: TID251 - a door
     tenant = tenant_of(number)
-    outcomes: list[batch.Outcome] = []
+    outcomes: list[form_upload.FormFileOutcome] = []
     is_cut = False
     if request.method == "POST":
-        sender = batch.Sender(
+        sender = form_upload.Sender(
             tenant_id=tenant.pk,
             name=f"{request.caller.name} for the customer",
             received_at=received_at(request, at=now),
         )
         # The files are read first: only then is known whether the form came whole.
-        outcomes = batch.take_in_all(request.FILES, sender)
-        is_cut = batch.is_cut(request.POST)
+        outcomes = form_upload.receive_all(request.FILES, sender)
+        is_cut = form_upload.is_cut(request.POST)
     shown = {
         "customer": tenant,
         "outcomes": [verdicts.shown(one) for one in outcomes],
         "is_cut": is_cut,
-        "end": batch.END,
+        "end": form_upload.END,
         "may_act": True,
     }
     return render(request, "billing/staff/upload.html", shown)

@@ -11,7 +11,7 @@ from billing.late_flag import LateFlag
 from billing.late_words import DAY_LETTERS
 from billing.models import TenantPeriod
 from billing.periods import Period
-from usage.server_request import Decision
+from usage.models import Decision
 
 # Answers on the page of a tenant: the newest; the audit trail has all.
 _SHOWN = 10

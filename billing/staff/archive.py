@@ -10,29 +10,29 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.jobs.queue import State
-from usage import queues, troubles
-from usage.models import UsageFile
-from usage.report import SHOWN, Kind, Report
-from usage.troubles import Told
+from usage.forwarding import queries as forwarding_queries
+from usage.forwarding import text as forwarding_text
+from usage.forwarding.text import Explanation
+from usage.models import FINDINGS_SHOWN, Report, ReportKind, UsageFile
 
 Text = str | Promise
 
 _KINDS: Mapping[str, Text] = {
-    queues.FORWARDING: _("on the way to S3"),
-    queues.SETTLING: _("to be checked"),
+    forwarding_queries.FORWARDING: _("on the way to S3"),
+    forwarding_queries.SETTLING: _("to be checked"),
 }
 
 # Each look: what it is called, what it does, and what is said before the first one.
 _LOOKS: Mapping[str, tuple[Text, Text]] = {
-    Kind.RECONCILIATION: (
+    ReportKind.RECONCILIATION: (
         _("Reconciliation"),
         _("every night: rows, stored files and S3 are held against each other"),
     ),
-    Kind.COLLECTION: (
+    ReportKind.COLLECTION: (
         _("Collection"),
         _("every night: leftovers of crashes, and bytes whose time is over"),
     ),
-    Kind.PROBE: (
+    ReportKind.PROBE: (
         _("Probe"),
         _("at every start: what the archive honours"),
     ),
@@ -56,8 +56,8 @@ _COUNTS: Mapping[str, Text] = {
 class ReasonRow:
     """Files that wait or are set aside for one reason."""
 
-    reason: queues.Reason
-    told: Told
+    reason: forwarding_queries.WaitingReason
+    told: Explanation
     kind: Text
     mark: str
     is_set_aside: bool
@@ -71,7 +71,7 @@ class SetAsideRow:
     kind_words: Text
     pk: int
     file: UsageFile
-    told: Told
+    told: Explanation
     since: datetime | None
     where: str
 
@@ -80,7 +80,7 @@ class SetAsideRow:
 class FindingRow:
     """Findings of one code: how many, and what the first ones are about."""
 
-    told: Told
+    told: Explanation
     mark: str
     count: int
     shown: list[dict[str, Any]]
@@ -96,18 +96,18 @@ class Look:
     report: Report | None
     counts: list[tuple[Text, int]]
     findings: list[FindingRow]
-    problem: Told | None
+    problem: Explanation | None
 
     @property
     def is_bad(self) -> bool:
         return any(finding.told.is_bad for finding in self.findings)
 
 
-def reason_row(reason: queues.Reason) -> ReasonRow:
+def reason_row(reason: forwarding_queries.WaitingReason) -> ReasonRow:
     is_set_aside = reason.state == State.SET_ASIDE
     return ReasonRow(
         reason=reason,
-        told=troubles.told(reason.code),
+        told=forwarding_text.explain(reason.code),
         kind=_KINDS[reason.kind],
         mark="excused" if is_set_aside else "pending",
         is_set_aside=is_set_aside,
@@ -121,13 +121,13 @@ def set_aside_row(kind: str, row: Any) -> SetAsideRow:
         kind_words=_KINDS[kind],
         pk=row.pk,
         file=row.file,
-        told=troubles.told(row.problem),
+        told=forwarding_text.explain(row.problem),
         since=row.ended_at,
         where=getattr(row, "key", ""),
     )
 
 
-def age(found: Collection[queues.Queue], *, at: datetime) -> str:
+def age(found: Collection[forwarding_queries.QueueState], *, at: datetime) -> str:
     """Say how long the oldest file waits, empty if none does."""
     since = [queue.oldest_at for queue in found if queue.oldest_at]
     if not since:
@@ -158,7 +158,9 @@ def _look(title: Text, about: Text, report: Report | None) -> Look:
         report=report,
         counts=[(_COUNTS[code], counts[code]) for code in _COUNTS if code in counts],
         findings=_findings(report) if report else [],
-        problem=troubles.told(report.problem) if report and report.problem else None,
+        problem=forwarding_text.explain(report.problem)
+        if report and report.problem
+        else None,
     )
 
 
@@ -168,14 +170,14 @@ def _findings(report: Report) -> list[FindingRow]:
         by_code.setdefault(one["code"], []).append(one)
     found = []
     for code, shown in by_code.items():
-        told, count = troubles.told(code), report.counts.get(code, len(shown))
+        told, count = forwarding_text.explain(code), report.counts.get(code, len(shown))
         found.append(
             FindingRow(
                 told=told,
                 mark="missing" if told.is_bad else "silent",
                 count=count,
                 shown=shown,
-                more=max(count - SHOWN, 0),
+                more=max(count - FINDINGS_SHOWN, 0),
             )
         )
     return sorted(found, key=lambda row: not row.told.is_bad)

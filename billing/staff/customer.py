@@ -19,8 +19,10 @@ from billing.wording import mode_words
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import ApiToken, Membership, Role, Tenant
-from usage import queries, requests, undecided
+from usage.files import queries as file_queries
 from usage.models import FileState, SealingKey, ServerKey, UsageFile
+from usage.review import queries as review_queries
+from usage.servers import requests as server_requests
 
 # Newest files on the page; all of them are one link away.
 _FILES = 20
@@ -88,7 +90,7 @@ def read(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
 
 
 def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
-    held = list(undecided.held_files()[: _TO_DECIDE + 1])
+    held = list(review_queries.held_files()[: _TO_DECIDE + 1])
     changes = list(licensing.changes())
     today = at.astimezone(zone_named(tenant.zone)).date()
     mode = mode_on(((change.from_on, change.keys) for change in changes), today)
@@ -99,11 +101,11 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
             showing.file_row(file, has_forwarding=False) for file in held[:_TO_DECIDE]
         ],
         "has_more_held": len(held) > _TO_DECIDE,
-        "held_count": undecided.count(),
-        "ours_count": undecided.count_ours(),
-        "proposed": undecided.proposed_keys(),
-        "servers": list(queries.servers()),
-        "requests": list(requests.open_requests()),
+        "held_count": review_queries.count(),
+        "ours_count": review_queries.count_for_staff(),
+        "proposed": review_queries.proposed_keys(),
+        "servers": list(file_queries.servers()),
+        "requests": list(server_requests.open_requests()),
         "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
         "tokens": list(ApiToken.objects.order_by("revoked_at", "-created_at", "-pk")),
         "licences": changes,
@@ -116,7 +118,9 @@ def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         "mode": mode_words(mode),
         "files": [
             showing.file_row(file)
-            for file in queries.files(queries.FileFilter(), after=None, most=_FILES)
+            for file in file_queries.files(
+                file_queries.FileFilter(), after=None, most=_FILES
+            )
         ],
         "file_count": UsageFile.objects.filter(state=FileState.ACCEPTED).count(),
     }

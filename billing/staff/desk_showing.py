@@ -24,8 +24,7 @@ from billing.staff import desk_forms, desk_strip
 from billing.standing import Standing
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
-from usage.receipts import BYTE_ORDER_MARK, Cell
-from usage.receipts import row as csv_row
+from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
 
 # Rows are shown again and again as they are: a desk is looked at all day. Each takes
 # about two kilobytes.

@@ -16,7 +16,9 @@ from portal.accounts.caller import May
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
-from usage import queues, report, retrying
+from usage.forwarding import queries as forwarding_queries
+from usage.forwarding import retry as forwarding_retry
+from usage.models import reports as model_reports
 
 # Set-aside files on one page: what one scrolls through without losing the place.
 SET_ASIDE_A_PAGE = 50
@@ -29,12 +31,14 @@ _DIGITS = 18
 def forwarding(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = [queues.queue(kind) for kind in queues.MODELS]
-        done = queues.throughput(at=now)
-        pages = Paginator(queues.set_aside(), SET_ASIDE_A_PAGE)
+        found = [
+            forwarding_queries.queue_state(kind) for kind in forwarding_queries.MODELS
+        ]
+        done = forwarding_queries.throughput(at=now)
+        pages = Paginator(forwarding_queries.failed_jobs(), SET_ASIDE_A_PAGE)
         page: Page[dict[str, Any]] = pages.get_page(request.GET.get("page"))
-        rows = queues.load(list(page))
-        reports = report.newest()
+        rows = forwarding_queries.load_rows(list(page))
+        reports = model_reports.newest()
     shown = {
         "queues": {one.kind: one for one in found},
         "waiting": sum(one.waiting for one in found),
@@ -60,7 +64,7 @@ def retry(request: PortalRequest) -> HttpResponse:
     kind, pk = request.POST.get("kind", ""), request.POST.get("row", "")
     if not (pk.isascii() and pk.isdigit() and len(pk) <= _DIGITS):
         raise Refused("not-found")
-    if retrying.retry(kind, int(pk), by=request.caller.name, at=now):
+    if forwarding_retry.retry(kind, int(pk), by=request.caller.name, at=now):
         messages.success(request, gettext("It is tried again now."))
     else:
         text = gettext("Nothing was done: it is no longer set aside.")
@@ -74,7 +78,7 @@ def retry_all(request: PortalRequest) -> HttpResponse:
     now = timezone.now()  # noqa: TID251 - a door
     wanted = {name: request.POST.get(name, "") for name in ("kind", "code", "state")}
     is_set_aside = wanted["state"] == "set-aside"
-    act = retrying.retry_all if is_set_aside else retrying.hasten
+    act = forwarding_retry.retry_all if is_set_aside else forwarding_retry.retry_now
     code = wanted["code"].replace("\0", "")
     count = act(wanted["kind"], code, by=request.caller.name, at=now)
     text = ngettext(

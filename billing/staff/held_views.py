@@ -21,10 +21,12 @@ from portal.db import unit_of_work
 from portal.errors import Refused, told
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from usage import deciding, requests, undecided
+from usage.files.problems import OF_ITS_TIME, holding
 from usage.models import FileState, UsageFile
-from usage.problems import OF_ITS_TIME, holding
-from usage.undecided import Kind
+from usage.review import decide
+from usage.review import queries as review_queries
+from usage.review.queries import HoldReason
+from usage.servers import requests as server_requests
 
 # Files on one page: what one scrolls through without losing the place.
 HELD_A_PAGE = 50
@@ -47,15 +49,15 @@ _LOOK_AGAIN = frozenset(
 @require_safe
 def held(request: PortalRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
-    kind = kind if kind in set(Kind) else ""
+    kind = kind if kind in set(HoldReason) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        pages = Paginator(undecided.held_files(kind), HELD_A_PAGE)
+        pages = Paginator(review_queries.held_files(kind), HELD_A_PAGE)
         page: Page[UsageFile] = pages.get_page(request.GET.get("page"))
         rows = [showing.file_row(file, has_forwarding=False) for file in page]
-        counts = undecided.counts()
-        asked = list(requests.open_requests()[:REQUESTS_SHOWN])
+        counts = review_queries.counts()
+        asked = list(server_requests.open_requests()[:REQUESTS_SHOWN])
         waiting = {
-            "requests": requests.open_requests().count(),
+            "requests": server_requests.open_requests().count(),
             "excuses": excuses.open_excuses().count(),
             "licences": licensing.open_requests().count(),
         }
@@ -88,7 +90,7 @@ def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 def _owner(file_id: UUID) -> int:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        tenant_id = undecided.tenant_of(file_id)
+        tenant_id = review_queries.tenant_of_file(file_id)
     if tenant_id is None:
         raise Refused("not-found")
     return tenant_id
@@ -98,7 +100,7 @@ def _matter(file_id: UUID) -> dict[str, Any]:
     file = UsageFile.objects.select_related("server", "forwarding").get(pk=file_id)
     is_held = file.state == FileState.HELD
     open_codes = holding(file.problems) if is_held else []
-    rivals = undecided.rivals(file)
+    rivals = review_queries.rivals(file)
     is_conflict = file in rivals and len(rivals) > 1
     return {
         "customer": Tenant.objects.get(),
@@ -106,7 +108,7 @@ def _matter(file_id: UUID) -> dict[str, Any]:
         "row": showing.file_row(file),
         "is_held": is_held,
         "is_refused": file.state == FileState.REFUSED,
-        "key": undecided.key_of(file) if is_held else None,
+        "key": review_queries.key_awaited_by(file) if is_held else None,
         "is_of_time": bool(OF_ITS_TIME.intersection(open_codes)),
         "candidates": _candidates(rivals) if is_conflict else [],
     }
@@ -114,7 +116,7 @@ def _matter(file_id: UUID) -> dict[str, Any]:
 
 def _candidates(rivals: list[UsageFile]) -> list[dict[str, Any]]:
     """Set the files side by side, each with the later one that names it."""
-    successors = undecided.successors(rivals)
+    successors = review_queries.successors(rivals)
     named = [file for file in rivals if bytes(file.sha256) in successors]
     return [
         {
@@ -133,7 +135,7 @@ def assign_day(request: PortalRequest, file_id: UUID) -> HttpResponse:
         form = Day(request.POST)
         if not form.is_valid():
             raise Refused("input-invalid", detail=first_error(form))
-        return deciding.assign_day(
+        return decide.assign_day(
             tenant_id,
             file_id=file_id,
             day=form.cleaned_data["day"],
@@ -148,7 +150,7 @@ def assign_day(request: PortalRequest, file_id: UUID) -> HttpResponse:
 @require_POST
 def refuse(request: PortalRequest, file_id: UUID) -> HttpResponse:
     def act(tenant_id: int) -> UsageFile:
-        return deciding.refuse(
+        return decide.refuse(
             tenant_id,
             file_id=file_id,
             reason=_reason(request),
@@ -164,7 +166,7 @@ def choose(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Let one of the files that were shown count; the page of any of them asks."""
 
     def act(tenant_id: int) -> UsageFile:
-        return deciding.choose(
+        return decide.choose(
             tenant_id,
             file_id=_uuid(request.POST.get("counts")),
             seen={_uuid(text) for text in request.POST.getlist("seen")},
@@ -181,7 +183,7 @@ def keep_both(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Let one of the files that were shown begin a chain of its own."""
 
     def act(tenant_id: int) -> UsageFile:
-        return deciding.keep_both(
+        return decide.keep_both(
             tenant_id,
             file_id=_uuid(request.POST.get("apart")),
             seen={_uuid(text) for text in request.POST.getlist("seen")},
@@ -196,7 +198,7 @@ def keep_both(request: PortalRequest, file_id: UUID) -> HttpResponse:
 @require_POST
 def reopen(request: PortalRequest, file_id: UUID) -> HttpResponse:
     def act(tenant_id: int) -> UsageFile:
-        return deciding.reopen(
+        return decide.reopen(
             tenant_id,
             file_id=file_id,
             reason=_reason(request),

@@ -9,27 +9,29 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.jobs.queue import State
 from portal.models import User
-from usage import inbox, inbox_notices, inbox_taking, problems
-from usage.inbox_rows import InboxListing, InboxNotice, InboxObject, Verdict
-from usage.models import FileState
+from usage.files import problems
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inbox_listing
+from usage.inbox import notices as inbox_notices
+from usage.models import FileState, InboxListing, InboxNotice, InboxObject, InboxVerdict
 
 Text = str | Promise
 
 _VERDICTS: Mapping[str, tuple[str, Text]] = {
-    Verdict.ACCEPTED: ("received", _("Accepted")),
-    Verdict.HELD: ("with-us", _("Held")),
-    Verdict.REJECTED: ("missing", _("Rejected")),
-    Verdict.REFUSED: ("excused", _("Refused by decision")),
-    Verdict.TOO_LARGE: ("missing", _("Too large")),
-    Verdict.GONE: ("silent", _("Gone")),
+    InboxVerdict.ACCEPTED: ("received", _("Accepted")),
+    InboxVerdict.HELD: ("with-us", _("Held")),
+    InboxVerdict.REJECTED: ("missing", _("Rejected")),
+    InboxVerdict.REFUSED: ("excused", _("Refused by decision")),
+    InboxVerdict.TOO_LARGE: ("missing", _("Too large")),
+    InboxVerdict.GONE: ("silent", _("Gone")),
 }
 _SET_ASIDE: tuple[str, Text] = ("excused", _("Set aside"))
 _WAITING: tuple[str, Text] = ("pending", _("Waiting"))
 
 # Why an object, or a listing, has to wait: our own words for what we found.
 _REASONS: Mapping[str, Text] = {
-    inbox_taking.TAKING_FAILED: _("It could not be taken in, three times over."),
-    inbox.LISTING_FAILED: _("It failed; the log of the portal says why."),
+    inbox_fetch.TAKING_FAILED: _("It could not be taken in, three times over."),
+    inbox_listing.LISTING_FAILED: _("It failed; the log of the portal says why."),
     "received": _("Its bytes are here; its verdict follows by itself."),
     "body-cut": _("It came shorter than it was announced; it is fetched again."),
     "busy": _("Other files of the tenant were being judged; it is tried again."),
@@ -68,7 +70,7 @@ def object_row(row: InboxObject) -> ObjectRow:
     mark, state = _state(row)
     return ObjectRow(
         row=row,
-        name=row.key.removeprefix(inbox.prefix_of(row.tenant)),
+        name=row.key.removeprefix(inbox_listing.prefix_of(row.tenant)),
         mark=mark,
         state=state,
         reasons=_reasons(row),
@@ -93,7 +95,7 @@ def _reasons(row: InboxObject) -> list[Text]:
     if row.file and row.file.state == FileState.ACCEPTED:
         found = []  # warnings are told on its own page
     # One sentence can hold for its beginning and its end.
-    return list(dict.fromkeys(problems.told(one)["title"] for one in found))
+    return list(dict.fromkeys(problems.describe(one)["title"] for one in found))
 
 
 def reason(problem: str) -> Text:

@@ -12,10 +12,12 @@ from portal.accounts.caller import May
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
-from usage import inbox as inboxes
-from usage import inbox_notices, inbox_overview, inbox_taking
-from usage.inbox_overview import Kind
-from usage.inbox_rows import InboxNotice, InboxObject
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inboxes
+from usage.inbox import notices as inbox_notices
+from usage.inbox import queries as inbox_queries
+from usage.inbox.queries import InboxFilter
+from usage.models import InboxNotice, InboxObject
 
 # Objects on one page: what one scrolls through without losing the place.
 OBJECTS_A_PAGE = 50
@@ -33,15 +35,15 @@ _DIGITS = 18
 @require_safe
 def inbox(request: PortalRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
-    kind = kind if kind in set(Kind) else ""
+    kind = kind if kind in set(InboxFilter) else ""
     after = _number(request.GET.get("after", ""))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         # One more than is shown says whether there are older ones.
-        found = list(inbox_overview.objects(kind, after=after)[: OBJECTS_A_PAGE + 1])
-        counts = inbox_overview.counts()
-        odd = list(inbox_overview.listings()[:LISTINGS_SHOWN])
-        mails = list(inbox_overview.notices()[:MAILS_SHOWN])
-        admins = inbox_overview.admins({one.tenant_id for one in mails})
+        found = list(inbox_queries.objects(kind, after=after)[: OBJECTS_A_PAGE + 1])
+        counts = inbox_queries.counts()
+        odd = list(inbox_queries.listings()[:LISTINGS_SHOWN])
+        mails = list(inbox_queries.notices()[:MAILS_SHOWN])
+        admins = inbox_queries.admins({one.tenant_id for one in mails})
     has_older = len(found) > OBJECTS_A_PAGE
     shown = {
         "kind": kind,
@@ -71,7 +73,7 @@ def retry(request: PortalRequest, object_id: int) -> HttpResponse:
         raise Refused("not-found")
     now = timezone.now()  # noqa: TID251 - a door
     name = row.key.rpartition("/")[2]
-    if inbox_taking.retry(row.tenant_id, row.pk, by=request.caller.name, at=now):
+    if inbox_fetch.retry(row.tenant_id, row.pk, by=request.caller.name, at=now):
         text = gettext("%(name)s is tried again within a minute.")
         messages.success(request, text % {"name": name})
     else:

@@ -8,14 +8,14 @@ from django.utils.translation import gettext
 
 from billing.late_flag import LateFlag
 from billing.late_words import FlagRow, flag_row, in_words
-from usage.receipts import BYTE_ORDER_MARK, Cell, row
+from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
 
 
 def as_csv(flags: Iterable[LateFlag]) -> Iterator[str]:
     """Yield a piece for each flag, read by `billing.late_list.flags`."""
-    yield BYTE_ORDER_MARK + row(_heads())
+    yield BYTE_ORDER_MARK + csv_row(_heads())
     for flag in flags:
-        yield row(_cells(flag_row(flag)))
+        yield csv_row(_cells(flag_row(flag)))
 
 
 def _heads() -> list[Cell]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from usage import problems, saying
+from usage.files import problems
+from usage.files import text as file_text
 from usage.models import FileState, UsageFile
 from usage.usg import Code
 
@@ -37,8 +38,8 @@ class FileRow:
 
 def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
     """Return what a list says of a file, read with its forwarding if it has one."""
-    mark, state = saying.state_words(file)
-    archive_mark, archive = saying.archive_words(file) if has_forwarding else ("", "")
+    mark, state = file_text.state_text(file)
+    archive_mark, archive = file_text.archive_text(file) if has_forwarding else ("", "")
     return FileRow(
         file=file,
         mark=mark,
@@ -47,7 +48,7 @@ def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
         archive=archive,
         # One sentence can hold for its beginning and its end.
         reasons=list(
-            dict.fromkeys(problems.told(row)["title"] for row in file.problems)
+            dict.fromkeys(problems.describe(row)["title"] for row in file.problems)
         ),
         waits=waits_for(file),
         is_ours=is_ours(file),

@@ -22,7 +22,8 @@ from portal.db import unit_of_work
 from portal.errors import Refused, told
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from usage import overview, queries
+from usage.files import queries as file_queries
+from usage.files import staff_queries as file_staff_queries
 from usage.models import FileState, How
 
 # Tenants, and files, on one page: what one scrolls through without losing the place.
@@ -37,12 +38,12 @@ _FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
 def tenants(request: PortalRequest) -> HttpResponse:
     search = request.GET.get("q", "").replace("\0", "").strip()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        pages = Paginator(overview.tenants(search), TENANTS_A_PAGE)
+        pages = Paginator(file_staff_queries.tenants(search), TENANTS_A_PAGE)
         page: Page[Tenant] = pages.get_page(request.GET.get("page"))
         shown = {
             "q": search,
             "page": page,
-            "rows": overview.rows(list(page)),
+            "rows": file_staff_queries.rows(list(page)),
         }
     return render(request, "billing/staff/tenants.html", _with_rights(request, shown))
 
@@ -97,7 +98,7 @@ def tenant(request: PortalRequest, number: str) -> HttpResponse:
 @require_safe
 def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
     """List all files of a tenant, newest first, with filters."""
-    wanted = queries.FileFilter(
+    wanted = file_queries.FileFilter(
         state=_one_of(FileState.values, request.GET.get("state")),
         how=_one_of(How.values, request.GET.get("how")),
         server=request.GET.get("server", "").replace("\0", "") or None,
@@ -105,10 +106,10 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = customer.find(number)
     with unit_of_work.acting_for(found.pk, reading=True):
-        files = queries.files(
+        files = file_queries.files(
             wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
         )
-        servers = [server.name for server in queries.servers()]
+        servers = [server.name for server in file_queries.servers()]
     kept = request.GET.copy()
     kept.pop("after", None)
     shown = {

@@ -10,7 +10,9 @@ from django.db.models import QuerySet
 
 from billing import excuses, late_list, licensing, mail_box
 from portal.db import unit_of_work
-from usage import queues, requests, undecided
+from usage.forwarding import queries as forwarding_queries
+from usage.review import queries as review_queries
+from usage.servers import requests as server_requests
 
 register = template.Library()
 
@@ -18,14 +20,17 @@ register = template.Library()
 # What such a list is made by must not change while the process runs.
 _WAITING: Mapping[str, Sequence[Callable[[], QuerySet[Any]]]] = {
     "held": (
-        undecided.held_files,
-        requests.open_requests,
+        review_queries.held_files,
+        server_requests.open_requests,
         excuses.open_excuses,
         licensing.open_requests,
     ),
     "late": (late_list.undecided, late_list.stops),
     "mail": mail_box.LOOKED_AFTER,
-    "aside": tuple(partial(queues.set_aside_of, kind) for kind in queues.MODELS),
+    "aside": tuple(
+        partial(forwarding_queries.failed_of, kind)
+        for kind in forwarding_queries.MODELS
+    ),
 }
 
 

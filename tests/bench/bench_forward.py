@@ -33,10 +33,10 @@ def _same(at: datetime) -> datetime:
 
 def boto3_put(key: str, data: bytes) -> Callable[[], object]:
     """SHA-256 given, as when a file was hashed on its way in."""
-    from usage import bucket
+    from usage.storage import archive
 
     return partial(
-        bucket._client().put_object,
+        archive._client().put_object,
         Bucket=os.environ["S3_BUCKET"],
         Key=key,
         Body=data,
@@ -46,10 +46,10 @@ def boto3_put(key: str, data: bytes) -> Callable[[], object]:
 
 def bare_put(key: str, data: bytes) -> Callable[[], object]:
     """To a URL that was signed beforehand: no hash, no library."""
-    from usage import bucket
+    from usage.storage import archive
 
     url = urlsplit(
-        bucket._client().generate_presigned_url(
+        archive._client().generate_presigned_url(
             "put_object", Params={"Bucket": os.environ["S3_BUCKET"], "Key": key}
         )
     )
@@ -72,7 +72,7 @@ def main() -> None:
     with stage.prepared():
         from tests.bench.files import LARGE, Files
         from tests.builders import open_company
-        from usage.forwarding import forward_waiting
+        from usage.forwarding.forward import forward_waiting
 
         company = open_company("B-100", name="Bench", zone="Europe/Berlin")
         files = Files(company)

@@ -105,12 +105,12 @@ class Bench:
 
     def bare(self) -> Bare:
         from portal.db import unit_of_work
-        from usage import keys
+        from usage import tenant_keys
         from usage.models import SealingKey
 
         with unit_of_work.acting_for(self.company.id):
             key = SealingKey.objects.get()
-            private = keys.opening_key(self.company.id, key.fingerprint)
+            private = tenant_keys.opening_key(self.company.id, key.fingerprint)
         assert private is not None
         pair = self.company.server.pair
         return Bare(sealing_private=private, signing_public=pair.public)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.builders import Company
 from usage.usg import Sessions
-from usage.usg.logins import name_of
+from usage.usg.emulator.logins import name_of
 
 MB = 1_000_000
 

@@ -111,9 +111,9 @@ def _close_connections() -> None:
 
 
 def _empty_bucket() -> None:
-    from usage import bucket
+    from usage.storage import archive
 
-    client, name = bucket._client(), os.environ["S3_BUCKET"]
+    client, name = archive._client(), os.environ["S3_BUCKET"]
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
         for found in page.get("Contents", ()):
             client.delete_object(Bucket=name, Key=found["Key"])

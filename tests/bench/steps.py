@@ -26,7 +26,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from portal.http import middleware
-from usage import api, body, examining, intake, settling, store
+from usage import api
+from usage.storage import local as local_store
+from usage.uploads import judge, read_file, receive, request_body
 
 STATEMENTS = "-sql"
 COMMIT = "-commit"
@@ -105,22 +107,22 @@ def _counted(called: Callable[..., Any]) -> Callable[..., Any]:
 
 for _owner, _name, _step in (
     (middleware, "identify", "token"),
-    (intake, "_spool", "hash"),
-    (store.Spool, "__init__", "spool"),
-    (store.Spool, "write", "spool"),
-    (store.Spool, "__exit__", "spool"),
-    (intake, "_find_kept", "look_first"),
-    (store.Spool, "keep", "link"),
-    (intake, "_keep", "tx_received"),
-    (settling, "settle", "tx_settled"),
-    (examining, "read", "open_and_check"),
-    (examining, "summarise", "sum_up"),
-    (settling, "take_in", "read_back"),
+    (receive, "_spool", "hash"),
+    (local_store.Spool, "__init__", "spool"),
+    (local_store.Spool, "write", "spool"),
+    (local_store.Spool, "__exit__", "spool"),
+    (receive, "_find_kept", "look_first"),
+    (local_store.Spool, "keep", "link"),
+    (receive, "_keep", "tx_received"),
+    (judge, "settle", "tx_settled"),
+    (read_file, "read", "open_and_check"),
+    (read_file, "summarise", "sum_up"),
+    (judge, "take_in", "read_back"),
     (api, "verdict", "answer"),
     (BaseDatabaseWrapper, "_commit", COMMIT),
 ):
     _timed(_owner, _name, _step)
-body.chunks = _timed_chunks(body.chunks)
+request_body.chunks = _timed_chunks(request_body.chunks)
 os.fsync = _timed_fsync(os.fsync)
 CursorWrapper.execute = _counted(CursorWrapper.execute)  # type: ignore[method-assign]  # to be watched
 

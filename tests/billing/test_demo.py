@@ -23,8 +23,8 @@ from portal.models import AuditEntry, Membership, Tenant, User
 from tests.billing.lateness_scenes import flags, open_short
 from tests.billing.mail_scenes import open_periods, rows
 from tests.builders import Company
-from usage import settling
 from usage.models import Forwarding, ServerKey, UsageFile
+from usage.uploads import judge
 from usage.usg.keyfiles import Purpose, read_private
 
 # Just after the deadlines of the period before: the fewer days, the fewer files.
@@ -86,7 +86,7 @@ def test_making_it_again_changes_nothing(db: None, small: None, tmp_path: Path) 
 def test_an_interrupted_demo_goes_on_where_it_stopped(
     db: None, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = settling.take_in, 0
+    real, calls = judge.receive_and_judge, 0
 
     def dies(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
@@ -96,7 +96,7 @@ def test_an_interrupted_demo_goes_on_where_it_stopped(
         return real(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "take_in", dies)
+        patch.setattr(judge, "receive_and_judge", dies)
         with pytest.raises(KeyboardInterrupt):
             make(tmp_path / "demo")
     make(tmp_path / "demo")

@@ -33,9 +33,8 @@ from tests.billing.lateness_scenes import (
 )
 from tests.billing.staff_people import staff_client
 from tests.builders import NOW, Company
-from usage import requests
-from usage.models import Server
-from usage.server_request import Kind
+from usage.models import Server, ServerRequestKind
+from usage.servers import requests as server_requests
 
 BY: Mapping[str, Any] = {"by": "clerk", "at": BEFORE, "reason": "It is so."}
 EXTENDED, PAGO_PAGO = date(2026, 6, 19), datetime(2026, 6, 5, 11, tzinfo=UTC)
@@ -96,12 +95,15 @@ def starts_later(company: Company) -> None:
     """Let its server owe from the last day of the period on."""
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = requests.Wish(
-        server_id=server.pk, kind=Kind.FIRST_DAY, day=LAST, reason="It is new."
+    wish = server_requests.ServerChange(
+        server_id=server.pk,
+        kind=ServerRequestKind.FIRST_DAY,
+        day=LAST,
+        reason="It is new.",
     )
-    asked = requests.ask(company.id, wish=wish, by="admin", at=BEFORE)
+    asked = server_requests.request_change(company.id, wish=wish, by="admin", at=BEFORE)
     if asked is not None:
-        requests.approve(company.id, request_id=asked.pk, by="clerk", at=BEFORE)
+        server_requests.approve(company.id, request_id=asked.pk, by="clerk", at=BEFORE)
 
 
 def desk_at(at: datetime) -> dict[str, DeskRow]:

@@ -19,8 +19,8 @@ from portal.errors import Refused
 from portal.models import AuditEntry
 from tests.billing.test_rolling import differing
 from tests.builders import NOW, Company
-from usage import deciding
 from usage.models import Server
+from usage.review import decide
 
 MAY = Period(2026, 5)
 FIRST, LAST = MAY.starts_on, MAY.ends_on
@@ -267,10 +267,10 @@ def test_a_held_file_refused_after_the_deadline_gives_three_days(
     send_until(alice, may(26))
     held, _ = alice.send(alice.server.day(LAST, zone="Mars/Olympus"), at=BEFORE)
     assert states(seen(alice), LAST) == ["with us"]
-    deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="No.")
+    decide.refuse(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="No.")
     assert states(seen(alice), LAST) == ["missing"]
     assert rolled_up(alice).graced_until == (AFTER + 3 * DAY,)
     assert seen(alice, at=AFTER).standing is Standing.INCOMPLETE
     assert seen(alice, at=AFTER + 3 * DAY).standing is Standing.LATE
-    deciding.reopen(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="Yes.")
+    decide.reopen(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="Yes.")
     assert rolled_up(alice).graced_until == ()

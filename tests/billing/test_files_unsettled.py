@@ -10,8 +10,11 @@ from billing.periods import Period
 from billing.queries import view_period
 from portal.db import unit_of_work
 from tests.builders import Company, Writer
-from usage import keys, store, sweeping, unproved
+from usage import tenant_keys
+from usage.files import unjudged
 from usage.models import FileState
+from usage.storage import local as local_store
+from usage.uploads import judge_pending
 
 MAY = Period(2026, 5)
 AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -20,7 +23,7 @@ DAY = date(2026, 5, 7)
 
 def send_unsettled(company: Company, *files: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         for data in files:
             assert company.send(data)[0].state == FileState.RECEIVED
 
@@ -65,11 +68,11 @@ def test_what_cannot_be_read_or_is_another_tenants_says_nothing(
     foreign = Writer(charlie.number, "IC66", charlie.zone, charlie.sealing_public)
     gone = alice.writer("IC55").day(DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("usage.settling.judge", lambda *_, **__: 1 / 0)
+        patch.setattr("usage.uploads.judge.judge", lambda *_, **__: 1 / 0)
         for data in (b"rubbish", foreign.day(DAY)):
             alice.send(data)
         file, _ = alice.send(gone)
-    store.remove(file.stored_as)
+    local_store.remove(file.stored_as)
     assert set(cells(alice).values()) == {"missing"}
     assert {server for server, _ in cells(alice)} == {"IC01"}
     assert "with us" not in cells(charlie).values()
@@ -81,7 +84,7 @@ def test_a_claim_counts_until_the_verdict_only(alice: Company) -> None:
     damaged[-1] ^= 1
     send_unsettled(alice, bytes(damaged))
     assert cells(alice)["IC77", DAY] == "with us"
-    assert sweeping.settle_waiting(at=AFTER) == 1
+    assert judge_pending.judge_pending(at=AFTER) == 1
     assert {server for server, _ in cells(alice)} == {"IC01"}
 
 
@@ -98,6 +101,6 @@ def test_what_waits_costs_the_same_however_many_there_are(
         counted.append(len(made))
     assert counted[0] == counted[1]
     # And the bytes that are looked at are bounded.
-    monkeypatch.setattr(unproved, "MOST", 3)
+    monkeypatch.setattr(unjudged, "MOST", 3)
     with unit_of_work.acting_for(alice.id, reading=True):
-        assert len(unproved.claimed(alice.number)) == 3
+        assert len(unjudged.unjudged_files(alice.number)) == 3

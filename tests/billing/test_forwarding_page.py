@@ -23,19 +23,14 @@ from portal.jobs.queue import State
 from portal.models import AuditEntry, StaffRole
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
-from usage import (
-    bucket,
-    collecting,
-    forwarding,
-    outbox,
-    probing,
-    queues,
-    reconciling,
-    retrying,
-    sweeping,
-)
-from usage.contents import content_of
+from usage.forwarding import forward, probe, retry
+from usage.forwarding import queries as forwarding_queries
+from usage.forwarding import queue as forward_queue
+from usage.maintenance import orphans, reconcile
 from usage.models import Forwarding, Settling
+from usage.storage import archive as storage_archive
+from usage.storage.content import content_of
+from usage.uploads import judge_pending
 
 DAY = date(2026, 5, 7)
 PAGE = "/staff/forwarding"
@@ -63,9 +58,9 @@ def clerk(db: None) -> Client:
 @pytest.fixture(autouse=True)
 def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    storage_archive.prepare()
     yield
-    bucket._client.cache_clear()
+    storage_archive._client.cache_clear()
 
 
 def shown(client: Client, address: str = PAGE) -> str:
@@ -146,9 +141,9 @@ def test_what_is_set_aside_is_listed_with_tenant_and_file(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     send_days(charlie, 1)
-    set_aside(charlie, Settling, problem=sweeping.READER_FAILED)
+    set_aside(charlie, Settling, problem=judge_pending.READER_FAILED)
     page = shown(clerk)
     assert "2 files wait for a person." in page
     for company in (alice, charlie):
@@ -162,7 +157,7 @@ def test_what_is_set_aside_is_listed_with_tenant_and_file(
 
 def test_what_was_withdrawn_waits_for_nobody(alice: Company, clerk: Client) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=outbox.SUPERSEDED)
+    set_aside(alice, problem=forward_queue.SUPERSEDED)
     assert "Nothing waits." in shown(clerk)
     (row,) = rows(alice)
     answer = clerk.post(f"{PAGE}/retry", {"kind": "forwarding", "row": row.pk})
@@ -176,11 +171,11 @@ def test_what_was_confirmed_is_counted_by_the_hour(
     send_days(alice, 3)
     ends = [NOW, NOW + timedelta(minutes=50), NOW + timedelta(minutes=100)]
     for at in ends:
-        assert forwarding.forward_waiting(now=partial(ends.__getitem__, ends.index(at)))
+        assert forward.forward_waiting(now=partial(ends.__getitem__, ends.index(at)))
     now = ends[-1]
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        done = queues.throughput(at=now)
-        later = queues.throughput(at=NOW + timedelta(days=2))
+        done = forwarding_queries.throughput(at=now)
+        later = forwarding_queries.throughput(at=NOW + timedelta(days=2))
     assert [hour.files for hour in done.hours] == [2, 1]
     assert done.busiest == done.hours[0]
     assert (done.files, done.size) == (3, sum(file.size for file in alice.files()))
@@ -191,7 +186,7 @@ def test_one_file_is_let_go_on_and_the_trail_says_by_whom(
     alice: Company, clerk: Client
 ) -> None:
     send_days(alice, 2)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     first, second = rows(alice)
     wish = {"kind": "forwarding", "row": first.pk}
     answer = clerk.post(f"{PAGE}/retry", wish, follow=True)
@@ -199,7 +194,7 @@ def test_one_file_is_let_go_on_and_the_trail_says_by_whom(
     assert [row.state for row in rows(alice)] == ["waiting", "set-aside"]
     (entry,) = acts(alice, "work-retried")
     assert (entry.actor, entry.subject) == ("clerk@vendor.example", str(first.file_id))
-    assert entry.details["was"] == outbox.FOREIGN_BYTES
+    assert entry.details["was"] == forward_queue.FOREIGN_BYTES
     again = clerk.post(f"{PAGE}/retry", wish, follow=True)
     assert "no longer set aside" in again.content.decode()
     assert len(acts(alice, "work-retried")) == 1
@@ -211,11 +206,15 @@ def test_all_of_one_reason_go_on_and_no_others(
 ) -> None:
     for company in (alice, charlie):
         send_days(company, 2)
-        set_aside(company, problem=outbox.FOREIGN_BYTES)
+        set_aside(company, problem=forward_queue.FOREIGN_BYTES)
     with unit_of_work.acting_for(charlie.id):
         first = Forwarding.objects.order_by("pk")[0]
-        Forwarding.objects.filter(pk=first.pk).update(problem=outbox.OBJECT_LOST)
-    wish = {"kind": "forwarding", "code": outbox.FOREIGN_BYTES, "state": "set-aside"}
+        Forwarding.objects.filter(pk=first.pk).update(problem=forward_queue.OBJECT_LOST)
+    wish = {
+        "kind": "forwarding",
+        "code": forward_queue.FOREIGN_BYTES,
+        "state": "set-aside",
+    }
     answer = clerk.post(f"{PAGE}/retry-all", wish, follow=True)
     assert "3 files are tried again now." in answer.content.decode()
     assert [row.state for row in rows(charlie)] == ["set-aside", "waiting"]
@@ -234,24 +233,24 @@ def test_what_waits_for_a_reason_is_tried_at_once(
         Forwarding, most=1, lease_for=timedelta(hours=1), at=NOW + timedelta(hours=1)
     )
     assert len(claims) == 1
-    done = retrying.hasten("forwarding", "AccessDenied", by="clerk", at=NOW)
+    done = retry.retry_now("forwarding", "AccessDenied", by="clerk", at=NOW)
     assert done == 1
     assert sorted(row.due_at == NOW for row in rows(alice)) == [False, True]
     (entry,) = acts(None, "work-hastened")
     assert entry.details == {"reason": "AccessDenied", "files": 1}
-    assert retrying.hasten("forwarding", "AccessDenied", by="clerk", at=NOW) == 0
+    assert retry.retry_now("forwarding", "AccessDenied", by="clerk", at=NOW) == 0
 
 
 def test_a_press_takes_only_so_many(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "MOST", 3)
-    monkeypatch.setattr(retrying, "_AT_ONCE", 2)
+    monkeypatch.setattr(retry, "MOST", 3)
+    monkeypatch.setattr(retry, "_AT_ONCE", 2)
     send_days(alice, 4)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     for count in (3, 1):
-        reason = outbox.FOREIGN_BYTES
-        assert retrying.retry_all("forwarding", reason, by="me", at=NOW) == count
+        reason = forward_queue.FOREIGN_BYTES
+        assert retry.retry_all("forwarding", reason, by="me", at=NOW) == count
 
 
 @pytest.mark.parametrize(
@@ -273,12 +272,12 @@ def test_a_kind_of_work_that_there_is_not_is_not_found(clerk: Client) -> None:
         wish = {"kind": "mail", "code": "x\0", "state": state}
         assert clerk.post(f"{PAGE}/retry-all", wish).status_code == 404
     with pytest.raises(Refused):
-        retrying.hasten("mail", "x", by="clerk", at=NOW)
+        retry.retry_now("mail", "x", by="clerk", at=NOW)
 
 
 def test_an_auditor_sees_all_of_it_and_no_button(alice: Company) -> None:
     send_days(alice, 2)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     auditor = signed_in(StaffRole.AUDITOR)
     page = shown(auditor)
     assert "Other bytes than ours" in page
@@ -293,14 +292,14 @@ def test_the_page_costs_the_same_with_more_of_everything(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     # Of a kind that there is none of, none is read.
-    set_aside(alice, Settling, problem=sweeping.READER_FAILED)
+    set_aside(alice, Settling, problem=judge_pending.READER_FAILED)
     look_after(alice)
     few = queries_of(clerk)
     send_days(charlie, 6)
-    set_aside(charlie, problem=outbox.OBJECT_LOST)
-    set_aside(charlie, Settling, problem=sweeping.READER_FAILED)
+    set_aside(charlie, problem=forward_queue.OBJECT_LOST)
+    set_aside(charlie, Settling, problem=judge_pending.READER_FAILED)
     look_after(alice)
     assert queries_of(clerk) == few
 
@@ -312,7 +311,7 @@ def queries_of(client: Client) -> int:
 
 
 def look_after(_: Company) -> None:
-    for look in (reconciling.reconcile, collecting.collect, probing.probe):
+    for look in (reconcile.reconcile, orphans.remove_orphans, probe.probe):
         look(now=lambda: NOW)
 
 
@@ -321,7 +320,7 @@ def test_the_list_has_pages(
 ) -> None:
     monkeypatch.setattr(forwarding_views, "SET_ASIDE_A_PAGE", 2)
     send_days(alice, 3)
-    set_aside(alice, problem=outbox.FOREIGN_BYTES)
+    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     first, second = shown(clerk), shown(clerk, f"{PAGE}?page=2")
     names = [file.name for file in alice.files()]
     assert [name in first for name in names] == [True, True, False]
@@ -332,11 +331,11 @@ def test_the_last_looks_are_shown_with_what_they_found(
     alice: Company, clerk: Client
 ) -> None:
     send_days(alice, 2)
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
-    bucket.remove(rows(alice)[0].key)
+    storage_archive.remove(rows(alice)[0].key)
     look_after(alice)
-    reconciling.reconcile(now=lambda: NOW + timedelta(days=1))
+    reconcile.reconcile(now=lambda: NOW + timedelta(days=1))
     page = shown(clerk)
     assert "It was confirmed, and was no longer in S3." in page
     assert f'href="/staff/held/{rows(alice)[0].file_id}"' in page
@@ -349,8 +348,8 @@ def test_a_look_that_could_not_be_finished_says_why(
     alice: Company, clerk: Client, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    bucket._client.cache_clear()
-    reconciling.reconcile(now=lambda: NOW)
+    storage_archive._client.cache_clear()
+    reconcile.reconcile(now=lambda: NOW)
     page = shown(clerk)
     assert "Not finished" in page
     assert "S3 cannot be reached." in page
@@ -363,7 +362,7 @@ def test_a_look_that_could_not_be_finished_says_why(
 def test_an_age_is_said_as_people_do(alice: Company, minutes: int, said: str) -> None:
     send_days(alice, 1)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = [queues.queue("forwarding")]
+        found = [forwarding_queries.queue_state("forwarding")]
     assert archive.age(found, at=NOW + timedelta(minutes=minutes)) == said
     assert archive.age([], at=NOW) == ""
 
@@ -374,16 +373,19 @@ def test_foreign_bytes_that_were_moved_away_let_the_file_go(
     send_days(alice, 1)
     (row,) = rows(alice)
     foreign = b"foreign"
-    bucket._client().put_object(
+    storage_archive._client().put_object(
         Bucket=settings.S3["bucket"], Key=row.key, Body=BytesIO(foreign)
     )
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
-    assert rows(alice)[0].problem == outbox.FOREIGN_BYTES
-    bucket.remove(row.key)
+    assert rows(alice)[0].problem == forward_queue.FOREIGN_BYTES
+    storage_archive.remove(row.key)
     clerk.post(f"{PAGE}/retry", {"kind": "forwarding", "row": row.pk})
     later = rows(alice)[0].due_at
-    while forwarding.forward_waiting(now=lambda: later):
+    while forward.forward_waiting(now=lambda: later):
         pass
     assert rows(alice)[0].state == State.DONE
-    assert bucket.compare(row.key, content_of(row.file)) == bucket.Stored.OURS
+    assert (
+        storage_archive.compare(row.key, content_of(row.file))
+        == storage_archive.Stored.OURS
+    )

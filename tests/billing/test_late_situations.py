@@ -33,9 +33,10 @@ from tests.billing.lateness_scenes import (
 )
 from tests.builders import Company
 from tests.usage import inboxes
-from usage import inbox, requests, servers
-from usage.models import FileState, Server
-from usage.server_request import Kind
+from usage.inbox import listing as inbox_listing
+from usage.models import FileState, Server, ServerRequestKind
+from usage.servers import keys as server_keys
+from usage.servers import requests as server_requests
 
 AT_LAST = datetime(2026, 6, 20, tzinfo=UTC)
 
@@ -126,12 +127,15 @@ def test_who_starts_in_the_middle_owes_from_then_on(alice: Company) -> None:
     open_periods()
     with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
-    wish = requests.Wish(
-        server_id=server.pk, kind=Kind.FIRST_DAY, day=LAST - DAY, reason="It is new."
+    wish = server_requests.ServerChange(
+        server_id=server.pk,
+        kind=ServerRequestKind.FIRST_DAY,
+        day=LAST - DAY,
+        reason="It is new.",
     )
-    asked = requests.ask(alice.id, wish=wish, by="admin", at=BEFORE)
+    asked = server_requests.request_change(alice.id, wish=wish, by="admin", at=BEFORE)
     assert asked is not None
-    requests.approve(alice.id, request_id=asked.pk, by="clerk", at=BEFORE)
+    server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=BEFORE)
     alice.send(alice.server.day(LAST - DAY), at=BEFORE)
     assert checked(AT_LAST) == 1
     assert flag(alice).evidence == ["2026-05-27 IC01"]
@@ -164,7 +168,7 @@ def done(short: Company) -> Company:
 def test_a_server_that_was_registered_later_makes_nobody_late(done: Company) -> None:
     writer = done.writer("IC02")
     with unit_of_work.acting_for(done.id):
-        servers.register(
+        server_keys.register(
             done.id, name="IC02", public=writer.pair.public, by="admin", at=AT_LAST
         )
     assert (checked(AT_LAST), standing(done)) == (0, Standing.INCOMPLETE)
@@ -203,7 +207,7 @@ def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
     until = DUE - HOUR + SECOND
     inboxes.put(company, "last.usg", last)
     # Found in time; taken only after the customer has lost patience.
-    assert inbox.list_waiting(now=lambda: DUE - HOUR, until=until)
+    assert inbox_listing.list_waiting(now=lambda: DUE - HOUR, until=until)
     file, _ = company.send(last, at=DUE + HOUR)
     assert rolled_up(company).late == ["2026-05-27 IC01"]
     assert inboxes.ring(CHECKED + HOUR)

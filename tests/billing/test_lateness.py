@@ -30,9 +30,8 @@ from tests.billing.lateness_scenes import (
     unheld,
 )
 from tests.builders import Company, open_company
-from usage import examining, settling
-from usage.inbox_rows import InboxListing, InboxObject
-from usage.models import FileState
+from usage.models import FileState, InboxListing, InboxObject
+from usage.uploads import judge, read_file
 
 # Nine days are enough to be late with.
 OWED = may(19)
@@ -130,7 +129,7 @@ def test_a_row_that_an_upload_is_changing_is_left_to_the_next_run(
 def received_only(company: Company, data: bytes, *, at: datetime) -> str:
     """Bring in a file that cannot be judged for now."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examining, "examine", _away)
+        patch.setattr(read_file, "read_file", _away)
         file, _ = company.send(data, at=at)
     assert file.state == FileState.RECEIVED
     return str(file.pk)
@@ -148,7 +147,7 @@ def test_a_file_in_time_that_nobody_has_judged_yet_makes_nobody_late(
     assert checked(AFTER) == 0
     assert unheld(AFTER) == set()
     file = next(one for one in alice.files() if one.state == FileState.RECEIVED)
-    settling.settle(alice.id, file.pk, at=AFTER)
+    judge.judge_file(alice.id, file.pk, at=AFTER)
     assert checked(AFTER + HOUR) == 0
     assert (flags(alice), unheld(AFTER + HOUR)) == ([], set())
 
@@ -166,7 +165,7 @@ def test_once_it_is_judged_as_nothing_the_tenant_is_late_all_the_same(
     received_only(alice, b"no usage file", at=DUE - SECOND)
     assert checked(AFTER) == 0
     file = next(one for one in alice.files() if one.state == FileState.RECEIVED)
-    settling.settle(alice.id, file.pk, at=AFTER)
+    judge.judge_file(alice.id, file.pk, at=AFTER)
     assert checked(AFTER + HOUR) == 1
 
 

@@ -13,9 +13,10 @@ from billing.rollup import RollUp
 from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.builders import NOW, Company, Writer
-from usage import deciding, requests, servers
-from usage.models import FileState, Server, UsageFile
-from usage.server_request import Kind
+from usage.models import FileState, Server, ServerRequestKind, UsageFile
+from usage.review import decide
+from usage.servers import keys as server_keys
+from usage.servers import requests as server_requests
 from usage.usg import fingerprint
 
 FIRST = date(2026, 4, 28)
@@ -72,7 +73,7 @@ def test_it_follows_every_file_in_whatever_order_they_come(
         is_known = Server.objects.filter(name="IC77").exists()
     if is_known:
         key = fingerprint(stranger.pair.public)
-        servers.confirm_key(alice.id, server="IC77", key=key, by="test", at=AFTER)
+        server_keys.confirm_key(alice.id, server="IC77", key=key, by="test", at=AFTER)
     assert differing(alice) == []
 
 
@@ -85,14 +86,14 @@ def test_it_follows_decisions(alice: Company) -> None:
     rival, _ = alice.send(writer.day(FIRST + timedelta(days=9)))
     assert rival.state == FileState.HELD
     assert differing(alice) == []
-    deciding.refuse(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="No.")
+    decide.refuse(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="No.")
     assert differing(alice) == []
-    deciding.reopen(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="Yes.")
+    decide.reopen(alice.id, file_id=rival.pk, by="clerk", at=AFTER, reason="Yes.")
     assert differing(alice) == []
     with unit_of_work.acting_for(alice.id, reading=True):
         seen = UsageFile.objects.filter(sequence=4).values_list("pk", flat=True)
         ids = set(seen)
-    deciding.keep_both(
+    decide.keep_both(
         alice.id, file_id=rival.pk, seen=ids, by="clerk", at=AFTER, reason="Both."
     )
     assert differing(alice) == []
@@ -102,15 +103,15 @@ def test_it_follows_servers(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
     before = differing(alice)
-    wish = requests.Wish(
+    wish = server_requests.ServerChange(
         server_id=server.pk,
-        kind=Kind.LAST_DAY,
+        kind=ServerRequestKind.LAST_DAY,
         day=date(2026, 5, 10),
         reason="It was switched off.",
     )
-    asked = requests.ask(alice.id, wish=wish, by="admin", at=AFTER)
+    asked = server_requests.request_change(alice.id, wish=wish, by="admin", at=AFTER)
     assert asked is not None
-    requests.approve(alice.id, request_id=asked.pk, by="clerk", at=AFTER)
+    server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=AFTER)
     assert (before, differing(alice)) == ([], [])
     alice.registered("IC02")
     assert differing(alice) == []

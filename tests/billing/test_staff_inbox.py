@@ -23,8 +23,10 @@ from tests.builders import NOW, PASSWORD, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox_mails import notices, second_admin, send
 from tests.usage.inboxes import objects, open_inboxes, put, ring
-from usage import bucket, deciding, settling
-from usage.inbox_rows import InboxListing
+from usage.models import InboxListing
+from usage.review import decide
+from usage.storage import archive
+from usage.uploads import judge
 
 DAY = date(2026, 5, 7)
 
@@ -33,7 +35,7 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def staff(role: str) -> Client:
@@ -64,7 +66,7 @@ def set_aside(company: Company, name: str = "broken.usg") -> int:
     """Leave an object that could not be taken, whoever tried; return its id."""
     put(company, name, b"broken")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
+        patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
     (row,) = (row for row in objects(company) if row.state == State.SET_ASIDE)
@@ -112,7 +114,7 @@ def test_what_was_decided_meanwhile_is_held_no_more(
     ring()
     (row,) = objects(alice)
     assert row.file is not None
-    deciding.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
+    decide.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
     assert "strange.usg" not in page(clerk, kind="held")
     ring(NOW + timedelta(minutes=1))
     assert "strange.usg" not in page(clerk, kind="held")

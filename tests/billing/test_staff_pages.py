@@ -15,9 +15,9 @@ from portal.models import StaffRole
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, conflict, facts, held_file, many
 from tests.builders import Company
-from usage import intake
+from usage.files import names
 from usage.models import SealingKey, UsageFile
-from usage.undecided import proposed_keys
+from usage.review.queries import proposed_keys
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_names_are_shown_as_they_are_and_never_as_markup(
     alice: Company, clerk: Client
 ) -> None:
     alice.send(alice.writer("IC02").day(DAY), name="<b>x</b>.usg")
-    shown = intake.shown_name("<b>x</b>.usg")
+    shown = names.shown_name("<b>x</b>.usg")
     for address in ("/staff/held", f"/staff/tenants/{alice.number}"):
         assert f"<th>{shown}" not in clerk.get(address).content.decode()
         assert "<b>x</b>" not in clerk.get(address).content.decode()

@@ -13,10 +13,16 @@ from portal.tenants import create
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, facts, many
 from tests.builders import NOW, Company
-from usage import requests
-from usage.models import FileState, SealingKey, Server, UsageFile
-from usage.server_request import Kind, ServerRequest
-from usage.undecided import proposed_keys
+from usage.models import (
+    FileState,
+    SealingKey,
+    Server,
+    ServerRequest,
+    ServerRequestKind,
+    UsageFile,
+)
+from usage.review.queries import proposed_keys
+from usage.servers import requests as server_requests
 from usage.usg import fingerprint
 
 PLACE = {
@@ -205,10 +211,15 @@ def test_who_has_never_signed_in_gets_the_link_again(
 def asked(company: Company) -> ServerRequest:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = requests.Wish(
-        server_id=server.pk, kind=Kind.LAST_DAY, day=DAY, reason="sold <it>"
+    wish = server_requests.ServerChange(
+        server_id=server.pk,
+        kind=ServerRequestKind.LAST_DAY,
+        day=DAY,
+        reason="sold <it>",
     )
-    request = requests.ask(company.id, wish=wish, by="admin@a-100.example", at=NOW)
+    request = server_requests.request_change(
+        company.id, wish=wish, by="admin@a-100.example", at=NOW
+    )
     assert request is not None
     return request
 

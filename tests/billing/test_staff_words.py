@@ -27,8 +27,8 @@ from tests.billing.lateness_scenes import (
 )
 from tests.billing.test_lateness import received_only
 from tests.builders import Company
-from usage import settling
 from usage.models import Server
+from usage.uploads import judge
 
 TENANT, LATE, TO_DECIDE = "/staff/tenants/L-1", "/staff/late", "/staff/held"
 
@@ -174,6 +174,6 @@ def test_why_there_is_no_flag_is_said(db: None, clerk: Client, settings: Any) ->
     with time_machine.travel(AFTER):
         assert checked(AFTER) == 0
         assert "No flag was raised for it" in said(clerk, f"{TENANT}?period={MAY}")
-        settling.settle(company.id, company.files()[0].pk, at=AFTER)
+        judge.judge_file(company.id, company.files()[0].pk, at=AFTER)
         assert checked(AFTER) == 1
         assert "No flag was raised" not in said(clerk, f"{TENANT}?period={MAY}")

@@ -14,8 +14,9 @@ from billing import queries, saying, timetable
 from billing.periods import Period
 from portal.db import unit_of_work
 from tests.builders import Company
-from usage import deciding, keys
+from usage import tenant_keys
 from usage.models import FileState, How
+from usage.review import decide
 
 MAY = Period(2026, 5)
 BEFORE = datetime(2026, 5, 28, 4, 42, tzinfo=UTC)
@@ -51,7 +52,7 @@ def test_what_waits_for_us_alarms_nobody(
     words = saying.words(view(alice, at=at), at=at)
     assert (words.standing, words.is_alarming) == ("Late", True)
     # It comes, and cannot be judged yet.
-    monkeypatch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+    monkeypatch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
     alice.send(days[9], at=at)
     words = saying.words(view(alice, at=at), at=at)
     assert "the rest waits for us" in words.answer
@@ -92,9 +93,7 @@ def test_a_refused_file_that_comes_again_says_why_it_does_not_count(
 ) -> None:
     data = alice.server.day(date(2026, 8, 1))
     file, _ = alice.send(data, at=BEFORE)
-    deciding.refuse(
-        alice.id, file_id=file.pk, by="c", at=AFTER, reason="A <b>test</b>."
-    )
+    decide.refuse(alice.id, file_id=file.pk, by="c", at=AFTER, reason="A <b>test</b>.")
     page = post(alice, data, end="end").content.decode()
     assert "Refused by decision" in page
     assert "It is here already and does not count: “A &lt;b&gt;test&lt;/b&gt;.”" in page

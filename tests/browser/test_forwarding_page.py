@@ -15,8 +15,12 @@ from portal.jobs.queue import State
 from tests.browser.conftest import Open
 from tests.browser.test_staff import look_at
 from tests.builders import NOW, Company
-from usage import bucket, collecting, forwarding, outbox, probing, reconciling, sweeping
+from usage.forwarding import forward, probe
+from usage.forwarding import queue as forward_queue
+from usage.maintenance import orphans, reconcile
 from usage.models import Forwarding, Settling
+from usage.storage import archive
+from usage.uploads import judge_pending
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +30,9 @@ DAY = date(2026, 5, 7)
 @pytest.fixture(autouse=True)
 def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    archive.prepare()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 @pytest.fixture
@@ -36,12 +40,12 @@ def troubled(alice: Company, charlie: Company) -> Company:
     """A company with files in every state that the page knows."""
     for data in alice.server.days(DAY, DAY + timedelta(days=4)):
         alice.send(data, name="IC01-of-a-day-with-a-long-name.usg")
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     with unit_of_work.acting_for(alice.id, reading=True):
         gone = Forwarding.objects.order_by("pk")[0]
-    bucket.remove(gone.key)
-    for look in (reconciling.reconcile, collecting.collect, probing.probe):
+    archive.remove(gone.key)
+    for look in (reconcile.reconcile, orphans.remove_orphans, probe.probe):
         look(now=lambda: NOW + timedelta(days=1))
     set_aside(charlie)
     for data in charlie.server.days(DAY, DAY + timedelta(days=2)):
@@ -58,8 +62,8 @@ def set_aside(company: Company) -> None:
     aside = {"state": State.SET_ASIDE, "ended_at": NOW}
     with unit_of_work.acting_for(company.id):
         unread = Settling.objects.filter(file__name="unreadable.usg")
-        unread.update(problem=sweeping.READER_FAILED, **aside)
-        Forwarding.objects.update(problem=outbox.FOREIGN_BYTES, **aside)
+        unread.update(problem=judge_pending.READER_FAILED, **aside)
+        Forwarding.objects.update(problem=forward_queue.FOREIGN_BYTES, **aside)
 
 
 def test_everybody_can_use_it(

@@ -11,7 +11,7 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.browser.dropping import UPLOAD, drop, wait_for_end
 from tests.builders import Company
-from usage import deciding
+from usage.review import decide
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def test_a_refused_file_is_told_with_its_reason_and_not_sent_again(
     now = timezone.now()
     data = alice.server.day(now.date() + timedelta(days=60))
     file, _ = alice.send(data)
-    deciding.refuse(alice.id, file_id=file.pk, by="c", at=now, reason="A <b>test</b>.")
+    decide.refuse(alice.id, file_id=file.pk, by="c", at=now, reason="A <b>test</b>.")
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "refused.usg").write_bytes(data)

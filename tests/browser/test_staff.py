@@ -13,7 +13,7 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company, Writer
 from tests.usage.inboxes import open_inboxes, put, ring
-from usage import settling
+from usage.uploads import judge
 
 pytestmark = pytest.mark.browser
 
@@ -132,7 +132,7 @@ def test_the_page_of_the_inboxes_can_be_used_by_everybody(
     ring()
     put(alice, "IC02/a-rather-long-name_2026-05-07_0001.usg", b"broken")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
+        patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=1 + number))
     page.reload()

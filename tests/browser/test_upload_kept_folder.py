@@ -14,19 +14,20 @@ from tests.browser.dropping import sent_by, wait_for_end, write_days
 from tests.browser.kept import names, open_with_folder, put
 from tests.builders import Company
 from tests.journeys.live import Portal
-from usage import bucket, forwarding
+from usage.forwarding import forward
 from usage.models import Forwarding
+from usage.storage import archive
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
 
 @pytest.fixture(autouse=True)
 def _bucket(db: None) -> None:
-    bucket.prepare()
+    archive.prepare()
 
 
 def forward_all() -> None:
-    while forwarding.forward_waiting(now=timezone.now):
+    while forward.forward_waiting(now=timezone.now):
         pass
 
 

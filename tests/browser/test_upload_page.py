@@ -20,8 +20,9 @@ from tests.browser.dropping import (
 )
 from tests.builders import Company
 from tests.journeys.live import Portal
-from usage import bucket, forwarding
+from usage.forwarding import forward
 from usage.models import Forwarding
+from usage.storage import archive
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
@@ -92,12 +93,12 @@ def test_a_folder_that_is_dropped_again_is_not_sent_again(
 
 
 def assert_in_s3_byte_for_byte(company: Company, folder: Path) -> None:
-    bucket.prepare()
-    while forwarding.forward_waiting(now=timezone.now):
+    archive.prepare()
+    while forward.forward_waiting(now=timezone.now):
         pass
     with unit_of_work.acting_for(company.id, reading=True):
         rows = list(Forwarding.objects.select_related("file"))
-    there = {bucket.fetch(row.key) for row in rows}
+    there = {archive.fetch(row.key) for row in rows}
     here = {path.read_bytes() for path in folder.rglob("IC01*") if path.is_file()}
     cut = {data for data in here if data not in there}
     assert there <= here

@@ -18,7 +18,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.rig import Rig, running_rig
 from tests.faults.world import World
 from tests.journeys.live import database_url
-from usage import bucket
+from usage.storage import archive
 
 # Tenants of all tests have numbers of their own: what is judged is by tenant.
 _NUMBERS = itertools.count(1)
@@ -40,7 +40,7 @@ def world(
         override_settings(S3=s3, VAR=var, PASSWORD_HASHERS=QUICK_HASHES),
         _database.unblock(),
     ):
-        bucket.prepare()
+        archive.prepare()
         owner_url = database_url(name, variable="DATABASE_OWNER_URL")
         yield World(owner_url, var / "usage", s3)
         connections["default"].close()

@@ -18,7 +18,7 @@ from tests.faults.world import AUDIT, FILES, Row, World
 # States in which the portal answers for the bytes.
 KEPT = ("received", "accepted", "held", "refused")
 
-# A tenant keeps so many rows of rejected files, the newest (usage.settling).
+# A tenant keeps so many rows of rejected files, the newest (usage.uploads.judge).
 REJECTED_ROWS = 1_000
 
 # What an answer may have said of a file, by what has to come of it in the end.

@@ -21,8 +21,10 @@ from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.faults import crooked
 from tests.faults.crooked import Crooked, Trick, crooked_store
-from usage import bucket, forwarding, outbox
+from usage.forwarding import forward as forwarding_forward
+from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
+from usage.storage import archive
 
 pytestmark = pytest.mark.faults
 
@@ -57,16 +59,16 @@ def proxy(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Crooked]:
     """Have the portal speak to the bucket through the proxy, with little patience."""
-    monkeypatch.setattr(bucket, "_READ_TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(archive, "_READ_TIMEOUT", TIMEOUT)
     # boto3 waits up to a second before it tries again; nothing here is about that.
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
-    bucket.prepare()
+    archive.prepare()
     _empty(settings.S3)
     with crooked_store(settings.S3["endpoint_url"]) as running:
         settings.S3 = {**settings.S3, "endpoint_url": running.address}
-        bucket._client.cache_clear()
+        archive._client.cache_clear()
         yield running
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def _empty(s3: dict[str, str]) -> None:
@@ -100,13 +102,13 @@ def row_of(company: Company) -> Forwarding:
 
 def objects() -> dict[str, bytes]:
     """Everything in the bucket, asked of the server itself."""
-    client, name = bucket._client(), django_settings.S3["bucket"]
+    client, name = archive._client(), django_settings.S3["bucket"]
     found = client.list_objects_v2(Bucket=name).get("Contents", ())
-    return {one["Key"]: bucket.fetch(one["Key"]) for one in found}
+    return {one["Key"]: archive.fetch(one["Key"]) for one in found}
 
 
 def forward(*, at: datetime = NOW) -> None:
-    forwarding.forward_waiting(now=lambda: at)
+    forwarding_forward.forward_waiting(now=lambda: at)
 
 
 def assert_done_once(company: Company, proxy: Crooked, data: bytes) -> None:
@@ -230,11 +232,11 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     key = row_of(alice).key
     foreign = b"not ours"
     digest = b64encode(hashlib.sha256(foreign).digest()).decode()
-    bucket.put(key, BytesIO(foreign), bucket.Content(len(foreign), digest))
+    archive.put(key, BytesIO(foreign), archive.Content(len(foreign), digest))
     proxy.script["PUT"] = [trick, crooked.passed]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     assert objects() == {key: foreign}
 
@@ -259,7 +261,7 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
     proxy.script["GET"] = [crooked.other_bytes]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     with unit_of_work.acting_for(alice.id):
         job_queue.retry(Forwarding, row.pk, at=NOW)
@@ -280,12 +282,12 @@ def test_a_store_out_of_reach_is_tried_again(
 ) -> None:
     there = settings.S3
     settings.S3 = {**there, "endpoint_url": "http://127.0.0.1:9"}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     forward()
     row = row_of(alice)
     assert (row.state, row.problem) == (State.WAITING, "EndpointConnectionError")
     settings.S3 = there
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     forward(at=row.due_at)
     assert_done_once(alice, proxy, sent)
 

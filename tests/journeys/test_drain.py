@@ -25,8 +25,9 @@ from tests.journeys.live import (
     running_portal,
     wait_for,
 )
-from usage import bucket, servers
 from usage.models import FileState, Forwarding, Settling, UsageFile
+from usage.servers import keys as server_keys
+from usage.storage import archive
 
 pytestmark = pytest.mark.faults
 
@@ -49,7 +50,7 @@ def alone(tmp_path: Path, worker_id: str) -> dict[str, str]:
 def portal(
     db: None, alone: dict[str, str], tmp_path: Path, worker_id: str
 ) -> Iterator[Portal]:
-    bucket.prepare()
+    archive.prepare()
     changes = {name: alone[name] for name in ("BROKER_URL", "S3_BUCKET")}
     database = f"test_portal_{worker_id}"
     with running_portal(tmp_path, database=database, changes=changes) as running:
@@ -104,7 +105,7 @@ def test_uploads_are_settled_and_forwarded_without_a_broker(
         assert upload(portal, alice, second.day(day)) == "held"
     # Its files are to be judged again: that is left to whoever looks for work.
     with unit_of_work.acting_for(alice.id):
-        servers.register(
+        server_keys.register(
             alice.id, name="IC02", public=second.pair.public, by="t", at=_now()
         )
     assert drain(alone) == "Nothing is due any more.\n"
@@ -146,7 +147,7 @@ def test_what_cannot_be_done_now_is_no_reason_to_go_on_for_ever(
 ) -> None:
     assert upload(portal, alice, alice.server.day(FIRST)) == "accepted"
     told = drain({**alone, "FORWARDING": "no"})
-    assert told == "usage.forwarding: 1 could not be done now.\n"
+    assert told == "usage.forwarding.forward: 1 could not be done now.\n"
     # A store that is away: the row is due later, so now nothing is.
     away = f"http://{ports.LOOPBACK}:{ports.find_free()}"
     drain({**alone, "S3_ENDPOINT_URL": away})

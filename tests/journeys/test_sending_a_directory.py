@@ -20,15 +20,16 @@ from portal.db import unit_of_work
 from tests.builders import Company
 from tests.journeys.kept import assert_rows_and_bytes_agree, bytes_below
 from tests.journeys.live import Portal, request
-from usage import bucket, forwarding
+from usage.forwarding import forward
 from usage.models import Forwarding
-from usage.usg.emulator import Options, Written, emulate
+from usage.storage import archive
+from usage.usg.emulator.directory import EmulatedFile, Options, emulate
 
 FIRST, LAST = date(2026, 4, 28), date(2026, 5, 10)
 DAMAGED = ("cut", "other-signer", "zip", "missing", "conflict")
 
 
-def write_directory(alice: Company, folder: Path, **options: Any) -> list[Written]:
+def write_directory(alice: Company, folder: Path, **options: Any) -> list[EmulatedFile]:
     """Two servers' days, in a real directory."""
     second = alice.registered("IC02")
     return emulate(
@@ -141,8 +142,8 @@ def test_a_directory_sent_with_curl_fills_the_calendar_and_lies_in_s3(
 
 
 def _forward_all() -> None:
-    bucket.prepare()
-    while forwarding.forward_waiting(now=lambda: datetime.now(tz=UTC)):
+    archive.prepare()
+    while forward.forward_waiting(now=lambda: datetime.now(tz=UTC)):
         pass
 
 
@@ -150,7 +151,7 @@ def _assert_bytes_in_s3(alice: Company, paths: Sequence[Path]) -> None:
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Forwarding.objects.select_related("file"))
     assert {row.state for row in rows} == {"done"}
-    stored = sorted(bucket.fetch(row.key) for row in rows)
+    stored = sorted(archive.fetch(row.key) for row in rows)
     assert stored == sorted(path.read_bytes() for path in paths)
 
 

@@ -16,10 +16,11 @@ from portal.stack import ports
 from tests.builders import Company
 from tests.journeys.kept import assert_rows_and_bytes_agree
 from tests.journeys.live import Portal
-from usage import bucket, forwarding
+from usage.forwarding import forward
 from usage.models import FileState
-from usage.usg import client
+from usage.storage import archive
 from usage.usg.__main__ import main
+from usage.usg.client import http
 
 pytestmark = pytest.mark.faults
 
@@ -31,7 +32,7 @@ Lines = list[str]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
 
 
 def put(folder: Path, name: str, data: bytes, *, at: float = LONG_AGO) -> Path:
@@ -137,10 +138,10 @@ def test_what_is_still_written_is_left(
 def test_only_what_lies_in_s3_is_deleted(
     sender: Sender, alice: Company, folder: Path
 ) -> None:
-    bucket.prepare()
+    archive.prepare()
     _, lines = sender.send(folder, alice.token, "--delete-safe")
     assert verdicts(lines) == ["accepted"] * 3
-    forwarding.forward_waiting(now=lambda: datetime.now(UTC))
+    forward.forward_waiting(now=lambda: datetime.now(UTC))
     names = sorted(path.name for path in folder.iterdir())
     code, lines = sender.send(folder, alice.token, "--delete-safe")
     told = [line for line in lines if not line.startswith("already")]
@@ -155,14 +156,14 @@ def test_what_changes_before_it_is_deleted_is_kept(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from usage.usg import sending
+    from usage.usg.client import send as client_send
 
-    bucket.prepare()
+    archive.prepare()
     sender.send(folder, alice.token)
-    while forwarding.forward_waiting(now=lambda: datetime.now(UTC)):
+    while forward.forward_waiting(now=lambda: datetime.now(UTC)):
         pass
     names = sorted(path.name for path in folder.iterdir())
-    check = sending._check
+    check = client_send._check
 
     def check_and_change(*arguments: object) -> object:
         found = check(*arguments)  # type: ignore[arg-type]  # as it was called
@@ -173,11 +174,13 @@ def test_what_changes_before_it_is_deleted_is_kept(
         monkeypatch.undo()
         return found
 
-    portal = client.Portal(sender.address, alice.token)
-    found = list(sending._closed_files(folder, now=LONG_AGO + 7200, say=lambda _: None))
-    monkeypatch.setattr(sending, "_check", check_and_change)
+    portal = http.Portal(sender.address, alice.token)
+    found = list(
+        client_send._closed_files(folder, now=LONG_AGO + 7200, say=lambda _: None)
+    )
+    monkeypatch.setattr(client_send, "_check", check_and_change)
     said: Lines = []
-    sending._delete(portal, found, say=said.append)
+    client_send._delete(portal, found, say=said.append)
     assert said[3:] == [
         f"kept, it is not what it was: {names[0]}",
         f"kept, it is not what it was: {names[1]}",
@@ -189,9 +192,9 @@ def test_what_changes_before_it_is_deleted_is_kept(
 def test_charlies_token_gets_and_deletes_nothing_of_alices(
     sender: Sender, alice: Company, charlie: Company, folder: Path
 ) -> None:
-    bucket.prepare()
+    archive.prepare()
     sender.send(folder, alice.token)
-    while forwarding.forward_waiting(now=lambda: datetime.now(UTC)):
+    while forward.forward_waiting(now=lambda: datetime.now(UTC)):
         pass
     code, lines = sender.send(folder, charlie.token, "--delete-safe")
     assert code == 1
@@ -361,6 +364,6 @@ def test_who_is_asked_to_wait_waits() -> None:
     busy = Asking()
     busy.start()
     started = datetime.now(UTC)
-    answer = client.Portal(busy.address, "usg_x").ask("POST", "/x", {})
+    answer = http.Portal(busy.address, "usg_x").ask("POST", "/x", {})
     assert answer.status == 401
     assert datetime.now(UTC) - started >= timedelta(seconds=1.4)

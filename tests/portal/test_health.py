@@ -17,9 +17,9 @@ from portal.jobs import drain, heartbeat
 from portal.stack import ports
 from tests.builders import NOW, Company
 from tests.journeys.live import request, running_portal
-from usage import watching
+from usage.maintenance import metrics as maintenance_metrics
 
-MIGRATIONS = Path(watching.__file__).parent / "migrations"
+MIGRATIONS = Path(maintenance_metrics.__file__).parents[1] / "migrations"
 TOKEN = "a token of the one who watches"
 
 
@@ -268,5 +268,5 @@ def test_the_version_is_that_of_the_changelog() -> None:
 
 
 def test_a_folder_that_is_there_is_left_clean(db: None, settings: Any) -> None:
-    assert watching._store(NOW) == "ok"
+    assert maintenance_metrics._store(NOW) == "ok"
     assert list((settings.VAR / "usage").iterdir()) == []

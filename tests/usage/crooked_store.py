@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from usage import bucket
+from usage.storage import archive
 
 # Says what to do with a request: None passes it on, a status and a code of S3 answers
 # in the store's place, bytes do so with status 200, "lose" passes it on and gives no
@@ -44,12 +44,12 @@ def crooked_store(settings: Any) -> Iterator[CrookedStore]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     before = settings.S3
     settings.S3 = {**before, "endpoint_url": crooked.address}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     try:
         yield crooked
     finally:
         settings.S3 = before
-        bucket._client.cache_clear()
+        archive._client.cache_clear()
         server.shutdown()
         server.server_close()
 

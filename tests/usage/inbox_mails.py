@@ -6,8 +6,8 @@ from portal.db import unit_of_work
 from portal.models import Role, User
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
-from usage import inbox_notices
-from usage.inbox_rows import InboxNotice
+from usage.inbox import notices as inbox_notices
+from usage.models import InboxNotice
 
 # Once the first mail is due.
 QUARTER = timedelta(minutes=15)

@@ -9,20 +9,23 @@ from django.conf import settings as configured
 
 from portal.db import unit_of_work
 from tests.builders import NOW, Company
-from usage import bucket, inbox, inbox_bucket, inbox_taking
-from usage.inbox_rows import InboxListing, InboxObject
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inbox_listing
+from usage.inbox import s3 as inbox_s3
+from usage.models import InboxListing, InboxObject
+from usage.storage import archive
 
 
 def open_inboxes(settings: Any) -> None:
     """Switch inboxes on; objects of other tests lie in the same bucket."""
     settings.INBOX_BUCKET = settings.S3["bucket"]
     settings.INBOX_PREFIX = f"in-{uuid4().hex}/"
-    bucket.prepare()
+    archive.prepare()
 
 
 def put(company: Company, name: str, data: bytes) -> str:
     key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
-    inbox_bucket.put_note(
+    inbox_s3.put_note(
         configured.INBOX_BUCKET, key, data, content_type="application/octet-stream"
     )
     return key
@@ -31,8 +34,8 @@ def put(company: Company, name: str, data: bytes) -> str:
 def ring(at: datetime = NOW) -> bool:
     """What the task does, the clock standing still."""
     until = at + timedelta(seconds=1)
-    return inbox.list_waiting(now=lambda: at, until=until) and (
-        inbox_taking.take_waiting(now=lambda: at, until=until)
+    return inbox_listing.list_waiting(now=lambda: at, until=until) and (
+        inbox_fetch.fetch_waiting(now=lambda: at, until=until)
     )
 
 
@@ -50,21 +53,19 @@ def listing(company: Company) -> InboxListing:
 def keys(company: Company) -> list[str]:
     """What lies in the tenant's inbox, without the prefix."""
     prefix = f"{configured.INBOX_PREFIX}{company.number}/"
-    found, _ = inbox_bucket.list_page(
-        configured.INBOX_BUCKET, prefix, after="", most=1_000
-    )
+    found, _ = inbox_s3.list_page(configured.INBOX_BUCKET, prefix, after="", most=1_000)
     return sorted(one.key.removeprefix(prefix) for one in found)
 
 
 def said(key: str) -> Any:
     """The verdict that lies beside an object."""
-    data = inbox_bucket.fetch_chunks(
-        configured.INBOX_BUCKET, f"{key}{inbox.NOTE}", etag="*"
+    data = inbox_s3.fetch_chunks(
+        configured.INBOX_BUCKET, f"{key}{inbox_listing.NOTE}", etag="*"
     )
     return json.loads(b"".join(data))
 
 
 def bucket_bytes(company: Company, name: str) -> bytes:
     key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
-    chunks = inbox_bucket.fetch_chunks(configured.INBOX_BUCKET, key, etag="*")
+    chunks = inbox_s3.fetch_chunks(configured.INBOX_BUCKET, key, etag="*")
     return b"".join(chunks)

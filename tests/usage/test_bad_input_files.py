@@ -22,11 +22,13 @@ from tests.journeys.kept import (
     put,
 )
 from tests.samples.usg import cases
-from usage import keys, servers, settling
+from usage import tenant_keys
 from usage.models import SealingKey
+from usage.servers import keys as server_keys
+from usage.uploads import judge
 from usage.usg import Sessions, envelope, layout, write
 from usage.usg import header as headers
-from usage.usg.damage import DAMAGES, Original
+from usage.usg.emulator.damage import DAMAGES, Original
 
 GOLDEN = Path(cases.__file__).parent / "v1"
 KNOWN = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))
@@ -46,8 +48,8 @@ def add_sealing_key(company: Company, pair: envelope.KeyPair) -> None:
             tenant_id=company.id,
             fingerprint=fingerprint,
             public=pair.public,
-            wrapped_private=keys._wrap(pair.private, company.id, fingerprint),
-            master_key=keys._master_key_id(),
+            wrapped_private=tenant_keys._wrap(pair.private, company.id, fingerprint),
+            master_key=tenant_keys._master_key_id(),
             created_at=NOW,
         )
 
@@ -58,7 +60,7 @@ def golden_company(db: None) -> Company:
     company = open_company(cases.TENANT, name="Golden", zone="Europe/Berlin")
     add_sealing_key(company, cases.SEALING)
     with unit_of_work.acting_for(company.id):
-        servers.register(
+        server_keys.register(
             company.id, name="IC01", public=cases.SIGNING.public, by="test", at=NOW
         )
     return company
@@ -256,7 +258,7 @@ def test_rows_of_rejected_files_are_capped_and_the_newest_stay(
 ) -> None:
     put(api, charlie, b"of another tenant")
     put(api, alice, original(alice).data)
-    monkeypatch.setattr(settling, "REJECTED_ROWS", 3)
+    monkeypatch.setattr(judge, "REJECTED_ROWS", 3)
     for number in range(7):
         with time_machine.travel(NOW + timedelta(seconds=number)):
             put(api, alice, f"text number {number}".encode(), name=f"{number}.usg")

@@ -12,7 +12,7 @@ from gunicorn.http.unreader import SocketUnreader
 
 from portal.errors import Refused
 from portal.stack.web_worker import PatientSocket
-from usage import body
+from usage.uploads import request_body
 
 Line = tuple[PatientSocket, socket.socket]
 
@@ -60,7 +60,7 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
     client.start()
     try:
         with pytest.raises(Refused) as told:
-            list(body.chunks(request_on(ours), ANNOUNCED))
+            list(request_body.chunks(request_on(ours), ANNOUNCED))
     finally:
         over.set()
         client.join()
@@ -73,7 +73,7 @@ def test_a_body_that_stands_still_is_ended_sooner(line: Line, settings: object) 
     ours, theirs = line
     theirs.send(b"x" * 10)
     with pytest.raises(Refused) as told:
-        list(body.chunks(request_on(ours), ANNOUNCED))
+        list(request_body.chunks(request_on(ours), ANNOUNCED))
     assert told.value.code == TOLD
 
 
@@ -84,7 +84,9 @@ def test_a_body_that_comes_whole_leaves_nothing_behind(
     sender = threading.Thread(target=theirs.sendall, args=[b"x" * ANNOUNCED])
     sender.start()
     before = threading.active_count()
-    assert b"".join(body.chunks(request_on(ours), ANNOUNCED)) == b"x" * ANNOUNCED
+    assert (
+        b"".join(request_body.chunks(request_on(ours), ANNOUNCED)) == b"x" * ANNOUNCED
+    )
     sender.join()
     assert threading.active_count() <= before
     theirs.send(b"more")

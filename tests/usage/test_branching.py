@@ -14,8 +14,9 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry
 from tests.builders import NOW, Company, Writer
-from usage import deciding, settling, sweeping
 from usage.models import FileState, UsageFile
+from usage.review import decide
+from usage.uploads import judge, judge_pending
 
 DAY = date(2026, 5, 7)
 CLERK = "clerk@vendor.example"
@@ -45,13 +46,13 @@ def keep_both(company: Company, file: UsageFile) -> UsageFile:
     with unit_of_work.acting_for(company.id, reading=True):
         rivals = UsageFile.objects.filter(series=file.series, sequence=file.sequence)
         seen = set(rivals.values_list("pk", flat=True))
-    return deciding.keep_both(
+    return decide.keep_both(
         company.id, file_id=file.pk, seen=seen, by=CLERK, at=NOW, reason=WHY
     )
 
 
 def settle_all() -> None:
-    while sweeping.settle_waiting(at=NOW + timedelta(minutes=5)):
+    while judge_pending.judge_pending(at=NOW + timedelta(minutes=5)):
         pass
 
 
@@ -152,7 +153,7 @@ def test_what_was_moved_stays_where_it_is_when_it_is_judged_again(
     keep_both(alice, sent[3])
     with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(pk=sent[3].pk).update(state=FileState.HELD)
-    settling.settle(alice.id, sent[3].pk, at=NOW)
+    judge.judge_file(alice.id, sent[3].pk, at=NOW)
     assert places(alice) == BOTH[:4]
 
 
@@ -170,12 +171,12 @@ def test_both_are_kept_by_a_decision_with_a_reason_about_what_was_seen(
         (charlie, both, WHY, "not-found"),
     ):
         with pytest.raises(Refused) as refusal:
-            deciding.keep_both(company.id, **wish, seen=seen, reason=reason)  # type: ignore[arg-type]  # one mapping for all
+            decide.keep_both(company.id, **wish, seen=seen, reason=reason)  # type: ignore[arg-type]  # one mapping for all
         assert refusal.value.code == code
     with pytest.raises(Refused, match="decided-already"):
-        deciding.keep_both(
+        decide.keep_both(
             alice.id, file_id=rival.pk, seen=both, by=CLERK, at=NOW, reason=WHY
         )
     keep_both(alice, held)
     with pytest.raises(Refused, match="decided-already"):
-        deciding.keep_both(alice.id, **wish, seen=both, reason=WHY)  # type: ignore[arg-type]  # the same
+        decide.keep_both(alice.id, **wish, seen=both, reason=WHY)  # type: ignore[arg-type]  # the same

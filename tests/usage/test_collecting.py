@@ -21,23 +21,16 @@ from portal.jobs.queue import State
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
-from usage import (
-    bucket,
-    collecting,
-    contents,
-    deciding,
-    forwarding,
-    mending,
-    reconciling,
-    store,
-)
-from usage import report as reports
-from usage.contents import BytesAwayError
-from usage.models import FileState, Forwarding, UsageFile
-from usage.queries import Wanted, find_here
-from usage.report import Report
-from usage.saying import life_line
-from usage.schemas import file_out
+from usage.files.queries import WantedFile, find_kept
+from usage.files.schemas import file_out
+from usage.files.text import timeline
+from usage.forwarding import forward
+from usage.maintenance import orphans, reconcile, repair
+from usage.models import FileState, Forwarding, Report, UsageFile, reports
+from usage.review import decide
+from usage.storage import archive, content
+from usage.storage import local as local_store
+from usage.storage.content import BytesAwayError
 
 DAY = date(2026, 5, 7)
 LATER = NOW + timedelta(days=401)
@@ -46,13 +39,13 @@ LATER = NOW + timedelta(days=401)
 @pytest.fixture(autouse=True)
 def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    archive.prepare()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def collect(at: datetime = NOW, **wish: Any) -> Report:
-    return collecting.collect(now=lambda: at, **wish)
+    return orphans.remove_orphans(now=lambda: at, **wish)
 
 
 def codes(report: Report) -> list[str]:
@@ -86,7 +79,7 @@ def test_bytes_without_a_row_go_once_they_are_old(alice: Company) -> None:
     old = leave(alice, at=NOW - timedelta(days=1, minutes=1))
     young = leave(alice, at=NOW - timedelta(hours=23))
     report = collect()
-    assert codes(report) == [collecting.LEFTOVER_SET_APART]
+    assert codes(report) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
     assert young.exists()
     assert all(path.exists() for path in kept)
@@ -97,7 +90,7 @@ def test_bytes_of_every_kept_state_stay(alice: Company) -> None:
     alice.send(alice.server.day(DAY))
     held, _ = alice.send(alice.writer("IC02").day(DAY))
     refused, _ = alice.send(alice.writer("IC03").day(DAY))
-    deciding.refuse(alice.id, file_id=refused.pk, by="test", at=NOW, reason="no")
+    decide.refuse(alice.id, file_id=refused.pk, by="test", at=NOW, reason="no")
     assert {file.state for file in alice.files()} == {"accepted", "held", "refused"}
     kept = stored(alice)
     assert collect(LATER - timedelta(days=9)).findings == []
@@ -113,7 +106,7 @@ def test_what_a_restored_database_forgot_can_be_brought_in_again(
     alice.send(data)
     (path,) = stored(alice)
     forget_files()
-    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
     assert not path.exists()
     # In one folder of the day and the tenant, from which it can be sent.
     apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
@@ -142,7 +135,7 @@ def test_a_leftover_that_a_crash_left_under_both_names_is_set_apart(
     apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
     apart.mkdir(parents=True)
     os.link(old, apart / old.name)
-    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
     assert (apart / old.name).read_bytes() == b"left over"
 
@@ -175,7 +168,7 @@ def test_bytes_that_a_row_has_let_go_are_left_over(alice: Company) -> None:
     path = Path(storages["usage"].path(f"{alice.id}/{file.pk.hex[:2]}/{file.pk}.usg"))
     path.write_bytes(b"no usage file")
     os.utime(path, (0, 0))
-    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
     assert not path.exists()
 
 
@@ -184,7 +177,7 @@ def test_with_many_leftovers_none_goes_before_a_person_says_so(
 ) -> None:
     paths = [leave(alice, at=NOW - timedelta(days=9)) for _ in range(4)]
     report = collect(most=3)
-    assert set(codes(report)) == {collecting.TOO_MANY_LEFTOVERS}
+    assert set(codes(report)) == {orphans.TOO_MANY_LEFTOVERS}
     assert all(path.exists() for path in paths)
     call_command("collect", "--all", stdout=StringIO())
     assert not any(path.exists() for path in paths)
@@ -195,7 +188,7 @@ def test_what_is_not_ours_is_told_and_stays(alice: Company) -> None:
     strange.write_text("mine")
     os.utime(strange, (0, 0))
     report = collect()
-    assert collecting.NAME_UNKNOWN in codes(report)
+    assert orphans.NAME_UNKNOWN in codes(report)
     assert strange.exists()
 
 
@@ -223,7 +216,7 @@ def test_any_storage_will_do(alice: Company, settings: Any, tmp_path: Path) -> N
         },
     }
     old = leave(alice, at=NOW - timedelta(days=9))
-    assert codes(collect()) == [collecting.LEFTOVER_SET_APART]
+    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
 
 
@@ -236,7 +229,7 @@ def test_a_store_that_is_away_is_told(
         raise PermissionError
 
     monkeypatch.setattr(storages["usage"], "listdir", listdir)
-    assert collect().problem == store.STORE_AWAY
+    assert collect().problem == local_store.STORE_AWAY
 
 
 # Bytes whose time is over
@@ -244,7 +237,7 @@ def test_a_store_that_is_away_is_told(
 
 def forwarded(company: Company, data: bytes) -> UsageFile:
     file, _ = company.send(data)
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     return file
 
@@ -273,7 +266,7 @@ def test_bytes_go_a_long_time_after_confirmation_and_the_receipt_stays(
     shown = file_out(left)
     assert shown.is_safe_to_delete
     assert shown.bytes_removed_at == LATER
-    assert life_line(left)[-1].at == LATER
+    assert timeline(left)[-1].at == LATER
     with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="bytes-removed")
         assert audit_log.first_break(tenant_id=alice.id) is None
@@ -287,19 +280,19 @@ def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
     collect(LATER)
     left = reread(alice)
     with unit_of_work.acting_for(alice.id, reading=True):
-        with contents.opened(left) as shown:
+        with content.opened(left) as shown:
             assert bytes(shown) == data
-        bucket.remove(left.forwarding.key)
-        with pytest.raises(BytesAwayError, match="NoSuchKey"), contents.opened(left):
+        archive.remove(left.forwarding.key)
+        with pytest.raises(BytesAwayError, match="NoSuchKey"), content.opened(left):
             pass
         foreign = b"x" * len(data)
-        bucket.put(left.forwarding.key, BytesIO(foreign), content_of(foreign))
-        with pytest.raises(BytesAwayError, match="other bytes"), contents.opened(left):
+        archive.put(left.forwarding.key, BytesIO(foreign), content_of(foreign))
+        with pytest.raises(BytesAwayError, match="other bytes"), content.opened(left):
             pass
 
 
-def content_of(data: bytes) -> bucket.Content:
-    return bucket.Content(len(data), b64encode(hashlib.sha256(data).digest()).decode())
+def content_of(data: bytes) -> archive.Content:
+    return archive.Content(len(data), b64encode(hashlib.sha256(data).digest()).decode())
 
 
 def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
@@ -311,9 +304,7 @@ def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
         UsageFile.objects.filter(pk=file.pk).update(
             state=FileState.REFUSED, decision_reason="no", decided_at=NOW
         )
-    again = deciding.reopen(
-        alice.id, file_id=file.pk, by="test", at=LATER, reason="yes"
-    )
+    again = decide.reopen(alice.id, file_id=file.pk, by="test", at=LATER, reason="yes")
     assert again.state == FileState.ACCEPTED
     assert reread(alice).forwarding.state == State.DONE
 
@@ -340,8 +331,8 @@ def test_only_what_is_accepted_and_confirmed_goes(alice: Company) -> None:
 
 def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) -> None:
     file = forwarded(alice, alice.server.day(DAY))
-    bucket.remove(reread(alice).forwarding.key)
-    assert codes(collect(LATER)) == [mending.OBJECT_MISSING]
+    archive.remove(reread(alice).forwarding.key)
+    assert codes(collect(LATER)) == [repair.OBJECT_MISSING]
     left = reread(alice)
     assert left.stored_as == file.stored_as
     assert left.forwarding.state == State.WAITING
@@ -377,7 +368,7 @@ def test_one_object_that_s3_does_not_answer_for_keeps_its_bytes_alone(
 def test_a_store_that_answers_for_nothing_is_asked_so_often(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mending, "MOST_REFUSED", 2)
+    monkeypatch.setattr(repair, "MOST_REFUSED", 2)
     for number in range(4):
         forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
     with crooked_store(settings) as crooked:
@@ -393,7 +384,7 @@ def test_a_disk_that_fails_while_bytes_go_is_told_and_the_run_ends(
 ) -> None:
     forwarded(alice, alice.server.day(DAY))
     if name == "size":
-        bucket.remove(reread(alice).forwarding.key)
+        archive.remove(reread(alice).forwarding.key)
 
     def fail(_: str) -> None:
         raise PermissionError
@@ -408,15 +399,15 @@ def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forwarded(alice, alice.server.day(DAY))
-    real = bucket.compare
+    real = archive.compare
 
-    def compare(key: str, content: bucket.Content) -> bucket.Stored:
+    def compare(key: str, content: archive.Content) -> archive.Stored:
         found = real(key, content)
         with unit_of_work.acting_for(alice.id):
             Forwarding.objects.update(state=State.WAITING, ended_at=None)
         return found
 
-    monkeypatch.setattr(bucket, "compare", compare)
+    monkeypatch.setattr(archive, "compare", compare)
     assert "bytes-removed" not in collect(LATER).counts
     assert reread(alice).stored_as
 
@@ -435,14 +426,16 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     data = alice.server.day(DAY)
     file = forwarded(alice, data)
     collect(LATER)
-    bucket.remove(reread(alice).forwarding.key)
+    archive.remove(reread(alice).forwarding.key)
     # The archive is still believed to have it: nothing is kept.
     assert alice.send(data, at=LATER)[1] is False
     assert reread(alice).stored_as == ""
-    reconciling.reconcile(now=lambda: LATER + timedelta(days=1))
+    reconcile.reconcile(now=lambda: LATER + timedelta(days=1))
     assert reread(alice).forwarding.state == State.SET_ASIDE
     with unit_of_work.acting_for(alice.id, reading=True):
-        assert find_here([Wanted(size=len(data), sha256=bytes(file.sha256))]) == [None]
+        assert find_kept([WantedFile(size=len(data), sha256=bytes(file.sha256))]) == [
+            None
+        ]
     Path(storages["usage"].path(file.stored_as)).write_bytes(b"left by a crash")
     again, is_new = alice.send(data, at=LATER + timedelta(days=2))
     assert (again.pk, is_new) == (file.pk, False)
@@ -450,9 +443,9 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     assert (left.stored_as, left.bytes_removed_at) == (file.stored_as, None)
     assert left.received_at == NOW
     assert left.forwarding.state == State.WAITING
-    while forwarding.forward_waiting(now=lambda: LATER + timedelta(days=3)):
+    while forward.forward_waiting(now=lambda: LATER + timedelta(days=3)):
         pass
-    assert bucket.fetch(left.forwarding.key) == data
+    assert archive.fetch(left.forwarding.key) == data
     assert file_out(reread(alice)).is_safe_to_delete
     with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act="bytes-regained").count() == 1

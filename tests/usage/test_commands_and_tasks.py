@@ -16,8 +16,9 @@ from portal import tasks as portal_tasks
 from portal.celery import app
 from portal.db import unit_of_work
 from tests.builders import Company
-from usage import bucket, keys, tasks
+from usage import tasks, tenant_keys
 from usage.models import FileState, Forwarding
+from usage.storage import archive
 from usage.usg import fingerprint
 
 
@@ -38,7 +39,7 @@ def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
 
 
 def test_the_forward_task_forwards_all_that_waits(alice: Company) -> None:
-    bucket.prepare()
+    archive.prepare()
     for data in alice.server.days(yesterday() - timedelta(days=10), yesterday()):
         alice.send(data, at=datetime.now(UTC))
     tasks.forward()
@@ -50,11 +51,11 @@ def test_the_settle_task_takes_up_what_a_request_left(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         old = datetime.now(UTC) - timedelta(minutes=3)
         alice.send(alice.server.day(yesterday()), at=old)
         alice.send(alice.server.day(yesterday()), at=datetime.now(UTC))
-    tasks.settle()
+    tasks.judge_pending_files()
     # The second may still be in the hands of its request.
     assert [
         file.state for file in sorted(alice.files(), key=lambda f: f.received_at)

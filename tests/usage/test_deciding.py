@@ -20,10 +20,16 @@ from portal.errors import Refused
 from portal.jobs.queue import State
 from portal.models import AuditEntry
 from tests.builders import NOW, Company, Writer, digest_header
-from usage import bucket, deciding, forwarding, outbox, servers, settling, undecided
+from usage.files.problems import SEQUENCE_TAKEN, describe, holding
+from usage.files.schemas import file_out
+from usage.forwarding import forward
+from usage.forwarding import queue as forward_queue
 from usage.models import FileState, Forwarding, UsageFile
-from usage.problems import SEQUENCE_TAKEN, holding, told
-from usage.schemas import file_out
+from usage.review import decide
+from usage.review import queries as review_queries
+from usage.servers import keys as server_keys
+from usage.storage import archive
+from usage.uploads import judge
 from usage.usg import Code, fingerprint
 
 DAY = date(2026, 5, 7)
@@ -38,21 +44,21 @@ def of_a_wrong_clock(writer: Writer, day: date = DAY) -> bytes:
 
 
 def assign(company: Company, file: UsageFile, day: date = DAY) -> UsageFile:
-    return deciding.assign_day(
+    return decide.assign_day(
         company.id, file_id=file.pk, day=day, by=CLERK, at=NOW, reason=WHY
     )
 
 
 def refuse(company: Company, file: UsageFile) -> UsageFile:
-    return deciding.refuse(company.id, file_id=file.pk, by=CLERK, at=NOW, reason=WHY)
+    return decide.refuse(company.id, file_id=file.pk, by=CLERK, at=NOW, reason=WHY)
 
 
 def reopen(company: Company, file: UsageFile) -> UsageFile:
-    return deciding.reopen(company.id, file_id=file.pk, by=CLERK, at=NOW, reason=WHY)
+    return decide.reopen(company.id, file_id=file.pk, by=CLERK, at=NOW, reason=WHY)
 
 
 def choose(company: Company, chosen: UsageFile, *others: UsageFile) -> UsageFile:
-    return deciding.choose(
+    return decide.choose(
         company.id,
         file_id=chosen.pk,
         seen={one.pk for one in (chosen, *others)},
@@ -112,8 +118,8 @@ def test_what_was_decided_is_told_and_holds_no_longer(alice: Company) -> None:
     file = assign(alice, held)
     assert holding(held.problems)
     assert holding(file.problems) == []
-    assert {told(row)["severity"] for row in file.problems} == {"warn"}
-    assert "assigned" in told(file.problems[0])["advice"]
+    assert {describe(row)["severity"] for row in file.problems} == {"warn"}
+    assert "assigned" in describe(file.problems[0])["advice"]
 
 
 def test_the_entry_says_who_why_and_what_the_file_said(alice: Company) -> None:
@@ -136,7 +142,7 @@ def test_the_order_of_two_decisions_does_not_matter(
 
         def trust(company: Company = company, writer: Writer = writer) -> None:
             key = fingerprint(writer.pair.public)
-            servers.confirm_key(
+            server_keys.confirm_key(
                 company.id, server="IC02", key=key, by=CLERK, at=NOW, reason=WHY
             )
 
@@ -245,8 +251,8 @@ def test_what_is_refused_is_settled_by_no_sweep_and_no_key(alice: Company) -> No
     held, _ = alice.send(writer.day(DAY))
     refuse(alice, held)
     key = fingerprint(writer.pair.public)
-    servers.confirm_key(alice.id, server="IC02", key=key, by=CLERK, at=NOW)
-    settling.settle(alice.id, held.pk, at=NOW)
+    server_keys.confirm_key(alice.id, server="IC02", key=key, by=CLERK, at=NOW)
+    judge.judge_file(alice.id, held.pk, at=NOW)
     assert state_of(alice, held) == FileState.REFUSED
 
 
@@ -254,7 +260,7 @@ def test_what_is_refused_is_settled_by_no_sweep_and_no_key(alice: Company) -> No
 def test_a_decision_needs_a_reason(alice: Company, reason: str) -> None:
     held, _ = alice.send(of_a_wrong_clock(alice.server))
     with pytest.raises(Refused, match="reason-needed"):
-        deciding.refuse(alice.id, file_id=held.pk, by=CLERK, at=NOW, reason=reason)
+        decide.refuse(alice.id, file_id=held.pk, by=CLERK, at=NOW, reason=reason)
     assert state_of(alice, held) == FileState.HELD
 
 
@@ -305,7 +311,7 @@ def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
     withdrawn, waiting = rows[first.pk], rows[second.pk]
     assert (withdrawn.state, withdrawn.problem) == (
         State.SET_ASIDE,
-        outbox.SUPERSEDED,
+        forward_queue.SUPERSEDED,
     )
     assert waiting.state == State.WAITING
     assert waiting.key != withdrawn.key
@@ -314,10 +320,10 @@ def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
 def test_what_is_in_s3_stays_there_and_is_not_safe_to_delete(
     alice: Company,
 ) -> None:
-    bucket._client.cache_clear()
-    bucket.prepare()
+    archive._client.cache_clear()
+    archive.prepare()
     first, second = conflict(alice)
-    forwarding.forward_waiting(now=lambda: NOW)
+    forward.forward_waiting(now=lambda: NOW)
     choose(alice, second, first)
     with unit_of_work.acting_for(alice.id, reading=True):
         file = UsageFile.objects.select_related("server", "forwarding").get(pk=first.pk)
@@ -382,8 +388,8 @@ def test_later_files_propose_which_one_counts(alice: Company) -> None:
     alice.server.previous = bytes(second.sha256)
     third, _ = alice.send(alice.server.day(DAY + timedelta(days=1)))
     with unit_of_work.acting_for(alice.id, reading=True):
-        rivals = undecided.rivals(second)
-        successors = undecided.successors(rivals)
+        rivals = review_queries.rivals(second)
+        successors = review_queries.successors(rivals)
     assert [one.pk for one in rivals] == [first.pk, second.pk]
     assert {key: one.pk for key, one in successors.items()} == {
         bytes(second.sha256): third.pk
@@ -454,4 +460,4 @@ def test_a_file_that_comes_while_another_is_chosen_is_held_or_shown(
 
 def test_no_such_file(alice: Company) -> None:
     with pytest.raises(Refused, match="not-found"):
-        deciding.refuse(alice.id, file_id=uuid4(), by=CLERK, at=NOW, reason=WHY)
+        decide.refuse(alice.id, file_id=uuid4(), by=CLERK, at=NOW, reason=WHY)

@@ -10,25 +10,27 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api
-from usage import deciding, keys, queries
+from usage import tenant_keys
+from usage.files import queries as file_queries
+from usage.files.queries import WantedFile
 from usage.models import FileState
-from usage.queries import Wanted
+from usage.review import decide
 
 DAY = date(2026, 5, 7)
 
 
-def states(company: Company, *wanted: Wanted) -> list[str | None]:
+def states(company: Company, *wanted: WantedFile) -> list[str | None]:
     with unit_of_work.acting_for(company.id, reading=True):
-        here = queries.find_here(wanted)
+        here = file_queries.find_kept(wanted)
     return [file.state if file else None for file in here]
 
 
-def by_hash(data: bytes) -> Wanted:
-    return Wanted(size=len(data), sha256=hashlib.sha256(data).digest())
+def by_hash(data: bytes) -> WantedFile:
+    return WantedFile(size=len(data), sha256=hashlib.sha256(data).digest())
 
 
-def by_tail(data: bytes) -> Wanted:
-    return Wanted(size=len(data), tail=data[-64:])
+def by_tail(data: bytes) -> WantedFile:
+    return WantedFile(size=len(data), tail=data[-64:])
 
 
 def test_a_damaged_copy_is_not_taken_for_the_file(alice: Company) -> None:
@@ -36,7 +38,7 @@ def test_a_damaged_copy_is_not_taken_for_the_file(alice: Company) -> None:
     damaged = whole[:-70] + bytes([whole[-70] ^ 1]) + whole[-69:]
     with pytest.MonkeyPatch.context() as patch:
         # Nobody has checked its signature yet.
-        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         alice.send(damaged)
     found = states(alice, by_tail(whole), by_hash(whole), by_hash(damaged))
     assert found == [None, None, FileState.RECEIVED]
@@ -50,7 +52,7 @@ def test_a_file_whose_signature_was_checked_is_known_by_its_tail(
     for data in (accepted, held):
         alice.send(data)
     file, _ = alice.send(refused)
-    deciding.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="No.")
+    decide.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="No.")
     wanted = [
         ask(data) for ask in (by_tail, by_hash) for data in (accepted, held, refused)
     ]
@@ -67,4 +69,4 @@ def test_a_list_does_not_begin_again_after_a_file_that_is_not_there(
         answer = api("GET", f"/files?after={unknown}", token=alice.token)
         assert (answer.status_code, answer.json()["code"]) == (422, "input-invalid")
         with pytest.raises(Refused), unit_of_work.acting_for(alice.id, reading=True):
-            queries.files(queries.FileFilter(), after=unknown, most=1)
+            file_queries.files(file_queries.FileFilter(), after=unknown, most=1)

@@ -16,9 +16,12 @@ from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import State
 from tests.builders import NOW, Company
-from usage import bucket, forwarding, outbox, tasks
-from usage.bucket import BucketError, Content, Stored
+from usage import tasks
+from usage.forwarding import forward
+from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
+from usage.storage import archive
+from usage.storage.archive import BucketError, Content, Stored
 
 DAY = date(2026, 5, 7)
 LEASE = timedelta(minutes=15)
@@ -26,9 +29,9 @@ LEASE = timedelta(minutes=15)
 
 @pytest.fixture(autouse=True)
 def _bucket(db: None) -> Iterator[None]:
-    bucket.prepare()
+    archive.prepare()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def rows(company: Company) -> list[Forwarding]:
@@ -43,19 +46,19 @@ def content(data: bytes) -> Content:
 def test_bytes_arrive_in_s3_and_the_row_says_so(alice: Company) -> None:
     data = alice.server.day(DAY)
     alice.send(data)
-    assert forwarding.forward_waiting(now=lambda: NOW)
+    assert forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert (row.state, row.ended_at, row.attempts) == (State.DONE, NOW, 1)
-    assert bucket.fetch(row.key) == data
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert archive.fetch(row.key) == data
+    assert not forward.forward_waiting(now=lambda: NOW)
 
 
 def test_our_own_bytes_under_the_key_are_success(alice: Company) -> None:
     # As after a put whose answer was lost, or a worker that died before marking.
     data = alice.server.day(DAY)
     alice.send(data)
-    bucket.put(rows(alice)[0].key, BytesIO(data), content(data))
-    forwarding.forward_waiting(now=lambda: NOW)
+    archive.put(rows(alice)[0].key, BytesIO(data), content(data))
+    forward.forward_waiting(now=lambda: NOW)
     assert rows(alice)[0].state == State.DONE
 
 
@@ -64,18 +67,18 @@ def test_foreign_bytes_under_our_key_are_never_overwritten(
 ) -> None:
     alice.send(alice.server.day(DAY))
     key = rows(alice)[0].key
-    bucket.put(key, BytesIO(b"foreign"), content(b"foreign"))
-    forwarding.forward_waiting(now=lambda: NOW)
+    archive.put(key, BytesIO(b"foreign"), content(b"foreign"))
+    forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, outbox.FOREIGN_BYTES)
-    assert bucket.fetch(key) == b"foreign"
+    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert archive.fetch(key) == b"foreign"
     assert "other bytes" in caplog.text
 
 
 def test_the_store_refuses_bytes_that_are_not_the_announced_ones(db: None) -> None:
     with pytest.raises(BucketError):
-        bucket.put("wrong", BytesIO(b"abcd"), content(b"abce"))
-    assert bucket.compare("wrong", content(b"abcd")) == Stored.NOTHING
+        archive.put("wrong", BytesIO(b"abcd"), content(b"abce"))
+    assert archive.compare("wrong", content(b"abcd")) == Stored.NOTHING
 
 
 @pytest.mark.parametrize(
@@ -92,17 +95,17 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     alice.send(alice.server.day(DAY))
     works = settings.S3
     settings.S3 = {**works, **broken}
-    bucket._client.cache_clear()
-    forwarding.forward_waiting(now=lambda: NOW)
+    archive._client.cache_clear()
+    forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert row.state == State.WAITING
     assert row.problem
     assert row.due_at > NOW
     assert row.lease is None
     settings.S3 = works
-    bucket._client.cache_clear()
-    assert not forwarding.forward_waiting(now=lambda: NOW)
-    forwarding.forward_waiting(now=lambda: row.due_at)
+    archive._client.cache_clear()
+    assert not forward.forward_waiting(now=lambda: NOW)
+    forward.forward_waiting(now=lambda: row.due_at)
     assert rows(alice)[0].state == State.DONE
 
 
@@ -112,15 +115,15 @@ def test_one_file_that_fails_does_not_hold_up_the_others(
     for data in alice.server.days(DAY, DAY + timedelta(days=2)):
         alice.send(data)
     bad = rows(alice)[1].key
-    real = bucket.put
+    real = archive.put
 
     def put(key: str, body: BytesIO, content: Content, **wish: Any) -> Stored:
         if key == bad:
             raise MemoryError
         return real(key, body, content, **wish)
 
-    monkeypatch.setattr(bucket, "put", put)
-    while forwarding.forward_waiting(now=lambda: NOW):
+    monkeypatch.setattr(archive, "put", put)
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     assert [row.state for row in rows(alice)] == ["done", "waiting", "done"]
     assert rows(alice)[1].problem == "failed"
@@ -130,8 +133,8 @@ def test_bytes_that_are_not_confirmed_are_not_called_done(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice.send(alice.server.day(DAY))
-    monkeypatch.setattr(bucket, "put", lambda *_, **__: Stored.NOTHING)
-    forwarding.forward_waiting(now=lambda: NOW)
+    monkeypatch.setattr(archive, "put", lambda *_, **__: Stored.NOTHING)
+    forward.forward_waiting(now=lambda: NOW)
     assert (rows(alice)[0].state, rows(alice)[0].problem) == (
         "waiting",
         "not-confirmed",
@@ -190,8 +193,8 @@ def test_waits_grow_and_stay_bounded(alice: Company) -> None:
 
 def test_a_bucket_is_made_once(settings: Any) -> None:
     settings.S3 = {**settings.S3, "bucket": f"{settings.S3['bucket']}-new"}
-    assert isinstance(bucket.prepare(), bool)
-    assert bucket.prepare() is False
+    assert isinstance(archive.prepare(), bool)
+    assert archive.prepare() is False
 
 
 def test_what_is_accepted_while_forwarding_is_off_goes_when_it_is_on(
@@ -199,10 +202,10 @@ def test_what_is_accepted_while_forwarding_is_off_goes_when_it_is_on(
 ) -> None:
     settings.FORWARDING = False
     alice.send(alice.server.day(DAY))
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert not forward.forward_waiting(now=lambda: NOW)
     assert rows(alice)[0].state == State.WAITING
     settings.FORWARDING = True
-    assert forwarding.forward_waiting(now=lambda: NOW)
+    assert forward.forward_waiting(now=lambda: NOW)
     assert rows(alice)[0].state == State.DONE
 
 
@@ -217,12 +220,12 @@ def test_a_store_that_never_answers_ends_the_ring_after_one_file(
 ) -> None:
     for data in alice.server.days(DAY, DAY + timedelta(days=2)):
         alice.send(data)
-    monkeypatch.setattr(bucket, "_READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(archive, "_READ_TIMEOUT", 0.2)
     settings.S3 = {**settings.S3, "endpoint_url": silent_store}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     later = NOW + timedelta(minutes=1)
     clock = iter([NOW, later])
-    assert not forwarding.forward_waiting(now=lambda: next(clock))
+    assert not forward.forward_waiting(now=lambda: next(clock))
     assert [row.attempts for row in rows(alice)] == [1, 0, 0]
     first = rows(alice)[0]
     assert first.problem == "ReadTimeoutError"
@@ -234,13 +237,13 @@ def test_a_file_is_confirmed_when_the_store_has_answered(alice: Company) -> None
     alice.send(alice.server.day(DAY))
     later = NOW + timedelta(seconds=3)
     clock = iter([NOW, later])
-    forwarding.forward_waiting(now=lambda: next(clock))
+    forward.forward_waiting(now=lambda: next(clock))
     assert rows(alice)[0].ended_at == later
 
 
 def test_waiting_for_a_store_fits_into_the_limits() -> None:
     # Put, asked for and read, each in its tries; and a second for leave to send.
-    tries = bucket._ATTEMPTS * (bucket._CONNECT_TIMEOUT + bucket._READ_TIMEOUT)
-    a_file = 3 * tries + bucket._ATTEMPTS
-    assert 2 * a_file < forwarding._LEASE.total_seconds() < tasks._SECONDS
+    tries = archive._ATTEMPTS * (archive._CONNECT_TIMEOUT + archive._READ_TIMEOUT)
+    a_file = 3 * tries + archive._ATTEMPTS
+    assert 2 * a_file < forward._LEASE.total_seconds() < tasks._SECONDS
     assert tasks._FORWARD_FOR.total_seconds() + 2 * a_file < tasks._SECONDS

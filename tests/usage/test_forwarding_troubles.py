@@ -13,17 +13,19 @@ from portal.db import unit_of_work
 from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import CrookedStore, crooked_store
-from usage import bucket, forwarding, troubles
-from usage.bucket import BucketError, Stored
-from usage.contents import content_of
+from usage.forwarding import forward
+from usage.forwarding import text as forwarding_text
 from usage.models import Forwarding
+from usage.storage import archive
+from usage.storage.archive import BucketError, Stored
+from usage.storage.content import content_of
 
 DAY = date(2026, 5, 7)
 
 
 @pytest.fixture
 def store(db: None, settings: Any) -> Iterator[CrookedStore]:
-    bucket.prepare()
+    archive.prepare()
     with crooked_store(settings) as store:
         yield store
 
@@ -56,14 +58,14 @@ def test_what_is_wrong_for_every_file_is_tried_with_one_a_ring(
 ) -> None:
     send_days(alice, 3)
     store.script = lambda method, _: (status, code) if method == "PUT" else None
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert not forward.forward_waiting(now=lambda: NOW)
     first, *others = rows(alice)
     assert (first.state, first.problem) == (State.WAITING, code)
     assert first.due_at > NOW
     assert [row.attempts for row in others] == [0, 0]
-    assert words in str(troubles.told(code).title)
+    assert words in str(forwarding_text.explain(code).title)
     store.script = lambda *_: None
-    while forwarding.forward_waiting(now=lambda: NOW + timedelta(hours=1)):
+    while forward.forward_waiting(now=lambda: NOW + timedelta(hours=1)):
         pass
     assert {row.state for row in rows(alice)} == {State.DONE}
 
@@ -82,11 +84,11 @@ def test_what_is_wrong_with_one_file_lets_the_others_go(
         return (status, code) if method == "PUT" and path.endswith(bad) else None
 
     store.script = script
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     assert [row.state for row in rows(alice)] == ["waiting", "done", "done"]
     assert rows(alice)[0].problem == code
-    assert troubles.told(code).title != code
+    assert forwarding_text.explain(code).title != code
 
 
 def test_a_put_whose_answer_was_lost_is_found_to_be_there(
@@ -99,11 +101,11 @@ def test_a_put_whose_answer_was_lost_is_found_to_be_there(
         return left.pop() if method == "PUT" and left else None
 
     store.script = script
-    assert forwarding.forward_waiting(now=lambda: NOW)
+    assert forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert row.state == State.DONE
     assert len(store.asked("PUT")) == 2
-    assert bucket.compare(row.key, content_of(row.file)) == Stored.OURS
+    assert archive.compare(row.key, content_of(row.file)) == Stored.OURS
 
 
 def test_what_is_lost_every_time_waits_and_is_there_when_it_is_asked_for(
@@ -111,11 +113,11 @@ def test_what_is_lost_every_time_waits_and_is_there_when_it_is_asked_for(
 ) -> None:
     send_days(alice, 1)
     store.script = lambda method, _: "lose" if method == "PUT" else None
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert not forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert (row.state, row.problem) == (State.WAITING, "ConnectionClosedError")
     store.script = lambda *_: None
-    assert forwarding.forward_waiting(now=lambda: NOW + timedelta(hours=1))
+    assert forward.forward_waiting(now=lambda: NOW + timedelta(hours=1))
     assert rows(alice)[0].state == State.DONE
 
 
@@ -124,10 +126,10 @@ def test_what_answers_and_is_no_s3_server_is_told(
 ) -> None:
     send_days(alice, 1)
     store.script = lambda *_: b"It works!"
-    forwarding.forward_waiting(now=lambda: NOW)
+    forward.forward_waiting(now=lambda: NOW)
     assert rows(alice)[0].state == State.WAITING
     with pytest.raises(BucketError) as raised:
-        bucket.list_page("")
+        archive.list_page("")
     assert raised.value.has_answered
 
 
@@ -136,7 +138,7 @@ def test_bytes_that_are_gone_are_told_and_hold_up_nobody(
 ) -> None:
     send_days(alice, 2)
     (tmp_path / "usage" / rows(alice)[0].file.stored_as).unlink()
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     first, second = rows(alice)
     assert (first.state, first.problem) == ("waiting", "bytes-missing")
@@ -145,8 +147,8 @@ def test_bytes_that_are_gone_are_told_and_hold_up_nobody(
 
 
 def test_an_unknown_word_of_a_store_is_shown_as_it_is() -> None:
-    assert troubles.told("TeapotError").title == "TeapotError"
-    assert troubles.told("TeapotError").is_bad
+    assert forwarding_text.explain("TeapotError").title == "TeapotError"
+    assert forwarding_text.explain("TeapotError").is_bad
 
 
 # Settings
@@ -164,7 +166,7 @@ def test_encryption_and_lock_are_asked_for(
     settings.S3_OBJECT_LOCK_DAYS = 30
     send_days(alice, 1)
     store.script = lambda *_: (400, "KMS.NotFoundException")
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert not forward.forward_waiting(now=lambda: NOW)
     headers = {name.lower(): value for name, value in store.seen[0][2].items()}
     assert headers["x-amz-server-side-encryption"] == "aws:kms"
     assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "our-key"
@@ -184,17 +186,17 @@ def test_a_locked_and_encrypted_object_is_confirmed_and_cannot_be_removed(
         "bucket": f"{settings.S3['bucket']}-locked",
         "server_side_encryption": "AES256",
     }
-    bucket.prepare()
+    archive.prepare()
     send_days(alice, 1)
     now = datetime.now(UTC)
-    assert forwarding.forward_waiting(now=lambda: now)
+    assert forward.forward_waiting(now=lambda: now)
     (row,) = rows(alice)
     assert row.state == State.DONE
-    head = bucket._client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
+    head = archive._client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
     assert head["ServerSideEncryption"] == "AES256"
     assert head["ObjectLockMode"] == "GOVERNANCE"
     with pytest.raises(ClientError, match="AccessDenied"):
-        bucket._client().delete_object(
+        archive._client().delete_object(
             Bucket=settings.S3["bucket"], Key=row.key, VersionId=head["VersionId"]
         )
 
@@ -203,7 +205,7 @@ def test_without_the_settings_nothing_of_it_is_asked(
     alice: Company, store: CrookedStore
 ) -> None:
     send_days(alice, 1)
-    forwarding.forward_waiting(now=lambda: NOW)
+    forward.forward_waiting(now=lambda: NOW)
     names = {name.lower() for name in store.seen[0][2]}
     assert not {name for name in names if "encryption" in name or "lock" in name}
     assert rows(alice)[0].state == State.DONE
@@ -253,7 +255,7 @@ def test_a_refusal_of_one_tenants_keys_holds_up_nobody_else(
         return (403, "AccessDenied") if is_denied else None
 
     store.script = script
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     assert {row.state for row in rows(charlie)} == {State.DONE}
     assert {row.state for row in rows(alice)} == {State.WAITING}
@@ -266,6 +268,6 @@ def test_a_refusal_of_all_is_asked_for_with_two_tenants_a_ring(
     send_days(alice, 3)
     send_days(charlie, 3)
     store.script = lambda *_: (403, "AccessDenied")
-    assert not forwarding.forward_waiting(now=lambda: NOW)
+    assert not forward.forward_waiting(now=lambda: NOW)
     for company in (alice, charlie):
         assert sorted(row.attempts for row in rows(company)) == [0, 0, 1]

@@ -22,16 +22,13 @@ from tests.usage.inboxes import (
     ring,
     said,
 )
-from usage import (
-    bucket,
-    inbox,
-    inbox_bucket,
-    inbox_taking,
-    servers,
-    verdict_notes,
-)
-from usage.inbox_rows import Verdict
-from usage.models import How, UsageFile
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inbox_listing
+from usage.inbox import s3 as inbox_s3
+from usage.inbox import verdict_files
+from usage.models import How, InboxVerdict, UsageFile
+from usage.servers import keys as server_keys
+from usage.storage import archive
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -41,7 +38,7 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) -> None:
@@ -49,14 +46,18 @@ def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) ->
     key = put(alice, "IC01/day.usg", data)
     assert ring()
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.is_new) == (State.DONE, Verdict.ACCEPTED, True)
+    assert (row.state, row.verdict, row.is_new) == (
+        State.DONE,
+        InboxVerdict.ACCEPTED,
+        True,
+    )
     assert (row.faults, row.attempts, row.ended_at) == (0, 1, NOW)
     (file,) = alice.files()
     assert row.file == file
     assert (file.name, file.how, file.sent_by) == (
         "day.usg",
         How.INBOX,
-        inbox_taking.SENT_BY,
+        inbox_fetch.SENT_BY,
     )
     assert bytes(file.sha256) == hashlib.sha256(data).digest()
     told = said(key)
@@ -119,7 +120,7 @@ def test_each_tenant_has_its_own_inbox(alice: Company, charlie: Company) -> None
     put(alice, "day.usg", alice.server.day(DAY))
     put(charlie, "day.usg", charlie.server.day(DAY))
     # What lies above all of them is nobody's.
-    inbox_bucket.put_note(
+    inbox_s3.put_note(
         configured.INBOX_BUCKET,
         f"{configured.INBOX_PREFIX}stray.usg",
         alice.server.day(DAY + timedelta(days=1)),
@@ -134,7 +135,7 @@ def test_each_tenant_has_its_own_inbox(alice: Company, charlie: Company) -> None
 def test_a_file_of_another_tenant_is_rejected(alice: Company, charlie: Company) -> None:
     key = put(charlie, "day.usg", alice.server.day(DAY))
     ring()
-    assert objects(charlie)[0].verdict == Verdict.REJECTED
+    assert objects(charlie)[0].verdict == InboxVerdict.REJECTED
     told = said(key)
     assert told["verdict"] == "rejected"
     assert told["file"]["problems"][0]["code"] == "tenant-other"
@@ -154,17 +155,19 @@ def test_what_is_no_usage_file_by_its_name_is_left_and_counted(alice: Company) -
 def test_a_large_inbox_is_listed_page_by_page_and_taken_in_turn(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "_PAGE", 3)
+    monkeypatch.setattr(inbox_listing, "_PAGE", 3)
     for number in range(10):
         put(alice, f"{number:02}.usg", b"rubbish %d" % number)
     put(charlie, "day.usg", charlie.server.day(DAY))
     clock = iter([NOW] * 5 + [NOW + timedelta(minutes=1)] * 50)
     # The first ring ends after a page or two; the next goes on from there.
-    inbox.list_waiting(now=lambda: next(clock), until=NOW + timedelta(seconds=1))
+    inbox_listing.list_waiting(
+        now=lambda: next(clock), until=NOW + timedelta(seconds=1)
+    )
     assert 0 < len(objects(alice)) < 10
     assert listing(alice).listed_at is None
     at = NOW + timedelta(minutes=1)
-    inbox.list_waiting(now=lambda: at, until=at + timedelta(seconds=1))
+    inbox_listing.list_waiting(now=lambda: at, until=at + timedelta(seconds=1))
     assert len(objects(alice)) == 10
     assert listing(alice).listed_at in (NOW, at)
     # Two rounds, and Charlie's only object is among the first four.
@@ -177,14 +180,14 @@ def test_a_large_inbox_is_listed_page_by_page_and_taken_in_turn(
         return claims
 
     monkeypatch.setattr(job_queue, "claim", claim_and_see)
-    inbox_taking.take_waiting(now=lambda: at, until=at + timedelta(seconds=1))
+    inbox_fetch.fetch_waiting(now=lambda: at, until=at + timedelta(seconds=1))
     assert charlie.id in seen[:2]
     assert len(seen) == 11
     assert {row.state for row in objects(alice)} == {State.DONE}
 
 
 def test_objects_can_be_moved_by_their_verdict(alice: Company, settings: Any) -> None:
-    settings.INBOX_AFTER = verdict_notes.MOVE
+    settings.INBOX_AFTER = verdict_files.MOVE
     good = alice.server.day(DAY)
     put(alice, "IC01/good.usg", good)
     put(alice, "IC01/bad.usg", b"rubbish")
@@ -206,7 +209,7 @@ def test_objects_can_be_moved_by_their_verdict(alice: Company, settings: Any) ->
 def test_what_was_moved_before_is_never_overwritten(
     alice: Company, settings: Any
 ) -> None:
-    settings.INBOX_AFTER = verdict_notes.MOVE
+    settings.INBOX_AFTER = verdict_files.MOVE
     first, second = alice.server.days(DAY, DAY + timedelta(days=1))
     put(alice, "day.usg", first)
     ring()
@@ -219,14 +222,14 @@ def test_what_was_moved_before_is_never_overwritten(
 
 
 def test_objects_can_be_left_alone(alice: Company, settings: Any) -> None:
-    settings.INBOX_AFTER = verdict_notes.LEAVE
+    settings.INBOX_AFTER = verdict_files.LEAVE
     put(alice, "day.usg", alice.server.day(DAY))
     ring()
     assert keys(alice) == ["day.usg"]
-    assert objects(alice)[0].verdict == Verdict.ACCEPTED
+    assert objects(alice)[0].verdict == InboxVerdict.ACCEPTED
 
 
-@pytest.mark.parametrize("way", [verdict_notes.NOTE, verdict_notes.MOVE])
+@pytest.mark.parametrize("way", [verdict_files.NOTE, verdict_files.MOVE])
 def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
     alice: Company, settings: Any, way: str
 ) -> None:
@@ -235,8 +238,8 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
     key = put(alice, "strange.usg", stranger.day(DAY))
     ring()
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.HELD)
-    servers.confirm_key(
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.HELD)
+    server_keys.confirm_key(
         alice.id,
         server="IC77",
         key=fingerprint(stranger.pair.public),
@@ -246,8 +249,8 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
     assert objects(alice)[0].state == State.WAITING
     ring(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.ACCEPTED)
-    if way == verdict_notes.NOTE:
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+    if way == verdict_files.NOTE:
         assert said(key)["verdict"] == "accepted"
     else:
         assert keys(alice) == ["accepted/strange.usg"]
@@ -259,11 +262,11 @@ def test_what_is_too_large_is_not_even_fetched(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_FILE_BYTES = 10
-    monkeypatch.setattr(inbox_bucket, "fetch_chunks", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(inbox_s3, "fetch_chunks", lambda *_, **__: 1 / 0)
     key = put(alice, "day.usg", b"more than ten bytes")
     ring()
     monkeypatch.undo()
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.TOO_LARGE)
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.TOO_LARGE)
     assert said(key)["problem"]["code"] == "file-too-large"
     assert alice.files() == []

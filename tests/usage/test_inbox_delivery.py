@@ -15,9 +15,10 @@ from billing.standing import Standing
 from portal.db import unit_of_work
 from tests.builders import Company
 from tests.usage.inboxes import listing, objects, open_inboxes, ring
-from usage import bucket, tasks
+from usage import tasks
 from usage.models import FileState, How
-from usage.usg.emulator import Options, Written, emulate
+from usage.storage import archive
+from usage.usg.emulator.directory import EmulatedFile, Options, emulate
 
 PERIOD = Period(2026, 5)
 SERVERS = ("IC01", "IC02", "IC03")
@@ -30,10 +31,10 @@ AFTER = datetime(2026, 5, 29, 6, tzinfo=UTC)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
-def write_month(alice: Company, folder: Path) -> list[Written]:
+def write_month(alice: Company, folder: Path) -> list[EmulatedFile]:
     writers = {name: alice.registered(name) for name in SERVERS[1:]}
     pairs = {SERVERS[0]: alice.server.pair} | {
         name: writer.pair for name, writer in writers.items()
@@ -115,8 +116,8 @@ def test_the_task_does_nothing_where_there_is_no_inbox(
     (tmp_path / "day.usg").write_bytes(alice.server.day(date(2026, 5, 7)))
     deliver(tmp_path)
     there, settings.INBOX_BUCKET = settings.INBOX_BUCKET, ""
-    tasks.look_into_inboxes()
+    tasks.fetch_inboxes()
     assert objects(alice) == []
     settings.INBOX_BUCKET = there
-    tasks.look_into_inboxes()
+    tasks.fetch_inboxes()
     assert [row.verdict for row in objects(alice)] == ["accepted"]

@@ -26,20 +26,15 @@ from tests.usage.inboxes import (
     ring,
     said,
 )
-from usage import (
-    bucket,
-    inbox,
-    inbox_bucket,
-    inbox_taking,
-    intake,
-    settling,
-    sweeping,
-    tasks,
-    verdict_notes,
-)
-from usage.bucket import BucketError
-from usage.inbox_rows import InboxNotice, InboxObject, Verdict
-from usage.models import FileState, UsageFile
+from usage import tasks
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import listing as inbox_listing
+from usage.inbox import s3 as inbox_s3
+from usage.inbox import verdict_files
+from usage.models import FileState, InboxNotice, InboxObject, InboxVerdict, UsageFile
+from usage.storage import archive
+from usage.storage.archive import BucketError
+from usage.uploads import judge, judge_pending, receive
 
 DAY = date(2026, 5, 7)
 
@@ -48,16 +43,16 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def test_an_object_that_is_gone_when_it_is_fetched_is_done(alice: Company) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
-    inbox.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
-    bucket.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
+    inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+    archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     ring()
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.file) == (State.DONE, Verdict.GONE, None)
+    assert (row.state, row.verdict, row.file) == (State.DONE, InboxVerdict.GONE, None)
     assert keys(alice) == []
 
 
@@ -66,7 +61,7 @@ def test_an_object_that_is_replaced_before_it_is_fetched_is_the_other_one(
 ) -> None:
     first, second = alice.server.days(DAY, DAY + timedelta(days=1))
     key = put(alice, "day.usg", first)
-    inbox.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+    inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     put(alice, "day.usg", second)
     ring(NOW + timedelta(minutes=1))
     assert sorted(row.verdict for row in objects(alice)) == ["accepted", "gone"]
@@ -78,10 +73,10 @@ def test_an_object_that_is_replaced_before_it_is_fetched_is_the_other_one(
 def test_an_object_that_is_replaced_before_it_is_moved_stays(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.INBOX_AFTER = verdict_notes.MOVE
+    settings.INBOX_AFTER = verdict_files.MOVE
     first, second = alice.server.days(DAY, DAY + timedelta(days=1))
     put(alice, "day.usg", first)
-    take_in = settling.take_in
+    take_in = judge.receive_and_judge
 
     def take_in_slowly(*args: Any, **kwargs: Any) -> Any:
         taken = take_in(*args, **kwargs)
@@ -89,7 +84,7 @@ def test_an_object_that_is_replaced_before_it_is_moved_stays(
         return taken
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "take_in", take_in_slowly)
+        patch.setattr(judge, "receive_and_judge", take_in_slowly)
         ring()
     assert keys(alice) == ["day.usg"]
     assert bucket_bytes(alice, "day.usg") == second
@@ -111,17 +106,17 @@ def test_a_store_that_cannot_be_asked_is_asked_again(
     put(alice, "day.usg", alice.server.day(DAY))
     works = settings.S3
     settings.S3 = {**works, **broken}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     # Where nobody answers, the ring ends; an answer leaves the others their turn.
     assert ring() is not ends
     row = listing(alice)
     assert row.problem
     assert row.due_at > NOW
     settings.S3 = works
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     assert ring(row.due_at)
     assert listing(alice).problem == ""
-    assert objects(alice)[0].verdict == Verdict.ACCEPTED
+    assert objects(alice)[0].verdict == InboxVerdict.ACCEPTED
 
 
 def test_a_bucket_that_is_not_there_is_told(alice: Company, settings: Any) -> None:
@@ -135,20 +130,20 @@ def test_an_object_whose_bytes_are_cut_is_fetched_again(
 ) -> None:
     # A day with many logins, so that a cut leaves half of it.
     key = put(alice, "day.usg", big := alice.server.day(DAY) * 40)
-    inbox.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+    inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     works = settings.S3
     with cutting_proxy(works["endpoint_url"], after=len(big) // 2) as address:
         settings.S3 = {**works, "endpoint_url": address}
-        bucket._client.cache_clear()
-        inbox_taking.take_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+        archive._client.cache_clear()
+        inbox_fetch.fetch_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     (row,) = objects(alice)
     assert (row.state, row.faults) == (State.WAITING, 0)
     assert row.problem in {"ResponseStreamingError", "IncompleteReadError"}
     assert alice.files() == []
     settings.S3 = works
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     ring(row.due_at)
-    assert objects(alice)[0].verdict == Verdict.REJECTED
+    assert objects(alice)[0].verdict == InboxVerdict.REJECTED
     assert said(key)["file"]["sha256"] == hashlib.sha256(big).hexdigest()
 
 
@@ -158,9 +153,7 @@ def test_bytes_that_end_too_early_without_a_word_are_fetched_again(
     data = alice.server.day(DAY)
     put(alice, "day.usg", data)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            inbox_bucket, "fetch_chunks", lambda *_, **__: iter([data[:-100]])
-        )
+        patch.setattr(inbox_s3, "fetch_chunks", lambda *_, **__: iter([data[:-100]]))
         ring()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (State.WAITING, "body-cut", 0)
@@ -173,15 +166,15 @@ def test_a_store_that_never_answers_ends_the_ring_after_one_object(
     for number in range(3):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
     until = NOW + timedelta(seconds=1)
-    inbox.list_waiting(now=lambda: NOW, until=until)
-    monkeypatch.setattr(bucket, "_READ_TIMEOUT", 0.2)
+    inbox_listing.list_waiting(now=lambda: NOW, until=until)
+    monkeypatch.setattr(archive, "_READ_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings.S3 = {**settings.S3, "endpoint_url": address}
-        bucket._client.cache_clear()
-        assert not inbox_taking.take_waiting(now=lambda: NOW, until=until)
+        archive._client.cache_clear()
+        assert not inbox_fetch.fetch_waiting(now=lambda: NOW, until=until)
         later = NOW + timedelta(minutes=1)
-        assert not inbox.list_waiting(
+        assert not inbox_listing.list_waiting(
             now=lambda: later, until=later + timedelta(seconds=1)
         )
     assert [row.attempts for row in objects(alice)] == [1, 0, 0]
@@ -192,9 +185,9 @@ def test_a_store_that_never_answers_ends_the_ring_after_one_object(
 def test_waiting_for_a_store_fits_into_the_limits() -> None:
     # Asked at most seven times for one object: fetched, looked for under its new
     # name and its old one, copied, looked at twice, removed; and once for a page.
-    tries = bucket._ATTEMPTS * (bucket._CONNECT_TIMEOUT + bucket._READ_TIMEOUT)
-    assert 7 * tries < inbox_taking._LEASE.total_seconds() <= tasks._SECONDS
-    assert tries < inbox._LEASE.total_seconds()
+    tries = archive._ATTEMPTS * (archive._CONNECT_TIMEOUT + archive._READ_TIMEOUT)
+    assert 7 * tries < inbox_fetch._LEASE.total_seconds() <= tasks._SECONDS
+    assert tries < inbox_listing._LEASE.total_seconds()
     longest = tasks._INBOX_FOR.total_seconds() + 7 * tries
     assert longest < tasks._SECONDS
 
@@ -208,14 +201,14 @@ def test_a_store_that_fails_while_it_is_told_the_verdict_loses_nothing(
         raise BucketError("AccessDenied", has_answered=True)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbox_bucket, "put_note", refuse)
+        patch.setattr(inbox_s3, "put_note", refuse)
         for number in range(5):
             ring(NOW + timedelta(hours=number))
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (State.WAITING, "AccessDenied", 0)
     assert [file.state for file in alice.files()] == ["accepted"]
     # Only the verdict is left to do: the bytes are not asked for again.
-    monkeypatch.setattr(settling, "take_in", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
     ring(NOW + timedelta(hours=9))
     assert said(key)["verdict"] == "accepted"
 
@@ -225,24 +218,24 @@ def test_one_bad_object_is_set_aside_and_stops_no_other(
 ) -> None:
     put(alice, "bad.usg", b"bad")
     put(alice, "good.usg", alice.server.day(DAY))
-    take_in = settling.take_in
+    take_in = judge.receive_and_judge
 
-    def fail(arrival: intake.Arrival, *args: Any, **kwargs: Any) -> Any:
+    def fail(arrival: receive.IncomingFile, *args: Any, **kwargs: Any) -> Any:
         if arrival.name == "bad.usg":
             raise RecursionError
         return take_in(arrival, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "take_in", fail)
+        patch.setattr(judge, "receive_and_judge", fail)
         for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
     bad, good = objects(alice)
-    assert (bad.state, bad.problem) == (State.SET_ASIDE, inbox_taking.TAKING_FAILED)
-    assert good.verdict == Verdict.ACCEPTED
+    assert (bad.state, bad.problem) == (State.SET_ASIDE, inbox_fetch.TAKING_FAILED)
+    assert good.verdict == InboxVerdict.ACCEPTED
     with unit_of_work.acting_for(alice.id):
         assert job_queue.retry(InboxObject, bad.pk, at=NOW)
     ring(NOW + timedelta(days=1))
-    assert objects(alice)[0].verdict == Verdict.REJECTED
+    assert objects(alice)[0].verdict == InboxVerdict.REJECTED
 
 
 def test_an_object_whose_worker_never_comes_back_is_set_aside(
@@ -250,7 +243,7 @@ def test_an_object_whose_worker_never_comes_back_is_set_aside(
 ) -> None:
     put(alice, "bad.usg", b"bad")
     monkeypatch.setattr(
-        inbox_taking, "_verdict", lambda *_, **__: (_ for _ in ()).throw(SystemExit)
+        inbox_fetch, "_verdict", lambda *_, **__: (_ for _ in ()).throw(SystemExit)
     )
     for number in range(job_queue.MOST_FAULTS):
         with pytest.raises(SystemExit):
@@ -264,13 +257,13 @@ def test_a_file_that_could_not_be_settled_yet_gets_its_verdict_later(
 ) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "judge", lambda *_, **__: 1 / 0)
+        patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
         ring()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.verdict) == (State.WAITING, "received", "")
     assert keys(alice) == ["day.usg"]
     assert row.file is not None
-    settling.settle(alice.id, row.file.pk, at=NOW)
+    judge.judge_file(alice.id, row.file.pk, at=NOW)
     # What accepts it makes it due.
     assert ring(NOW + timedelta(minutes=1))
     assert said(key)["verdict"] == "accepted"
@@ -283,7 +276,7 @@ class Killed(BaseException):
 PLACES = ("claimed", "fetched", "received", "told", "committed", "listed")
 
 
-@pytest.mark.parametrize("way", verdict_notes.WAYS)
+@pytest.mark.parametrize("way", verdict_files.WAYS)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("is_good", [True, False])
 def test_a_crash_anywhere_takes_nothing_twice(
@@ -309,7 +302,7 @@ def test_a_crash_anywhere_takes_nothing_twice(
             ring()
     # Once the lease is over, and all that a sweep may have done meanwhile is done.
     for minute in (6, 20):
-        sweeping.settle_waiting(at=NOW + timedelta(minutes=minute))
+        judge_pending.judge_pending(at=NOW + timedelta(minutes=minute))
         ring(NOW + timedelta(minutes=minute))
     verdict = "accepted" if is_good else "rejected"
     (row,) = objects(alice)
@@ -334,7 +327,11 @@ def test_rejected_files_whose_rows_went_are_not_fetched_again(alice: Company) ->
         UsageFile.objects.filter(state=FileState.REJECTED).delete()
     ring(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.file) == (State.DONE, Verdict.REJECTED, None)
+    assert (row.state, row.verdict, row.file) == (
+        State.DONE,
+        InboxVerdict.REJECTED,
+        None,
+    )
     assert alice.files() == []
 
 

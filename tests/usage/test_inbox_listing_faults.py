@@ -14,9 +14,12 @@ from tests.faults import crooked
 from tests.usage.crooked_store import crooked_store
 from tests.usage.cutting import cutting_proxy
 from tests.usage.inboxes import keys, listing, objects, open_inboxes, put, ring
-from usage import bucket, inbox, inbox_bucket, verdict_notes
-from usage.bucket import CUT_SHORT, BucketError
-from usage.inbox_rows import Verdict
+from usage.inbox import listing as inbox_listing
+from usage.inbox import s3 as inbox_s3
+from usage.inbox import verdict_files
+from usage.models import InboxVerdict
+from usage.storage import archive
+from usage.storage.archive import CUT_SHORT, BucketError
 
 DAY = date(2026, 5, 7)
 
@@ -38,7 +41,7 @@ _OBJECT = (
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def told(*names: tuple[str, str], more: bool = False) -> bytes:
@@ -61,14 +64,14 @@ def test_a_page_that_is_cut_in_its_headers_is_no_empty_inbox(
     works = settings.S3
     with cutting_proxy(works["endpoint_url"], after=STUMP) as address:
         settings.S3 = {**works, "endpoint_url": address}
-        bucket._client.cache_clear()
+        archive._client.cache_clear()
         assert not ring()
         with pytest.raises(BucketError, match=CUT_SHORT):
-            bucket.list_page("")
+            archive.list_page("")
     row = listing(alice)
     assert (row.problem, row.listed_at) == (CUT_SHORT, None)
     settings.S3 = works
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     assert ring(row.due_at)
     assert [one.verdict for one in objects(alice)] == ["accepted"]
 
@@ -77,18 +80,18 @@ def test_a_page_that_is_cut_in_its_headers_is_no_empty_inbox(
 def test_a_look_that_is_cut_in_its_headers_is_no_fault_of_the_object(
     alice: Company, settings: Any, asked: int
 ) -> None:
-    settings.INBOX_AFTER = verdict_notes.MOVE
+    settings.INBOX_AFTER = verdict_files.MOVE
     put(alice, "day.usg", alice.server.day(DAY))
     works = settings.S3
     with crooked.crooked_store(works["endpoint_url"]) as proxy:
         proxy.script["HEAD"] = [crooked.passed] * asked + [crooked.cut(STUMP)]
         settings.S3 = {**works, "endpoint_url": proxy.address}
-        bucket._client.cache_clear()
+        archive._client.cache_clear()
         assert not ring()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (State.WAITING, CUT_SHORT, 0)
     settings.S3 = works
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     assert ring(NOW + timedelta(hours=1))
     assert keys(alice) == ["accepted/day.usg"]
 
@@ -105,7 +108,7 @@ def test_names_that_no_row_can_hold_are_counted_and_passed_by(
     ]
     with crooked_store(settings) as store:
         store.script = lambda _, path: pages.pop(0) if is_list(path, alice) else None
-        inbox.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+        inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
         asked = [path for path in store.asked("GET") if is_list(path, alice)]
     assert pages == []
     assert listing(alice).ignored == 3
@@ -123,7 +126,7 @@ def test_an_inbox_that_cannot_be_noted_keeps_no_other_waiting(
     with crooked_store(settings) as store:
         store.script = lambda _, path: odd if is_list(path, alice) else None
         assert ring()
-    assert listing(alice).problem == inbox.LISTING_FAILED
+    assert listing(alice).problem == inbox_listing.LISTING_FAILED
     assert listing(alice).due_at > NOW
     assert "could not be listed" in caplog.text
     assert [row.verdict for row in objects(charlie)] == ["accepted"]
@@ -133,9 +136,9 @@ def test_a_page_without_its_end_is_no_page(settings: Any) -> None:
     with crooked_store(settings) as store:
         store.script = lambda *_: b"<ListBucketResult></ListBucketResult>"
         with pytest.raises(BucketError, match=CUT_SHORT):
-            inbox_bucket.list_page("any", "", after="", most=1)
+            inbox_s3.list_page("any", "", after="", most=1)
         with pytest.raises(BucketError, match=CUT_SHORT):
-            bucket.list_page("")
+            archive.list_page("")
 
 
 def test_an_object_that_is_listed_again_is_not_gone(
@@ -148,21 +151,21 @@ def test_an_object_that_is_listed_again_is_not_gone(
         )
         ring()
         (row,) = objects(alice)
-        assert (row.state, row.verdict) == (State.DONE, Verdict.GONE)
+        assert (row.state, row.verdict) == (State.DONE, InboxVerdict.GONE)
         # It is listed and not given, over and over: that costs a try in a while only.
         for minute in range(1, 30):
             ring(NOW + timedelta(minutes=minute))
         assert len([path for path in store.asked("GET") if "day.usg" in path]) == 2
     ring(NOW + timedelta(hours=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.ACCEPTED)
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
 
 
 def test_an_object_that_is_gone_for_good_stays_so(alice: Company) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
-    inbox.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
-    bucket.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
+    inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
+    archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     for hour in range(1, 4):
         ring(NOW + timedelta(hours=hour))
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.attempts) == (State.DONE, Verdict.GONE, 1)
+    assert (row.state, row.verdict, row.attempts) == (State.DONE, InboxVerdict.GONE, 1)

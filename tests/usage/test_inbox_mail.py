@@ -16,8 +16,11 @@ from tests.builders import NOW, Company, Writer
 from tests.portal.post import html_of, links_of, sent
 from tests.usage.inbox_mails import QUARTER, notices, send
 from tests.usage.inboxes import objects, open_inboxes, put, ring
-from usage import bucket, inbox_notices, servers, tasks
-from usage.inbox_rows import InboxNotice
+from usage import tasks
+from usage.inbox import notices as inbox_notices
+from usage.models import InboxNotice
+from usage.servers import keys as server_keys
+from usage.storage import archive
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -28,11 +31,11 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     mail.outbox.clear()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def confirm(company: Company, writer: Writer) -> None:
-    servers.confirm_key(
+    server_keys.confirm_key(
         company.id,
         server=writer.name,
         key=fingerprint(writer.pair.public),
@@ -230,7 +233,7 @@ def test_the_task_sends_all_that_is_due(alice: Company, charlie: Company) -> Non
     for company in (alice, charlie):
         put(company, "bad.usg", b"rubbish")
     ring()
-    tasks.tell_of_inbox()
+    tasks.mail_inbox_notices()
     assert len(sent()) == 2
 
 

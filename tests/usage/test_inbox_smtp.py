@@ -16,7 +16,8 @@ from tests.builders import NOW, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox_mails import QUARTER, notices, second_admin, send
 from tests.usage.inboxes import open_inboxes, put, ring
-from usage import bucket, inbox_notices
+from usage.inbox import notices as inbox_notices
+from usage.storage import archive
 
 DUE = NOW + QUARTER
 
@@ -25,7 +26,7 @@ DUE = NOW + QUARTER
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 @pytest.fixture

@@ -21,8 +21,12 @@ from tests.usage.inboxes import (
     ring,
     said,
 )
-from usage import bucket, deciding, inbox_taking, servers, verdict_notes
-from usage.inbox_rows import Verdict
+from usage.inbox import fetch as inbox_fetch
+from usage.inbox import verdict_files
+from usage.models import InboxVerdict
+from usage.review import decide
+from usage.servers import keys as server_keys
+from usage.storage import archive
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -33,11 +37,11 @@ LATER = NOW + timedelta(minutes=1)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def confirm(company: Company, writer: Writer) -> None:
-    servers.confirm_key(
+    server_keys.confirm_key(
         company.id,
         server=writer.name,
         key=fingerprint(writer.pair.public),
@@ -56,34 +60,34 @@ def test_a_file_that_came_another_way_first_is_told_again_too(alice: Company) ->
     confirm(alice, stranger)
     ring(LATER)
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.ACCEPTED)
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
     assert said(key)["file"]["state"] == "accepted"
 
 
-@pytest.mark.parametrize("way", [verdict_notes.NOTE, verdict_notes.MOVE])
+@pytest.mark.parametrize("way", [verdict_files.NOTE, verdict_files.MOVE])
 def test_what_a_person_refuses_is_told(alice: Company, settings: Any, way: str) -> None:
     settings.INBOX_AFTER = way
     key = put(alice, "strange.usg", alice.writer("IC77").day(DAY))
     ring()
     (row,) = objects(alice)
     assert row.file is not None
-    deciding.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
+    decide.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
     ring(LATER)
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.REFUSED)
-    if way == verdict_notes.NOTE:
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.REFUSED)
+    if way == verdict_files.NOTE:
         assert said(key)["verdict"] == "refused"
     else:
         assert keys(alice) == ["rejected/strange.usg"]
 
 
-@pytest.mark.parametrize("place", ["_verdict", "leave"])
+@pytest.mark.parametrize("place", ["_verdict", "write_verdict"])
 def test_a_slow_worker_leaves_no_older_verdict(
     alice: Company, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     stranger = alice.writer("IC77")
     key = put(alice, "strange.usg", stranger.day(DAY))
-    module: Any = inbox_taking if place == "_verdict" else verdict_notes
+    module: Any = inbox_fetch if place == "_verdict" else verdict_files
     real = getattr(module, place)
 
     def slowly(*args: Any, **kwargs: Any) -> Any:
@@ -99,7 +103,7 @@ def test_a_slow_worker_leaves_no_older_verdict(
     ring()
     ring(LATER + timedelta(minutes=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, Verdict.ACCEPTED)
+    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
     assert said(key)["verdict"] == "accepted"
 
 
@@ -141,7 +145,7 @@ class CopyingStore:
 
 
 def put_in_parts(company: Company, name: str, data: bytes) -> None:
-    s3 = bucket.client()
+    s3 = archive.client()
     key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
     named: dict[str, Any] = {"Bucket": configured.INBOX_BUCKET, "Key": key}
     named["UploadId"] = s3.create_multipart_upload(**named)["UploadId"]
@@ -154,7 +158,7 @@ def put_in_parts(company: Company, name: str, data: bytes) -> None:
 def test_an_object_of_several_parts_moves_as_often_as_its_verdict_changes(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch, *, dies: bool
 ) -> None:
-    settings.INBOX_AFTER = verdict_notes.MOVE
+    settings.INBOX_AFTER = verdict_files.MOVE
     stranger = alice.writer("IC77")
     data = stranger.day(DAY)
     put_in_parts(alice, "strange.usg", data)
@@ -177,6 +181,6 @@ def test_an_object_of_several_parts_moves_as_often_as_its_verdict_changes(
         confirm(alice, stranger)
         ring(NOW + timedelta(hours=2))
         (row,) = objects(alice)
-        assert (row.state, row.verdict) == (State.DONE, Verdict.ACCEPTED)
+        assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
         assert keys(alice) == ["accepted/strange.usg"]
         assert bucket_bytes(alice, "accepted/strange.usg") == data

@@ -11,14 +11,16 @@ import pytest
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from tests.builders import NOW, Company
-from usage import intake, store
-from usage.intake import Arrival, shown_name
+from usage.files.names import shown_name
 from usage.models import FileState, How, UsageFile
+from usage.storage import local as local_store
+from usage.uploads import receive
+from usage.uploads.receive import IncomingFile
 
 DAY = date(2026, 5, 7)
 
 
-def arrival(company: Company, **changes: Any) -> Arrival:
+def arrival(company: Company, **changes: Any) -> IncomingFile:
     fields: dict[str, Any] = {
         "tenant_id": company.id,
         "name": "IC01.usg",
@@ -28,7 +30,7 @@ def arrival(company: Company, **changes: Any) -> Arrival:
         "sent_by": "test",
         "received_at": NOW,
     }
-    return Arrival(**{**fields, **changes})
+    return IncomingFile(**{**fields, **changes})
 
 
 def bytes_below(folder: Path) -> list[Path]:
@@ -38,14 +40,14 @@ def bytes_below(folder: Path) -> list[Path]:
 def test_bytes_and_row_are_there_when_it_returns(
     alice: Company, tmp_path: Path
 ) -> None:
-    receipt = intake.receive(arrival(alice), iter([b"ab", b"cd"]))
+    receipt = receive.receive(arrival(alice), iter([b"ab", b"cd"]))
     with unit_of_work.acting_for(alice.id):
         row = UsageFile.objects.get(pk=receipt.file_id)
     assert receipt.is_new
     assert row.state == FileState.RECEIVED
     assert row.received_at == NOW
     assert bytes(row.tail) == b"abcd"
-    with store.opened(row.stored_as) as data:
+    with local_store.opened(row.stored_as) as data:
         assert bytes(data) == b"abcd"
     assert len(bytes_below(tmp_path)) == 1
 
@@ -55,7 +57,7 @@ def test_of_a_cut_body_nothing_is_kept(
     alice: Company, tmp_path: Path, *, cut: int
 ) -> None:
     with pytest.raises(Refused) as refusal:
-        intake.receive(arrival(alice), iter([b"abcd"[:cut]]))
+        receive.receive(arrival(alice), iter([b"abcd"[:cut]]))
     assert refusal.value.code == "body-cut"
     assert alice.files() == []
     assert bytes_below(tmp_path) == []
@@ -65,7 +67,7 @@ def test_of_more_than_was_announced_nothing_is_kept(
     alice: Company, tmp_path: Path
 ) -> None:
     with pytest.raises(Refused, match="digest-differs"):
-        intake.receive(arrival(alice), iter([b"abcd", b"e"]))
+        receive.receive(arrival(alice), iter([b"abcd", b"e"]))
     assert bytes_below(tmp_path) == []
 
 
@@ -73,7 +75,7 @@ def test_other_bytes_than_announced_are_not_kept(
     alice: Company, tmp_path: Path
 ) -> None:
     with pytest.raises(Refused, match="digest-differs"):
-        intake.receive(arrival(alice, sha256=bytes(32)), iter([b"abcd"]))
+        receive.receive(arrival(alice, sha256=bytes(32)), iter([b"abcd"]))
     assert bytes_below(tmp_path) == []
 
 
@@ -85,14 +87,14 @@ def test_too_large_is_refused_before_a_byte_is_read(
 
     settings.MAX_FILE_BYTES = 3
     with pytest.raises(Refused, match="file-too-large"):
-        intake.receive(arrival(alice), unread())
+        receive.receive(arrival(alice), unread())
 
 
 def test_the_same_content_has_one_row_and_one_file(
     alice: Company, tmp_path: Path
 ) -> None:
-    first = intake.receive(arrival(alice), iter([b"abcd"]))
-    second = intake.receive(arrival(alice, name="other.usg"), iter([b"abcd"]))
+    first = receive.receive(arrival(alice), iter([b"abcd"]))
+    second = receive.receive(arrival(alice, name="other.usg"), iter([b"abcd"]))
     assert second.file_id == first.file_id
     assert not second.is_new
     assert len(bytes_below(tmp_path)) == 1
@@ -101,19 +103,19 @@ def test_the_same_content_has_one_row_and_one_file(
 def test_the_loser_of_a_race_leaves_no_bytes(
     alice: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = intake.receive(arrival(alice), iter([b"abcd"]))
+    first = receive.receive(arrival(alice), iter([b"abcd"]))
     # Both requests looked before either had written its row.
-    monkeypatch.setattr(intake, "_find_kept", lambda *_: None)
-    second = intake.receive(arrival(alice), iter([b"abcd"]))
-    assert second == intake.Receipt(first.file_id, is_new=False)
+    monkeypatch.setattr(receive, "_find_kept", lambda *_: None)
+    second = receive.receive(arrival(alice), iter([b"abcd"]))
+    assert second == receive.ReceivedFile(first.file_id, is_new=False)
     assert len(bytes_below(tmp_path)) == 1
 
 
 def test_two_tenants_may_have_the_same_content(
     alice: Company, charlie: Company
 ) -> None:
-    one = intake.receive(arrival(alice), iter([b"abcd"]))
-    other = intake.receive(arrival(charlie), iter([b"abcd"]))
+    one = receive.receive(arrival(alice), iter([b"abcd"]))
+    other = receive.receive(arrival(charlie), iter([b"abcd"]))
     assert one.file_id != other.file_id
     assert other.is_new
 
@@ -126,7 +128,7 @@ def test_a_full_disk_is_ours_and_keeps_nothing(
 
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(Unavailable, match="storage-full"):
-        intake.receive(arrival(alice), iter([b"abcd"]))
+        receive.receive(arrival(alice), iter([b"abcd"]))
     assert alice.files() == []
     assert bytes_below(tmp_path) == []
 
@@ -139,7 +141,7 @@ def test_a_disk_that_fails_is_ours_too(
 
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(Unavailable, match="storage-broken"):
-        intake.receive(arrival(alice), iter([b"abcd"]))
+        receive.receive(arrival(alice), iter([b"abcd"]))
 
 
 def test_bytes_are_synced_before_their_name_is_made(
@@ -154,7 +156,7 @@ def test_bytes_are_synced_before_their_name_is_made(
             return real(*args, **named)
 
         monkeypatch.setattr(os, name, noted)
-    intake.receive(arrival(alice), iter([b"abcd"]))
+    receive.receive(arrival(alice), iter([b"abcd"]))
     # New folders are synced first, then the bytes, the name, the folder.
     assert order[-3:] == ["fsync", "link", "fsync"]
 
@@ -195,7 +197,7 @@ def test_bytes_on_their_way_have_no_name(alice: Company, tmp_path: Path) -> None
         assert bytes_below(tmp_path) == []
         yield b"cd"
 
-    intake.receive(arrival(alice), watched())
+    receive.receive(arrival(alice), watched())
     assert len(bytes_below(tmp_path)) == 1
 
 
@@ -210,6 +212,6 @@ def test_where_files_need_a_name_they_lose_it_again(
         return real(path, flags, *rest, **named)
 
     monkeypatch.setattr(os, "open", without)
-    receipt = intake.receive(arrival(alice), iter([b"abcd"]))
+    receipt = receive.receive(arrival(alice), iter([b"abcd"]))
     assert receipt.is_new
     assert len(bytes_below(tmp_path)) == 1

@@ -19,8 +19,12 @@ from portal.db import unit_of_work
 from portal.health import invariants
 from portal.health.invariants import Reads, Told
 from tests.builders import NOW, Company
-from usage import bucket, deciding, examining, forwarding, store
+from usage.forwarding import forward
 from usage.models import FileState, Forwarding, UsageFile
+from usage.review import decide as review_decide
+from usage.storage import archive
+from usage.storage import local as local_store
+from usage.uploads import read_file
 
 DAY = date(2026, 5, 7)
 HOUR = timedelta(hours=1)
@@ -55,7 +59,7 @@ def without_index(name: str) -> Iterator[None]:
 def ids(alice: Company, monkeypatch: pytest.MonkeyPatch) -> Ids:
     """A file in every state, one of them in S3, by the product's own acts."""
     opening.open_current_periods(today=NOW.date(), at=NOW)
-    bucket.prepare()
+    archive.prepare()
     unknown = alice.writer("IC99")
     made = {
         "forwarded": alice.send(alice.server.day(DAY))[0].pk,
@@ -66,16 +70,16 @@ def ids(alice: Company, monkeypatch: pytest.MonkeyPatch) -> Ids:
     }
     for name in ("refused", "reopened"):
         decide = {"by": "clerk", "at": NOW, "reason": "Because."}
-        deciding.refuse(alice.id, file_id=made[name], **decide)  # type: ignore[arg-type]  # as they are named
-    deciding.reopen(
+        review_decide.refuse(alice.id, file_id=made[name], **decide)  # type: ignore[arg-type]  # as they are named
+    review_decide.reopen(
         alice.id, file_id=made["reopened"], by="clerk", at=NOW, reason="Because."
     )
-    while forwarding.forward_waiting(now=lambda: NOW):
+    while forward.forward_waiting(now=lambda: NOW):
         pass
     made["accepted"] = alice.send(alice.server.day(DAY + timedelta(days=1)))[0].pk
     with monkeypatch.context() as patch:
         # The key service is away for a moment.
-        patch.setattr(examining, "examine", _fail)
+        patch.setattr(read_file, "read_file", _fail)
         data = alice.server.day(DAY + timedelta(days=2))
         made["received"] = alice.send(data)[0].pk
     return made
@@ -110,7 +114,7 @@ def bytes_of(file_id: UUID) -> str:
 
 
 def test_bytes_that_are_gone_are_found(ids: Ids) -> None:
-    store.remove(bytes_of(ids["held"]))
+    local_store.remove(bytes_of(ids["held"]))
     assert broken() == {("bytes-are-kept", True)}
 
 
@@ -124,7 +128,7 @@ def test_bytes_that_have_rotted_are_found(ids: Ids, tmp_path: Path) -> None:
 
 def test_bytes_may_go_once_s3_has_confirmed_them_and_not_before(ids: Ids) -> None:
     for name, found in (("forwarded", set()), ("accepted", {("bytes-are-kept", True)})):
-        store.remove(bytes_of(ids[name]))
+        local_store.remove(bytes_of(ids[name]))
         owner("update usage_usagefile set stored_as = '' where id = %s", ids[name])
         assert broken() == found
 
@@ -346,7 +350,7 @@ def test_the_command_says_that_all_holds(run: Run) -> None:
 
 
 def test_the_command_tells_what_does_not_hold(run: Run, ids: Ids) -> None:
-    store.remove(bytes_of(ids["held"]))
+    local_store.remove(bytes_of(ids["held"]))
     with pytest.raises(CommandError, match="Found 1 times") as failure:
         run()
     assert failure.value.returncode == 1

@@ -4,16 +4,16 @@ import pytest
 
 from portal.db import unit_of_work
 from tests.builders import NOW, Company
-from usage import keys
-from usage.keys import KeyDoesNotOpenError
+from usage import tenant_keys
 from usage.models import SealingKey
+from usage.tenant_keys import KeyDoesNotOpenError
 from usage.usg import sealing_pair
 
 
 def test_a_key_opens_for_its_tenant(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id):
         row = SealingKey.objects.get()
-        private = keys.opening_key(alice.id, row.fingerprint)
+        private = tenant_keys.opening_key(alice.id, row.fingerprint)
     assert private is not None
     assert sealing_pair(private).public == bytes(row.public)
     assert private not in bytes(row.wrapped_private)
@@ -24,7 +24,7 @@ def test_a_key_of_another_tenant_is_no_key(alice: Company, charlie: Company) -> 
     with unit_of_work.acting_for(alice.id):
         fingerprint = SealingKey.objects.get().fingerprint
     with unit_of_work.acting_for(charlie.id):
-        assert keys.opening_key(charlie.id, fingerprint) is None
+        assert tenant_keys.opening_key(charlie.id, fingerprint) is None
 
 
 def test_a_row_copied_to_another_tenant_does_not_open(
@@ -41,7 +41,7 @@ def test_a_row_copied_to_another_tenant_does_not_open(
             created_at=NOW,
         )
     with unit_of_work.acting_for(charlie.id), pytest.raises(KeyDoesNotOpenError):
-        keys.opening_key(charlie.id, stolen.fingerprint)
+        tenant_keys.opening_key(charlie.id, stolen.fingerprint)
 
 
 def test_another_master_key_does_not_open(
@@ -49,5 +49,5 @@ def test_another_master_key_does_not_open(
 ) -> None:
     settings.MASTER_KEY = bytes(32)  # type: ignore[attr-defined]  # pytest-django's
     with unit_of_work.acting_for(alice.id), pytest.raises(KeyDoesNotOpenError) as error:
-        keys.opening_key(alice.id, SealingKey.objects.get().fingerprint)
+        tenant_keys.opening_key(alice.id, SealingKey.objects.get().fingerprint)
     assert "MASTER_KEY" in str(error.value)

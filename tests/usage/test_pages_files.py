@@ -13,8 +13,8 @@ from portal.models import Role, Tenant
 from portal.tenants import create
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, page, queries_of, signed_in
-from usage import deciding
 from usage.models import FileState, UsageFile
+from usage.review import decide
 
 DAY = date(2026, 5, 1)
 
@@ -194,7 +194,7 @@ def test_where_nothing_is_forwarded_no_file_is_said_to_wait(
 
 def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
-    deciding.refuse(
+    decide.refuse(
         alice.id, file_id=file.pk, by="clerk@vendor.example", at=NOW, reason="A test."
     )
     seen = page(alice, f"/files/{file.pk}")

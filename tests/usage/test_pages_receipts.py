@@ -22,16 +22,14 @@ from reportlab.pdfbase import pdfmetrics
 from portal.db import unit_of_work
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, signed_in
-from usage import (
-    deciding,
-    inventory,
-    receipt_fonts,
-    receipt_pdf,
-    receipt_views,
-    receipts,
-)
+from usage.files import overview_queries
 from usage.models import FileState, UsageFile
-from usage.receipts import RECEIPT_AT_MOST
+from usage.receipts import fonts as receipt_fonts
+from usage.receipts import pdf as receipt_pdf
+from usage.receipts import rows as receipt_rows
+from usage.receipts import views as receipt_views
+from usage.receipts.rows import RECEIPT_AT_MOST
+from usage.review import decide
 
 DAY = date(2026, 5, 1)
 
@@ -84,12 +82,14 @@ def test_a_batch_has_each_file_once_and_its_reasons(alice: Company) -> None:
 
 def test_a_receipt_says_what_was_decided_and_when(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
-    deciding.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="A test.")
+    decide.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="A test.")
     [row] = rows(body(ask(alice, str(file.pk))))
     assert row["Verdict"] == "Refused by decision"
     assert (row["Decision"], row["Decided"]) == ("A test.", "2026-05-20T20:00:00+02:00")
     with unit_of_work.acting_for(alice.id, reading=True):
-        [found] = receipts.lines(inventory.of_ids([file.pk]), zone=alice.zone)
+        [found] = receipt_rows.receipt_lines(
+            overview_queries.of_ids([file.pk]), zone=alice.zone
+        )
     words = [text.words for text in receipt_pdf._block(found).texts]
     at = "Wed 20 May 2026, 20:00 CEST"
     assert f"Decided by the billing staff {at}: A test." in words
@@ -159,7 +159,7 @@ def test_a_name_is_no_formula_to_a_spreadsheet(alice: Company, name: str) -> Non
 
 @given(name=st.text(min_size=1, max_size=300))
 def test_any_name_can_be_printed(name: str) -> None:
-    head = receipt_pdf.Head(
+    head = receipt_pdf.ReceiptHead(
         tenant=name, number="1", made_by=name, made_at=NOW, missing=3
     )
     target = io.BytesIO()
@@ -167,8 +167,8 @@ def test_any_name_can_be_printed(name: str) -> None:
     assert target.getvalue().startswith(b"%PDF")
 
 
-def line(name: str) -> receipts.Line:
-    return receipts.Line(
+def line(name: str) -> receipt_rows.ReceiptLine:
+    return receipt_rows.ReceiptLine(
         name=name,
         size=1,
         sha256="0" * 64,
@@ -234,7 +234,7 @@ def test_each_piece_is_written_in_a_font_that_has_it(fonts: str) -> None:
     assert set(names) == used
     assert "".join(part for _, part in receipt_fonts.runs(text, "plain")) == text
     target = io.BytesIO()
-    head = receipt_pdf.Head(
+    head = receipt_pdf.ReceiptHead(
         tenant=text, number="1", made_by=fonts, made_at=NOW, missing=0
     )
     receipt_pdf.write(target, [line(text)], head)
@@ -320,7 +320,9 @@ def test_the_memory_of_a_list_does_not_grow_with_its_rows(alice: Company) -> Non
 
 
 def test_a_receipt_on_paper_has_as_many_pages_as_it_needs() -> None:
-    head = receipt_pdf.Head(tenant="A", number="1", made_by="B", made_at=NOW, missing=0)
+    head = receipt_pdf.ReceiptHead(
+        tenant="A", number="1", made_by="B", made_at=NOW, missing=0
+    )
     target = io.BytesIO()
     receipt_pdf.write(target, [line(f"day-{n}.usg") for n in range(100)], head)
     pages = target.getvalue().count(b"/Type /Page\n")
@@ -351,7 +353,7 @@ def test_a_name_that_would_break_a_line_of_the_sums_is_escaped(tmp_path: Path) -
     name = "a\\b\nc.usg"
     (tmp_path / name).write_bytes(content)
     file = UsageFile(name=name, sha256=hashlib.sha256(content).digest())
-    [written] = receipts.as_sums([file])
+    [written] = receipt_rows.checksum_pieces([file])
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict"],
         input=written.encode(),

@@ -9,8 +9,8 @@ from portal.db import unit_of_work
 from portal.jobs.queue import State
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, page, signed_in
-from usage import deciding
 from usage.models import Forwarding
+from usage.review import decide
 
 DAY = date(2026, 5, 1)
 
@@ -56,7 +56,7 @@ def test_a_confirmed_file_that_counts_no_more_is_not_safe(alice: Company) -> Non
     second, _ = alice.send(
         alice.server.day(DAY, zone="Europe/Vienna"), name="second.usg"
     )
-    deciding.choose(
+    decide.choose(
         alice.id,
         file_id=second.pk,
         seen=[first.pk, second.pk],

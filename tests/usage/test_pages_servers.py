@@ -13,11 +13,17 @@ from portal.models import AuditEntry, Role
 from portal.pages.tiles import Tile
 from tests.builders import NOW, Company
 from tests.usage.pages import page, signed_in
-from usage import requests
-from usage.home import TILES
-from usage.models import FileState, KeyState, Server, ServerKey
-from usage.requests import Wish
-from usage.server_request import Kind, ServerRequest
+from usage.models import (
+    FileState,
+    KeyState,
+    Server,
+    ServerKey,
+    ServerRequest,
+    ServerRequestKind,
+)
+from usage.servers import requests as server_requests
+from usage.servers.requests import ServerChange
+from usage.tiles import TILES
 from usage.usg import new_signing_pair
 from usage.usg.keyfiles import Purpose, public_text
 
@@ -35,10 +41,13 @@ def server(company: Company, name: str = "IC01") -> Server:
 
 
 def asked(company: Company) -> ServerRequest:
-    wish = Wish(
-        server_id=server(company).pk, kind=Kind.LAST_DAY, day=DAY, reason="Gone."
+    wish = ServerChange(
+        server_id=server(company).pk,
+        kind=ServerRequestKind.LAST_DAY,
+        day=DAY,
+        reason="Gone.",
     )
-    found = requests.ask(company.id, wish=wish, by="ada", at=NOW)
+    found = server_requests.request_change(company.id, wish=wish, by="ada", at=NOW)
     assert found is not None
     return found
 
@@ -165,7 +174,7 @@ def test_a_change_that_cannot_be_is_told_beside_its_field(
 
 def test_a_decision_of_the_staff_is_shown_with_its_reason(alice: Company) -> None:
     request = asked(alice)
-    requests.refuse(
+    server_requests.refuse(
         alice.id, request_id=request.pk, by="clerk", at=NOW, reason="It wrote on."
     )
     seen = page(alice, "/servers")

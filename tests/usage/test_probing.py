@@ -12,21 +12,25 @@ from portal.db import unit_of_work
 from tests.builders import NOW
 from tests.test_docs import DOCS, first_cells
 from tests.usage.crooked_store import CrookedStore, crooked_store
-from usage import bucket, collecting, mending, outbox, probing, reconciling, troubles
-from usage.report import Report
-from usage.store import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
+from usage.forwarding import probe as forwarding_probe
+from usage.forwarding import queue as forward_queue
+from usage.forwarding import text as forwarding_text
+from usage.maintenance import orphans, reconcile, repair
+from usage.models import Report
+from usage.storage import archive
+from usage.storage.local import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
 
 
 @pytest.fixture
 def store(db: None, settings: Any, tmp_path: Path) -> Iterator[CrookedStore]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    archive.prepare()
     with crooked_store(settings) as store:
         yield store
 
 
 def probe() -> Report:
-    return probing.probe(now=lambda: NOW)
+    return forwarding_probe.probe(now=lambda: NOW)
 
 
 def codes(report: Report) -> list[str]:
@@ -37,9 +41,9 @@ def test_the_store_that_comes_along_honours_what_is_needed(
     store: CrookedStore, settings: Any
 ) -> None:
     report = probe()
-    assert codes(report) == [probing.UNVERSIONED]
+    assert codes(report) == [forwarding_probe.UNVERSIONED]
     assert report.problem == ""
-    assert bucket.list_page(f"{settings.S3['prefix']}").objects == []
+    assert archive.list_page(f"{settings.S3['prefix']}").objects == []
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Report.objects.get() == report
 
@@ -48,8 +52,8 @@ def test_a_bucket_with_versions_is_told_apart(
     store: CrookedStore, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "bucket": "versions-of-tests"}
-    bucket.prepare()
-    bucket._client().put_bucket_versioning(
+    archive.prepare()
+    archive._client().put_bucket_versioning(
         Bucket="versions-of-tests", VersioningConfiguration={"Status": "Enabled"}
     )
     assert codes(probe()) == []
@@ -60,10 +64,10 @@ def test_a_store_that_ignores_the_condition_is_found(
 ) -> None:
     def script(method: str, path: str) -> None:
         if method == "PUT":
-            bucket.remove(path.partition("?")[0].split("/", 2)[2])
+            archive.remove(path.partition("?")[0].split("/", 2)[2])
 
     store.script = script
-    assert probing.CONDITION_IGNORED in codes(probe())
+    assert forwarding_probe.CONDITION_IGNORED in codes(probe())
     assert "does not do what forwarding needs: condition-ignored" in caplog.text
 
 
@@ -71,7 +75,10 @@ def test_a_store_that_gives_no_checksum_back_is_found(
     store: CrookedStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.without = "x-amz-checksum-sha256"
-    assert codes(probe()) == [probing.CHECKSUM_MISSING, probing.UNVERSIONED]
+    assert codes(probe()) == [
+        forwarding_probe.CHECKSUM_MISSING,
+        forwarding_probe.UNVERSIONED,
+    ]
     assert "checksum-missing" in caplog.text
 
 
@@ -82,7 +89,7 @@ def test_a_store_that_takes_any_bytes_is_found(
         return b"" if method == "PUT" and path.endswith("-wrong") else None
 
     store.script = script
-    assert probing.CHECKSUM_IGNORED in codes(probe())
+    assert forwarding_probe.CHECKSUM_IGNORED in codes(probe())
 
 
 def test_a_store_where_nothing_can_be_removed_keeps_the_probe(
@@ -91,11 +98,11 @@ def test_a_store_where_nothing_can_be_removed_keeps_the_probe(
     store.script = lambda method, _: (
         (403, "AccessDenied") if method == "DELETE" else None
     )
-    assert probing.PROBE_LEFT in codes(probe())
+    assert forwarding_probe.PROBE_LEFT in codes(probe())
     assert "probe-left" not in caplog.text
     store.script = lambda *_: None
     # It is nobody's file, and reconciliation says nothing of it.
-    assert reconciling.reconcile(now=lambda: NOW).findings == []
+    assert reconcile.reconcile(now=lambda: NOW).findings == []
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown"])
@@ -115,10 +122,10 @@ def test_a_store_that_is_away_is_told_and_the_start_goes_on(
     db: None, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     told = StringIO()
     call_command("prepare_bucket", stdout=StringIO(), stderr=told)
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     assert "is away" in told.getvalue()
 
 
@@ -135,15 +142,19 @@ def test_with_forwarding_off_nobody_is_asked(
 def test_every_finding_is_documented_and_has_its_words() -> None:
     told = set(first_cells(DOCS / "operations.md", r"[a-z]+(-[a-z]+)*"))
     made = {
-        *(mending.ROW_MISSING, mending.OBJECT_MISSING, mending.OBJECT_DIFFERS),
-        *(outbox.FOREIGN_BYTES, outbox.OBJECT_LOST, reconciling.OBJECT_UNKNOWN),
+        *(repair.ROW_MISSING, repair.OBJECT_MISSING, repair.OBJECT_DIFFERS),
+        *(
+            forward_queue.FOREIGN_BYTES,
+            forward_queue.OBJECT_LOST,
+            reconcile.OBJECT_UNKNOWN,
+        ),
         *(BYTES_MISSING, BYTES_DIFFER),
-        *(collecting.LEFTOVER_SET_APART, collecting.TOO_MANY_LEFTOVERS),
-        *(collecting.NAME_UNKNOWN, probing.CONDITION_IGNORED),
-        *(probing.CHECKSUM_IGNORED, probing.CHECKSUM_MISSING),
-        *(probing.UNVERSIONED, probing.PROBE_LEFT),
+        *(orphans.LEFTOVER_SET_APART, orphans.TOO_MANY_LEFTOVERS),
+        *(orphans.NAME_UNKNOWN, forwarding_probe.CONDITION_IGNORED),
+        *(forwarding_probe.CHECKSUM_IGNORED, forwarding_probe.CHECKSUM_MISSING),
+        *(forwarding_probe.UNVERSIONED, forwarding_probe.PROBE_LEFT),
     }
     assert made - told == set()
     for code in made | {STORE_AWAY}:
-        assert str(troubles.told(code).title).endswith("."), code
-        assert str(troubles.told(code).advice).endswith("."), code
+        assert str(forwarding_text.explain(code).title).endswith("."), code
+        assert str(forwarding_text.explain(code).advice).endswith("."), code

@@ -18,19 +18,25 @@ from portal.jobs.queue import State
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
-from usage import (
-    bucket,
-    forwarding,
-    mending,
-    outbox,
-    reconciling,
-    store,
-    tasks,
-    troubles,
-)
-from usage.contents import content_of
+from usage import tasks
+from usage.forwarding import forward as forwarding_forward
+from usage.forwarding import queue as forward_queue
+from usage.forwarding import text as forwarding_text
+from usage.maintenance import reconcile as maintenance_reconcile
+from usage.maintenance import repair
 from usage.models import Forwarding
-from usage.report import SHOWN, Findings, Kind, Report, begin, end, newest
+from usage.models.reports import (
+    FINDINGS_SHOWN,
+    Report,
+    ReportFindings,
+    ReportKind,
+    begin,
+    end,
+    newest,
+)
+from usage.storage import archive
+from usage.storage import local as local_store
+from usage.storage.content import content_of
 
 DAY = date(2026, 5, 7)
 NIGHT = NOW + timedelta(hours=9)
@@ -40,9 +46,9 @@ NIGHT = NOW + timedelta(hours=9)
 def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     # A place of its own in the bucket, which is there for all tests.
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    archive.prepare()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def rows(company: Company) -> list[Forwarding]:
@@ -60,12 +66,12 @@ def forward_days(company: Company, number: int = 1) -> list[Forwarding]:
 
 
 def forward(at: datetime = NOW) -> None:
-    while forwarding.forward_waiting(now=lambda: at):
+    while forwarding_forward.forward_waiting(now=lambda: at):
         pass
 
 
 def reconcile(at: datetime = NIGHT) -> Report:
-    return reconciling.reconcile(now=lambda: at)
+    return maintenance_reconcile.reconcile(now=lambda: at)
 
 
 def codes(report: Report) -> list[str]:
@@ -97,16 +103,16 @@ def test_what_is_gone_from_s3_is_no_longer_confirmed_and_sent_again(
     alice: Company,
 ) -> None:
     gone, there = forward_days(alice, 2)
-    bucket.remove(gone.key)
+    archive.remove(gone.key)
     report = reconcile()
-    assert codes(report) == [mending.OBJECT_MISSING]
+    assert codes(report) == [repair.OBJECT_MISSING]
     assert report.findings[0]["about"] == gone.key
     assert report.findings[0]["tenant"] == alice.number
     first, second = rows(alice)
-    assert (first.state, first.problem) == ("waiting", mending.OBJECT_MISSING)
+    assert (first.state, first.problem) == ("waiting", repair.OBJECT_MISSING)
     assert (first.attempts, first.ended_at) == (0, None)
     assert second.state == State.DONE
-    assert mended(alice) == [("reconciliation", mending.OBJECT_MISSING)]
+    assert mended(alice) == [("reconciliation", repair.OBJECT_MISSING)]
     forward(NIGHT)
     assert rows(alice)[0].state == State.DONE
     assert codes(reconcile(NIGHT + timedelta(days=1))) == []
@@ -118,16 +124,16 @@ def test_other_bytes_in_s3_are_found_by_their_size_and_never_overwritten(
 ) -> None:
     (row,) = forward_days(alice)
     put_foreign(row.key, b"something else")
-    assert codes(reconcile()) == [mending.OBJECT_DIFFERS]
+    assert codes(reconcile()) == [repair.OBJECT_DIFFERS]
     forward(NIGHT)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == ("set-aside", outbox.FOREIGN_BYTES)
-    assert bucket.fetch(row.key) == b"something else"
+    assert (row.state, row.problem) == ("set-aside", forward_queue.FOREIGN_BYTES)
+    assert archive.fetch(row.key) == b"something else"
 
 
 def put_foreign(key: str, data: bytes) -> None:
-    bucket.remove(key)
-    bucket._client().put_object(
+    archive.remove(key)
+    archive._client().put_object(
         Bucket=settings.S3["bucket"], Key=key, Body=BytesIO(data)
     )
 
@@ -135,14 +141,14 @@ def put_foreign(key: str, data: bytes) -> None:
 def test_other_bytes_of_the_same_size_are_found_by_their_hash(alice: Company) -> None:
     (row,) = forward_days(alice)
     put_foreign(row.key, b"x" * row.file.size)
-    assert codes(reconcile()) == [mending.OBJECT_DIFFERS]
+    assert codes(reconcile()) == [repair.OBJECT_DIFFERS]
     assert rows(alice)[0].state == State.WAITING
 
 
 def test_hashes_are_asked_for_in_turns(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "SHARE", 2)
+    monkeypatch.setattr(maintenance_reconcile, "SHARE", 2)
     forward_days(alice, 5)
     for night in range(3):
         reconcile(NIGHT + timedelta(days=night))
@@ -155,18 +161,18 @@ def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
     alice: Company, tmp_path: Path
 ) -> None:
     (row,) = forward_days(alice)
-    data = bucket.fetch(row.key)
-    bucket.remove(row.key)
+    data = archive.fetch(row.key)
+    archive.remove(row.key)
     let_go(row)
     report = reconcile()
-    assert codes(report) == [outbox.OBJECT_LOST]
+    assert codes(report) == [forward_queue.OBJECT_LOST]
     (row,) = rows(alice)
-    assert (row.state, row.problem) == ("set-aside", outbox.OBJECT_LOST)
+    assert (row.state, row.problem) == ("set-aside", forward_queue.OBJECT_LOST)
     # Told to go on it looks again, and is set aside again.
     retry(row)
-    assert rows(alice)[0].problem == outbox.OBJECT_LOST
+    assert rows(alice)[0].problem == forward_queue.OBJECT_LOST
     # Somebody has brought it back.
-    bucket.put(row.key, BytesIO(data), content_of(row.file))
+    archive.put(row.key, BytesIO(data), content_of(row.file))
     retry(row)
     assert rows(alice)[0].state == State.DONE
 
@@ -187,12 +193,12 @@ def test_an_accepted_file_without_a_row_gets_one(alice: Company) -> None:
     (row,) = forward_days(alice)
     with connections["owner"].cursor() as cursor:
         cursor.execute("delete from usage_forwarding")
-    assert codes(reconcile()) == [mending.ROW_MISSING]
+    assert codes(reconcile()) == [repair.ROW_MISSING]
     (made,) = rows(alice)
     assert (made.key, made.state) == (row.key, State.WAITING)
     forward(NIGHT)
     assert rows(alice)[0].state == State.DONE
-    assert not mending.make_row(alice.id, row.file_id, by="test", at=NIGHT)
+    assert not repair.add_forwarding(alice.id, row.file_id, by="test", at=NIGHT)
 
 
 def test_an_object_that_nobody_put_is_told_and_never_touched(
@@ -204,11 +210,11 @@ def test_an_object_that_nobody_put_is_told_and_never_touched(
     for key in (strange, other):
         put_foreign(key, b"?")
     report = reconcile()
-    assert codes(report) == [reconciling.OBJECT_UNKNOWN]
+    assert codes(report) == [maintenance_reconcile.OBJECT_UNKNOWN]
     assert report.findings[0]["about"] == strange
     assert report.counts["objects of others"] == 1
-    assert bucket.fetch(strange) == b"?"
-    assert bucket.fetch(row.key)
+    assert archive.fetch(strange) == b"?"
+    assert archive.fetch(row.key)
 
 
 def test_bytes_that_are_missing_or_cut_are_an_alarm(
@@ -222,8 +228,8 @@ def test_bytes_that_are_missing_or_cut_are_an_alarm(
         file.truncate(10)
     report = reconcile()
     assert sorted(codes(report)) == [
-        store.BYTES_DIFFER,
-        store.BYTES_MISSING,
+        local_store.BYTES_DIFFER,
+        local_store.BYTES_MISSING,
     ]
     assert {finding["about"] for finding in report.findings} == {
         first.stored_as,
@@ -238,16 +244,16 @@ def test_what_arrives_meanwhile_is_no_finding(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forward_days(alice, 2)
-    real = bucket.list_page
+    real = archive.list_page
 
-    def list_page(prefix: str, **wish: Any) -> bucket.ListPage:
+    def list_page(prefix: str, **wish: Any) -> archive.ListPage:
         page = real(prefix, **wish)
         # Right after the list was read, a file comes in, goes, and is confirmed.
         alice.send(alice.server.day(DAY + timedelta(days=7)), at=NIGHT)
         forward(NIGHT)
         return page
 
-    monkeypatch.setattr(bucket, "list_page", list_page)
+    monkeypatch.setattr(archive, "list_page", list_page)
     report = reconcile()
     assert report.findings == []
     assert {row.state for row in rows(alice)} == {State.DONE}
@@ -257,25 +263,25 @@ def test_an_object_put_before_its_row_is_marked_is_no_finding(alice: Company) ->
     alice.send(alice.server.day(DAY))
     (row,) = rows(alice)
     with (Path(settings.VAR) / "usage" / row.file.stored_as).open("rb") as file:
-        bucket.put(row.key, file, content_of(row.file))
+        archive.put(row.key, file, content_of(row.file))
     assert reconcile().findings == []
     assert rows(alice)[0].state == State.WAITING
 
 
 def test_a_list_has_pages(alice: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     forward_days(alice, 7)
-    real = bucket.list_page
+    real = archive.list_page
     pages = []
 
-    def list_page(prefix: str, **wish: Any) -> bucket.ListPage:
+    def list_page(prefix: str, **wish: Any) -> archive.ListPage:
         pages.append(wish)
         return real(prefix, most=3, **wish)
 
-    monkeypatch.setattr(bucket, "list_page", list_page)
-    monkeypatch.setattr(reconciling, "_ROWS", 2)
-    bucket.remove(rows(alice)[6].key)
+    monkeypatch.setattr(archive, "list_page", list_page)
+    monkeypatch.setattr(maintenance_reconcile, "_ROWS", 2)
+    archive.remove(rows(alice)[6].key)
     report = reconcile()
-    assert codes(report) == [mending.OBJECT_MISSING]
+    assert codes(report) == [repair.OBJECT_MISSING]
     assert report.counts["objects"] == 6
     assert len(pages) >= 2
 
@@ -296,7 +302,7 @@ def test_one_object_that_s3_does_not_answer_for_holds_up_no_other(
     alice: Company, settings: Any
 ) -> None:
     first, *_, last = forward_days(alice, 3)
-    bucket.remove(last.key)
+    archive.remove(last.key)
     with crooked_store(settings) as crooked:
         crooked.script = lambda method, path: (
             (403, "AccessDenied")
@@ -306,14 +312,14 @@ def test_one_object_that_s3_does_not_answer_for_holds_up_no_other(
         report = reconcile()
     assert report.problem == ""
     told = [(one["code"], one["about"]) for one in report.findings]
-    assert sorted(told) == [("403", first.key), (mending.OBJECT_MISSING, last.key)]
+    assert sorted(told) == [("403", first.key), (repair.OBJECT_MISSING, last.key)]
     assert [row.state for row in rows(alice)] == ["done", "done", "waiting"]
 
 
 def test_a_store_that_answers_for_nothing_ends_the_run(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mending, "MOST_REFUSED", 2)
+    monkeypatch.setattr(repair, "MOST_REFUSED", 2)
     forward_days(alice, 4)
     with crooked_store(settings) as crooked:
         crooked.script = lambda method, _: (
@@ -328,8 +334,8 @@ def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (row,) = forward_days(alice)
-    bucket.remove(row.key)
-    size_of, left = store.size_of, [1]
+    archive.remove(row.key)
+    size_of, left = local_store.size_of, [1]
 
     def fail_later(name: str) -> int | None:
         if not left:
@@ -337,9 +343,9 @@ def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
         left.pop()
         return size_of(name)
 
-    monkeypatch.setattr(store, "size_of", fail_later)
+    monkeypatch.setattr(local_store, "size_of", fail_later)
     report = reconcile()
-    assert (report.problem, report.ended_at) == (store.STORE_AWAY, NIGHT)
+    assert (report.problem, report.ended_at) == (local_store.STORE_AWAY, NIGHT)
 
 
 def test_a_bucket_that_is_gone_takes_nothing_back(
@@ -355,51 +361,51 @@ def test_with_forwarding_off_nobody_is_asked(alice: Company, settings: Any) -> N
     forward_days(alice, 2)
     settings.FORWARDING = False
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
     report = reconcile()
     assert (report.problem, report.counts) == ("", {"files": 2})
 
 
 def test_a_row_that_has_changed_meanwhile_is_left_alone(alice: Company) -> None:
     (row,) = forward_days(alice)
-    bucket.remove(row.key)
-    again = mending.send_again
-    assert again(row, bucket.Stored.NOTHING, by="one", at=NIGHT)
-    assert again(row, bucket.Stored.NOTHING, by="two", at=NIGHT) == ""
-    assert mended(alice) == [("one", mending.OBJECT_MISSING)]
+    archive.remove(row.key)
+    again = repair.send_again
+    assert again(row, archive.Stored.NOTHING, by="one", at=NIGHT)
+    assert again(row, archive.Stored.NOTHING, by="two", at=NIGHT) == ""
+    assert mended(alice) == [("one", repair.OBJECT_MISSING)]
 
 
 def test_a_run_mends_only_so_much(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "MOST_MENDED", 2)
+    monkeypatch.setattr(maintenance_reconcile, "MOST_MENDED", 2)
     for row in forward_days(alice, 3):
-        bucket.remove(row.key)
+        archive.remove(row.key)
     report = reconcile()
     assert report.counts["mended"] == 2
     assert report.counts["left for the next run"] >= 1
-    assert codes(reconcile(NIGHT + timedelta(days=1))) == [mending.OBJECT_MISSING]
+    assert codes(reconcile(NIGHT + timedelta(days=1))) == [repair.OBJECT_MISSING]
 
 
 def test_a_report_is_bounded_and_counts_all() -> None:
-    found = Findings()
-    for number in range(SHOWN + 5):
+    found = ReportFindings()
+    for number in range(FINDINGS_SHOWN + 5):
         found.note("noisy", about=f"thing {number}")
     found.note("rare", about="x" * 5_000)
-    assert len(found.shown) == SHOWN + 1
+    assert len(found.shown) == FINDINGS_SHOWN + 1
     assert len(found.shown[-1]["about"]) == 1_024
-    assert found.counts == {"noisy": SHOWN + 5, "rare": 1}
+    assert found.counts == {"noisy": FINDINGS_SHOWN + 5, "rare": 1}
     assert found.codes == ["noisy", "rare"]
 
 
 def test_old_reports_go(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("usage.report._KEPT", 3)
+    monkeypatch.setattr("usage.models.reports._REPORTS_KEPT", 3)
     for night in range(6):
         at = NOW + timedelta(days=night)
-        end(begin(Kind.PROBE, at=at), Findings(), at=at)
-    begin(Kind.COLLECTION, at=NOW)
+        end(begin(ReportKind.PROBE, at=at), ReportFindings(), at=at)
+    begin(ReportKind.COLLECTION, at=NOW)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        probes = Report.objects.filter(kind=Kind.PROBE)
+        probes = Report.objects.filter(kind=ReportKind.PROBE)
         assert probes.count() == 3
         assert [str(one.kind) for one in newest()] == ["collection", "probe"]
         assert newest()[1].begun_at == NOW + timedelta(days=5)
@@ -407,11 +413,13 @@ def test_old_reports_go(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_task_and_command_do_the_same(alice: Company) -> None:
     (row,) = forward_days(alice)
-    bucket.remove(row.key)
+    archive.remove(row.key)
     tasks.reconcile()
     out = StringIO()
     call_command("reconcile", stdout=out)
     assert "files: 1" in out.getvalue()
     assert rows(alice)[0].state == State.WAITING
-    told = list(troubles.lines(Report(findings=[{"code": "x", "about": "y"}])))
+    told = list(
+        forwarding_text.report_lines(Report(findings=[{"code": "x", "about": "y"}]))
+    )
     assert told == ["x: y. x"]

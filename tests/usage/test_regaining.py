@@ -15,9 +15,14 @@ from portal.db import unit_of_work
 from portal.jobs.queue import State
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from usage import bucket, collecting, deciding, forwarding, regaining, store, sweeping
+from usage.files.queries import WantedFile, find_kept
+from usage.forwarding import forward as forwarding_forward
+from usage.maintenance import orphans
 from usage.models import FileState, Forwarding, UsageFile
-from usage.queries import Wanted, find_here
+from usage.review import decide
+from usage.storage import archive
+from usage.storage import local as local_store
+from usage.uploads import judge_pending, restore_bytes
 
 DAY = date(2026, 5, 7)
 LATER = NOW + timedelta(hours=1)
@@ -26,13 +31,13 @@ LATER = NOW + timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
-    bucket.prepare()
+    archive.prepare()
     yield
-    bucket._client.cache_clear()
+    archive._client.cache_clear()
 
 
 def forward(at: Any = LATER) -> None:
-    while forwarding.forward_waiting(now=lambda: at):
+    while forwarding_forward.forward_waiting(now=lambda: at):
         pass
 
 
@@ -42,13 +47,15 @@ def reread(company: Company) -> UsageFile:
 
 
 def path_of(tmp_path: Path, file: UsageFile) -> Path:
-    return tmp_path / "usage" / store.name_of(file.tenant_id, file.pk)
+    return tmp_path / "usage" / local_store.name_of(file.tenant_id, file.pk)
 
 
 def is_wanted(company: Company, file: UsageFile) -> bool:
     """What `POST /files/check` says."""
     with unit_of_work.acting_for(company.id, reading=True):
-        return find_here([Wanted(size=file.size, sha256=bytes(file.sha256))]) == [None]
+        return find_kept([WantedFile(size=file.size, sha256=bytes(file.sha256))]) == [
+            None
+        ]
 
 
 def lose(company: Company) -> None:
@@ -81,7 +88,7 @@ def test_bytes_that_are_gone_before_s3_had_them_come_back(
     assert not is_wanted(alice, file)
     forward()
     assert reread(alice).forwarding.state == State.DONE
-    assert bucket.fetch(reread(alice).forwarding.key) == data
+    assert archive.fetch(reread(alice).forwarding.key) == data
     assert_regained(alice)
 
 
@@ -94,9 +101,9 @@ def test_damaged_bytes_are_set_aside_told_and_come_back(
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     forward(NOW)
     row = reread(alice).forwarding
-    assert (row.state, row.problem) == (State.SET_ASIDE, store.BYTES_DIFFER)
+    assert (row.state, row.problem) == (State.SET_ASIDE, local_store.BYTES_DIFFER)
     assert "CRITICAL" in caplog.text
-    assert bucket.look(row.key) is None
+    assert archive.head(row.key) is None
     assert is_wanted(alice, file)
     alice.send(data, at=LATER)
     assert path.read_bytes() == data
@@ -128,7 +135,7 @@ def test_what_is_not_accepted_comes_back_and_is_not_forwarded(
     data = alice.writer("IC77").day(DAY)
     file, _ = alice.send(data)
     if state == FileState.REFUSED:
-        deciding.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="No.")
+        decide.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="No.")
     path_of(tmp_path, file).unlink()
     assert is_wanted(alice, file)
     again, _ = alice.send(data)
@@ -143,13 +150,13 @@ def test_what_was_never_judged_comes_back_and_is(
 ) -> None:
     data = alice.server.day(DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("usage.settling.judge", lambda *_, **__: 1 / 0)
+        patch.setattr("usage.uploads.judge.judge", lambda *_, **__: 1 / 0)
         file, _ = alice.send(data)
     path_of(tmp_path, file).unlink()
-    sweeping.settle_waiting(at=LATER)
+    judge_pending.judge_pending(at=LATER)
     assert reread(alice).state == FileState.RECEIVED
     alice.send(data)
-    sweeping.settle_waiting(at=LATER + timedelta(hours=1))
+    judge_pending.judge_pending(at=LATER + timedelta(hours=1))
     assert reread(alice).state == FileState.ACCEPTED
 
 
@@ -162,7 +169,7 @@ def test_a_store_that_is_away_says_nothing_about_a_file(
     def size_of(_name: str) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(store, "size_of", size_of)
+    monkeypatch.setattr(local_store, "size_of", size_of)
     assert not is_wanted(alice, file)
     assert alice.send(data)[0].pk == file.pk
     assert_regained(alice, times=0)
@@ -186,18 +193,18 @@ def test_who_dies_while_regaining_takes_nothing_from_another(
         finally:
             connection.close()
 
-    other, remove = threading.Thread(target=send_too), store.remove
+    other, remove = threading.Thread(target=send_too), local_store.remove
 
     def remove_while_another_sends(name: str) -> None:
         # The other request comes at the worst moment: it is given all the time it
         # needs, unless it is made to wait. Then this one dies.
-        monkeypatch.setattr(store, "remove", remove)
+        monkeypatch.setattr(local_store, "remove", remove)
         other.start()
         other.join(1)
         remove(name)
         raise PowerCut
 
-    monkeypatch.setattr(store, "remove", remove_while_another_sends)
+    monkeypatch.setattr(local_store, "remove", remove_while_another_sends)
     with pytest.raises(PowerCut):
         alice.send(data, at=LATER)
     other.join()
@@ -215,16 +222,16 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
     # A crash has left its bytes.
     os.utime(path_of(tmp_path, file), (0, 0))
     at = NOW + timedelta(days=9)
-    is_older = store.is_older
+    is_older = local_store.is_older_than
 
     def is_older_while_it_comes_back(name: str, **wish: Any) -> bool:
         found = is_older(name, **wish)
-        monkeypatch.setattr(store, "is_older", is_older)
+        monkeypatch.setattr(local_store, "is_older_than", is_older)
         alice.send(data, at=at)
         return found
 
-    monkeypatch.setattr(store, "is_older", is_older_while_it_comes_back)
-    report = collecting.collect(now=lambda: at)
+    monkeypatch.setattr(local_store, "is_older_than", is_older_while_it_comes_back)
+    report = orphans.remove_orphans(now=lambda: at)
     assert report.findings == []
     assert path_of(tmp_path, file).read_bytes() == data
     assert reread(alice).stored_as
@@ -232,7 +239,7 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
 
 def test_what_needs_nothing_is_left_alone(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
-    with store.Spool() as spool:
+    with local_store.Spool() as spool:
         wish: Any = {"tenant_id": alice.id, "file_id": file.pk, "by": "x", "at": NOW}
-        assert regaining.regain(spool, **wish) is False
+        assert restore_bytes.restore(spool, **wish) is False
     assert_regained(alice, times=0)

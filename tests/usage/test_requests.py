@@ -11,12 +11,11 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from usage import requests
-from usage.models import Server
-from usage.requests import Wish
-from usage.server_request import Decision, Kind, ServerRequest
+from usage.models import Decision, Server, ServerRequest, ServerRequestKind
+from usage.servers import requests as server_requests
+from usage.servers.requests import ServerChange
 
-FIRST, LAST = Kind.FIRST_DAY, Kind.LAST_DAY
+FIRST, LAST = ServerRequestKind.FIRST_DAY, ServerRequestKind.LAST_DAY
 # Alice's company owes from 28 April on.
 BEFORE, LATER, LATEST = date(2026, 4, 1), date(2026, 5, 7), date(2026, 5, 14)
 
@@ -27,16 +26,20 @@ def server(company: Company) -> Server:
 
 
 def ask(
-    company: Company, kind: Kind, day: date | None, *, reason: str = "Because."
+    company: Company,
+    kind: ServerRequestKind,
+    day: date | None,
+    *,
+    reason: str = "Because.",
 ) -> ServerRequest | None:
-    wish = Wish(server_id=server(company).pk, kind=kind, day=day, reason=reason)
-    return requests.ask(company.id, wish=wish, by="ada", at=NOW)
+    wish = ServerChange(server_id=server(company).pk, kind=kind, day=day, reason=reason)
+    return server_requests.request_change(company.id, wish=wish, by="ada", at=NOW)
 
 
-def approved(company: Company, kind: Kind, day: date) -> None:
+def approved(company: Company, kind: ServerRequestKind, day: date) -> None:
     asked = ask(company, kind, day)
     assert asked is not None
-    requests.approve(company.id, request_id=asked.pk, by="clerk", at=NOW)
+    server_requests.approve(company.id, request_id=asked.pk, by="clerk", at=NOW)
 
 
 def acts(company: Company) -> list[str]:
@@ -48,13 +51,13 @@ def acts(company: Company) -> list[str]:
 
 @pytest.mark.parametrize(("kind", "day"), [(FIRST, LATER), (LAST, LATER)])
 def test_what_lowers_the_debt_changes_nothing_until_it_is_approved(
-    alice: Company, kind: Kind, day: date
+    alice: Company, kind: ServerRequestKind, day: date
 ) -> None:
     asked = ask(alice, kind, day)
     assert asked is not None
     assert (asked.decision, asked.asked_by, asked.asked_at) == ("", "ada", NOW)
     assert (server(alice).first_owed_on, server(alice).retired_on) == (None, None)
-    done = requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
+    done = server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
     assert done.decision == Decision.APPROVED
     now = server(alice)
     assert (now.first_owed_on or now.retired_on) == day
@@ -85,8 +88,10 @@ def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
     asked = ask(alice, LAST, LATER)
     assert asked is not None
     with pytest.raises(Refused, match="reason-needed"):
-        requests.refuse(alice.id, request_id=asked.pk, by="clerk", at=NOW, reason=" ")
-    done = requests.refuse(
+        server_requests.refuse(
+            alice.id, request_id=asked.pk, by="clerk", at=NOW, reason=" "
+        )
+    done = server_requests.refuse(
         alice.id, request_id=asked.pk, by="clerk", at=NOW, reason="It wrote on."
     )
     assert (done.decision, done.decision_reason) == ("refused", "It wrote on.")
@@ -96,9 +101,9 @@ def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
 def test_a_request_is_decided_once(alice: Company) -> None:
     asked = ask(alice, LAST, LATER)
     assert asked is not None
-    requests.withdraw(alice.id, request_id=asked.pk, by="ada", at=NOW)
+    server_requests.withdraw(alice.id, request_id=asked.pk, by="ada", at=NOW)
     with pytest.raises(Refused, match="decided-already"):
-        requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
+        server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
     assert server(alice).retired_on is None
     assert ask(alice, LAST, LATER) is not None
 
@@ -128,16 +133,18 @@ def test_another_tenants_servers_and_requests_are_not_there(
 ) -> None:
     asked = ask(alice, LAST, LATER)
     assert asked is not None
-    wish = Wish(server_id=asked.server_id, kind=FIRST, day=LATER, reason="Mine.")
+    wish = ServerChange(
+        server_id=asked.server_id, kind=FIRST, day=LATER, reason="Mine."
+    )
     with pytest.raises(Refused, match="not-found"):
-        requests.ask(charlie.id, wish=wish, by="charlie", at=NOW)
-    for act in (requests.withdraw, requests.approve):
+        server_requests.request_change(charlie.id, wish=wish, by="charlie", at=NOW)
+    for act in (server_requests.withdraw, server_requests.approve):
         with pytest.raises(Refused, match="not-found"):
             act(charlie.id, request_id=asked.pk, by="charlie", at=NOW)
     with unit_of_work.acting_for(charlie.id, reading=True):
-        assert not requests.open_requests().exists()
+        assert not server_requests.open_requests().exists()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        assert [one.tenant.pk for one in requests.open_requests()] == [alice.id]
+        assert [one.tenant.pk for one in server_requests.open_requests()] == [alice.id]
 
 
 def test_the_database_refuses_a_request_about_another_tenants_server(

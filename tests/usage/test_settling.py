@@ -10,7 +10,7 @@ from portal.db import unit_of_work
 from portal.errors import Unavailable
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from usage import keys, servers, settling, store, sweeping
+from usage import tenant_keys
 from usage.models import (
     FileState,
     Forwarding,
@@ -20,6 +20,10 @@ from usage.models import (
     Settling,
     UsageFile,
 )
+from usage.servers import keys as server_keys
+from usage.storage import local as local_store
+from usage.uploads import judge as upload_judge
+from usage.uploads import judge_pending
 from usage.usg import Code, fingerprint
 
 DAY = date(2026, 5, 7)
@@ -84,7 +88,7 @@ def test_a_rejected_file_is_judged_afresh_when_it_comes_again(
 def test_of_rejected_files_the_newest_rows_are_kept(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "REJECTED_ROWS", 3)
+    monkeypatch.setattr(upload_judge, "REJECTED_ROWS", 3)
     kept, _ = alice.send(alice.server.day(DAY))
     for number in range(5):
         alice.send(b"rubbish %d" % number, at=NOW + timedelta(seconds=number))
@@ -98,7 +102,7 @@ def test_of_rejected_files_the_newest_rows_are_kept(
 def test_a_verdict_that_went_with_its_row_is_asked_for_again(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = settling.settle
+    judge = upload_judge.judge_file
 
     def beaten(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
         judge(tenant_id, file_id, at=at)
@@ -106,7 +110,7 @@ def test_a_verdict_that_went_with_its_row_is_asked_for_again(
             UsageFile.objects.filter(pk=file_id).delete()
         return judge(tenant_id, file_id, at=at)
 
-    monkeypatch.setattr(settling, "settle", beaten)
+    monkeypatch.setattr(upload_judge, "judge_file", beaten)
     with pytest.raises(Unavailable) as refusal:
         alice.send(b"rubbish")
     assert refusal.value.code == "busy"
@@ -122,7 +126,7 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
     with unit_of_work.acting_for(alice.id):
         assert ServerKey.objects.get(server__name="IC77").state == KeyState.PROPOSED
         assert not Forwarding.objects.exists()
-    servers.confirm_key(
+    server_keys.confirm_key(
         alice.id,
         server="ic77",
         key=fingerprint(stranger.pair.public),
@@ -141,7 +145,7 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
 
 def test_confirming_twice_changes_nothing(alice: Company) -> None:
     key = fingerprint(alice.server.pair.public)
-    servers.confirm_key(alice.id, server="IC01", key=key, by="two", at=NOW)
+    server_keys.confirm_key(alice.id, server="IC01", key=key, by="two", at=NOW)
     with unit_of_work.acting_for(alice.id):
         assert ServerKey.objects.get().decided_by == "test"
 
@@ -189,30 +193,30 @@ def test_a_file_that_cannot_be_settled_stays_received_and_is_settled_later(
     alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unreachable(*_: object) -> None:
-        raise keys.KeyDoesNotOpenError
+        raise tenant_keys.KeyDoesNotOpenError
 
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", unreachable)
+        patch.setattr(tenant_keys, "opening_key", unreachable)
         file, _ = alice.send(alice.server.day(DAY))
     assert file.state == FileState.RECEIVED
-    with store.opened(file.stored_as) as data:
+    with local_store.opened(file.stored_as) as data:
         assert len(data) == file.size
     later = NOW + timedelta(minutes=5)
-    assert sweeping.settle_waiting(at=later) == 1
+    assert judge_pending.judge_pending(at=later) == 1
     assert alice.files()[0].state == FileState.ACCEPTED
-    assert sweeping.settle_waiting(at=later) == 0
+    assert judge_pending.judge_pending(at=later) == 0
 
 
 def test_a_held_file_is_kept_whatever_a_later_look_finds(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
-    monkeypatch.setattr(keys, "opening_key", lambda *_: None)
-    settling.settle(alice.id, held.pk, at=NOW)
+    monkeypatch.setattr(tenant_keys, "opening_key", lambda *_: None)
+    upload_judge.judge_file(alice.id, held.pk, at=NOW)
     (file,) = alice.files()
     assert file.state == FileState.HELD
     assert Code.KEY_UNKNOWN in codes(file)
-    with store.opened(file.stored_as) as data:
+    with local_store.opened(file.stored_as) as data:
         assert len(data) == file.size
 
 
@@ -226,7 +230,7 @@ def test_the_longest_server_name_still_makes_a_key(alice: Company) -> None:
 
 def test_settling_twice_changes_nothing(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
-    settling.settle(alice.id, file.pk, at=NOW + timedelta(days=1))
+    upload_judge.judge_file(alice.id, file.pk, at=NOW + timedelta(days=1))
     with unit_of_work.acting_for(alice.id):
         assert UsageFile.objects.get().settled_at == NOW
         assert AuditEntry.objects.filter(act="file-accepted").count() == 1

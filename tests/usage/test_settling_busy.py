@@ -16,8 +16,10 @@ from portal.jobs.queue import State
 from portal.models import Scope
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api, put
-from usage import examining, intake, servers, settling, sweeping
 from usage.models import FileState, KeyState, ServerKey, Settling
+from usage.servers import keys as server_keys
+from usage.uploads import judge, judge_pending, read_file
+from usage.uploads import receive as upload_receive
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -53,16 +55,16 @@ def keeping(company: Company) -> Iterator[None]:
 @contextmanager
 def keeping_once_received(company: Company) -> Iterator[None]:
     """Keep the lock from the moment on in which a file is received."""
-    receive = intake.receive
+    receive = upload_receive.receive
     with pytest.MonkeyPatch.context() as patch:
         held = keeping(company)
 
-        def received(*args: Any) -> intake.Receipt:
+        def received(*args: Any) -> upload_receive.ReceivedFile:
             receipt = receive(*args)
             held.__enter__()
             return receipt
 
-        patch.setattr(intake, "receive", received)
+        patch.setattr(upload_receive, "receive", received)
         try:
             yield
         finally:
@@ -95,7 +97,7 @@ def test_a_file_that_cannot_be_settled_now_is_received(alice: Company) -> None:
     with keeping_once_received(alice):
         file, is_new = alice.send(alice.server.day(DAY))
     assert (file.state, is_new) == (FileState.RECEIVED, True)
-    assert sweeping.settle_waiting(at=LATER) == 1
+    assert judge_pending.judge_pending(at=LATER) == 1
     assert alice.files()[0].state == FileState.ACCEPTED
 
 
@@ -126,13 +128,13 @@ def test_one_tenants_lock_keeps_no_other_tenants_verdict(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT", "20s")
-    monkeypatch.setattr(examining, "_gate", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(read_file, "_gate", threading.BoundedSemaphore(1))
     file, _ = alice.send(alice.writer("IC77").day(DAY))
     begun = threading.Event()
 
     def settle() -> None:
         begun.set()
-        settling.settle(alice.id, file.pk, at=LATER)
+        judge.judge_file(alice.id, file.pk, at=LATER)
         connection.close()
 
     with keeping(alice):
@@ -141,9 +143,9 @@ def test_one_tenants_lock_keeps_no_other_tenants_verdict(
         assert begun.wait(10)
         # Until it waits for the lock, and not only is about to.
         _await_a_waiter()
-        is_free = examining._gate.acquire(timeout=5)
+        is_free = read_file._gate.acquire(timeout=5)
         assert is_free
-        examining._gate.release()
+        read_file._gate.release()
         assert charlie.send(charlie.server.day(DAY))[0].state == FileState.ACCEPTED
     waiting.join(10)
 
@@ -164,20 +166,20 @@ def test_the_sweep_asks_for_a_lock_once_and_goes_on(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "judge", lambda *_, **__: 1 / 0)
+        patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
         for data in alice.server.days(DAY, DAY + timedelta(days=3)):
             alice.send(data)
         charlie.send(charlie.server.day(DAY), at=NOW + timedelta(minutes=1))
     asked = []
-    settle = settling.settle
+    settle = judge.judge_file
 
     def count(tenant_id: int, *args: Any, **kwargs: Any) -> Any:
         asked.append(tenant_id)
         return settle(tenant_id, *args, **kwargs)
 
-    monkeypatch.setattr(settling, "settle", count)
+    monkeypatch.setattr(judge, "judge_file", count)
     with keeping(alice):
-        assert sweeping.settle_waiting(at=LATER) == 5
+        assert judge_pending.judge_pending(at=LATER) == 5
     assert asked == [alice.id, charlie.id]
     assert charlie.files()[0].state == FileState.ACCEPTED
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -198,8 +200,8 @@ def test_held_files_are_left_to_the_sweep_where_the_lock_is_not_to_be_had(
         raise OperationalError
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "settle", busy)
-        servers.confirm_key(
+        patch.setattr(judge, "judge_file", busy)
+        server_keys.confirm_key(
             alice.id,
             server="IC77",
             key=fingerprint(stranger.pair.public),
@@ -207,5 +209,5 @@ def test_held_files_are_left_to_the_sweep_where_the_lock_is_not_to_be_had(
             at=LATER,
         )
     assert len(tried) == 1
-    assert sweeping.settle_waiting(at=LATER) == 4
+    assert judge_pending.judge_pending(at=LATER) == 4
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}

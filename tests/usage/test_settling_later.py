@@ -12,8 +12,12 @@ from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
 from portal.jobs.queue import State
 from tests.builders import NOW, Company
-from usage import deciding, examining, keys, servers, settling, store, sweeping, tasks
+from usage import tasks, tenant_keys
 from usage.models import FileState, Settling, UsageFile
+from usage.review import decide
+from usage.servers import keys as server_keys
+from usage.storage import local as local_store
+from usage.uploads import judge, judge_pending, read_file
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -33,11 +37,11 @@ def send_unsettled(
 ) -> UsageFile:
     """Send a file whose request cannot settle it; a broken one never settles."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settling, "judge", lambda *_, **__: 1 / 0)
+        patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
         file, _ = company.send(data, at=at)
     assert file.state == FileState.RECEIVED
     if is_broken:
-        store.remove(file.stored_as)
+        local_store.remove(file.stored_as)
     return file
 
 
@@ -53,7 +57,7 @@ def state_of(company: Company, file: UsageFile) -> str:
 
 def confirm(company: Company, server: str, public: bytes) -> None:
     key = fingerprint(public)
-    servers.confirm_key(company.id, server=server, key=key, by="admin", at=LATER)
+    server_keys.confirm_key(company.id, server=server, key=key, by="admin", at=LATER)
 
 
 def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
@@ -65,8 +69,8 @@ def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
 
 def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
     file = send_unsettled(alice, alice.server.day(DAY))
-    assert sweeping.settle_waiting(at=NOW + timedelta(minutes=1)) == 0
-    assert sweeping.settle_waiting(at=NOW + timedelta(minutes=2)) == 1
+    assert judge_pending.judge_pending(at=NOW + timedelta(minutes=1)) == 0
+    assert judge_pending.judge_pending(at=NOW + timedelta(minutes=2)) == 1
     assert state_of(alice, file) == FileState.ACCEPTED
     assert row_of(alice, file).state == State.DONE
 
@@ -74,14 +78,14 @@ def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
 def test_one_tenants_broken_files_keep_nobody_waiting(
     alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "_BATCH", 4)
+    monkeypatch.setattr(judge_pending, "_BATCH", 4)
     for data in alice.server.days(DAY, DAY + timedelta(days=5)):
         send_unsettled(alice, data, is_broken=True)
     newest = send_unsettled(
         charlie, charlie.server.day(DAY), at=NOW + timedelta(minutes=1)
     )
     # More than a batch of older ones fail first, and then wait, longer each time.
-    assert [sweeping.settle_waiting(at=LATER) for _ in range(3)] == [4, 3, 0]
+    assert [judge_pending.judge_pending(at=LATER) for _ in range(3)] == [4, 3, 0]
     assert state_of(charlie, newest) == FileState.ACCEPTED
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Settling.objects.all())
@@ -95,7 +99,7 @@ def test_what_fails_is_told_whole_once(
     send_unsettled(alice, alice.server.day(DAY), is_broken=True)
     caplog.clear()
     for number in range(3):
-        sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+        judge_pending.judge_pending(at=LATER + timedelta(hours=number))
     told = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [bool(record.exc_info) for record in told] == [True, False, False]
 
@@ -105,7 +109,7 @@ def test_a_file_that_another_worker_has_claimed_is_left_to_it(alice: Company) ->
     row = row_of(alice, file)
     with unit_of_work.acting_for(alice.id):
         Settling.objects.update(lease=file.pk, leased_until=LATER + timedelta(hours=1))
-    assert sweeping.settle_waiting(at=LATER) == 0
+    assert judge_pending.judge_pending(at=LATER) == 0
     assert row_of(alice, file).attempts == row.attempts
 
 
@@ -117,14 +121,14 @@ def test_a_row_that_went_with_its_rejected_file_is_no_fault(
 
     def claim_and_lose(*args: Any, **kwargs: Any) -> Any:
         claims = claim(*args, **kwargs)
-        settling.settle(alice.id, file.pk, at=LATER)
+        judge.judge_file(alice.id, file.pk, at=LATER)
         with unit_of_work.acting_for(alice.id):
             UsageFile.objects.filter(pk=file.pk).delete()
         return claims
 
     monkeypatch.setattr(job_queue, "claim", claim_and_lose)
     caplog.clear()
-    assert sweeping.settle_waiting(at=LATER) == 1
+    assert judge_pending.judge_pending(at=LATER) == 1
     assert caplog.records == []
 
 
@@ -146,12 +150,12 @@ def test_a_key_that_is_registered_settles_what_was_held_for_it(
     held = [alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=2))]
     rung.clear()
     with unit_of_work.acting_for(alice.id):
-        servers.register(
+        server_keys.register(
             alice.id, name="ic77", public=stranger.pair.public, by="setup", at=LATER
         )
     assert rung == ["usage.settle"]
     assert {row_of(alice, file).due_at for file in held} == {LATER}
-    assert sweeping.settle_waiting(at=LATER) == 3
+    assert judge_pending.judge_pending(at=LATER) == 3
     assert {state_of(alice, file) for file in held} == {FileState.ACCEPTED}
 
 
@@ -167,19 +171,19 @@ def test_confirming_settles_at_once_and_leaves_what_fails_to_the_sweep(
     broken, whole = (
         alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=1))
     )
-    with store.opened(broken.stored_as) as data:
+    with local_store.opened(broken.stored_as) as data:
         kept = bytes(data)
-    store.remove(broken.stored_as)
+    local_store.remove(broken.stored_as)
     confirm(alice, "IC77", stranger.pair.public)
     assert state_of(alice, whole) == FileState.ACCEPTED
     assert row_of(alice, whole).state == State.DONE
     assert state_of(alice, broken) == FileState.HELD
     assert row_of(alice, broken).state == State.WAITING
     assert "usage.settle" in rung
-    with store.Spool() as spool:
+    with local_store.Spool() as spool:
         spool.write(kept)
         spool.keep(tenant_id=alice.id, file_id=broken.pk)
-    assert sweeping.settle_waiting(at=LATER) == 1
+    assert judge_pending.judge_pending(at=LATER) == 1
     assert state_of(alice, broken) == FileState.ACCEPTED
 
 
@@ -195,11 +199,11 @@ def test_a_file_that_was_refused_meanwhile_is_left_alone(alice: Company) -> None
     stranger = alice.writer("IC77")
     held, _ = alice.send(stranger.day(DAY))
     with unit_of_work.acting_for(alice.id):
-        servers.register(
+        server_keys.register(
             alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
         )
-    deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
-    assert sweeping.settle_waiting(at=LATER) == 1
+    decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
+    assert judge_pending.judge_pending(at=LATER) == 1
     assert state_of(alice, held) == FileState.REFUSED
     assert row_of(alice, held).state == State.DONE
 
@@ -212,7 +216,7 @@ def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) ->
         Settling.objects.update(
             state=State.WAITING, attempts=7, lease=held.pk, leased_until=LATER
         )
-        servers.register(
+        server_keys.register(
             alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
         )
     again = row_of(alice, held)
@@ -223,10 +227,10 @@ def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) ->
 def test_the_task_goes_on_until_nothing_is_due(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    monkeypatch.setattr(judge_pending, "_BATCH", 2)
     for data in alice.server.days(DAY, DAY + timedelta(days=4)):
         send_unsettled(alice, data)
-    tasks.settle()
+    tasks.judge_pending_files()
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
 
 
@@ -241,22 +245,22 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(examining, "read", broken_reader)
+        patch.setattr(read_file, "read", broken_reader)
         file, _ = alice.send(alice.server.day(DAY))
         assert file.state == FileState.RECEIVED
         for number in range(job_queue.MOST_FAULTS):
-            sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+            judge_pending.judge_pending(at=LATER + timedelta(hours=number))
     row = row_of(alice, file)
-    assert (row.state, row.problem) == (State.SET_ASIDE, sweeping.READER_FAILED)
+    assert (row.state, row.problem) == (State.SET_ASIDE, judge_pending.READER_FAILED)
     assert [r.levelno for r in caplog.records].count(logging.CRITICAL) == 1
     # It keeps nobody waiting, and nobody tries it until a person says so.
     send_unsettled(charlie, charlie.server.day(DAY))
-    assert sweeping.settle_waiting(at=LATER + timedelta(days=1)) == 1
+    assert judge_pending.judge_pending(at=LATER + timedelta(days=1)) == 1
     assert state_of(alice, file) == FileState.RECEIVED
     with unit_of_work.acting_for(alice.id):
         assert job_queue.retry(Settling, row.pk, at=LATER)
         assert not job_queue.retry(Settling, row.pk, at=LATER)
-    assert sweeping.settle_waiting(at=LATER) == 1
+    assert judge_pending.judge_pending(at=LATER) == 1
     assert state_of(alice, file) == FileState.ACCEPTED
 
 
@@ -265,12 +269,12 @@ def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> No
     at = LATER
     with pytest.MonkeyPatch.context() as patch:
         # As if the process had gone: nothing is written down after the charge.
-        patch.setattr(settling, "settle", lambda *_, **__: None)
+        patch.setattr(judge, "judge_file", lambda *_, **__: None)
         for _ in range(job_queue.MOST_FAULTS):
-            assert sweeping.settle_waiting(at=at) == 1
+            assert judge_pending.judge_pending(at=at) == 1
             assert row_of(alice, file).state == State.WAITING
             at += timedelta(hours=1)
-        assert sweeping.settle_waiting(at=at) == 1
+        assert judge_pending.judge_pending(at=at) == 1
     assert row_of(alice, file).state == State.SET_ASIDE
 
 
@@ -279,9 +283,9 @@ def test_what_is_ours_is_never_given_up(
 ) -> None:
     file = send_unsettled(alice, alice.server.day(DAY))
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         for number in range(3 * job_queue.MOST_FAULTS):
-            assert sweeping.settle_waiting(at=LATER + timedelta(hours=number)) == 1
+            assert judge_pending.judge_pending(at=LATER + timedelta(hours=number)) == 1
     row = row_of(alice, file)
     assert (row.state, row.faults) == (State.WAITING, 0)
 
@@ -290,8 +294,8 @@ def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
     with unit_of_work.acting_for(alice.id):
         Settling.objects.update(state=State.SET_ASIDE, problem="reader-failed")
-    deciding.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
-    settling.settle(alice.id, held.pk, at=LATER)
+    decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
+    judge.judge_file(alice.id, held.pk, at=LATER)
     assert row_of(alice, held).state == State.DONE
 
 
@@ -306,13 +310,13 @@ def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sen
         raise RecursionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(examining, "read", reader)
+        patch.setattr(read_file, "read", reader)
         answers = [alice.send(data, at=NOW) for _ in range(sent)]
         assert {file.state for file, _ in answers} == {FileState.RECEIVED}
         file, _ = answers[0]
         assert len(read) == min(sent, job_queue.MOST_FAULTS)
         for number in range(job_queue.MOST_FAULTS):
-            sweeping.settle_waiting(at=LATER + timedelta(hours=number))
+            judge_pending.judge_pending(at=LATER + timedelta(hours=number))
         assert len(read) == job_queue.MOST_FAULTS
         assert row_of(alice, file).state == State.SET_ASIDE
         alice.send(data, at=LATER)
@@ -327,7 +331,7 @@ def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sen
 def test_what_is_ours_is_not_charged_to_who_sends_it_again(alice: Company) -> None:
     data = alice.server.day(DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "opening_key", lambda *_: 1 / 0)
+        patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         for _ in range(2 * job_queue.MOST_FAULTS):
             file, _ = alice.send(data)
             assert row_of(alice, file).faults == 0

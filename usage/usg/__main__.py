@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from usage.usg import commands
-from usage.usg.damage import DAMAGES
-from usage.usg.emulator import ZONE
+from usage.usg.emulator.damage import DAMAGES
+from usage.usg.emulator.directory import ZONE
 from usage.usg.keyfiles import Purpose
 
 EPILOG = (

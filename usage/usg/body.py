@@ -36,7 +36,7 @@ class Body:
     users: tuple[str, ...]
 
 
-class _BrokenError(Exception):
+class _BrokenBodyError(Exception):
     def __init__(self, code: Code, part: str, **params: str | int) -> None:
         super().__init__(code)
         self.problem = Problem(code, f"body.{part}", {"part": part, **params})
@@ -53,7 +53,7 @@ def unpack(plain: bytes, limits: Limits) -> Body | Problem:
     """Take the map apart; columns are views into `plain`, texts are checked UTF-8."""
     try:
         return _Walk(plain).body(limits)
-    except _BrokenError as broken:
+    except _BrokenBodyError as broken:
         return broken.problem
 
 
@@ -65,19 +65,19 @@ class _Walk:
 
     def body(self, limits: Limits) -> Body:
         if self.take(1)[0] != _FIRST:
-            raise _BrokenError(Code.BODY_MALFORMED, self.part)
+            raise _BrokenBodyError(Code.BODY_MALFORMED, self.part)
         columns = {name: self.column(name) for name in COLUMNS}
         texts = len(self.view) - self.at
         if texts > limits.text_bytes:
             size = {"size": texts, "limit": limits.text_bytes}
-            raise _BrokenError(Code.TEXTS_TOO_LARGE, "texts", **size)
+            raise _BrokenBodyError(Code.TEXTS_TOO_LARGE, "texts", **size)
         licence_sets = self.licence_sets(limits)
         return Body(columns, licence_sets, self.users(limits))
 
     def take(self, count: int) -> memoryview:
         end = self.at + count
         if end > len(self.view):
-            raise _BrokenError(Code.BODY_CUT, self.part)
+            raise _BrokenBodyError(Code.BODY_CUT, self.part)
         taken = self.view[self.at : end]
         self.at = end
         return taken
@@ -93,19 +93,19 @@ class _Walk:
         if width is not None:
             return int.from_bytes(self.take(width), "big")
         kind = Code.BODY_EXTENSION if marker in _EXTENSIONS else Code.BODY_MALFORMED
-        raise _BrokenError(kind, self.part)
+        raise _BrokenBodyError(kind, self.part)
 
     def entry(self, name: str) -> None:
         self.part = name
         if self.text() != name:
-            raise _BrokenError(Code.BODY_ENTRY, name)
+            raise _BrokenBodyError(Code.BODY_ENTRY, name)
 
     def text(self) -> str:
         raw = self.take(self.count("text"))
         try:
             return str(raw, "utf-8")
         except UnicodeDecodeError:
-            raise _BrokenError(Code.TEXT_INVALID, self.part) from None
+            raise _BrokenBodyError(Code.TEXT_INVALID, self.part) from None
 
     def column(self, name: str) -> memoryview:
         self.entry(name)
@@ -114,7 +114,9 @@ class _Walk:
     def bounded(self, most: int) -> int:
         count = self.count("array")
         if count > most:
-            raise _BrokenError(Code.COUNT_TOO_LARGE, self.part, count=count, limit=most)
+            raise _BrokenBodyError(
+                Code.COUNT_TOO_LARGE, self.part, count=count, limit=most
+            )
         return count
 
     def licence_sets(self, limits: Limits) -> tuple[tuple[str, ...], ...]:
@@ -135,15 +137,15 @@ class _Walk:
         try:
             return tuple(_TEXTS.decode(self.view[start:]))
         except UnicodeDecodeError:
-            raise _BrokenError(Code.TEXT_INVALID, self.part) from None
+            raise _BrokenBodyError(Code.TEXT_INVALID, self.part) from None
         except msgspec.DecodeError as error:
             raise self.why(start) from error
 
-    def why(self, start: int) -> _BrokenError:
+    def why(self, start: int) -> _BrokenBodyError:
         """Walk the list again, by hand, to name what msgspec only refused."""
         self.at = start
         for _ in range(self.count("array")):
             self.text()
-        return _BrokenError(
+        return _BrokenBodyError(
             Code.BODY_TRAILING, self.part, bytes=len(self.view) - self.at
         )

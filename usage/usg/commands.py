@@ -9,15 +9,15 @@ from pathlib import Path
 
 from usage.usg import envelope, keyfiles, rows
 from usage.usg import header as headers
-from usage.usg.client import Portal
-from usage.usg.emulator import Options, emulate, server_names
+from usage.usg.client.http import Portal
+from usage.usg.client.send import send, to_stdout
+from usage.usg.emulator.directory import Options, emulate, server_names
+from usage.usg.emulator.history import ServerHabits
 from usage.usg.header import Header
-from usage.usg.history import Habits
 from usage.usg.keyfiles import Purpose
 from usage.usg.limits import DEFAULT_LIMITS
 from usage.usg.problems import Severity, as_json, shown
 from usage.usg.reader import Expected, Reading, peek, read
-from usage.usg.sending import send, to_stdout
 from usage.usg.summary import summarise
 from usage.usg.writer import write
 
@@ -90,7 +90,7 @@ def write_file(args: argparse.Namespace) -> int:
 def emulate_directory(args: argparse.Namespace) -> int:
     names = args.server or server_names(args.servers)
     standby = names[len(names) - args.standby :]
-    habits = Habits(
+    habits = ServerHabits(
         restarts=args.restarts, crashes=args.crashes, days_off=args.days_off
     )
     args.keys.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ class Header:
         return max(0, int((self.closed_at - self.opened_at).total_seconds()))
 
 
-class _BrokenError(Exception):
+class _BrokenHeaderError(Exception):
     """Carries a problem out of the JSON decoder's callbacks."""
 
     def __init__(self, code: Code, **params: str | int) -> None:
@@ -113,7 +113,7 @@ def parse(data: bytes) -> tuple[Header | None, list[Problem]]:
     """Read a header of bounded size; every wrong field is its own problem."""
     try:
         fields = _flat_object(data)
-    except _BrokenError as broken:
+    except _BrokenHeaderError as broken:
         return None, [broken.problem]
     values: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -137,17 +137,17 @@ def _flat_object(data: bytes) -> Mapping[str, Any]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise _BrokenError(Code.HEADER_NOT_UTF8) from None
+        raise _BrokenHeaderError(Code.HEADER_NOT_UTF8) from None
     if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
-        raise _BrokenError(Code.HEADER_BYTE_ORDER_MARK)
+        raise _BrokenHeaderError(Code.HEADER_BYTE_ORDER_MARK)
     try:
         found = _DECODER.decode(text)
     except RecursionError:
-        raise _BrokenError(Code.HEADER_NESTED) from None
+        raise _BrokenHeaderError(Code.HEADER_NESTED) from None
     except ValueError:
-        raise _BrokenError(Code.HEADER_NOT_JSON) from None
+        raise _BrokenHeaderError(Code.HEADER_NOT_JSON) from None
     if not isinstance(found, dict):
-        raise _BrokenError(Code.HEADER_NOT_JSON)
+        raise _BrokenHeaderError(Code.HEADER_NOT_JSON)
     return found
 
 
@@ -155,11 +155,11 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise _BrokenError(Code.HEADER_DUPLICATE, field=shown(name))
+            raise _BrokenHeaderError(Code.HEADER_DUPLICATE, field=shown(name))
         if isinstance(value, dict | list):
-            raise _BrokenError(Code.HEADER_NESTED)
+            raise _BrokenHeaderError(Code.HEADER_NESTED)
         if not (_is_clean(name) and _is_clean(value)):
-            raise _BrokenError(Code.HEADER_TEXT)
+            raise _BrokenHeaderError(Code.HEADER_TEXT)
         fields[name] = value
     return fields
 
@@ -171,12 +171,12 @@ def _is_clean(value: object) -> bool:
 
 def _whole_number(text: str) -> int:
     if len(text) > NUMBER_DIGITS:
-        raise _BrokenError(Code.HEADER_NUMBER, value=shown(text))
+        raise _BrokenHeaderError(Code.HEADER_NUMBER, value=shown(text))
     return int(text)
 
 
 def _no_number(text: str) -> NoReturn:
-    raise _BrokenError(Code.HEADER_NUMBER, value=shown(text))
+    raise _BrokenHeaderError(Code.HEADER_NUMBER, value=shown(text))
 
 
 _DECODER = json.JSONDecoder(

@@ -54,7 +54,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _FileParts:
     """A file whose lengths are right, as views: nothing is copied but the header."""
 
     before_body: memoryview
@@ -96,8 +96,8 @@ def peek(data: Buffer) -> Header | None:
         return headers.parse(bytes(view[layout.PRELUDE.size : found.header_end]))[0]
 
 
-def _parts(view: memoryview, found: Layout, digest: bytes) -> _Parts:
-    return _Parts(
+def _parts(view: memoryview, found: Layout, digest: bytes) -> _FileParts:
+    return _FileParts(
         before_body=view[: found.header_end],
         body=view[found.header_end : found.body_end],
         signature=view[found.body_end :],
@@ -106,7 +106,7 @@ def _parts(view: memoryview, found: Layout, digest: bytes) -> _Parts:
 
 
 def _judge(
-    parts: _Parts, header: Header, expected: Expected
+    parts: _FileParts, header: Header, expected: Expected
 ) -> tuple[OpenedDay | None, list[Problem]]:
     """Take steps 3 to 8. The order is the safety: nothing unsigned is decrypted."""
     # 3. Ours? With another tenant's file nothing more is asked or told.
@@ -134,7 +134,7 @@ def _judge(
     return day, problems
 
 
-def _forgery(parts: _Parts, header: Header) -> Problem | None:
+def _forgery(parts: _FileParts, header: Header) -> Problem | None:
     if envelope.is_weak_signer(header.signer):
         return Problem(Code.SIGNER_WEAK, "header.signer")
     if not envelope.is_signed(parts.digest, bytes(parts.signature), header.signer):
@@ -143,7 +143,7 @@ def _forgery(parts: _Parts, header: Header) -> Problem | None:
 
 
 def _open(
-    parts: _Parts, header: Header, private: bytes, limits: Limits
+    parts: _FileParts, header: Header, private: bytes, limits: Limits
 ) -> tuple[OpenedDay | None, list[Problem]]:
     if header.sessions > limits.sessions:
         params: Params = {

@@ -12,7 +12,7 @@ import msgspec
 from usage.usg.columns import OpenedDay, Sessions
 
 
-class Row(msgspec.Struct, forbid_unknown_fields=True):
+class SessionRow(msgspec.Struct, forbid_unknown_fields=True):
     """One row; instants carry their zone, flags are the bits of `Flag`."""
 
     user: str
@@ -22,15 +22,15 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
     flags: int = 0
 
 
-_ROW = msgspec.json.Decoder(Row)
+_ROW = msgspec.json.Decoder(SessionRow)
 
 
-def rows_of(day: OpenedDay) -> Iterator[Row]:
+def rows_of(day: OpenedDay) -> Iterator[SessionRow]:
     columns = (day.user, day.licences, day.login, day.logout, day.flags)
     for user, held, login, logout, flags in zip(
         *(column.tolist() for column in columns), strict=True
     ):
-        yield Row(
+        yield SessionRow(
             user=day.users[user],
             licences=list(day.licence_sets[held]),
             login=day.opened_at + timedelta(seconds=login),

@@ -16,8 +16,9 @@ from portal.db import unit_of_work
 from portal.errors import Refused, told
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
-from usage import keys, servers
+from usage import tenant_keys
 from usage.models import SealingKey
+from usage.servers import keys as server_keys
 from usage.usg.keyfiles import KeyFileError, Purpose, public_text, read_key
 
 BY = "setup"
@@ -77,10 +78,12 @@ class Command(BaseCommand):
                 admin = self._person(options["admin_email"], staff_role="", at=now)
                 create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=BY, at=now)
                 key = SealingKey.objects.filter(tenant=tenant).first()
-                key = key or keys.make_sealing_key(tenant.pk, by=BY, at=now)
+                key = key or tenant_keys.make_sealing_key(tenant.pk, by=BY, at=now)
             with unit_of_work.acting_for(tenant.pk):
                 for name, public in trusted:
-                    servers.register(tenant.pk, name=name, public=public, by=BY, at=now)
+                    server_keys.register(
+                        tenant.pk, name=name, public=public, by=BY, at=now
+                    )
                     self._said.append(f"{name} is trusted.")
                 secret = self._token(tenant, is_wanted=options["new_token"], at=now)
         except Refused as error:

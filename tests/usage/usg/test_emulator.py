@@ -21,26 +21,26 @@ from usage.usg import (
     signing_pair,
     summarise,
 )
-from usage.usg.damage import DAMAGES
-from usage.usg.emulator import (
+from usage.usg.emulator.damage import DAMAGES
+from usage.usg.emulator.directory import (
+    EmulatedFile,
+    EmulationPlan,
     Options,
-    Plan,
-    Written,
     contents,
     emulate,
     server_names,
     tails_of,
 )
-from usage.usg.history import Habits, History
-from usage.usg.logins import Crowd, begun_on
+from usage.usg.emulator.history import ServerHabits, ServerHistory
+from usage.usg.emulator.logins import People, begun_on
 
 FIRST, LAST = date(2026, 10, 20), date(2026, 11, 4)
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
-BUSY = Habits(restarts=0.3, crashes=0.2, clock_changes=0.2, days_off=0.2)
+BUSY = ServerHabits(restarts=0.3, crashes=0.2, clock_changes=0.2, days_off=0.2)
 SIGNING = {name: cases.secret(name) for name in server_names(3)}
 
 
-def run(directory: Path, **changed: Any) -> list[Written]:
+def run(directory: Path, **changed: Any) -> list[EmulatedFile]:
     wishes: dict[str, Any] = {
         "tenant": "C-7",
         "servers": 3,
@@ -55,14 +55,14 @@ def run(directory: Path, **changed: Any) -> list[Written]:
     return emulate(directory, **{**wishes, **changed})
 
 
-def readings(files: Sequence[Written]) -> list[Reading]:
+def readings(files: Sequence[EmulatedFile]) -> list[Reading]:
     expected = cases.expected(
         tenant="C-7", received_at=LATER, is_trusted=lambda *_: True
     )
     return [read(file.path.read_bytes(), expected) for file in files if file.path]
 
 
-def plan(**changed: Any) -> Plan:
+def plan(**changed: Any) -> EmulationPlan:
     wishes: dict[str, Any] = {
         "tenant": "C-7",
         "signing": SIGNING,
@@ -73,7 +73,7 @@ def plan(**changed: Any) -> Plan:
         "seed": 7,
         "options": Options(habits=BUSY),
     }
-    return Plan(**{**wishes, **changed})
+    return EmulationPlan(**{**wishes, **changed})
 
 
 def as_lists(sessions: Sessions) -> list[Any]:
@@ -147,13 +147,15 @@ def test_a_login_cut_by_midnight_or_a_restart_goes_on_in_the_next_file(
 
 
 def test_files_together_count_each_login_once(tmp_path: Path) -> None:
-    quiet = Options(habits=Habits(0, 0, 0, 0))
+    quiet = Options(habits=ServerHabits(0, 0, 0, 0))
     files = run(tmp_path, servers=["IC01"], options=quiet)
     counted = sum(
         summarise(reading.day).logins for reading in readings(files) if reading.day
     )
-    history = History("IC01", plan(options=quiet).history("IC01").zone, 7, quiet.habits)
-    crowd = Crowd(range(40))
+    history = ServerHistory(
+        "IC01", plan(options=quiet).history("IC01").zone, 7, quiet.habits
+    )
+    crowd = People(range(40))
     days = [FIRST + timedelta(days=at) for at in range((LAST - FIRST).days + 1)]
     assert counted == sum(len(begun_on(day, history, crowd).person) for day in days)
 
@@ -191,7 +193,7 @@ def test_a_later_run_goes_on_as_if_it_had_been_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_each_kind_of_damage_befalls_one_file(tmp_path: Path, kind: str) -> None:
-    options = Options(habits=Habits(0, 0, 0, 0), damage=[kind])
+    options = Options(habits=ServerHabits(0, 0, 0, 0), damage=[kind])
     files = run(tmp_path, users=5, servers=1, options=options)
     [hit] = [file for file in files if file.damage]
     assert hit.damage == kind
@@ -229,7 +231,7 @@ def test_damage_is_counted_from_where_a_series_stood(tmp_path: Path) -> None:
 
 def test_days_off_may_be_said(tmp_path: Path) -> None:
     off = date(2026, 10, 24)
-    options = Options(habits=Habits(0, 0, 0, 0, off={off}))
+    options = Options(habits=ServerHabits(0, 0, 0, 0, off={off}))
     files = run(tmp_path, options=options)
     assert off not in {file.day for file in files}
     before = [file for file in files if file.day == off - timedelta(days=1)]

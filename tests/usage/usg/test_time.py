@@ -8,9 +8,9 @@ import pytest
 
 from tests.samples.usg import cases
 from usage.usg import ClosedBy, Code, Header, Severity, plausible
-from usage.usg.history import Habits, History
+from usage.usg.emulator.history import ServerHabits, ServerHistory
 
-QUIET = Habits(restarts=0, crashes=0, clock_changes=0, days_off=0)
+QUIET = ServerHabits(restarts=0, crashes=0, clock_changes=0, days_off=0)
 
 
 def codes_of(header: Header, received_at: datetime = cases.RECEIVED_AT) -> list[Code]:
@@ -19,7 +19,7 @@ def codes_of(header: Header, received_at: datetime = cases.RECEIVED_AT) -> list[
 
 def day_in(zone: str, day: date) -> Header:
     """The file of a whole day, as a server in that zone would write it."""
-    history = History("IC01", zoneinfo.ZoneInfo(zone), 1, QUIET)
+    history = ServerHistory("IC01", zoneinfo.ZoneInfo(zone), 1, QUIET)
     [span] = history.spans(day, day)
     return replace(
         cases.HEADER,

@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from usage import collecting, troubles
+from usage.forwarding import text as forwarding_text
+from usage.maintenance import orphans
 
 # As many as fit into memory by far; what is left goes with the next run.
 _ALL = 1_000_000
@@ -23,9 +24,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = collecting.collect(
+        told = orphans.remove_orphans(
             now=timezone.now,  # noqa: TID251 - a door
-            most=_ALL if options["all"] else collecting.MOST,
+            most=_ALL if options["all"] else orphans.MOST,
         )
-        for line in troubles.lines(told):
+        for line in forwarding_text.report_lines(told):
             self.stdout.write(line)

@@ -6,7 +6,7 @@ from django.utils import timezone
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
-from usage import servers
+from usage.servers import keys as server_keys
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             message = f"There is no tenant {options['tenant']}."
             raise CommandError(message)
         try:
-            servers.confirm_key(
+            server_keys.confirm_key(
                 tenant.pk,
                 server=options["server"],
                 key=options["fingerprint"],

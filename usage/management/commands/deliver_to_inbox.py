@@ -5,8 +5,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.db import unit_of_work
 from portal.models import Tenant
-from usage import delivering, inbox
-from usage.bucket import BucketError
+from usage.inbox import deliver as inbox_deliver
+from usage.inbox import listing as inbox_listing
+from usage.storage.archive import BucketError
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", required=True, help="customer number")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not inbox.is_on():
+        if not inbox_listing.is_on():
             message = "There is no inbox: S3_INBOX_BUCKET is not set."
             raise CommandError(message)
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError(message)
         new = old = 0
         try:
-            for one in delivering.deliver(options["directory"], tenant):
+            for one in inbox_deliver.deliver(options["directory"], tenant):
                 self.stdout.write(
                     f"{one.path.name}: {'uploaded' if one.is_new else 'there already'}"
                 )

@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from usage import bucket, inbox_bucket, probing
+from usage.forwarding import probe
+from usage.inbox import s3 as inbox_s3
+from usage.storage import archive
 
 
 class Command(BaseCommand):
@@ -18,10 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         name = settings.S3["bucket"]
-        self._prepare(name, bucket.prepare)
+        self._prepare(name, archive.prepare)
         inbox = settings.INBOX_BUCKET
         if inbox and inbox != name:
-            self._prepare(inbox, partial(inbox_bucket.prepare, inbox))
+            self._prepare(inbox, partial(inbox_s3.prepare, inbox))
         if not settings.FORWARDING:
             self.stdout.write("Forwarding is off: the bucket is not asked.")
             return
@@ -33,7 +35,7 @@ class Command(BaseCommand):
             return
         try:
             is_new = prepare()
-        except bucket.BucketError as error:
+        except archive.BucketError as error:
             # Files are taken all the same, and wait until it is back.
             what = "refuses" if error.has_answered else "is away"
             self.stderr.write(f"{name}: the S3 server {what}: {error.code}")
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{name}: {'made' if is_new else 'is there'}")
 
     def _probe(self, name: str) -> None:
-        told = probing.probe(now=timezone.now)  # noqa: TID251 - a door
+        told = probe.probe(now=timezone.now)  # noqa: TID251 - a door
         if told.problem:
             self.stderr.write(f"{name}: could not be asked ({told.problem}).")
             return

@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from usage import reconciling, troubles
+from usage.forwarding import text as forwarding_text
+from usage.maintenance import reconcile
 
 
 class Command(BaseCommand):
@@ -13,6 +14,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = reconciling.reconcile(now=timezone.now)  # noqa: TID251 - a door
-        for line in troubles.lines(told):
+        told = reconcile.reconcile(now=timezone.now)  # noqa: TID251 - a door
+        for line in forwarding_text.report_lines(told):
             self.stdout.write(line)

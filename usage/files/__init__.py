@@ -1,0 +1,1 @@
+"""What is known of a file, and the pages that show it."""

@@ -1,0 +1,121 @@
+"""What can be wrong with a file: the format's own problems and those of its company.
+
+A problem is kept as a code with parameters; its sentence is made at the door.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_noop
+
+from portal.templatetags.shown import full_day
+from usage.usg import SPECS, Code, Problem, Severity, Spec
+
+# Same server, series and number, other content: a restored machine does this.
+SEQUENCE_TAKEN = "sequence-taken"
+
+# What staff answer by assigning the file its day.
+OF_ITS_TIME = frozenset(
+    {
+        Code.CLOSED_BEFORE_OPENED,
+        Code.DAY_DIFFERS,
+        Code.DAY_OVERRUN,
+        Code.MIDNIGHT_DIFFERS,
+        Code.CLOCK_AHEAD,
+        Code.CLOCK_BEHIND,
+        Code.ZONE_UNKNOWN,
+    }
+)
+
+_DECIDED = gettext_noop("Nothing to do: billing staff have assigned the file its day.")
+
+_ORDER = (Severity.ACCEPT, Severity.WARN, Severity.HOLD, Severity.REJECT)
+
+_TEXTS: Mapping[str, Spec] = {
+    **{code.value: spec for code, spec in SPECS.items()},
+    SEQUENCE_TAKEN: Spec(
+        Severity.HOLD,
+        gettext_noop("Another file has number %(sequence)s of this server already."),
+        gettext_noop(
+            "It is %(other)s. Nothing to do now: billing staff will decide which of"
+            " the two counts. Was the server restored from a snapshot?"
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundProblem:
+    """One thing wrong with one file; one that is decided holds it no longer."""
+
+    code: str
+    where: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    is_decided: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARN if self.is_decided else _TEXTS[self.code].severity
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is kept in the file's row."""
+        row = {"code": self.code, "where": self.where, "params": dict(self.params)}
+        return {**row, "is_decided": True} if self.is_decided else row
+
+
+def with_day_assigned(problems: Iterable[FoundProblem]) -> list[FoundProblem]:
+    """Return the same problems, those of the file's time being decided."""
+    return [
+        replace(problem, is_decided=problem.code in OF_ITS_TIME) for problem in problems
+    ]
+
+
+def found_by_reader(problems: Iterable[Problem]) -> list[FoundProblem]:
+    return [
+        FoundProblem(problem.code.value, problem.where, problem.params)
+        for problem in problems
+    ]
+
+
+def worst(problems: Iterable[FoundProblem]) -> Severity:
+    severities = (problem.severity for problem in problems)
+    return max(severities, key=_ORDER.index, default=Severity.ACCEPT)
+
+
+def describe(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a kept problem with its sentences in the reader's language."""
+    text = _TEXTS[row["code"]]
+    is_decided = row.get("is_decided", False)
+    params = _readable(row["params"])
+    return {
+        "code": row["code"],
+        "severity": (Severity.WARN if is_decided else text.severity).value,
+        "where": row["where"],
+        "title": gettext(text.title) % params,
+        "advice": gettext(_DECIDED if is_decided else text.advice) % params,
+    }
+
+
+def _readable(params: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return parameters as people read them: days, and instants with their zone."""
+    found = dict(params)
+    if "day" in found:
+        found["day"] = full_day(date.fromisoformat(str(found["day"])))
+    for name in ("opened", "closed"):
+        if name in found:
+            at = datetime.fromisoformat(str(found[name])).astimezone(UTC)
+            found[name] = f"{date_format(at, 'D j F Y, H:i')} UTC"
+    return found
+
+
+def holding(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the codes among a file's kept problems that still wait for somebody."""
+    return [
+        row["code"]
+        for row in rows
+        if not row.get("is_decided", False)
+        and _TEXTS[row["code"]].severity in (Severity.HOLD, Severity.REJECT)
+    ]

@@ -1,0 +1,198 @@
+"""What the API says about files and servers, and how rows become it."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field, StringConstraints, model_validator
+
+from portal.jobs.queue import State
+from usage.files import problems
+from usage.models import FileState, Forwarding, How, Server, UsageFile
+
+# Files that one question can be about: 10,000 dropped files are ten questions.
+CHECK_AT_MOST = 1_000
+
+# Files in one page of the list.
+LIST_AT_MOST = 200
+
+HexSha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+HexTail = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+# PostgreSQL keeps no U+0000 and fails when asked for one.
+WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
+
+
+class FileProblem(Schema):
+    """Something wrong with a file: a stable code, and what it says in words."""
+
+    code: str
+    severity: Literal["warn", "hold", "reject"]
+    where: str
+    title: str
+    advice: str
+
+
+class FileOut(Schema):
+    """A file's receipt. Times are RFC 3339 in UTC, sizes in bytes.
+
+    `confirmed_at` is when S3 had confirmed its size and SHA-256; from then on it is
+    safe to delete at home. `bytes_removed_at` is since when the archive alone has its
+    bytes. `decided_at` and `decision_reason` are of what billing staff
+    decided last about it, if they had to.
+    """
+
+    id: UUID
+    name: str
+    size: int
+    sha256: str
+    state: FileState
+    problems: list[FileProblem]
+    server: str | None
+    series: UUID | None
+    sequence: int | None
+    day: date | None
+    opened_at: datetime | None
+    closed_at: datetime | None
+    logins: int | None
+    users: int | None
+    how: str
+    sent_by: str
+    received_at: datetime
+    settled_at: datetime | None
+    forwarding: State | None
+    confirmed_at: datetime | None
+    is_safe_to_delete: bool
+    bytes_removed_at: datetime | None
+    decided_at: datetime | None
+    decision_reason: str
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    ALREADY_HERE = "already here"
+    HELD = "held"
+    RECEIVED = "received"
+
+
+class VerdictOut(Schema):
+    """What became of one upload."""
+
+    verdict: Verdict
+    file: FileOut
+
+
+class FileQuestion(Schema):
+    """A file that somebody has: told by `sha256`, or by its last 64 bytes, in hex."""
+
+    name: Annotated[str, StringConstraints(max_length=5_000)] = ""
+    size: Annotated[int, Field(ge=0, le=2**62)]
+    sha256: HexSha256 | None = None
+    tail: HexTail | None = None
+
+    @model_validator(mode="after")
+    def _told_somehow(self) -> "FileQuestion":
+        if self.sha256 is None and self.tail is None:
+            message = "sha256 or tail is needed"
+            raise ValueError(message)
+        return self
+
+
+class CheckIn(Schema):
+    files: Annotated[list[FileQuestion], Field(max_length=CHECK_AT_MOST)]
+
+
+class FileAnswer(Schema):
+    """`is_needed`: send it. Otherwise `file` is the one that is here."""
+
+    name: str
+    is_needed: bool
+    file: FileOut | None
+
+
+class CheckOut(Schema):
+    files: list[FileAnswer]
+
+
+class FilesOut(Schema):
+    """One page of files, newest first; `next` goes into `after` for the next page."""
+
+    files: list[FileOut]
+    next: UUID | None
+
+
+class FilesQuery(Schema):
+    state: FileState | None = None
+    server: Annotated[str, WithoutNul, Field(max_length=128)] | None = None
+    how: How | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    after: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=LIST_AT_MOST)] = LIST_AT_MOST
+
+
+class KeyOut(Schema):
+    """A key that a server signs with; files signed with a proposed one are held."""
+
+    fingerprint: str
+    state: Literal["proposed", "confirmed"]
+    proposed_at: datetime
+    decided_at: datetime | None
+    decided_by: str
+
+
+class ServerOut(Schema):
+    name: str
+    first_owed_on: date | None
+    retired_on: date | None
+    keys: list[KeyOut]
+
+
+class ServersOut(Schema):
+    servers: list[ServerOut]
+
+
+def file_out(file: UsageFile) -> FileOut:
+    forwarding: Forwarding | None = getattr(file, "forwarding", None)
+    done = forwarding if forwarding and forwarding.state == State.DONE else None
+    return FileOut(
+        id=file.pk,
+        name=file.name,
+        size=file.size,
+        sha256=bytes(file.sha256).hex(),
+        state=FileState(file.state),
+        problems=[FileProblem(**problems.describe(row)) for row in file.problems],
+        server=file.server.name if file.server else None,
+        series=file.series,
+        sequence=file.sequence,
+        day=file.day,
+        opened_at=file.opened_at,
+        closed_at=file.closed_at,
+        logins=file.logins,
+        users=file.users,
+        how=file.how,
+        sent_by=file.sent_by,
+        received_at=file.received_at,
+        settled_at=file.settled_at,
+        forwarding=State(forwarding.state) if forwarding else None,
+        confirmed_at=done.ended_at if done else None,
+        is_safe_to_delete=done is not None and file.state == FileState.ACCEPTED,
+        bytes_removed_at=file.bytes_removed_at,
+        decided_at=file.decided_at,
+        decision_reason=file.decision_reason,
+    )
+
+
+def server_out(server: Server) -> ServerOut:
+    return ServerOut(
+        name=server.name,
+        first_owed_on=server.first_owed_on,
+        retired_on=server.retired_on,
+        keys=[
+            KeyOut.model_validate(key, from_attributes=True)
+            for key in server.keys.all()
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Accepted files are forwarded to the S3 archive."""

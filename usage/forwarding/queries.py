@@ -1,0 +1,169 @@
+"""Reads of the work that waits in rows, over all tenants: for the staff.
+
+All of them run in a unit of work of the staff.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Min, QuerySet, Sum, Value
+from django.db.models.functions import TruncHour
+
+from portal.jobs.queue import State, Work
+from usage.forwarding.queue import SUPERSEDED
+from usage.models import Forwarding, Settling
+
+# Kinds of work, by the names that pages and addresses call them.
+FORWARDING, SETTLING = "forwarding", "settling"
+MODELS: Mapping[str, type[Work]] = {FORWARDING: Forwarding, SETTLING: Settling}
+
+# Since when a file waits for it.
+_SINCE: Mapping[str, str] = {FORWARDING: "settled_at", SETTLING: "received_at"}
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingReason:
+    """Rows of a kind that wait, or are set aside, for one reason.
+
+    `next_at` is when the first of them is tried again, None where none is.
+    """
+
+    kind: str
+    state: str
+    code: str
+    count: int
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """What there is of one kind of work; `oldest_at` of what waits."""
+
+    kind: str
+    waiting: int
+    set_aside: int
+    withdrawn: int
+    oldest_at: datetime | None
+    reasons: Sequence[WaitingReason]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourlyThroughput:
+    """What was confirmed in one hour; `size` in bytes."""
+
+    begins_at: datetime
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What was confirmed in the last 24 hours, and in the hours that had anything."""
+
+    files: int
+    size: int
+    hours: Sequence[HourlyThroughput]
+
+    @property
+    def busiest(self) -> HourlyThroughput | None:
+        return max(self.hours, key=lambda hour: hour.files, default=None)
+
+
+def queue_state(kind: str) -> QueueState:
+    """Sum up what is not done, in one query."""
+    rows = MODELS[kind]._default_manager.exclude(state=State.DONE)
+    groups = (
+        rows.order_by()
+        .values("state", "problem")
+        .annotate(
+            count=Count("pk"),
+            next_at=Min("due_at"),
+            oldest_at=Min(f"file__{_SINCE[kind]}"),
+        )
+    )
+    found: list[dict[str, Any]] = [dict(group) for group in groups]
+    waiting = [one for one in found if one["state"] == State.WAITING]
+    aside = [one for one in found if one["state"] == State.SET_ASIDE]
+    withdrawn = [one for one in aside if one["problem"] == SUPERSEDED]
+    reasons = [one for one in found if one["problem"] and one not in withdrawn]
+    oldest = [one["oldest_at"] for one in waiting if one["oldest_at"]]
+    return QueueState(
+        kind=kind,
+        waiting=_sum(waiting),
+        set_aside=_sum(aside) - _sum(withdrawn),
+        withdrawn=_sum(withdrawn),
+        oldest_at=min(oldest, default=None),
+        reasons=[_reason(kind, one) for one in sorted(reasons, key=_worst_first)],
+    )
+
+
+def _sum(groups: Collection[dict[str, Any]]) -> int:
+    return sum(one["count"] for one in groups)
+
+
+def _worst_first(group: dict[str, Any]) -> tuple[bool, int, str]:
+    return group["state"] == State.WAITING, -group["count"], group["problem"]
+
+
+def _reason(kind: str, group: dict[str, Any]) -> WaitingReason:
+    is_waiting = group["state"] == State.WAITING
+    return WaitingReason(
+        kind=kind,
+        state=group["state"],
+        code=group["problem"],
+        count=group["count"],
+        next_at=group["next_at"] if is_waiting else None,
+    )
+
+
+def throughput(*, at: datetime) -> Throughput:
+    """Count what S3 has confirmed in the 24 hours before an instant, in one query."""
+    done = Forwarding.objects.filter(state=State.DONE, ended_at__gt=at - _DAY)
+    hours = [
+        HourlyThroughput(begins_at=begins_at, files=files, size=size)
+        for begins_at, files, size in done.annotate(hour=TruncHour("ended_at"))
+        .order_by("hour")
+        .values_list("hour")
+        .annotate(files=Count("pk"), size=Sum("file__size"))
+    ]
+    return Throughput(
+        files=sum(hour.files for hour in hours),
+        size=sum(hour.size for hour in hours),
+        hours=hours,
+    )
+
+
+def failed_jobs() -> QuerySet[Any, dict[str, Any]]:
+    """Name all rows that wait for a person, oldest first: `kind` and `pk`."""
+    found = [
+        failed_of(kind).values("pk", "ended_at", kind=Value(kind)) for kind in MODELS
+    ]
+    return found[0].union(*found[1:], all=True).order_by("ended_at", "pk")
+
+
+def failed_of(kind: str) -> QuerySet[Any]:
+    """Return the rows of a kind that a person can let go on."""
+    rows = MODELS[kind]._default_manager.filter(state=State.SET_ASIDE)
+    return rows.exclude(problem=SUPERSEDED)
+
+
+def retrying(kind: str, code: str, *, at: datetime) -> QuerySet[Any]:
+    """Return the rows of a kind that wait for a reason, and not for being done."""
+    rows = MODELS[kind]._default_manager.filter(state=State.WAITING, problem=code)
+    return rows.filter(lease=None, due_at__gt=at)
+
+
+def load_rows(named: Collection[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    """Read the rows that `set_aside` has named, in its order: a query for each kind."""
+    rows: dict[tuple[str, int], Any] = {}
+    for kind, model in MODELS.items():
+        wanted = [one["pk"] for one in named if one["kind"] == kind]
+        found: QuerySet[Any] = model._default_manager.filter(pk__in=wanted)
+        for row in found.select_related("file__tenant", "file__server"):
+            rows[kind, row.pk] = row
+    places = [(one["kind"], one["pk"]) for one in named]
+    return [(kind, rows[kind, pk]) for kind, pk in places if (kind, pk) in rows]

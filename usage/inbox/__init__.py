@@ -1,0 +1,1 @@
+"""Files that servers put into the S3 inbox."""

@@ -1,0 +1,265 @@
+"""The admins of a tenant are told by mail what was bad in their inbox.
+
+A mail is a row of work. What is found within the time that a mail waits is in it; what
+comes after it has gone waits for the next day's, so that nobody gets two in a day.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
+
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs import queue as job_queue
+from portal.jobs import wakeup
+from portal.jobs.queue import Claim, State
+from portal.mail import message as mail_message
+from portal.mail import send as mail_send
+from portal.mail import switch as mail_switch
+from portal.mail.send import Delivery, Outcome
+from portal.models import Membership, Role, Tenant, User
+from usage.files import problems
+from usage.models import INBOX_BAD, FileState, InboxNotice, InboxObject, InboxVerdict
+
+logger = logging.getLogger(__name__)
+
+# How long a mail waits for more to say: servers upload all their files at once.
+_GATHER = timedelta(minutes=15)
+
+# When the mail of the next day goes, in the tenant's zone.
+_MORNING = time(9)
+
+# Objects that a mail names; it says how many more there are.
+_NAMED = 50
+
+# Mails to as many admins as a tenant has, each given ten seconds by the mail server.
+_LEASE = timedelta(minutes=10)
+
+# What the mail server did with the mail to one admin: refused it, put it off, hung up.
+REFUSED_ADDRESS, DEFERRED = "address-refused", "mail-deferred"
+UNSURE = "delivery-unsure"
+SENDING_FAILED = "sending-failed"
+
+# Of several of these, the one that says how it goes on.
+_FIRST = (DEFERRED, REFUSED_ADDRESS, UNSURE)
+_PROBLEMS = {Outcome.LATER: DEFERRED, Outcome.REFUSED: REFUSED_ADDRESS}
+
+
+class MailServerAwayError(Exception):
+    """Nobody can be reached through the mail server now, or nobody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeLine:
+    """What a mail says of one object: its name, what became of it, and why."""
+
+    name: str
+    verdict: str
+    reasons: list[str]
+
+
+def add(row: InboxObject, *, at: datetime) -> None:
+    """Have the next mail name an object, in the running unit of work.
+
+    That holds the tenant, so that nobody else makes the same mail.
+    """
+    notice = _open_notice(row.tenant, at=at)
+    InboxObject.objects.filter(pk=row.pk).update(notice=notice)
+
+
+def _open_notice(tenant: Tenant, *, at: datetime) -> InboxNotice:
+    zone = ZoneInfo(tenant.zone)
+    due_at = at + _GATHER
+    # The day on which it goes: what is found before midnight may go after it.
+    today = due_at.astimezone(zone).date()
+    notice = _notice(tenant, today, due_at=due_at)
+    is_unread = notice.lease is None and not notice.sent_to
+    if notice.state == State.WAITING and is_unread:
+        return notice
+    # Somebody has it, or it is being written: who has claimed it has read what it says.
+    tomorrow = today + timedelta(days=1)
+    morning = datetime.combine(tomorrow, _MORNING, zone)
+    return _notice(tenant, tomorrow, due_at=morning)
+
+
+def _notice(tenant: Tenant, day: date, *, due_at: datetime) -> InboxNotice:
+    InboxNotice.objects.get_or_create(
+        tenant=tenant, day=day, defaults={"due_at": due_at}
+    )
+    # Locked, so that nobody claims it before it says all that it will.
+    return InboxNotice.objects.select_for_update(of=("self",)).get(day=day)
+
+
+def send_waiting(*, now: Callable[[], datetime]) -> bool:
+    """Send the mails of one tenant that are due; False if there is nothing to do.
+
+    That is so, too, while the mail server is away, or this portal may send no mail: a
+    later ring tries again.
+    """
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
+    if leave.held:
+        return False
+    claims = job_queue.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
+    if not claims:
+        return False
+    claim = claims[0]
+    try:
+        problem = _send(claim, leave, at=now())
+    except MailServerAwayError as error:
+        logger.warning("Mails about an inbox have to wait: %s", error)
+        with unit_of_work.acting_for(claim.tenant_id):
+            job_queue.postpone(InboxNotice, claim, problem=mail_send.AWAY, at=now())
+        return False
+    except Exception:
+        logger.exception("Mails about an inbox failed (row %s)", claim.pk)
+        problem = SENDING_FAILED
+    _end(claim, problem, at=now())
+    return True
+
+
+def _end(claim: Claim, problem: str, *, at: datetime) -> None:
+    with unit_of_work.acting_for(claim.tenant_id):
+        if not problem:
+            job_queue.complete(InboxNotice, claim, at=at)
+        elif problem == DEFERRED:
+            job_queue.postpone(InboxNotice, claim, problem=problem, at=at)
+        elif problem == UNSURE:
+            job_queue.set_aside(InboxNotice, claim, problem=problem, at=at)
+        else:
+            job_queue.fail(InboxNotice, claim, problem=problem, at=at)
+
+
+def _send(claim: Claim, leave: mail_switch.Leave, *, at: datetime) -> str:
+    """Send to every admin who does not have it; return what kept somebody from it."""
+    with unit_of_work.acting_for(claim.tenant_id):
+        notice = InboxNotice.objects.select_related("tenant").get(pk=claim.pk)
+        if not job_queue.begin(InboxNotice, claim, problem=SENDING_FAILED, at=at):
+            return ""
+        restored_at = leave.restored_at
+        if restored_at is not None and notice.due_at <= restored_at:
+            # What this database was restored from may have sent it.
+            return ""
+        lines, count = _lines(notice)
+        people = _admins() if lines else []
+    problems_met = [UNSURE] if notice.unsure else []
+    for person in people:
+        if person.pk in (*notice.sent_to, *notice.unsure):
+            continue
+        letter = _message(notice, person, lines, more=count - len(lines))
+        came = _hand_over(claim, notice, person, letter)
+        if came.outcome in _PROBLEMS:
+            logger.warning("A mail was declined (row %s): %s", claim.pk, came.problem)
+            problems_met.append(_PROBLEMS[came.outcome])
+    # What passes by itself comes before what a person has to look at.
+    return min(problems_met, key=_FIRST.index, default="")
+
+
+def _hand_over(
+    claim: Claim, notice: InboxNotice, person: User, letter: EmailMultiAlternatives
+) -> Delivery:
+    """Send one mail, and note who has it.
+
+    Before that it is noted that nobody knows: after a crash, or without an answer, it
+    may have gone, and is not sent again unless somebody says so.
+
+    Raises:
+        AwayError: the mail server is away, or has hung up without an answer.
+
+    """
+    before = notice.unsure
+    _note(claim, notice, unsure=[*before, person.pk])
+    came = mail_send.deliver(letter)
+    if came.outcome is Outcome.SENT:
+        _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
+    elif came.outcome is not Outcome.UNSURE:
+        _note(claim, notice, unsure=before)
+    if came.outcome is Outcome.UNSURE or came.problem == mail_send.AWAY:
+        raise MailServerAwayError(came.problem)
+    return came
+
+
+def _note(claim: Claim, notice: InboxNotice, **changes: list[int]) -> None:
+    with unit_of_work.acting_for(claim.tenant_id):
+        mine = InboxNotice.objects.filter(pk=claim.pk, lease=claim.lease)
+        if not mine.update(**changes):
+            taken = "Another worker has these mails by now."
+            raise RuntimeError(taken)
+    for name, value in changes.items():
+        setattr(notice, name, value)
+
+
+def _lines(notice: InboxNotice) -> tuple[list[NoticeLine], int]:
+    # What was held may count by now, or have been refused by a person.
+    is_bad = Q(verdict__in=INBOX_BAD) & (
+        ~Q(verdict=InboxVerdict.HELD) | Q(file__state=FileState.HELD)
+    )
+    rows = InboxObject.objects.filter(is_bad, notice=notice).order_by("key", "pk")
+    named = rows.select_related("file")[:_NAMED]
+    return [_line(row) for row in named], rows.count()
+
+
+def _line(row: InboxObject) -> NoticeLine:
+    found = row.file.problems if row.file else []
+    sentences = [problems.describe(one)["title"] for one in found]
+    return NoticeLine(
+        name=row.key.rpartition("/")[2],
+        verdict=str(row.get_verdict_display()),
+        # One sentence can hold for its beginning and its end.
+        reasons=list(dict.fromkeys(sentences)),
+    )
+
+
+def _admins() -> list[User]:
+    """Return the admins of the tenant that the unit of work is for."""
+    rows = Membership.objects.filter(role=Role.ADMIN, user__is_active=True)
+    ids = rows.values_list("user", flat=True)
+    # Not all columns of a person are a tenant's to read.
+    people = User.objects.filter(pk__in=ids).only("email", "name")
+    return list(people.order_by("pk"))
+
+
+def _message(
+    notice: InboxNotice, person: User, lines: list[NoticeLine], *, more: int
+) -> EmailMultiAlternatives:
+    shown = {"tenant": notice.tenant, "name": person.name, "lines": lines, "more": more}
+    message = mail_message.letter("inbox-notice", to=person.email, shown=shown)
+    message.extra_headers["Message-ID"] = message_id(notice, person)
+    return message
+
+
+def message_id(notice: InboxNotice, person: User) -> str:
+    """Return the same name for the same mail, sent again after a crash."""
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
+    return f"<inbox-{notice.tenant_id}-{notice.day}-{person.pk}@{host}>"
+
+
+def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
+    """Let mails that were set aside go, also to who perhaps has them.
+
+    False if they were not set aside (any more).
+    """
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        notice = InboxNotice.objects.filter(pk=notice_id).first()
+        if notice is None or not job_queue.retry(InboxNotice, notice_id, at=at):
+            return False
+        InboxNotice.objects.filter(pk=notice_id).update(unsure=[])
+        audit_log.append(
+            tenant_id=tenant_id,
+            actor=by,
+            act="inbox-mail-retried",
+            subject=str(notice.day),
+            details={"was": notice.problem},
+            at=at,
+        )
+        wakeup.ring("usage.inbox_mail")
+    return True

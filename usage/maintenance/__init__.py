@@ -1,0 +1,1 @@
+"""Nightly checks and repairs, retention, invariants and metrics of files."""

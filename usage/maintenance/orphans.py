@@ -1,0 +1,141 @@
+"""Stored bytes that no row answers for are set apart, and removed much later.
+
+A crash between the bytes and their row, or between a row and the removal of its bytes,
+leaves such a file; but so does a database that was restored from an older copy, and
+then they are customers' files that were answered. The other way round there is nothing
+to collect: the bytes of a row are never touched here.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from django.db import OperationalError
+
+from portal.db import unit_of_work
+from usage.maintenance import retention
+from usage.models import Report, ReportFindings, UsageFile, reports
+from usage.storage import local as local_store
+from usage.storage.archive import BucketError
+
+logger = logging.getLogger(__name__)
+
+# Far more than any request takes from its first byte to its row (a body may take ten
+# minutes), and than clocks of two machines may differ.
+SAFE_AGE = timedelta(days=1)
+
+# How long they lie apart, so that somebody can still bring them in again.
+KEPT_APART = timedelta(days=60)
+
+# Crashes leave a handful. Many are files whose rows went missing, as after a database
+# was restored from an older copy: then all stay before a person has looked.
+MOST = 100
+
+# Names that are looked up at a time.
+_NAMES = 1_000
+
+# How `Spool.keep` names a file. Anything else is not the portal's, and stays.
+_OURS = re.compile(r"\d{1,9}/[0-9a-f]{2}/(?P<id>[0-9a-f-]{36})\.usg", re.ASCII)
+
+# Codes of findings; `usage.forwarding.text` has their sentences.
+LEFTOVER_SET_APART = "leftover-set-apart"
+TOO_MANY_LEFTOVERS = "too-many-leftovers"
+NAME_UNKNOWN = "name-unknown"
+
+
+def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
+    """Set apart what is left over; remove bytes whose time to be kept is over.
+
+    Args:
+        now: the clock.
+        most: leftovers that are set apart; with more than that none is.
+
+    """
+    begun = reports.begin(reports.ReportKind.COLLECTION, at=now())
+    found, problem = ReportFindings(), ""
+    before = begun.begun_at - SAFE_AGE
+    try:
+        _set_leftovers_apart(found, before=before, most=most, on=begun.begun_at.date())
+        _remove_apart(found, before=(begun.begun_at - KEPT_APART).date())
+        found.count("spooled", local_store.remove_spooled(before=before))
+    except OSError:
+        logger.exception("The stored files could not be looked through")
+        problem = local_store.STORE_AWAY
+    try:
+        retention.remove_old_bytes(found, now=now)
+    except BucketError as error:
+        logger.warning("S3 could not be asked before bytes go: %s", error.code)
+        problem = problem or error.code
+    except OSError:
+        logger.exception("Bytes whose time is over could not be removed")
+        problem = local_store.STORE_AWAY
+    return reports.end(begun, found, at=now(), problem=problem)
+
+
+def _set_leftovers_apart(
+    found: ReportFindings, *, before: datetime, most: int, on: date
+) -> None:
+    leftovers = list(islice(_leftovers(found, before=before), most + 1))
+    if len(leftovers) > most:
+        logger.critical("More than %s stored files have no row: all stay", most)
+        for name in leftovers:
+            found.note(TOO_MANY_LEFTOVERS, about=name)
+        return
+    for name in leftovers:
+        try:
+            is_apart = _set_apart(name, before=before, on=on)
+        except OperationalError:
+            found.count("left for the next run")  # the tenant's lock is not to be had
+            continue
+        if is_apart:
+            logger.warning("Set %s apart, which no row answers for", name)
+            found.note(LEFTOVER_SET_APART, about=name)
+
+
+def _set_apart(name: str, *, before: datetime, on: date) -> bool:
+    """Set one apart, unless somebody answers for it again; False if so."""
+    tenant_id, _, last = name.split("/")
+    with unit_of_work.acting_for(int(tenant_id), holding=True):
+        files = UsageFile.objects.filter(pk=UUID(last.removesuffix(".usg")))
+        is_answered = files.filter(stored_as=name).exists()
+        if is_answered or not local_store.is_older_than(name, than=before):
+            return False
+        local_store.quarantine(name, on=on)
+    return True
+
+
+def _remove_apart(found: ReportFindings, *, before: date) -> None:
+    for name in local_store.names(local_store.QUARANTINE):
+        day = name.split("/")[1]
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", day) and day < str(before):
+            local_store.remove(name)
+            found.count("leftovers-removed")
+
+
+def _leftovers(found: ReportFindings, *, before: datetime) -> Iterator[str]:
+    """Yield old files without a row."""
+    names = local_store.names()
+    while batch := list(islice(names, _NAMES)):
+        found.count("stored", len(batch))
+        ours = {name: UUID(one["id"]) for name, one in _matched(batch, found)}
+        # Names first, rows afterwards: a row that was made meanwhile is seen.
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            files = UsageFile.objects.filter(pk__in=ours.values())
+            answered = set(files.values_list("stored_as", flat=True))
+        for name in ours:
+            if name not in answered and local_store.is_older_than(name, than=before):
+                yield name
+
+
+def _matched(
+    names: Iterable[str], found: ReportFindings
+) -> Iterator[tuple[str, re.Match[str]]]:
+    for name in names:
+        one = _OURS.fullmatch(name)
+        if one is None:
+            found.note(NAME_UNKNOWN, about=name)
+        else:
+            yield name, one

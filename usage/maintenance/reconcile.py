@@ -1,0 +1,247 @@
+"""Every night rows, stored bytes and S3 are held against each other, both ways.
+
+No lock and no transaction is held while a store is asked. Rows are read as staff, a
+thousand at a time; what is put right is put right in a unit of work of its tenant, on
+condition that the row is still what it was. Nothing is ever removed here.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import OperationalError
+from django.db.models import Max, Model, QuerySet
+from django.db.models.functions import Coalesce
+
+from portal.db import unit_of_work
+from portal.jobs.queue import State
+from portal.models import Tenant
+from usage.maintenance import repair
+from usage.models import (
+    FileState,
+    Forwarding,
+    Report,
+    ReportFindings,
+    UsageFile,
+    reports,
+)
+from usage.storage import archive
+from usage.storage import local as local_store
+from usage.storage.archive import BucketError, Listed, Stored
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
+
+# Rows that are read at a time; as many as S3 lists at a time.
+_ROWS = 1_000
+
+# What was confirmed so shortly before the run began is left to the next one: the clocks
+# of several machines need not agree to the second.
+_MARGIN = timedelta(minutes=15)
+
+# Objects a night whose SHA-256 is asked for, the longest unasked first: some seconds
+# to minutes. Sizes are known of all of them from the list.
+SHARE = 1_000
+
+# Rows that one run puts right. More is no accident of single files: a person shall see
+# it before everything is sent again, and the next run goes on.
+MOST_MENDED = 10_000
+
+# When S3 last said what it has of a file.
+_LAST_ASKED = Coalesce("checked_at", "ended_at")
+
+# Who has mended, in the audit trail.
+ACTOR = "reconciliation"
+
+# Codes of findings; `usage.forwarding.text` has their sentences.
+OBJECT_UNKNOWN = "object-unknown"
+
+
+@dataclass(slots=True)
+class _Run:
+    now: Callable[[], datetime]
+    begun_at: datetime
+    found: ReportFindings = field(default_factory=ReportFindings)
+    asking: repair.ArchiveInspector = field(init=False)
+    # One bit for each forward row: seen in the list with the size that it should have.
+    seen: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.asking = repair.ArchiveInspector(self.found)
+
+    @property
+    def before(self) -> datetime:
+        return self.begun_at - _MARGIN
+
+
+def reconcile(*, now: Callable[[], datetime]) -> Report:
+    """Compare everything once; the report says what was found and put right.
+
+    A store that is away ends its part, and the report says so.
+    """
+    begun = reports.begin(reports.ReportKind.RECONCILIATION, at=now())
+    run = _Run(now=now, begun_at=begun.begun_at)
+    problem = ""
+    _make_missing_rows(run)
+    try:
+        _check_bytes(run)
+    except OSError:
+        logger.exception("The stored files could not be looked at")
+        problem = local_store.STORE_AWAY
+    if settings.FORWARDING:
+        try:
+            _check_archive(run)
+        except BucketError as error:
+            logger.warning("The archive could not be reconciled: %s", error.code)
+            problem = error.code
+        except OSError:
+            logger.exception("The stored files could not be looked at")
+            problem = local_store.STORE_AWAY
+    return reports.end(begun, run.found, at=now(), problem=problem)
+
+
+def _make_missing_rows(run: _Run) -> None:
+    """Find accepted files that nothing would ever forward."""
+    lacking = UsageFile.objects.filter(state=FileState.ACCEPTED, forwarding=None)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        files = list(lacking.select_related("tenant")[:MOST_MENDED])
+    for file in files:
+        logger.critical("The accepted file %s had no forward row", file.pk)
+        if repair.add_forwarding(file.tenant_id, file.pk, by=ACTOR, at=run.now()):
+            about, tenant = file.name, file.tenant.number
+            run.found.note(
+                repair.ROW_MISSING, about=about, tenant=tenant, file=str(file.pk)
+            )
+
+
+def _check_bytes(run: _Run) -> None:
+    """Find kept files whose bytes are not there, or not all of them."""
+    kept = UsageFile.objects.exclude(stored_as="").filter(received_at__lt=run.before)
+    for files in _in_pages(kept.select_related("tenant")):
+        run.found.count("files", len(files))
+        for file in files:
+            size = local_store.size_of(file.stored_as)
+            if size != file.size and _is_stored_still(file):
+                code = (
+                    local_store.BYTES_MISSING
+                    if size is None
+                    else local_store.BYTES_DIFFER
+                )
+                logger.critical("Stored file %s: %s", file.stored_as, code)
+                about, tenant = file.stored_as, file.tenant.number
+                run.found.note(code, about=about, tenant=tenant, file=str(file.pk))
+
+
+def _is_stored_still(file: UsageFile) -> bool:
+    """Say whether the row still names the bytes: it may have let them go meanwhile."""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        rows = UsageFile.objects.filter(pk=file.pk, stored_as=file.stored_as)
+        return rows.exists()
+
+
+def _check_archive(run: _Run) -> None:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        last = Forwarding.objects.aggregate(last=Max("pk"))["last"] or 0
+        numbers = frozenset(Tenant.objects.values_list("number", flat=True))
+    run.seen = bytearray(last // 8 + 1)
+    for objects in _listed():
+        run.found.count("objects", len(objects))
+        _look_up(objects, run, numbers=numbers)
+    confirmed = _confirmed().filter(ended_at__lt=run.before)
+    for rows in _in_pages(confirmed):
+        for row in rows:
+            if not _is_seen(row, run):
+                _ask_and_mend(row, run)
+    _ask_for_share(run)
+
+
+def _listed() -> Iterator[Sequence[Listed]]:
+    page = archive.list_page(settings.S3["prefix"])
+    yield page.objects
+    while page.after:
+        page = archive.list_page(settings.S3["prefix"], after=page.after)
+        yield page.objects
+
+
+def _look_up(objects: Sequence[Listed], run: _Run, *, numbers: frozenset[str]) -> None:
+    """Find objects that no row has put there; tick off the rows that have.
+
+    Rows come before their objects and are never removed, so that what arrives while
+    the list is read is known by the time it is looked up.
+    """
+    sizes = {one.key: one.size for one in objects}
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        rows = Forwarding.objects.filter(key__in=sizes)
+        known = list(rows.values_list("key", "pk", "file__size"))
+    for key, pk, size in known:
+        if sizes.pop(key, None) == size and pk // 8 < len(run.seen):
+            run.seen[pk // 8] |= 1 << pk % 8
+    prefix = len(settings.S3["prefix"])
+    for key in sizes:
+        number = key[prefix:].partition("/")[0]
+        if number in numbers:
+            run.found.note(OBJECT_UNKNOWN, about=key, tenant=number)
+        else:
+            # In a bucket that is shared: nothing of ours has such a key.
+            run.found.count("objects of others")
+
+
+def _is_seen(row: Forwarding, run: _Run) -> bool:
+    place = row.pk // 8
+    return place < len(run.seen) and bool(run.seen[place] >> row.pk % 8 & 1)
+
+
+def _ask_for_share(run: _Run) -> None:
+    """Have the SHA-256 of some compared: those that were asked for longest ago."""
+    rows = _confirmed().filter(ended_at__lt=run.before)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        share = list(rows.order_by(_LAST_ASKED, "pk")[:SHARE])
+    for row in share:
+        _ask_and_mend(row, run)
+
+
+def _ask_and_mend(row: Forwarding, run: _Run) -> None:
+    """Ask S3 for one object, and have it sent again if it is not what it should be."""
+    stored = run.asking.ask(row)
+    run.found.count("asked")
+    if stored is None:
+        return
+    if stored == Stored.OURS:
+        repair.note_checked(row, at=run.now())
+        return
+    if run.found.counts["mended"] >= MOST_MENDED:
+        run.found.count("left for the next run")
+        return
+    try:
+        code = repair.send_again(row, stored, by=ACTOR, at=run.now())
+    except OperationalError:
+        # The tenant's lock is not to be had; it is no different tomorrow.
+        run.found.count("left for the next run")
+        return
+    if code:
+        run.found.count("mended")
+        about, tenant = row.key, row.tenant.number
+        run.found.note(code, about=about, tenant=tenant, file=str(row.file_id))
+
+
+def _confirmed() -> QuerySet[Forwarding]:
+    """Rows of files that customers are told are in the archive."""
+    rows = Forwarding.objects.select_related("file", "tenant")
+    return rows.filter(state=State.DONE, file__state=FileState.ACCEPTED)
+
+
+def _in_pages(rows: QuerySet[Row]) -> Iterator[list[Row]]:
+    """Yield rows by their ids, each page read in a unit of work of its own."""
+    rows = rows.order_by("pk")
+    page: list[Row] = []
+    while True:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            after = rows.filter(pk__gt=page[-1].pk) if page else rows
+            page = list(after[:_ROWS])
+        if not page:
+            return
+        yield page

@@ -1,0 +1,130 @@
+"""What is put right when rows, stored bytes and S3 turn out not to agree.
+
+Each in a unit of work of the tenant, on condition that the row is still as it was seen,
+and told in the tenant's audit trail.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs import wakeup
+from portal.jobs.queue import State
+from usage.forwarding import queue as forward_queue
+from usage.models import FileState, Forwarding, ReportFindings, UsageFile
+from usage.storage import archive, content
+from usage.storage import local as local_store
+from usage.storage.archive import BucketError, Stored
+
+logger = logging.getLogger(__name__)
+
+# An accepted file that nothing would have sent to S3.
+ROW_MISSING = "row-missing"
+
+# It was confirmed, and is there no more, or is another; sent again from here.
+OBJECT_MISSING = "object-missing"
+OBJECT_DIFFERS = "object-differs"
+
+
+# Objects in a row that S3 refuses to answer for; it would be the same for all others.
+MOST_REFUSED = 20
+
+
+class ArchiveInspector:
+    """Asks S3 for one object after the other, past those that it does not answer for.
+
+    Each of them is a finding, in the word of the store.
+    """
+
+    def __init__(self, found: ReportFindings) -> None:
+        self._found = found
+        self._refused = 0
+
+    def ask(self, row: Forwarding) -> Stored | None:
+        """Say whose bytes lie under a row's key; None if S3 refused or failed.
+
+        Raises:
+            BucketError: it could not be reached, or has refused one after the other.
+
+        """
+        try:
+            stored = archive.compare(row.key, content.content_of(row.file))
+        except BucketError as error:
+            self._refused += 1
+            if not error.has_answered or self._refused >= MOST_REFUSED:
+                raise
+            about, tenant = row.key, row.tenant.number
+            self._found.note(
+                error.code, about=about, tenant=tenant, file=str(row.file_id)
+            )
+            return None
+        self._refused = 0
+        return stored
+
+
+def add_forwarding(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:
+    """Let an accepted file be forwarded that has no row for it; False if it has."""
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        files = UsageFile.objects.select_related("tenant", "server")
+        file = files.filter(pk=file_id, state=FileState.ACCEPTED, forwarding=None)
+        found = file.first()
+        if found is None:
+            return False
+        forward_queue.queue(found, found.tenant, at=at)
+        _audit(found, ROW_MISSING, by=by, at=at)
+    return True
+
+
+def note_checked(row: Forwarding, *, at: datetime) -> None:
+    """Write down that S3 was asked again and has what it should."""
+    with unit_of_work.acting_for(row.tenant_id):
+        _as_seen(row).update(checked_at=at)
+
+
+def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str:
+    """Take back that a file is confirmed, as S3 has something else or nothing.
+
+    With its bytes here it waits to be sent once more; without them it is set aside
+    for a person. Returns the code of what was found, empty if the row has changed
+    since it was read.
+    """
+    is_foreign = stored == Stored.FOREIGN
+    changes: dict[str, Any]
+    if _has_bytes(row.file):
+        code = OBJECT_DIFFERS if is_foreign else OBJECT_MISSING
+        changes = {"state": State.WAITING, "due_at": at, "ended_at": None}
+    else:
+        code = forward_queue.FOREIGN_BYTES if is_foreign else forward_queue.OBJECT_LOST
+        changes = {"state": State.SET_ASIDE, "ended_at": at}
+    with unit_of_work.acting_for(row.tenant_id, holding=True):
+        changes |= {"attempts": 0, "faults": 0, "checked_at": None}
+        if not _as_seen(row).update(problem=code, **changes):
+            return ""
+        _audit(row.file, code, by=by, at=at)
+        wakeup.ring("usage.forward")
+    logger.critical("S3 under %s: %s", row.key, code)
+    return code
+
+
+def _has_bytes(file: UsageFile) -> bool:
+    return bool(file.stored_as) and local_store.size_of(file.stored_as) == file.size
+
+
+def _as_seen(row: Forwarding) -> QuerySet[Forwarding]:
+    return Forwarding.objects.filter(pk=row.pk, state=State.DONE, ended_at=row.ended_at)
+
+
+def _audit(file: UsageFile, code: str, *, by: str, at: datetime) -> None:
+    audit_log.append(
+        tenant_id=file.tenant_id,
+        actor=by,
+        act="forwarding-mended",
+        subject=str(file.pk),
+        details={"name": file.name, "found": code},
+        at=at,
+    )

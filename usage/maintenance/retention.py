@@ -1,0 +1,115 @@
+"""Bytes that the archive has are removed here, a long time after it confirmed them."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import OperationalError
+
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.jobs.queue import State
+from usage.maintenance import repair
+from usage.models import FileState, Forwarding, ReportFindings, UsageFile
+from usage.storage import local as local_store
+from usage.storage.archive import Stored
+
+logger = logging.getLogger(__name__)
+
+# Files whose bytes one run removes; the next run goes on. Each costs a question to S3.
+MOST = 10_000
+
+# Rows that are read at a time.
+_ROWS = 500
+
+_ACTOR = "retention"
+
+
+def remove_old_bytes(found: ReportFindings, *, now: Callable[[], datetime]) -> None:
+    """Remove the bytes of files that were confirmed long enough ago.
+
+    S3 is asked once more for each, by size and SHA-256, right before. What it does
+    not have is sent again instead.
+
+    Raises:
+        BucketError: S3 could not be reached, or answers for none; nothing more goes.
+        OSError: the store is away; nothing more goes.
+
+    """
+    days: int = settings.KEEP_BYTES_DAYS
+    if not days or not settings.FORWARDING:
+        return
+    asking = repair.ArchiveInspector(found)
+    due = _due(before=now() - timedelta(days=days))
+    for start in range(0, len(due), _ROWS):
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            rows = Forwarding.objects.select_related("file", "tenant")
+            page = list(rows.filter(pk__in=due[start : start + _ROWS]))
+        for row in page:
+            stored = asking.ask(row)
+            if stored is not None:
+                _remove(row, stored, found, now=now)
+
+
+def _due(*, before: datetime) -> list[int]:
+    """Return the rows of files that were confirmed before an instant."""
+    rows = Forwarding.objects.filter(
+        state=State.DONE,
+        ended_at__lt=before,
+        file__state=FileState.ACCEPTED,
+        # No file is confirmed before it is accepted: so an index answers.
+        file__settled_at__lt=before,
+    ).exclude(file__stored_as="")
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        return list(
+            rows.order_by("file__settled_at").values_list("pk", flat=True)[:MOST]
+        )
+
+
+def _remove(
+    row: Forwarding,
+    stored: Stored,
+    found: ReportFindings,
+    *,
+    now: Callable[[], datetime],
+) -> None:
+    file, number = row.file, row.tenant.number
+    try:
+        if stored != Stored.OURS:
+            code = repair.send_again(row, stored, by=_ACTOR, at=now())
+            if code:
+                found.note(code, about=row.key, tenant=number, file=str(file.pk))
+        elif _let_go(row, at=now()):
+            failpoints.reach("retain:committed")
+            # The row came first: what a crash leaves here, the collector removes.
+            local_store.remove(file.stored_as)
+            found.count("bytes-removed")
+    except OperationalError:
+        found.count("left for the next run")  # the tenant's lock is not to be had
+
+
+def _let_go(row: Forwarding, *, at: datetime) -> bool:
+    """Write down that the archive alone has the bytes from now on."""
+    file = row.file
+    with unit_of_work.acting_for(file.tenant_id, holding=True):
+        confirmed = Forwarding.objects.filter(
+            pk=row.pk, state=State.DONE, ended_at=row.ended_at
+        )
+        files = UsageFile.objects.filter(
+            pk=file.pk, state=FileState.ACCEPTED, stored_as=file.stored_as
+        )
+        if not confirmed.update(checked_at=at):
+            return False
+        if not files.update(stored_as="", bytes_removed_at=at):
+            return False
+        audit_log.append(
+            tenant_id=file.tenant_id,
+            actor=_ACTOR,
+            act="bytes-removed",
+            subject=str(file.pk),
+            details={"name": file.name, "sha256": bytes(file.sha256).hex()},
+            at=at,
+        )
+    return True

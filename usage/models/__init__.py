@@ -1,0 +1,55 @@
+"""The tables of usage; Django loads all of them with the app."""
+
+from usage.models.files import (
+    CHECKED,
+    KEPT,
+    NAME_CHARACTERS,
+    REASON_CHARACTERS,
+    FileState,
+    How,
+    UsageFile,
+)
+from usage.models.inbox import (
+    INBOX_BAD,
+    INBOX_REJECTED,
+    KEY_CHARACTERS,
+    InboxListing,
+    InboxNotice,
+    InboxObject,
+    InboxVerdict,
+)
+from usage.models.keys import SealingKey
+from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
+from usage.models.server_requests import Decision, ServerRequest, ServerRequestKind
+from usage.models.servers import KeyState, Server, ServerKey
+from usage.models.work import Forwarding, Settling
+
+__all__ = [
+    "CHECKED",
+    "FINDINGS_SHOWN",
+    "INBOX_BAD",
+    "INBOX_REJECTED",
+    "KEPT",
+    "KEY_CHARACTERS",
+    "NAME_CHARACTERS",
+    "REASON_CHARACTERS",
+    "Decision",
+    "FileState",
+    "Forwarding",
+    "How",
+    "InboxListing",
+    "InboxNotice",
+    "InboxObject",
+    "InboxVerdict",
+    "KeyState",
+    "Report",
+    "ReportFindings",
+    "ReportKind",
+    "SealingKey",
+    "Server",
+    "ServerKey",
+    "ServerRequest",
+    "ServerRequestKind",
+    "Settling",
+    "UsageFile",
+]

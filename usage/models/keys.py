@@ -1,0 +1,30 @@
+"""Tenants' sealing keys: servers seal with the public half, the portal opens."""
+
+from django.db import models
+
+from portal.models import Tenant
+
+
+class SealingKey(models.Model):
+    """A tenant's key pair: servers seal for the public half, the portal opens.
+
+    The private half is wrapped by the installation's master key; see
+    `usage.tenant_keys`.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    fingerprint = models.CharField(max_length=32)
+    public = models.BinaryField(max_length=32)
+    wrapped_private = models.BinaryField(max_length=60)
+    master_key = models.CharField(max_length=16)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "fingerprint"], name="a_sealing_key_is_there_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint

@@ -1,0 +1,74 @@
+"""What customers ask for and staff decide: that a server owes less."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Tenant
+from usage.models.files import REASON_CHARACTERS
+from usage.models.servers import Server
+
+
+class ServerRequestKind(models.TextChoices):
+    FIRST_DAY = "first-day", _("first owed day")
+    LAST_DAY = "last-day", _("last owed day")
+
+
+class Decision(models.TextChoices):
+    APPROVED = "approved", _("approved")
+    REFUSED = "refused", _("refused")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class ServerRequest(models.Model):
+    """A later first day or a last day, which counts only once staff approve it.
+
+    `decision` is empty while it waits.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    server = models.ForeignKey(
+        Server, on_delete=models.PROTECT, related_name="requests"
+    )
+    kind = models.CharField(max_length=10, choices=ServerRequestKind)
+    day = models.DateField()
+    reason = models.CharField(max_length=REASON_CHARACTERS)
+    asked_by = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, choices=Decision, blank=True, default="")
+    decided_by = models.CharField(max_length=200, blank=True, default="")
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(
+        max_length=REASON_CHARACTERS, blank=True, default=""
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=ServerRequestKind.values),
+                name="a_request_is_of_a_known_kind",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason=""), name="a_request_gives_its_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(decision="", decided_at=None)
+                | Q(decision__in=Decision.values, decided_at__isnull=False),
+                name="a_request_is_decided_once_and_says_when",
+            ),
+            models.UniqueConstraint(
+                fields=["server", "kind"],
+                condition=Q(decision=""),
+                name="a_server_waits_for_one_answer_of_a_kind",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["asked_at", "id"],
+                condition=Q(decision=""),
+                name="requests_to_decide",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.day} ({self.decision or 'open'})"

@@ -1,0 +1,1 @@
+"""Receipts and lists of files for download: CSV, PDF and checksums."""

@@ -1,0 +1,189 @@
+"""Downloads: receipts, and lists that go out as they are read."""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST
+
+from portal.db import unit_of_work
+from portal.http.middleware import PortalRequest, answer_not_here
+from portal.models import Tenant
+from usage.files import date_ranges, overview_queries
+from usage.files.forms import Files
+from usage.files.queries import with_timeline
+from usage.files.views import chosen_server, tenant_of
+from usage.models import UsageFile
+from usage.receipts import pdf as receipt_pdf
+from usage.receipts import rows as receipt_rows
+from usage.receipts.forms import ReceiptForm
+
+_CSV = "text/csv; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_PDF = "application/pdf"
+
+# Rows that are read from the database at a time.
+_CHUNK = 1_000
+
+# Bytes of an id.
+_ID = 16
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+def files_csv(request: PortalRequest) -> HttpResponseBase:
+    """Hand out the list of files, as it is narrowed."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = Files(request.GET)
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        tenant = tenant_of(request)
+        ids = _ids(
+            overview_queries.list_files(form.wanted(date_ranges.date_ranges(now)))
+        )
+    lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
+    name = receipt_rows.file_name("files", number=tenant.number, at=now, ending="csv")
+    return _streamed(receipt_rows.csv_pieces(lines), name=name, kind=_CSV)
+
+
+def safe_csv(request: PortalRequest) -> HttpResponseBase:
+    """Hand out the list of what is safe to delete, of all servers or of one."""
+    now = timezone.now()  # noqa: TID251 - a door
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        tenant = tenant_of(request)
+        ids = _ids(_safe(request))
+    lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
+    number = tenant.number
+    name = receipt_rows.file_name("safe-to-delete", number=number, at=now, ending="csv")
+    return _streamed(receipt_rows.csv_pieces(lines), name=name, kind=_CSV)
+
+
+def safe_sums(request: PortalRequest) -> HttpResponseBase:
+    """Hand out the sums of what is safe to delete, as sha256sum checks them."""
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        tenant = tenant_of(request)
+        ids = _ids(_safe(request))
+    sums = receipt_rows.checksum_pieces(_in_chunks(tenant.pk, ids))
+    return _streamed(sums, name="SHA256SUMS", kind=_TEXT)
+
+
+def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Hand out one file's receipt; `format` is csv or pdf."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = ReceiptForm({"ids": str(file_id), "format": request.GET.get("format", "")})
+    ids, ending = form.wanted()
+    sheet = _read(request, ids, at=now)
+    if not sheet.files:
+        has = UsageFile.objects.filter(pk=file_id).exists
+        return answer_not_here(request, has=has)
+    return _receipt(sheet, ending)
+
+
+@require_POST
+def receipt(request: PortalRequest) -> HttpResponse:
+    """Hand out the receipt of up to 10,000 files; what is not here is counted."""
+    now = timezone.now()  # noqa: TID251 - a door
+    ids, ending = ReceiptForm(request.POST).wanted()
+    return _receipt(_read(request, ids, at=now), ending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sheet:
+    """Files of a receipt, as many as are the tenant's, and what stands above them."""
+
+    tenant: Tenant
+    files: list[UsageFile]
+    missing: int
+    made_by: str
+    made_at: datetime
+
+
+def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        found = list(overview_queries.of_ids(ids))
+        return _Sheet(
+            tenant=tenant_of(request),
+            files=found,
+            missing=len(ids) - len(found),
+            made_by=request.caller.name,
+            made_at=at,
+        )
+
+
+def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
+    tenant = sheet.tenant
+    number, at = tenant.number, sheet.made_at
+    name = receipt_rows.file_name("receipt", number=number, at=at, ending=ending)
+    lines = receipt_rows.receipt_lines(sheet.files, zone=tenant.zone)
+    if ending == "csv":
+        pieces = receipt_rows.csv_pieces(lines, missing=sheet.missing)
+        return _attached("".join(pieces).encode(), name=name, kind=_CSV)
+    head = receipt_pdf.ReceiptHead(
+        tenant=tenant.name,
+        number=number,
+        made_by=sheet.made_by,
+        made_at=at.astimezone(ZoneInfo(tenant.zone)),
+        missing=sheet.missing,
+    )
+    target = io.BytesIO()
+    receipt_pdf.write(target, lines, head)
+    return _attached(target.getvalue(), name=name, kind=_PDF)
+
+
+def _safe(request: PortalRequest) -> QuerySet[UsageFile]:
+    chosen = chosen_server(request, overview_queries.sum_safe_files())
+    return overview_queries.safe_files(chosen.server_id if chosen else None)
+
+
+def _ids(files: QuerySet[UsageFile]) -> bytes:
+    """Settle which files a list has, and in which order, before it begins.
+
+    As bytes one behind the other: a list of a million files takes 16 MB.
+    """
+    ids = bytearray()
+    for one in files.values_list("pk", flat=True).iterator(_CHUNK):
+        ids += one.bytes
+    return bytes(ids)
+
+
+def _in_chunks(tenant_id: int, ids: bytes) -> Iterator[UsageFile]:
+    """Read files as the answer goes out, each chunk in a unit of work of its own.
+
+    A slow reader holds no transaction, and the memory of a long list is that of one
+    chunk and of its ids.
+    """
+    places = range(0, len(ids), _ID)
+    for begin in range(0, len(places), _CHUNK):
+        some = places[begin : begin + _CHUNK]
+        wanted = [UUID(bytes=ids[at : at + _ID]) for at in some]
+        with unit_of_work.acting_for(tenant_id, reading=True):
+            found = with_timeline().in_bulk(wanted)
+        # A rejected file's row may have gone meanwhile.
+        yield from (found[one] for one in wanted if one in found)
+
+
+def _streamed(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponseBase:
+    """Answer piece by piece; who gets a part only can tell, as its end is missing."""
+    encoded = (piece.encode() for piece in pieces)
+    return _named(StreamingHttpResponse(encoded, content_type=kind), name)
+
+
+def _attached(data: bytes, *, name: str, kind: str) -> HttpResponse:
+    return _named(HttpResponse(data, content_type=kind), name)
+
+
+def _named(response: Response, name: str) -> Response:
+    response["Content-Disposition"] = content_disposition_header(
+        as_attachment=True, filename=name
+    )
+    add_never_cache_headers(response)
+    return response

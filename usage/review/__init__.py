@@ -1,0 +1,1 @@
+"""Held files that billing staff decide."""

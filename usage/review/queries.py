@@ -1,0 +1,124 @@
+"""Reads of what waits for the decision of a person."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from usage.files.problems import OF_ITS_TIME, SEQUENCE_TAKEN
+from usage.models import FileState, KeyState, ServerKey, UsageFile
+from usage.usg import Code
+
+
+class HoldReason(StrEnum):
+    """What a held file waits for; it can be several things."""
+
+    KEY = "key"
+    TIME = "time"
+    CONFLICT = "conflict"
+
+
+def _has(code: str) -> Q:
+    return Q(problems__contains=[{"code": code}])
+
+
+def _of_its_time() -> Q:
+    found = Q()
+    for code in sorted(OF_ITS_TIME):
+        found |= _has(code)
+    return found & Q(assigned_day=None)
+
+
+_CODES_OF: Mapping[str, Q] = {
+    HoldReason.KEY: _has(Code.SIGNER_UNKNOWN),
+    HoldReason.TIME: _of_its_time(),
+    HoldReason.CONFLICT: _has(SEQUENCE_TAKEN),
+}
+
+
+def held_files(kind: str = "") -> QuerySet[UsageFile]:
+    """Files that wait, oldest first, with tenant and server; of one kind or all."""
+    held = UsageFile.objects.filter(_CODES_OF.get(kind, Q()), state=FileState.HELD)
+    return held.select_related("tenant", "server").order_by("received_at", "pk")
+
+
+def count() -> int:
+    return UsageFile.objects.filter(state=FileState.HELD).count()
+
+
+def count_for_staff() -> int:
+    """Count the files that staff decide: not those that a key alone is wanting for."""
+    ours = _CODES_OF[HoldReason.TIME] | _CODES_OF[HoldReason.CONFLICT]
+    return UsageFile.objects.filter(ours, state=FileState.HELD).count()
+
+
+def counts() -> dict[str, int]:
+    """Count the files that wait: in all under an empty name, and of each kind."""
+    wanted = {str(kind): Count("pk", filter=found) for kind, found in _CODES_OF.items()}
+    held = UsageFile.objects.filter(state=FileState.HELD)
+    found = held.aggregate(all=Count("pk"), **wanted)
+    return {"": found.pop("all"), **found}
+
+
+def rivals(file: UsageFile) -> list[UsageFile]:
+    """Return the files that claim one place in a series, what counts now first.
+
+    The file itself is among them, unless it is decided.
+    """
+    if file.series is None or file.sequence is None:
+        return []
+    waiting = (FileState.ACCEPTED, FileState.HELD)
+    found = UsageFile.objects.filter(
+        state__in=waiting,
+        server=file.server_id,
+        series=file.series,
+        sequence=file.sequence,
+    )
+    # "accepted" comes before "held", as it happens and as it should.
+    return list(found.select_related("server").order_by("state", "received_at", "pk"))
+
+
+def successors(files: Collection[UsageFile]) -> dict[bytes, UsageFile]:
+    """For each file's hash return the file that names it as its predecessor, if any."""
+    named = {bytes(file.sha256) for file in files}
+    waiting = (FileState.ACCEPTED, FileState.HELD)
+    later = UsageFile.objects.filter(previous__in=named, state__in=waiting)
+    return {
+        bytes(file.previous): file
+        for file in later.order_by("-received_at", "pk")
+        if file.previous is not None
+    }
+
+
+def proposed_keys() -> list[tuple[ServerKey, int]]:
+    """Return the tenant's keys that nobody trusts yet, each with its held files."""
+    keys = ServerKey.objects.filter(state=KeyState.PROPOSED).select_related("server")
+    waiting: dict[tuple[int | None, bytes], int] = {
+        (server, bytes(signer)): count
+        for server, signer, count in UsageFile.objects.filter(state=FileState.HELD)
+        .exclude(signer=None)
+        .values_list("server", "signer")
+        .annotate(count=Count("pk"))
+    }
+    return [
+        (key, waiting.get((key.server_id, bytes(key.public)), 0))
+        for key in keys.order_by("server__name", "proposed_at", "pk")
+    ]
+
+
+def key_awaited_by(file: UsageFile) -> ServerKey | None:
+    """Return the untrusted key that a held file waits for, None if it does not."""
+    return (
+        ServerKey.objects.filter(
+            server=file.server_id, public=file.signer, state=KeyState.PROPOSED
+        )
+        .select_related("server")
+        .first()
+    )
+
+
+def tenant_of_file(file_id: UUID) -> int | None:
+    """Return whose file it is, in a unit of work of the staff."""
+    found = UsageFile.objects.filter(pk=file_id).values_list("tenant_id", flat=True)
+    return found.first()

@@ -1,0 +1,1 @@
+"""A customer's servers: their signing keys, and which days they owe."""

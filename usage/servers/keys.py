@@ -1,0 +1,116 @@
+"""Servers and the keys they sign with."""
+
+import logging
+from datetime import datetime
+
+from django.db import OperationalError
+from django.db.models import QuerySet
+
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from usage import signals
+from usage.files import queries as file_queries
+from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
+from usage.uploads import judge, pending
+from usage.usg import fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+def register(
+    tenant_id: int, *, name: str, public: bytes, by: str, at: datetime
+) -> ServerKey:
+    """Add a server with a key that is trusted from the start; once is enough.
+
+    In the running unit of work; the key's owner has handed it over in person. Files
+    that were held for the key are settled once this is committed.
+    """
+    unit_of_work.hold_tenant(tenant_id)
+    server = file_queries.server_named(name).first()
+    if server is None:
+        server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
+        signals.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
+    key, is_new = ServerKey.objects.get_or_create(
+        server=server,
+        public=public,
+        defaults={
+            "tenant_id": tenant_id,
+            "fingerprint": fingerprint(public),
+            "state": KeyState.PROPOSED,
+            "proposed_at": at,
+        },
+    )
+    if is_new or key.state == KeyState.PROPOSED:
+        _confirm(key, by=by, at=at)
+    return key
+
+
+def confirm_key(
+    tenant_id: int, *, server: str, key: str, by: str, at: datetime, reason: str = ""
+) -> ServerKey:
+    """Trust a server's key, and settle the files that were held for it.
+
+    Billing staff who do it on behalf of the tenant's people say why.
+
+    Raises:
+        Refused: the tenant has no such server or key.
+
+    """
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
+        found = (
+            ServerKey.objects.select_related("server")
+            .filter(server__in=file_queries.server_named(server), fingerprint=key)
+            .first()
+        )
+        if found is None:
+            raise Refused("not-found")
+        if found.state == KeyState.PROPOSED:
+            _confirm(found, by=by, at=at, reason=reason)
+    judge_held(found, at=at)
+    return found
+
+
+def judge_held(key: ServerKey, *, at: datetime) -> None:
+    """Judge anew at once what was held for a key.
+
+    Each file in its own unit of work: a month of them must not keep the tenant's
+    lock. What fails here, or is not come to, is in the backlog since the key is
+    trusted, and settled without anybody.
+    """
+    with unit_of_work.acting_for(key.tenant_id, reading=True):
+        waiting = list(
+            _held_for(key)
+            .order_by("sequence", "received_at")
+            .values_list("pk", flat=True)
+        )
+    for file_id in waiting:
+        try:
+            judge.judge_file(key.tenant_id, file_id, at=at)
+        except OperationalError as error:
+            # The tenant's lock is not to be had: nor would it be for the next.
+            logger.warning("The files held for %s have to wait: %s", key, error)
+            return
+        except Exception:
+            logger.exception("The file %s could not be settled yet", file_id)
+
+
+def _held_for(key: ServerKey) -> QuerySet[UsageFile]:
+    return UsageFile.objects.filter(
+        state=FileState.HELD, server=key.server_id, signer=key.public
+    )
+
+
+def _confirm(key: ServerKey, *, by: str, at: datetime, reason: str = "") -> None:
+    key.state, key.decided_at, key.decided_by = KeyState.CONFIRMED, at, by[:200]
+    key.save(update_fields=["state", "decided_at", "decided_by"])
+    pending.reopen(_held_for(key), at=at)
+    audit_log.append(
+        tenant_id=key.tenant_id,
+        actor=by,
+        act="server-key-confirmed",
+        subject=key.server.name,
+        details={"key": key.fingerprint, **({"reason": reason} if reason else {})},
+        at=at,
+    )

@@ -1,0 +1,213 @@
+"""What a server owes is changed: at once where that raises it, else by request.
+
+Customers call, from their own pages:
+
+    ask(tenant_id, wish=Wish(...), by=..., at=...) -> ServerRequest | None
+    withdraw(tenant_id, request_id=..., by=..., at=...) -> ServerRequest
+
+Billing staff call, for one request of one tenant:
+
+    approve(tenant_id, request_id=..., by=..., at=..., reason="") -> ServerRequest
+    refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> ServerRequest
+
+Each opens a unit of work for the tenant, takes its lock, and tells the audit trail.
+All raise `Refused`: *not-found* where the tenant has no such server or request,
+*decided-already* where somebody was first, *reason-needed*. `open_requests()` lists
+what waits, oldest first, in the caller's unit of work (of a tenant or of the staff).
+
+An approved request counts as far as no file contradicts it: the calendar reads an
+earlier file, or one after the last day, as the truth.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.models import Tenant
+from usage import signals
+from usage.models import Decision, Server, ServerRequest, ServerRequestKind
+from usage.review import decide
+
+# The column of a server that each kind of request is about.
+_COLUMNS = {
+    ServerRequestKind.FIRST_DAY: "first_owed_on",
+    ServerRequestKind.LAST_DAY: "retired_on",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChange:
+    """What somebody wants a server to owe.
+
+    `day` None: from the tenant's first day on, or in use again without a last day.
+    """
+
+    server_id: int
+    kind: ServerRequestKind
+    day: date | None
+    reason: str
+
+
+def open_requests() -> QuerySet[ServerRequest]:
+    """Return the requests that wait for an answer, oldest first, with their servers."""
+    waiting = ServerRequest.objects.filter(decision="")
+    return waiting.select_related("server", "tenant").order_by("asked_at", "pk")
+
+
+def request_change(
+    tenant_id: int, *, wish: ServerChange, by: str, at: datetime
+) -> ServerRequest | None:
+    """Change a server's first or last owed day, or ask the staff to.
+
+    Returns:
+        The request that now waits; None if the change took effect at once, because
+        the server owes more by it.
+
+    Raises:
+        Refused: no such server, no reason for a request, nothing would change, or a
+            request about the same waits already.
+
+    """
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
+        server = Server.objects.filter(pk=wish.server_id).first()
+        if server is None:
+            raise Refused("not-found")
+        if open_requests().filter(server=server, kind=wish.kind).exists():
+            raise Refused("asked-already")
+        if wish.day == _current(server, wish.kind):
+            raise Refused("nothing-to-change")
+        if wish.day is not None and _lowers_debt(server, wish.kind, wish.day):
+            return _request(server, wish, wish.day, by=by, at=at)
+        _change(server, wish.kind, wish.day, by=by, at=at, reason=wish.reason)
+    return None
+
+
+def withdraw(
+    tenant_id: int, *, request_id: int, by: str, at: datetime
+) -> ServerRequest:
+    """Take a request of one's own company back."""
+    with unit_of_work.acting_for(tenant_id):
+        request = _open(tenant_id, request_id)
+        _decide(request, Decision.WITHDRAWN, by=by, at=at, reason="")
+    return request
+
+
+def approve(
+    tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
+) -> ServerRequest:
+    """Let a server owe less, as it was asked for."""
+    with unit_of_work.acting_for(tenant_id):
+        request = _open(tenant_id, request_id)
+        _decide(request, Decision.APPROVED, by=by, at=at, reason=reason.strip())
+        kind = ServerRequestKind(request.kind)
+        _change(request.server, kind, request.day, by=by, at=at, reason=request.reason)
+    return request
+
+
+def refuse(
+    tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
+) -> ServerRequest:
+    """Leave it as it is; the customer sees the reason."""
+    reason = decide.required(reason)
+    with unit_of_work.acting_for(tenant_id):
+        request = _open(tenant_id, request_id)
+        _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
+    return request
+
+
+def _open(tenant_id: int, request_id: int) -> ServerRequest:
+    unit_of_work.hold_tenant(tenant_id)
+    found = ServerRequest.objects.select_related("server").filter(pk=request_id).first()
+    if found is None:
+        raise Refused("not-found")
+    if found.decision:
+        raise Refused("decided-already")
+    return found
+
+
+def _current(server: Server, kind: ServerRequestKind) -> date | None:
+    return (
+        server.first_owed_on
+        if kind == ServerRequestKind.FIRST_DAY
+        else server.retired_on
+    )
+
+
+def _lowers_debt(server: Server, kind: ServerRequestKind, day: date) -> bool:
+    """Say whether the server would owe less: begin later, or end, or end earlier."""
+    if kind == ServerRequestKind.FIRST_DAY:
+        return day > (server.first_owed_on or Tenant.objects.get().first_owed_on)
+    return server.retired_on is None or day < server.retired_on
+
+
+def _request(
+    server: Server, wish: ServerChange, day: date, *, by: str, at: datetime
+) -> ServerRequest:
+    request = ServerRequest.objects.create(
+        tenant_id=server.tenant_id,
+        server=server,
+        kind=wish.kind,
+        day=day,
+        reason=decide.required(wish.reason),
+        asked_by=by[:200],
+        asked_at=at,
+    )
+    _audit(request, act="server-change-asked", by=by, at=at, reason=request.reason)
+    return request
+
+
+def _decide(
+    request: ServerRequest, decision: Decision, *, by: str, at: datetime, reason: str
+) -> None:
+    request.decision, request.decision_reason = decision, reason
+    request.decided_by, request.decided_at = by[:200], at
+    request.save(
+        update_fields=("decision", "decision_reason", "decided_by", "decided_at")
+    )
+    _audit(request, act=f"server-change-{decision}", by=by, at=at, reason=reason)
+
+
+def _change(
+    server: Server,
+    kind: ServerRequestKind,
+    day: date | None,
+    *,
+    by: str,
+    at: datetime,
+    reason: str,
+) -> None:
+    was = _current(server, kind)
+    column = _COLUMNS[kind]
+    setattr(server, column, day)
+    server.save(update_fields=[column])
+    signals.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
+    audit_log.append(
+        tenant_id=server.tenant_id,
+        actor=by,
+        act=f"server-{kind}-changed",
+        subject=server.name,
+        details={
+            "was": str(was) if was else None,
+            "is": str(day) if day else None,
+            "reason": reason,
+        },
+        at=at,
+    )
+
+
+def _audit(
+    request: ServerRequest, *, act: str, by: str, at: datetime, reason: str
+) -> None:
+    audit_log.append(
+        tenant_id=request.tenant_id,
+        actor=by,
+        act=act,
+        subject=request.server.name,
+        details={"kind": request.kind, "day": str(request.day), "reason": reason},
+        at=at,
+    )

@@ -1,0 +1,144 @@
+"""The page of a customer's servers, and what its forms do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
+from portal.templatetags.shown import full_day
+from portal.tenants import memberships
+from usage.files import overview_queries
+from usage.files.views import tenant_of
+from usage.models import Server
+from usage.review import queries as review_queries
+from usage.servers import keys as server_keys
+from usage.servers import requests as server_requests
+from usage.servers.forms import NewServerForm, ServerChangeForm
+
+
+def servers_page(request: PortalRequest) -> HttpResponse:
+    """Show the servers, their keys, and what is asked for about them."""
+    return _page(request)
+
+
+@require_POST
+def confirm_key(request: PortalRequest) -> HttpResponse:
+    """Trust the key whose fingerprint somebody has compared."""
+    now = timezone.now()  # noqa: TID251 - a door
+    name = _sent(request, "server")
+    key = server_keys.confirm_key(
+        request.caller.tenant,
+        server=name,
+        key=_sent(request, "fingerprint"),
+        by=request.caller.name,
+        at=now,
+    )
+    text = gettext("The key %(key)s of %(server)s is confirmed; its files are judged.")
+    messages.success(request, text % {"key": key.fingerprint, "server": name})
+    return redirect("servers-page")
+
+
+@require_POST
+def change(request: PortalRequest) -> HttpResponse:
+    """Change what a server owes, or ask for it where it would owe less."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = _change_form(request)
+    if not form.is_valid():
+        return _page(request, change=form)
+    try:
+        asked = server_requests.request_change(
+            request.caller.tenant, wish=form.wish(), by=request.caller.name, at=now
+        )
+    except Refused as refusal:
+        # A server that is gone has no field to blame.
+        if refusal.code == "not-found":
+            raise
+        body = told(refusal)[1]
+        field = "reason" if refusal.code == "reason-needed" else "day"
+        form.add_error(field, f"{body['title']} {body['advice']}")
+        return _page(request, change=form)
+    text = gettext("The owed days are changed.")
+    if asked is not None:
+        text = gettext(
+            "Your request is with the billing staff."
+            " All stays as it is until they approve it."
+        )
+    messages.success(request, text)
+    return redirect("servers-page")
+
+
+@require_POST
+def withdraw(request: PortalRequest) -> HttpResponse:
+    """Take a request back that nobody has decided yet."""
+    now = timezone.now()  # noqa: TID251 - a door
+    number = _sent(request, "request")
+    if not (number.isascii() and number.isdigit()) or len(number) > 18:  # noqa: PLR2004 - fits any id
+        raise Refused("not-found")
+    asked = server_requests.withdraw(
+        request.caller.tenant, request_id=int(number), by=request.caller.name, at=now
+    )
+    text = gettext("The request for %(server)s, %(day)s, is withdrawn.")
+    shown = {"server": asked.server.name, "day": full_day(asked.day)}
+    messages.success(request, text % shown)
+    return redirect("servers-page")
+
+
+@require_POST
+def register(request: PortalRequest) -> HttpResponse:
+    """Make a server known by the public key that its owner has brought."""
+    now = timezone.now()  # noqa: TID251 - a door
+    form = NewServerForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, new=form)
+    given = form.cleaned_data
+    tenant_id = request.caller.tenant
+    with unit_of_work.acting_for(tenant_id):
+        key = server_keys.register(
+            tenant_id,
+            name=given["name"],
+            public=given["public"],
+            by=request.caller.name,
+            at=now,
+        )
+    server_keys.judge_held(key, at=now)
+    text = gettext("%(server)s is registered; files signed with %(key)s count.")
+    shown = {"server": given["name"], "key": key.fingerprint}
+    messages.success(request, text % shown)
+    return redirect("servers-page")
+
+
+def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        shown = {
+            "first_owed_on": tenant_of(request).first_owed_on,
+            "lines": overview_queries.server_lines(),
+            "proposed": review_queries.proposed_keys(),
+            "requests": overview_queries.newest_requests(),
+        }
+    may_manage = May.MANAGE in request.caller.may
+    if may_manage:
+        shown["change"] = forms.get("change") or _change_form(request, data=None)
+        shown["new"] = forms.get("new") or NewServerForm()
+    elif shown["proposed"]:
+        shown["admins"] = memberships.admins_of(request.caller)
+    return render(request, "usage/servers.html", {**shown, "may_manage": may_manage})
+
+
+def _change_form(request: PortalRequest, **given: Any) -> ServerChangeForm:
+    now = timezone.now()  # noqa: TID251 - a door
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        known = list(Server.objects.order_by("name"))
+    data = given.get("data", request.POST)
+    return ServerChangeForm(data, servers=known, today=now.date())
+
+
+def _sent(request: PortalRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\0", "")

@@ -1,0 +1,60 @@
+"""A file's bytes, wherever they are: stored here, or in the archive alone."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from usage.models import Forwarding, UsageFile
+from usage.storage import archive
+from usage.storage import local as local_store
+from usage.storage.archive import BucketError, Content
+
+
+class BytesAwayError(OSError):
+    """The archive alone has the bytes, and does not give them at the moment."""
+
+
+class BytesDifferError(Exception):
+    """The bytes that are stored here are not those that came."""
+
+
+def content_of(file: UsageFile) -> Content:
+    return Content(file.size, b64encode(file.sha256).decode())
+
+
+@contextmanager
+def opened(file: UsageFile, *, is_checked: bool = False) -> Iterator[memoryview]:
+    """Show a file's bytes; those that were removed here come from the archive.
+
+    Those from here are checked by their SHA-256 only if it is asked for.
+
+    Raises:
+        BytesDifferError: what is stored here is damaged.
+        OSError: they could not be had. `BytesAwayError`: not from the archive, or it
+            gave others than those that were put there.
+
+    """
+    if file.stored_as or file.bytes_removed_at is None:
+        with local_store.opened(file.stored_as) as data:
+            if is_checked and not _is_of(file, data):
+                raise BytesDifferError
+            yield data
+    else:
+        yield memoryview(_from_archive(file))
+
+
+def _from_archive(file: UsageFile) -> bytes:
+    row = Forwarding.objects.get(file=file)
+    try:
+        data = archive.fetch(row.key)
+    except BucketError as error:
+        raise BytesAwayError(error.code) from error
+    if not _is_of(file, data):
+        message = f"Under {row.key} lie other bytes than ours (state {row.state})"
+        raise BytesAwayError(message)
+    return data
+
+
+def _is_of(file: UsageFile, data: bytes | memoryview) -> bool:
+    return hashlib.sha256(data).digest() == bytes(file.sha256)

@@ -1,0 +1,110 @@
+"""The tiles of a customer's files and servers; each asks at most two questions."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from portal.accounts.caller import May
+from portal.models import Tenant
+from portal.pages.tiles import Tile, TileState
+from portal.templatetags.shown import grouped, megabytes
+from usage.files import overview_queries
+
+
+def _files_tile(at: datetime) -> TileState:
+    counts = overview_queries.count_files(at=at)
+    if counts.first_at is None:
+        return TileState(text=gettext("No file yet."))
+    zone = ZoneInfo(Tenant.objects.get().zone)
+    text = ngettext(
+        "%(count)s file since %(month)s.",
+        "%(count)s files since %(month)s.",
+        counts.all,
+    )
+    month = date_format(counts.first_at.astimezone(zone), "F Y")
+    return TileState(
+        text=text % {"count": grouped(counts.all), "month": month},
+        state=", ".join(_attention(counts)),
+        mark="missing" if counts.rejected else "with-us",
+    )
+
+
+def _attention(counts: overview_queries.FileCounts) -> list[str]:
+    """Say which files somebody should look at."""
+    found = [
+        (counts.rejected, gettext("%(count)s rejected in the last 7 days")),
+        (counts.held, gettext("%(count)s held")),
+        (counts.received, gettext("%(count)s being checked")),
+    ]
+    return [text % {"count": grouped(count)} for count, text in found if count]
+
+
+def _safe_tile(_at: datetime) -> TileState:
+    sums = overview_queries.sum_safe_files()
+    count = sum(one.files for one in sums)
+    if not count and not settings.FORWARDING:
+        return TileState(text=gettext("This portal forwards no files to an archive."))
+    if not count:
+        return TileState(text=gettext("Nothing is confirmed in the archive yet."))
+    text = ngettext(
+        "%(count)s file, %(size)s, is accepted and confirmed in the archive.",
+        "%(count)s files, %(size)s, are accepted and confirmed in the archive.",
+        count,
+    )
+    size = megabytes(sum(one.size for one in sums))
+    return TileState(text=text % {"count": grouped(count), "size": size})
+
+
+def _servers_tile(_at: datetime) -> TileState:
+    counts = overview_queries.count_servers()
+    if not counts.servers:
+        return TileState(text=gettext("No server yet."))
+    text = ngettext(
+        "%(count)s server writes usage files.",
+        "%(count)s servers write usage files.",
+        counts.servers,
+    )
+    state, mark = "", ""
+    if counts.proposed:
+        state = ngettext(
+            "%(count)s key is to be confirmed",
+            "%(count)s keys are to be confirmed",
+            counts.proposed,
+        ) % {"count": counts.proposed}
+        mark = "partial"
+    elif counts.asked:
+        state = ngettext(
+            "%(count)s request waits for the billing staff",
+            "%(count)s requests wait for the billing staff",
+            counts.asked,
+        ) % {"count": counts.asked}
+        mark = "with-us"
+    return TileState(text=text % {"count": counts.servers}, state=state, mark=mark)
+
+
+TILES = (
+    Tile(
+        order=10,
+        title=gettext_lazy("Files"),
+        url_name="files-page",
+        needs=May.READ,
+        say=_files_tile,
+    ),
+    Tile(
+        order=30,
+        title=gettext_lazy("Safe to delete"),
+        url_name="safe-to-delete",
+        needs=May.READ,
+        say=_safe_tile,
+    ),
+    Tile(
+        order=40,
+        title=gettext_lazy("Servers"),
+        url_name="servers-page",
+        needs=May.READ,
+        say=_servers_tile,
+    ),
+)

@@ -1,0 +1,1 @@
+"""A file arrives and gets its verdict."""

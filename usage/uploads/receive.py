@@ -1,0 +1,184 @@
+"""A file arrives: bounded, hashed on its way, durable before anything is answered.
+
+What `receive` has answered is on the disk and in a committed row. Until then there is
+nothing but a spool file that vanishes with the request.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import OperationalError
+
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.health import failpoints
+from usage.files import queries as file_queries
+from usage.files.names import shown_name
+from usage.models import KEPT, FileState, UsageFile
+from usage.storage import local as local_store
+from usage.uploads import pending, restore_bytes
+
+# Length of the signature at the end of a usage file: with the size it tells one file
+# from another without reading all of it.
+TAIL_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingFile:
+    """What is known of a file before its bytes are here.
+
+    `size` in bytes and `sha256` are what the sender announced; `sha256` is None where
+    the way in has no place for it. `received_at` is when the request reached us.
+    `file_id` is the id that the file gets if its bytes are new here.
+    """
+
+    tenant_id: int
+    name: str
+    size: int
+    sha256: bytes | None
+    how: str
+    sent_by: str
+    received_at: datetime
+    file_id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """Which row answers for the bytes; `is_new` False: it was here before.
+
+    `is_nowhere`: it was, and nobody has its bytes any more.
+    """
+
+    file_id: UUID
+    is_new: bool
+    is_nowhere: bool = False
+
+
+def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
+    """Take the bytes in and answer for them.
+
+    Raises:
+        Refused: too large, cut on its way, or not what was announced; nothing is
+            kept.
+        Unavailable: there is no room, or the tenant's lock is not to be had; nothing
+            is kept.
+
+    """
+    if arrival.size > settings.MAX_FILE_BYTES:
+        raise Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
+    with local_store.Spool() as spool:
+        sha256, tail = _spool(arrival, chunks, spool)
+        failpoints.reach("receive:spooled")
+        return _keep(arrival, spool, sha256=sha256, tail=tail)
+
+
+def _spool(
+    arrival: IncomingFile, chunks: Iterable[bytes], spool: local_store.Spool
+) -> tuple[bytes, bytes]:
+    digest = hashlib.sha256()
+    received, tail = 0, b""
+    for chunk in chunks:
+        received += len(chunk)
+        if received > arrival.size:
+            raise Refused("digest-differs")
+        digest.update(chunk)
+        spool.write(chunk)
+        tail = (tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
+    if received < arrival.size:
+        raise Refused("body-cut", received=received, announced=arrival.size)
+    sha256 = digest.digest()
+    if arrival.sha256 and not hmac.compare_digest(sha256, arrival.sha256):
+        raise Refused("digest-differs")
+    return sha256, tail
+
+
+def _keep(
+    arrival: IncomingFile, spool: local_store.Spool, *, sha256: bytes, tail: bytes
+) -> ReceivedFile:
+    """Make the bytes durable, then say so in a row.
+
+    The bytes come first: a crash in between leaves a file that nobody was promised,
+    never a promise without its file. The tenant's lock makes one of two requests
+    with the same content wait and then find the other's row.
+    """
+    here = _find_kept(arrival.tenant_id, sha256)
+    if here:
+        if here.is_nowhere:
+            _restore(arrival, spool, here)
+        return here
+    file_id = arrival.file_id
+    stored_as = spool.keep(tenant_id=arrival.tenant_id, file_id=file_id)
+    failpoints.reach("receive:kept")
+    has_begun = False
+    try:
+        with unit_of_work.acting_for(arrival.tenant_id, holding=True):
+            has_begun = True
+            here = _write_row(arrival, file_id, stored_as, sha256=sha256, tail=tail)
+            failpoints.reach("receive:noted")
+    except OperationalError as error:
+        if has_begun:
+            raise  # what was committed is not known: the bytes stay
+        # The wait for the tenant's lock has ended: nobody was promised anything.
+        local_store.remove(stored_as)
+        raise Unavailable("busy") from error
+    if here is None:
+        failpoints.reach("receive:committed")
+        return ReceivedFile(file_id, is_new=True)
+    # The other request was first: its bytes are the ones that are answered for.
+    local_store.remove(stored_as)
+    return here
+
+
+def _write_row(
+    arrival: IncomingFile, file_id: UUID, stored_as: str, *, sha256: bytes, tail: bytes
+) -> ReceivedFile | None:
+    """Write the row and its work down, or return the one that was here before."""
+    here = _kept(sha256)
+    if here is None:
+        file = UsageFile.objects.create(
+            id=file_id,
+            tenant_id=arrival.tenant_id,
+            state=FileState.RECEIVED,
+            name=shown_name(arrival.name),
+            size=arrival.size,
+            sha256=sha256,
+            tail=tail,
+            how=arrival.how,
+            sent_by=arrival.sent_by,
+            received_at=arrival.received_at,
+            stored_as=stored_as,
+        )
+        pending.add(file)
+    return here
+
+
+def _restore(
+    arrival: IncomingFile, spool: local_store.Spool, here: ReceivedFile
+) -> None:
+    restore_bytes.restore(
+        spool,
+        tenant_id=arrival.tenant_id,
+        file_id=here.file_id,
+        by=arrival.sent_by,
+        at=arrival.received_at,
+    )
+
+
+def _find_kept(tenant_id: int, sha256: bytes) -> ReceivedFile | None:
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        return _kept(sha256)
+
+
+def _kept(sha256: bytes) -> ReceivedFile | None:
+    kept = file_queries.with_timeline().filter(sha256=sha256, state__in=KEPT)
+    file = kept.first()
+    if file is None:
+        return None
+    return ReceivedFile(
+        file.pk, is_new=False, is_nowhere=file_queries.has_no_bytes(file)
+    )

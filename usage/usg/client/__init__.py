@@ -1,0 +1,1 @@
+"""Sends usage files to the portal from a server; standard library only."""

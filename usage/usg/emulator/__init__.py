@@ -1,0 +1,1 @@
+"""Writes usage directories as PureConnect servers would."""
