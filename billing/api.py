@@ -7,12 +7,12 @@ from uuid import UUID
 from django.utils import timezone
 from ninja import Router, Schema
 
-from billing import queries
-from billing.coverage import Calendar, CellState, FileGap, Missing
+from billing.calendar_view.text import reason_text
+from billing.coverage.coverage import Calendar, CellState, FileGap, MissingCell
+from billing.coverage.periods import Period
 from billing.models import TenantPeriod
-from billing.periods import Period
-from billing.queries import PeriodView
-from billing.wording import told
+from billing.periods import queries as period_queries
+from billing.periods.queries import PeriodView
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -108,9 +108,9 @@ def show_period(request: PortalRequest, period: str) -> PeriodOut:
         wanted = Period.parse(period)
     except ValueError as error:
         raise Refused("period-invalid") from error
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        view = queries.view_period(wanted, at=now)
+        view = period_queries.view_period(wanted, at=now)
     return period_out(view)
 
 
@@ -118,7 +118,7 @@ def show_period(request: PortalRequest, period: str) -> PeriodOut:
 def list_periods(request: PortalRequest) -> PeriodsOut:
     """List the periods that have opened, newest first."""
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        opened = queries.opened_periods(most=_LISTED)
+        opened = period_queries.opened_periods(most=_LISTED)
     return PeriodsOut(periods=[_line_out(one) for one in opened])
 
 
@@ -156,12 +156,12 @@ def _line_out(opened: TenantPeriod) -> PeriodLine:
     )
 
 
-def _missing_out(missing: Missing) -> MissingOut:
+def _missing_out(missing: MissingCell) -> MissingOut:
     return MissingOut(
         server=missing.server,
         day=missing.day,
         why=missing.why.code.value,
-        text=told(missing.why),
+        text=reason_text(missing.why),
         is_fault=missing.is_fault,
     )
 

@@ -1,3 +1,5 @@
+"""Registers what billing adds to the portal: tiles, periods, invariants, receivers."""
+
 from django.apps import AppConfig
 
 
@@ -5,16 +7,10 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import (
-            asked,  # noqa: F401 - tables of their own
-            late_flag,  # noqa: F401 - the same
-            listening,  # noqa: F401 - listens to what usage announces
-            mail_rows,  # noqa: F401 - tables of their own
-            reminder_row,  # noqa: F401 - a table of its own
-        )
-        from billing.home import PEOPLE_TILE, UPLOAD_TILE
+        from billing import receivers  # noqa: F401 - connects its receivers
+        from billing.date_ranges import period_ranges
         from billing.invariants import INVARIANTS
-        from billing.spans import spans as find_spans
+        from billing.tiles import PEOPLE_TILE, UPLOAD_TILE
         from portal.health import invariants
         from portal.pages import tiles
         from usage.files import date_ranges
@@ -23,4 +19,4 @@ class BillingConfig(AppConfig):
 
         tiles.register(UPLOAD_TILE)
         tiles.register(PEOPLE_TILE)
-        date_ranges.register(find_spans)
+        date_ranges.register(period_ranges)

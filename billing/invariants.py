@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing import following, lateness, opening, periods, rolling
-from billing.late_flag import LateFlag
-from billing.models import PeriodRollUp, TenantPeriod
-from billing.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
+from billing.coverage import periods
+from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
+from billing.lateness import check as late_check
+from billing.lateness import update_flags
+from billing.models import LateFlag, PeriodRollUp, TenantPeriod
+from billing.periods import open_periods, refresh_summary
 from portal.health.invariants import Finding, Findings, Invariant, Place
 from portal.models import Tenant
 
@@ -47,7 +49,7 @@ def _past_periods_have_opened(place: Place) -> Findings:
     with place.reading():
         tenant = Tenant.objects.get()
     running = Period.containing(place.at.date())
-    for period in opening.owed_periods(tenant, place.at.date()):
+    for period in open_periods.owed_periods(tenant, place.at.date()):
         if str(period) not in there:
             # The running one opens within minutes, once its first day is there.
             yield Finding(
@@ -75,8 +77,11 @@ def _differs(place: Place, opened: TenantPeriod) -> bool:
         kept = PeriodRollUp.objects.filter(period=opened.period).first()
         if kept is None:
             return True
-        now = rolling.compute(Tenant.objects.get(), opened)
-    return rolling.kept(kept) != now or kept.deadline_at != opened.effective_at
+        now = refresh_summary.compute_summary(Tenant.objects.get(), opened)
+    return (
+        refresh_summary.stored_summary(kept) != now
+        or kept.deadline_at != opened.effective_at
+    )
 
 
 def _flags_agree_with_roll_ups(place: Place) -> Findings:
@@ -93,7 +98,7 @@ def _disagreeing(place: Place) -> list[tuple[str, str]]:
     found = []
     for flag in flags:
         row = kept.get(flag.period)
-        if row is not None and not following.agrees(flag, row, at=place.at):
+        if row is not None and not update_flags.agrees(flag, row, at=place.at):
             says = f"since {flag.deadline_at} says something else than the period"
             found.append((f"the late flag of {flag.period}", says))
     return found
@@ -103,7 +108,7 @@ def _late_tenants_are_flagged(place: Place) -> Findings:
     if place.tenant_id is None:
         return
     with place.reading():
-        overdue = lateness.overdue(place.tenant_id, at=place.at - _BEATS)
+        overdue = late_check.overdue(place.tenant_id, at=place.at - _BEATS)
     for period in overdue:
         # It may wait for the staff, who have not released a safety stop.
         says = "is late and has no flag"

@@ -5,7 +5,12 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from billing import digesting, lateness, opening, receipt_mail, reminder_plan, reminding
+from billing.lateness import check as late_check
+from billing.mail import digest as mail_digest
+from billing.mail import receipts as mail_receipts
+from billing.periods import open_periods as period_open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.jobs import shutdown
 
 # Mails that one ring sends; what it does not come to is the next one's. Each can take
@@ -15,32 +20,32 @@ _MAIL_FOR = timedelta(minutes=3)
 
 @shared_task(name="billing.open_periods", soft_time_limit=240, time_limit=300)
 def open_periods() -> None:
-    now = timezone.now()  # noqa: TID251 - a task
-    opening.open_current_periods(today=now.date(), at=now)
+    now = timezone.now()
+    period_open_periods.open_current_periods(today=now.date(), at=now)
 
 
 @shared_task(name="billing.check_lateness", soft_time_limit=240, time_limit=300)
 def check_lateness() -> None:
-    lateness.check(timezone.now())  # noqa: TID251 - a task
+    late_check.check_lateness(timezone.now())
 
 
 @shared_task(name="billing.remind", soft_time_limit=240, time_limit=300)
 def remind() -> None:
-    reminder_plan.plan(at=timezone.now())  # noqa: TID251 - a task
+    reminder_plan.plan_reminders(at=timezone.now())
 
 
 # A hard limit only: a soft one raises in the middle of a mail.
 @shared_task(name="billing.send_mail", time_limit=600)
 def send_mail() -> None:
-    until = timezone.now() + _MAIL_FOR  # noqa: TID251 - a task
-    while timezone.now() < until and not shutdown.is_asked():  # noqa: TID251 - a task
+    until = timezone.now() + _MAIL_FOR
+    while timezone.now() < until and not shutdown.is_asked():
         # Receipts are few, and somebody waits for them.
-        sent = receipt_mail.send_waiting(now=timezone.now)  # noqa: TID251 - a task
-        sent = reminding.send_waiting(now=timezone.now) or sent  # noqa: TID251 - a task
+        sent = mail_receipts.send_waiting(now=timezone.now)
+        sent = reminder_send.send_waiting(now=timezone.now) or sent
         if not sent:
             return
 
 
 @shared_task(name="billing.digest", time_limit=600)
 def digest() -> None:
-    digesting.send_due(now=timezone.now)  # noqa: TID251 - a task
+    mail_digest.send_due(now=timezone.now)

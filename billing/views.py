@@ -10,9 +10,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods
 
-from billing import excuses, queries, saying, timetable, verdicts
-from billing.asked_words import lack_rows
-from billing.periods import Period
+from billing.calendar_view import table as calendar_table
+from billing.coverage.periods import Period
+from billing.periods import queries as period_queries
+from billing.periods import text as period_text
+from billing.requests import excuses
+from billing.requests.text import missing_rows
 from portal.accounts.caller import May
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -20,7 +23,7 @@ from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from usage.files import queries as usage_queries
 from usage.files.text import file_text
-from usage.uploads import form_upload
+from usage.uploads import form_upload, results
 
 # Named in a request's X-Part by the page's own script, which wants just that part.
 _PART = "period"
@@ -29,7 +32,7 @@ _PART = "period"
 @require_http_methods(["GET", "POST"])
 def upload_page(request: PortalRequest) -> HttpResponse:
     """Show a period, and take in files from browsers without script."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     outcomes: list[form_upload.FormFileOutcome] = []
     is_cut = False
     if request.method == "POST":
@@ -39,18 +42,20 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         view = _wanted(request, at=now)
         behind = usage_queries.kept_of_day(*opened) if opened else []
         to_confirm = usage_queries.servers_to_confirm()
-        also_late = saying.also_late(view.period, at=now)
+        also_late = period_text.other_late_lines(view.period, at=now)
         asked = list(excuses.open_excuses())
-    lacks = timetable.lacks(view.judgement.calendar, to_confirm=to_confirm)
+    lacks = calendar_table.missing_entries(
+        view.judgement.calendar, to_confirm=to_confirm
+    )
     shown = {
         **_shown(view, opened=opened, at=now),
-        "lacks": lack_rows(lacks, asked),
+        "lacks": missing_rows(lacks, asked),
         "also_late": also_late,
         "to_confirm": to_confirm,
         "files_behind": [file_text(file) for file in behind],
         "may_upload": May.UPLOAD in request.caller.may,
         "may_manage": May.MANAGE in request.caller.may,
-        "outcomes": [verdicts.shown(one) for one in outcomes],
+        "outcomes": [results.result_rows(one) for one in outcomes],
         "receipt_ids": "\n".join(str(one.file.pk) for one in outcomes if one.file),
         "is_cut": is_cut,
         "end": form_upload.END,
@@ -74,15 +79,15 @@ def _take_in(
     return outcomes, form_upload.is_cut(request.POST)
 
 
-def _wanted(request: PortalRequest, *, at: datetime) -> queries.PeriodView:
+def _wanted(request: PortalRequest, *, at: datetime) -> period_queries.PeriodView:
     name = request.GET.get("period")
     if name is None:
-        return queries.view_urgent_period(at=at)
+        return period_queries.view_urgent_period(at=at)
     try:
         period = Period.parse(name)
     except ValueError as error:
         raise Refused("period-invalid") from error
-    return queries.view_period(period, at=at)
+    return period_queries.view_period(period, at=at)
 
 
 def _opened(request: PortalRequest) -> tuple[str, date] | None:
@@ -95,16 +100,16 @@ def _opened(request: PortalRequest) -> tuple[str, date] | None:
 
 
 def _shown(
-    view: queries.PeriodView, *, opened: tuple[str, date] | None, at: datetime
+    view: period_queries.PeriodView, *, opened: tuple[str, date] | None, at: datetime
 ) -> dict[str, Any]:
     calendar = view.judgement.calendar
     return {
         "view": view,
         "period": view.period,
-        "words": saying.words(view, at=at),
-        "months": timetable.months(view.period),
-        "heads": timetable.heads(view.period),
-        "rows": timetable.rows(calendar, opened=opened),
-        "behind": timetable.behind(calendar, opened),
-        "legend": timetable.legend(calendar),
+        "words": period_text.period_text(view, at=at),
+        "months": calendar_table.months(view.period),
+        "heads": calendar_table.day_heads(view.period),
+        "rows": calendar_table.sheet_rows(calendar, opened=opened),
+        "behind": calendar_table.cell_details(calendar, opened),
+        "legend": calendar_table.legend(calendar),
     }

@@ -13,11 +13,11 @@ from portal.jobs import heartbeat
 @shared_task(name="portal.tidy", time_limit=300)
 def tidy() -> None:
     """Remove the sessions that have ended; nothing rests on them any more."""
-    now = timezone.now()  # noqa: TID251 - a task
+    now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
 
 
 @task_success.connect
 def note_success(sender: "Task[..., Any]", **_: Any) -> None:
     """Remember it for whoever watches; in the worker, once the task has ended."""
-    heartbeat.note(sender.name, at=timezone.now())  # noqa: TID251 - a task
+    heartbeat.note(sender.name, at=timezone.now())

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from billing import licences
-from billing.opening import record_licences
+from billing.coverage import licences
+from billing.periods.open_periods import record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.models import Role, Scope, User

@@ -9,8 +9,8 @@ from pathlib import Path
 from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from billing import wording
-from billing.chain import Why, WhyCode
+from billing.calendar_view import text as calendar_text
+from billing.coverage.chain import Why, WhyCode
 from portal.celery import app
 from portal.env import KNOWN
 from portal.errors import TEXTS
@@ -116,7 +116,7 @@ def test_every_problem_of_the_company_is_documented_with_its_severity() -> None:
 def test_every_reason_of_a_cell_is_documented_and_has_its_sentence() -> None:
     assert set(WhyCode) <= set(first_cells(DOCS / "api.md", r"[a-z ]+"))
     for code in WhyCode:
-        told = wording.told(Why(code, first_sequence=7, last_sequence=9))
+        told = calendar_text.reason_text(Why(code, first_sequence=7, last_sequence=9))
         assert told.endswith(".")
         assert "%(" not in told
 

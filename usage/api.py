@@ -107,7 +107,7 @@ def upload(request: PortalRequest, name: str) -> Any:
     or held. 200: already here. 202: received, to be checked by itself. 422: rejected,
     with every reason.
     """
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     size = request_body.announced_size(request)
     coming = receive.IncomingFile(
         tenant_id=request.caller.tenant,
@@ -148,7 +148,7 @@ def confirm_key(
         server=name,
         key=fingerprint,
         by=request.caller.name,
-        at=timezone.now(),  # noqa: TID251 - a door
+        at=timezone.now(),
     )
     return KeyOut.model_validate(key, from_attributes=True)
 

@@ -41,37 +41,37 @@ _NIGHT = 6 * 3600
 
 @shared_task(name="usage.forward", time_limit=_SECONDS)
 def forward() -> None:
-    until = timezone.now() + _FORWARD_FOR  # noqa: TID251 - a task
-    while timezone.now() < until and not shutdown.is_asked():  # noqa: TID251 - a task
-        if not forwarding_forward.forward_waiting(now=timezone.now):  # noqa: TID251 - a task
+    until = timezone.now() + _FORWARD_FOR
+    while timezone.now() < until and not shutdown.is_asked():
+        if not forwarding_forward.forward_waiting(now=timezone.now):
             return
 
 
 @shared_task(name="usage.settle", time_limit=_SECONDS)
 def judge_pending_files() -> None:
-    now = timezone.now()  # noqa: TID251 - a task
+    now = timezone.now()
     until = now + _JUDGE_FOR
     while (
         now < until and not shutdown.is_asked() and judge_pending.judge_pending(at=now)
     ):
-        now = timezone.now()  # noqa: TID251 - a task
+        now = timezone.now()
 
 
 @shared_task(name="usage.reconcile", time_limit=_NIGHT)
 def reconcile() -> None:
-    maintenance_reconcile.reconcile(now=timezone.now)  # noqa: TID251 - a task
+    maintenance_reconcile.reconcile(now=timezone.now)
 
 
 @shared_task(name="usage.collect", time_limit=_NIGHT)
 def remove_orphans() -> None:
-    orphans.remove_orphans(now=timezone.now)  # noqa: TID251 - a task
+    orphans.remove_orphans(now=timezone.now)
 
 
 @shared_task(name="usage.inbox", time_limit=_SECONDS)
 def fetch_inboxes() -> None:
     if not inbox_listing.is_on():
         return
-    clock = timezone.now  # noqa: TID251 - a task
+    clock = timezone.now
     begun = clock()
     if inbox_listing.list_waiting(now=clock, until=begun + _LIST_FOR):
         inbox_fetch.fetch_waiting(now=clock, until=begun + _INBOX_FOR)
@@ -80,5 +80,5 @@ def fetch_inboxes() -> None:
 @shared_task(name="usage.inbox_mail", time_limit=_SECONDS)
 def mail_inbox_notices() -> None:
     for _ in range(_MAIL_AT_MOST):
-        if not inbox_notices.send_waiting(now=timezone.now):  # noqa: TID251 - a task
+        if not inbox_notices.send_waiting(now=timezone.now):
             return

@@ -1,28 +1,13 @@
 """What billing staff fill in."""
 
-from functools import cache
-from zoneinfo import available_timezones
-
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from billing.enrolling import Wish
-from billing.forms import LICENCES
+from billing.onboarding.enrol import NewCustomer
+from billing.requests.forms import LICENCES
+from portal.forms import ReasonForm, zone_choices
 from portal.models import Tenant
-from usage.models import REASON_CHARACTERS
-
-
-@cache
-def _zones() -> list[str]:
-    """List the zones of places; the others are old names and bare offsets."""
-    places = {zone for zone in available_timezones() if "/" in zone}
-    return ["UTC", *sorted(zone for zone in places if not zone.startswith("Etc/"))]
-
-
-def zone_choices() -> list[tuple[str, str]]:
-    """Offer nothing, then the zones."""
-    return [("", ""), *((zone, zone.replace("_", " ")) for zone in _zones())]
 
 
 def _input(kind: str = "text", **attrs: str) -> forms.TextInput:
@@ -31,7 +16,7 @@ def _input(kind: str = "text", **attrs: str) -> forms.TextInput:
     return widget
 
 
-class OpenTenant(forms.Form):
+class OpenTenantForm(forms.Form):
     """A new customer; what only the database knows is added as errors afterwards."""
 
     number = forms.CharField(
@@ -89,18 +74,9 @@ class OpenTenant(forms.Form):
                 raise ValidationError(error.messages) from error
         return number
 
-    def wish(self) -> Wish:
-        return Wish(**self.cleaned_data)
+    def wish(self) -> NewCustomer:
+        return NewCustomer(**self.cleaned_data)
 
 
-class Reason(forms.Form):
-    reason = forms.CharField(max_length=REASON_CHARACTERS)
-
-
-class Day(Reason):
+class DayForm(ReasonForm):
     day = forms.DateField()
-
-
-def first_error(form: forms.Form) -> str:
-    """Return what is wrong with a form that has few fields."""
-    return str(next(iter(form.errors.values()))[0])

@@ -15,23 +15,26 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import deadlines, late_acts, late_list, lateness, zones
-from billing.late_flag import LateFlag
-from billing.late_words import chosen, flag_row
-from billing.queries import opened_periods
-from billing.staff.answer_views import answer, back, narrowed, tenant_of
-from billing.staff.customer import PERIODS_OFFERED
-from billing.staff.forms import Reason, first_error
-from billing.staff.late_export import as_csv
-from billing.staff.late_forms import (
-    Decision,
-    Extension,
-    ZoneChange,
-    ZoneCorrection,
+from billing.lateness import check as late_check
+from billing.lateness import decide as late_decide
+from billing.lateness import queries as late_queries
+from billing.lateness.export import as_csv
+from billing.lateness.forms import (
+    ConsequenceForm,
+    ExtensionForm,
+    ZoneChangeForm,
+    ZoneCorrectionForm,
 )
+from billing.lateness.text import chosen_days, flag_row
+from billing.models import LateFlag
+from billing.periods import deadlines, zones
+from billing.periods.queries import opened_periods
+from billing.staff.action_views import answer, back, narrowed, tenant_of
+from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import May
 from portal.db import unit_of_work
 from portal.errors import Refused, told
+from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 
 # Flags on one page: what one scrolls through without losing the place.
@@ -45,7 +48,7 @@ _CHUNK = 500
 def late(request: PortalRequest) -> HttpResponse:
     kind, period = narrowed(request.GET)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        pages = Paginator(late_list.flags(kind, period), FLAGS_A_PAGE)
+        pages = Paginator(late_queries.flags(kind, period), FLAGS_A_PAGE)
         page: Page[LateFlag] = pages.get_page(request.GET.get("page"))
         shown = {
             "kind": kind,
@@ -53,10 +56,10 @@ def late(request: PortalRequest) -> HttpResponse:
             "kept": urlencode({"kind": kind, "period": period}),
             "page": page,
             "rows": [flag_row(flag) for flag in page],
-            "counts": (counts := late_list.counts(period)),
+            "counts": (counts := late_queries.counts(period)),
             "total": counts[""],
-            "periods": late_list.periods(),
-            "stops": list(late_list.stops()),
+            "periods": late_queries.periods(),
+            "stops": list(late_queries.stops()),
             "may_act": May.STAFF_ACT in request.caller.may,
         }
     return render(request, "billing/staff/late.html", shown)
@@ -65,10 +68,10 @@ def late(request: PortalRequest) -> HttpResponse:
 @require_safe
 def late_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Hand out the list of flags, as it is narrowed."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     kind, period = narrowed(request.GET)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        ids = list(late_list.flags(kind, period).values_list("pk", flat=True))
+        ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
     pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     name = f"late-{period or 'all'}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
@@ -82,14 +85,14 @@ def late_csv(request: PortalRequest) -> StreamingHttpResponse:
 @require_POST
 def release(request: PortalRequest, period: str) -> HttpResponse:
     """Let the late check go on for a period at which it has stopped."""
-    now = timezone.now()  # noqa: TID251 - a door
-    form = Reason(request.POST)
+    now = timezone.now()
+    form = ReasonForm(request.POST)
     if not form.is_valid():
         messages.error(request, gettext("A decision needs a reason."))
         return redirect("staff-late")
     reason = form.cleaned_data["reason"]
     try:
-        lateness.release(period, by=request.caller.name, reason=reason, at=now)
+        late_check.release(period, by=request.caller.name, reason=reason, at=now)
     except Refused as refusal:
         _, said = told(refusal)
         messages.error(request, f"{said['title']} {said['advice']}")
@@ -102,11 +105,11 @@ def release(request: PortalRequest, period: str) -> HttpResponse:
 @require_POST
 def waive(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
     """Let days of a flag no longer count."""
-    cells = chosen(request.POST.getlist("cells"))
+    cells = chosen_days(request.POST.getlist("cells"))
     if not cells:
         messages.error(request, gettext("Tick the days that shall be waived."))
         return back(request, tenant_of(number).number)
-    act = partial(late_acts.waive, flag_id=flag_id, cells=cells)
+    act = partial(late_decide.waive, flag_id=flag_id, cells=cells)
     done = gettext("Waived. New missing days would open the flag again.")
     return answer(request, number, act, done=done)
 
@@ -114,14 +117,16 @@ def waive(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
 @require_POST
 def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
     """Record what being late leads to."""
-    form = Decision(request.POST)
+    form = ConsequenceForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
         return back(request, tenant_of(number).number)
     given = form.cleaned_data
     days = frozenset(given["days"].splitlines())
-    choice = late_acts.Choice(given["consequence"], seen=given["seen"], days=days)
-    act = partial(late_acts.decide, flag_id=flag_id, choice=choice)
+    choice = late_decide.ConsequenceChoice(
+        given["consequence"], seen=given["seen"], days=days
+    )
+    act = partial(late_decide.decide, flag_id=flag_id, choice=choice)
     done = gettext("The decision is recorded. The portal itself disables nothing.")
     return answer(request, number, act, done=done)
 
@@ -131,12 +136,12 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
     """Give a tenant more time for a period."""
     tenant = tenant_of(number)
     with unit_of_work.acting_for(tenant.pk, reading=True):
-        form = Extension(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
+        form = ExtensionForm(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
         if not form.is_valid():
             messages.error(request, first_error(form))
             return back(request, number)
         given = form.cleaned_data
-        is_flagged = bool(late_list.flagged([tenant.pk], given["period"]))
+        is_flagged = bool(late_queries.flagged([tenant.pk], given["period"]))
 
     def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
         deadlines.extend(
@@ -155,7 +160,7 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
     tenant = tenant_of(number)
     with unit_of_work.acting_for(tenant.pk, reading=True):
         opened = opened_periods(most=PERIODS_OFFERED)
-    form = ZoneCorrection(request.POST, opened=opened)
+    form = ZoneCorrectionForm(request.POST, opened=opened)
     if not form.is_valid():
         messages.error(request, first_error(form))
         return back(request, number)
@@ -177,7 +182,7 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
 @require_POST
 def change_zone(request: PortalRequest, number: str) -> HttpResponse:
     """Let a tenant's later periods open in another zone."""
-    form = ZoneChange(request.POST)
+    form = ZoneChangeForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
         return back(request, number)
@@ -193,5 +198,5 @@ def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:
     for begin in range(0, len(ids), _CHUNK):
         some = ids[begin : begin + _CHUNK]
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            found = late_list.flags().in_bulk(some)
+            found = late_queries.flags().in_bulk(some)
         yield from (found[one] for one in some if one in found)

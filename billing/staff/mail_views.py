@@ -11,20 +11,24 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import mail_acts, mail_box, recipients, reminder_plan, reminding
-from billing.mail_box import DIGEST, REMINDER, Told
-from billing.reminder_row import Reminder
-from billing.staff.forms import Reason, first_error
-from billing.staff.mail_showing import (
+from billing.mail import queries as mail_queries
+from billing.mail import recipients
+from billing.mail import resolve as mail_resolve
+from billing.mail.queries import DIGEST, REMINDER, MailFilter
+from billing.mail.staff_presenters import (
     as_row,
+    find_planned,
     mail_rows,
     next_rows,
     style_sources,
-    wanted,
 )
+from billing.models import Reminder
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.accounts.caller import May
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import Letter
@@ -39,17 +43,17 @@ NEXT_SHOWN = 50
 
 @require_safe
 def mails(request: PortalRequest) -> HttpResponse:
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     kind, told = request.GET.get("kind", ""), request.GET.get("told", "")
-    kind = kind if kind in mail_box.MODELS else REMINDER
-    told = told if told in set(Told) else ""
+    kind = kind if kind in mail_queries.MODELS else REMINDER
+    told = told if told in set(MailFilter) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF):
         leave = mail_switch.leave()
-        pages = Paginator(mail_box.listed(kind, told), MAILS_A_PAGE)
+        pages = Paginator(mail_queries.list_mails(kind, told), MAILS_A_PAGE)
         page: Page[Letter] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
-        counts = mail_box.counts(kind)
-        upcoming = next_rows(reminder_plan.preview(at=now, most=NEXT_SHOWN))
+        counts = mail_queries.counts(kind)
+        upcoming = next_rows(reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN))
         stop = MailStop.objects.order_by("-pk").first()
         gets_digest = recipients.gets_digest(_person(request))
     shown = {
@@ -72,16 +76,16 @@ def mails(request: PortalRequest) -> HttpResponse:
 @require_safe
 def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     """Show one mail as it was sent, or as it would be sent now."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = mail_box.find(kind, mail_id)
+        found = mail_queries.find(kind, mail_id)
         rows = mail_rows([found] if found else [])
     if found is None:
         raise Refused("not-found")
-    is_draft = isinstance(found, Reminder) and found.told_state == Told.WAITING
+    is_draft = isinstance(found, Reminder) and found.told_state == MailFilter.WAITING
     kept = {"subject": found.subject, "text": found.text, "html": found.html}
     if is_draft and isinstance(found, Reminder):
-        kept = reminding.draft(found, at=now).kept
+        kept = reminder_send.draft(found, at=now).kept
     shown = {
         "kind": kind,
         "row": rows[0],
@@ -95,15 +99,15 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 @require_safe
 def coming(request: PortalRequest) -> HttpResponse:
     """Show a mail that goes out next as it would go then; it is not written down."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        planned = reminder_plan.preview(at=now, most=NEXT_SHOWN)
-        found = wanted(planned, request.GET.dict())
+        planned = reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN)
+        found = find_planned(planned, request.GET.dict())
         if found is None:
             raise Refused("not-found")
         row = as_row(found)
         rows = mail_rows([row])
-    says = reminding.draft(row, at=found.at).kept
+    says = reminder_send.draft(row, at=found.at).kept
     shown = {"kind": REMINDER, "row": rows[0], "says": says, "is_next": True}
     return _rendered(request, shown)
 
@@ -119,8 +123,8 @@ def _rendered(request: PortalRequest, shown: dict[str, Any]) -> HttpResponse:
 @require_POST
 def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     """Have a mail sent again that may not have arrived."""
-    now = timezone.now()  # noqa: TID251 - a door
-    done = mail_acts.send_again(kind, mail_id, by=request.caller.name, at=now)
+    now = timezone.now()
+    done = mail_resolve.send_again(kind, mail_id, by=request.caller.name, at=now)
     text = gettext("It goes within a minute, if it is still true.")
     return _answer(request, kind, text if done else "")
 
@@ -128,15 +132,15 @@ def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 @require_POST
 def arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     """Write down that an unsure mail has arrived."""
-    now = timezone.now()  # noqa: TID251 - a door
-    done = mail_acts.arrived(kind, mail_id, by=request.caller.name, at=now)
+    now = timezone.now()
+    done = mail_resolve.mark_arrived(kind, mail_id, by=request.caller.name, at=now)
     return _answer(request, kind, gettext("It counts as sent.") if done else "")
 
 
 @require_POST
 def stop(request: PortalRequest) -> HttpResponse:
     """Stop all mail that nobody has asked for."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     reason = _reason(request)
     if reason:
         with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -150,7 +154,7 @@ def stop(request: PortalRequest) -> HttpResponse:
 @require_POST
 def go_on(request: PortalRequest) -> HttpResponse:
     """Let mail go again."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     reason = _reason(request)
     if reason:
         with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -183,7 +187,7 @@ def _is_written_only() -> bool:
 
 
 def _reason(request: PortalRequest) -> str:
-    form = Reason(request.POST)
+    form = ReasonForm(request.POST)
     if form.is_valid():
         reason: str = form.cleaned_data["reason"]
         return reason
@@ -199,7 +203,7 @@ def _answer(request: PortalRequest, kind: str, text: str) -> HttpResponse:
     else:
         messages.error(request, gettext("Nothing was done: its state has changed."))
     # A digest has no such acts, and any other word is no kind.
-    kind = kind if kind in mail_box.MODELS and kind != DIGEST else REMINDER
+    kind = kind if kind in mail_queries.MODELS and kind != DIGEST else REMINDER
     response = redirect("staff-mail")
     response["Location"] += f"?kind={kind}"
     return response

@@ -11,18 +11,19 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 
-from billing import reminders, saying, timetable
-from billing.models import PeriodRollUp
-from billing.periods import Period, zone_named
-from billing.queries import PeriodView, view_period, view_urgent_period
-from billing.reminder_row import Reminder
-from billing.staff.mail_showing import mail_rows
-from billing.standing import Standing
+from billing.calendar_view import table as calendar_table
+from billing.coverage.periods import Period, zone_named
+from billing.coverage.standing import Standing
+from billing.mail.staff_presenters import mail_rows
+from billing.models import PeriodRollUp, Reminder
+from billing.periods import text as period_text
+from billing.periods.queries import PeriodView, view_period, view_urgent_period
+from billing.reminders import send_now
 from portal.templatetags.shown import short_day, zoned
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class PeriodOverview:
     """What staff are told first of a period, in its sentences.
 
     `missing` are the server-days that make late, as the desk counts them;
@@ -35,19 +36,21 @@ class Summary:
     may_be_sent: bool
 
 
-def shown(tenant_id: int, period: Period | None, *, at: datetime) -> dict[str, Any]:
+def period_section(
+    tenant_id: int, period: Period | None, *, at: datetime
+) -> dict[str, Any]:
     """Return what the section shows, in the tenant's unit of work; of None the urgent.
 
     `chosen` is the period; `since` says from when on something is missing and late,
     where it is; mails are reminders, oldest first.
     """
     view = view_period(period, at=at) if period else view_urgent_period(at=at)
-    mails = reminders.mails_of(tenant_id, view.period)
+    mails = send_now.mails_of(tenant_id, view.period)
     since = _since(view, at=at)
     return {
         "chosen": view.period,
         "view": view,
-        "words": saying.words(view, at=at),
+        "words": period_text.period_text(view, at=at),
         "since": since,
         "summary": _summary(view, since.get("late"), mails, at=at),
         **_sheet(view),
@@ -69,10 +72,10 @@ def _since(view: PeriodView, *, at: datetime) -> dict[str, datetime]:
 
 def _summary(
     view: PeriodView, late_from: datetime | None, mails: list[Reminder], *, at: datetime
-) -> Summary:
+) -> PeriodOverview:
     calendar = view.judgement.calendar
     missing = sum(not one.is_fault for one in calendar.missing)
-    answer = saying.words(view, at=at).answer
+    answer = period_text.period_text(view, at=at).answer
     if missing:
         answer = ngettext(
             "%(count)d of %(owed)d server-days is missing.",
@@ -82,8 +85,8 @@ def _summary(
     may_be_sent = bool(missing) or calendar.lacks_servers
     sentences = list(_dates(view, late_from, at=at)) if may_be_sent else []
     if may_be_sent or mails:
-        sentences.append(_told(view, mails))
-    return Summary(answer, sentences, missing, may_be_sent)
+        sentences.append(_facts_told(view, mails))
+    return PeriodOverview(answer, sentences, missing, may_be_sent)
 
 
 def _dates(
@@ -96,7 +99,7 @@ def _dates(
         yield format_html(gettext("The deadline is {}."), when)
 
 
-def _told(view: PeriodView, mails: Iterable[Reminder]) -> str:
+def _facts_told(view: PeriodView, mails: Iterable[Reminder]) -> str:
     sent = [one.sent_at for one in mails if one.sent_at]
     if not sent:
         return gettext("Nobody was told yet.")
@@ -107,10 +110,12 @@ def _told(view: PeriodView, mails: Iterable[Reminder]) -> str:
 def _sheet(view: PeriodView) -> dict[str, Any]:
     calendar = view.judgement.calendar
     return {
-        "months": timetable.months(view.period),
-        "heads": timetable.heads(view.period),
-        "rows": timetable.rows(calendar, opened=None),
-        "legend": timetable.legend(calendar),
+        "months": calendar_table.months(view.period),
+        "heads": calendar_table.day_heads(view.period),
+        "rows": calendar_table.sheet_rows(calendar, opened=None),
+        "legend": calendar_table.legend(calendar),
         # What is not over, or waits for us, is told by the sheet.
-        "lacks": [one for one in timetable.lacks(calendar) if not one.is_quiet],
+        "lacks": [
+            one for one in calendar_table.missing_entries(calendar) if not one.is_quiet
+        ],
     }

@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.enrolling import Enrolled, enrol
-from billing.staff import customer, showing
-from billing.staff.desk_forms import named_period, way_back
-from billing.staff.forms import OpenTenant
+from billing.desk.forms import named_period, way_back
+from billing.onboarding.enrol import EnrolledCustomer, enrol
+from billing.staff import tenant_page
+from billing.staff.forms import OpenTenantForm
 from portal.accounts import adapter as account_adapter
 from portal.accounts.caller import May
 from portal.db import unit_of_work
@@ -23,6 +23,7 @@ from portal.errors import Refused, told
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from usage.files import queries as file_queries
+from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries
 from usage.models import FileState, How
 
@@ -52,7 +53,7 @@ def tenants(request: PortalRequest) -> HttpResponse:
 def open_tenant(request: PortalRequest) -> HttpResponse:
     """Ask for all that a tenant needs, and open it."""
     is_sent = request.method == "POST"
-    form = OpenTenant(request.POST if is_sent else None)
+    form = OpenTenantForm(request.POST if is_sent else None)
     if is_sent and form.is_valid():
         enrolled = _enrol(request, form)
         if enrolled is not None:
@@ -62,8 +63,8 @@ def open_tenant(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/staff/open-tenant.html", shown, status=status)
 
 
-def _enrol(request: PortalRequest, form: OpenTenant) -> Enrolled | None:
-    now = timezone.now()  # noqa: TID251 - a door
+def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | None:
+    now = timezone.now()
     try:
         enrolled = enrol(form.wish(), by=request.caller.name, at=now)
     except Refused as refusal:
@@ -88,9 +89,9 @@ def _enrol(request: PortalRequest, form: OpenTenant) -> Enrolled | None:
 @require_safe
 def tenant(request: PortalRequest, number: str) -> HttpResponse:
     """Show a tenant, and of its periods the named or the urgent one."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     period = named_period(request.GET)
-    shown = _with_rights(request, customer.read(number, period, at=now))
+    shown = _with_rights(request, tenant_page.tenant_page(number, period, at=now))
     shown["desk_query"] = way_back(request.GET, shown["chosen"])
     return render(request, "billing/staff/tenant.html", shown)
 
@@ -104,7 +105,7 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
         server=request.GET.get("server", "").replace("\0", "") or None,
     )
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = customer.find(number)
+        found = tenant_page.find_tenant(number)
     with unit_of_work.acting_for(found.pk, reading=True):
         files = file_queries.files(
             wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
@@ -114,7 +115,9 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
     kept.pop("after", None)
     shown = {
         "customer": found,
-        "files": [showing.file_row(file) for file in files[:FILES_A_PAGE]],
+        "files": [
+            file_staff_presenters.file_row(file) for file in files[:FILES_A_PAGE]
+        ],
         "after": files[FILES_A_PAGE - 1].pk if len(files) > FILES_A_PAGE else None,
         "is_first": "after" not in request.GET,
         "kept": kept.urlencode(),

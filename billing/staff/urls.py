@@ -2,18 +2,18 @@
 
 from django.urls import path
 
+from billing.desk import bulk_views
+from billing.desk import views as desk_views
 from billing.staff import (
-    act_views,
-    bulk_views,
-    desk_views,
-    forwarding_views,
-    held_views,
-    inbox_views,
     late_views,
     mail_views,
-    owed_views,
+    request_views,
+    review_views,
+    tenant_action_views,
     tenant_views,
 )
+from usage.forwarding import staff_views as forwarding_staff_views
+from usage.inbox import staff_views as inbox_staff_views
 
 urlpatterns = [
     path("", desk_views.billing_desk, name="staff-desk"),
@@ -27,59 +27,69 @@ urlpatterns = [
         tenant_views.tenant_files,
         name="staff-tenant-files",
     ),
-    path("tenants/<str:number>/key", act_views.issue_key, name="staff-issue-key"),
-    path("tenants/<str:number>/set-up", act_views.hand_over, name="staff-hand-over"),
+    path(
+        "tenants/<str:number>/key",
+        tenant_action_views.issue_key,
+        name="staff-issue-key",
+    ),
+    path(
+        "tenants/<str:number>/set-up",
+        tenant_action_views.hand_over,
+        name="staff-hand-over",
+    ),
     path(
         "tenants/<str:number>/people/<int:user_id>/invite",
-        act_views.invite,
+        tenant_action_views.invite,
         name="staff-invite",
     ),
     path(
         "tenants/<str:number>/tokens/<int:token_id>/revoke",
-        act_views.revoke_token,
+        tenant_action_views.revoke_token,
         name="staff-revoke-token",
     ),
     path(
         "tenants/<str:number>/server-keys/<int:key_id>/confirm",
-        act_views.confirm_key,
+        tenant_action_views.confirm_key,
         name="staff-confirm-key",
     ),
     path(
         "tenants/<str:number>/requests/<int:request_id>/approve",
-        act_views.approve_request,
+        tenant_action_views.approve_request,
         name="staff-approve-request",
     ),
     path(
         "tenants/<str:number>/requests/<int:request_id>/refuse",
-        act_views.refuse_request,
+        tenant_action_views.refuse_request,
         name="staff-refuse-request",
     ),
     path(
         "tenants/<str:number>/licences",
-        owed_views.set_licences,
+        request_views.set_licences,
         name="staff-set-licences",
     ),
     path(
         "tenants/<str:number>/licence-requests/<int:request_id>/approve",
-        owed_views.approve_licences,
+        request_views.approve_licences,
         name="staff-approve-licences",
     ),
     path(
         "tenants/<str:number>/licence-requests/<int:request_id>/refuse",
-        owed_views.refuse_licences,
+        request_views.refuse_licences,
         name="staff-refuse-licences",
     ),
     path(
         "tenants/<str:number>/excuses/<int:excuse_id>/approve",
-        owed_views.approve_excuse,
+        request_views.approve_excuse,
         name="staff-approve-excuse",
     ),
     path(
         "tenants/<str:number>/excuses/<int:excuse_id>/refuse",
-        owed_views.refuse_excuse,
+        request_views.refuse_excuse,
         name="staff-refuse-excuse",
     ),
-    path("tenants/<str:number>/upload", act_views.upload, name="staff-upload"),
+    path(
+        "tenants/<str:number>/upload", tenant_action_views.upload, name="staff-upload"
+    ),
     path("late", late_views.late, name="staff-late"),
     path("late.csv", late_views.late_csv, name="staff-late-csv"),
     path("late/<str:period>/release", late_views.release, name="staff-release"),
@@ -100,11 +110,13 @@ urlpatterns = [
         name="staff-correct-zone",
     ),
     path("tenants/<str:number>/zone", late_views.change_zone, name="staff-change-zone"),
-    path("inbox", inbox_views.inbox, name="staff-inbox"),
-    path("inbox/<int:object_id>/retry", inbox_views.retry, name="staff-retry-inbox"),
+    path("inbox", inbox_staff_views.inbox, name="staff-inbox"),
+    path(
+        "inbox/<int:object_id>/retry", inbox_staff_views.retry, name="staff-retry-inbox"
+    ),
     path(
         "inbox/mails/<int:notice_id>/retry",
-        inbox_views.retry_mails,
+        inbox_staff_views.retry_mails,
         name="staff-retry-inbox-mails",
     ),
     path("mail", mail_views.mails, name="staff-mail"),
@@ -123,18 +135,20 @@ urlpatterns = [
         mail_views.arrived,
         name="staff-mail-arrived",
     ),
-    path("held", held_views.held, name="staff-held"),
-    path("held/<uuid:file_id>", held_views.held_file, name="staff-held-file"),
-    path("held/<uuid:file_id>/day", held_views.assign_day, name="staff-assign-day"),
-    path("held/<uuid:file_id>/refuse", held_views.refuse, name="staff-refuse-file"),
-    path("held/<uuid:file_id>/choose", held_views.choose, name="staff-choose-file"),
-    path("held/<uuid:file_id>/both", held_views.keep_both, name="staff-keep-both"),
-    path("held/<uuid:file_id>/reopen", held_views.reopen, name="staff-reopen-file"),
-    path("forwarding", forwarding_views.forwarding, name="staff-forwarding"),
-    path("forwarding/retry", forwarding_views.retry, name="staff-forwarding-retry"),
+    path("held", review_views.held, name="staff-held"),
+    path("held/<uuid:file_id>", review_views.held_file, name="staff-held-file"),
+    path("held/<uuid:file_id>/day", review_views.assign_day, name="staff-assign-day"),
+    path("held/<uuid:file_id>/refuse", review_views.refuse, name="staff-refuse-file"),
+    path("held/<uuid:file_id>/choose", review_views.choose, name="staff-choose-file"),
+    path("held/<uuid:file_id>/both", review_views.keep_both, name="staff-keep-both"),
+    path("held/<uuid:file_id>/reopen", review_views.reopen, name="staff-reopen-file"),
+    path("forwarding", forwarding_staff_views.forwarding, name="staff-forwarding"),
+    path(
+        "forwarding/retry", forwarding_staff_views.retry, name="staff-forwarding-retry"
+    ),
     path(
         "forwarding/retry-all",
-        forwarding_views.retry_all,
+        forwarding_staff_views.retry_all,
         name="staff-forwarding-retry-all",
     ),
 ]

@@ -8,7 +8,10 @@ from django import template
 from django.db import connection
 from django.db.models import QuerySet
 
-from billing import excuses, late_list, licensing, mail_box
+from billing.lateness import queries as late_queries
+from billing.mail import queries as mail_queries
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from usage.forwarding import queries as forwarding_queries
 from usage.review import queries as review_queries
@@ -23,10 +26,10 @@ _WAITING: Mapping[str, Sequence[Callable[[], QuerySet[Any]]]] = {
         review_queries.held_files,
         server_requests.open_requests,
         excuses.open_excuses,
-        licensing.open_requests,
+        licence_requests.open_requests,
     ),
-    "late": (late_list.undecided, late_list.stops),
-    "mail": mail_box.LOOKED_AFTER,
+    "late": (late_queries.undecided, late_queries.stops),
+    "mail": mail_queries.WAITING_FOR_STAFF,
     "aside": tuple(
         partial(forwarding_queries.failed_of, kind)
         for kind in forwarding_queries.MODELS

@@ -23,7 +23,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     return {
         "caller": caller,
         "tenant": tenant,
-        "now": timezone.now(),  # noqa: TID251 - a door
+        "now": timezone.now(),
         "may_switch": caller.memberships > 1,
         "is_staff": May.STAFF_READ in caller.may,
         # Pages of the staff show lists of many columns, and are wider.

@@ -58,13 +58,13 @@ def identify(request: HttpRequest) -> Caller | None:
         scheme, _, secret = header.partition(" ")
         caller = None
         if scheme.lower() == "bearer":
-            caller = tokens.find(secret.strip(" "), at=timezone.now())  # noqa: TID251 - a door
+            caller = tokens.find(secret.strip(" "), at=timezone.now())
         if caller is None:
             raise Refused("token-unknown")
         return caller
     if isinstance(request.user, User):
         if isinstance(request.session, SessionStore):
-            request.session.renew(at=timezone.now())  # noqa: TID251 - a door
+            request.session.renew(at=timezone.now())
         wanted = request.session.get(SESSION_TENANT)
         return user_caller(request.user, wanted_tenant=wanted)
     return None

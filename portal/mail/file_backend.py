@@ -37,7 +37,7 @@ class FolderBackend(BaseEmailBackend):
     def _write(self, email_messages: Sequence[EmailMessage]) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")  # noqa: TID251 - a door
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
             path = self._folder / f"{stamp}-{uuid4().hex[:8]}.eml"
             unfinished = path.with_suffix(".part")
             unfinished.write_bytes(message.message().as_bytes())

@@ -67,7 +67,7 @@ def home(request: PortalRequest) -> HttpResponse:
     is_staff = May.STAFF_READ in request.caller.may
     if is_staff and request.caller.tenant_id is None:
         return redirect("staff-desk")
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     shown: list[tuple[Tile, TileState]] = []
     if request.caller.tenant_id is not None:
         with unit_of_work.acting_for(request.caller.tenant, reading=True):

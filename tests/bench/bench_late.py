@@ -72,7 +72,7 @@ def beside(
     name: str,
 ) -> measuring.Times:
     """Measure the check, in the state that there is, beside the baseline."""
-    from billing import late_sql
+    from billing.lateness import sql as late_sql
 
     candidates: measuring.Candidates = {
         BASE: partial(run, connection, _RAW, raw),
@@ -83,7 +83,7 @@ def beside(
 
 def raised_for_good(connection: Any, raising: dict[str, object]) -> int:
     """Raise the flags and keep them; return how many there are."""
-    from billing import late_sql
+    from billing.lateness import sql as late_sql
 
     connection.execute(late_sql.RAISE, raising)
     [(count,)] = connection.execute("select count(*) from billing_lateflag").fetchall()
@@ -98,8 +98,8 @@ def raised_for_good(connection: Any, raising: dict[str, object]) -> int:
 def main() -> None:
     told = measuring.arguments(__doc__, script=__file__, rounds=15)
     with stage.prepared() as at:
-        from billing import lateness
-        from billing.following import WAIT
+        from billing.lateness import check as late_check
+        from billing.lateness.update_flags import WAIT
 
         made = crowd.Crowd(at.owner_url, TENANTS)
         made.make()
@@ -108,8 +108,8 @@ def main() -> None:
             "until": AT - WAIT,
             "at": AT,
             "has_inbox": False,
-            "least": lateness.STOPS_FROM,
-            "times": lateness.STOPS_TIMES,
+            "least": late_check.STOPS_FROM,
+            "times": late_check.STOPS_TIMES,
         }
         raw: dict[str, object] = {
             "until": AT - WAIT,

@@ -15,8 +15,8 @@ from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from billing.coverage import CellState, FileFact
-from billing.periods import Period
+from billing.coverage.coverage import CellState, FileFact
+from billing.coverage.periods import Period
 
 DAY = timedelta(days=1)
 HALF_HOUR = timedelta(minutes=30)

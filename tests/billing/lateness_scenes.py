@@ -2,10 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from billing import following, lateness, opening
-from billing.late_flag import LateFlag
-from billing.models import PeriodRollUp, TenantPeriod
-from billing.periods import Period
+from billing.coverage.periods import Period
+from billing.lateness import check as late_check
+from billing.lateness import update_flags
+from billing.models import LateFlag, PeriodRollUp, TenantPeriod
+from billing.periods import open_periods as period_open_periods
 from portal.db import unit_of_work
 from portal.health import invariants
 from portal.models import AuditEntry, Tenant
@@ -18,7 +19,7 @@ BEFORE = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
 # Midnight that ends 4 June in Berlin, and the first run that may say so.
 DUE = datetime(2026, 6, 4, 22, tzinfo=UTC)
-CHECKED = DUE + following.WAIT
+CHECKED = DUE + update_flags.WAIT
 AFTER = CHECKED + HOUR
 
 
@@ -27,7 +28,7 @@ def may(day: int) -> date:
 
 
 def open_periods() -> None:
-    opening.open_current_periods(today=date(2026, 6, 3), at=NOW)
+    period_open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
 
 
 def send_month(
@@ -86,7 +87,7 @@ def names_late() -> set[str]:
 
 def checked(at: datetime) -> int:
     """Run the check; return how many flags it raised. Nothing else is broken by it."""
-    return lateness.check(at).raised
+    return late_check.check_lateness(at).raised
 
 
 def unheld(at: datetime) -> set[tuple[str, bool]]:

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from billing import opening, reminder_plan, reminding
-from billing.reminder_row import Reminder
+from billing.models import Reminder
+from billing.periods import open_periods as period_open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from tests.billing.lateness_scenes import DAY, HOUR, LAST
 from tests.builders import NOW, Company
@@ -20,7 +22,7 @@ AFTER = ENDED - 5 * HOUR
 
 
 def open_periods(*, today: date = date(2026, 5, 20)) -> None:
-    opening.open_current_periods(today=today, at=NOW)
+    period_open_periods.open_current_periods(today=today, at=NOW)
 
 
 def bring(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:
@@ -40,11 +42,11 @@ def told(company: Company) -> list[tuple[str, str, str]]:
 def send(at: datetime) -> int:
     """Send what can be sent; return how often there was something."""
     count = 0
-    while reminding.send_waiting(now=lambda: at):
+    while reminder_send.send_waiting(now=lambda: at):
         count += 1
     return count
 
 
 def run(at: datetime) -> None:
-    reminder_plan.plan(at=at)
+    reminder_plan.plan_reminders(at=at)
     send(at)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from billing.coverage import (
+from billing.coverage.coverage import (
     Calendar,
     CellState,
     ExcuseFact,
@@ -16,7 +16,7 @@ from billing.coverage import (
     TenantFacts,
     calendar,
 )
-from billing.periods import Period
+from billing.coverage.periods import Period
 from tests.billing.histories import DAY, Writer, daily, day_begins_at
 
 BERLIN = "Europe/Berlin"

@@ -9,21 +9,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing import (
-    deadlines,
-    excuses,
-    late_acts,
-    opening,
-    queries,
-    reminder_plan,
-    saying,
-)
-from billing.asked import ExcuseKind
-from billing.excuses import Wish
-from billing.late_acts import Choice
-from billing.late_flag import LateFlag
-from billing.mail_words import why_not_words
-from billing.reminders import preview_remind_now, remind_now
+from billing.lateness import decide
+from billing.lateness.decide import ConsequenceChoice
+from billing.mail.text import why_not_text
+from billing.models import ExcuseKindChoices, LateFlag
+from billing.periods import deadlines
+from billing.periods import open_periods as period_open_periods
+from billing.periods import queries as period_queries
+from billing.periods import text as period_text
+from billing.reminders import plan as reminder_plan
+from billing.reminders.send_now import preview_remind_now, remind_now
+from billing.requests import excuses
+from billing.requests.excuses import ExcuseRequest
 from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
@@ -59,7 +56,7 @@ def late(db: None, settings: Any) -> Company:
 
 def waive(company: Company) -> None:
     found = flag(company)
-    late_acts.waive(company.id, flag_id=found.pk, cells=found.open_days, **BY)
+    decide.waive(company.id, flag_id=found.pk, cells=found.open_days, **BY)
 
 
 def signed_in(company: Company, role: str = "admin") -> Client:
@@ -68,14 +65,14 @@ def signed_in(company: Company, role: str = "admin") -> Client:
     return client
 
 
-def words(company: Company, *, at: datetime = AFTER) -> saying.Words:
+def words(company: Company, *, at: datetime = AFTER) -> period_text.PeriodText:
     with unit_of_work.acting_for(company.id, reading=True):
-        return saying.words(queries.view_period(MAY, at=at), at=at)
+        return period_text.period_text(period_queries.view_period(MAY, at=at), at=at)
 
 
 def also_late(company: Company, *, at: datetime) -> list[tuple[str, int]]:
     with unit_of_work.acting_for(company.id, reading=True):
-        found = queries.also_late(MAY.next(), at=at)
+        found = period_queries.other_late_periods(MAY.next(), at=at)
     return [(str(one.period), one.missing) for one in found]
 
 
@@ -112,8 +109,8 @@ def test_who_is_answered_is_not_reminded_now(late: Company, answer: str) -> None
         if answer == "waived":
             waive(late)
         else:
-            choice = Choice("penalty", seen="", days=flag(late).still)
-            late_acts.decide(late.id, flag_id=flag(late).pk, choice=choice, **BY)
+            choice = ConsequenceChoice("penalty", seen="", days=flag(late).still)
+            decide.decide(late.id, flag_id=flag(late).pk, choice=choice, **BY)
 
     # One that waits already does not go.
     assert remind_now([late.id], MAY, by="clerk", at=AFTER).mails == 1
@@ -126,13 +123,13 @@ def test_who_is_answered_is_not_reminded_now(late: Company, answer: str) -> None
     ):
         (one,) = found.asked
         assert (one.recipients, one.why_not) == ((), answer)
-        assert why_not_words(one.why_not).startswith("Nothing: ")
+        assert why_not_text(one.why_not).startswith("Nothing: ")
     assert len(rows(late)) == 1
 
 
 def test_a_planned_late_mail_says_that_it_was_waived(late: Company) -> None:
     morning = AFTER + 8 * HOUR
-    assert reminder_plan.plan(at=morning) == 1
+    assert reminder_plan.plan_reminders(at=morning) == 1
     waive(late)
     send(morning)
     assert told(late) == [("late", "unneeded", "waived")]
@@ -164,7 +161,7 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
     settings.INBOX_BUCKET = ""
     company, other = open_short("L-1"), open_short("L-2")
     with time_machine.travel(JULY, tick=False):
-        opening.open_current_periods(today=JULY.date(), at=JULY)
+        period_open_periods.open_current_periods(today=JULY.date(), at=JULY)
         checked(JULY)
         assert also_late(company, at=JULY) == [("2026-05", 2)]
         assert also_late(company, at=BEFORE) == []
@@ -177,13 +174,13 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
         page = signed_in(company).get("/upload?period=2026-05").content.decode()
         assert "28 May to 27 June</a>, 31 server-days missing." in page
         with unit_of_work.acting_for(company.id, reading=True):
-            found = queries.also_late(MAY, at=JULY)
+            found = period_queries.other_late_periods(MAY, at=JULY)
         assert [str(one.period) for one in found] == ["2026-06"]
         with unit_of_work.acting_for(other.id, reading=True):
-            assert len(queries.also_late(MAY.next(), at=JULY)) == 1
+            assert len(period_queries.other_late_periods(MAY.next(), at=JULY)) == 1
     with unit_of_work.acting_for(company.id, reading=True):
         old = LateFlag.objects.get(period="2026-05")
-    late_acts.waive(company.id, flag_id=old.pk, cells=old.open_days, **BY)
+    decide.waive(company.id, flag_id=old.pk, cells=old.open_days, **BY)
     assert also_late(company, at=JULY) == []
 
 
@@ -197,14 +194,14 @@ def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None
         server = Server.objects.get()
     with CaptureQueriesContext(connection) as before:
         signed_in(late).get(address)
-    wish = Wish(
+    wish = ExcuseRequest(
         server_id=server.pk,
-        kind=ExcuseKind.DOWN,
+        kind=ExcuseKindChoices.DOWN,
         period=MAY,
         reason="Down.",
         days=frozenset({LAST - DAY, LAST}),
     )
-    excuses.ask(late.id, wish=wish, by="admin", at=AFTER)
+    excuses.request_excuse(late.id, wish=wish, by="admin", at=AFTER)
     with CaptureQueriesContext(connection) as after:
         page = signed_in(late).get(address).content.decode()
     assert len(after) == len(before)
@@ -229,18 +226,20 @@ def test_files_asked_for_by_number_stand_beside_their_gap(
     company.send(last, at=BEFORE)
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-        (gap,) = queries.view_period(MAY, at=AFTER).judgement.calendar.missing_files
+        (gap,) = period_queries.view_period(
+            MAY, at=AFTER
+        ).judgement.calendar.missing_files
     address = "/upload?period=2026-05"
     for numbers, still in (((2, 2), True), ((3, 3), False)):
-        wish = Wish(
+        wish = ExcuseRequest(
             server_id=server.pk,
-            kind=ExcuseKind.LOST,
+            kind=ExcuseKindChoices.LOST,
             period=MAY,
             reason="Lost.",
             series=gap.series,
             numbers=numbers,
         )
-        excuses.ask(company.id, wish=wish, by="admin", at=AFTER)
+        excuses.request_excuse(company.id, wish=wish, by="admin", at=AFTER)
         page = signed_in(company).get(address).content.decode()
         assert "Asked to excuse on" in page
         assert ("Ask to excuse<" in page) is still
@@ -257,12 +256,14 @@ def test_a_viewers_tile_offers_no_upload(late: Company) -> None:
 def test_what_may_still_come_is_not_called_waived(late: Company) -> None:
     """Of two days one is waived; for the other an excuse was refused a moment ago."""
     day, other = LAST - DAY, LAST
-    asked = test_excuses.ask(late, other, kind=ExcuseKind.LOST, at=BEFORE)
+    asked = test_excuses.ask(late, other, kind=ExcuseKindChoices.LOST, at=BEFORE)
     excuses.refuse(late.id, excuse_id=asked.pk, by="clerk", at=CHECKED, reason="No.")
     assert flag(late).open_days == [f"{day} IC01"]
     waive(late)
     with unit_of_work.acting_for(late.id, reading=True):
-        said = saying.words(queries.view_period(MAY, at=AFTER), at=AFTER)
+        said = period_text.period_text(
+            period_queries.view_period(MAY, at=AFTER), at=AFTER
+        )
     assert said.standing == "Late"
     assert said.please == "Please upload now: this period is late."
     shown = preview_remind_now([late.id], MAY, at=AFTER)

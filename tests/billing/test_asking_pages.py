@@ -7,9 +7,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing import excuses, licensing
-from billing.asked import Excuse, LicenceRequest
-from billing.licences import AUTOMATED, MANUAL
+from billing.coverage.licences import AUTOMATED, MANUAL
+from billing.models import Excuse, LicenceRequest
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.models import StaffRole
 from portal.tenants import create
@@ -204,7 +205,7 @@ def test_staff_record_licences(alice: Company) -> None:
     for wrong in ({"from_on": "1026-05-10"}, {"keys": ["x"], "from_on": "2026-05-10"}):
         text(clerk.post(f"{tenant}/licences", wrong, follow=True))
     with unit_of_work.acting_for(alice.id, reading=True):
-        history = [(one.from_on, one.keys) for one in licensing.changes()]
+        history = [(one.from_on, one.keys) for one in licence_requests.changes()]
     assert history == [(may(10), [AUTOMATED]), (date(2026, 4, 28), [MANUAL])]
 
 

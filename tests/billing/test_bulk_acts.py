@@ -8,11 +8,12 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing import deadlines, desk
-from billing.desk_query import Wish
-from billing.reminder_row import Reminder
-from billing.staff import bulk
-from billing.staff.bulk_acts import ACTS
+from billing.desk import bulk
+from billing.desk import queries as desk_queries
+from billing.desk.bulk_actions import ACTIONS
+from billing.desk.sql import DeskFilter
+from billing.models import Reminder
+from billing.periods import deadlines
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import AuditEntry, StaffRole
@@ -257,12 +258,14 @@ def test_more_than_can_be_looked_through_are_not_taken(
 def test_who_changes_while_it_is_done_holds_up_nobody(three: list[Company]) -> None:
     ids = [one.id for one in three]
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        rows = desk.rows(Wish(period=MAY, tenants=ids), at=AFTER, most=3)
+        rows = desk_queries.desk_rows(
+            DeskFilter(period=MAY, tenants=ids), at=AFTER, most=3
+        )
     deadlines.extend(three[0].id, MAY, to=TO + DAY, by="other", at=AFTER, reason="x")
-    wanted = bulk.Wanted(
+    wanted = bulk.BulkRequest(
         period=MAY, given={"to": TO, "reason": "x"}, by="clerk", at=AFTER
     )
-    said = ACTS["extend"].do(rows, wanted)
+    said = ACTIONS["extend"].do(rows, wanted)
     assert said == (
         "The deadline of 2 tenants is extended."
         " 1 has changed meanwhile and was left alone."

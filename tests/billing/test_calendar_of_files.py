@@ -10,12 +10,13 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from billing import knowing, queries
-from billing.facts import FileFact
+from billing.coverage.facts import FileFact
+from billing.coverage.periods import Period
+from billing.coverage.window import select_files
 from billing.models import TenantPeriod
-from billing.neighbours import neighbours
-from billing.opening import open_current_periods, open_until
-from billing.periods import Period
+from billing.periods import load_facts
+from billing.periods import queries as period_queries
+from billing.periods.open_periods import open_current_periods, open_until
 from portal.db import unit_of_work
 from portal.models import AuditEntry, Tenant
 from tests.builders import NOW, Company, open_company
@@ -27,7 +28,7 @@ AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 def view(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Any:
     with unit_of_work.acting_for(company.id, reading=True):
-        return queries.view_period(period, at=at)
+        return period_queries.view_period(period, at=at)
 
 
 def cells(company: Company) -> dict[tuple[str, date], str]:
@@ -176,16 +177,16 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
         day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
     deadline_at = view(company).deadline_at
     with unit_of_work.acting_for(company.id, reading=True):
-        facts = knowing.tenant_facts(
+        facts = load_facts.tenant_facts(
             Tenant.objects.get(), MAY, deadline_at=deadline_at, zone=company.zone
         )
         everything = [
-            knowing._file_fact(row)
+            load_facts._file_fact(row)
             for row in UsageFile.objects.filter(
                 state=FileState.ACCEPTED
             ).select_related("server")
         ]
-    needed: frozenset[FileFact] = neighbours(
+    needed: frozenset[FileFact] = select_files(
         MAY, everything, held=facts.held, known_before=deadline_at
     )
     assert needed <= set(facts.files)

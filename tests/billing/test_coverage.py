@@ -6,16 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from billing.coverage import (
+from billing.coverage.coverage import (
     CellState,
     FileGap,
-    Missing,
+    MissingCell,
     TenantFacts,
     Why,
     WhyCode,
     calendar,
 )
-from billing.periods import Period
+from billing.coverage.periods import Period
 from tests.billing.histories import DAY, Writer, daily, day_begins_at, sha
 from tests.billing.scenes import (
     AFTER,
@@ -61,7 +61,7 @@ def test_missing_files_are_counted_by_number_and_told_with_their_days() -> None:
     assert found.missing_files[0].count == 3
     assert days_in(found, CellState.MISSING) == [5, 6, 7]
     why = Why(WhyCode.NUMBERS_MISSING, SERIES, 1042, 1044)
-    assert found.missing[0] == Missing("IC01", may(5), why, is_fault=False)
+    assert found.missing[0] == MissingCell("IC01", may(5), why, is_fault=False)
 
 
 def test_the_worked_example_three_files_missing_somewhere_in_four_days() -> None:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from billing.coverage import FileFact, Mode, ServerFact, TenantFacts, calendar
-from billing.periods import Period
-from billing.standing import judge
+from billing.coverage.coverage import FileFact, Mode, ServerFact, TenantFacts, calendar
+from billing.coverage.periods import Period
+from billing.coverage.standing import judge
 
 MAY = Period(2026, 5)
 DEADLINE = datetime(2026, 6, 5, tzinfo=UTC)

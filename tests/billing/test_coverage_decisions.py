@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.coverage import (
+from billing.coverage.coverage import (
     CellState,
     ExcuseKind,
     HeldFact,
@@ -14,9 +14,9 @@ from billing.coverage import (
     Why,
     WhyCode,
     calendar,
-    neighbours,
 )
-from billing.series import one_a_number
+from billing.coverage.series import one_a_number
+from billing.coverage.window import select_files
 from tests.billing.histories import DAY, Writer, daily, day_begins_at, sha
 from tests.billing.scenes import (
     AFTER,
@@ -199,20 +199,20 @@ def test_a_genuine_file_may_claim_any_day(
         CellState.SILENT,
         CellState.WITH_US,
     }
-    assert set(neighbours(MAY, [*rest, odd])) >= {files[15], odd, files[17]}
+    assert set(select_files(MAY, [*rest, odd])) >= {files[15], odd, files[17]}
     facts = owed([odd])
     assert not facts.is_complete
 
 
 def test_the_neighbours_are_few() -> None:
     files = daily(first=FIRST - 400 * DAY, last=LAST + 400 * DAY)
-    needed = neighbours(MAY, files)
+    needed = select_files(MAY, files)
     assert len(needed) == 30 + 4 + 2  # the period's, two on each side, first and last
     held = [HeldFact(server="IC01", received_at=AFTER, file=files[100])]
     other = daily("IC09", first=FIRST, last=FIRST)[0]
     held += [HeldFact(server="IC09", received_at=AFTER, file=other)]
     held += [HeldFact(server="IC09", received_at=AFTER)]
-    assert neighbours(MAY, files, held=held) - needed == set(files[99:102])
+    assert select_files(MAY, files, held=held) - needed == set(files[99:102])
 
 
 def test_of_files_with_one_number_the_one_that_a_later_file_names_is_taken() -> None:

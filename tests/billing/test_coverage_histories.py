@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.coverage import (
+from billing.coverage.coverage import (
     COVERED,
     CellState,
     ExcuseFact,
@@ -18,10 +18,10 @@ from billing.coverage import (
     ServerFact,
     TenantFacts,
     calendar,
-    neighbours,
 )
-from billing.periods import Period, deadline_at, zone_named
-from billing.standing import judge
+from billing.coverage.periods import Period, deadline_at, zone_named
+from billing.coverage.standing import judge
+from billing.coverage.window import select_files
 from tests.billing.histories import (
     DAY,
     PLACES,
@@ -236,12 +236,12 @@ def test_the_neighbours_give_the_same_calendar_as_the_whole_history(seed: int) -
     due = deadline_at(period, zone_named(facts.zone))
     at = due + DAY * rng.choice([-20, -8, -1, 0, 5])
     whole = calendar(period, facts, at=at, deadline_at=due)
-    needed = neighbours(period, facts.files, held=facts.held)
+    needed = select_files(period, facts.files, held=facts.held)
     some_more = {fact for fact in facts.files if rng.random() < 0.1}
     for part in (needed, needed | some_more):
         bounded = replace(facts, files=tuple(part))
         assert calendar(period, bounded, at=at, deadline_at=due) == whole
-    needed = neighbours(period, facts.files, held=facts.held, known_before=due)
+    needed = select_files(period, facts.files, held=facts.held, known_before=due)
     bounded = replace(facts, files=tuple(needed))
     assert judge(period, bounded, deadline_at=due, at=at) == judge(
         period, facts, deadline_at=due, at=at

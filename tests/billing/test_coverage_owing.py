@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.coverage import CellState, HeldFact, Mode, Why, WhyCode
-from billing.periods import day_ends_at, zone_named
+from billing.coverage.coverage import CellState, HeldFact, Mode, Why, WhyCode
+from billing.coverage.periods import day_ends_at, zone_named
 from tests.billing.histories import Writer, daily, day_begins_at
 from tests.billing.scenes import (
     AFTER,

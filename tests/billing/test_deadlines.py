@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import deadlines
-from billing.late_flag import VoidReason
-from billing.periods import Period
+from billing.coverage.periods import Period
+from billing.models import VoidReason
+from billing.periods import deadlines
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry, Scope

@@ -12,11 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from billing import cast, demo, demo_history, queries
-from billing.demo import Demo
-from billing.late_flag import LateFlag
-from billing.periods import Period
-from billing.reminder_row import Reminder
+from billing.coverage.periods import Period
+from billing.demo import build as demo_build
+from billing.demo import history as demo_history
+from billing.demo import personas
+from billing.demo.build import Demo
+from billing.models import LateFlag, Reminder
+from billing.periods import queries as period_queries
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.models import AuditEntry, Membership, Tenant, User
@@ -35,12 +37,12 @@ RUNNING = Period(2026, 11)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer periods, servers and logins: what is made is the same in kind."""
-    monkeypatch.setattr(demo, "_PERIODS", 2)
+    monkeypatch.setattr(demo_build, "_PERIODS", 2)
     smaller = tuple(
         replace(sketch, server_names=sketch.server_names[:1], users=5)
-        for sketch in cast.SKETCHES
+        for sketch in personas.PERSONAS
     )
-    monkeypatch.setattr(cast, "SKETCHES", smaller)
+    monkeypatch.setattr(personas, "PERSONAS", smaller)
 
 
 def make(folder: Path) -> Demo:
@@ -68,7 +70,7 @@ def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) 
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             pk = Tenant.objects.get(number=tenant["number"]).pk
         with unit_of_work.acting_for(pk, reading=True):
-            view = queries.view_period(RUNNING.previous(), at=NOW)
+            view = period_queries.view_period(RUNNING.previous(), at=NOW)
         standings[tenant["number"]] = view.judgement.standing.value
         assert list(Path(tenant["usage_directory"]).glob("*.usg"))
     assert standings == {"100417": "complete", "100582": "late", "100733": "late"}
@@ -218,7 +220,7 @@ def test_setup_makes_all_that_a_first_customer_needs(
     assert "kind: sealing-public" in said
     with unit_of_work.acting_for(caller.tenant, reading=True):
         assert ServerKey.objects.get().state == "confirmed"
-        view = queries.view_period(
+        view = period_queries.view_period(
             Period.containing(datetime.now(UTC).date()), at=datetime.now(UTC)
         )
     assert view.judgement.calendar.owed > 0

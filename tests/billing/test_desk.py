@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from billing import desk
-from billing.desk import DeskRow
-from billing.desk_query import ORDER, Wish
+from billing.coverage.periods import deadline_at, zone_named
+from billing.coverage.summary import Summary, numbers_at, standing_at, summarise
+from billing.desk import queries as desk_queries
+from billing.desk.queries import DeskRow
+from billing.desk.sql import ORDER, DeskFilter
 from billing.models import PeriodRollUp, TenantPeriod
-from billing.periods import deadline_at, zone_named
-from billing.rollup import RollUp, numbers_at, roll_up, standing_at
 from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.billing.scenes import BERLIN, MAY
@@ -23,19 +23,19 @@ from tests.builders import NOW
 DUE = deadline_at(MAY, zone_named(BERLIN))
 DAY = timedelta(days=1)
 MANY = 1_000
-IN_MAY = Wish(period=MAY)
+IN_MAY = DeskFilter(period=MAY)
 
-Maker = Callable[[Random], RollUp]
+Maker = Callable[[Random], Summary]
 
 
-def from_histories(rng: Random) -> RollUp:
+def from_histories(rng: Random) -> Summary:
     """What a random history in some period comes to."""
     period, facts = random_tenant(rng)
     due = deadline_at(period, zone_named(facts.zone))
-    return roll_up(period, some_refused(rng, facts, due=due), deadline_at=due)
+    return summarise(period, some_refused(rng, facts, due=due), deadline_at=due)
 
 
-def out_of_thin_air(rng: Random) -> RollUp:
+def out_of_thin_air(rng: Random) -> Summary:
     """Any numbers at all, also such as no history has."""
 
     def instants() -> tuple[datetime, ...]:
@@ -44,7 +44,7 @@ def out_of_thin_air(rng: Random) -> RollUp:
 
     owed = rng.choice([0, 30, 90])
     graced = instants()
-    return RollUp(
+    return Summary(
         owed=owed,
         covered=rng.choice([owed, max(0, owed - 3)]),
         missing_from=instants(),
@@ -60,7 +60,7 @@ def out_of_thin_air(rng: Random) -> RollUp:
     )
 
 
-def keep(number: int, found: RollUp, *, due: datetime = DUE) -> int:
+def keep(number: int, found: Summary, *, due: datetime = DUE) -> int:
     """Give a tenant of its own what the desk reads of it."""
     one = Tenant.objects.create(
         number=f"{number:06}",
@@ -80,12 +80,12 @@ def keep(number: int, found: RollUp, *, due: datetime = DUE) -> int:
     return one.pk
 
 
-def all_rows(at: datetime, wish: Wish = IN_MAY) -> list[DeskRow]:
+def all_rows(at: datetime, wish: DeskFilter = IN_MAY) -> list[DeskRow]:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        return desk.rows(wish, at=at, most=MANY)
+        return desk_queries.desk_rows(wish, at=at, most=MANY)
 
 
-def instants_around(found: list[RollUp]) -> Iterator[datetime]:
+def instants_around(found: list[Summary]) -> Iterator[datetime]:
     """Just before, at, and just after everything that can change by itself."""
     rng = Random(7)
     times = {DUE}
@@ -114,6 +114,6 @@ def test_it_says_of_each_what_its_roll_up_says(seed: int, make: Maker) -> None:
             passed = [end for end in one.missing_from if end <= at]
             assert row.missing_since == min(passed, default=None)
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            counts = desk.counts(IN_MAY, at=at)
+            counts = desk_queries.standing_counts(IN_MAY, at=at)
         standings = [row.standing for row in rows.values()]
         assert counts == {one: standings.count(one) for one in ORDER}

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import desk
-from billing.desk import DeskRow
-from billing.desk_query import ORDER, Sort, Wish
-from billing.standing import Standing
+from billing.coverage.standing import Standing
+from billing.desk import queries as desk_queries
+from billing.desk.queries import DeskRow
+from billing.desk.sql import ORDER, DeskFilter, DeskOrder
 from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.scenes import MAY
@@ -32,22 +32,22 @@ def many(db: None) -> None:
 
 @pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("standing", [None, Standing.COMPLETE, Standing.LATE])
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", DeskOrder)
 def test_its_pages_one_behind_the_other_are_the_whole_list(
-    sort: Sort, standing: Standing | None
+    sort: DeskOrder, standing: Standing | None
 ) -> None:
-    wish = Wish(period=MAY, sort=sort, standing=standing)
+    wish = DeskFilter(period=MAY, sort=sort, standing=standing)
     for at in INSTANTS:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            counted = desk.counts(wish, at=at)
+            counted = desk_queries.standing_counts(wish, at=at)
             paged = [
                 row.tenant_id
                 for offset in range(0, 100, 7)
-                for row in desk.rows(
+                for row in desk_queries.desk_rows(
                     wish, at=at, most=7, offset=offset, counted=counted
                 )
             ]
-            whole = desk.tenant_ids(wish, at=at)
+            whole = desk_queries.tenant_ids(wish, at=at)
         assert paged == whole
         assert [row.tenant_id for row in all_rows(at, wish)] == whole
         expected = counted[standing] if standing else sum(counted.values())
@@ -72,16 +72,16 @@ def test_those_who_have_to_act_come_first() -> None:
 
 @pytest.mark.usefixtures("many")
 def test_it_is_sorted_by_what_its_columns_say() -> None:
-    def shown(sort: Sort) -> list[DeskRow]:
-        return all_rows(DUE, Wish(period=MAY, sort=sort))
+    def shown(sort: DeskOrder) -> list[DeskRow]:
+        return all_rows(DUE, DeskFilter(period=MAY, sort=sort))
 
-    names = [row.name for row in shown(Sort.TENANT)]
+    names = [row.name for row in shown(DeskOrder.TENANT)]
     assert names == sorted(names)
-    missing = [row.numbers.missing for row in shown(Sort.MISSING)]
+    missing = [row.numbers.missing for row in shown(DeskOrder.MISSING)]
     assert missing == sorted(missing, reverse=True)
-    parts = [row.covered / row.owed for row in shown(Sort.RECEIVED) if row.owed]
+    parts = [row.covered / row.owed for row in shown(DeskOrder.RECEIVED) if row.owed]
     assert parts == sorted(parts)
-    last = [row.last_received_at for row in shown(Sort.LAST_FILE)]
+    last = [row.last_received_at for row in shown(DeskOrder.LAST_FILE)]
     assert last.index(DUE - DAY) == last.count(None)
 
 
@@ -95,12 +95,14 @@ def test_a_search_means_what_is_typed(search: str, count: int) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         for place, name in enumerate(odd):
             Tenant.objects.filter(number=f"{place:06}").update(name=name)
-    found = all_rows(DUE, Wish(period=MAY, search=search))
+    found = all_rows(DUE, DeskFilter(period=MAY, search=search))
     assert len(found) == count
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        assert sum(desk.counts(Wish(period=MAY, search=search), at=DUE).values()) == (
-            count
-        )
+        assert sum(
+            desk_queries.standing_counts(
+                DeskFilter(period=MAY, search=search), at=DUE
+            ).values()
+        ) == (count)
 
 
 @pytest.mark.usefixtures("db")

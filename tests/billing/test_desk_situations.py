@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import deadlines, excuses, licences, licensing
-from billing.asked import ExcuseKind
-from billing.cells import UNCOVERED, CellState
-from billing.desk import DeskRow, counts, rows
-from billing.desk_query import Wish
-from billing.facts import Mode
-from billing.queries import PeriodView, view_period
-from billing.standing import Standing
+from billing.coverage import licences
+from billing.coverage.cells import UNCOVERED, CellState
+from billing.coverage.facts import Mode
+from billing.coverage.standing import Standing
+from billing.desk.queries import DeskRow, desk_rows, standing_counts
+from billing.desk.sql import DeskFilter
+from billing.models import ExcuseKindChoices
+from billing.periods import deadlines
+from billing.periods.queries import PeriodView, view_period
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.models import StaffRole
 from tests.billing import test_excuses
@@ -75,7 +78,9 @@ def cast(db: None, settings: Any) -> dict[str, Company]:
     licensed(found["NONE"])
     deadlines.extend(found["EXTENDED"].id, MAY, to=EXTENDED, **BY)
     for name in ("EXCUSED", "ASKED"):
-        asked = test_excuses.ask(found[name], LAST, kind=ExcuseKind.LOST, at=BEFORE)
+        asked = test_excuses.ask(
+            found[name], LAST, kind=ExcuseKindChoices.LOST, at=BEFORE
+        )
         if name == "EXCUSED":
             excuses.approve(found[name].id, excuse_id=asked.pk, by="clerk", at=BEFORE)
     starts_later(found["STARTED"])
@@ -86,7 +91,7 @@ def cast(db: None, settings: Any) -> dict[str, Company]:
 
 
 def licensed(company: Company, *keys: str) -> None:
-    licensing.set_licences(
+    licence_requests.set_licences(
         company.id, from_on=LAST - DAY, keys=keys, by="clerk", at=BEFORE
     )
 
@@ -108,8 +113,8 @@ def starts_later(company: Company) -> None:
 
 def desk_at(at: datetime) -> dict[str, DeskRow]:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        counted = counts(Wish(period=MAY), at=at)
-        found = rows(Wish(period=MAY), at=at, most=100, counted=counted)
+        counted = standing_counts(DeskFilter(period=MAY), at=at)
+        found = desk_rows(DeskFilter(period=MAY), at=at, most=100, counted=counted)
     standings = Counter(row.standing for row in found)
     assert {one: count for one, count in counted.items() if count} == standings
     return {row.number: row for row in found}

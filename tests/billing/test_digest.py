@@ -8,8 +8,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from billing import digesting, opening
-from billing.mail_rows import Digest
+from billing.mail import digest
+from billing.models import Digest
+from billing.periods import open_periods
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import LEASE, Outcome
@@ -25,7 +26,7 @@ ADDRESS = "clerk@vendor.example"
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> Iterator[None]:
-    opening.open_current_periods(today=date(2026, 6, 1), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 6, 1), at=NOW)
     mail.outbox.clear()
     yield
     mail.outbox.clear()
@@ -40,7 +41,7 @@ def clerk(db: None) -> Client:
 
 
 def due(at: datetime = MORNING) -> int:
-    return digesting.send_due(now=lambda: at)
+    return digest.send_due(now=lambda: at)
 
 
 def row() -> Digest:

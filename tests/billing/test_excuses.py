@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from billing import excuses, opening, rolling
-from billing.asked import Excuse, ExcuseKind
-from billing.models import PeriodRollUp
-from billing.periods import Period
-from billing.queries import view_period
-from billing.rollup import RollUp
-from billing.standing import Judgement, Standing
+from billing.coverage.periods import Period
+from billing.coverage.standing import Judgement, Standing
+from billing.coverage.summary import Summary
+from billing.models import Excuse, ExcuseKindChoices, PeriodRollUp
+from billing.periods import open_periods, refresh_summary
+from billing.periods.queries import view_period
+from billing.requests import excuses
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -31,28 +31,28 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> None:
-    opening.open_current_periods(today=date(2026, 6, 30), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 6, 30), at=NOW)
 
 
 def may(day: int) -> date:
     return date(2026, 5, day)
 
 
-def wish(company: Company, *days: date, **changes: Any) -> excuses.Wish:
+def wish(company: Company, *days: date, **changes: Any) -> excuses.ExcuseRequest:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
     fields: dict[str, Any] = {
         "server_id": server.pk,
-        "kind": ExcuseKind.DOWN,
+        "kind": ExcuseKindChoices.DOWN,
         "period": MAY,
         "reason": "The disk broke.",
         "days": frozenset(days),
     }
-    return excuses.Wish(**(fields | changes))
+    return excuses.ExcuseRequest(**(fields | changes))
 
 
 def ask(company: Company, *days: date, at: datetime = BEFORE, **changes: Any) -> Excuse:
-    return excuses.ask(
+    return excuses.request_excuse(
         company.id, wish=wish(company, *days, **changes), by="admin", at=at
     )
 
@@ -64,9 +64,9 @@ def seen(company: Company, *, at: datetime = AFTER) -> Judgement:
         return view_period(MAY, at=at).judgement
 
 
-def rolled_up(company: Company) -> RollUp:
+def rolled_up(company: Company) -> Summary:
     with unit_of_work.acting_for(company.id, reading=True):
-        return rolling.kept(PeriodRollUp.objects.get(period=str(MAY)))
+        return refresh_summary.stored_summary(PeriodRollUp.objects.get(period=str(MAY)))
 
 
 def states(found: Judgement, *days: date) -> list[str]:
@@ -104,7 +104,7 @@ def test_down_waits_with_us_and_then_counts(alice: Company) -> None:
 
 def test_lost_by_day_stands_where_numbers_are_missing(alice: Company) -> None:
     send_all(alice, without=frozenset({9}))
-    excuse = ask(alice, may(6), kind=ExcuseKind.LOST)
+    excuse = ask(alice, may(6), kind=ExcuseKindChoices.LOST)
     assert states(seen(alice), may(6)) == ["with us"]
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
     assert states(seen(alice), may(6)) == ["excused"]
@@ -117,7 +117,7 @@ def test_lost_by_number_covers_the_days_once_none_is_left(alice: Company) -> Non
     series = alice.server.series
     for numbers in ((9, 9), (10, 11)):
         assert states(seen(alice), *days) != ["excused"] * 3
-        excuse = ask(alice, kind=ExcuseKind.LOST, series=series, numbers=numbers)
+        excuse = ask(alice, kind=ExcuseKindChoices.LOST, series=series, numbers=numbers)
         excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
     assert states(seen(alice), *days) == ["excused"] * 3
     assert seen(alice).standing is Standing.COMPLETE
@@ -176,7 +176,7 @@ def refusal(company: Company, *days: date, **changes: Any) -> str:
 def test_only_what_is_missing_now_and_owed_can_be_excused(alice: Company) -> None:
     send_all(alice, without=frozenset({9, 30}))
     series = alice.server.series
-    by_number: dict[str, Any] = {"kind": ExcuseKind.LOST, "series": series}
+    by_number: dict[str, Any] = {"kind": ExcuseKindChoices.LOST, "series": series}
     # What is received, what is nobody's, what is of another period, nothing at all.
     assert refusal(alice, may(4), may(6)) == "not-missing"
     assert refusal(alice, FIRST - DAY) == "not-missing"
@@ -190,7 +190,7 @@ def test_only_what_is_missing_now_and_owed_can_be_excused(alice: Company) -> Non
         assert refusal(alice, **by_number, numbers=numbers) == "not-missing"
     other = by_number | {"series": uuid4()}
     assert refusal(alice, **other, numbers=(9, 9)) == "not-missing"
-    down = by_number | {"kind": ExcuseKind.DOWN}
+    down = by_number | {"kind": ExcuseKindChoices.DOWN}
     assert refusal(alice, **down, numbers=(9, 9)) == "not-missing"
     assert refusal(alice, LAST, reason=" \0 ") == "reason-needed"
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -200,7 +200,7 @@ def test_only_what_is_missing_now_and_owed_can_be_excused(alice: Company) -> Non
 def test_nothing_is_asked_for_or_answered_twice(alice: Company) -> None:
     send_all(alice, without=frozenset({9, 30}))
     series = alice.server.series
-    numbers: dict[str, Any] = {"kind": ExcuseKind.LOST, "series": series}
+    numbers: dict[str, Any] = {"kind": ExcuseKindChoices.LOST, "series": series}
     excuse = ask(alice, LAST, at=AFTER)
     assert refusal(alice, LAST, at=AFTER) == "asked-already"
     ask(alice, **numbers, numbers=(9, 9))
@@ -218,7 +218,9 @@ def test_charlie_can_ask_for_nothing_of_alices(
 ) -> None:
     send_until(alice, may(26))
     with pytest.raises(Refused, match="not-found"):
-        excuses.ask(charlie.id, wish=wish(alice, LAST), by="charlie", at=BEFORE)
+        excuses.request_excuse(
+            charlie.id, wish=wish(alice, LAST), by="charlie", at=BEFORE
+        )
     excuse = ask(alice, LAST)
     with pytest.raises(Refused, match="not-found"):
         excuses.withdraw(charlie.id, excuse_id=excuse.pk, by="charlie", at=BEFORE)

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.periods import Period
-from billing.queries import view_period
+from billing.coverage.periods import Period
+from billing.periods.queries import view_period
 from portal.db import unit_of_work
 from tests.builders import Company, Writer
 from usage import tenant_keys

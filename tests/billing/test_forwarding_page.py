@@ -14,7 +14,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.staff import archive, forwarding_views
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -26,6 +25,8 @@ from tests.builders import NOW, PASSWORD, Company
 from usage.forwarding import forward, probe, retry
 from usage.forwarding import queries as forwarding_queries
 from usage.forwarding import queue as forward_queue
+from usage.forwarding import staff_presenters as forwarding_staff_presenters
+from usage.forwarding import staff_views as forwarding_staff_views
 from usage.maintenance import orphans, reconcile
 from usage.models import Forwarding, Settling
 from usage.storage import archive as storage_archive
@@ -318,7 +319,7 @@ def look_after(_: Company) -> None:
 def test_the_list_has_pages(
     alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarding_views, "SET_ASIDE_A_PAGE", 2)
+    monkeypatch.setattr(forwarding_staff_views, "SET_ASIDE_A_PAGE", 2)
     send_days(alice, 3)
     set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
     first, second = shown(clerk), shown(clerk, f"{PAGE}?page=2")
@@ -363,8 +364,11 @@ def test_an_age_is_said_as_people_do(alice: Company, minutes: int, said: str) ->
     send_days(alice, 1)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [forwarding_queries.queue_state("forwarding")]
-    assert archive.age(found, at=NOW + timedelta(minutes=minutes)) == said
-    assert archive.age([], at=NOW) == ""
+    assert (
+        forwarding_staff_presenters.age(found, at=NOW + timedelta(minutes=minutes))
+        == said
+    )
+    assert forwarding_staff_presenters.age([], at=NOW) == ""
 
 
 def test_foreign_bytes_that_were_moved_away_let_the_file_go(

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from billing import late_acts, late_list
-from billing.late_acts import Choice
-from billing.late_words import flag_row
+from billing.lateness import decide as late_decide
+from billing.lateness import queries as late_queries
+from billing.lateness.decide import ConsequenceChoice
+from billing.lateness.text import flag_row
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry
@@ -59,14 +60,14 @@ def half(db: None, settings: Any) -> Company:
 def waive(company: Company, *cells: str, **changes: Any) -> None:
     found = flag(company)
     fields = CLERK | changes
-    late_acts.waive(company.id, flag_id=found.pk, cells=cells, **fields)
+    late_decide.waive(company.id, flag_id=found.pk, cells=cells, **fields)
 
 
 def decide(company: Company, consequence: str, seen: str, **changes: Any) -> None:
     found = flag(company)
     days = changes.pop("days", found.still)
-    choice = Choice(consequence, seen=seen, days=days)
-    late_acts.decide(company.id, flag_id=found.pk, choice=choice, **(CLERK | changes))
+    choice = ConsequenceChoice(consequence, seen=seen, days=days)
+    late_decide.decide(company.id, flag_id=found.pk, choice=choice, **(CLERK | changes))
 
 
 def details(company: Company, act: str) -> dict[str, Any]:
@@ -78,8 +79,8 @@ def details(company: Company, act: str) -> dict[str, Any]:
 def to_decide() -> list[str]:
     """Say the state of each flag that is to be decided."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = [flag_row(one).state for one in late_list.flags("to-decide")]
-        assert len(found) == late_list.undecided().count()
+        found = [flag_row(one).state for one in late_queries.flags("to-decide")]
+        assert len(found) == late_queries.undecided().count()
     return found
 
 
@@ -126,10 +127,10 @@ def test_each_needs_a_reason(late: Company) -> None:
 def test_a_flag_of_another_tenant_is_not_found(late: Company, charlie: Company) -> None:
     found = flag(late)
     with pytest.raises(Refused, match="not-found"):
-        late_acts.waive(charlie.id, flag_id=found.pk, cells=[FIRST_DAY], **CLERK)
-    choice = Choice("penalty", seen="", days=[LAST_DAY])
+        late_decide.waive(charlie.id, flag_id=found.pk, cells=[FIRST_DAY], **CLERK)
+    choice = ConsequenceChoice("penalty", seen="", days=[LAST_DAY])
     with pytest.raises(Refused, match="not-found"):
-        late_acts.decide(charlie.id, flag_id=found.pk, choice=choice, **CLERK)
+        late_decide.decide(charlie.id, flag_id=found.pk, choice=choice, **CLERK)
 
 
 def test_new_missing_days_reopen_it(half: Company) -> None:

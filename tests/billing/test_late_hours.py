@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connections
 
-from billing import lateness, periods
-from billing.late_flag import LateFlag
+from billing.coverage import periods
+from billing.lateness import check as late_check
+from billing.models import LateFlag
 from portal.db import unit_of_work
 from portal.models import AuditEntry
 from tests.billing.lateness_scenes import (
@@ -83,7 +84,7 @@ class Town:
             while uploads and uploads[0][0] <= at:
                 came_at, company, data = uploads.pop(0)
                 company.send(data, at=came_at)
-            lateness.check(at)
+            late_check.check_lateness(at)
         for came_at, company, data in uploads:
             company.send(data, at=came_at)
 
@@ -131,8 +132,8 @@ def test_an_hour_after_each_deadline_and_not_a_second_before(town: Town) -> None
     town.live([])
     for zone in ZONES:
         edge = due(zone) + HOUR
-        assert lateness.check(edge - SECOND).raised == 0
-        assert lateness.check(edge).raised == 2
+        assert late_check.check_lateness(edge - SECOND).raised == 0
+        assert late_check.check_lateness(edge).raised == 2
     town.says()
 
 
@@ -143,7 +144,7 @@ def test_five_at_once_in_any_order(town: Town) -> None:
         beats = [*HOURS[::3], AT_LAST]
         Random(number).shuffle(beats)
         try:
-            return sum(lateness.check(at).raised for at in beats)
+            return sum(late_check.check_lateness(at).raised for at in beats)
         finally:
             connections.close_all()
 

@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing import deadlines, lateness
-from billing.late_flag import SafetyStop
+from billing.lateness import check as late_check
+from billing.models import SafetyStop
+from billing.periods import deadlines
 from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.lateness_scenes import (
@@ -198,7 +199,7 @@ def test_a_safety_stop_is_shown_and_released(clerk: Client) -> None:
     assert "Safety stop" not in page(clerk)
     assert "changed meanwhile" in post(clerk, path, reason="Again.")
     with pytest.raises(Exception, match="decided-already"):
-        lateness.release("2026-05", by="x", reason="x", at=AFTER)
+        late_check.release("2026-05", by="x", reason="x", at=AFTER)
 
 
 def test_an_auditor_reads_and_does_not_act(late: Company, db: None) -> None:

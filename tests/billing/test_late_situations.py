@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import deadlines, excuses, licences, licensing, opening, saying
-from billing.asked import ExcuseKind
-from billing.queries import view_period
-from billing.standing import Standing
+from billing.coverage import licences
+from billing.coverage.standing import Standing
+from billing.models import ExcuseKindChoices
+from billing.periods import deadlines
+from billing.periods import open_periods as period_open_periods
+from billing.periods import text as period_text
+from billing.periods.queries import view_period
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
@@ -59,7 +64,7 @@ def standing(company: Company) -> Standing:
 
 
 def licensed(company: Company, *keys: str) -> None:
-    licensing.set_licences(
+    licence_requests.set_licences(
         company.id, from_on=LAST - DAY, keys=keys, by="clerk", at=BEFORE
     )
 
@@ -101,7 +106,7 @@ def test_who_has_more_time_is_not_late_before_it_ends(short: Company) -> None:
 
 
 def excuse(company: Company, at: datetime) -> int:
-    asked = test_excuses.ask(company, LAST, kind=ExcuseKind.LOST, at=at)
+    asked = test_excuses.ask(company, LAST, kind=ExcuseKindChoices.LOST, at=at)
     return asked.pk
 
 
@@ -227,7 +232,7 @@ def test_what_lay_in_the_inbox_in_time_is_in_time_also_if_it_was_uploaded_since(
 def test_faults_of_automated_upload_are_asked_of_nobody(short: Company) -> None:
     licensed(short, licences.AUTOMATED)
     with unit_of_work.acting_for(short.id, reading=True):
-        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+        said = period_text.period_text(view_period(MAY, at=AT_LAST), at=AT_LAST)
     assert said.answer == "1 server-day of automated upload has not come."
     assert said.please == "Nothing of it is counted against you."
 
@@ -238,18 +243,18 @@ def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(
     nobody = open_short("N-1")
     open_periods()
     licensed(nobody, licences.AUTOMATED)
-    licensing.set_licences(
+    licence_requests.set_licences(
         nobody.id, from_on=LAST, keys=[licences.MANUAL], by="clerk", at=BEFORE
     )
     with unit_of_work.acting_for(nobody.id, reading=True):
-        said = saying.words(view_period(MAY, at=AT_LAST), at=AT_LAST)
+        said = period_text.period_text(view_period(MAY, at=AT_LAST), at=AT_LAST)
     assert said.answer == "1 server-day is missing."
 
 
 def test_a_file_from_the_middle_can_say_that_a_server_was_known_in_time(
     done: Company,
 ) -> None:
-    opening.open_current_periods(today=AT_LAST.date(), at=BEFORE)
+    period_open_periods.open_current_periods(today=AT_LAST.date(), at=BEFORE)
     writer = done.registered("IC02", at=AT_LAST)
     writer.sequence = 6  # nothing proves what it wrote before
     days = writer.days(LAST + DAY, LAST + 7 * DAY)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from billing import excuses, lateness
-from billing.asked import ExcuseKind
-from billing.late_flag import VoidReason
+from billing.lateness import check as late_check
+from billing.models import ExcuseKindChoices, VoidReason
+from billing.requests import excuses
 from portal.db import unit_of_work
 from tests.billing import test_excuses
 from tests.billing.lateness_scenes import (
@@ -96,7 +96,7 @@ def test_the_trail_is_told_by_the_next_run_if_one_was_cut(
 ) -> None:
     send_month(alice, first=OWED, without=frozenset({4}))
     with monkeypatch.context() as patch:
-        patch.setattr(lateness, "_tell_all", _cut)
+        patch.setattr(late_check, "_audit_all", _cut)
         with pytest.raises(KeyboardInterrupt):
             checked(CHECKED)
     assert (len(flags(alice)), told(alice)) == (1, [])
@@ -274,7 +274,7 @@ def test_a_part_that_is_proved_wrong_is_late_no_more(alice: Company) -> None:
 def refused(alice: Company) -> None:
     """Two days are missing; for one an excuse was asked for, and is refused late."""
     send_month(alice, first=OWED, without=frozenset({4, 7}))
-    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKind.LOST, at=BEFORE)
+    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKindChoices.LOST, at=BEFORE)
     refuse: dict[str, Any] = {"excuse_id": excuse.pk, "by": "clerk", "reason": "No."}
     excuses.refuse(alice.id, at=DUE + 2 * HOUR, **refuse)
 
@@ -303,7 +303,7 @@ def test_all_runs_that_were_missed_come_to_the_same(
 
 def test_it_alone_makes_late_from_then_on(alice: Company) -> None:
     send_month(alice, first=OWED, without=frozenset({4}))
-    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKind.LOST, at=BEFORE)
+    excuse = test_excuses.ask(alice, may(22), kind=ExcuseKindChoices.LOST, at=BEFORE)
     assert checked(AFTER) == 0
     refuse: dict[str, Any] = {"excuse_id": excuse.pk, "by": "clerk", "reason": "No."}
     excuses.refuse(alice.id, at=AFTER, **refuse)

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from billing import excuses, licensing, opening
-from billing.asked import ExcuseKind, LicenceRequest
-from billing.facts import Mode
-from billing.licences import AUTOMATED, KEYS, MANUAL, VIRTUAL_CLOUD
-from billing.models import PeriodRollUp, TenantPeriod
-from billing.periods import Period
-from billing.queries import view_period
-from billing.standing import Judgement, Standing
+from billing.coverage.facts import Mode
+from billing.coverage.licences import AUTOMATED, KEYS, MANUAL, VIRTUAL_CLOUD
+from billing.coverage.periods import Period
+from billing.coverage.standing import Judgement, Standing
+from billing.models import ExcuseKindChoices, LicenceRequest, PeriodRollUp, TenantPeriod
+from billing.periods import open_periods
+from billing.periods.queries import view_period
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry
@@ -27,7 +28,7 @@ AFTER = datetime(2026, 6, 9, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> None:
-    opening.open_current_periods(today=date(2026, 6, 30), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 6, 30), at=NOW)
 
 
 def may(day: int) -> date:
@@ -35,14 +36,18 @@ def may(day: int) -> date:
 
 
 def record(company: Company, from_on: date, *keys: str) -> None:
-    licensing.set_licences(company.id, from_on=from_on, keys=keys, by="clerk", at=AFTER)
+    licence_requests.set_licences(
+        company.id, from_on=from_on, keys=keys, by="clerk", at=AFTER
+    )
 
 
 def ask(
     company: Company, from_on: date, *keys: str, reason: str = "A new contract."
 ) -> LicenceRequest | None:
-    wish = licensing.Wish(from_on=from_on, keys=keys, reason=reason)
-    return licensing.ask(company.id, wish=wish, by="admin", at=AFTER)
+    wish = licence_requests.RequestedLicences(from_on=from_on, keys=keys, reason=reason)
+    return licence_requests.request_licences(
+        company.id, wish=wish, by="admin", at=AFTER
+    )
 
 
 def seen(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Judgement:
@@ -90,7 +95,7 @@ def test_a_change_on_the_same_day_takes_the_place_of_the_first(alice: Company) -
     record(alice, may(10), MANUAL, AUTOMATED)
     assert set(modes(seen(alice)).values()) == {Mode.MANUAL}
     with unit_of_work.acting_for(alice.id, reading=True):
-        history = [(one.from_on, one.keys) for one in licensing.changes()]
+        history = [(one.from_on, one.keys) for one in licence_requests.changes()]
     assert history == [
         (may(10), [MANUAL, AUTOMATED]),
         (date(2026, 4, 28), [MANUAL]),
@@ -119,7 +124,7 @@ def test_what_raises_the_debt_takes_effect_at_once(
     record(alice, may(2), *held)
     assert ask(alice, may(10), *wanted, reason="") is None
     with unit_of_work.acting_for(alice.id, reading=True):
-        newest = licensing.changes()[0]
+        newest = licence_requests.changes()[0]
     assert (newest.from_on, set(newest.keys)) == (may(10), set(wanted))
     assert newest.changed_by == "admin"
     seen(alice)
@@ -143,7 +148,7 @@ def test_what_lowers_the_debt_waits_for_approval(
     request = ask(alice, may(10), *wanted)
     assert request is not None
     assert modes(seen(alice)) == before
-    licensing.approve(alice.id, request_id=request.pk, by="clerk", at=AFTER)
+    licence_requests.approve(alice.id, request_id=request.pk, by="clerk", at=AFTER)
     after = modes(seen(alice))
     assert after != before
     assert {day: after[day] for day in range(1, 10)} == {
@@ -155,14 +160,14 @@ def test_withdrawn_or_refused_nothing_changes(alice: Company) -> None:
     before = modes(seen(alice))
     first = ask(alice, may(10))
     assert first is not None
-    licensing.withdraw(alice.id, request_id=first.pk, by="admin", at=AFTER)
+    licence_requests.withdraw(alice.id, request_id=first.pk, by="admin", at=AFTER)
     second = ask(alice, may(10))
     assert second is not None
-    licensing.refuse(
+    licence_requests.refuse(
         alice.id, request_id=second.pk, by="clerk", at=AFTER, reason="You hold one."
     )
     assert modes(seen(alice)) == before
-    for act in (licensing.approve, licensing.refuse):
+    for act in (licence_requests.approve, licence_requests.refuse):
         with pytest.raises(Refused, match="decided-already"):
             act(alice.id, request_id=second.pk, by="x", at=AFTER, reason="Why not.")
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -193,11 +198,13 @@ def test_what_cannot_be_asked_for(alice: Company, charlie: Company) -> None:
         record(alice, may(10), MANUAL)
     # What is Alice's is nothing to Charlie.
     with pytest.raises(Refused, match="not-found"):
-        licensing.withdraw(charlie.id, request_id=request.pk, by="charlie", at=AFTER)
+        licence_requests.withdraw(
+            charlie.id, request_id=request.pk, by="charlie", at=AFTER
+        )
     with unit_of_work.acting_for(charlie.id, reading=True):
-        assert list(licensing.open_requests()) == []
+        assert list(licence_requests.open_requests()) == []
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        assert [one.pk for one in licensing.open_requests()] == [request.pk]
+        assert [one.pk for one in licence_requests.open_requests()] == [request.pk]
 
 
 def test_periods_that_are_owed_by_it_open(charlie: Company) -> None:
@@ -230,15 +237,19 @@ def test_roll_ups_equal_the_recomputation_whatever_is_asked_and_answered(
 def _some_licences(rng: Random, company: Company, *, at: datetime) -> None:
     keys = [key for key in KEYS if rng.random() < 0.5]
     from_on = date(2026, rng.choice([4, 5, 6]), rng.randint(1, 28))
-    wish = licensing.Wish(from_on=from_on, keys=keys, reason="A new contract.")
+    wish = licence_requests.RequestedLicences(
+        from_on=from_on, keys=keys, reason="A new contract."
+    )
     try:
-        asked = licensing.ask(company.id, wish=wish, by="admin", at=at)
+        asked = licence_requests.request_licences(
+            company.id, wish=wish, by="admin", at=at
+        )
     except Refused as refusal:
         if refusal.code not in {"nothing-to-change", "asked-already"}:
             raise
         return
     if asked is not None:
-        act = rng.choice([licensing.approve, licensing.refuse])
+        act = rng.choice([licence_requests.approve, licence_requests.refuse])
         act(company.id, request_id=asked.pk, by="clerk", at=at, reason="So it is.")
 
 
@@ -252,19 +263,19 @@ def _some_excuse(
         return
     some = rng.sample(found.missing, k=min(len(found.missing), rng.randint(1, 4)))
     what: dict[str, Any] = {"days": frozenset(one.day for one in some)}
-    kind = rng.choice(list(ExcuseKind))
+    kind = rng.choice(list(ExcuseKindChoices))
     if found.missing_files and rng.random() < 0.4:
         gap = rng.choice(found.missing_files)
         numbers = (
             gap.first_sequence,
             rng.randint(gap.first_sequence, gap.last_sequence),
         )
-        what, kind = {"series": gap.series, "numbers": numbers}, ExcuseKind.LOST
-    wish = excuses.Wish(
+        what, kind = {"series": gap.series, "numbers": numbers}, ExcuseKindChoices.LOST
+    wish = excuses.ExcuseRequest(
         server_id=server.pk, kind=kind, period=period, reason="It burnt.", **what
     )
     try:
-        excuse = excuses.ask(company.id, wish=wish, by="admin", at=at)
+        excuse = excuses.request_excuse(company.id, wish=wish, by="admin", at=at)
     except Refused as refusal:
         if refusal.code != "asked-already":
             raise

@@ -9,9 +9,11 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from billing import opening, reminder_plan, reminding
-from billing.periods import Period
-from billing.reminder_row import Reminder
+from billing.coverage.periods import Period
+from billing.models import Reminder
+from billing.periods import open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from portal.jobs.queue import State
 from portal.mail.outbox import Outcome
@@ -27,7 +29,7 @@ ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> Iterator[None]:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     mail.outbox.clear()
     yield
     mail.outbox.clear()
@@ -40,14 +42,14 @@ def auditor(db: None) -> Client:
 
 def mailed(at: datetime = ENDED) -> Reminder:
     """Have alice's admin reminded."""
-    reminder_plan.plan(at=at)
+    reminder_plan.plan_reminders(at=at)
     send(at)
     return row()
 
 
 def send(at: datetime) -> int:
     count = 0
-    while reminding.send_waiting(now=lambda: at):
+    while reminder_send.send_waiting(now=lambda: at):
         count += 1
     return count
 
@@ -113,7 +115,7 @@ def test_all_mail_is_stopped_for_a_reason_and_goes_on(clerk: Client) -> None:
     assert "Say why" in _posted(clerk, "stop")
     assert "No mail goes out" in _posted(clerk, "stop", reason="Wrong figures.")
     assert "Wrong figures." in page(clerk)
-    reminder_plan.plan(at=ENDED)
+    reminder_plan.plan_reminders(at=ENDED)
     assert send(ENDED) == 0
     assert sent() == []
     # Twice is once.
@@ -145,7 +147,7 @@ def test_an_unsure_mail_is_sent_again_only_by_a_person(
     one = unsure(settings)
     settings.EMAIL_BACKEND = kept
     later = ENDED + timedelta(hours=2)
-    reminder_plan.plan(at=later)
+    reminder_plan.plan_reminders(at=later)
     assert send(later) == 0
     assert sent() == []
     assert one.recipient in page(clerk, told="unsure")
@@ -179,7 +181,7 @@ def test_a_failed_mail_is_tried_again_by_hand(
 
 
 def test_a_mail_that_waits_is_shown_as_it_would_go(clerk: Client) -> None:
-    reminder_plan.plan(at=ENDED)
+    reminder_plan.plan_reminders(at=ENDED)
     one = row()
     shown = clerk.get(f"/staff/mail/reminder/{one.pk}").content.decode()
     assert "IC01" in shown or "28 April" in shown

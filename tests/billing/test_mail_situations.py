@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing.reminder_row import Reminder
+from billing.models import Reminder
 from portal.db import unit_of_work
 from tests.billing.lateness_scenes import DAY, HOUR, checked
 from tests.billing.mail_scenes import run

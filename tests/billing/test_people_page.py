@@ -10,16 +10,12 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from billing import (
-    calendar_feed,
-    deadlines,
-    opening,
-    reminder_plan,
-    reminding,
-)
-from billing.mail_rows import CalendarAddress
-from billing.periods import Period
-from billing.reminder_row import Reminder
+from billing.coverage.periods import Period
+from billing.deadline_feed import ical
+from billing.models import CalendarAddress, Reminder
+from billing.periods import deadlines, open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from portal.models import Membership, Tenant, User
 from tests.billing.lateness_scenes import HOUR, open_short
@@ -31,7 +27,7 @@ ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company) -> Iterator[None]:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     mail.outbox.clear()
     yield
     mail.outbox.clear()
@@ -54,8 +50,8 @@ def choice(company: Company, role: str) -> bool | None:
 
 def remind(at: datetime = ENDED) -> list[str]:
     """Plan and send; return who has a reminder."""
-    reminder_plan.plan(at=at)
-    while reminding.send_waiting(now=lambda: at):
+    reminder_plan.plan_reminders(at=at)
+    while reminder_send.send_waiting(now=lambda: at):
         pass
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = Reminder.objects.order_by("recipient")
@@ -163,11 +159,11 @@ def test_a_private_address_gives_the_deadlines_and_nothing_else(
 
 def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
     company = open_short("A-1")
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
 
     def said(at: datetime) -> list[str]:
         with unit_of_work.acting_for(company.id, reading=True):
-            events = calendar_feed.events(at=at)
+            events = ical.feed_events(at=at)
         return [one.summary for one in events if "28 April" in one.summary]
 
     late = DEADLINE + HOUR
@@ -189,7 +185,7 @@ def test_the_tile_counts_members_and_who_gets_reminders(alice: Company) -> None:
 def test_an_event_keeps_its_name_and_moves_with_an_extension(alice: Company) -> None:
     def found() -> dict[str, str]:
         with unit_of_work.acting_for(alice.id, reading=True):
-            events = calendar_feed.events(at=NOW)
+            events = ical.feed_events(at=NOW)
         return {event.uid: event.at.isoformat() for event in events}
 
     before = found()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.periods import (
+from billing.coverage.periods import (
     LAST_PLACE_ON_EARTH,
     Period,
     day_ends_at,

@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing import receipt_mail
-from billing.mail_rows import ReceiptMail
+from billing.mail import receipts as mail_receipts
+from billing.models import ReceiptMail
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import Membership, StaffRole
@@ -63,7 +63,7 @@ def asked(company: Company, *ids: object, role: str = "uploader") -> str:
 
 
 def send(hours: int = 1) -> None:
-    while receipt_mail.send_waiting(now=lambda: ENDED + hours * HOUR):
+    while mail_receipts.send_waiting(now=lambda: ENDED + hours * HOUR):
         pass
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.facts import (
+from billing.coverage.facts import (
     ExcuseFact,
     ExcuseKind,
     FileFact,
@@ -12,8 +12,8 @@ from billing.facts import (
     RefusedFact,
     TenantFacts,
 )
-from billing.periods import deadline_at, zone_named
-from billing.standing import GRACE, Standing, judge, late_cells, late_from
+from billing.coverage.periods import deadline_at, zone_named
+from billing.coverage.standing import GRACE, Standing, judge, late_cells, late_from
 from tests.billing.histories import DAY
 from tests.billing.scenes import (
     BERLIN,

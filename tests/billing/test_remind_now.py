@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from billing import deadlines, reminders
-from billing.late_flag import SafetyStop
-from billing.periods import Period
-from billing.reminders import Round, WhyNot
+from billing.coverage.periods import Period
+from billing.models import SafetyStop
+from billing.periods import deadlines
+from billing.reminders import send_now
+from billing.reminders.send_now import ReminderRound, WhyNot
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import Membership, Tenant
@@ -49,19 +50,19 @@ def post_office(alice: Company, charlie: Company, settings: Any) -> Iterator[Ser
         yield server
 
 
-def remind(*companies: Company, at: datetime = AT) -> Round:
+def remind(*companies: Company, at: datetime = AT) -> ReminderRound:
     """Ask what it would do, do it, and see that it was the same."""
     ids = [one.id for one in companies]
-    shown = reminders.preview_remind_now(ids, MAY, at=at)
+    shown = send_now.preview_remind_now(ids, MAY, at=at)
     before = sum(len(rows(one)) for one in companies)
-    done = reminders.remind_now(ids, MAY, by="clerk", at=at)
+    done = send_now.remind_now(ids, MAY, by="clerk", at=at)
     assert done == shown
     written = sum(len(rows(one)) for one in companies) - before
     assert written == (0 if done.held else done.mails)
     return done
 
 
-def why(found: Round) -> list[str]:
+def why(found: ReminderRound) -> list[str]:
     return [one.why_not for one in found.asked]
 
 
@@ -85,7 +86,7 @@ def test_pressed_by_several_at_once_it_writes_once(
 ) -> None:
     def one(_: int) -> None:
         try:
-            reminders.remind_now([alice.id], MAY, by="clerk", at=AT)
+            send_now.remind_now([alice.id], MAY, by="clerk", at=AT)
             send(AT)
         finally:
             connections.close_all()
@@ -118,8 +119,8 @@ def test_only_who_lacks_something_in_an_open_period(
     found = remind(alice, charlie)
     assert why(found) == [WhyNot.NOTHING_MISSING, ""]
     assert (found.tenants, found.mails) == (1, 1)
-    old = reminders.preview_remind_now([alice.id], Period(2024, 1), at=AT)
-    nobody = reminders.preview_remind_now([10**6], MAY, at=AT)
+    old = send_now.preview_remind_now([alice.id], Period(2024, 1), at=AT)
+    nobody = send_now.preview_remind_now([10**6], MAY, at=AT)
     assert why(old) == why(nobody) == [WhyNot.NOT_OPEN]
     send(AT)
     assert [one["To"] for one in post_office.taken] == ["admin@c-300.example"]

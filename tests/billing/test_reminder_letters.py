@@ -1,16 +1,14 @@
 """What a reminder says: the days that it asks for, and late only of who is late."""
 
-from billing import (
-    excuses,
-    late_acts,
-    licences,
-    licensing,
-    opening,
-    reminder_plan,
-    reminders,
-    reminding,
-)
-from billing.staff.mail_showing import as_row
+from billing.coverage import licences
+from billing.lateness import decide
+from billing.mail.staff_presenters import as_row
+from billing.periods import open_periods as period_open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
+from billing.reminders import send_now
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.models import Role
 from portal.tenants import create
@@ -43,7 +41,7 @@ def test_days_that_are_waived_or_decided_on_are_not_asked_for(short: Company) ->
     checked(NIGHT)
     found = flag(short)
     first, _ = found.open_days
-    late_acts.waive(
+    decide.waive(
         *(short.id,), flag_id=found.pk, cells=[first], by="x", at=NIGHT, reason="Fire."
     )
     run(MORNING)
@@ -55,7 +53,7 @@ def test_days_that_are_waived_or_decided_on_are_not_asked_for(short: Company) ->
 
 def test_faults_of_automated_upload_are_not_counted(short: Company) -> None:
     for day, key in ((LAST - DAY, licences.AUTOMATED), (LAST, licences.MANUAL)):
-        licensing.set_licences(short.id, from_on=day, keys=[key], by="x", at=NOW)
+        licence_requests.set_licences(short.id, from_on=day, keys=[key], by="x", at=NOW)
     run(ENDED)
     assert "1 server-day is missing. Please upload before 4 June." in said()[0]
 
@@ -63,7 +61,7 @@ def test_faults_of_automated_upload_are_not_counted(short: Company) -> None:
 def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> None:
     asked = ask(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=MORNING, reason="No.")
-    reminders.remind_now([short.id], MAY, by="clerk", at=MORNING)
+    send_now.remind_now([short.id], MAY, by="clerk", at=MORNING)
     run(MORNING)
     for text in said():
         assert "2 server-days are missing." in text
@@ -81,7 +79,7 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
             by="x",
             at=NOW,
         )
-        opening.record_licences(
+        period_open_periods.record_licences(
             *(new.pk,), from_on=LAST, licence_keys=[licences.MANUAL], by="x", at=NOW
         )
         admin = create.add_person(
@@ -89,7 +87,7 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
         )
         create.add_member(new.pk, user=admin, role=Role.ADMIN, by="x", at=NOW)
     open_periods()
-    reminders.remind_now([new.pk], MAY, by="clerk", at=MORNING)
+    send_now.remind_now([new.pk], MAY, by="clerk", at=MORNING)
     run(MORNING)
     for text in said():
         assert "No server has sent anything yet." in text
@@ -131,7 +129,7 @@ def test_a_refusal_is_told_of_once_with_its_reason(short: Company) -> None:
 def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
     asked = ask(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="No.")
-    reminder_plan.plan(at=MORNING)
+    reminder_plan.plan_reminders(at=MORNING)
     for data in short.server.days(LAST - DAY, LAST):
         short.send(data, at=MORNING)
     run(MORNING)
@@ -142,7 +140,7 @@ def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
     asked = ask(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        (planned,) = reminder_plan.preview(at=NIGHT, most=10)
+        (planned,) = reminder_plan.preview_reminders(at=NIGHT, most=10)
     assert (planned.step, planned.at) == ("refused", MORNING)
-    assert "On tape." in reminding.draft(as_row(planned), at=MORNING).kept["text"]
+    assert "On tape." in reminder_send.draft(as_row(planned), at=MORNING).kept["text"]
     assert rows(short) == []

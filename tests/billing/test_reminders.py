@@ -12,10 +12,9 @@ from django.db import connections
 from django.db.models import Value
 from django.db.models.functions import Concat
 
-from billing import reminder_plan, reminding
-from billing.late_flag import LateFlag, SafetyStop
-from billing.models import TenantPeriod
-from billing.reminder_row import Reminder
+from billing.models import LateFlag, Reminder, SafetyStop, TenantPeriod
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import Membership, Role, Tenant
@@ -112,7 +111,7 @@ def test_the_steps_come_in_their_order_and_the_late_ones_need_a_flag(
 def test_however_often_it_is_planned_a_step_is_mailed_once(alice: Company) -> None:
     for at in every_quarter(ENDED, ENDED + timedelta(hours=20)):
         run(at)
-        reminder_plan.plan(at=at)
+        reminder_plan.plan_reminders(at=at)
     assert told(alice) == [("ended", "sent", "")]
     assert len(sent()) == 1
 
@@ -132,8 +131,8 @@ def test_runs_at_once_send_one_mail(alice: Company) -> None:
 
 def test_it_goes_at_nine_of_the_tenants_morning(alice: Company) -> None:
     for at in every_quarter(ENDED - timedelta(hours=12), ENDED - timedelta(minutes=1)):
-        assert reminder_plan.plan(at=at) == 0
-    assert reminder_plan.plan(at=ENDED) == 1
+        assert reminder_plan.plan_reminders(at=at) == 0
+    assert reminder_plan.plan_reminders(at=ENDED) == 1
 
 
 def test_only_the_latest_step_goes_after_a_time_without_any(alice: Company) -> None:
@@ -142,11 +141,11 @@ def test_only_the_latest_step_goes_after_a_time_without_any(alice: Company) -> N
 
 
 def test_at_night_a_step_waits_unless_the_deadline_would_pass(alice: Company) -> None:
-    assert reminder_plan.plan(at=berlin(date(2026, 6, 3), 22)) == 0
-    assert reminder_plan.plan(at=berlin(date(2026, 6, 4), 3)) == 0
+    assert reminder_plan.plan_reminders(at=berlin(date(2026, 6, 3), 22)) == 0
+    assert reminder_plan.plan_reminders(at=berlin(date(2026, 6, 4), 3)) == 0
     run(berlin(date(2026, 6, 4), 23, 45))
     assert told(alice) == [("last", "sent", "")]
-    assert reminder_plan.plan(at=DEADLINE) == 0
+    assert reminder_plan.plan_reminders(at=DEADLINE) == 0
 
 
 def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
@@ -182,7 +181,7 @@ def test_who_has_brought_all_is_not_reminded(alice: Company) -> None:
 
 def test_a_file_between_planning_and_sending_stops_the_mail(alice: Company) -> None:
     bring(alice, FIRST, last=date(2026, 5, 26))
-    assert reminder_plan.plan(at=ENDED) == 1
+    assert reminder_plan.plan_reminders(at=ENDED) == 1
     alice.send(alice.server.day(LAST), at=AFTER)
     send(ENDED)
     assert told(alice) == [("ended", "unneeded", "complete")]
@@ -191,7 +190,7 @@ def test_a_file_between_planning_and_sending_stops_the_mail(alice: Company) -> N
 
 def test_what_waits_for_us_is_not_reminded_of(alice: Company) -> None:
     bring(alice, FIRST, last=date(2026, 5, 26))
-    assert reminder_plan.plan(at=ENDED) == 1
+    assert reminder_plan.plan_reminders(at=ENDED) == 1
     # Of the same server, of a key that nobody has confirmed: held.
     stranger = alice.writer("IC01")
     stranger.series, stranger.sequence = alice.server.series, alice.server.sequence
@@ -217,9 +216,9 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
             )
         if not has_flag(alice):
             flag(alice)
-        assert reminder_plan.plan(at=late_at) == 1, changes
+        assert reminder_plan.plan_reminders(at=late_at) == 1, changes
         change_flag(alice, **changes)
-        assert reminder_plan.plan(at=late_at + timedelta(days=7)) == 0
+        assert reminder_plan.plan_reminders(at=late_at + timedelta(days=7)) == 0
         send(late_at)
         answer = next((one for one in ("waived", "decided") if changes.get(one)), "")
         assert told(alice)[-1][1:] == ("unneeded", answer or "settled"), changes
@@ -251,12 +250,12 @@ def test_an_extension_moves_the_last_day_and_what_follows(alice: Company) -> Non
 def test_a_safety_stop_holds_late_mails_and_no_others(alice: Company) -> None:
     flag(alice)
     at = berlin(date(2026, 6, 5))
-    assert reminder_plan.plan(at=at) == 1
+    assert reminder_plan.plan_reminders(at=at) == 1
     with unit_of_work.acting_for(unit_of_work.STAFF):
         stop = SafetyStop.objects.create(
             period="2026-05", found=30, usual=2, raised_at=DEADLINE
         )
-    assert reminder_plan.plan(at=at + timedelta(days=7)) == 0
+    assert reminder_plan.plan_reminders(at=at + timedelta(days=7)) == 0
     send(at)
     assert told(alice) == [("late", "waiting", "safety-stop")]
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -297,7 +296,7 @@ def test_members_choose_and_the_contact_gets_the_late_ones(alice: Company) -> No
 
 
 def test_who_wants_none_any_more_gets_none(alice: Company) -> None:
-    reminder_plan.plan(at=ENDED)
+    reminder_plan.plan_reminders(at=ENDED)
     with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.ADMIN).delete()
     send(ENDED)
@@ -339,12 +338,12 @@ def test_a_name_breaks_no_header(alice: Company, name: str) -> None:
 
 def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -> None:
     run(ENDED)
-    reminder_plan.plan(at=TARGET)
+    reminder_plan.plan_reminders(at=TARGET)
     (settings.VAR / "mail-stamp").unlink()
-    assert not reminding.send_waiting(now=lambda: TARGET)
+    assert not reminder_send.send_waiting(now=lambda: TARGET)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         assert mail_switch.leave().held == "restored-copy"
-    assert reminder_plan.plan(at=TARGET + timedelta(days=1)) == 0
+    assert reminder_plan.plan_reminders(at=TARGET + timedelta(days=1)) == 0
     # Told to go on, it leaves out what its original may have sent.
     mail_switch.claim(by="test", at=TARGET)
     run(TARGET)
@@ -362,7 +361,7 @@ def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> No
     copy.replace(original)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         assert mail_switch.leave().held == "restored-copy"
-    assert reminder_plan.plan(at=TARGET) == 0
+    assert reminder_plan.plan_reminders(at=TARGET) == 0
     mail_switch.claim(by="test", at=ENDED)
     run(TARGET)
     assert told(alice)[-1] == ("target", "sent", "")
@@ -399,7 +398,9 @@ def test_staff_can_stop_all_mail(alice: Company) -> None:
 
 def test_the_preview_says_what_goes_next_and_writes_nothing(alice: Company) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        (found,) = reminder_plan.preview(at=ENDED - timedelta(hours=20), most=10)
+        (found,) = reminder_plan.preview_reminders(
+            at=ENDED - timedelta(hours=20), most=10
+        )
     assert (found.step, found.recipient) == ("ended", "admin@a-100.example")
     assert (found.tenant_id, found.at) == (alice.id, ENDED)
     assert rows(alice) == []
@@ -415,7 +416,7 @@ def test_the_preview_has_one_a_day_for_each_recipient(
     day = date(2026, 6, 30)
     begun_at = berlin(day, hour)
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        found = reminder_plan.preview(at=begun_at, most=10)
+        found = reminder_plan.preview_reminders(at=begun_at, most=10)
     for at in every_quarter(begun_at, begun_at + timedelta(hours=23)):
         run(at)
     assert found
@@ -427,8 +428,8 @@ def test_the_preview_has_one_a_day_for_each_recipient(
 def test_a_mail_that_cannot_be_written_is_set_aside(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reminder_plan.plan(at=ENDED)
-    monkeypatch.setattr(reminding, "_name_of", lambda _: 1 / 0)
+    reminder_plan.plan_reminders(at=ENDED)
+    monkeypatch.setattr(reminder_send, "_name_of", lambda _: 1 / 0)
     for number in range(3):
         send(ENDED + timedelta(hours=number))
     assert told(alice) == [("ended", "failed", "sending-failed")]

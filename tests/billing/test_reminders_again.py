@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from billing import deadlines, excuses, late_acts, reminder_plan
-from billing.asked import Excuse, ExcuseKind
-from billing.reminder_row import Reminder
+from billing.lateness import decide
+from billing.models import Excuse, ExcuseKindChoices, Reminder
+from billing.periods import deadlines
+from billing.reminders import plan as reminder_plan
+from billing.requests import excuses
 from portal.db import unit_of_work
 from tests.billing.lateness_scenes import (
     DAY,
@@ -69,7 +71,7 @@ def test_who_was_late_and_is_given_time_is_told_of_both_again(short: Company) ->
 def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
     short: Company,
 ) -> None:
-    assert reminder_plan.plan(at=LAST_DAY) == 1
+    assert reminder_plan.plan_reminders(at=LAST_DAY) == 1
     extend(short, 5, at=LAST_DAY)
     run(june(5))
     run(june(5, 10))
@@ -84,14 +86,14 @@ def ask(
 ) -> Excuse:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = excuses.Wish(
+    wish = excuses.ExcuseRequest(
         server_id=server.pk,
-        kind=ExcuseKind.LOST,
+        kind=ExcuseKindChoices.LOST,
         period=MAY,
         reason="The disk broke.",
         days=frozenset(days),
     )
-    return excuses.ask(company.id, wish=wish, by="anna", at=at)
+    return excuses.request_excuse(company.id, wish=wish, by="anna", at=at)
 
 
 def refuse(company: Company, asked: Excuse, *, at: datetime) -> None:
@@ -101,7 +103,7 @@ def refuse(company: Company, asked: Excuse, *, at: datetime) -> None:
 
 
 def test_what_was_not_needed_goes_once_it_is_needed(short: Company) -> None:
-    assert reminder_plan.plan(at=LAST_DAY) == 1
+    assert reminder_plan.plan_reminders(at=LAST_DAY) == 1
     asked = ask(short, at=LAST_DAY)
     run(LAST_DAY)
     assert told(short) == [("last", "unneeded", "with-us")]
@@ -113,7 +115,7 @@ def test_what_was_not_needed_goes_once_it_is_needed(short: Company) -> None:
 
 
 def test_runs_at_once_let_it_go_once(short: Company) -> None:
-    reminder_plan.plan(at=LAST_DAY)
+    reminder_plan.plan_reminders(at=LAST_DAY)
     asked = ask(short, at=LAST_DAY)
     send(LAST_DAY)
     refuse(short, asked, at=LAST_DAY + HOUR)
@@ -141,16 +143,16 @@ def test_runs_at_once_let_it_go_once(short: Company) -> None:
 def test_what_may_have_gone_is_not_needed_for_good(
     short: Company, changes: dict[str, Any]
 ) -> None:
-    reminder_plan.plan(at=LAST_DAY)
+    reminder_plan.plan_reminders(at=LAST_DAY)
     with unit_of_work.acting_for(short.id):
         ended = {"state": "done", "outcome": "unneeded", "problem": "with-us"}
         Reminder.objects.update(**ended | changes)
-    assert reminder_plan.plan(at=LAST_DAY + HOUR) == 0
+    assert reminder_plan.plan_reminders(at=LAST_DAY + HOUR) == 0
     assert [row.told_state for row in rows(short)] == ["unneeded"]
 
 
 def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) -> None:
-    reminder_plan.plan(at=LAST_DAY)
+    reminder_plan.plan_reminders(at=LAST_DAY)
     day = LAST_DAY.date()
     with unit_of_work.acting_for(short.id):
         (row,) = Reminder.objects.all()
@@ -158,7 +160,7 @@ def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) ->
         row.pk, row.period, row.state = None, "2026-06", "waiting"
         row.save()
     # Another one has the day.
-    assert reminder_plan.plan(at=LAST_DAY + HOUR) == 0
+    assert reminder_plan.plan_reminders(at=LAST_DAY + HOUR) == 0
     assert [(row.day, row.outcome) for row in rows(short)] == [
         (day, "unneeded"),
         (day, ""),
@@ -171,7 +173,7 @@ def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> N
     short.send(short.server.day(LAST - DAY), at=june(6, 7))
     found = flag(short)
     waived = [f"{LAST} IC01"]
-    late_acts.waive(
+    decide.waive(
         *(short.id,), flag_id=found.pk, cells=waived, by="x", at=june(6), reason="Fire."
     )
     assert flag(short).undecided_days
@@ -181,7 +183,7 @@ def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> N
             run(june(day) + timedelta(minutes=minutes))
         if day == 27:
             with unit_of_work.acting_for(unit_of_work.STAFF):
-                foretold = reminder_plan.preview(at=june(day, 10), most=10)
+                foretold = reminder_plan.preview_reminders(at=june(day, 10), most=10)
             assert [one.step for one in foretold] == ["ended"]
     # Tried once a day, and only until there is something else to say.
     assert [row.step for row in rows(short)] == ["weekly-3", "ended", "soon"]

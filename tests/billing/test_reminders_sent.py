@@ -10,8 +10,10 @@ import pytest
 from django.core.validators import EmailValidator
 from django.db import connections
 
-from billing import opening, reminder_plan, reminding
-from billing.reminder_row import Reminder
+from billing.models import Reminder
+from billing.periods import open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.mail import send as mail_send
@@ -33,7 +35,7 @@ IN_TEXT = {"data", "text", "answer"}
 
 @pytest.fixture
 def post(alice: Company, settings: Any) -> Iterator[Server]:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with running(settings) as post:
         yield post
 
@@ -65,8 +67,8 @@ def rings(first: datetime, count: int = 12, *, minutes: int = 20) -> None:
     """Ring as beat does, each time until there is nothing that can be sent."""
     for number in range(count):
         at = first + timedelta(minutes=minutes * number)
-        reminder_plan.plan(at=at)
-        while reminding.send_waiting(now=lambda: at):  # noqa: B023 - called at once
+        reminder_plan.plan_reminders(at=at)
+        while reminder_send.send_waiting(now=lambda: at):  # noqa: B023 - called at once
             pass
 
 
@@ -127,13 +129,13 @@ def test_two_runs_at_once_send_each_mail_once(alice: Company, post: Server) -> N
 
 
 def test_whose_worker_never_came_back_is_unsure(alice: Company, post: Server) -> None:
-    reminder_plan.plan(at=ENDED)
+    reminder_plan.plan_reminders(at=ENDED)
     (claim,) = job_queue.claim(
         Reminder, most=1, lease_for=timedelta(minutes=10), at=ENDED
     )
     with unit_of_work.acting_for(unit_of_work.STAFF):
         leave = mail_switch.leave()
-    assert reminding._prepare(leave, frozenset(), claim, ENDED) is not None
+    assert reminder_send._prepare(leave, frozenset(), claim, ENDED) is not None
     assert rows(alice)[0].told_state == "sending"
     rings(ENDED + timedelta(minutes=11), 2)
     (row,) = rows(alice)
@@ -194,7 +196,7 @@ def test_what_a_server_answers_to_the_text(
 
 
 def test_a_server_that_is_away_is_tried_for_ever(alice: Company, settings: Any) -> None:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with running(settings):
         pass  # its port is free again
     rings(ENDED, 20)
@@ -224,7 +226,7 @@ def test_a_name_of_a_tenant_breaks_no_header(
 def test_another_backend_that_breaks_leaves_it_unsure(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     monkeypatch.setattr(
         "django.core.mail.backends.locmem.EmailBackend.send_messages",
@@ -235,7 +237,7 @@ def test_another_backend_that_breaks_leaves_it_unsure(
 
 
 def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) -> None:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = settings.VAR / "mail"
     settings.EMAIL_FILE_PATH.write_text("a file where the folder should be")

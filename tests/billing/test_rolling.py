@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from django.db import connections
 
-from billing import opening, rolling
+from billing.coverage.summary import Summary
 from billing.models import PeriodRollUp, TenantPeriod
-from billing.rollup import RollUp
+from billing.periods import open_periods, refresh_summary
 from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.builders import NOW, Company, Writer
@@ -26,15 +26,20 @@ AFTER = datetime(2026, 8, 1, tzinfo=NOW.tzinfo)
 @pytest.fixture(autouse=True)
 def _opened(alice: Company, charlie: Company) -> None:
     """Three periods are open, so that what reaches from one to the next is seen."""
-    opening.open_current_periods(today=date(2026, 7, 10), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
 
 
-def differing(company: Company) -> list[tuple[str, RollUp, RollUp]]:
+def differing(company: Company) -> list[tuple[str, Summary, Summary]]:
     """Return the periods of which something else is kept than is so."""
     with unit_of_work.acting_for(company.id, reading=True):
         tenant = Tenant.objects.get()
-        kept = {row.period: rolling.kept(row) for row in PeriodRollUp.objects.all()}
-        found = {one.period: rolling.compute(tenant, one) for one in opened()}
+        kept = {
+            row.period: refresh_summary.stored_summary(row)
+            for row in PeriodRollUp.objects.all()
+        }
+        found = {
+            one.period: refresh_summary.compute_summary(tenant, one) for one in opened()
+        }
     assert kept.keys() == found.keys()
     return [
         (name, kept[name], found[name]) for name in kept if kept[name] != found[name]
@@ -133,8 +138,8 @@ def test_a_period_without_its_roll_up_is_given_one(alice: Company) -> None:
         cursor.execute("delete from billing_periodrollup where period = '2026-05'")
         assert cursor.rowcount == 2
     today = date(2026, 7, 10)
-    assert opening.open_current_periods(today=today, at=NOW) == 2
-    assert opening.open_current_periods(today=today, at=NOW) == 0
+    assert open_periods.open_current_periods(today=today, at=NOW) == 2
+    assert open_periods.open_current_periods(today=today, at=NOW) == 0
     assert differing(alice) == []
 
 

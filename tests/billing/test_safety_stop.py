@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from billing import lateness
-from billing.late_flag import SafetyStop
+from billing.lateness import check as late_check
+from billing.models import SafetyStop
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry, Tenant
@@ -82,7 +82,7 @@ def stops() -> list[SafetyStop]:
 
 
 def release(reason: str = "It is so.") -> None:
-    lateness.release("2026-05", by="clerk", reason=reason, at=AFTER)
+    late_check.release("2026-05", by="clerk", reason=reason, at=AFTER)
 
 
 def test_nineteen_are_flagged(first: Company) -> None:
@@ -93,8 +93,8 @@ def test_nineteen_are_flagged(first: Company) -> None:
 
 def test_twenty_are_held_and_released(first: Company) -> None:
     more(first, 19)
-    assert lateness.check(CHECKED) == lateness.Checked(0, ("2026-05",))
-    assert lateness.check(CHECKED + HOUR) == lateness.Checked(0, ())
+    assert late_check.check_lateness(CHECKED) == late_check.CheckResult(0, ("2026-05",))
+    assert late_check.check_lateness(CHECKED + HOUR) == late_check.CheckResult(0, ())
     (stop,) = stops()
     assert (stop.found, stop.usual, stop.raised_at) == (20, 0, CHECKED)
     assert names_late() == set()
@@ -130,7 +130,7 @@ def test_it_does_not_matter_in_how_many_runs_they_fall_late(first: Company) -> N
     more(first, 18)
     assert checked(CHECKED) == 19
     more(first, 1)
-    assert lateness.check(AFTER) == lateness.Checked(0, ("2026-05",))
+    assert late_check.check_lateness(AFTER) == late_check.CheckResult(0, ("2026-05",))
     assert (stops()[0].found, len(names_late())) == (20, 19)
 
 
@@ -143,7 +143,7 @@ def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
     owner(_FLAGS, after)
     assert checked(CHECKED) == 20
     more(first, 2)
-    assert lateness.check(AFTER).stopped == ("2026-05",)
+    assert late_check.check_lateness(AFTER).stopped == ("2026-05",)
     assert stops()[0].usual == pytest.approx(32 / 3)
 
 
@@ -153,7 +153,7 @@ def test_exactly_twice_the_mean_is_held(first: Company) -> None:
         after = Tenant.objects.order_by("-pk")[15].pk
     owner(_FLAGS, after)
     # 15 in April, 15 in March: the mean is 10.
-    assert lateness.check(CHECKED).stopped == ("2026-05",)
+    assert late_check.check_lateness(CHECKED).stopped == ("2026-05",)
     assert (stops()[0].found, stops()[0].usual) == (20, 10)
 
 

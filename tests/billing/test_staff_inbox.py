@@ -13,7 +13,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.staff import inbox_views
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import State
@@ -23,6 +22,7 @@ from tests.builders import NOW, PASSWORD, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox_mails import notices, second_admin, send
 from tests.usage.inboxes import objects, open_inboxes, put, ring
+from usage.inbox import staff_views as inbox_staff_views
 from usage.models import InboxListing
 from usage.review import decide
 from usage.storage import archive
@@ -225,7 +225,7 @@ def test_an_object_that_there_is_not_is_not_found(clerk: Client) -> None:
 def test_a_page_is_full_and_the_next_one_goes_on(
     alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(inbox_views, "OBJECTS_A_PAGE", 2)
+    monkeypatch.setattr(inbox_staff_views, "OBJECTS_A_PAGE", 2)
     for number in range(5):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
         # Two of them are seen at one time.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.staff.setup_file import hand_over
+from billing.onboarding.setup_file import make_setup_file
 from portal.db import unit_of_work
 from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
 from portal.tenants import create
@@ -157,7 +157,7 @@ def test_without_a_sealing_key_there_is_no_set_up_and_no_token(
     many(1)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = Tenant.objects.get()
-    assert hand_over(tenant, by="test", at=NOW) is None
+    assert make_setup_file(tenant, by="test", at=NOW) is None
     answer = clerk.post(f"/staff/tenants/{tenant.number}/set-up", follow=True)
     assert "Issue a sealing key first" in answer.content.decode()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):

@@ -7,9 +7,11 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing import excuses, licensing, reminder_plan
-from billing.asked import ExcuseKind
-from billing.licences import AUTOMATED
+from billing.coverage.licences import AUTOMATED
+from billing.models import ExcuseKindChoices
+from billing.reminders import plan as reminder_plan
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from tests.billing.bulk_scenes import named, page, read, to_post
@@ -56,14 +58,14 @@ def said(client: Client, path: str) -> str:
 def ask_excuse(company: Company) -> int:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
-    wish = excuses.Wish(
+    wish = excuses.ExcuseRequest(
         server_id=server.pk,
-        kind=ExcuseKind.DOWN,
+        kind=ExcuseKindChoices.DOWN,
         period=MAY,
         days=frozenset({LAST}),
         reason="It was down.",
     )
-    return excuses.ask(company.id, wish=wish, by="Ida", at=AFTER).pk
+    return excuses.request_excuse(company.id, wish=wish, by="Ida", at=AFTER).pk
 
 
 def test_a_held_file_does_not_hide_that_the_tenant_is_late(
@@ -136,14 +138,16 @@ def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
 
 
 def test_licences_are_asked_for_in_words(late: Company, clerk: Client) -> None:
-    wish = licensing.Wish(from_on=LAST + DAY, keys=[AUTOMATED], reason="New contract.")
-    assert licensing.ask(late.id, wish=wish, by="Ida", at=AFTER)
+    wish = licence_requests.RequestedLicences(
+        from_on=LAST + DAY, keys=[AUTOMATED], reason="New contract."
+    )
+    assert licence_requests.request_licences(late.id, wish=wish, by="Ida", at=AFTER)
     assert "Automated upload from Thu 28 May 2026" in said(clerk, TO_DECIDE)
 
 
 def test_what_goes_next_is_read_before_it_goes(late: Company, clerk: Client) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        (coming,) = reminder_plan.preview(at=AFTER, most=9)
+        (coming,) = reminder_plan.preview_reminders(at=AFTER, most=9)
     query = f"tenant={late.id}&period={MAY}&to={coming.recipient}&step={coming.step}"
     link = f"/staff/mail/next?{query}".replace("@", "%40").replace("&", "&amp;")
     assert link in html(clerk, "/staff/mail")

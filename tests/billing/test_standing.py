@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing.coverage import (
+from billing.coverage.coverage import (
     CellState,
     ExcuseFact,
     ExcuseKind,
@@ -18,8 +18,8 @@ from billing.coverage import (
     ServerFact,
     TenantFacts,
 )
-from billing.periods import Period, deadline_at, ends_at
-from billing.standing import Standing, judge, late_cells, standing
+from billing.coverage.periods import Period, deadline_at, ends_at
+from billing.coverage.standing import Standing, judge, late_cells, standing
 from tests.billing.histories import DAY, Writer, daily, day_begins_at
 
 BERLIN = "Europe/Berlin"

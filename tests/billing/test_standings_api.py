@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import opening
+from billing.periods import open_periods
 from portal.models import Scope, StaffRole
 from tests.billing.staff_people import staff_client
 from tests.builders import NOW, Company
@@ -19,7 +19,7 @@ SENT = datetime(2026, 6, 2, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _opened(alice: Company, charlie: Company) -> None:
-    opening.open_current_periods(today=date(2026, 5, 20), at=NOW)
+    open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     files = alice.server.days(date(2026, 4, 28), date(2026, 5, 28))
     for number, data in enumerate(files, start=1):
         if number not in (10, 11):

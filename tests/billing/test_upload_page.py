@@ -10,8 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing import queries, saying, timetable
-from billing.periods import Period
+from billing.calendar_view import table as calendar_table
+from billing.coverage.periods import Period
+from billing.periods import queries as period_queries
+from billing.periods import text as period_text
 from portal.db import unit_of_work
 from tests.builders import Company
 from usage import tenant_keys
@@ -29,9 +31,11 @@ def signed_in(company: Company, role: str = "uploader") -> Client:
     return client
 
 
-def view(company: Company, *, at: datetime, period: Period = MAY) -> queries.PeriodView:
+def view(
+    company: Company, *, at: datetime, period: Period = MAY
+) -> period_queries.PeriodView:
     with unit_of_work.acting_for(company.id, reading=True):
-        return queries.view_period(period, at=at)
+        return period_queries.view_period(period, at=at)
 
 
 def send_all_but(company: Company, *missing: int, at: datetime) -> None:
@@ -49,12 +53,12 @@ def test_what_waits_for_us_alarms_nobody(
     for data in (*days[:9], *days[10:]):
         alice.send(data, at=BEFORE)
     at = datetime(2026, 6, 6, tzinfo=UTC)
-    words = saying.words(view(alice, at=at), at=at)
+    words = period_text.period_text(view(alice, at=at), at=at)
     assert (words.standing, words.is_alarming) == ("Late", True)
     # It comes, and cannot be judged yet.
     monkeypatch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
     alice.send(days[9], at=at)
-    words = saying.words(view(alice, at=at), at=at)
+    words = period_text.period_text(view(alice, at=at), at=at)
     assert "the rest waits for us" in words.answer
     assert (words.is_alarming, words.please, words.mark) == (False, "", "with-us")
 
@@ -148,19 +152,19 @@ def test_the_answer_comes_first(
     standing: str,
 ) -> None:
     send_all_but(alice, *missing, at=BEFORE)
-    words = saying.words(view(alice, at=at), at=at)
+    words = period_text.period_text(view(alice, at=at), at=at)
     assert (words.answer, words.please, words.standing) == (answer, please, standing)
 
 
 def test_nothing_sent_is_not_nothing_missing(alice: Company) -> None:
-    words = saying.words(view(alice, at=BEFORE), at=BEFORE)
+    words = period_text.period_text(view(alice, at=BEFORE), at=BEFORE)
     assert words.answer == "30 server-days are missing."
 
 
 def test_the_dates_of_a_period_stand_in_their_order_with_now_between(
     alice: Company,
 ) -> None:
-    words = saying.words(view(alice, at=BEFORE), at=BEFORE)
+    words = period_text.period_text(view(alice, at=BEFORE), at=BEFORE)
     assert [(stop.name, stop.when) for stop in words.stops] == [
         ("Period begins", "Tue 28 April"),
         ("Period ends", "Wed 27 May"),
@@ -182,12 +186,12 @@ def test_the_dates_of_a_period_stand_in_their_order_with_now_between(
     ],
 )
 def test_what_remains_is_said_in_two_units(left: timedelta, said: str) -> None:
-    assert saying.remaining(left) == said
+    assert period_text.remaining(left) == said
 
 
 def test_what_is_missing_is_said_by_number_where_it_can_be(alice: Company) -> None:
     send_all_but(alice, 6, 7, 27, at=BEFORE)
-    lacks = timetable.lacks(view(alice, at=AFTER).judgement.calendar)
+    lacks = calendar_table.missing_entries(view(alice, at=AFTER).judgement.calendar)
     said = [(lack.server, lack.what, lack.more) for lack in lacks]
     assert said[0] == (
         "IC01",
@@ -201,20 +205,20 @@ def test_what_is_missing_is_said_by_number_where_it_can_be(alice: Company) -> No
 def test_a_cell_opens_what_lies_behind_it(alice: Company) -> None:
     send_all_but(alice, 6, at=BEFORE)
     calendar = view(alice, at=AFTER).judgement.calendar
-    found = timetable.behind(calendar, ("IC01", date(2026, 5, 5)))
+    found = calendar_table.cell_details(calendar, ("IC01", date(2026, 5, 5)))
     assert found is not None
     assert [file.sequence for file in found.cell.files] == [8]
-    assert timetable.behind(calendar, ("IC01", date(2026, 7, 1))) is None
-    assert timetable.behind(calendar, None) is None
+    assert calendar_table.cell_details(calendar, ("IC01", date(2026, 7, 1))) is None
+    assert calendar_table.cell_details(calendar, None) is None
 
 
 def test_the_page_shows_the_last_period_until_it_is_complete(alice: Company) -> None:
     at = datetime(2026, 6, 10, 12, tzinfo=UTC)
     with unit_of_work.acting_for(alice.id, reading=True):
-        assert queries.view_urgent_period(at=at).period == MAY
+        assert period_queries.view_urgent_period(at=at).period == MAY
     send_all_but(alice, at=BEFORE)
     with unit_of_work.acting_for(alice.id, reading=True):
-        assert queries.view_urgent_period(at=at).period == MAY.next()
+        assert period_queries.view_urgent_period(at=at).period == MAY.next()
 
 
 @time_machine.travel(AFTER, tick=False)

@@ -10,10 +10,13 @@ import time_machine
 from django.core import mail
 from django.test import Client
 
-from billing import opening, reminder_plan, reminders, zones
-from billing.late_flag import LateFlag
-from billing.periods import Period
-from billing.reminders import WhyNot
+from billing.coverage.periods import Period
+from billing.models import LateFlag
+from billing.periods import open_periods as period_open_periods
+from billing.periods import zones
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send_now
+from billing.reminders.send_now import WhyNot
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry, StaffRole, Tenant
@@ -63,7 +66,7 @@ def move(company: Company, zone: str = WEST, at: datetime = NOW) -> None:
 
 
 def open_june() -> None:
-    opening.open_current_periods(today=date(2026, 6, 2), at=BEFORE)
+    period_open_periods.open_current_periods(today=date(2026, 6, 2), at=BEFORE)
 
 
 def shown(client: Client, path: str) -> str:
@@ -178,7 +181,7 @@ def test_a_mail_comes_in_the_new_morning_and_says_the_old_deadline(
 ) -> None:
     move(company)
     target = morning(WEST, date(2026, 6, 3))
-    assert reminder_plan.plan(at=target - HOUR) == 0
+    assert reminder_plan.plan_reminders(at=target - HOUR) == 0
     run(target)
     (letter,) = sent()
     assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in letter.body
@@ -197,7 +200,7 @@ def test_who_moves_far_gets_one_mail_in_each_day_of_the_new_zone(
     run(at)
     move(company, then, at=at)
     zone = ZoneInfo(then)
-    again = reminders.preview_remind_now([company.id], JUNE, at=at + HOUR)
+    again = send_now.preview_remind_now([company.id], JUNE, at=at + HOUR)
     assert [one.why_not for one in again.asked] == [WhyNot.TODAY]
     for halves in range(1, 96):
         run(at + halves * HOUR / 2)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from billing.periods import Period
+from billing.coverage.periods import Period
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import Company

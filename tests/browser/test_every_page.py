@@ -14,8 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page
 
-from billing import lateness, opening, reminder_plan, reminding
-from billing.reminder_row import Reminder
+from billing.lateness import check as late_check
+from billing.models import Reminder
+from billing.periods import open_periods
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
 from portal.accounts import adapter as account_adapter
 from portal.db import unit_of_work
 from portal.http.permissions import DOORS
@@ -179,17 +182,17 @@ def scene(db: None, clerk: Company, settings: Any) -> Scene:
         *["held"] * 3,
     ]
     settings.INBOX_BUCKET = ""
-    opening.open_current_periods(today=date(2026, 7, 10), at=NOW)
-    assert lateness.check(datetime(2026, 7, 20, tzinfo=UTC)).raised
+    open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
+    assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
     return Scene(world, files, mail=mailed(alice))
 
 
 def mailed(company: Company) -> int:
     """Have the company's admins reminded, and return the number of one of the mails."""
     ended_at = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo(company.zone))
-    opening.open_current_periods(today=worlds.DAY, at=NOW)
-    assert reminder_plan.plan(at=ended_at) > 0
-    while reminding.send_waiting(now=lambda: ended_at):
+    open_periods.open_current_periods(today=worlds.DAY, at=NOW)
+    assert reminder_plan.plan_reminders(at=ended_at) > 0
+    while reminder_send.send_waiting(now=lambda: ended_at):
         pass
     with unit_of_work.acting_for(company.id, reading=True):
         return Reminder.objects.values_list("pk", flat=True)[0]

@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from billing.cells import CellState
-from billing.periods import Period
-from billing.queries import view_period
+from billing.coverage.cells import CellState
+from billing.coverage.periods import Period
+from billing.periods.queries import view_period
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused

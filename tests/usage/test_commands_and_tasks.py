@@ -10,8 +10,8 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 
 from billing import tasks as billing_tasks
+from billing.coverage.periods import Period
 from billing.models import TenantPeriod
-from billing.periods import Period
 from portal import tasks as portal_tasks
 from portal.celery import app
 from portal.db import unit_of_work

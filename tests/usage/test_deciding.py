@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection
 
-from billing.cells import CellState
-from billing.periods import Period
-from billing.queries import view_period
+from billing.coverage.cells import CellState
+from billing.coverage.periods import Period
+from billing.periods.queries import view_period
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused

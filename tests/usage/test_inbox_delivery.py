@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.periods import Period
-from billing.queries import view_period
-from billing.standing import Standing
+from billing.coverage.periods import Period
+from billing.coverage.standing import Standing
+from billing.periods.queries import view_period
 from portal.db import unit_of_work
 from tests.builders import Company
 from tests.usage.inboxes import listing, objects, open_inboxes, ring

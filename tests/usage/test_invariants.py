@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from billing import opening
+from billing.periods import open_periods
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.health import invariants
@@ -58,7 +58,7 @@ def without_index(name: str) -> Iterator[None]:
 @pytest.fixture
 def ids(alice: Company, monkeypatch: pytest.MonkeyPatch) -> Ids:
     """A file in every state, one of them in S3, by the product's own acts."""
-    opening.open_current_periods(today=NOW.date(), at=NOW)
+    open_periods.open_current_periods(today=NOW.date(), at=NOW)
     archive.prepare()
     unknown = alice.writer("IC99")
     made = {
@@ -329,7 +329,7 @@ Run = Callable[..., str]
 def run(ids: Ids) -> Run:
     # Today is later than NOW, and its periods have opened.
     today = datetime.now(NOW.tzinfo)
-    opening.open_current_periods(today=today.date(), at=today)
+    open_periods.open_current_periods(today=today.date(), at=today)
 
     def call(*arguments: str) -> str:
         out = StringIO()

@@ -24,16 +24,8 @@ from usage.forwarding import queue as forward_queue
 from usage.forwarding import text as forwarding_text
 from usage.maintenance import reconcile as maintenance_reconcile
 from usage.maintenance import repair
-from usage.models import Forwarding
-from usage.models.reports import (
-    FINDINGS_SHOWN,
-    Report,
-    ReportFindings,
-    ReportKind,
-    begin,
-    end,
-    newest,
-)
+from usage.models import FINDINGS_SHOWN, Forwarding, Report, ReportFindings, ReportKind
+from usage.models.reports import begin, end, newest
 from usage.storage import archive
 from usage.storage import local as local_store
 from usage.storage.content import content_of

@@ -6,12 +6,13 @@ import pytest
 from django.db import connections
 from django.db.utils import IntegrityError
 
+from portal.approvals import Decision
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from usage.models import Decision, Server, ServerRequest, ServerRequestKind
+from usage.models import Server, ServerRequest, ServerRequestKind
 from usage.servers import requests as server_requests
 from usage.servers.requests import ServerChange
 
@@ -170,9 +171,9 @@ def test_the_database_refuses_a_request_about_another_tenants_server(
 def test_an_approved_request_yields_to_a_file_that_contradicts_it(
     alice: Company,
 ) -> None:
-    from billing.coverage import CellState
-    from billing.periods import Period
-    from billing.queries import view_period
+    from billing.coverage.coverage import CellState
+    from billing.coverage.periods import Period
+    from billing.periods.queries import view_period
 
     approved(alice, LAST, LATER)
     days = alice.server.days(date(2026, 4, 28), LATER + timedelta(days=1))

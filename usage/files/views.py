@@ -29,7 +29,7 @@ SAFE_PAGE = 100
 
 def files(request: PortalRequest) -> HttpResponse:
     """List every file that was ever sent, newest first."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     form = Files(request.GET)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = date_ranges.date_ranges(now)

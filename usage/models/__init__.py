@@ -1,14 +1,6 @@
 """The tables of usage; Django loads all of them with the app."""
 
-from usage.models.files import (
-    CHECKED,
-    KEPT,
-    NAME_CHARACTERS,
-    REASON_CHARACTERS,
-    FileState,
-    How,
-    UsageFile,
-)
+from usage.models.files import CHECKED, KEPT, NAME_CHARACTERS, FileState, How, UsageFile
 from usage.models.inbox import (
     INBOX_BAD,
     INBOX_REJECTED,
@@ -20,7 +12,7 @@ from usage.models.inbox import (
 )
 from usage.models.keys import SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
-from usage.models.server_requests import Decision, ServerRequest, ServerRequestKind
+from usage.models.server_requests import ServerRequest, ServerRequestKind
 from usage.models.servers import KeyState, Server, ServerKey
 from usage.models.work import Forwarding, Settling
 
@@ -32,8 +24,6 @@ __all__ = [
     "KEPT",
     "KEY_CHARACTERS",
     "NAME_CHARACTERS",
-    "REASON_CHARACTERS",
-    "Decision",
     "FileState",
     "Forwarding",
     "How",

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals import REASON_CHARACTERS
 from portal.models import Tenant
 from usage.models.indexes import partial_index
 from usage.models.servers import Server
@@ -40,10 +41,6 @@ KEPT = (
 
 # States of files whose signature was checked. What is only received may be damaged.
 CHECKED = (FileState.ACCEPTED, FileState.HELD, FileState.REFUSED)
-
-
-# Long enough for a paragraph; what is decided is told in the audit trail too.
-REASON_CHARACTERS = 1_000
 
 
 # What an accepted file says of itself: all that is counted.

@@ -4,8 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from portal.models import Tenant
-from usage.models.files import REASON_CHARACTERS
+from portal.approvals import CustomerRequest, is_decided_once
 from usage.models.servers import Server
 
 
@@ -14,33 +13,17 @@ class ServerRequestKind(models.TextChoices):
     LAST_DAY = "last-day", _("last owed day")
 
 
-class Decision(models.TextChoices):
-    APPROVED = "approved", _("approved")
-    REFUSED = "refused", _("refused")
-    WITHDRAWN = "withdrawn", _("withdrawn")
-
-
-class ServerRequest(models.Model):
+class ServerRequest(CustomerRequest):
     """A later first day or a last day, which counts only once staff approve it.
 
     `decision` is empty while it waits.
     """
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     server = models.ForeignKey(
         Server, on_delete=models.PROTECT, related_name="requests"
     )
     kind = models.CharField(max_length=10, choices=ServerRequestKind)
     day = models.DateField()
-    reason = models.CharField(max_length=REASON_CHARACTERS)
-    asked_by = models.CharField(max_length=200)
-    asked_at = models.DateTimeField()
-    decision = models.CharField(max_length=10, choices=Decision, blank=True, default="")
-    decided_by = models.CharField(max_length=200, blank=True, default="")
-    decided_at = models.DateTimeField(null=True)
-    decision_reason = models.CharField(
-        max_length=REASON_CHARACTERS, blank=True, default=""
-    )
 
     class Meta:
         constraints = [
@@ -51,11 +34,7 @@ class ServerRequest(models.Model):
             models.CheckConstraint(
                 condition=~Q(reason=""), name="a_request_gives_its_reason"
             ),
-            models.CheckConstraint(
-                condition=Q(decision="", decided_at=None)
-                | Q(decision__in=Decision.values, decided_at__isnull=False),
-                name="a_request_is_decided_once_and_says_when",
-            ),
+            is_decided_once("a_request_is_decided_once_and_says_when"),
             models.UniqueConstraint(
                 fields=["server", "kind"],
                 condition=Q(decision=""),

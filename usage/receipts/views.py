@@ -43,7 +43,7 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of files, as it is narrowed."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     form = Files(request.GET)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
@@ -57,7 +57,7 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
 
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Hand out the list of what is safe to delete, of all servers or of one."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
@@ -78,7 +78,7 @@ def safe_sums(request: PortalRequest) -> HttpResponseBase:
 
 def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Hand out one file's receipt; `format` is csv or pdf."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     form = ReceiptForm({"ids": str(file_id), "format": request.GET.get("format", "")})
     ids, ending = form.wanted()
     sheet = _read(request, ids, at=now)
@@ -91,7 +91,7 @@ def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
 @require_POST
 def receipt(request: PortalRequest) -> HttpResponse:
     """Hand out the receipt of up to 10,000 files; what is not here is counted."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     ids, ending = ReceiptForm(request.POST).wanted()
     return _receipt(_read(request, ids, at=now), ending)
 

@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from portal.approvals import required
 from portal.audit import log as audit_log
 from portal.errors import Refused
 from usage import signals
 from usage.files import problems
 from usage.forwarding import queue as forward_queue
-from usage.models import REASON_CHARACTERS, FileState, UsageFile
+from usage.models import FileState, UsageFile
 from usage.review import queries as review_queries
 from usage.uploads import judge, split_series
 from usage.usg.limits import OLDEST_AGE
@@ -166,14 +167,6 @@ def reopen(
         _audit(file, act="file-reopened", details={})
         judge.judge(file, at=at)
     return file
-
-
-def required(reason: str) -> str:
-    """Return a reason without the space around it, or refuse an empty one."""
-    reason = reason.replace("\0", "").strip()[:REASON_CHARACTERS]
-    if not reason:
-        raise Refused("reason-needed")
-    return reason
 
 
 def _found(file_id: UUID) -> UsageFile:

@@ -8,8 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals import REASON_CHARACTERS
 from usage.files.names import shown_name
-from usage.models import REASON_CHARACTERS, Server, ServerRequestKind
+from usage.models import Server, ServerRequestKind
 from usage.servers.requests import ServerChange
 from usage.usg.header import SERVER_CHARACTERS
 from usage.usg.keyfiles import (

@@ -24,13 +24,14 @@ from datetime import date, datetime
 
 from django.db.models import QuerySet
 
+from portal import approvals
+from portal.approvals import Decision, open_request, record_decision
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
 from usage import signals
-from usage.models import Decision, Server, ServerRequest, ServerRequestKind
-from usage.review import decide
+from usage.models import Server, ServerRequest, ServerRequestKind
 
 # The column of a server that each kind of request is about.
 _COLUMNS = {
@@ -92,7 +93,9 @@ def withdraw(
 ) -> ServerRequest:
     """Take a request of one's own company back."""
     with unit_of_work.acting_for(tenant_id):
-        request = _open(tenant_id, request_id)
+        request = open_request(
+            ServerRequest, tenant_id=tenant_id, request_id=request_id
+        )
         _decide(request, Decision.WITHDRAWN, by=by, at=at, reason="")
     return request
 
@@ -102,7 +105,9 @@ def approve(
 ) -> ServerRequest:
     """Let a server owe less, as it was asked for."""
     with unit_of_work.acting_for(tenant_id):
-        request = _open(tenant_id, request_id)
+        request = open_request(
+            ServerRequest, tenant_id=tenant_id, request_id=request_id
+        )
         _decide(request, Decision.APPROVED, by=by, at=at, reason=reason.strip())
         kind = ServerRequestKind(request.kind)
         _change(request.server, kind, request.day, by=by, at=at, reason=request.reason)
@@ -113,21 +118,13 @@ def refuse(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
 ) -> ServerRequest:
     """Leave it as it is; the customer sees the reason."""
-    reason = decide.required(reason)
+    reason = approvals.required(reason)
     with unit_of_work.acting_for(tenant_id):
-        request = _open(tenant_id, request_id)
+        request = open_request(
+            ServerRequest, tenant_id=tenant_id, request_id=request_id
+        )
         _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
     return request
-
-
-def _open(tenant_id: int, request_id: int) -> ServerRequest:
-    unit_of_work.hold_tenant(tenant_id)
-    found = ServerRequest.objects.select_related("server").filter(pk=request_id).first()
-    if found is None:
-        raise Refused("not-found")
-    if found.decision:
-        raise Refused("decided-already")
-    return found
 
 
 def _current(server: Server, kind: ServerRequestKind) -> date | None:
@@ -153,7 +150,7 @@ def _request(
         server=server,
         kind=wish.kind,
         day=day,
-        reason=decide.required(wish.reason),
+        reason=approvals.required(wish.reason),
         asked_by=by[:200],
         asked_at=at,
     )
@@ -164,11 +161,7 @@ def _request(
 def _decide(
     request: ServerRequest, decision: Decision, *, by: str, at: datetime, reason: str
 ) -> None:
-    request.decision, request.decision_reason = decision, reason
-    request.decided_by, request.decided_at = by[:200], at
-    request.save(
-        update_fields=("decision", "decision_reason", "decided_by", "decided_at")
-    )
+    record_decision(request, decision, by=by, at=at, reason=reason)
     _audit(request, act=f"server-change-{decision}", by=by, at=at, reason=reason)
 
 

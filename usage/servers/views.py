@@ -32,7 +32,7 @@ def servers_page(request: PortalRequest) -> HttpResponse:
 @require_POST
 def confirm_key(request: PortalRequest) -> HttpResponse:
     """Trust the key whose fingerprint somebody has compared."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     name = _sent(request, "server")
     key = server_keys.confirm_key(
         request.caller.tenant,
@@ -49,7 +49,7 @@ def confirm_key(request: PortalRequest) -> HttpResponse:
 @require_POST
 def change(request: PortalRequest) -> HttpResponse:
     """Change what a server owes, or ask for it where it would owe less."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     form = _change_form(request)
     if not form.is_valid():
         return _page(request, change=form)
@@ -78,7 +78,7 @@ def change(request: PortalRequest) -> HttpResponse:
 @require_POST
 def withdraw(request: PortalRequest) -> HttpResponse:
     """Take a request back that nobody has decided yet."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     number = _sent(request, "request")
     if not (number.isascii() and number.isdigit()) or len(number) > 18:  # noqa: PLR2004 - fits any id
         raise Refused("not-found")
@@ -94,7 +94,7 @@ def withdraw(request: PortalRequest) -> HttpResponse:
 @require_POST
 def register(request: PortalRequest) -> HttpResponse:
     """Make a server known by the public key that its owner has brought."""
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     form = NewServerForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, new=form)
@@ -133,7 +133,7 @@ def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
 
 
 def _change_form(request: PortalRequest, **given: Any) -> ServerChangeForm:
-    now = timezone.now()  # noqa: TID251 - a door
+    now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         known = list(Server.objects.order_by("name"))
     data = given.get("data", request.POST)

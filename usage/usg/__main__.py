@@ -56,7 +56,7 @@ def _send_options(send: argparse.ArgumentParser) -> None:
         action="store_true",
         help="delete files that are confirmed in S3, and nothing else",
     )
-    now = datetime.now(UTC).timestamp()  # noqa: TID251 - the command line is a door
+    now = datetime.now(UTC).timestamp()
     token = os.environ.get("USG_TOKEN", "")
     send.set_defaults(run=commands.send_directory, now=now, token=token)
 
@@ -64,7 +64,7 @@ def _send_options(send: argparse.ArgumentParser) -> None:
 def _reading_options(reading: argparse.ArgumentParser) -> None:
     reading.add_argument("--key", type=Path, action="append", help="sealing key file")
     reading.add_argument("--tenant", help="expected; the file's own if not given")
-    now = datetime.now(UTC)  # noqa: TID251 - the command line is a door
+    now = datetime.now(UTC)
     reading.add_argument("--received-at", type=_instant, default=now)
 
 

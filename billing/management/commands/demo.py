@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from billing import demo_history
-from billing.demo import Demo
+from billing.demo import history as demo_history
+from billing.demo.build import Demo
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.VAR).resolve() / "demo"
-        now = timezone.now()  # noqa: TID251 - a door
+        now = timezone.now()
         demo = Demo(folder, at=now, say=self._say)
         # Scripts ask for JSON again and again: of a demo that is there it is a read.
         makes_past = not (options["json"] and demo.is_begun)

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from billing import licences
+from billing.coverage import licences
 from billing.models import LicenceChange
-from billing.opening import open_until, record_licences
+from billing.periods.open_periods import open_until, record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.errors import Refused, told
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self._said: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()  # noqa: TID251 - a door
+        now = timezone.now()
         if options["number"] is None:
             self._staff_alone(options["staff_email"], at=now)
             return

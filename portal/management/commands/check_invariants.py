@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def _look(self, tenants: list[tuple[int, str]], **options: Any) -> list[Told]:
         """Tell each finding as it is made: on a large installation it takes a while."""
         told = []
-        now = timezone.now()  # noqa: TID251 - a door
+        now = timezone.now()
         reads = _reads(**options)
         for one in invariants.findings(tenants=tenants, reads=reads, at=now):
             told.append(one)

@@ -12,6 +12,6 @@ class Command(BaseCommand):
     help = "Lets this database send mail, after it was restored from a backup or moved."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        now = timezone.now()  # noqa: TID251 - a door
+        now = timezone.now()
         mail_switch.claim(by="operator", at=now)
         self.stdout.write("Mail goes again. Reminders due before now are not sent.")

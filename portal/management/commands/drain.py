@@ -27,9 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         shutdown.heed_signals()
-        bells = drain.bells(at=timezone.now())  # noqa: TID251 - a door
+        bells = drain.bells(at=timezone.now())
         wanted = [bell for bell in bells if options["all"] or not bell.is_rare]
-        is_well, left = drain.drain(wanted, now=timezone.now)  # noqa: TID251 - a door
+        is_well, left = drain.drain(wanted, now=timezone.now)
         if options["loop"] is not None:
             self._go_on(bells, options["loop"])
         else:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         """Do what is due, over and over; what fails is logged and tried again."""
         while not shutdown.wait(seconds):
             due = [bell for bell in bells if bell.is_due()]
-            drain.ring_all(due, at=timezone.now())  # noqa: TID251 - a door
+            drain.ring_all(due, at=timezone.now())
 
     def _tell(self, left: dict[str, int], *, is_well: bool) -> None:
         for kind, rows in left.items():

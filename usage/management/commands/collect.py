@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         told = orphans.remove_orphans(
-            now=timezone.now,  # noqa: TID251 - a door
+            now=timezone.now,
             most=_ALL if options["all"] else orphans.MOST,
         )
         for line in forwarding_text.report_lines(told):

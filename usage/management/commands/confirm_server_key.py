@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 server=options["server"],
                 key=options["fingerprint"],
                 by="command line",
-                at=timezone.now(),  # noqa: TID251 - a door
+                at=timezone.now(),
             )
         except Refused as error:
             message = f"{tenant.number} has no such server or key."

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{name}: {'made' if is_new else 'is there'}")
 
     def _probe(self, name: str) -> None:
-        told = probe.probe(now=timezone.now)  # noqa: TID251 - a door
+        told = probe.probe(now=timezone.now)
         if told.problem:
             self.stderr.write(f"{name}: could not be asked ({told.problem}).")
             return

@@ -14,6 +14,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = reconcile.reconcile(now=timezone.now)  # noqa: TID251 - a door
+        told = reconcile.reconcile(now=timezone.now)
         for line in forwarding_text.report_lines(told):
             self.stdout.write(line)

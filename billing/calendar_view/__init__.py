@@ -1,0 +1,1 @@
+"""The server-day calendar as pages show it."""

@@ -1,0 +1,1 @@
+"""What is owed and what is missing, from plain values: no database, no clock."""

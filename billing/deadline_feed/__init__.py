@@ -1,0 +1,1 @@
+"""A tenant's deadlines as a calendar that programs subscribe to."""

@@ -1,0 +1,1 @@
+"""Demo tenants with real files and a history."""

@@ -1,0 +1,292 @@
+"""Demo data: three tenants with real files, made through the same acts as any other.
+
+What cannot be read back later (passwords, tokens, batches of files) is written to
+`demo.json` before it is used, so an interrupted run continues where it stopped.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.coverage import licences
+from billing.coverage.periods import Period
+from billing.demo import personas
+from billing.demo.personas import Persona
+from billing.demo.state import DemoState
+from billing.periods.open_periods import open_until, record_licences
+from portal.accounts import tokens
+from portal.db import unit_of_work
+from portal.models import Membership, Scope, Tenant, User
+from portal.tenants import create
+from usage import tenant_keys
+from usage.models import How, SealingKey
+from usage.servers import keys as server_keys
+from usage.uploads import judge, receive
+from usage.usg import KeyPair, new_signing_pair, sealing_pair
+from usage.usg.emulator.directory import EmulatedFile, Options, emulate
+from usage.usg.keyfiles import Purpose, read_private, write_pair
+
+BY = "demo"
+
+# Periods with data: the running one and the two before it.
+_PERIODS = 3
+
+Say = Callable[[str], None]
+
+
+class Demo:
+    """The demo data of one installation, below one folder."""
+
+    def __init__(self, folder: Path, *, at: datetime, say: Say) -> None:
+        self._folder = folder
+        self._at = at
+        self._say = say
+        self._state = self._load()
+
+    def make(self) -> None:
+        """Make what is not there yet."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for sketch in personas.PERSONAS:
+            tenant = self._open(sketch)
+            self._register_servers(sketch, tenant)
+            self._issue_token(tenant)
+            self._write_directory(sketch)
+            self._send(sketch, tenant)
+        self._add_people()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether this or an earlier run has made some of it."""
+        return bool(self._state.tokens)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its past is made, which is done once; see `billing.demo.history`."""
+        return self._state.is_told
+
+    def mark_told(self) -> None:
+        self._state.is_told = True
+        self._save()
+
+    def as_json(self, address: str) -> dict[str, Any]:
+        """Return what a script needs to use the demo; paths are absolute."""
+        return {
+            "address": address,
+            "users": [
+                {
+                    "email": email,
+                    "password": self._state.passwords.get(email, ""),
+                    "role": str(role),
+                    "tenants": list(numbers),
+                }
+                for email, _, role, numbers in personas.PEOPLE
+            ],
+            "tenants": [self._tenant_json(sketch) for sketch in personas.PERSONAS],
+        }
+
+    def _tenant_json(self, sketch: Persona) -> dict[str, Any]:
+        folder = self._keys(sketch)
+        return {
+            "number": sketch.number,
+            "name": sketch.name,
+            "zone": sketch.zone,
+            "token": self._state.tokens.get(sketch.number, ""),
+            "usage_directory": str(self._usage(sketch)),
+            "servers": [
+                {"name": name, "signing_key_file": str(folder / f"{name}.key")}
+                for name in sketch.server_names
+            ],
+            "sealing_key_file": str(folder / "sealing.key.pub"),
+            "opening_key_file": str(folder / "sealing.key"),
+        }
+
+    def _open(self, sketch: Persona) -> Tenant:
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            tenant = Tenant.objects.filter(number=sketch.number).first()
+            if tenant is None:
+                self._say(f"opening tenant {sketch.number}, {sketch.name}")
+                tenant = create.open_tenant(
+                    number=sketch.number,
+                    name=sketch.name,
+                    zone=sketch.zone,
+                    first_owed_on=self._periods(sketch)[0].starts_on,
+                    by=BY,
+                    at=self._at,
+                    is_demo=True,
+                )
+                record_licences(
+                    tenant.pk,
+                    from_on=tenant.first_owed_on,
+                    licence_keys=[licences.MANUAL],
+                    by=BY,
+                    at=self._at,
+                )
+                open_until(tenant, today=self._at.date(), at=self._at)
+                tenant_keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
+        return tenant
+
+    def _register_servers(self, sketch: Persona, tenant: Tenant) -> None:
+        folder = self._keys(sketch)
+        folder.mkdir(parents=True, exist_ok=True)
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            sealing = SealingKey.objects.get(tenant=tenant)
+            private = tenant_keys.opening_key(tenant.pk, sealing.fingerprint)
+        if private is None:
+            message = "A key that was just read is gone."
+            raise RuntimeError(message)
+        _write_once(
+            folder / "sealing.key", Purpose.SEALING, lambda: sealing_pair(private)
+        )
+        for name in sketch.server_names:
+            path = folder / f"{name}.key"
+            _write_once(path, Purpose.SIGNING, new_signing_pair)
+            public = read_private(path, Purpose.SIGNING).public
+            # As old as the tenant: nobody is late with a server that was not known.
+            begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
+            with unit_of_work.acting_for(tenant.pk):
+                server_keys.register(
+                    tenant.pk, name=name, public=public, by=BY, at=begun_at
+                )
+
+    def _issue_token(self, tenant: Tenant) -> None:
+        if tenant.number in self._state.tokens:
+            return
+        with unit_of_work.acting_for(tenant.pk):
+            _, secret = tokens.issue(
+                tenant.pk, name="demo", scope=Scope.MANAGE, by=BY, at=self._at
+            )
+            self._state.tokens[tenant.number] = secret
+            self._save()
+
+    def _write_directory(self, sketch: Persona) -> None:
+        """Have the emulator write the tenant's usage directory, once."""
+        if sketch.number in self._state.to_send:
+            return
+        periods = self._periods(sketch)
+        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
+        self._say(f"{sketch.number}: writing the usage directory")
+        folder = self._keys(sketch)
+        # What an interrupted run has written belongs to no chain any more.
+        for left in self._usage(sketch).glob("*.usg"):
+            left.unlink()
+        written = emulate(
+            self._usage(sketch),
+            tenant=sketch.number,
+            servers=sketch.server_names,
+            from_day=periods[0].starts_on,
+            to_day=today - timedelta(days=1),
+            users=sketch.users,
+            seed=sketch.seed,
+            sealing_public_key=read_private(
+                folder / "sealing.key", Purpose.SEALING
+            ).public,
+            signing_keys={
+                name: read_private(folder / f"{name}.key", Purpose.SIGNING).private
+                for name in sketch.server_names
+            },
+            options=Options(zone=sketch.zone),
+        )
+        self._state.to_send[sketch.number] = [
+            [file.path.name, self._sent_at(file, sketch).isoformat()]
+            for file in written
+            if file.path and sketch.is_sent(file, today)
+        ]
+        self._save()
+
+    def _sent_at(self, file: EmulatedFile, sketch: Persona) -> datetime:
+        """When a customer would have sent a file: once a month, on the 2nd, by day."""
+        period = Period.containing(file.day)
+        monthly = datetime.combine(
+            period.target_on - timedelta(days=1),
+            time(10),
+            ZoneInfo(sketch.zone),
+        ).astimezone(UTC)
+        return min(monthly, self._at)
+
+    def _send(self, sketch: Persona, tenant: Tenant) -> None:
+        directory = self._usage(sketch)
+        left = [
+            (directory / name, datetime.fromisoformat(sent_at))
+            for name, sent_at in self._state.to_send[sketch.number]
+            if (directory / name).exists()
+        ]
+        for count, (path, sent_at) in enumerate(left, start=1):
+            data = path.read_bytes()
+            arrival = receive.IncomingFile(
+                tenant_id=tenant.pk,
+                name=path.name,
+                size=len(data),
+                sha256=None,
+                how=How.API,
+                sent_by="token demo",
+                received_at=sent_at,
+            )
+            judge.receive_and_judge(arrival, iter([data]), at=sent_at)
+            # Whoever uploads by hand removes what has arrived.
+            path.unlink()
+            if count % 50 == 0 or count == len(left):
+                self._say(f"{sketch.number}: {count} of {len(left)} files sent")
+
+    def _add_people(self) -> None:
+        for email, name, role, numbers in personas.PEOPLE:
+            password = self._state.passwords.get(email)
+            if password is None:
+                password = secrets.token_urlsafe(12)
+                self._state.passwords[email] = password
+                self._save()
+            with unit_of_work.acting_for(unit_of_work.STAFF):
+                user = User.objects.filter(email=email).first()
+                if user is None:
+                    user = create.add_person(
+                        email=email,
+                        name=name,
+                        password=password,
+                        staff_role="" if numbers else str(role),
+                        is_demo=True,
+                        at=self._at,
+                    )
+                for tenant in Tenant.objects.filter(number__in=numbers):
+                    if not Membership.objects.filter(tenant=tenant, user=user).exists():
+                        create.add_member(
+                            tenant.pk, user=user, role=str(role), by=BY, at=self._at
+                        )
+
+    def _periods(self, sketch: Persona) -> list[Period]:
+        """Return the periods with data, oldest first; the last one is running."""
+        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
+        found = [Period.containing(today)]
+        while len(found) < _PERIODS:
+            found.insert(0, found[0].previous())
+        return found
+
+    def _usage(self, sketch: Persona) -> Path:
+        return self._folder / sketch.number / "usage"
+
+    def _keys(self, sketch: Persona) -> Path:
+        return self._folder / sketch.number / "keys"
+
+    def _load(self) -> DemoState:
+        try:
+            text = (self._folder / "demo.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return DemoState()
+        # Who wrote no such mark made the past at every run.
+        return DemoState(**{"is_told": True, **json.loads(text)})
+
+    def _save(self) -> None:
+        path = self._folder / "demo.json"
+        unfinished = path.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(asdict(self._state), indent=1))
+        os.replace(unfinished, path)  # noqa: PTH105 - whole or not at all
+
+
+def _write_once(path: Path, purpose: Purpose, make: Callable[[], KeyPair]) -> None:
+    if not path.exists():
+        write_pair(path, purpose, make())

@@ -1,0 +1,85 @@
+"""What a portal with demo data alone would have told and flagged by now.
+
+By the acts that its tasks would have run, at the instants at which they would have: the
+demo's late tenants are flagged, and their reminders lie in the folder of mails. Where
+anybody else is a tenant, or mails really go, nothing of the past is made up.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from billing.coverage import reminder_dates
+from billing.coverage.periods import Period, zone_named
+from billing.lateness import check as late_check
+from billing.lateness.update_flags import WAIT
+from billing.models import PeriodRollUp, TenantPeriod
+from billing.reminders import plan as reminder_plan
+from billing.reminders import send as reminder_send
+from portal.db import unit_of_work
+from portal.models import Tenant
+from usage.inbox import listing as inbox_listing
+
+# Nobody is flagged before their inbox was listed; who is away is not waited for.
+_LISTING = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An instant at which a task would have found something to do."""
+
+    at: datetime
+    is_check: bool
+
+
+def make(*, at: datetime) -> bool:
+    """Let time pass over the demo once, up to `at`; False if it is not alone."""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        is_alone = not Tenant.objects.filter(is_demo=False).exists()
+        lacking = PeriodRollUp.objects.exclude(missing_from=[])
+        named = set(lacking.values_list("tenant", "period"))
+        opened = [
+            row
+            for row in TenantPeriod.objects.all()
+            if (row.tenant_id, row.period) in named
+        ]
+    if (
+        not is_alone
+        or settings.EMAIL_BACKEND != "portal.mail.file_backend.FolderBackend"
+    ):
+        return False
+    if settings.INBOX_BUCKET:
+        inbox_listing.list_waiting(now=lambda: at, until=at + _LISTING)
+    dues = {due for row in opened for due in _dues(row) if due.at <= at}
+    for due in sorted(dues, key=lambda one: one.at):
+        if due.is_check:
+            late_check.check_lateness(due.at)
+        else:
+            reminder_plan.plan_reminders(at=due.at)
+            _send(due.at)
+    return True
+
+
+def _dues(row: TenantPeriod) -> Iterator[_Due]:
+    """Yield the check after the deadline, and the mornings with something to plan."""
+    flagged_at = row.effective_at + WAIT
+    yield _Due(flagged_at, is_check=True)
+    zone = zone_named(row.zone)
+    steps = reminder_dates.steps(
+        Period.parse(row.period),
+        zone,
+        deadline_at=row.effective_at,
+        flagged_at=flagged_at,
+    )
+    for step in steps:
+        yield _Due(step.at, is_check=False)
+        # Of two periods at once, one has to wait for the next day.
+        evening = step.at.astimezone(zone).replace(hour=23)
+        yield _Due(reminder_dates.next_morning(evening, zone), is_check=False)
+
+
+def _send(at: datetime) -> None:
+    while reminder_send.send_waiting(now=lambda: at):
+        continue

@@ -1,0 +1,85 @@
+"""Who appears in the demo: invented tenants, their servers, their people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from billing.coverage.periods import Period
+from portal.models import Role, StaffRole
+from usage.usg.emulator.directory import EmulatedFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona:
+    """What a demo tenant is like. `sent` picks the files that were sent by now."""
+
+    number: str
+    name: str
+    zone: str
+    server_names: tuple[str, ...]
+    users: int
+    seed: int
+    is_sent: Callable[[EmulatedFile, date], bool]
+
+
+def _all_but_the_newest(file: EmulatedFile, today: date) -> bool:
+    return file.day < today - timedelta(days=3)
+
+
+def _with_gaps(file: EmulatedFile, today: date) -> bool:
+    """Say yes to the oldest period; later ones lack a server's week and single days."""
+    running = Period.containing(today)
+    last = running.previous()
+    if file.day < last.starts_on:
+        return True
+    if file.day in running:
+        return file.server.endswith("1") and file.day.day % 5 != 0
+    if file.server.endswith("2"):
+        return not last.ends_on - timedelta(days=6) <= file.day
+    return file.day.day not in (5, 6, 7)
+
+
+def _nothing(_file: EmulatedFile, _today: date) -> bool:
+    return False
+
+
+PERSONAS = (
+    Persona(
+        number="100417",
+        name="Quellmark Versicherungen AG (demo)",
+        zone="Europe/Zurich",
+        server_names=("ZRH-IC1", "ZRH-IC2", "GVA-IC1"),
+        users=420,
+        seed=11,
+        is_sent=_all_but_the_newest,
+    ),
+    Persona(
+        number="100582",
+        name="Prairie Lantern Telecare (demo)",
+        zone="America/Chicago",
+        server_names=("CHI-IC1", "CHI-IC2"),
+        users=150,
+        seed=12,
+        is_sent=_with_gaps,
+    ),
+    Persona(
+        number="100733",
+        name="Saffron Ferry Lines (demo)",
+        zone="Asia/Kolkata",
+        server_names=("BLR-IC1",),
+        users=40,
+        seed=13,
+        is_sent=_nothing,
+    ),
+)
+
+PEOPLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("clerk@vendor.example", "Clara Clerk", StaffRole.CLERK, ()),
+    ("auditor@vendor.example", "Aurel Auditor", StaffRole.AUDITOR, ()),
+    ("admin@quellmark.example", "Mira Feldkamp", Role.ADMIN, ("100417",)),
+    ("viewer@quellmark.example", "Vito Reyes", Role.VIEWER, ("100417",)),
+    ("admin@prairie.example", "Bea Lindqvist", Role.ADMIN, ("100582",)),
+    ("uploader@prairie.example", "Uma Okafor", Role.UPLOADER, ("100582",)),
+    ("admin@saffron.example", "Charlie Menon", Role.ADMIN, ("100733",)),
+    ("partner@partner.example", "Pat Duarte", Role.UPLOADER, ("100417", "100582")),
+)

@@ -1,0 +1,1 @@
+"""The billing desk: all tenants of one period."""

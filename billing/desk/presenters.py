@@ -1,0 +1,281 @@
+"""What the billing desk says of a tenant: words, shapes, a strip of days; its CSV."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import TypedDict
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext, ngettext
+
+from billing.coverage.facts import Mode
+from billing.coverage.licences import mode_on
+from billing.coverage.periods import Period
+from billing.coverage.standing import Standing
+from billing.coverage.summary import SummaryNumbers
+from billing.desk import forms as desk_forms
+from billing.desk import strip as desk_strip
+from billing.desk.queries import DeskRow
+from billing.desk.sql import DeskFilter
+from billing.periods import text as period_text
+from portal.templatetags import shown
+from portal.templatetags.shown import zoned
+from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
+
+# Rows are shown again and again as they are: a desk is looked at all day. Each takes
+# about two kilobytes.
+_KEPT = 4_096
+
+_MODES: Mapping[Mode, Callable[[], str]] = {
+    Mode.MANUAL: lambda: gettext("manual"),
+    Mode.AUTOMATED: lambda: gettext("automated"),
+    Mode.NONE: lambda: gettext("no licence"),
+}
+
+
+class DeskLine(TypedDict):
+    """A row of the desk, cell by cell, ready to be put in its place.
+
+    A template takes ten times as long for the same, and there are fifty on a page.
+    """
+
+    id: int
+    number: str
+    name: str
+    second: str
+    missing: int
+    state: SafeString
+    strip: SafeString
+    received: SafeString
+    lacks: SafeString
+    last_file: SafeString
+    deadline: SafeString
+    reminders: SafeString
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingFilter:
+    """A standing above the list: how many have it, and where those are shown."""
+
+    mark: str
+    word: str
+    count: int
+    query: str
+    is_on: bool
+
+
+def table_rows(
+    rows: Iterable[DeskRow], period: Period, *, at: datetime, came_from: str = ""
+) -> list[SafeString]:
+    """Return the rows of the desk's table; their links say what was `came_from`.
+
+    That is the query of the desk as it is narrowed, kept for the way back. It is put in
+    afterwards: rows are rendered for all who see them unchanged, however narrowed.
+    """
+    language = get_language()
+    plain, link = f'?period={period}"', ""
+    if came_from:
+        link = format_html('?period={}&amp;from={}"', period, quote(came_from))
+    found = []
+    for row in rows:
+        open_days = desk_strip.open_days(row, period, at=at)
+        html = _table_row(row, period, open_days, language)
+        found.append(SafeString(html.replace(plain, link, 1)) if link else html)
+    return found
+
+
+@lru_cache(maxsize=_KEPT)
+def _table_row(
+    row: DeskRow, period: Period, open_days: int, language: str | None
+) -> SafeString:
+    """Render a row: once, as long as nothing in it changes."""
+    shown = {"line": _line(row, period, open_days, language), "period": period}
+    return render_to_string("billing/staff/desk-row.html", shown)
+
+
+def desk_line(row: DeskRow, period: Period, *, at: datetime) -> DeskLine:
+    open_days = desk_strip.open_days(row, period, at=at)
+    return _line(row, period, open_days, get_language())
+
+
+def _line(
+    row: DeskRow, period: Period, open_days: int, language: str | None
+) -> DeskLine:
+    mark, word = period_text.badge(row.standing, may_be_sent=row.may_be_sent)
+    return {
+        "id": row.tenant_id,
+        "number": row.number,
+        "name": row.name,
+        "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
+        "missing": row.numbers.missing,
+        "state": _state(mark, word),
+        "strip": _strip_cell(row, open_days),
+        "received": _received(row.covered, row.owed, language),
+        "lacks": _lacks(row.numbers, language),
+        "last_file": zoned(row.last_received_at, row.zone)
+        if row.last_received_at
+        else _quiet(gettext("none yet")),
+        "deadline": _deadline(row.deadline_at, row.zone, row.is_extended, language),
+        "reminders": _reminders(row),
+    }
+
+
+@lru_cache(maxsize=_KEPT)
+def _state(mark: str, word: str) -> SafeString:
+    shape = shown.mark(mark)
+    return format_html('<span class="state is-{}">{}{}</span>', mark, shape, word)
+
+
+@lru_cache(maxsize=_KEPT)
+def _received(covered: int, owed: int, language: str | None) -> SafeString:  # noqa: ARG001 - the words are of one language
+    if not owed:
+        return _quiet("–")  # noqa: RUF001 - the dash of a table
+    return format_html("{} {}", covered, _quiet(gettext("of %(n)d") % {"n": owed}))
+
+
+@lru_cache(maxsize=_KEPT)
+def _lacks(numbers: SummaryNumbers, language: str | None) -> SafeString:  # noqa: ARG001 - the same
+    """Say how much is missing, and what is not here either: faults, what waits for us.
+
+    Faults are days of automated upload.
+    """
+    missing = _quiet("0")
+    if numbers.missing:
+        missing = format_html("<b>{}</b>", numbers.missing)
+    parts = []
+    if numbers.faults:
+        text = ngettext("%(count)d fault", "%(count)d faults", numbers.faults)
+        parts.append(text % {"count": numbers.faults})
+    if numbers.with_us:
+        parts.append(gettext("%(count)d with us") % {"count": numbers.with_us})
+    return format_html("{}{}", missing, _second(", ".join(parts)))
+
+
+def _reminders(row: DeskRow) -> SafeString:
+    """Say how many went, and when the last one did."""
+    if row.reminded_at is None:
+        return _quiet("0")
+    day = shown.short_day(row.reminded_at.astimezone(ZoneInfo(row.zone)).date())
+    last = gettext("last %(day)s") % {"day": day}
+    return format_html("{}{}", row.reminders, _second(last))
+
+
+def _strip_cell(row: DeskRow, open_days: int) -> SafeString:
+    if row.owed:
+        return desk_strip.draw(row, open_days)
+    if row.lacks_servers:
+        return _quiet(gettext("no server has sent anything yet"))
+    return _quiet(gettext("nothing is owed"))
+
+
+def _quiet(text: str) -> SafeString:
+    return format_html('<span class="quiet">{}</span>', text)
+
+
+def _second(text: str) -> SafeString:
+    return format_html('<span class="second">{}</span>', text) if text else SafeString()
+
+
+def place(zone: str) -> str:
+    """Name a zone by its place: America/New_York is New York."""
+    return zone.rsplit("/", 1)[-1].replace("_", " ")
+
+
+def mode(row: DeskRow, period: Period) -> str:
+    """Say how the tenant's files come, by its licences on the period's last day."""
+    changes = [(period.ends_on, row.keys)]
+    return _MODES[mode_on(changes, period.ends_on)]()
+
+
+def standing_filters(
+    wish: DeskFilter, counts: Mapping[Standing, int]
+) -> list[StandingFilter]:
+    """Return how many stand how, each a link to just those."""
+    found = []
+    for slug, standing in desk_forms.SLUGS.items():
+        mark, word = period_text.badge(standing, may_be_sent=True)
+        found.append(
+            StandingFilter(
+                mark=mark,
+                word=word,
+                count=counts[standing],
+                query=desk_forms.address(wish, standing=slug),
+                is_on=wish.standing is standing,
+            )
+        )
+    return found
+
+
+@lru_cache(maxsize=_KEPT)
+def _deadline(
+    at: datetime,
+    zone: str,
+    is_extended: bool,  # noqa: FBT001 - a cache tells arguments apart by their place
+    language: str | None,  # noqa: ARG001 - the same
+) -> SafeString:
+    more = gettext("extended") if is_extended else ""
+    return format_html("{}{}", zoned(at, zone), _second(more))
+
+
+def as_csv(rows: Iterable[DeskRow], period: Period) -> Iterator[str]:
+    """Yield a table for spreadsheets: a piece for each tenant."""
+    yield BYTE_ORDER_MARK + csv_row(_heads())
+    for row in rows:
+        yield csv_row(_cells(row, period))
+
+
+def _heads() -> list[Cell]:
+    return [
+        gettext("Period"),
+        gettext("Customer number"),
+        gettext("Tenant"),
+        gettext("Zone"),
+        gettext("Licence"),
+        gettext("Standing"),
+        gettext("Server-days owed"),
+        gettext("Covered"),
+        gettext("Missing"),
+        gettext("Missing since"),
+        gettext("Faults of automated upload"),
+        gettext("With us"),
+        gettext("Pending"),
+        gettext("Deadline"),
+        gettext("Extended"),
+        gettext("Last file"),
+        gettext("Reminders"),
+        gettext("Last reminder"),
+    ]
+
+
+def _cells(row: DeskRow, period: Period) -> list[Cell]:
+    clock = ZoneInfo(row.zone)
+    _, word = period_text.badge(row.standing, may_be_sent=row.may_be_sent)
+    return [
+        str(period),
+        row.number,
+        row.name,
+        row.zone,
+        mode(row, period),
+        word,
+        row.owed,
+        row.covered,
+        row.numbers.missing,
+        _instant(row.missing_since, clock),
+        row.numbers.faults,
+        row.numbers.with_us,
+        row.numbers.pending,
+        _instant(row.deadline_at, clock),
+        gettext("yes") if row.is_extended else gettext("no"),
+        _instant(row.last_received_at, clock),
+        row.reminders,
+        _instant(row.reminded_at, clock),
+    ]
+
+
+def _instant(at: datetime | None, clock: tzinfo) -> Cell:
+    return at.astimezone(clock).isoformat(timespec="seconds") if at else None

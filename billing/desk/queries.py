@@ -1,0 +1,167 @@
+"""All tenants of one period, as the roll-ups say it: read in a unit of work of staff.
+
+The standing is worked out by the database, by the rule of
+`billing.coverage.summary.standing_at` (a test holds the two together), so that ten
+thousand tenants are counted, searched and sorted there, and only a page of them is ever
+read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from psycopg.sql import SQL
+
+from billing.coverage.standing import Standing
+from billing.coverage.summary import SummaryNumbers
+from billing.desk import sql as desk_sql
+from billing.desk.sql import ORDER, STANDING, DeskFilter, DeskOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskRow:
+    """A tenant in a period. Counts are of server-days, instants are aware.
+
+    `deadline_at` is the effective one, in `zone` it is told; `missing_since` is the
+    end of the first day that is missing by now. `keys` are the licence keys on the
+    period's last day. `strip` is that of the roll-up. `reminders` counts the mails that
+    went, perhaps also the unsure, and `reminded_at` is when the last one did.
+    """
+
+    tenant_id: int
+    number: str
+    name: str
+    is_demo: bool
+    zone: str
+    standing: Standing
+    owed: int
+    covered: int
+    numbers: SummaryNumbers
+    lacks_servers: bool
+    missing_since: datetime | None
+    deadline_at: datetime
+    is_extended: bool
+    last_received_at: datetime | None
+    strip: str
+    keys: Sequence[str]
+    reminders: int
+    reminded_at: datetime | None
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether something is missing that the tenant could bring."""
+        return bool(self.numbers.missing) or self.lacks_servers
+
+
+_COUNTS = SQL("select {standing}, count(*) {found} group by 1")
+
+# First which tenants a page has, by few columns; then all that is shown of those.
+_ROWS = SQL("""
+    with page as materialized ({ids})
+    select t.id, t.number, t.name, t.is_demo, p.zone, page.standing, r.owed, r.covered,
+           width_bucket(%(at)s, r.missing_from),
+           width_bucket(%(at)s, r.fault_from), width_bucket(%(at)s, r.with_us_from),
+           cardinality(r.missing_from) + cardinality(r.fault_from)
+             + cardinality(r.with_us_from),
+           r.lacks_servers, r.lacking_from, r.deadline_at, p.extended_to is not null,
+           r.last_received_at, r.strip, l.keys, m.reminders, m.reminded_at
+    from page
+    join billing_periodrollup r on r.id = page.id
+    join portal_tenant t on t.id = page.tenant_id
+    join billing_tenantperiod p on p.tenant_id = page.tenant_id and p.period = r.period
+    left join lateral (
+      select keys from billing_licencechange
+      where tenant_id = page.tenant_id and from_on <= %(ends_on)s
+      order by from_on desc limit 1
+    ) as l on true
+    left join lateral (
+      select count(*) as reminders, max(ended_at) as reminded_at
+      from billing_reminder
+      where tenant_id = page.tenant_id and period = r.period
+        and outcome in ('sent', 'unsure')
+    ) as m on true
+    order by {order}
+""")
+
+
+def standing_counts(wish: DeskFilter, *, at: datetime) -> dict[Standing, int]:
+    """Count the tenants by standing, each of them once, in the order they want us.
+
+    Whatever `wish.standing` says; the rest of it narrows.
+    """
+    found = desk_sql.filtered(wish, standing=False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNTS.format(standing=STANDING, found=found),
+            desk_sql.values(wish, at=at),
+        )
+        counted = dict(cursor.fetchall())
+    return {standing: counted.get(place, 0) for place, standing in enumerate(ORDER)}
+
+
+def desk_rows(
+    wish: DeskFilter,
+    *,
+    at: datetime,
+    most: int,
+    offset: int = 0,
+    counted: Mapping[Standing, int] | None = None,
+) -> list[DeskRow]:
+    """Read a part of the list, in its order; one query.
+
+    With `counted`, which `counts` has said in the same unit of work, a part of the
+    whole list by urgency is found without a look at what comes before it.
+    """
+    ids = desk_sql.ids(wish, most=most, offset=offset)
+    if counted and wish.sort is DeskOrder.URGENT and not desk_sql.is_narrowed(wish):
+        ids = desk_sql.blocks(wish, counted, most=most, offset=offset) or ids
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ROWS.format(ids=ids, order=desk_sql.ORDERS[wish.sort]),
+            desk_sql.values(wish, at=at),
+        )
+        return [_row(row, at=at) for row in cursor.fetchall()]
+
+
+def tenant_ids(wish: DeskFilter, *, at: datetime) -> list[int]:
+    """Settle which tenants the whole list has, in its order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            desk_sql.ids(wish, most=None, offset=0), desk_sql.values(wish, at=at)
+        )
+        return [tenant_id for _, tenant_id, *_ in cursor.fetchall()]
+
+
+def in_this_order(found: Sequence[DeskRow], ids: Sequence[int]) -> Iterator[DeskRow]:
+    """Sort rows by a list of ids; one that is no more there is left out."""
+    by_id = {row.tenant_id: row for row in found}
+    return (by_id[one] for one in ids if one in by_id)
+
+
+def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
+    tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
+    missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
+    is_extended, last_received_at, strip, keys, reminders, reminded_at = rest
+    pending = all_days - missing - faults - with_us
+    return DeskRow(
+        tenant_id=tenant_id,
+        number=number,
+        name=name,
+        is_demo=is_demo,
+        zone=zone,
+        standing=ORDER[place],
+        owed=owed,
+        covered=covered,
+        numbers=SummaryNumbers(missing, faults, with_us, pending),
+        lacks_servers=lacks,
+        missing_since=since if since and since <= at else None,
+        deadline_at=deadline_at,
+        is_extended=is_extended,
+        last_received_at=last_received_at,
+        strip=strip,
+        keys=tuple(keys or ()),
+        reminders=reminders,
+        reminded_at=reminded_at,
+    )

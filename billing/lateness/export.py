@@ -1,0 +1,77 @@
+"""The list of late flags for spreadsheets; instants in the zone of the period."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext
+
+from billing.lateness.text import FlagRow, flag_row, server_days_text
+from billing.models import LateFlag
+from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
+
+
+def as_csv(flags: Iterable[LateFlag]) -> Iterator[str]:
+    """Yield a piece for each flag, read by `billing.lateness.queries.flags`."""
+    yield BYTE_ORDER_MARK + csv_row(_heads())
+    for flag in flags:
+        yield csv_row(_cells(flag_row(flag)))
+
+
+def _heads() -> list[Cell]:
+    return [
+        gettext("Customer number"),
+        gettext("Tenant"),
+        gettext("Period"),
+        gettext("Deadline"),
+        gettext("Time zone"),
+        gettext("Flag raised"),
+        gettext("State"),
+        gettext("Server-days at the deadline"),
+        gettext("Not here at the deadline"),
+        gettext("Open server-days"),
+        gettext("Not waived"),
+        gettext("Completed"),
+        gettext("Void since"),
+        gettext("Why void"),
+        gettext("Waived"),
+        gettext("Waived at"),
+        gettext("Waived by"),
+        gettext("Why waived"),
+        gettext("Consequence"),
+        gettext("Decided at"),
+        gettext("Decided by"),
+        gettext("Why decided"),
+    ]
+
+
+def _cells(found: FlagRow) -> list[Cell]:
+    flag, zone = found.one, ZoneInfo(found.zone)
+    return [
+        flag.tenant.number,
+        flag.tenant.name,
+        flag.period,
+        _instant(flag.deadline_at, zone),
+        found.zone,
+        _instant(flag.raised_at, zone),
+        found.state,
+        len(flag.evidence),
+        server_days_text(found.evidence),
+        len(flag.open_days),
+        server_days_text(found.open),
+        _instant(flag.completed_at, zone),
+        _instant(flag.voided_at, zone),
+        flag.get_void_reason_display() if flag.void_reason else "",
+        server_days_text(found.waived),
+        _instant(flag.waived_at, zone),
+        flag.waived_by,
+        flag.waive_reason,
+        flag.get_consequence_display() if flag.consequence else "",
+        _instant(flag.decided_at, zone),
+        flag.decided_by,
+        flag.decision_reason,
+    ]
+
+
+def _instant(at: datetime | None, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).isoformat(sep=" ") if at else ""

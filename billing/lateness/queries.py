@@ -1,0 +1,99 @@
+"""Reads of late flags and safety stops, for the billing staff.
+
+Each runs in the caller's unit of work: of one tenant, or of the staff for all.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    CharField,
+    Count,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+
+from billing.coverage.periods import Period
+from billing.models import IS_WAIVED, LateFlag, SafetyStop, TenantPeriod
+
+
+class FlagFilter(StrEnum):
+    """What one looks for among the flags; a flag may be of several kinds."""
+
+    TO_DECIDE = "to-decide"
+    COMPLETED = "completed"
+    DECIDED = "decided"
+    WAIVED = "waived"
+    VOID = "void"
+
+
+_STANDS = Q(voided_at=None)
+_ANSWERED = Func(
+    *("waived", "decided"),
+    function="array_cat",
+    output_field=ArrayField(CharField(max_length=300)),
+)
+
+_FILTERS: Mapping[FlagFilter, Q] = {
+    FlagFilter.TO_DECIDE: _STANDS & ~Q(still__contained_by=_ANSWERED),
+    FlagFilter.COMPLETED: _STANDS & Q(completed_at__isnull=False),
+    FlagFilter.DECIDED: _STANDS & ~Q(consequence=""),
+    FlagFilter.WAIVED: IS_WAIVED,
+    FlagFilter.VOID: ~_STANDS,
+}
+
+
+def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
+    """Return flags with their tenants, newest first; of one kind and period, or all.
+
+    Each has also the `zone` that its period's deadline is told in.
+    """
+    found = LateFlag.objects.filter(_wanted(period))
+    if kind:
+        found = found.filter(_FILTERS[FlagFilter(kind)])
+    opened = TenantPeriod.objects.filter(
+        tenant=OuterRef("tenant"), period=OuterRef("period")
+    )
+    told_in = found.annotate(zone=Subquery(opened.values("zone")[:1]))
+    return told_in.select_related("tenant").order_by("-raised_at", "pk")
+
+
+def counts(period: str = "") -> dict[str, int]:
+    """Count the flags of a period, or all: together under an empty name, by kind."""
+    wanted = {
+        kind.name.lower(): Count("pk", filter=found) for kind, found in _FILTERS.items()
+    }
+    found = LateFlag.objects.filter(_wanted(period)).aggregate(
+        all=Count("pk"), **wanted
+    )
+    return {"": found.pop("all"), **found}
+
+
+def undecided() -> QuerySet[LateFlag]:
+    """Return the flags with days of which nobody has decided, of all periods."""
+    return LateFlag.objects.filter(_FILTERS[FlagFilter.TO_DECIDE])
+
+
+def flagged(tenants: Collection[int], period: Period) -> set[int]:
+    """Return which of some tenants have a flag for a period that is not void."""
+    found = LateFlag.objects.filter(_STANDS, tenant__in=tenants, period=str(period))
+    return set(found.values_list("tenant_id", flat=True))
+
+
+def periods() -> list[str]:
+    """List the periods that have flags, newest first."""
+    named = LateFlag.objects.order_by("-period").values_list("period", flat=True)
+    return list(named.distinct())
+
+
+def stops() -> QuerySet[SafetyStop]:
+    """Return the safety stops that nobody has released, newest period first."""
+    return SafetyStop.objects.filter(released_at=None).order_by("-period")
+
+
+def _wanted(period: str) -> Q:
+    return Q(period=period) if period else Q()

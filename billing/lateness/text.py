@@ -1,0 +1,127 @@
+"""What a late flag says, in words: for the list, the tenant's page and the export."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext
+
+from billing.calendar_view.table import days_text, state_text
+from billing.coverage.cells import COVERED, CellState
+from billing.coverage.coverage import Calendar
+from billing.models import Consequence, LateFlag
+
+# How long the ISO form of a day is, which begins the name of a server-day.
+DAY_LETTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDays:
+    """Days of one server that belong together; `value` names them in a form.
+
+    `each` are the single ones, in words and by the name that a form uses.
+    """
+
+    server: str
+    days: str
+    value: str
+    each: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagRow:
+    """A flag with its tenant: `zone` is the one its instants are told in.
+
+    `since` says what became of the days in evidence afterwards, a sentence a server;
+    `days` are all there are, for whoever decides on them, a line each.
+    """
+
+    one: LateFlag
+    mark: str
+    state: str
+    evidence: list[ServerDays]
+    open: list[ServerDays]
+    waived: list[ServerDays]
+    since: list[str]
+    zone: str
+    days: str
+    consequences: list[tuple[str, str]]
+
+
+def flag_row(flag: LateFlag, *, known: Calendar | None = None) -> FlagRow:
+    """Return a flag in words, as `billing.lateness.queries.flags` loads it.
+
+    `known` is the calendar of its period, where it is read.
+    """
+    mark, state = _state(flag)
+    return FlagRow(
+        one=flag,
+        mark=mark,
+        state=state,
+        evidence=by_server(flag.evidence),
+        open=by_server(flag.open_days),
+        waived=by_server(flag.waived),
+        since=_since(flag, known) if known else [],
+        zone=vars(flag)["zone"],
+        days="\n".join(flag.still),
+        consequences=[(one.value, str(one.label)) for one in Consequence],
+    )
+
+
+def by_server(names: Iterable[str]) -> list[ServerDays]:
+    """Gather server-days, "2026-05-07 IC01", by server; both sorted."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        found.setdefault(name[DAY_LETTERS + 1 :], []).append(name)
+    return [_days(server, found[server]) for server in sorted(found)]
+
+
+def server_days_text(found: Sequence[ServerDays]) -> str:
+    """Say server-days in one line: IC01: 5 to 8 May; IC02: 9 May."""
+    return "; ".join(
+        gettext("%(server)s: %(days)s") % {"server": one.server, "days": one.days}
+        for one in found
+    )
+
+
+def chosen_days(values: Iterable[str]) -> list[str]:
+    """Take server-days apart that a form has sent, several in each value."""
+    lines = (one for value in values for one in value.replace("\r", "").split("\n"))
+    return [line for line in lines if line]
+
+
+def _days(server: str, names: list[str]) -> ServerDays:
+    days = [date.fromisoformat(name[:DAY_LETTERS]) for name in names]
+    each = [(days_text([day]), name) for day, name in zip(days, names, strict=True)]
+    return ServerDays(server, days_text(days), "\n".join(names), each)
+
+
+def _since(flag: LateFlag, known: Calendar) -> list[str]:
+    """Say which days in evidence ask for nothing more by now: 5 May: excused since."""
+    found: dict[tuple[str, CellState], list[date]] = {}
+    for name in sorted(flag.evidence):
+        server, day = name[DAY_LETTERS + 1 :], date.fromisoformat(name[:DAY_LETTERS])
+        cell = known.cells.get((server, day))
+        if cell is not None and cell.state in COVERED:
+            found.setdefault((server, cell.state), []).append(day)
+    return [
+        gettext("%(server)s, %(days)s: %(state)s since.")
+        % {"server": server, "days": days_text(days), "state": state_text(state)}
+        for (server, state), days in found.items()
+    ]
+
+
+def _state(flag: LateFlag) -> tuple[str, str]:
+    """Return the shape and the word."""
+    if flag.voided_at is not None:
+        return "silent", gettext("Void")
+    if not flag.open_days:
+        return "excused", gettext("Waived")
+    if flag.consequence and not flag.undecided_days:
+        what = flag.get_consequence_display()
+        return "received", gettext("Decided: %(what)s") % {"what": what}
+    if flag.completed_at is not None:
+        return "late-done", gettext("Completed late")
+    if flag.consequence:
+        return "missing", gettext("Late, with more days since the decision")
+    return "missing", gettext("Late")

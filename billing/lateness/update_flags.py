@@ -1,0 +1,120 @@
+"""A late flag follows its period: voided, raised again, completed, reopened.
+
+In the transaction that changes the roll-up, after the roll-up has been written: the
+late check locks the roll-up's row, so of the two the later one sees what the other did.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from datetime import datetime, timedelta
+
+from billing.models import LateFlag, PeriodRollUp, VoidReason
+from portal.audit import log as audit_log
+
+# Who tells of what nobody decided.
+PORTAL = "the portal"
+
+# After this, requests begun before a deadline have ended, and a listing of an inbox
+# that was begun after it has come to its end.
+WAIT = timedelta(hours=1)
+
+_STATEMENT = ("still", "voided_at", "void_reason", "completed_at")
+
+
+def late_days(row: PeriodRollUp, *, at: datetime) -> list[str]:
+    """Return the server-days that a flag of a period has at an instant.
+
+    Days for which we refused something come later, each an hour after its own instant.
+    """
+    graced = zip(row.graced, row.graced_until, strict=True)
+    return [*row.late, *(day for day, until in graced if until <= at - WAIT)]
+
+
+def update_flags(
+    tenant_id: int, rows: Mapping[str, PeriodRollUp], *, at: datetime
+) -> None:
+    """Let the flags of some periods agree with their roll-ups; one query if none.
+
+    In the running unit of work, under the tenant's lock.
+    """
+    if not rows:
+        return
+    flags = LateFlag.objects.filter(tenant=tenant_id, period__in=list(rows))
+    for flag in flags.order_by("pk"):
+        _update_flag(flag, rows[flag.period], at=at)
+
+
+def agrees(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
+    """Say whether a flag says what its period's roll-up says at an instant.
+
+    Or said before: days that time alone adds come with the next run of the late check,
+    or once nothing waits for us that could clear them.
+    """
+    added = (until + WAIT for until in row.graced_until)
+    instants = [flag.raised_at, at, *(one for one in added if one <= at)]
+    return any(not _is_changed(copy(flag), row, at=one) for one in instants)
+
+
+def _is_changed(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
+    before = _recorded(flag)
+    _make_agree(flag, row, at=at)
+    return _recorded(flag) != before
+
+
+def _update_flag(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
+    was_void, was_done = flag.voided_at is not None, flag.completed_at is not None
+    was_answered = not flag.undecided_days
+    if not _is_changed(flag, row, at=at):
+        return
+    flag.save(update_fields=_STATEMENT)
+    is_void, is_done = flag.voided_at is not None, flag.completed_at is not None
+    if is_void and not was_void:
+        _audit(flag, act="late-flag-voided", at=at)
+    elif was_void and not is_void:
+        _audit(flag, act="late-flag-stands-again", at=at)
+    elif was_answered and flag.undecided_days:
+        _audit(flag, act="late-flag-reopened", at=at)
+    if is_done and not was_done:
+        _audit(flag, act="late-flag-completed", at=at)
+    elif was_done and not is_done and not is_void:
+        _audit(flag, act="late-flag-not-complete", at=at)
+
+
+def _make_agree(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
+    if row.deadline_at != flag.deadline_at:
+        # The deadline moved: nothing is late by this one any more, for good.
+        _void(flag, VoidReason.EXTENDED, at=at)
+    elif not (late := late_days(row, at=max(at, flag.raised_at))):
+        flag.still = []
+        _void(flag, VoidReason.PROVED_WRONG, at=at)
+        flag.completed_at = None
+    else:
+        flag.still = late
+        flag.voided_at, flag.void_reason = None, ""
+        is_done = row.covered == row.owed and not row.lacks_servers
+        flag.completed_at = (flag.completed_at or at) if is_done else None
+
+
+def _recorded(flag: LateFlag) -> tuple[object, ...]:
+    return tuple(getattr(flag, name) for name in _STATEMENT)
+
+
+def _void(flag: LateFlag, reason: VoidReason, *, at: datetime) -> None:
+    # What voided it first is told.
+    if flag.voided_at is None:
+        flag.voided_at, flag.void_reason = at, reason
+
+
+def _audit(flag: LateFlag, *, act: str, at: datetime) -> None:
+    audit_log.append(
+        tenant_id=flag.tenant_id,
+        actor=PORTAL,
+        act=act,
+        subject=flag.period,
+        details={
+            "deadline_at": flag.deadline_at.isoformat(),
+            "late": len(flag.still),
+            "why": str(flag.void_reason),
+        },
+        at=at,
+    )

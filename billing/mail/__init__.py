@@ -1,0 +1,1 @@
+"""All mails as customers and staff see them; digest, batch receipts, recipients."""

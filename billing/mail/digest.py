@@ -1,0 +1,215 @@
+"""The morning's mail to those of the billing staff who want it: what there is to do."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from django.core.mail import EmailMultiAlternatives
+from django.utils.translation import gettext, ngettext
+
+from billing.coverage.periods import Period
+from billing.coverage.standing import Standing
+from billing.coverage.summary import standing_at
+from billing.lateness import queries as late_queries
+from billing.mail import queries as mail_queries
+from billing.models import Digest, PeriodRollUp
+from billing.periods import refresh_summary
+from billing.periods.text import STANDINGS, span_text
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
+from portal.db import unit_of_work
+from portal.mail import message as mail_message
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import LEASE, NEVER_ANSWERED, Outcome, Written
+from portal.mail.send import Outcome as Came
+from portal.mail.send import deliver
+from portal.models import User
+from portal.templatetags.shown import grouped
+from usage.forwarding import queries as forwarding_queries
+from usage.review import queries as review_queries
+from usage.servers import requests as server_requests
+
+# When it goes, in UTC; staff have no zone of their own. After noon it is no news.
+_FROM, _UNTIL = time(6), time(12)
+
+_OUTCOMES = {
+    Came.SENT: Outcome.SENT,
+    Came.REFUSED: Outcome.FAILED,
+    Came.UNSURE: Outcome.UNSURE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCount:
+    """How many tenants stand where in a period, in words."""
+
+    period: Period
+    span: str
+    counts: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """Something that waits for staff: in words, and the page's address name."""
+
+    what: str
+    url_name: str
+
+
+def send_due(*, now: Callable[[], datetime]) -> int:
+    """Send this morning's digests that have not gone; return how many were sent."""
+    at = now()
+    _give_up_on_unanswered(at)
+    if not _FROM <= at.time() < _UNTIL:
+        return 0
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
+        morning = datetime.combine(at.date(), _FROM, UTC)
+        if leave.held or (leave.restored_at or morning) > morning:
+            # What was restored from may have sent those of this morning.
+            return 0
+        people = _who_has_none(at.date())
+        if not people:
+            return 0
+        shown = {
+            "courses": standing_counts(at=at),
+            "matters": open_items(),
+            "day": at.date(),
+        }
+    return sum(_send(to, shown, now=now) for to in people)
+
+
+def standing_counts(*, at: datetime) -> list[StandingCount]:
+    """Count tenants by standing, in the running period and the one before."""
+    running = Period.containing(at.date())
+    return [_standing_count(period, at=at) for period in (running.previous(), running)]
+
+
+def open_items() -> list[OpenItem]:
+    """Say what waits for staff, in a unit of work of the staff; empty if nothing."""
+    found = [
+        (_late_stops(), "staff-late"),
+        (_held(), "staff-held"),
+        (_asked(), "staff-held"),
+        (_late_flags(), "staff-late"),
+        (_set_aside(), "staff-forwarding"),
+        (_mails(), "staff-mail"),
+    ]
+    return [OpenItem(words, url_name) for words, url_name in found if words]
+
+
+def _late_stops() -> str:
+    n = late_queries.stops().count()
+    words = ngettext("%(n)s safety stop to look at", "%(n)s safety stops to look at", n)
+    return _counted_text(words, n)
+
+
+def _held() -> str:
+    n = review_queries.count_for_staff()
+    words = ngettext("%(n)s held file to decide", "%(n)s held files to decide", n)
+    return _counted_text(words, n)
+
+
+def _asked() -> str:
+    asked = (
+        server_requests.open_requests(),
+        excuses.open_excuses(),
+        licence_requests.open_requests(),
+    )
+    n = sum(one.count() for one in asked)
+    words = ngettext("%(n)s request to answer", "%(n)s requests to answer", n)
+    return _counted_text(words, n)
+
+
+def _late_flags() -> str:
+    n = late_queries.undecided().count()
+    words = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
+    return _counted_text(words, n)
+
+
+def _set_aside() -> str:
+    n = sum(
+        forwarding_queries.failed_of(kind).count() for kind in forwarding_queries.MODELS
+    )
+    return _counted_text(
+        ngettext("%(n)s file set aside", "%(n)s files set aside", n), n
+    )
+
+
+def _mails() -> str:
+    n = mail_queries.unsure_or_failed()
+    return _counted_text(
+        ngettext("%(n)s mail to look at", "%(n)s mails to look at", n), n
+    )
+
+
+def _counted_text(words: str, count: int) -> str:
+    return words % {"n": grouped(count)} if count else ""
+
+
+def _standing_count(period: Period, *, at: datetime) -> StandingCount:
+    rows = PeriodRollUp.objects.filter(period=str(period)).iterator()
+    found = Counter(
+        standing_at(
+            refresh_summary.stored_summary(row), deadline_at=row.deadline_at, at=at
+        )
+        for row in rows
+    )
+    span = span_text(period)
+    shown = [(gettext(STANDINGS[one][1]), found[one]) for one in _WORST_FIRST]
+    return StandingCount(
+        period, span, [(name, count) for name, count in shown if count]
+    )
+
+
+_WORST_FIRST = (
+    *(Standing.LATE, Standing.INCOMPLETE, Standing.OPEN),
+    *(Standing.COMPLETED_LATE, Standing.COMPLETE, Standing.NOTHING_OWED),
+)
+
+
+def _who_has_none(day: date) -> list[str]:
+    wanted = User.objects.filter(is_active=True, gets_digest=True)
+    had = Digest.objects.filter(day=day).values("recipient")
+    people = wanted.exclude(staff_role="").exclude(email__in=had)
+    return list(people.order_by("email").values_list("email", flat=True))
+
+
+def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> bool:
+    at = now()
+    written = _compose(to, shown)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        row, is_mine = Digest.objects.get_or_create(
+            recipient=to,
+            day=at.date(),
+            defaults={"planned_at": at, "begun_at": at, **written.kept},
+        )
+    if not is_mine:
+        return False
+    came = deliver(written.message)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mine = Digest.objects.filter(pk=row.pk, outcome="")
+        if came.outcome is Came.LATER:
+            # It was not taken for certain: the next ring tries it again.
+            mine.delete()
+            return False
+        outcome = _OUTCOMES[came.outcome]
+        mine.update(outcome=outcome, problem=came.problem, ended_at=now())
+    return outcome == Outcome.SENT
+
+
+def _compose(to: str, shown: dict[str, object]) -> Written:
+    message: EmailMultiAlternatives = mail_message.letter("digest", to=to, shown=shown)
+    name = mail_message.name_of("digest", to, str(shown["day"]))
+    message.extra_headers["Message-ID"] = name
+    return Written(message, name)
+
+
+def _give_up_on_unanswered(at: datetime) -> None:
+    """Tell as unsure what was begun, and never answered by whoever began it."""
+    begun_before = at - LEASE
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        Digest.objects.filter(outcome="", begun_at__lt=begun_before).update(
+            outcome=Outcome.UNSURE, problem=NEVER_ANSWERED, ended_at=at
+        )

@@ -1,0 +1,171 @@
+"""The receipt of a batch by mail, for whoever asked for it."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMultiAlternatives
+
+from billing.models import ReceiptMail
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.jobs import wakeup
+from portal.jobs.queue import Claim
+from portal.mail import message as mail_message
+from portal.mail import outbox
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import Outcome, Written
+from portal.mail.switch import Leave
+from portal.models import Membership, Tenant
+from usage.files import overview_queries
+from usage.models import FileState, UsageFile
+from usage.receipts import pdf as receipt_pdf
+from usage.receipts import rows as receipt_rows
+from usage.receipts.rows import ReceiptLine
+
+# Files that a mail names, those to look at first; all of them are attached.
+_NAMED = 20
+
+# Files of which a PDF is attached: more take a minute to set, and nobody reads them.
+_PDF_AT_MOST = 1_000
+
+
+def request_receipt(
+    tenant_id: int, *, ids: Collection[UUID], to: str, at: datetime
+) -> tuple[ReceiptMail, bool]:
+    """Have a receipt mailed; False beside it if it was asked for today already.
+
+    In a unit of work of the tenant.
+
+    Raises:
+        Refused: none of the files is there.
+
+    """
+    found = sorted(overview_queries.of_ids(ids).values_list("pk", flat=True))
+    if not found:
+        raise Refused("not-found")
+    clock = ZoneInfo(Tenant.objects.get().zone)
+    digest = hashlib.sha256(b"".join(one.bytes for one in found)).digest()
+    row, is_new = ReceiptMail.objects.get_or_create(
+        tenant_id=tenant_id,
+        recipient=to,
+        digest=digest,
+        day=at.astimezone(clock).date(),
+        defaults={
+            "files": found,
+            "missing": len(set(ids)) - len(found),
+            "planned_at": at,
+            "due_at": at,
+            "asked_by": to,
+        },
+    )
+    wakeup.ring("billing.send_mail")
+    return row, is_new
+
+
+def send_waiting(*, now: Callable[[], datetime]) -> bool:
+    """Send one receipt that is due; False if there is none, or none can be sent now.
+
+    A stop of mails does not hold it: somebody has asked for it. A restored copy does.
+    """
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        leave = mail_switch.leave()
+    if leave.held == mail_switch.RESTORED_COPY:
+        return False
+
+    def prepare(claim: Claim, at: datetime) -> EmailMultiAlternatives | None:
+        return _prepare(leave, claim, at=at)
+
+    return outbox.send_one(ReceiptMail, prepare=prepare, now=now)
+
+
+def _prepare(
+    leave: Leave, claim: Claim, *, at: datetime
+) -> EmailMultiAlternatives | None:
+    with unit_of_work.acting_for(claim.tenant_id):
+        row = outbox.begin(ReceiptMail, claim, at=at)
+        if row is None:
+            return None
+        reason = _not_needed(row, leave)
+        if reason:
+            outbox.end(ReceiptMail, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            return None
+        return outbox.keep(ReceiptMail, claim, _compose(row), at=at)
+
+
+def _not_needed(row: ReceiptMail, leave: Leave) -> str:
+    if leave.restored_at is not None and row.planned_at <= leave.restored_at:
+        return "restored"
+    members = Membership.objects.filter(user__email=row.recipient, user__is_active=True)
+    return "" if members.exists() else "not-wanted"
+
+
+def _compose(row: ReceiptMail) -> Written:
+    tenant = Tenant.objects.get()
+    files = list(overview_queries.of_ids(row.files))
+    # A rejected file's row may have gone meanwhile.
+    missing = row.missing + len(row.files) - len(files)
+    found = list(receipt_rows.receipt_lines(files, zone=tenant.zone))
+    counts = Counter(file.state for file in files)
+    amiss = [
+        line
+        for file, line in zip(files, found, strict=True)
+        if file.state != FileState.ACCEPTED
+    ]
+    shown = {
+        "tenant": tenant,
+        "count": len(files),
+        "counts": _counted(files),
+        "is_fine": counts[FileState.ACCEPTED] == len(files) and not missing,
+        "lines": amiss[:_NAMED],
+        "more": max(len(amiss) - _NAMED, 0),
+        "missing": missing,
+    }
+    message = mail_message.letter("receipt", to=row.recipient, shown=shown)
+    digest = bytes(row.digest).hex()
+    name = mail_message.name_of(
+        "receipt", str(row.tenant_id), row.recipient, digest, str(row.day)
+    )
+    message.extra_headers["Message-ID"] = name
+    _attach(message, row, tenant, found, missing=missing)
+    return Written(message, name)
+
+
+def _counted(files: Collection[UsageFile]) -> list[tuple[str, int]]:
+    """Return the word of each verdict that occurs, with how many have it."""
+    words = Counter(str(file.get_state_display()) for file in files)
+    return words.most_common()
+
+
+def _attach(
+    message: EmailMultiAlternatives,
+    row: ReceiptMail,
+    tenant: Tenant,
+    found: list[ReceiptLine],
+    *,
+    missing: int,
+) -> None:
+    made_at = row.planned_at
+    name = receipt_rows.file_name(
+        "receipt", number=tenant.number, at=made_at, ending="csv"
+    )
+    table = "".join(receipt_rows.csv_pieces(found, missing=missing))
+    message.attach(name, table.encode(), "text/csv")
+    if len(found) > _PDF_AT_MOST:
+        return
+    head = receipt_pdf.ReceiptHead(
+        tenant=tenant.name,
+        number=tenant.number,
+        made_by=row.recipient,
+        made_at=made_at.astimezone(ZoneInfo(tenant.zone)),
+        missing=missing,
+    )
+    target = io.BytesIO()
+    receipt_pdf.write(target, found, head)
+    message.attach(
+        name.removesuffix("csv") + "pdf", target.getvalue(), "application/pdf"
+    )

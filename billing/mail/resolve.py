@@ -1,0 +1,96 @@
+"""What a person decides about a mail that may have arrived, or could not be sent."""
+
+from datetime import datetime, timedelta
+
+from billing.coverage.periods import zone_named
+from billing.mail.queries import RECEIPT, REMINDER
+from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.jobs.queue import State
+from portal.mail.outbox import LetterWork, Outcome
+from portal.models import Tenant
+
+_MODELS: dict[str, type[LetterWork]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
+
+
+def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
+    """Have a mail sent again that is unsure or failed; False if it is neither (now).
+
+    It still goes only if it is true, and on a day on which the recipient gets no other.
+    Begins and ends its own units of work, as `arrived` does.
+    """
+    found = _tenant_of(kind, pk)
+    if found is None:
+        return False
+    model, tenant_id = found
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        row = model._default_manager.get(pk=pk)
+        if row.told_state not in {Outcome.UNSURE, Outcome.FAILED}:
+            return False
+        changes: dict[str, object] = {"planned_at": at}
+        if isinstance(row, Reminder):
+            # Asked for by somebody, it is not overtaken by the steps after it.
+            changes |= {"asked_by": by, "day": _free_day(row, at=at)}
+        fresh = {"ended_at": None, "lease": None, "leased_until": None, "problem": ""}
+        model._default_manager.filter(pk=pk).update(
+            state=State.WAITING,
+            outcome="",
+            begun_at=None,
+            due_at=at,
+            attempts=0,
+            faults=0,
+            **fresh,
+            **changes,
+        )
+        _note(row, "mail-sent-again", by=by, at=at)
+    return True
+
+
+def mark_arrived(kind: str, pk: int, *, by: str, at: datetime) -> bool:
+    """Write down that an unsure mail has arrived; False if it is not unsure (now)."""
+    found = _tenant_of(kind, pk)
+    if found is None:
+        return False
+    model, tenant_id = found
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        row = model._default_manager.get(pk=pk)
+        done = model._default_manager.filter(pk=pk, outcome=Outcome.UNSURE).update(
+            outcome=Outcome.SENT, state=State.DONE, problem="said-to-be-here"
+        )
+        if done:
+            _note(row, "mail-arrived", by=by, at=at)
+    return done == 1
+
+
+def _tenant_of(kind: str, pk: int) -> tuple[type[LetterWork], int] | None:
+    model = _MODELS.get(kind)
+    if model is None:
+        return None
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        row = model._default_manager.filter(pk=pk).only("tenant_id").first()
+    return (model, row.tenant_id) if row else None
+
+
+def _free_day(row: Reminder, *, at: datetime) -> object:
+    """Return the first day from today on that no other mail to the recipient has."""
+    tenant = Tenant.objects.get()
+    day = at.astimezone(zone_named(tenant.zone)).date()
+    others = Reminder.objects.filter(
+        recipient=row.recipient, day__gte=day, outcome__in=TAKES_THE_DAY
+    ).exclude(pk=row.pk)
+    taken = set(others.values_list("day", flat=True))
+    while day in taken:
+        day += timedelta(days=1)
+    return day
+
+
+def _note(row: LetterWork, act: str, *, by: str, at: datetime) -> None:
+    audit_log.append(
+        tenant_id=row.tenant_id,
+        actor=by,
+        act=act,
+        subject=row.recipient,
+        details={"subject": row.subject[:200]},
+        at=at,
+    )

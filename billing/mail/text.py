@@ -1,0 +1,98 @@
+"""Steps, states and problems of mails in words; made at the door."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext, gettext_noop
+
+from billing.coverage.reminder_dates import ENDED, LAST, LATE, REFUSED, SOON, TARGET
+from billing.models import NOW
+from billing.reminders.send_now import WhyNot
+
+_STEPS: Mapping[str, str] = {
+    ENDED: gettext_noop("The period has ended"),
+    SOON: gettext_noop("Three days before the target"),
+    TARGET: gettext_noop("On the target day"),
+    LAST: gettext_noop("On the last day"),
+    LATE: gettext_noop("Late"),
+    REFUSED: gettext_noop("After a refusal"),
+}
+
+# Shape and word of each state.
+_STATES: Mapping[str, tuple[str, str]] = {
+    "waiting": ("pending", gettext_noop("Waiting")),
+    "sending": ("with-us", gettext_noop("Being sent")),
+    "sent": ("received", gettext_noop("Sent")),
+    "failed": ("missing", gettext_noop("Failed")),
+    "unsure": ("partial", gettext_noop("Unsure")),
+    "unneeded": ("silent", gettext_noop("Not needed any more")),
+}
+
+_PROBLEMS: Mapping[str, str] = {
+    "mail-away": gettext_noop("The mail server is away; it is tried again."),
+    "mail-cut": gettext_noop(
+        "The connection broke while the mail was handed over: it may have arrived."
+    ),
+    "mail-refused": gettext_noop("The mail server refused the mail."),
+    "mail-refused-for-now": gettext_noop(
+        "The mail server refused the mail for now; it is tried again."
+    ),
+    "address-refused": gettext_noop("The mail server does not take this address."),
+    "address-refused-for-now": gettext_noop(
+        "The mail server does not take this address for now; it is tried again."
+    ),
+    "sender-refused": gettext_noop(
+        "The mail server refuses our own address; it is tried again."
+    ),
+    "sending-failed": gettext_noop("The mail could not be written; the log says why."),
+    "mailed-today": gettext_noop("The recipient has had one today."),
+    "safety-stop": gettext_noop("Late mails of this period are held."),
+    "said-to-be-here": gettext_noop("Staff say that it has arrived."),
+    "restored": gettext_noop("It may have been sent before this copy was restored."),
+    "not-wanted": gettext_noop("The recipient does not get these mails any more."),
+    "complete": gettext_noop("Everything has come."),
+    "nothing-owed": gettext_noop("Nothing is owed."),
+    "nothing-to-send": gettext_noop("Nothing is missing that the customer could send."),
+    "with-us": gettext_noop("The rest waits for us."),
+    "decided": gettext_noop("The lateness was answered."),
+    "waived": gettext_noop("The lateness was waived."),
+    "settled": gettext_noop("What was late has come, or was waived or decided upon."),
+    "not-missing": gettext_noop("What was refused is not missing any more."),
+    "deadline-passed": gettext_noop("The deadline passed before it could go."),
+    "overtaken": gettext_noop("A later one has taken its place."),
+}
+
+_WHY_NOT: Mapping[str, str] = {
+    WhyNot.NOT_OPEN: gettext_noop("The period is not open."),
+    WhyNot.NOTHING_MISSING: gettext_noop("Nothing is missing."),
+    WhyNot.NOBODY: gettext_noop("Nobody there gets reminders."),
+    WhyNot.STOPPED: gettext_noop("Late mails of this period are held."),
+    WhyNot.WAIVED: gettext_noop("Nothing: the lateness was waived."),
+    WhyNot.DECIDED: gettext_noop("Nothing: what the lateness leads to is decided."),
+    WhyNot.TODAY: gettext_noop("Everybody there has had a mail today."),
+}
+
+
+def step_text(step: str) -> str:
+    """Say which reminder of a period it is."""
+    if step in _STEPS:
+        return gettext(_STEPS[step])
+    number = step.rpartition("-")[2]
+    if step.startswith(NOW):
+        return gettext("Reminder by staff, number %(number)s") % {"number": number}
+    return gettext("Late, week %(number)s") % {"number": number}
+
+
+def state_text(told: str) -> tuple[str, str]:
+    """Return the shape and the word of a state."""
+    mark, word = _STATES[told]
+    return mark, gettext(word)
+
+
+def problem_text(code: str) -> str:
+    """Say why a mail waits, or ended otherwise than sent; empty for no reason."""
+    return gettext(_PROBLEMS[code]) if code in _PROBLEMS else code
+
+
+def why_not_text(code: str) -> str:
+    """Say why nobody of a tenant is reminded now; empty where somebody is."""
+    return gettext(_WHY_NOT[code]) if code else ""

@@ -1,0 +1,192 @@
+"""People and reminders: who belongs to a customer, and who gets which mail."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.coverage.periods import Period
+from billing.mail import receipts as mail_receipts
+from billing.mail import recipients
+from billing.mail.text import problem_text, state_text, step_text
+from billing.models import CalendarAddress, ReceiptMail, Reminder
+from billing.periods.text import span_text
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+from usage.receipts.forms import ReceiptForm
+
+# Mails on the page: more than a year's reminders to several people.
+MAILS_SHOWN = 50
+
+# Digits of a row's number that PostgreSQL can look for.
+_DIGITS = 18
+
+
+class ContactForm(forms.Form):
+    """Whom late mails go to as well."""
+
+    address = forms.EmailField(
+        required=False,
+        max_length=254,
+        label=_("Mail address"),
+        help_text=_("Leave it empty, and late mails go to the people above alone."),
+    )
+
+
+@require_safe
+def people(request: PortalRequest) -> HttpResponse:
+    """Show members, who gets which mail, and the mails that were sent."""
+    return _page(request)
+
+
+@require_POST
+def choose_own_mails(request: PortalRequest) -> HttpResponse:
+    """Say whether one gets the reminders oneself."""
+    if request.caller.user_id is None:
+        raise Refused("not-found")
+    return _choose(request, request.caller.user_id)
+
+
+@require_POST
+def choose_mails(request: PortalRequest) -> HttpResponse:
+    """Say whether another member gets the reminders."""
+    text = request.POST.get("person", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise Refused("not-found")
+    return _choose(request, int(text))
+
+
+@require_POST
+def set_contact(request: PortalRequest) -> HttpResponse:
+    """Say whom late mails go to as well."""
+    now = timezone.now()
+    form = ContactForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form=form)
+    address = form.cleaned_data["address"].lower()
+    with unit_of_work.acting_for(request.caller.tenant):
+        recipients.choose_escalation(
+            request.caller.tenant, address=address, by=request.caller.name, at=now
+        )
+    text = gettext("Late mails go to nobody else.")
+    if address:
+        text = gettext("Late mails go to %(to)s as well.") % {"to": address}
+    messages.success(request, text)
+    return redirect("people-page")
+
+
+@require_POST
+def make_calendar(request: PortalRequest) -> HttpResponse:
+    """Make one's private calendar address anew, and show it this once; or remove it."""
+    now = timezone.now()
+    caller = request.caller
+    if caller.user_id is None:
+        raise Refused("not-found")
+    if request.POST.get("what") == "remove":
+        with unit_of_work.acting_for(caller.tenant):
+            recipients.remove_calendar_address(
+                caller.tenant, user_id=caller.user_id, by=caller.name, at=now
+            )
+        messages.success(
+            request, gettext("The address of the calendar opens nothing now.")
+        )
+        return redirect("people-page")
+    with unit_of_work.acting_for(caller.tenant):
+        secret = recipients.make_calendar_address(
+            caller.tenant, user_id=caller.user_id, by=caller.name, at=now
+        )
+    path = reverse("calendar-feed", kwargs={"secret": secret})
+    response = _page(request, address=request.build_absolute_uri(path))
+    # It is nobody else's to find.
+    add_never_cache_headers(response)
+    return response
+
+
+@require_POST
+def mail_receipt(request: PortalRequest) -> HttpResponse:
+    """Mail the receipt of some files to whoever asks."""
+    now = timezone.now()
+    form = ReceiptForm({"ids": request.POST.get("ids", ""), "format": "csv"})
+    ids, _ending = form.wanted()
+    to = request.caller.name
+    with unit_of_work.acting_for(request.caller.tenant):
+        _row, is_new = mail_receipts.request_receipt(
+            request.caller.tenant, ids=ids, to=to, at=now
+        )
+    text = gettext("The receipt is on its way to %(to)s.")
+    if not is_new:
+        text = gettext("The receipt of these files went to %(to)s today already.")
+    messages.success(request, text % {"to": to})
+    return redirect("upload-page")
+
+
+def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
+    now = timezone.now()
+    wanted = request.POST.get("wanted") == "yes"
+    with unit_of_work.acting_for(request.caller.tenant):
+        row = recipients.choose_reminders(
+            request.caller.tenant,
+            user_id=user_id,
+            wanted=wanted,
+            by=request.caller.name,
+            at=now,
+        )
+    text = gettext("%(name)s gets no reminders any more.")
+    if wanted:
+        text = gettext("%(name)s gets the reminders.")
+    messages.success(request, text % {"name": row.user.name})
+    return redirect("people-page")
+
+
+def _page(
+    request: PortalRequest, *, form: ContactForm | None = None, address: str = ""
+) -> HttpResponse:
+    me = request.caller.user_id or 0  # who is signed in is a person
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        contact = Tenant.objects.get().escalation_address
+        members = recipients.members()
+        feed = CalendarAddress.objects.filter(user_id=me).first()
+        mails = _mails()
+    shown = {
+        "members": members,
+        "mine": next((one for one in members if one.membership.user_id == me), None),
+        "contact": contact,
+        "form": form or ContactForm(initial={"address": contact}),
+        "feed": feed,
+        "address": address,
+        "mails": mails,
+        "may_manage": May.MANAGE in request.caller.may,
+    }
+    return render(request, "billing/people.html", shown)
+
+
+def _mails() -> list[dict[str, Any]]:
+    """Say what a page says of the tenant's newest mails."""
+    reminders = Reminder.objects.defer("text", "html").order_by("-planned_at", "-pk")
+    asked = ReceiptMail.objects.defer("text", "html", "files")
+    found: list[Reminder | ReceiptMail] = [
+        *reminders[:MAILS_SHOWN],
+        *asked.order_by("-planned_at", "-pk")[:MAILS_SHOWN],
+    ]
+    found.sort(key=lambda one: one.planned_at, reverse=True)
+    rows: list[dict[str, Any]] = []
+    for one in found[:MAILS_SHOWN]:
+        mark, state = state_text(one.told_state)
+        what, span = gettext("Receipt of an upload"), ""
+        if isinstance(one, Reminder):
+            what, span = step_text(one.step), span_text(Period.parse(one.period))
+        why = problem_text(one.problem)
+        row = {"mail": one, "what": what, "span": span, "why": why}
+        rows.append({**row, "mark": mark, "state": state})
+    return rows

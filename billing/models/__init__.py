@@ -1,0 +1,40 @@
+"""The tables of billing; Django loads all of them with the app."""
+
+from billing.models.lateness import (
+    IS_WAIVED,
+    Consequence,
+    LateFlag,
+    SafetyStop,
+    VoidReason,
+)
+from billing.models.mail import CalendarAddress, Digest, ReceiptMail
+from billing.models.periods import (
+    LicenceChange,
+    PeriodOutcome,
+    PeriodRollUp,
+    TenantPeriod,
+)
+from billing.models.reminders import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
+from billing.models.requests import Excuse, ExcuseKindChoices, LicenceRequest
+
+__all__ = [
+    "IS_WAIVED",
+    "NOW",
+    "SAFETY_STOP",
+    "TAKES_THE_DAY",
+    "CalendarAddress",
+    "Consequence",
+    "Digest",
+    "Excuse",
+    "ExcuseKindChoices",
+    "LateFlag",
+    "LicenceChange",
+    "LicenceRequest",
+    "PeriodOutcome",
+    "PeriodRollUp",
+    "ReceiptMail",
+    "Reminder",
+    "SafetyStop",
+    "TenantPeriod",
+    "VoidReason",
+]

@@ -1,0 +1,82 @@
+"""Mails beside reminders, and who may read the calendar of deadlines."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from portal.mail.outbox import Letter, LetterWork, Outcome
+from portal.models import Tenant, User
+
+
+class ReceiptMail(LetterWork):
+    """The receipt of a batch for whoever asked for it, once a day for the same files.
+
+    `digest` is the SHA-256 over the sorted ids in `files`; `day` is of the tenant's
+    zone. `missing` of the files asked for were not there.
+    """
+
+    files = ArrayField(models.UUIDField())
+    digest = models.BinaryField()
+    day = models.DateField()
+    missing = models.PositiveIntegerField(default=0)
+
+    class Meta(LetterWork.Meta):
+        constraints = [
+            *LetterWork.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "digest", "day"],
+                name="a_receipt_is_mailed_once_a_day",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"receipt to {self.recipient} ({self.told_state})"
+
+
+class Digest(Letter):
+    """The morning's mail to one of the billing staff; it belongs to no tenant.
+
+    The row is written, as begun, before the mail is handed over. So nobody gets two,
+    and one that was never answered stays as it is: the next morning has a newer one.
+    """
+
+    day = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recipient", "day"], name="a_digest_is_mailed_once_a_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["", *Outcome.values]),
+                name="a_digest_ends_with_a_known_outcome",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-planned_at", "-id"], name="digests_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"digest of {self.day} to {self.recipient} ({self.told_state})"
+
+
+class CalendarAddress(models.Model):
+    """The private address of a member's calendar of deadlines, kept as a hash.
+
+    Whoever knows it reads the deadlines of the tenant, as long as the member is one.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    digest = models.BinaryField(max_length=32, unique=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user"], name="a_member_has_one_calendar_address"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"calendar of {self.tenant_id} for {self.user_id}"

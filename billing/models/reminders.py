@@ -1,0 +1,62 @@
+"""The outbox of reminders: a mail is a row of work."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from billing.coverage.reminder_dates import REFUSED
+from portal.mail.outbox import LetterWork, Outcome
+
+# What uses up the one mail that a recipient may get in a day.
+TAKES_THE_DAY = ("", Outcome.SENT, Outcome.UNSURE)
+
+# Why a mail that is late waits: the safety stop of its period.
+SAFETY_STOP = "safety-stop"
+
+# What a step that staff asked for is called, with its number behind it.
+NOW = "now-"
+
+
+class Reminder(LetterWork):
+    """One mail to one address about one step of a period.
+
+    `step` is of `billing.coverage.reminder_dates`, or "now-1", "now-2" …, asked for by
+    staff. `day`, of the tenant's zone, is the one it is for, or was begun on. Steps
+    that hang on the deadline have `extended_to`, None where the period's own deadline
+    counts: who is given another one is told of that one too. For what was refused it is
+    the end of the days that a refusal gives, of several the first that nothing was told
+    of.
+    """
+
+    period = models.CharField(max_length=7)
+    step = models.CharField(max_length=10)
+    day = models.DateField()
+    extended_to = models.DateTimeField(null=True)
+
+    class Meta(LetterWork.Meta):
+        constraints = [
+            *LetterWork.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "period", "step", "extended_to"],
+                name="a_step_is_mailed_once_to_each_recipient",
+                nulls_distinct=False,
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "day"],
+                condition=Q(outcome__in=TAKES_THE_DAY),
+                name="a_recipient_gets_one_reminder_a_day",
+            ),
+        ]
+        indexes = [
+            *LetterWork.Meta.indexes,
+            models.Index(fields=["tenant", "period"], name="reminders_of_a_period"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} {self.step} to {self.recipient} ({self.told_state})"
+
+    @property
+    def refused_until(self) -> datetime | None:
+        """Until when what was refused may still come; None for other mails."""
+        return self.extended_to if self.step == REFUSED else None

@@ -1,0 +1,1 @@
+"""A new customer, from the contract to the first file."""

@@ -1,0 +1,69 @@
+"""A customer begins: tenant, licences, key and first admin, all of it or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.periods.open_periods import open_until, record_licences
+from portal.db import unit_of_work
+from portal.models import Role, Tenant, User
+from portal.tenants import create
+from usage import tenant_keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCustomer:
+    """What is known of a customer before there is a tenant."""
+
+    number: str
+    name: str
+    zone: str
+    first_owed_on: date
+    licence_keys: Sequence[str]
+    admin_email: str
+    admin_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledCustomer:
+    """The tenant and its admin; `is_new` says that the person had no sign-in yet."""
+
+    tenant: Tenant
+    admin: User
+    is_new: bool
+
+
+def enrol(wish: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
+    """Open a tenant with all that it needs to begin, in one unit of work.
+
+    Raises:
+        Refused: the number is taken, or there is no such time zone.
+        ValidationError: a number, name or address that cannot be one.
+
+    """
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        tenant = create.open_tenant(
+            number=wish.number,
+            name=wish.name,
+            zone=wish.zone,
+            first_owed_on=wish.first_owed_on,
+            by=by,
+            at=at,
+        )
+        record_licences(
+            tenant.pk,
+            from_on=wish.first_owed_on,
+            licence_keys=wish.licence_keys,
+            by=by,
+            at=at,
+        )
+        open_until(tenant, today=at.date(), at=at)
+        tenant_keys.make_sealing_key(tenant.pk, by=by, at=at)
+        # A partner who has a sign-in already gets one more tenant, no second sign-in.
+        email = wish.admin_email.strip().lower()
+        known = User.objects.filter(email=email).first()
+        admin = known or create.add_person(
+            email=email, name=wish.admin_name, password=None, at=at
+        )
+        create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
+    return EnrolledCustomer(tenant, admin, is_new=known is None)

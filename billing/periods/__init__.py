@@ -1,0 +1,1 @@
+"""Billing periods of a tenant: facts, deadlines, summaries."""

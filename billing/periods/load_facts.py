@@ -1,0 +1,259 @@
+"""What is known of a tenant, collected for the calendars of its periods.
+
+Each read runs in the caller's unit of work.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+from typing import TypeVar
+
+from django.db.models import Q
+
+from billing.coverage.facts import (
+    ExcuseFact,
+    ExcuseKind,
+    FileFact,
+    HeldFact,
+    RefusedFact,
+    ServerFact,
+    TenantFacts,
+)
+from billing.coverage.licences import mode_on
+from billing.coverage.periods import Period
+from billing.coverage.standing import GRACE
+from billing.models import Excuse, LicenceChange
+from portal.approvals import Decision
+from portal.models import Tenant
+from usage.files import chains, unjudged
+from usage.files import queries as usage_queries
+from usage.files.unjudged import UnjudgedFile
+from usage.models import Server, UsageFile
+
+T = TypeVar("T")
+
+
+def tenant_facts(
+    tenant: Tenant, period: Period, *, deadline_at: datetime, zone: str
+) -> TenantFacts:
+    """Collect what the calendar of one period is made from; a fixed set of queries."""
+    known_now = load_facts(tenant, deadlines=[deadline_at])
+    return known_now.facts(period, deadline_at=deadline_at, zone=zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedFacts:
+    """What is known of a tenant, whichever of its periods is asked about.
+
+    `is_more` says whether files have come since the first of the deadlines; of what
+    was refused there is all that can give time after one of them.
+    """
+
+    tenant: Tenant
+    changes: Sequence[tuple[date, Sequence[str]]]
+    servers: Sequence[Server]
+    waiting: Sequence[UsageFile]
+    claimed: Sequence[UnjudgedFile]
+    excuses: Sequence[Excuse]
+    refused: Sequence[UsageFile]
+    is_more: bool
+
+    def facts(self, period: Period, *, deadline_at: datetime, zone: str) -> TenantFacts:
+        """Return what the calendar of a period is made from; one query or two."""
+        excuses = [one for one in self.excuses if _is_asked(one, deadline_at)]
+        refused = [one for one in self.refused if _gives_time(one, deadline_at)]
+        series = {row.series for row in self.waiting if row.series}
+        series |= {one.header.series for one in self.claimed}
+        # What was known by the deadline is asked for only where more has come since.
+        instants = (None, deadline_at) if self.is_more else (None,)
+        proofs = {
+            proof
+            for known_before in instants
+            for proof in chains.accepted_around(
+                period.starts_on,
+                period.ends_on,
+                received_before=known_before,
+                whole_series=series,
+                whole_servers=_judged_again(refused, excuses),
+            )
+        }
+        files = tuple(FileFact(**proof._asdict()) for proof in proofs)
+        held = (*map(_held_fact, self.waiting), *map(_claimed_fact, self.claimed))
+        return TenantFacts(
+            zone=zone,
+            first_on=self.tenant.first_owed_on,
+            collects=partial(mode_on, self.changes),
+            servers=_server_facts(self.servers, files, held, zone),
+            files=files,
+            held=held,
+            excuses=_excuse_facts(excuses),
+            refused=(*_refused_files(refused), *_refused_excuses(excuses)),
+        )
+
+
+def load_facts(
+    tenant: Tenant, *, deadlines: Sequence[datetime], with_unproved: bool = True
+) -> LoadedFacts:
+    """Read what is known, to be asked about periods with these deadlines.
+
+    In a fixed set of queries. Without what nobody has judged yet where `with_unproved`
+    is False.
+    """
+    first = min(deadlines)
+    return LoadedFacts(
+        tenant=tenant,
+        changes=tuple(LicenceChange.objects.values_list("from_on", "keys")),
+        servers=tuple(Server.objects.order_by("name")),
+        waiting=usage_queries.waiting_for_us(),
+        claimed=unjudged.unjudged_files(tenant.number) if with_unproved else [],
+        excuses=_excuses(first, max(deadlines)),
+        refused=usage_queries.refused_since(first - GRACE),
+        is_more=chains.accepted_since(first),
+    )
+
+
+def _excuses(first: datetime, last: datetime) -> list[Excuse]:
+    """Return those that wait or count, and those whose refusal may give time still."""
+    counts = Q(decision__in=("", Decision.APPROVED))
+    refused = Q(
+        decision=Decision.REFUSED,
+        decided_at__gt=first - GRACE,
+        asked_at__lt=last,
+    )
+    found = Excuse.objects.filter(counts | refused).select_related("server")
+    return list(found.order_by("asked_at", "pk"))
+
+
+def _is_asked(excuse: Excuse, deadline_at: datetime) -> bool:
+    if excuse.decision != Decision.REFUSED:
+        return True
+    return excuse.asked_at < deadline_at and _gives_time(excuse, deadline_at)
+
+
+def _gives_time(one: Excuse | UsageFile, deadline_at: datetime) -> bool:
+    """Say whether a refusal gives time after a deadline."""
+    return _there(one.decided_at) > deadline_at - GRACE
+
+
+def _judged_again(
+    refused: Iterable[UsageFile], excuses: Iterable[Excuse]
+) -> set[int | None]:
+    """Return the servers that are judged later too, by what was here by then."""
+    return {
+        *(row.server_id for row in refused),
+        *(one.server_id for one in excuses if one.decision == Decision.REFUSED),
+    }
+
+
+def _refused_files(rows: Iterable[UsageFile]) -> Iterator[RefusedFact]:
+    for row in rows:
+        yield RefusedFact(what=_held_fact(row), refused_at=_there(row.decided_at))
+
+
+def _excuse_facts(rows: Iterable[Excuse]) -> tuple[ExcuseFact, ...]:
+    return tuple(_excuse_fact(row) for row in rows if row.decision != Decision.REFUSED)
+
+
+def _refused_excuses(rows: Iterable[Excuse]) -> Iterator[RefusedFact]:
+    for row in rows:
+        if row.decision == Decision.REFUSED:
+            fact = replace(_excuse_fact(row), approved_at=None)
+            yield RefusedFact(what=fact, refused_at=_there(row.decided_at))
+
+
+def _excuse_fact(row: Excuse) -> ExcuseFact:
+    return ExcuseFact(
+        server=row.server.name,
+        kind=ExcuseKind(row.kind),
+        asked_at=row.asked_at,
+        approved_at=row.decided_at,
+        days=frozenset(row.days),
+        series=row.series,
+        first_sequence=row.first_sequence or 0,
+        last_sequence=row.last_sequence or 0,
+    )
+
+
+def _file_fact(row: UsageFile) -> FileFact:
+    return FileFact(
+        server=_there(row.server).name,
+        series=_there(row.series),
+        sequence=_there(row.sequence),
+        sha256=bytes(row.sha256),
+        previous=bytes(row.previous) if row.previous is not None else None,
+        day=_there(row.day),
+        opened_at=_there(row.opened_at),
+        closed_at=_there(row.closed_at),
+        opened_offset=_there(row.opened_offset),
+        closed_offset=_there(row.closed_offset),
+        closed_by=row.closed_by,
+        zone=row.zone,
+        received_at=row.came_at,
+    )
+
+
+def _held_fact(row: UsageFile) -> HeldFact:
+    fact = _file_fact(row)
+    return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
+
+
+def _claimed_fact(claimed: UnjudgedFile) -> HeldFact:
+    row, header = claimed.file, claimed.header
+    fact = FileFact(
+        server=header.server,
+        series=header.series,
+        sequence=header.sequence,
+        sha256=bytes(row.sha256),
+        previous=header.previous,
+        day=header.day,
+        opened_at=header.opened_at,
+        closed_at=header.closed_at,
+        opened_offset=header.opened_offset,
+        closed_offset=header.closed_offset,
+        closed_by=header.closed_by,
+        zone=header.zone,
+        received_at=row.came_at,
+    )
+    return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
+
+
+def _server_facts(
+    servers: Iterable[Server],
+    files: tuple[FileFact, ...],
+    held: tuple[HeldFact, ...],
+    zone: str,
+) -> tuple[ServerFact, ...]:
+    return tuple(_server_fact(server, files, held, zone) for server in servers)
+
+
+def _server_fact(
+    server: Server,
+    files: tuple[FileFact, ...],
+    held: tuple[HeldFact, ...],
+    tenant_zone: str,
+) -> ServerFact:
+    # The zone last seen: in what counts, else in what waits, else the tenant's.
+    waiting = (one.file for one in held if one.file is not None)
+    for facts in (files, waiting):
+        own = [fact for fact in facts if fact.server == server.name]
+        if own:
+            zone = max(own, key=lambda fact: (fact.closed_at, fact.sequence)).zone
+            break
+    else:
+        zone = tenant_zone
+    return ServerFact(
+        name=server.name,
+        first_owed_on=server.first_owed_on,
+        retired_on=server.retired_on,
+        zone=zone,
+        known_since=server.created_at,
+    )
+
+
+def _there(value: T | None) -> T:
+    """Return a column that the database keeps filled in the rows asked for."""
+    if value is None:
+        message = "A file with a server has all that its header says."
+        raise RuntimeError(message)
+    return value

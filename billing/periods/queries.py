@@ -1,0 +1,131 @@
+"""Reads of what is owed. Each runs in the caller's unit of work."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from billing.coverage import periods
+from billing.coverage.periods import Period
+from billing.coverage.standing import Judgement, Standing, judge
+from billing.models import IS_WAIVED, LateFlag, PeriodRollUp, TenantPeriod
+from billing.periods import load_facts
+from portal.models import Tenant
+
+T = TypeVar("T")
+
+# Periods that are looked through for others that are late: those of a year.
+_A_YEAR = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodView:
+    """A tenant's period as it is shown; `zone` is the one the deadline is told in.
+
+    `waived` are the server-days that staff have waived, as the deadline's late flag has
+    them. `extended_to` is the deadline where staff have moved it.
+    """
+
+    period: Period
+    zone: str
+    deadline_at: datetime
+    judgement: Judgement
+    waived: frozenset[str] = frozenset()
+    extended_to: datetime | None = None
+
+    @property
+    def is_waived(self) -> bool:
+        """Whether the period is late, and all that is missing in it is waived."""
+        asked = {
+            f"{one.day} {one.server}"
+            for one in self.judgement.calendar.missing
+            if not one.is_fault
+        }
+        is_late = self.judgement.standing is Standing.LATE
+        return is_late and bool(asked) and asked <= self.waived
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLatePeriod:
+    """A period that is late, and how many server-days are missing in it now."""
+
+    period: Period
+    missing: int
+
+
+def view_period(period: Period, *, at: datetime) -> PeriodView:
+    """Return one period of the tenant that this unit of work is for."""
+    tenant = Tenant.objects.get()
+    standing = _flags(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
+    opened = (
+        TenantPeriod.objects.filter(period=str(period))
+        .annotate(waived=Subquery(standing.values("waived")[:1]))
+        .first()
+    )
+    # A period that nothing has opened yet shows what it would open with.
+    deadline_at = opened.effective_at if opened else deadline_of(tenant, period)
+    zone = opened.zone if opened else tenant.zone
+    facts = load_facts.tenant_facts(tenant, period, deadline_at=deadline_at, zone=zone)
+    return PeriodView(
+        period=period,
+        zone=zone,
+        deadline_at=deadline_at,
+        judgement=judge(period, facts, deadline_at=deadline_at, at=at),
+        waived=frozenset((opened and opened.waived) or ()),
+        extended_to=opened.extended_to if opened else None,
+    )
+
+
+def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
+    """Return the periods besides the one shown that are late and not waived.
+
+    Only those in which something is still missing, newest first, of the last year;
+    one query, of roll-ups, in the unit of work of a tenant.
+    """
+    first = shown
+    for _ in range(_A_YEAR):
+        first = first.previous()
+    rows = (
+        PeriodRollUp.objects.filter(
+            period__gte=str(first), late_from__lte=at, lacking__gt=0
+        )
+        .exclude(period=str(shown))
+        .exclude(Exists(_flags(OuterRef("deadline_at")).filter(IS_WAIVED)))
+        .order_by("-period")[:_A_YEAR]
+    )
+    return [OtherLatePeriod(Period.parse(row.period), row.lacking) for row in rows]
+
+
+def _flags(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
+    """Return the late flag of a period outside, for its effective deadline."""
+    return LateFlag.objects.filter(
+        tenant=OuterRef("tenant"),
+        period=OuterRef("period"),
+        deadline_at=deadline_at,
+        voided_at=None,
+    )
+
+
+def deadline_of(tenant: Tenant, period: Period) -> datetime:
+    """Return the deadline that a period would open with now."""
+    zone = periods.zone_named(tenant.zone)
+    return periods.deadline_at(period, zone, late_from=settings.LATE_FROM)
+
+
+def view_urgent_period(*, at: datetime) -> PeriodView:
+    """Return the period that somebody comes for: the last one until it is complete."""
+    tenant = Tenant.objects.get()
+    running = Period.containing(at.astimezone(periods.zone_named(tenant.zone)).date())
+    last = view_period(running.previous(), at=at)
+    done = (Standing.COMPLETE, Standing.COMPLETED_LATE, Standing.NOTHING_OWED)
+    if last.judgement.standing in done:
+        return view_period(running, at=at)
+    return last
+
+
+def opened_periods(*, most: int) -> list[TenantPeriod]:
+    """Return the tenant's periods that have opened, newest first."""
+    return list(TenantPeriod.objects.order_by("-period")[:most])

@@ -1,0 +1,1 @@
+"""Reminder mails: which are due, what they say, and sending them."""

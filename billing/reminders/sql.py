@@ -1,0 +1,184 @@
+"""The statements of planning reminders: who would get what, and writing it down.
+
+All of them start from kinds of periods, worked out by `billing.reminders.plan`.
+"""
+
+# An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
+# a `LateFlag.answer`, and not completed.
+_OPEN_FLAG = """
+f.tenant_id = tp.tenant_id and f.period = tp.period
+    and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
+    and f.voided_at is null and f.completed_at is null
+    and not f.still <@ (f.waived || f.decided)
+"""
+
+# Tenants have few zones and fewer deadlines: what is due is worked out once for each
+# kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
+# of its periods the same: by two clocks a day could have two mails. The second half are
+# days after refusals, which are told of by themselves until the last of them is over.
+KINDS = f"""
+select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
+    null::timestamptz
+from billing_tenantperiod tp
+join portal_tenant t on t.id = tp.tenant_id
+left join billing_lateflag f on {_OPEN_FLAG}
+where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
+    and (f.id is null or not exists (
+        select from billing_safetystop s
+        where s.period = tp.period and s.released_at is null
+    ))
+union
+select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), null, g.until
+from billing_periodrollup r
+join billing_tenantperiod tp on tp.tenant_id = r.tenant_id and tp.period = r.period
+join portal_tenant t on t.id = tp.tenant_id
+cross join lateral (select max(one) as until from unnest(r.graced_until) one) g
+where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
+    and coalesce(tp.extended_to, tp.deadline_at) <= %(now)s
+"""  # noqa: S608 - made of constants alone
+
+# A mail `r` that was not needed when it was to go, and of which not a word has gone: if
+# it is due again it is needed after all. What a restored copy left out may have gone.
+_NEVER_WENT = """r.outcome = 'unneeded' and r.problem <> 'restored'
+    and r.message_id = '' and r.begun_at is null and r.asked_by = ''"""
+
+# The plan knows less than who sends: what was not needed is tried once a day, so that
+# it keeps no other from going. What waited for us is missing as soon as it is refused.
+_TRIES_AGAIN = f"({_NEVER_WENT} and (r.problem = 'with-us' or r.day < due.day))"
+
+# What is foretold needs something to change for it.
+_MAY_TRY_AGAIN = f"({_NEVER_WENT} and r.problem not in ('settled', 'not-missing'))"
+
+
+# A mail names all refusals whose days still run: it tells of those before it. The first
+# that nobody told this recipient of is the one that the next mail hangs on.
+_UNTOLD = """(
+    select min(g.until) from unnest(due.graced_until) g (until)
+    where g.until > due.at and not exists (
+        select from billing_reminder r
+        where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+            and r.period = due.period and r.step = due.step
+            and (r.extended_to = g.until
+                or coalesce(r.begun_at, r.ended_at) > g.until - %(grace)s)
+            and not {tries_again}
+    ) and (%(restored)s::timestamptz is null
+        or g.until - %(grace)s > %(restored)s)
+)"""
+
+
+# Who would get what. `missing_from` is sorted: its first day is over or none is. A
+# tenant without servers is asked only under a licence for manual upload. A mail that
+# waits keeps another one waiting, unless a safety stop holds it: that can last. What
+# went when the tenant was in another zone may have been another day's there. After an
+# extension nobody who was told of the last day is told of an earlier step.
+_WANTED = f"""
+with kind as (
+    select * from unnest(
+        %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
+        %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
+        %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
+        %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[]
+    ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
+        ends_on, hangs, until)
+), lacking as (
+    select tp.tenant_id, t.escalation_address, kind.*,
+        case when kind.hangs then tp.extended_to end as extended_to, r.graced_until
+    from kind
+    join billing_tenantperiod tp on tp.period = kind.period
+        and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
+    join portal_tenant t on t.id = tp.tenant_id and t.zone = kind.zone
+    join billing_periodrollup r
+        on r.tenant_id = tp.tenant_id and r.period = tp.period
+    left join billing_lateflag f on {_OPEN_FLAG}
+    where case when kind.until is null
+            then f.raised_at is not distinct from kind.flagged_at
+            else kind.until = (select max(one) from unnest(r.graced_until) one) end
+        and (r.missing_from[1] <= kind.at or r.lacks_servers and (
+            select %(manual)s = any (l.keys) from billing_licencechange l
+            where l.tenant_id = tp.tenant_id and l.from_on <= kind.ends_on
+            order by l.from_on desc limit 1
+        ))
+), told as (
+    select lacking.*, u.email as recipient
+    from lacking
+    join portal_membership m on m.tenant_id = lacking.tenant_id
+        and coalesce(m.gets_reminders, m.role = 'admin')
+    join portal_user u on u.id = m.user_id and u.is_active
+    union
+    select lacking.*, escalation_address from lacking
+    where is_late and escalation_address <> ''
+), aimed as (
+    select due.tenant_id, period, recipient, step, day, at, rank, deadline_at, hangs,
+        zone, until, case when until is null then extended_to else {{untold}} end
+            as extended_to
+    from told due
+)
+select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
+from aimed due where (until is null or extended_to is not null) and not exists (
+    select from billing_reminder r
+    where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+        and (r.state = 'waiting' and r.problem <> %(stopped)s
+            or r.period = due.period and r.step = due.step
+                and r.extended_to is not distinct from due.extended_to
+                and not {{tries_again}}
+            or r.period = due.period and r.step = any (%(hanging)s)
+                and not due.hangs and r.outcome in ('', 'sent', 'unsure')
+            or r.outcome in ('', 'sent', 'unsure') and (
+                r.day = due.day
+                or (r.begun_at at time zone due.zone)::date = due.day
+            ))
+)
+"""  # noqa: S608 - made of constants alone
+
+
+def _wanted(tries_again: str) -> str:
+    untold = _UNTOLD.format(tries_again=tries_again)
+    return _WANTED.format(untold=untold, tries_again=tries_again)
+
+
+# The most urgent first: of two periods one has to wait for the next day.
+_URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
+
+# The most urgent of each recipient waits again where it was not needed before. Of two
+# runs at once the second one waits for the row and finds it changed.
+AGAIN = f"""
+update billing_reminder r
+set state = 'waiting', outcome = '', problem = '', day = due.day, due_at = %(now)s,
+    planned_at = %(now)s, ended_at = null, attempts = 0, faults = 0,
+    lease = null, leased_until = null
+from (
+    select distinct on (tenant_id, recipient) * from ({_wanted(_TRIES_AGAIN)}) as wanted
+    order by tenant_id, recipient, rank, deadline_at
+) as due
+where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+    and r.period = due.period and r.step = due.step
+    and r.extended_to is not distinct from due.extended_to and {_TRIES_AGAIN}
+"""  # noqa: S608 - made of constants alone
+
+INSERT = f"""
+insert into billing_reminder (tenant_id, period, recipient, step, extended_to, day,
+    due_at, planned_at, state, attempts, faults, problem)
+select tenant_id, period, recipient, step, extended_to, day,
+    %(now)s, %(now)s, 'waiting', 0, 0, ''
+from ({_wanted(_TRIES_AGAIN)} {_URGENT_FIRST}) as wanted
+on conflict do nothing
+"""  # noqa: S608 - made of constants alone
+
+# What the plan would make of it on the two days that a preview reaches: one a day for
+# each recipient, and what the first day leaves over on the second.
+PREVIEW = f"""
+with wanted as (
+    {_wanted(_MAY_TRY_AGAIN)}
+), first as (
+    select distinct on (tenant_id, recipient) * from wanted
+    order by tenant_id, recipient, at, rank, deadline_at
+), second as (
+    select distinct on (w.tenant_id, w.recipient) w.*
+    from wanted w join first f using (tenant_id, recipient)
+    where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
+    order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
+)
+select tenant_id, period, recipient, step, day, at, extended_to
+from (table first union all table second) as both_days
+order by at, rank, tenant_id, recipient limit %(most)s
+"""  # noqa: S608 - made of constants alone

@@ -1,0 +1,1 @@
+"""What customers request and staff decide: excuses and licences."""

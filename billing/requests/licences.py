@@ -1,0 +1,208 @@
+"""Which licence keys a tenant holds, from which day on; they decide what it owes.
+
+Billing staff record what they know, from any day on:
+
+    set_licences(tenant_id, from_on=..., keys=..., by=..., at=...)
+
+Customers ask, and the staff answer one request of one tenant:
+
+    ask(tenant_id, wish=Wish(...), by=..., at=...) -> LicenceRequest | None
+    withdraw(tenant_id, request_id=..., by=..., at=...) -> LicenceRequest
+    approve(tenant_id, request_id=..., by=..., at=..., reason="") -> LicenceRequest
+    refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> LicenceRequest
+
+Each opens a unit of work for the tenant, takes its lock, tells the audit trail and
+keeps the roll-ups. All raise `Refused`, as the acts of `usage.servers.requests` do.
+
+A change holds until the next one that is recorded for a later day; one for the same
+day takes its place.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+
+from billing.coverage.facts import Mode
+from billing.coverage.licences import KEYS, mode_of
+from billing.models import LicenceChange, LicenceRequest
+from billing.periods import open_periods, refresh_summary
+from portal import approvals
+from portal.approvals import Decision, open_request, record_decision
+from portal.audit import log as audit_log
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.models import Tenant
+
+# What is owed under each mode, from nothing on: what is missing makes late under a
+# manual licence only.
+_DEBT = (Mode.NONE, Mode.AUTOMATED, Mode.MANUAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedLicences:
+    """The licence keys that a customer says to hold from a day on."""
+
+    from_on: date
+    keys: Collection[str]
+    reason: str
+
+
+def changes() -> QuerySet[LicenceChange]:
+    """Return the history of the tenant that this unit of work is for, newest first."""
+    return LicenceChange.objects.order_by("-from_on")
+
+
+def open_requests() -> QuerySet[LicenceRequest]:
+    """Return the requests that wait for an answer, oldest first, with their tenants."""
+    waiting = LicenceRequest.objects.filter(decision="")
+    return waiting.select_related("tenant").order_by("asked_at", "pk")
+
+
+def set_licences(
+    tenant_id: int, *, from_on: date, keys: Collection[str], by: str, at: datetime
+) -> None:
+    """Record what staff know of a tenant's licences.
+
+    Raises:
+        Refused: a key that says nothing about usage, or nothing would change.
+
+    """
+    wanted = _known(keys)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
+        if wanted == _held(from_on):
+            raise Refused("nothing-to-change")
+        _record(Tenant.objects.get(), from_on, wanted, by=by, at=at)
+
+
+def request_licences(
+    tenant_id: int, *, wish: RequestedLicences, by: str, at: datetime
+) -> LicenceRequest | None:
+    """Change the licences, or ask the staff to.
+
+    Returns:
+        The request that now waits; None if the change took effect at once, because
+        no less is owed by it.
+
+    Raises:
+        Refused: no reason for a request, a key that says nothing about usage, nothing
+            would change, or a request waits already.
+
+    """
+    wanted = _known(wish.keys)
+    with unit_of_work.acting_for(tenant_id):
+        unit_of_work.hold_tenant(tenant_id)
+        held = _held(wish.from_on)
+        if open_requests().exists():
+            raise Refused("asked-already")
+        if wanted == held:
+            raise Refused("nothing-to-change")
+        if _DEBT.index(mode_of(wanted)) < _DEBT.index(mode_of(held)):
+            return _request(tenant_id, wish, wanted, by=by, at=at)
+        _record(Tenant.objects.get(), wish.from_on, wanted, by=by, at=at)
+    return None
+
+
+def withdraw(
+    tenant_id: int, *, request_id: int, by: str, at: datetime
+) -> LicenceRequest:
+    """Take a request of one's own company back."""
+    with unit_of_work.acting_for(tenant_id):
+        request = open_request(
+            LicenceRequest, tenant_id=tenant_id, request_id=request_id
+        )
+        _decide(request, Decision.WITHDRAWN, by=by, at=at, reason="")
+    return request
+
+
+def approve(
+    tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
+) -> LicenceRequest:
+    """Let the tenant hold the licences that it has asked for."""
+    reason = reason.replace("\0", "").strip()
+    with unit_of_work.acting_for(tenant_id):
+        request = open_request(
+            LicenceRequest, tenant_id=tenant_id, request_id=request_id
+        )
+        _decide(request, Decision.APPROVED, by=by, at=at, reason=reason[:1_000])
+        _record(request.tenant, request.from_on, request.keys, by=by, at=at)
+    return request
+
+
+def refuse(
+    tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
+) -> LicenceRequest:
+    """Leave the licences as they are; the customer sees the reason."""
+    reason = approvals.required(reason)
+    with unit_of_work.acting_for(tenant_id):
+        request = open_request(
+            LicenceRequest, tenant_id=tenant_id, request_id=request_id
+        )
+        _decide(request, Decision.REFUSED, by=by, at=at, reason=reason)
+    return request
+
+
+def _held(day: date) -> tuple[str, ...]:
+    """Return the keys on a day, without those that say nothing about usage."""
+    change = changes().filter(from_on__lte=day).first()
+    return tuple(key for key in KEYS if change and key in change.keys)
+
+
+def _known(keys: Collection[str]) -> tuple[str, ...]:
+    """Return the keys, each once, in the order in which they are always listed."""
+    unknown = set(keys) - set(KEYS)
+    if unknown:
+        raise Refused("input-invalid", detail=", ".join(sorted(unknown)))
+    return tuple(key for key in KEYS if key in keys)
+
+
+def _record(
+    tenant: Tenant, from_on: date, keys: Collection[str], *, by: str, at: datetime
+) -> None:
+    open_periods.record_licences(
+        tenant.pk, from_on=from_on, licence_keys=list(keys), by=by[:200], at=at
+    )
+    open_periods.open_missing(tenant, today=at.date(), at=at)
+    refresh_summary.refresh_all(tenant, at=at)
+
+
+def _request(
+    tenant_id: int,
+    wish: RequestedLicences,
+    keys: Collection[str],
+    *,
+    by: str,
+    at: datetime,
+) -> LicenceRequest:
+    request = LicenceRequest.objects.create(
+        tenant_id=tenant_id,
+        from_on=wish.from_on,
+        keys=list(keys),
+        reason=approvals.required(wish.reason),
+        asked_by=by[:200],
+        asked_at=at,
+    )
+    _audit(request, act="licences-asked", by=by, at=at, reason=request.reason)
+    return request
+
+
+def _decide(
+    request: LicenceRequest, decision: Decision, *, by: str, at: datetime, reason: str
+) -> None:
+    record_decision(request, decision, by=by, at=at, reason=reason)
+    _audit(request, act=f"licences-{decision}", by=by, at=at, reason=reason)
+
+
+def _audit(
+    request: LicenceRequest, *, act: str, by: str, at: datetime, reason: str
+) -> None:
+    audit_log.append(
+        tenant_id=request.tenant_id,
+        actor=by,
+        act=act,
+        subject=", ".join(request.keys) or "none",
+        details={"from_on": str(request.from_on), "reason": reason},
+        at=at,
+    )

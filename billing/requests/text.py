@@ -1,0 +1,96 @@
+"""What was asked for, as rows of the pages of customers and staff."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext
+
+from billing.calendar_view.table import MissingEntry, days_text, numbers_text
+from billing.calendar_view.text import mode_text
+from billing.coverage.licences import mode_of
+from billing.models import Excuse, LicenceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """Something asked for: about what, and what in words."""
+
+    one: Excuse | LicenceRequest
+    about: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRow:
+    """What is missing, and when it was asked to excuse some of it; None for never.
+
+    `may_ask` while some of it is not asked for, and can be.
+    """
+
+    lack: MissingEntry
+    asked_at: datetime | None
+    may_ask: bool
+
+
+def missing_rows(
+    found: Iterable[MissingEntry], asked: Sequence[Excuse]
+) -> list[MissingRow]:
+    """Put excuses that wait for an answer beside what they are about.
+
+    They were read with their servers.
+    """
+    return [_missing_row(lack, asked) for lack in found]
+
+
+def excuse_rows(found: Iterable[Excuse]) -> list[RequestRow]:
+    """Return rows of excuses that were read with their servers."""
+    return [RequestRow(one, one.server.name, _excused(one)) for one in found]
+
+
+def licence_rows(found: Iterable[LicenceRequest]) -> list[RequestRow]:
+    return [
+        RequestRow(
+            one, mode_text(mode_of(one.keys)), ", ".join(one.keys) or gettext("none")
+        )
+        for one in found
+    ]
+
+
+def _missing_row(lack: MissingEntry, asked: Sequence[Excuse]) -> MissingRow:
+    server = [one for one in asked if one.server.name == lack.server]
+    # Nobody can ask for the same twice while it waits.
+    days = [
+        one.asked_at
+        for one in server
+        for day in one.days
+        if lack.first <= day <= lack.last
+    ]
+    shared = [(one.asked_at, count) for one in server if (count := _shared(lack, one))]
+    is_whole = len(days) > (lack.last - lack.first).days or (
+        lack.gap is not None and sum(count for _, count in shared) >= lack.gap.count
+    )
+    last = max([*days, *(asked_at for asked_at, _ in shared)], default=None)
+    return MissingRow(lack, last, may_ask=not (lack.is_quiet or is_whole))
+
+
+def _shared(lack: MissingEntry, one: Excuse) -> int:
+    """Count the files of a gap that an excuse by numbers is about."""
+    gap = lack.gap
+    if gap is None or one.first_sequence is None or one.last_sequence is None:
+        return 0
+    first = max(gap.first_sequence, one.first_sequence)
+    last = min(gap.last_sequence, one.last_sequence)
+    return max(last - first + 1, 0) if one.series == gap.series else 0
+
+
+def _excused(one: Excuse) -> str:
+    if one.first_sequence is not None and one.last_sequence is not None:
+        what = numbers_text(one.first_sequence, one.last_sequence)
+    else:
+        years = {day.year for day in one.days}
+        what = f"{days_text(one.days)} {max(years)}"
+    return gettext("%(what)s: %(kind)s") % {
+        "what": what,
+        "kind": one.get_kind_display(),
+    }

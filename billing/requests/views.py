@@ -1,0 +1,232 @@
+"""Where customers ask to owe less: excuses for what is missing, other licences."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from billing.calendar_view.text import mode_text
+from billing.coverage.coverage import Calendar
+from billing.coverage.licences import mode_on
+from billing.coverage.periods import Period, zone_named
+from billing.models import Excuse, LicenceRequest
+from billing.periods.queries import view_period
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
+from billing.requests.forms import (
+    DaysExcuseForm,
+    LicencesRequestForm,
+    NumbersExcuseForm,
+)
+from billing.requests.text import excuse_rows, licence_rows
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+from usage.models import Server
+
+# What was asked for, what waits first, then the newest.
+_SHOWN = 50
+
+
+def excuses_page(request: PortalRequest) -> HttpResponse:
+    """Show all excuses, and what of a server's period can be excused."""
+    return _excuses(request)
+
+
+@require_POST
+def ask_excuse(request: PortalRequest) -> HttpResponse:
+    """Ask that some days, or numbers, of one server need not come."""
+    now = timezone.now()
+    matter = _matter(request)
+    if matter is None:
+        raise Refused("not-found")
+    server, period, found = matter
+    form: DaysExcuseForm | NumbersExcuseForm
+    if "series" in request.POST:
+        form = NumbersExcuseForm(request.POST)
+    else:
+        form = DaysExcuseForm(request.POST, missing=_missing(found, server.name))
+    if not form.is_valid():
+        return _excuses(request, form)
+    wish = form.wish(server.pk, period)
+    try:
+        excuses.request_excuse(
+            request.caller.tenant, wish=wish, by=request.caller.name, at=now
+        )
+    except Refused as refusal:
+        if refusal.code not in {"asked-already", "not-missing", "reason-needed"}:
+            raise
+        form.add_error(None, _message(refusal))
+        return _excuses(request, form)
+    text = gettext(
+        "Your excuse for %(server)s is with the billing staff."
+        " Files that come meanwhile still count."
+    )
+    messages.success(request, text % {"server": server.name})
+    return redirect("excuses-page")
+
+
+@require_POST
+def withdraw_excuse(request: PortalRequest) -> HttpResponse:
+    """Take an excuse back that nobody has answered yet."""
+    now = timezone.now()
+    excuse = excuses.withdraw(
+        request.caller.tenant,
+        excuse_id=_number(request, "excuse"),
+        by=request.caller.name,
+        at=now,
+    )
+    text = gettext("The excuse for %(server)s is withdrawn.")
+    messages.success(request, text % {"server": excuse.server.name})
+    return redirect("excuses-page")
+
+
+def licences_page(request: PortalRequest) -> HttpResponse:
+    """Show which licence keys are held from when on, and what was asked for."""
+    return _licences(request)
+
+
+@require_POST
+def ask_licences(request: PortalRequest) -> HttpResponse:
+    """Change the licences, or ask for it where less would be owed."""
+    now = timezone.now()
+    form = LicencesRequestForm(request.POST, today=now.date())
+    if not form.is_valid():
+        return _licences(request, form)
+    try:
+        asked = licence_requests.request_licences(
+            request.caller.tenant, wish=form.wish(), by=request.caller.name, at=now
+        )
+    except Refused as refusal:
+        field = "reason" if refusal.code == "reason-needed" else None
+        form.add_error(field, _message(refusal))
+        return _licences(request, form)
+    text = gettext("The licences are changed.")
+    if asked is not None:
+        text = gettext(
+            "Your request is with the billing staff."
+            " All stays as it is until they approve it."
+        )
+    messages.success(request, text)
+    return redirect("licences-page")
+
+
+@require_POST
+def withdraw_licences(request: PortalRequest) -> HttpResponse:
+    """Take a request about licences back that nobody has answered yet."""
+    now = timezone.now()
+    licence_requests.withdraw(
+        request.caller.tenant,
+        request_id=_number(request, "request"),
+        by=request.caller.name,
+        at=now,
+    )
+    messages.success(request, gettext("The request is withdrawn."))
+    return redirect("licences-page")
+
+
+def _excuses(
+    request: PortalRequest, sent: DaysExcuseForm | NumbersExcuseForm | None = None
+) -> HttpResponse:
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        asked = Excuse.objects.select_related("server")
+        rows = excuse_rows(asked.order_by("decision", "-asked_at", "-pk")[:_SHOWN])
+    shown: dict[str, Any] = {"rows": rows, "may_manage": _may_manage(request)}
+    matter = _matter(request) if shown["may_manage"] else None
+    if matter is not None:
+        server, period, found = matter
+        gaps = [gap for gap in found.missing_files if gap.server == server.name]
+        missing = _missing(found, server.name)
+        chosen = [str(day) for day in missing if _is_chosen(request, day)]
+        days = DaysExcuseForm(missing=missing, initial={"days": chosen, "kind": "down"})
+        shown |= {
+            "server": server,
+            "period": period,
+            "days": sent if isinstance(sent, DaysExcuseForm) else days,
+            "missing": missing,
+            "numbers": [NumbersExcuseForm.of(gap) for gap in gaps],
+        }
+        if isinstance(sent, NumbersExcuseForm):
+            shown["numbers"] = [sent]
+    return render(request, "billing/excuses.html", shown)
+
+
+def _matter(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
+    """Return what the address, or the form, is about; None if about nothing."""
+    now = timezone.now()
+    given = request.POST if request.method == "POST" else request.GET
+    name, of = given.get("server", "").replace("\0", ""), given.get("period", "")
+    if not name or not of:
+        return None
+    try:
+        period = Period.parse(of)
+    except ValueError as error:
+        raise Refused("period-invalid") from error
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        server = Server.objects.filter(name=name).first()
+        if server is None:
+            raise Refused("not-found")
+        return server, period, view_period(period, at=now).judgement.calendar
+
+
+def _missing(found: Calendar, server: str) -> list[date]:
+    return [one.day for one in found.missing if one.server == server]
+
+
+def _is_chosen(request: PortalRequest, day: date) -> bool:
+    """Say whether a day lies in the span that the link to the form names."""
+    try:
+        first = parse_date(request.GET.get("first", ""))
+        last = parse_date(request.GET.get("last", ""))
+    except ValueError:
+        return False
+    return first is not None and last is not None and first <= day <= last
+
+
+def _licences(
+    request: PortalRequest, sent: LicencesRequestForm | None = None
+) -> HttpResponse:
+    now = timezone.now()
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        history = list(licence_requests.changes())
+        asked = LicenceRequest.objects.order_by("decision", "-asked_at", "-pk")
+        rows = licence_rows(asked[:_SHOWN])
+        zone = zone_named(Tenant.objects.get().zone)
+    today = now.astimezone(zone).date()
+    mode = mode_on(((one.from_on, one.keys) for one in history), today)
+    held = next((one.keys for one in history if one.from_on <= today), [])
+    form = LicencesRequestForm(
+        today=today, initial={"keys": held, "from_on": str(today)}
+    )
+    shown = {
+        "mode": mode_text(mode),
+        "licences": history,
+        "rows": rows,
+        "form": sent or form,
+        "may_manage": _may_manage(request),
+    }
+    return render(request, "billing/licences.html", shown)
+
+
+def _may_manage(request: PortalRequest) -> bool:
+    return May.MANAGE in request.caller.may
+
+
+def _number(request: PortalRequest, name: str) -> int:
+    text = request.POST.get(name, "")
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:  # noqa: PLR2004 - fits any id
+        raise Refused("not-found")
+    return int(text)
+
+
+def _message(refusal: Refused) -> str:
+    body = told(refusal)[1]
+    return f"{body['title']} {body['advice']}"

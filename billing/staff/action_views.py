@@ -1,0 +1,83 @@
+"""What the actions of billing clerks about one tenant share."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.lateness.queries import FlagFilter
+from billing.staff import tenant_page
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+
+# Refusals after which one looks at the page again; others have a page of their own.
+_LOOK_AGAIN = frozenset(
+    {
+        "deadline-implausible",
+        "deadline-passed",
+        "decided-already",
+        "nothing-to-change",
+        "reason-needed",
+    }
+)
+
+# How long the name of a period is.
+_PERIOD = 7
+
+
+def tenant_of(number: str) -> Tenant:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        return tenant_page.find_tenant(number)
+
+
+def narrowed(given: QueryDict) -> tuple[str, str]:
+    """Return the kind and the period that the page *Late* is narrowed to, or empty."""
+    kind = given.get("kind", "")
+    period = given.get("period", "").replace("\0", "")
+    return (kind if kind in set(FlagFilter) else ""), period[:_PERIOD]
+
+
+def back(request: PortalRequest, number: str, *, period: object = "") -> HttpResponse:
+    """Go back to the page that somebody came from, to its top: there stands what came.
+
+    That is *Late* as it was narrowed, or the tenant's page, with the period if named.
+    """
+    if request.POST.get("to") == "late":
+        page = reverse("staff-late")
+        kind, of_period = narrowed(QueryDict(request.POST.get("kept", "")))
+        asked = {"kind": kind, "period": of_period}
+    else:
+        page = reverse("staff-tenant", kwargs={"number": number})
+        asked = {"period": str(period)}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return redirect(f"{page}?{query}" if query else page)
+
+
+def answer(
+    request: PortalRequest,
+    number: str,
+    act: Callable[..., object],
+    *,
+    done: str,
+    period: object = "",
+) -> HttpResponse:
+    """Answer what a tenant has asked for; `act` takes its id, by, at and reason."""
+    tenant = tenant_of(number)
+    now = timezone.now()
+    reason = request.POST.get("reason", "")
+    try:
+        act(tenant.pk, by=request.caller.name, at=now, reason=reason)
+    except Refused as refusal:
+        if refusal.code not in _LOOK_AGAIN:
+            raise
+        _, said = told(refusal)
+        messages.error(request, f"{said['title']} {said['advice']}")
+    else:
+        messages.success(request, done)
+    return back(request, number, period=period)

@@ -1,0 +1,90 @@
+"""What billing clerks decide about what a tenant owes: licences, excuses."""
+
+from datetime import datetime
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from billing.lateness import queries as late_queries
+from billing.periods.queries import opened_periods
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
+from billing.requests.forms import LicencesForm
+from billing.staff import tenant_requests
+from billing.staff.action_views import answer, back, tenant_of
+from billing.staff.tenant_page import FLAGS, PERIODS_OFFERED
+from portal.db import unit_of_work
+from portal.forms import first_error
+from portal.http.middleware import PortalRequest
+
+
+@require_POST
+def set_licences(request: PortalRequest, number: str) -> HttpResponse:
+    """Record which licence keys a tenant holds from a day on."""
+    today = timezone.now().date()
+    form = LicencesForm(request.POST, today=today)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return back(request, tenant_of(number).number)
+    given = form.cleaned_data
+
+    def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
+        del reason  # a record of what is so needs none
+        licence_requests.set_licences(
+            tenant_id, from_on=given["from_on"], keys=given["keys"], by=by, at=at
+        )
+
+    done = gettext("The licences are recorded, and what is owed is worked out anew.")
+    return answer(request, number, act, done=done)
+
+
+@require_POST
+def approve_licences(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Let a tenant hold the licences it has asked for, and owe less."""
+    act = partial(licence_requests.approve, request_id=request_id)
+    done = gettext("The licences are changed, as it was asked for.")
+    return answer(request, number, act, done=done)
+
+
+@require_POST
+def refuse_licences(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Leave the licences as they are, and say why."""
+    act = partial(licence_requests.refuse, request_id=request_id)
+    done = gettext("The request is refused.")
+    return answer(request, number, act, done=done)
+
+
+@require_POST
+def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
+    """Let an excuse count, as far as no file contradicts it."""
+    tenant = tenant_of(number)
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        asked = excuses.open_excuses().filter(pk=excuse_id)
+        opened = opened_periods(most=PERIODS_OFFERED)
+        is_after = bool(
+            tenant_requests.late_excuses(asked, opened, late_queries.flags()[:FLAGS])
+        )
+    act = partial(excuses.approve, excuse_id=excuse_id)
+    done = gettext("The excuse is approved. A file that contradicts it still counts.")
+    if is_after:
+        done = gettext(
+            "The excuse is approved. It was asked for after the deadline: that does not"
+            " undo lateness; waive below."
+        )
+    return answer(request, number, act, done=done)
+
+
+@require_POST
+def refuse_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
+    """Leave missing what is missing, and say why."""
+    act = partial(excuses.refuse, excuse_id=excuse_id)
+    done = gettext("The excuse is refused.")
+    return answer(request, number, act, done=done)

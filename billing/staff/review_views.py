@@ -1,0 +1,243 @@
+"""To decide: held files and what was asked for, of all tenants; each file's page."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
+from billing.requests.text import excuse_rows, licence_rows
+from billing.staff.forms import DayForm
+from portal.accounts.caller import May
+from portal.db import unit_of_work
+from portal.errors import Refused, told
+from portal.forms import ReasonForm, first_error
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+from usage.files import staff_presenters as file_staff_presenters
+from usage.files.problems import OF_ITS_TIME, holding
+from usage.models import FileState, UsageFile
+from usage.review import decide
+from usage.review import queries as review_queries
+from usage.review.queries import HoldReason
+from usage.servers import requests as server_requests
+
+# Files on one page: what one scrolls through without losing the place.
+HELD_A_PAGE = 50
+
+# Requests below the files; they are few, and the oldest are answered first.
+REQUESTS_SHOWN = 50
+
+# Refusals after which one looks at the file again; others have a page of their own.
+_LOOK_AGAIN = frozenset(
+    {
+        "day-implausible",
+        "decided-already",
+        "input-invalid",
+        "reason-needed",
+        "waits-for-more",
+    }
+)
+
+
+@require_safe
+def held(request: PortalRequest) -> HttpResponse:
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in set(HoldReason) else ""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        pages = Paginator(review_queries.held_files(kind), HELD_A_PAGE)
+        page: Page[UsageFile] = pages.get_page(request.GET.get("page"))
+        rows = [
+            file_staff_presenters.file_row(file, has_forwarding=False) for file in page
+        ]
+        counts = review_queries.counts()
+        asked = list(server_requests.open_requests()[:REQUESTS_SHOWN])
+        waiting = {
+            "requests": server_requests.open_requests().count(),
+            "excuses": excuses.open_excuses().count(),
+            "licences": licence_requests.open_requests().count(),
+        }
+        excused = excuse_rows(excuses.open_excuses()[:REQUESTS_SHOWN])
+        licences = licence_rows(licence_requests.open_requests()[:REQUESTS_SHOWN])
+    shown = {
+        "kind": kind,
+        "page": page,
+        "rows": rows,
+        "counts": counts,
+        "requests": asked,
+        "excuses": excused,
+        "licence_requests": licences,
+        "held_total": counts[""],
+        "waiting": waiting,
+        "is_empty": not kind and not counts[""] and not any(waiting.values()),
+        "may_act": May.STAFF_ACT in request.caller.may,
+    }
+    return render(request, "billing/staff/held.html", shown)
+
+
+@require_safe
+def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Show one file with everything that there is to decide about it."""
+    with unit_of_work.acting_for(_owner(file_id), reading=True):
+        shown = _matter(file_id)
+    shown["may_act"] = May.STAFF_ACT in request.caller.may
+    return render(request, "billing/staff/held-file.html", shown)
+
+
+def _owner(file_id: UUID) -> int:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        tenant_id = review_queries.tenant_of_file(file_id)
+    if tenant_id is None:
+        raise Refused("not-found")
+    return tenant_id
+
+
+def _matter(file_id: UUID) -> dict[str, Any]:
+    file = UsageFile.objects.select_related("server", "forwarding").get(pk=file_id)
+    is_held = file.state == FileState.HELD
+    open_codes = holding(file.problems) if is_held else []
+    rivals = review_queries.rivals(file)
+    is_conflict = file in rivals and len(rivals) > 1
+    return {
+        "customer": Tenant.objects.get(),
+        "file": file,
+        "row": file_staff_presenters.file_row(file),
+        "is_held": is_held,
+        "is_refused": file.state == FileState.REFUSED,
+        "key": review_queries.key_awaited_by(file) if is_held else None,
+        "is_of_time": bool(OF_ITS_TIME.intersection(open_codes)),
+        "candidates": _candidates(rivals) if is_conflict else [],
+    }
+
+
+def _candidates(rivals: list[UsageFile]) -> list[dict[str, Any]]:
+    """Set the files side by side, each with the later one that names it."""
+    successors = review_queries.successors(rivals)
+    named = [file for file in rivals if bytes(file.sha256) in successors]
+    return [
+        {
+            "row": file_staff_presenters.file_row(file, has_forwarding=False),
+            "counts": file.state == FileState.ACCEPTED,
+            "successor": successors.get(bytes(file.sha256)),
+            "is_proposed": named == [file],
+        }
+        for file in rivals
+    ]
+
+
+@require_POST
+def assign_day(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    def act(tenant_id: int) -> UsageFile:
+        form = DayForm(request.POST)
+        if not form.is_valid():
+            raise Refused("input-invalid", detail=first_error(form))
+        return decide.assign_day(
+            tenant_id,
+            file_id=file_id,
+            day=form.cleaned_data["day"],
+            reason=form.cleaned_data["reason"],
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
+def refuse(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    def act(tenant_id: int) -> UsageFile:
+        return decide.refuse(
+            tenant_id,
+            file_id=file_id,
+            reason=_reason(request),
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
+def choose(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Let one of the files that were shown count; the page of any of them asks."""
+
+    def act(tenant_id: int) -> UsageFile:
+        return decide.choose(
+            tenant_id,
+            file_id=_uuid(request.POST.get("counts")),
+            seen={_uuid(text) for text in request.POST.getlist("seen")},
+            reason=_reason(request),
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
+def keep_both(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Let one of the files that were shown begin a chain of its own."""
+
+    def act(tenant_id: int) -> UsageFile:
+        return decide.keep_both(
+            tenant_id,
+            file_id=_uuid(request.POST.get("apart")),
+            seen={_uuid(text) for text in request.POST.getlist("seen")},
+            reason=_reason(request),
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
+def reopen(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    def act(tenant_id: int) -> UsageFile:
+        return decide.reopen(
+            tenant_id,
+            file_id=file_id,
+            reason=_reason(request),
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+def _decide(
+    request: PortalRequest, file_id: UUID, act: Callable[[int], UsageFile]
+) -> HttpResponse:
+    """Make a decision, and go back to what it was about, whatever came of it."""
+    try:
+        file = act(_owner(file_id))
+    except Refused as refusal:
+        if refusal.code not in _LOOK_AGAIN:
+            raise
+        _, said = told(refusal)
+        messages.error(request, f"{said['title']} {said['advice']}")
+    else:
+        text = gettext("%(name)s is now: %(state)s.")
+        state = FileState(file.state).label
+        messages.success(request, text % {"name": file.name, "state": state})
+    return redirect("staff-held-file", file_id=file_id)
+
+
+def _reason(request: PortalRequest) -> str:
+    form = ReasonForm(request.POST)
+    return form.cleaned_data["reason"] if form.is_valid() else ""
+
+
+def _uuid(text: str | None) -> UUID:
+    try:
+        return UUID(text or "")
+    except ValueError as error:
+        raise Refused("not-found") from error

@@ -1,0 +1,155 @@
+"""What billing clerks do for one tenant; each act has its own address."""
+
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from billing.onboarding.setup_file import make_setup_file as make_set_up
+from billing.staff import tenant_page
+from billing.staff.action_views import answer, back, tenant_of
+from portal import approvals
+from portal.accounts import adapter as account_adapter
+from portal.accounts import tokens
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.http.request_time import received_at
+from portal.models import Membership
+from usage import tenant_keys
+from usage.servers import keys as server_keys
+from usage.servers import requests as server_requests
+from usage.uploads import form_upload, results
+
+
+@require_POST
+def issue_key(request: PortalRequest, number: str) -> HttpResponse:
+    """Make one more sealing key; the older ones go on opening files."""
+    now = timezone.now()
+    tenant = tenant_of(number)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        key = tenant_keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
+    text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
+    messages.success(request, text % {"key": key.fingerprint})
+    return back(request, number)
+
+
+@require_POST
+def hand_over(request: PortalRequest, number: str) -> HttpResponse:
+    """Answer with one file that has all that a server needs, and a fresh token."""
+    now = timezone.now()
+    tenant = tenant_of(number)
+    file = make_set_up(tenant, by=request.caller.name, at=now)
+    if file is None:
+        text = gettext("Issue a sealing key first: servers seal their files for it.")
+        messages.error(request, text)
+        return back(request, number)
+    response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    # The token in it is nobody else's to find.
+    add_never_cache_headers(response)
+    return response
+
+
+@require_POST
+def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
+    """Mail somebody who has never signed in a new link for the first password."""
+    tenant = tenant_of(number)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        member = (
+            Membership.objects.select_related("user")
+            .filter(tenant=tenant, user=user_id, user__last_login=None)
+            .first()
+        )
+    if member is None:
+        raise Refused("not-found")
+    account_adapter.invite(member.user, by=request.caller.name)
+    text = gettext("A link to set a password is on its way to %(email)s.")
+    messages.success(request, text % {"email": member.user.email})
+    return back(request, number)
+
+
+@require_POST
+def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResponse:
+    now = timezone.now()
+    tenant = tenant_of(number)
+    with unit_of_work.acting_for(tenant.pk):
+        token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
+    text = gettext("The token “%(name)s” lets nobody in any more.")
+    messages.success(request, text % {"name": token.name})
+    return back(request, number)
+
+
+@require_POST
+def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpResponse:
+    """Trust a server's key on behalf of the customer's people."""
+    now = timezone.now()
+    tenant = tenant_of(number)
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        messages.error(request, gettext("A decision needs a reason."))
+        return back(request, number)
+    wanted = tenant_page.server_key(tenant.pk, key_id)
+    key = server_keys.confirm_key(
+        tenant.pk,
+        server=wanted.server.name,
+        key=wanted.fingerprint,
+        by=request.caller.name,
+        at=now,
+        reason=approvals.required(reason),
+    )
+    text = gettext("The key %(key)s of %(server)s is trusted.")
+    shown = {"key": key.fingerprint, "server": wanted.server.name}
+    messages.success(request, text % shown)
+    return back(request, number)
+
+
+@require_POST
+def approve_request(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Let a server owe less, as its company has asked."""
+    act = partial(server_requests.approve, request_id=request_id)
+    done = gettext("The request is approved. A file that contradicts it still counts.")
+    return answer(request, number, act, done=done)
+
+
+@require_POST
+def refuse_request(
+    request: PortalRequest, number: str, request_id: int
+) -> HttpResponse:
+    """Leave what a server owes as it is, and say why."""
+    act = partial(server_requests.refuse, request_id=request_id)
+    done = gettext("The request is refused.")
+    return answer(request, number, act, done=done)
+
+
+@require_http_methods(["GET", "POST"])
+def upload(request: PortalRequest, number: str) -> HttpResponse:
+    """Take in files on behalf of a customer, by a form that needs no script."""
+    now = timezone.now()
+    tenant = tenant_of(number)
+    outcomes: list[form_upload.FormFileOutcome] = []
+    is_cut = False
+    if request.method == "POST":
+        sender = form_upload.Sender(
+            tenant_id=tenant.pk,
+            name=f"{request.caller.name} for the customer",
+            received_at=received_at(request, at=now),
+        )
+        # The files are read first: only then is known whether the form came whole.
+        outcomes = form_upload.receive_all(request.FILES, sender)
+        is_cut = form_upload.is_cut(request.POST)
+    shown = {
+        "customer": tenant,
+        "outcomes": [results.result_rows(one) for one in outcomes],
+        "is_cut": is_cut,
+        "end": form_upload.END,
+        "may_act": True,
+    }
+    return render(request, "billing/staff/upload.html", shown)

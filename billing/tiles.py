@@ -1,0 +1,114 @@
+"""The first and largest tile: the state of the period in a sentence, and its strips."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from billing.coverage.coverage import Calendar, CellState
+from billing.mail import recipients
+from billing.periods import queries as period_queries
+from billing.periods import text as period_text
+from portal.accounts.caller import May
+from portal.pages.tiles import Tile, TileState
+
+# A strip draws each day as a bar of 8 in a step of 10; covered days stand on the line
+# at 14, missing ones hang below it. Silence is the bare line.
+_STEP, _BAR = 10, 8
+_SHAPES = {
+    CellState.RECEIVED: ("received", "M{x} 2h8v11h-8z"),
+    CellState.PARTIAL: ("partial", "M{x} 7h8v6h-8zM{x} 15h8v4h-8z"),
+    CellState.MISSING: ("missing", "M{x} 15h8v7h-8z"),
+    CellState.EXCUSED: ("excused", "M{x}.5 8.5h7v4h-7z"),
+    CellState.WITH_US: ("with-us", "M{x}.6 2.6h6.7v9.7h-6.7z"),
+    CellState.PENDING: ("pending", "M{x} 9h2v2h-2z"),
+}
+
+# Servers in the tile; a page has all of them.
+_STRIPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DayStrip:
+    """One server's days as paths of a small picture, by the class they are drawn in."""
+
+    server: str
+    width: int
+    paths: list[tuple[str, str]]
+    covered: int
+    owed: int
+
+
+def strips(calendar: Calendar) -> list[DayStrip]:
+    days = list(calendar.period.days())
+    return [
+        DayStrip(
+            server=server,
+            width=len(days) * _STEP - (_STEP - _BAR) + 1,
+            paths=_paths(calendar, server),
+            covered=counts.covered,
+            owed=counts.owed,
+        )
+        for server, counts in list(calendar.by_server.items())[:_STRIPS]
+    ]
+
+
+def _paths(calendar: Calendar, server: str) -> list[tuple[str, str]]:
+    drawn: dict[str, str] = {}
+    for number, day in enumerate(calendar.period.days()):
+        cell = calendar.cells.get((server, day))
+        if cell and cell.state in _SHAPES:
+            name, shape = _SHAPES[cell.state]
+            path = shape.replace("{x}", str(number * _STEP))
+            drawn[name] = drawn.get(name, "") + path
+    return list(drawn.items())
+
+
+def _upload_tile(at: datetime) -> TileState:
+    view = period_queries.view_urgent_period(at=at)
+    return TileState(
+        template="billing/tile.html",
+        details={
+            "view": view,
+            "words": period_text.period_text(view, at=at),
+            "also_late": period_text.other_late_lines(view.period, at=at),
+            "strips": strips(view.judgement.calendar),
+            "first": view.period.starts_on,
+            "last": view.period.ends_on,
+        },
+    )
+
+
+def _people_tile(_at: datetime) -> TileState:
+    found = recipients.members()
+    count = sum(one.gets_reminders for one in found)
+    members = ngettext("%(members)s member", "%(members)s members", len(found)) % {
+        "members": len(found)
+    }
+    told = ngettext("%(count)s gets reminders", "%(count)s get reminders", count) % {
+        "count": count
+    }
+    text = gettext("%(members)s; %(told)s.")
+    nobody = "" if count else gettext("nobody is reminded")
+    return TileState(
+        text=text % {"members": members, "told": told},
+        state=nobody,
+        mark="partial" if nobody else "",
+    )
+
+
+PEOPLE_TILE = Tile(
+    order=50,
+    title=gettext_lazy("People and reminders"),
+    url_name="people-page",
+    needs=May.READ,
+    say=_people_tile,
+)
+
+UPLOAD_TILE = Tile(
+    order=0,
+    title=gettext_lazy("Subscription Usage Upload"),
+    url_name="upload-page",
+    needs=May.READ,
+    say=_upload_tile,
+)

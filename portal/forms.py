@@ -1,0 +1,29 @@
+"""Form parts that several apps use: a reason, the choice of a time zone."""
+
+from functools import cache
+from zoneinfo import available_timezones
+
+from django import forms
+
+from portal.approvals import REASON_CHARACTERS
+
+
+@cache
+def _zones() -> list[str]:
+    """List the zones of places; the others are old names and bare offsets."""
+    places = {zone for zone in available_timezones() if "/" in zone}
+    return ["UTC", *sorted(zone for zone in places if not zone.startswith("Etc/"))]
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Offer nothing, then the zones."""
+    return [("", ""), *((zone, zone.replace("_", " ")) for zone in _zones())]
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=REASON_CHARACTERS)
+
+
+def first_error(form: forms.Form) -> str:
+    """Return what is wrong with a form that has few fields."""
+    return str(next(iter(form.errors.values()))[0])

@@ -1,0 +1,42 @@
+"""What became of each file of a plain form, as its result table shows it."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from portal.errors import told as told_refusal
+from usage.files.problems import describe as told_problem
+from usage.models import FileState
+from usage.uploads.form_upload import FormFileOutcome
+
+# Colour, shape and word of each verdict.
+_VERDICTS = {
+    FileState.ACCEPTED: ("received", "received", gettext_lazy("Accepted")),
+    FileState.HELD: ("with-us", "with-us", gettext_lazy("Held")),
+    FileState.RECEIVED: ("with-us", "with-us", gettext_lazy("Received")),
+    FileState.REJECTED: ("missing", "missing", gettext_lazy("Rejected")),
+    FileState.REFUSED: ("excused", "excused", gettext_lazy("Refused by decision")),
+}
+# What one is told of such a file also where it was here already.
+_REPEATED = (FileState.REJECTED, FileState.REFUSED)
+_ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
+_NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
+
+
+def result_rows(one: FormFileOutcome) -> dict[str, Any]:
+    if one.file is None:
+        mark, shape, verdict = _NOT_KEPT
+    elif one.is_new or one.file.state in _REPEATED:
+        mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
+    else:
+        mark, shape, verdict = _ALREADY_HERE
+    return {
+        "outcome": one,
+        "mark": mark,
+        "shape": shape,
+        "verdict": verdict,
+        "problems": [told_problem(row) for row in one.file.problems]
+        if one.file
+        else [],
+        "refusal": told_refusal(one.refusal)[1] if one.refusal else None,
+    }
