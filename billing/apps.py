@@ -10,13 +10,15 @@ class BillingConfig(AppConfig):
         from billing import receivers  # noqa: F401 - connects its receivers
         from billing.date_ranges import period_ranges
         from billing.invariants import INVARIANTS
+        from billing.navigation import LINKS
         from billing.tiles import PEOPLE_TILE, UPLOAD_TILE
         from portal.health import invariants
-        from portal.pages import tiles
+        from portal.pages import staff_navigation, tiles
         from usage.files import date_ranges
 
         invariants.register(*INVARIANTS)
 
+        staff_navigation.register(*LINKS)
         tiles.register(UPLOAD_TILE)
         tiles.register(PEOPLE_TILE)
         date_ranges.register(period_ranges)

@@ -14,7 +14,7 @@ from billing.lateness import check as late_check
 from billing.lateness import update_flags
 from billing.models import LateFlag, PeriodRollUp, TenantPeriod
 from billing.periods import open_periods, refresh_summary
-from portal.health.invariants import Finding, Findings, Invariant, Place
+from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
 # Between the midnights of the two zones that are furthest apart, and summer time.
@@ -24,7 +24,7 @@ _BETWEEN_ZONES = timedelta(hours=27)
 _BEATS = timedelta(minutes=45)
 
 
-def _deadlines_are_those_of_the_rules(place: Place) -> Findings:
+def _deadlines_are_those_of_the_rules(place: InvariantScope) -> Findings:
     for row in _opened(place):
         deadlines = list(_possible(Period.parse(row.period), row.zone))
         # Where staff have corrected the zone, the deadline of the one before may be
@@ -44,7 +44,7 @@ def _possible(period: Period, zone: str) -> Iterator[datetime]:
         yield periods.deadline_at(period, periods.zone_named(zone), late_from=late_from)
 
 
-def _past_periods_have_opened(place: Place) -> Findings:
+def _past_periods_have_opened(place: InvariantScope) -> Findings:
     there = {row.period for row in _opened(place)}
     with place.reading():
         tenant = Tenant.objects.get()
@@ -59,7 +59,7 @@ def _past_periods_have_opened(place: Place) -> Findings:
             )
 
 
-def _roll_ups_are_what_they_would_be(place: Place) -> Findings:
+def _roll_ups_are_what_they_would_be(place: InvariantScope) -> Findings:
     for row in _opened(place):
         try:
             # A file may be judged between two looks: only what stays is complained of.
@@ -72,7 +72,7 @@ def _roll_ups_are_what_they_would_be(place: Place) -> Findings:
             yield Finding(f"the period {row.period}", says)
 
 
-def _differs(place: Place, opened: TenantPeriod) -> bool:
+def _differs(place: InvariantScope, opened: TenantPeriod) -> bool:
     with place.reading():
         kept = PeriodRollUp.objects.filter(period=opened.period).first()
         if kept is None:
@@ -84,14 +84,14 @@ def _differs(place: Place, opened: TenantPeriod) -> bool:
     )
 
 
-def _flags_agree_with_roll_ups(place: Place) -> Findings:
+def _flags_agree_with_roll_ups(place: InvariantScope) -> Findings:
     for says in _disagreeing(place):
         # The period may change between two reads: only what stays is complained of.
         if says in _disagreeing(place):
             yield Finding(*says)
 
 
-def _disagreeing(place: Place) -> list[tuple[str, str]]:
+def _disagreeing(place: InvariantScope) -> list[tuple[str, str]]:
     with place.reading():
         kept = {row.period: row for row in PeriodRollUp.objects.all()}
         flags = list(LateFlag.objects.order_by("pk"))
@@ -104,7 +104,7 @@ def _disagreeing(place: Place) -> list[tuple[str, str]]:
     return found
 
 
-def _late_tenants_are_flagged(place: Place) -> Findings:
+def _late_tenants_are_flagged(place: InvariantScope) -> Findings:
     if place.tenant_id is None:
         return
     with place.reading():
@@ -115,7 +115,7 @@ def _late_tenants_are_flagged(place: Place) -> Findings:
         yield Finding(f"the period {period}", says, is_breach=False)
 
 
-def _opened(place: Place) -> list[TenantPeriod]:
+def _opened(place: InvariantScope) -> list[TenantPeriod]:
     # A dozen a year.
     with place.reading():
         return list(TenantPeriod.objects.order_by("period"))

@@ -38,7 +38,7 @@ def remind() -> None:
 @shared_task(name="billing.send_mail", time_limit=600)
 def send_mail() -> None:
     until = timezone.now() + _MAIL_FOR
-    while timezone.now() < until and not shutdown.is_asked():
+    while timezone.now() < until and not shutdown.is_requested():
         # Receipts are few, and somebody waits for them.
         sent = mail_receipts.send_waiting(now=timezone.now)
         sent = reminder_send.send_waiting(now=timezone.now) or sent

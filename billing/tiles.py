@@ -9,7 +9,7 @@ from billing.coverage.coverage import Calendar, CellState
 from billing.mail import recipients
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.pages.tiles import Tile, TileState
 
 # A strip draws each day as a bar of 8 in a step of 10; covered days stand on the line
@@ -101,7 +101,7 @@ PEOPLE_TILE = Tile(
     order=50,
     title=gettext_lazy("People and reminders"),
     url_name="people-page",
-    needs=May.READ,
+    needs=Permission.READ,
     say=_people_tile,
 )
 
@@ -109,6 +109,6 @@ UPLOAD_TILE = Tile(
     order=0,
     title=gettext_lazy("Subscription Usage Upload"),
     url_name="upload-page",
-    needs=May.READ,
+    needs=Permission.READ,
     say=_upload_tile,
 )

@@ -16,7 +16,7 @@ from billing.periods import queries as period_queries
 from billing.periods import text as period_text
 from billing.requests import excuses
 from billing.requests.text import missing_rows
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -53,8 +53,8 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "also_late": also_late,
         "to_confirm": to_confirm,
         "files_behind": [file_text(file) for file in behind],
-        "may_upload": May.UPLOAD in request.caller.may,
-        "may_manage": May.MANAGE in request.caller.may,
+        "may_upload": Permission.UPLOAD in request.caller.permissions,
+        "may_manage": Permission.MANAGE in request.caller.permissions,
         "outcomes": [results.result_rows(one) for one in outcomes],
         "receipt_ids": "\n".join(str(one.file.pk) for one in outcomes if one.file),
         "is_cut": is_cut,
@@ -62,7 +62,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }
     is_part = request.headers.get("X-Part") == _PART
-    template = "billing/period.html" if is_part else "billing/upload.html"
+    template = "billing/periods/period.html" if is_part else "billing/upload.html"
     return render(request, template, shown)
 
 

@@ -12,7 +12,7 @@ from ninja.security.base import AuthBase
 from portal.accounts.caller import Caller
 from portal.errors import Refused, Unavailable
 from portal.http import api_docs
-from portal.http.middleware import answer
+from portal.http.middleware import render_error
 
 
 class TokenOrSession(AuthBase):
@@ -34,10 +34,10 @@ class LocalDocs(DocsBase):
     ) -> HttpResponse:
         document = api.get_openapi_schema()
         shown = {
-            "doors": list(api_docs.doors(document)),
+            "doors": list(api_docs.endpoints(document)),
             "objects": list(api_docs.objects(document)),
         }
-        return render(request, "portal/api-docs.html", shown)
+        return render(request, "portal/http/api-docs.html", shown)
 
 
 class ProblemOut(Schema):
@@ -61,12 +61,12 @@ api = NinjaAPI(
 
 @api.exception_handler(Refused)
 def _refused(request: HttpRequest, problem: Refused) -> HttpResponse:
-    return answer(request, problem)
+    return render_error(request, problem)
 
 
 @api.exception_handler(Unavailable)
 def _unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
-    return answer(request, problem)
+    return render_error(request, problem)
 
 
 @api.exception_handler(ValidationError)
@@ -75,18 +75,18 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     first: dict[str, Any] = dict(problem.errors[0]) if problem.errors else {}
     where = ".".join(str(part) for part in first.get("loc", ()))[:100]
     detail = f"{where}: {first.get('msg', '')}"[:300]
-    return answer(request, Refused("input-invalid", detail=detail))
+    return render_error(request, Refused("input-invalid", detail=detail))
 
 
 @api.exception_handler(UnreadablePostError)
 def _unreadable(request: HttpRequest, _problem: UnreadablePostError) -> HttpResponse:
     # The line was cut, or nothing came in time.
-    return answer(request, Refused("request-malformed"))
+    return render_error(request, Refused("request-malformed"))
 
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
-    return answer(request, Refused("input-invalid", detail=str(problem)[:300]))
+    return render_error(request, Refused("input-invalid", detail=str(problem)[:300]))
 
 
 api.add_router("", "usage.api.router")

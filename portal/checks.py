@@ -41,21 +41,21 @@ def url_names(
 
 
 @register(Tags.urls)
-def every_address_has_a_door(
+def every_address_has_a_permission(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     names = set(url_names(get_resolver().url_patterns))
     found: list[CheckMessage] = [
         Error(
-            f"The address {name!r} is not in portal.http.permissions.DOORS.",
+            f"The address {name!r} is not in portal.http.permissions.PERMISSIONS.",
             hint="Say there, for each method, what it asks of the caller.",
             id="portal.E001",
         )
-        for name in sorted(names - set(permissions.DOORS))
+        for name in sorted(names - set(permissions.PERMISSIONS))
     ]
     found += [
         Error(f"The door {name!r} leads nowhere.", id="portal.E002")
-        for name in sorted(set(permissions.DOORS) - names)
+        for name in sorted(set(permissions.PERMISSIONS) - names)
     ]
     return found
 

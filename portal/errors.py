@@ -5,254 +5,33 @@ is ours: trying again later will do. Inner code raises them by code and paramete
 and knows nothing of HTTP; the sentence is made at the door, in the reader's language.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
-from portal.templatetags.shown import instant_words
-
-Parameters = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    status: int
-    title: str
-    advice: str
+from portal.error_text import TEXTS, Parameters
+from portal.templatetags.shown import instant_text
 
 
-def _text(status: int, title: str, advice: str) -> _Text:
-    return _Text(status, title, advice)
-
-
-# Each code with the HTTP status that the doors answer with.
-TEXTS: Mapping[str, _Text] = {
-    "sign-in-needed": _text(
-        401,
-        gettext_noop("You are not signed in."),
-        gettext_noop("Sign in, or send an API token as a bearer token."),
-    ),
-    "token-unknown": _text(
-        401,
-        gettext_noop("This API token is not valid."),
-        gettext_noop(
-            "It may be mistyped, expired or revoked. Ask your tenant admin for one."
-        ),
-    ),
-    "csrf-missing": _text(
-        403,
-        gettext_noop("The request did not come from a page of this portal."),
-        gettext_noop("Load the page again and repeat what you did."),
-    ),
-    "request-malformed": _text(
-        400,
-        gettext_noop("The request cannot be read."),
-        gettext_noop("Check the address and what is sent; nothing was done."),
-    ),
-    "too-many-files": _text(
-        413,
-        gettext_noop("One form takes at most %(limit)s files; nothing was kept."),
-        gettext_noop(
-            "Send them in several parts, or with JavaScript switched on, which takes"
-            " whole folders."
-        ),
-    ),
-    "not-allowed": _text(
-        403,
-        gettext_noop("You may not do this."),
-        gettext_noop("A tenant admin of your company can give you the role for it."),
-    ),
-    "account-closed": _text(
-        403,
-        gettext_noop("This account is closed."),
-        gettext_noop("A tenant admin of your company can have it opened again."),
-    ),
-    "too-often": _text(
-        429,
-        gettext_noop("This was sent too often."),
-        gettext_noop("Wait an hour, then try again."),
-    ),
-    "tenant-differs": _text(
-        409,
-        gettext_noop("This was meant for another customer than you act for now."),
-        gettext_noop(
-            "Nothing was done. Another one was chosen in another window, or the token"
-            " is another customer's: switch back, and repeat what you did."
-        ),
-    ),
-    "not-found": _text(
-        404,
-        gettext_noop("There is nothing here."),
-        gettext_noop("Check the address; what you look for may be of another tenant."),
-    ),
-    "method-unknown": _text(
-        405,
-        gettext_noop("This address does not take that method."),
-        gettext_noop("The API documentation lists what each address takes."),
-    ),
-    "length-required": _text(
-        411,
-        gettext_noop("The request does not say how long the file is."),
-        gettext_noop("Send Content-Length; chunked transfer is not taken."),
-    ),
-    "length-invalid": _text(
-        400,
-        gettext_noop("The Content-Length is not a number."),
-        gettext_noop("Send the file's size in bytes."),
-    ),
-    "file-too-large": _text(
-        413,
-        gettext_noop("The file is larger than %(limit)d bytes."),
-        gettext_noop("A day's usage file is far smaller. Is this one?"),
-    ),
-    "digest-required": _text(
-        400,
-        gettext_noop("The request does not say what the file's SHA-256 is."),
-        gettext_noop(
-            "Send Content-Digest: sha-256=:BASE64:, so that damage on the way is seen."
-        ),
-    ),
-    "digest-invalid": _text(
-        400,
-        gettext_noop("The Content-Digest cannot be read."),
-        gettext_noop("It has to be sha-256=:BASE64: with 32 bytes in base64."),
-    ),
-    "digest-differs": _text(
-        400,
-        gettext_noop("What arrived is not what was announced."),
-        gettext_noop("The file was damaged on the way, or changed. Send it again."),
-    ),
-    "body-cut": _text(
-        400,
-        gettext_noop("Only %(received)d of %(announced)d bytes arrived."),
-        gettext_noop("The connection was cut. Nothing was kept; send it again."),
-    ),
-    "body-stalled": _text(
-        408,
-        gettext_noop(
-            "Nothing arrived for %(seconds)d seconds, or all of it took ten minutes."
-        ),
-        gettext_noop("Nothing was kept. Send the file again."),
-    ),
-    "input-invalid": _text(
-        422,
-        gettext_noop("The request is not of the form that is expected here."),
-        gettext_noop("%(detail)s"),
-    ),
-    "period-invalid": _text(
-        422,
-        gettext_noop("This is not a billing period."),
-        gettext_noop("A period is written as year and month, such as 2026-05."),
-    ),
-    "zone-unknown": _text(
-        422,
-        gettext_noop("There is no time zone %(zone)s."),
-        gettext_noop("Use a name such as Europe/Berlin."),
-    ),
-    "tenant-exists": _text(
-        409,
-        gettext_noop("There is a tenant %(number)s already."),
-        gettext_noop("Choose another customer number."),
-    ),
-    "reason-needed": _text(
-        422,
-        gettext_noop("A decision needs a reason."),
-        gettext_noop("Say why, in a sentence; it is kept in the audit trail."),
-    ),
-    "decided-already": _text(
-        409,
-        gettext_noop("This has changed meanwhile, and your decision was not made."),
-        gettext_noop("Look at what is there now; somebody may have decided already."),
-    ),
-    "asked-already": _text(
-        409,
-        gettext_noop("This was asked for already, and waits for the billing staff."),
-        gettext_noop("Withdraw that request first, then ask anew."),
-    ),
-    "nothing-to-change": _text(
-        409,
-        gettext_noop("That is so already. Nothing was changed."),
-        gettext_noop("Look at what is there now, and choose something else."),
-    ),
-    "not-missing": _text(
-        409,
-        gettext_noop("Not all of this is missing now. Nothing was asked for."),
-        gettext_noop("Look at what is missing, and choose from that."),
-    ),
-    "ids-invalid": _text(
-        422,
-        gettext_noop("Of these files no receipt can be made."),
-        gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
-    ),
-    "waits-for-more": _text(
-        409,
-        gettext_noop("The file waits for something else too. Nothing was changed."),
-        gettext_noop("Decide that first: its day, or whether its key is trusted."),
-    ),
-    "day-implausible": _text(
-        422,
-        gettext_noop("%(day)s cannot be the day of this file."),
-        gettext_noop("Choose a day of the ten years before the file was received."),
-    ),
-    "deadline-implausible": _text(
-        422,
-        gettext_noop("This is no later deadline. Nothing was changed."),
-        gettext_noop("It is %(deadline)s now: choose a later day, within a year."),
-    ),
-    "deadline-passed": _text(
-        409,
-        gettext_noop("The deadline has passed: %(deadline)s. Nothing was changed."),
-        gettext_noop("The zone counts for later periods; extend this deadline."),
-    ),
-    "form-too-large": _text(
-        413,
-        gettext_noop("That is more than %(limit)d MB at once. Nothing was kept."),
-        gettext_noop("Send them in several parts; what is here is not kept twice."),
-    ),
-    "storage-full": _text(
-        503,
-        gettext_noop("The portal has no room for files at the moment."),
-        gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
-    ),
-    "storage-broken": _text(
-        503,
-        gettext_noop("The portal cannot store files at the moment."),
-        gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
-    ),
-    "failed": _text(
-        500,
-        gettext_noop("Something went wrong here."),
-        gettext_noop("It is ours to mend, and is in our log. Try again later."),
-    ),
-    "busy": _text(
-        503,
-        gettext_noop("The portal is busy."),
-        gettext_noop("Nothing was kept. Try again in a minute."),
-    ),
-}
-
-
-class _ToldError(Exception):
+class _CodedError(Exception):
     def __init__(self, code: str, **params: str | int) -> None:
         super().__init__(code)
         self.code = code
         self.params: Parameters = params
 
 
-class Refused(_ToldError):  # noqa: N818 - it is the answer, not a fault of the program
+class Refused(_CodedError):  # noqa: N818 - it is the answer, not a fault of the program
     """It is the person's turn."""
 
 
-class Unavailable(_ToldError):  # noqa: N818 - the same
+class Unavailable(_CodedError):  # noqa: N818 - the same
     """It is ours, and passes."""
 
 
-def told(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
+def error_document(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and what to say, in the reader's language."""
-    text, params = TEXTS[problem.code], _worded(problem.params)
+    text, params = TEXTS[problem.code], _readable_params(problem.params)
     return text.status, {
         "code": problem.code,
         "title": gettext(text.title) % params,
@@ -260,10 +39,10 @@ def told(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
     }
 
 
-def _worded(params: Parameters) -> Parameters:
+def _readable_params(params: Parameters) -> Parameters:
     """Say a deadline as people read it; it travels as RFC 9557 writes an instant."""
     if "deadline" not in params:
         return params
     at, _, zone = str(params["deadline"]).rstrip("]").partition("[")
-    words = instant_words(datetime.fromisoformat(at), zone)
+    words = instant_text(datetime.fromisoformat(at), zone)
     return {**params, "deadline": words}

@@ -45,7 +45,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.http.middleware.DoorMiddleware",
+    "portal.http.middleware.PermissionMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -62,7 +62,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.http.context_processors.surroundings",
+                "portal.http.context_processors.page_context",
             ],
         },
     },
@@ -261,7 +261,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PORTAL_ADDRESS]
-CSRF_FAILURE_VIEW = "portal.pages.home.forged"
+CSRF_FAILURE_VIEW = "portal.pages.home.csrf_failure"
 TRUSTED_PROXY = env.truth("TRUSTED_PROXY")
 if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -11,13 +11,13 @@ from portal.jobs import heartbeat
 
 
 @shared_task(name="portal.tidy", time_limit=300)
-def tidy() -> None:
+def remove_ended_sessions() -> None:
     """Remove the sessions that have ended; nothing rests on them any more."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
 
 
 @task_success.connect
-def note_success(sender: "Task[..., Any]", **_: Any) -> None:
+def record_success(sender: "Task[..., Any]", **_: Any) -> None:
     """Remember it for whoever watches; in the worker, once the task has ended."""
-    heartbeat.note(sender.name, at=timezone.now())
+    heartbeat.record(sender.name, at=timezone.now())

@@ -1,4 +1,4 @@
-"""All addresses; what each one asks for stands in `portal.http.permissions.DOORS`."""
+"""All addresses; `portal.http.permissions` says who may open each."""
 
 from allauth.account.views import LogoutView
 from django.urls import include, path
@@ -9,10 +9,10 @@ from portal.api import api
 from portal.health import views as health_views
 from portal.pages import home
 
-handler400 = "portal.pages.home.malformed"
+handler400 = "portal.pages.home.bad_request"
 handler404 = "portal.pages.home.not_found"
-handler429 = "portal.pages.home.too_often"  # asked for by the sign-in library
-handler500 = "portal.pages.home.failed"
+handler429 = "portal.pages.home.too_many_requests"  # asked for by the sign-in library
+handler500 = "portal.pages.home.server_error"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,7 +26,7 @@ urlpatterns = [
     path("forgotten", account_views.Forgotten.as_view(), name="forgotten"),
     path(
         "forgotten/sent",
-        TemplateView.as_view(template_name="portal/forgotten-sent.html"),
+        TemplateView.as_view(template_name="portal/accounts/forgotten-sent.html"),
         name="forgotten-sent",
     ),
     path(

@@ -13,8 +13,8 @@ from billing.calendar_view import text as calendar_text
 from billing.coverage.chain import Why, WhyCode
 from portal.celery import app
 from portal.env import KNOWN
-from portal.errors import TEXTS
-from portal.http.permissions import ANYBODY, DOORS
+from portal.error_text import TEXTS
+from portal.http.permissions import ANYBODY, PERMISSIONS
 from usage.files import problems
 from usage.usg import SPECS, Severity
 
@@ -182,7 +182,7 @@ def test_every_door_is_documented_with_what_it_asks_for() -> None:
     paths = dict(addresses(get_resolver().url_patterns))
     doors = {
         f"{method} {paths[name]}": str(need)
-        for name, methods in DOORS.items()
+        for name, methods in PERMISSIONS.items()
         for method, need in methods.items()
     }
     assert told == doors

@@ -8,13 +8,14 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.health import invariants, metrics, readiness
-        from portal.pages import tiles
+        from portal.pages import staff_navigation, tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
             receivers,  # noqa: F401 - connects its receivers
         )
         from usage.maintenance import metrics as file_metrics
         from usage.maintenance.invariants import INVARIANTS
+        from usage.navigation import LINKS
         from usage.tiles import TILES
 
         invariants.register(*INVARIANTS)
@@ -22,5 +23,6 @@ class UsageConfig(AppConfig):
         metrics.register(file_metrics.unjudged_files_metric)
         metrics.register(file_metrics.file_metrics, keep_for=metrics.RARELY)
 
+        staff_navigation.register(*LINKS)
         for tile in TILES:
             tiles.register(tile)

@@ -42,7 +42,7 @@ _NIGHT = 6 * 3600
 @shared_task(name="usage.forward", time_limit=_SECONDS)
 def forward() -> None:
     until = timezone.now() + _FORWARD_FOR
-    while timezone.now() < until and not shutdown.is_asked():
+    while timezone.now() < until and not shutdown.is_requested():
         if not forwarding_forward.forward_waiting(now=timezone.now):
             return
 
@@ -52,7 +52,9 @@ def judge_pending_files() -> None:
     now = timezone.now()
     until = now + _JUDGE_FOR
     while (
-        now < until and not shutdown.is_asked() and judge_pending.judge_pending(at=now)
+        now < until
+        and not shutdown.is_requested()
+        and judge_pending.judge_pending(at=now)
     ):
         now = timezone.now()
 

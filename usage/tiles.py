@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes
@@ -90,21 +90,21 @@ TILES = (
         order=10,
         title=gettext_lazy("Files"),
         url_name="files-page",
-        needs=May.READ,
+        needs=Permission.READ,
         say=_files_tile,
     ),
     Tile(
         order=30,
         title=gettext_lazy("Safe to delete"),
         url_name="safe-to-delete",
-        needs=May.READ,
+        needs=Permission.READ,
         say=_safe_tile,
     ),
     Tile(
         order=40,
         title=gettext_lazy("Servers"),
         url_name="servers-page",
-        needs=May.READ,
+        needs=Permission.READ,
         say=_servers_tile,
     ),
 )

@@ -16,9 +16,9 @@ from billing.periods import deadlines
 from billing.reminders import send_now
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.templatetags.shown import instant_words
+from portal.templatetags.shown import instant_text
 
-# Why no mail goes at all, by the codes of `portal.mail.switch.Leave`.
+# Why no mail goes at all, by the codes of `portal.mail.switch.SendPermission`.
 _HELD: Mapping[str, Text] = {
     "stopped": _("all mail is stopped, see the page Mail"),
     "restored-copy": _(
@@ -64,7 +64,7 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
     effects = []
     for row in rows:
         new = periods.day_ends_at(wanted.given["to"], periods.zone_named(row.zone))
-        words = {"new": instant_words(new, row.zone)}
+        words = {"new": instant_text(new, row.zone)}
         if new <= row.deadline_at:
             why = _("its deadline is not earlier than that")
             effects.append(ActionEffect(row, why, is_done=False))

@@ -26,7 +26,7 @@ from billing.desk.bulk_actions import ACTIONS
 from billing.desk.queries import DeskRow
 from billing.desk.sql import DeskFilter
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 
 
@@ -64,7 +64,7 @@ def selected(request: PortalRequest) -> HttpResponse:
         **_effects(effects, period, at=now),
     }
     status = 422 if form.errors else 200
-    return render(request, "billing/staff/selected.html", shown, status=status)
+    return render(request, "billing/desk/bulk.html", shown, status=status)
 
 
 def _do(
@@ -77,7 +77,7 @@ def _do(
     try:
         said = act.do(rows, wanted) if rows else gettext("Nothing was to be done.")
     except Refused as refusal:
-        _, words = told(refusal)
+        _, words = error_document(refusal)
         messages.error(request, f"{words['title']} {words['advice']}")
     else:
         messages.success(request, said)

@@ -95,7 +95,7 @@ def _table_row(
 ) -> SafeString:
     """Render a row: once, as long as nothing in it changes."""
     shown = {"line": _line(row, period, open_days, language), "period": period}
-    return render_to_string("billing/staff/desk-row.html", shown)
+    return render_to_string("billing/desk/row.html", shown)
 
 
 def desk_line(row: DeskRow, period: Period, *, at: datetime) -> DeskLine:

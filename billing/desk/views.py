@@ -17,7 +17,7 @@ from billing.desk import queries as desk_queries
 from billing.desk.bulk_actions import ACTIONS
 from billing.desk.queries import DeskRow
 from billing.desk.sql import DeskFilter, DeskOrder
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
 
@@ -52,10 +52,10 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
         "pages": pages,
         "first": offset + 1,
         "last": offset + len(rows),
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
         "acts": ACTIONS.items(),
     }
-    return render(request, "billing/staff/desk.html", shown)
+    return render(request, "billing/desk/desk.html", shown)
 
 
 @require_safe

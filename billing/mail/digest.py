@@ -21,8 +21,8 @@ from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.mail import message as mail_message
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import LEASE, NEVER_ANSWERED, Outcome, Written
-from portal.mail.send import Outcome as Came
+from portal.mail.outbox import LEASE, NEVER_ANSWERED, MailOutcome, WrittenMail
+from portal.mail.send import DeliveryOutcome as Came
 from portal.mail.send import deliver
 from portal.models import User
 from portal.templatetags.shown import grouped
@@ -34,9 +34,9 @@ from usage.servers import requests as server_requests
 _FROM, _UNTIL = time(6), time(12)
 
 _OUTCOMES = {
-    Came.SENT: Outcome.SENT,
-    Came.REFUSED: Outcome.FAILED,
-    Came.UNSURE: Outcome.UNSURE,
+    Came.SENT: MailOutcome.SENT,
+    Came.REFUSED: MailOutcome.FAILED,
+    Came.UNSURE: MailOutcome.UNSURE,
 }
 
 
@@ -64,7 +64,7 @@ def send_due(*, now: Callable[[], datetime]) -> int:
     if not _FROM <= at.time() < _UNTIL:
         return 0
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
         morning = datetime.combine(at.date(), _FROM, UTC)
         if leave.held or (leave.restored_at or morning) > morning:
             # What was restored from may have sent those of this morning.
@@ -196,14 +196,16 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
             return False
         outcome = _OUTCOMES[came.outcome]
         mine.update(outcome=outcome, problem=came.problem, ended_at=now())
-    return outcome == Outcome.SENT
+    return outcome == MailOutcome.SENT
 
 
-def _compose(to: str, shown: dict[str, object]) -> Written:
-    message: EmailMultiAlternatives = mail_message.letter("digest", to=to, shown=shown)
-    name = mail_message.name_of("digest", to, str(shown["day"]))
+def _compose(to: str, shown: dict[str, object]) -> WrittenMail:
+    message: EmailMultiAlternatives = mail_message.build_message(
+        "digest", to=to, shown=shown
+    )
+    name = mail_message.message_id_for("digest", to, str(shown["day"]))
     message.extra_headers["Message-ID"] = name
-    return Written(message, name)
+    return WrittenMail(message, name)
 
 
 def _give_up_on_unanswered(at: datetime) -> None:
@@ -211,5 +213,5 @@ def _give_up_on_unanswered(at: datetime) -> None:
     begun_before = at - LEASE
     with unit_of_work.acting_for(unit_of_work.STAFF):
         Digest.objects.filter(outcome="", begun_at__lt=begun_before).update(
-            outcome=Outcome.UNSURE, problem=NEVER_ANSWERED, ended_at=at
+            outcome=MailOutcome.UNSURE, problem=NEVER_ANSWERED, ended_at=at
         )

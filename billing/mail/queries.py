@@ -10,8 +10,8 @@ from functools import partial
 from django.db.models import Count, Q, QuerySet
 
 from billing.models import Digest, ReceiptMail, Reminder
-from portal.jobs.queue import State
-from portal.mail.outbox import Letter, LetterWork, Outcome
+from portal.jobs.queue import JobState
+from portal.mail.outbox import Letter, LetterWork, MailOutcome
 
 REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
 MODELS: Mapping[str, type[Letter]] = {
@@ -34,10 +34,10 @@ class MailFilter(StrEnum):
 def _has(told: str, kind: str) -> Q:
     is_work = kind != DIGEST
     if told == MailFilter.WAITING:
-        return Q(outcome="", **({"state": State.WAITING} if is_work else {}))
-    found = Q(outcome=Outcome(told))
+        return Q(outcome="", **({"state": JobState.WAITING} if is_work else {}))
+    found = Q(outcome=MailOutcome(told))
     if told == MailFilter.FAILED and is_work:
-        found |= Q(outcome="", state=State.SET_ASIDE)
+        found |= Q(outcome="", state=JobState.SET_ASIDE)
     return found
 
 
@@ -66,7 +66,7 @@ def waiting_for_staff(model: type[LetterWork]) -> QuerySet[LetterWork]:
     Those are set aside, and nothing else is. A digest never is: the next one says the
     same.
     """
-    return model._default_manager.filter(state=State.SET_ASIDE)
+    return model._default_manager.filter(state=JobState.SET_ASIDE)
 
 
 WAITING_FOR_STAFF = (

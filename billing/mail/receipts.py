@@ -18,8 +18,8 @@ from portal.jobs.queue import Claim
 from portal.mail import message as mail_message
 from portal.mail import outbox
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import Outcome, Written
-from portal.mail.switch import Leave
+from portal.mail.outbox import MailOutcome, WrittenMail
+from portal.mail.switch import SendPermission
 from portal.models import Membership, Tenant
 from usage.files import overview_queries
 from usage.models import FileState, UsageFile
@@ -63,7 +63,7 @@ def request_receipt(
             "asked_by": to,
         },
     )
-    wakeup.ring("billing.send_mail")
+    wakeup.wake_up("billing.send_mail")
     return row, is_new
 
 
@@ -73,7 +73,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     A stop of mails does not hold it: somebody has asked for it. A restored copy does.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
     if leave.held == mail_switch.RESTORED_COPY:
         return False
 
@@ -84,7 +84,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
 
 
 def _prepare(
-    leave: Leave, claim: Claim, *, at: datetime
+    leave: SendPermission, claim: Claim, *, at: datetime
 ) -> EmailMultiAlternatives | None:
     with unit_of_work.acting_for(claim.tenant_id):
         row = outbox.begin(ReceiptMail, claim, at=at)
@@ -92,19 +92,19 @@ def _prepare(
             return None
         reason = _not_needed(row, leave)
         if reason:
-            outbox.end(ReceiptMail, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            outbox.end(ReceiptMail, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
-        return outbox.keep(ReceiptMail, claim, _compose(row), at=at)
+        return outbox.store_text(ReceiptMail, claim, _compose(row), at=at)
 
 
-def _not_needed(row: ReceiptMail, leave: Leave) -> str:
+def _not_needed(row: ReceiptMail, leave: SendPermission) -> str:
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:
         return "restored"
     members = Membership.objects.filter(user__email=row.recipient, user__is_active=True)
     return "" if members.exists() else "not-wanted"
 
 
-def _compose(row: ReceiptMail) -> Written:
+def _compose(row: ReceiptMail) -> WrittenMail:
     tenant = Tenant.objects.get()
     files = list(overview_queries.of_ids(row.files))
     # A rejected file's row may have gone meanwhile.
@@ -125,14 +125,14 @@ def _compose(row: ReceiptMail) -> Written:
         "more": max(len(amiss) - _NAMED, 0),
         "missing": missing,
     }
-    message = mail_message.letter("receipt", to=row.recipient, shown=shown)
+    message = mail_message.build_message("receipt", to=row.recipient, shown=shown)
     digest = bytes(row.digest).hex()
-    name = mail_message.name_of(
+    name = mail_message.message_id_for(
         "receipt", str(row.tenant_id), row.recipient, digest, str(row.day)
     )
     message.extra_headers["Message-ID"] = name
     _attach(message, row, tenant, found, missing=missing)
-    return Written(message, name)
+    return WrittenMail(message, name)
 
 
 def _counted(files: Collection[UsageFile]) -> list[tuple[str, int]]:

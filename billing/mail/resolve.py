@@ -7,8 +7,8 @@ from billing.mail.queries import RECEIPT, REMINDER
 from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.jobs.queue import State
-from portal.mail.outbox import LetterWork, Outcome
+from portal.jobs.queue import JobState
+from portal.mail.outbox import LetterWork, MailOutcome
 from portal.models import Tenant
 
 _MODELS: dict[str, type[LetterWork]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
@@ -26,7 +26,7 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     model, tenant_id = found
     with unit_of_work.acting_for(tenant_id, holding=True):
         row = model._default_manager.get(pk=pk)
-        if row.told_state not in {Outcome.UNSURE, Outcome.FAILED}:
+        if row.told_state not in {MailOutcome.UNSURE, MailOutcome.FAILED}:
             return False
         changes: dict[str, object] = {"planned_at": at}
         if isinstance(row, Reminder):
@@ -34,7 +34,7 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
             changes |= {"asked_by": by, "day": _free_day(row, at=at)}
         fresh = {"ended_at": None, "lease": None, "leased_until": None, "problem": ""}
         model._default_manager.filter(pk=pk).update(
-            state=State.WAITING,
+            state=JobState.WAITING,
             outcome="",
             begun_at=None,
             due_at=at,
@@ -55,8 +55,8 @@ def mark_arrived(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     model, tenant_id = found
     with unit_of_work.acting_for(tenant_id, holding=True):
         row = model._default_manager.get(pk=pk)
-        done = model._default_manager.filter(pk=pk, outcome=Outcome.UNSURE).update(
-            outcome=Outcome.SENT, state=State.DONE, problem="said-to-be-here"
+        done = model._default_manager.filter(pk=pk, outcome=MailOutcome.UNSURE).update(
+            outcome=MailOutcome.SENT, state=JobState.DONE, problem="said-to-be-here"
         )
         if done:
             _note(row, "mail-arrived", by=by, at=at)

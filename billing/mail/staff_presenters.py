@@ -15,7 +15,7 @@ from billing.mail.text import problem_text, state_text, step_text
 from billing.models import Digest, ReceiptMail, Reminder
 from billing.periods.text import span_text
 from billing.reminders.plan import PlannedMail
-from portal.mail.outbox import Letter, LetterWork, Outcome
+from portal.mail.outbox import Letter, LetterWork, MailOutcome
 from portal.models import Tenant
 from portal.templatetags.shown import day as day_words
 
@@ -137,8 +137,8 @@ def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
         mark=mark,
         state=state,
         why=problem_text(mail.problem),
-        is_unsure=tenant is not None and mail.told_state == Outcome.UNSURE,
-        is_failed=tenant is not None and mail.told_state == Outcome.FAILED,
+        is_unsure=tenant is not None and mail.told_state == MailOutcome.UNSURE,
+        is_failed=tenant is not None and mail.told_state == MailOutcome.FAILED,
     )
 
 

@@ -19,7 +19,7 @@ from billing.mail import recipients
 from billing.mail.text import problem_text, state_text, step_text
 from billing.models import CalendarAddress, ReceiptMail, Reminder
 from billing.periods.text import span_text
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -166,9 +166,9 @@ def _page(
         "feed": feed,
         "address": address,
         "mails": mails,
-        "may_manage": May.MANAGE in request.caller.may,
+        "may_manage": Permission.MANAGE in request.caller.permissions,
     }
-    return render(request, "billing/people.html", shown)
+    return render(request, "billing/mail/people.html", shown)
 
 
 def _mails() -> list[dict[str, Any]]:

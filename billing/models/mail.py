@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from portal.mail.outbox import Letter, LetterWork, Outcome
+from portal.mail.outbox import Letter, LetterWork, MailOutcome
 from portal.models import Tenant, User
 
 
@@ -48,7 +48,7 @@ class Digest(Letter):
                 fields=["recipient", "day"], name="a_digest_is_mailed_once_a_day"
             ),
             models.CheckConstraint(
-                condition=Q(outcome__in=["", *Outcome.values]),
+                condition=Q(outcome__in=["", *MailOutcome.values]),
                 name="a_digest_ends_with_a_known_outcome",
             ),
         ]

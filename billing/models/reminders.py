@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 
 from billing.coverage.reminder_dates import REFUSED
-from portal.mail.outbox import LetterWork, Outcome
+from portal.mail.outbox import LetterWork, MailOutcome
 
 # What uses up the one mail that a recipient may get in a day.
-TAKES_THE_DAY = ("", Outcome.SENT, Outcome.UNSURE)
+TAKES_THE_DAY = ("", MailOutcome.SENT, MailOutcome.UNSURE)
 
 # Why a mail that is late waits: the safety stop of its period.
 SAFETY_STOP = "safety-stop"

@@ -51,7 +51,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         "at": at,
         "by": by,
     }
-    text = render_to_string("billing/staff/server-setup.txt", shown)
+    text = render_to_string("billing/onboarding/server-setup.txt", shown)
     return SetupFile(
         name=f"usage-portal-{tenant.number}.txt", text=text.replace("\n", "\r\n")
     )

@@ -18,7 +18,7 @@ from billing.periods import text as period_text
 from billing.periods.queries import PeriodView
 from portal.approvals import Decision
 from portal.mail import message as mail_message
-from portal.mail.outbox import Written
+from portal.mail.outbox import WrittenMail
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
 from usage.models import FileState, UsageFile
@@ -45,7 +45,7 @@ class ReminderCase:
     at: datetime
 
 
-def compose(case: ReminderCase, *, name: str) -> Written:
+def compose(case: ReminderCase, *, name: str) -> WrittenMail:
     """Write a reminder; `name` is the person's, empty if only an address is known."""
     row, view, tenant, at = case.row, case.view, case.tenant, case.at
     asked = asked_for(view.judgement.calendar, case.settled)
@@ -73,10 +73,10 @@ def compose(case: ReminderCase, *, name: str) -> Written:
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
-    message = mail_message.letter("reminder", to=row.recipient, shown=shown)
+    message = mail_message.build_message("reminder", to=row.recipient, shown=shown)
     message_id = message_id_of(row)
     message.extra_headers["Message-ID"] = message_id
-    return Written(message, message_id)
+    return WrittenMail(message, message_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +194,4 @@ def message_id_of(row: Reminder) -> str:
     about = [str(row.tenant_id), row.recipient, row.period, row.step]
     if row.extended_to is not None:
         about.append(row.extended_to.astimezone(UTC).isoformat())
-    return mail_message.name_of("reminder", *about)
+    return mail_message.message_id_for("reminder", *about)

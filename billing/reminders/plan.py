@@ -74,7 +74,7 @@ def plan_reminders(*, at: datetime) -> int:
     plans nothing that its original has sent.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
         kinds = [] if leave.held else _kinds(at=at)
     dues = [
         (kind, due, at)
@@ -103,7 +103,7 @@ def preview_reminders(*, at: datetime, most: int) -> list[PlannedMail]:
 
     In a unit of work of the staff; writes nothing.
     """
-    leave = mail_switch.leave()
+    leave = mail_switch.send_permission()
     dues = []
     for kind in _kinds(at=at):
         ends_at = kind.until or kind.deadline_at
@@ -144,13 +144,14 @@ def _due(kind: _PeriodGroup, *, at: datetime) -> DueStep | None:
     )
 
 
-def _is_new(due: DueStep, leave: mail_switch.Leave) -> bool:
+def _is_new(due: DueStep, leave: mail_switch.SendPermission) -> bool:
     """Say whether a step cannot have been sent by what was restored from."""
     return leave.restored_at is None or due.at > leave.restored_at
 
 
 def _parameters(
-    dues: Iterable[tuple[_PeriodGroup, DueStep, datetime]], leave: mail_switch.Leave
+    dues: Iterable[tuple[_PeriodGroup, DueStep, datetime]],
+    leave: mail_switch.SendPermission,
 ) -> dict[str, Any]:
     rows = [
         (

@@ -42,8 +42,8 @@ from portal.db import unit_of_work
 from portal.jobs.queue import Claim
 from portal.mail import outbox
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import Outcome, Written
-from portal.mail.switch import Leave
+from portal.mail.outbox import MailOutcome, WrittenMail
+from portal.mail.switch import SendPermission
 from portal.models import Membership, Role, Tenant, User
 
 # How long a mail that staff hold back waits until it asks again.
@@ -53,7 +53,7 @@ _HELD = timedelta(minutes=15)
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now."""
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
         stopped = SafetyStop.objects.filter(released_at=None)
         held_periods = frozenset(stopped.values_list("period", flat=True))
     if leave.held:
@@ -63,7 +63,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
 
 
 def _prepare(
-    leave: Leave, held_periods: frozenset[str], claim: Claim, at: datetime
+    leave: SendPermission, held_periods: frozenset[str], claim: Claim, at: datetime
 ) -> EmailMultiAlternatives | None:
     """Write a mail and that it is begun, in one unit of work; None if it does not go.
 
@@ -81,7 +81,7 @@ def _prepare(
         case = _case(row, view, tenant, at=at)
         reason = _not_needed(case, leave)
         if reason:
-            outbox.end(Reminder, claim, Outcome.UNNEEDED, problem=reason, at=at)
+            outbox.end(Reminder, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
         zone = zone_named(tenant.zone)
         later = _may_go_at(row, _ends_at(row, view), zone, at=at)
@@ -90,10 +90,10 @@ def _prepare(
             return None
         letter = _written(case)
         today = at.astimezone(zone).date()
-        return outbox.keep(Reminder, claim, letter, at=at, day=today)
+        return outbox.store_text(Reminder, claim, letter, at=at, day=today)
 
 
-def draft(row: Reminder, *, at: datetime) -> Written:
+def draft(row: Reminder, *, at: datetime) -> WrittenMail:
     """Write what a reminder would say now; it goes nowhere.
 
     Begins and ends a unit of work of its tenant.
@@ -116,11 +116,11 @@ def _case(
     return ReminderCase(row, view, tenant, flag, rolled, settled, at)
 
 
-def _written(case: ReminderCase) -> Written:
+def _written(case: ReminderCase) -> WrittenMail:
     return reminder_email.compose(case, name=_name_of(case.row.recipient))
 
 
-def _not_needed(case: ReminderCase, leave: Leave) -> str:
+def _not_needed(case: ReminderCase, leave: SendPermission) -> str:
     """Return why a mail need not go any more, a code; empty if it has to."""
     row = case.row
     if leave.restored_at is not None and row.planned_at <= leave.restored_at:

@@ -30,7 +30,7 @@ from billing.models import (
 from billing.periods import refresh_summary
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.mail import switch as mail_switch
 from portal.models import Membership, Role
 
@@ -64,7 +64,8 @@ class RemindedTenant:
 class ReminderRound:
     """What reminding now does; `held` is why no mail may go at all, a code, or empty.
 
-    The codes are those of `portal.mail.switch.Leave`. Tenants are in the order of ids.
+    The codes are those of `portal.mail.switch.SendPermission`. Tenants are in the order
+    of ids.
     """
 
     held: str
@@ -145,7 +146,7 @@ def mails_of(tenant_id: int, period: Period) -> list[Reminder]:
 def _round(
     tenant_ids: Collection[int], period: Period, *, at: datetime
 ) -> ReminderRound:
-    held = mail_switch.leave().held
+    held = mail_switch.send_permission().held
     opened = {
         row.tenant_id: row
         for row in TenantPeriod.objects.filter(
@@ -251,12 +252,12 @@ def _taken(
     found: dict[int, set[tuple[str, date | None]]] = defaultdict(set)
     lately = at.date() - timedelta(days=2)
     rows = Reminder.objects.filter(
-        Q(state=State.WAITING) | Q(day__gte=lately, outcome__in=TAKES_THE_DAY),
+        Q(state=JobState.WAITING) | Q(day__gte=lately, outcome__in=TAKES_THE_DAY),
         tenant__in=list(lacking),
     )
     for row in rows.only("tenant_id", "recipient", "day", "state", "begun_at"):
         days: set[date | None] = {row.day}
-        if row.state == State.WAITING:
+        if row.state == JobState.WAITING:
             days = {None}
         elif row.begun_at:
             zone = zone_named(opened[row.tenant_id].tenant.zone)

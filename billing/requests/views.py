@@ -25,9 +25,9 @@ from billing.requests.forms import (
     NumbersExcuseForm,
 )
 from billing.requests.text import excuse_rows, licence_rows
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from usage.models import Server
@@ -156,7 +156,7 @@ def _excuses(
         }
         if isinstance(sent, NumbersExcuseForm):
             shown["numbers"] = [sent]
-    return render(request, "billing/excuses.html", shown)
+    return render(request, "billing/requests/excuses.html", shown)
 
 
 def _matter(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
@@ -213,11 +213,11 @@ def _licences(
         "form": sent or form,
         "may_manage": _may_manage(request),
     }
-    return render(request, "billing/licences.html", shown)
+    return render(request, "billing/requests/licences.html", shown)
 
 
 def _may_manage(request: PortalRequest) -> bool:
-    return May.MANAGE in request.caller.may
+    return Permission.MANAGE in request.caller.permissions
 
 
 def _number(request: PortalRequest, name: str) -> int:
@@ -228,5 +228,5 @@ def _number(request: PortalRequest, name: str) -> int:
 
 
 def _message(refusal: Refused) -> str:
-    body = told(refusal)[1]
+    body = error_document(refusal)[1]
     return f"{body['title']} {body['advice']}"

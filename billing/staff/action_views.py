@@ -12,7 +12,7 @@ from django.utils import timezone
 from billing.lateness.queries import FlagFilter
 from billing.staff import tenant_page
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
@@ -76,7 +76,7 @@ def answer(
     except Refused as refusal:
         if refusal.code not in _LOOK_AGAIN:
             raise
-        _, said = told(refusal)
+        _, said = error_document(refusal)
         messages.error(request, f"{said['title']} {said['advice']}")
     else:
         messages.success(request, done)

@@ -31,9 +31,9 @@ from billing.periods import deadlines, zones
 from billing.periods.queries import opened_periods
 from billing.staff.action_views import answer, back, narrowed, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 
@@ -60,9 +60,9 @@ def late(request: PortalRequest) -> HttpResponse:
             "total": counts[""],
             "periods": late_queries.periods(),
             "stops": list(late_queries.stops()),
-            "may_act": May.STAFF_ACT in request.caller.may,
+            "may_act": Permission.STAFF_ACT in request.caller.permissions,
         }
-    return render(request, "billing/staff/late.html", shown)
+    return render(request, "billing/lateness/late.html", shown)
 
 
 @require_safe
@@ -94,7 +94,7 @@ def release(request: PortalRequest, period: str) -> HttpResponse:
     try:
         late_check.release(period, by=request.caller.name, reason=reason, at=now)
     except Refused as refusal:
-        _, said = told(refusal)
+        _, said = error_document(refusal)
         messages.error(request, f"{said['title']} {said['advice']}")
     else:
         text = gettext("Released: the next run, within 15 minutes, flags who is late.")

@@ -25,7 +25,7 @@ from billing.mail.staff_presenters import (
 from billing.models import Reminder
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
@@ -48,7 +48,7 @@ def mails(request: PortalRequest) -> HttpResponse:
     kind = kind if kind in mail_queries.MODELS else REMINDER
     told = told if told in set(MailFilter) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
         pages = Paginator(mail_queries.list_mails(kind, told), MAILS_A_PAGE)
         page: Page[Letter] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
@@ -68,7 +68,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         "stop": stop if stop and stop.ended_at is None else None,
         "gets_digest": gets_digest,
         "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
     return render(request, "billing/staff/mail.html", shown)
 
@@ -91,7 +91,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
         "row": rows[0],
         "says": kept,
         "is_draft": is_draft,
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
     return _rendered(request, shown)
 
@@ -113,7 +113,7 @@ def coming(request: PortalRequest) -> HttpResponse:
 
 
 def _rendered(request: PortalRequest, shown: dict[str, Any]) -> HttpResponse:
-    response = render(request, "billing/staff/mail-one.html", shown)
+    response = render(request, "billing/staff/mail-message.html", shown)
     # The frame that shows the mail has the page's own policy.
     sources = ["'unsafe-hashes'", *style_sources(shown["says"]["html"])]
     response._csp_update = {"style-src": sources}  # type: ignore[attr-defined]  # django-csp's way
@@ -158,7 +158,7 @@ def go_on(request: PortalRequest) -> HttpResponse:
     reason = _reason(request)
     if reason:
         with unit_of_work.acting_for(unit_of_work.STAFF):
-            mail_switch.go_on(reason=reason, by=request.caller.name, at=now)
+            mail_switch.resume(reason=reason, by=request.caller.name, at=now)
         messages.success(request, gettext("Mail goes out again."))
     return redirect("staff-mail")
 

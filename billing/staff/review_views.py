@@ -16,9 +16,9 @@ from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.text import excuse_rows, licence_rows
 from billing.staff.forms import DayForm
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
@@ -78,9 +78,9 @@ def held(request: PortalRequest) -> HttpResponse:
         "held_total": counts[""],
         "waiting": waiting,
         "is_empty": not kind and not counts[""] and not any(waiting.values()),
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
-    return render(request, "billing/staff/held.html", shown)
+    return render(request, "billing/staff/review.html", shown)
 
 
 @require_safe
@@ -88,8 +88,8 @@ def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show one file with everything that there is to decide about it."""
     with unit_of_work.acting_for(_owner(file_id), reading=True):
         shown = _matter(file_id)
-    shown["may_act"] = May.STAFF_ACT in request.caller.may
-    return render(request, "billing/staff/held-file.html", shown)
+    shown["may_act"] = Permission.STAFF_ACT in request.caller.permissions
+    return render(request, "billing/staff/review-file.html", shown)
 
 
 def _owner(file_id: UUID) -> int:
@@ -222,7 +222,7 @@ def _decide(
     except Refused as refusal:
         if refusal.code not in _LOOK_AGAIN:
             raise
-        _, said = told(refusal)
+        _, said = error_document(refusal)
         messages.error(request, f"{said['title']} {said['advice']}")
     else:
         text = gettext("%(name)s is now: %(state)s.")

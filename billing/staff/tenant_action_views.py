@@ -14,8 +14,7 @@ from billing.onboarding.setup_file import make_setup_file as make_set_up
 from billing.staff import tenant_page
 from billing.staff.action_views import answer, back, tenant_of
 from portal import approvals
-from portal.accounts import adapter as account_adapter
-from portal.accounts import tokens
+from portal.accounts import password_links, tokens
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -68,7 +67,7 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
         )
     if member is None:
         raise Refused("not-found")
-    account_adapter.invite(member.user, by=request.caller.name)
+    password_links.invite(member.user, by=request.caller.name)
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
     return back(request, number)

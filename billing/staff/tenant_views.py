@@ -16,10 +16,10 @@ from billing.desk.forms import named_period, way_back
 from billing.onboarding.enrol import EnrolledCustomer, enrol
 from billing.staff import tenant_page
 from billing.staff.forms import OpenTenantForm
-from portal.accounts import adapter as account_adapter
-from portal.accounts.caller import May
+from portal.accounts import password_links
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from usage.files import queries as file_queries
@@ -60,7 +60,7 @@ def open_tenant(request: PortalRequest) -> HttpResponse:
             return redirect("staff-tenant", number=enrolled.tenant.number)
     status = 422 if form.errors else 200
     shown = _with_rights(request, {"form": form})
-    return render(request, "billing/staff/open-tenant.html", shown, status=status)
+    return render(request, "billing/onboarding/open-tenant.html", shown, status=status)
 
 
 def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | None:
@@ -68,7 +68,7 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
     try:
         enrolled = enrol(form.wish(), by=request.caller.name, at=now)
     except Refused as refusal:
-        _, said = told(refusal)
+        _, said = error_document(refusal)
         text = f"{said['title']} {said['advice']}"
         form.add_error(_FIELDS.get(refusal.code), text)
         return None
@@ -78,7 +78,7 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
     shown = {"name": enrolled.tenant.name, "email": enrolled.admin.email}
     if enrolled.is_new:
         # After the commit: before it there is nobody whom the link could let in.
-        account_adapter.invite(enrolled.admin, by=request.caller.name)
+        password_links.invite(enrolled.admin, by=request.caller.name)
         text = gettext("%(name)s is open. %(email)s gets a link to set a password.")
     else:
         text = gettext("%(name)s is open. %(email)s can sign in already.")
@@ -130,7 +130,7 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
 
 
 def _with_rights(request: PortalRequest, shown: dict[str, Any]) -> dict[str, Any]:
-    return {**shown, "may_act": May.STAFF_ACT in request.caller.may}
+    return {**shown, "may_act": Permission.STAFF_ACT in request.caller.permissions}
 
 
 def _one_of(values: list[str], wanted: str | None) -> str | None:

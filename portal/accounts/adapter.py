@@ -3,16 +3,14 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.login_redirect import is_own_path
+from portal.accounts.password_links import new_password_link
 from portal.errors import Refused
 from portal.mail import message as mail_message
-from portal.models import User
 
 # The library's mails that are sent here, each with our name for it.
 _LETTERS = {
@@ -63,13 +61,15 @@ class Accounts(DefaultAccountAdapter):
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         uid, _dash, token = key.partition("-")
-        return _new_password_link(uid, token)
+        return new_password_link(uid, token)
 
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        mail_message.post(
-            mail_message.letter(_LETTERS[template_prefix], to=email, shown=context)
+        mail_message.send_in_background(
+            mail_message.build_message(
+                _LETTERS[template_prefix], to=email, shown=context
+            )
         )
 
     def _get_login_attempts_cache_key(
@@ -78,35 +78,3 @@ class Accounts(DefaultAccountAdapter):
         # The library puts the Host header before it, which whoever asks may choose:
         # each port would have tries of its own.
         return str(credentials.get("email", "")).lower()
-
-
-def is_own_path(url: str) -> bool:
-    """Say whether an address leads to a page of the portal, wherever that runs."""
-    return url.startswith("/") and url_has_allowed_host_and_scheme(
-        url, allowed_hosts=None
-    )
-
-
-def password_link(user: User) -> str:
-    """Return a link by which a person sets a password: once, within three days."""
-    # Here, because the library's forms ask for this module while they are loaded.
-    from allauth.account.forms import default_token_generator
-    from allauth.account.utils import user_pk_to_url_str
-
-    token = default_token_generator.make_token(user)
-    return _new_password_link(user_pk_to_url_str(user), token)
-
-
-def invite(user: User, *, by: str) -> None:
-    """Mail a new person the link for their first password.
-
-    Call it after the commit: before that there is nobody whom the link could let in.
-    """
-    shown = {"user": user, "by": by, "password_reset_url": password_link(user)}
-    mail_message.post(mail_message.letter("first-password", to=user.email, shown=shown))
-
-
-def _new_password_link(uid: str, token: str) -> str:
-    # Never from the Host header: whoever asks for the mail chooses that.
-    path = reverse("new-password", kwargs={"uidb36": uid, "key": token})
-    return f"{settings.PORTAL_ADDRESS}{path}"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from portal.models import Membership, Role, Scope, StaffRole, User
 
 
-class May(StrEnum):
+class Permission(StrEnum):
     """What a door can ask for."""
 
     READ = "read"
@@ -25,20 +25,20 @@ class May(StrEnum):
     """Decide for all tenants."""
 
 
-_BY_ROLE: dict[str, frozenset[May]] = {
-    Role.VIEWER: frozenset({May.READ}),
-    Role.UPLOADER: frozenset({May.READ, May.UPLOAD}),
-    Role.ADMIN: frozenset({May.READ, May.UPLOAD, May.MANAGE}),
+_BY_ROLE: dict[str, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.READ}),
+    Role.UPLOADER: frozenset({Permission.READ, Permission.UPLOAD}),
+    Role.ADMIN: frozenset({Permission.READ, Permission.UPLOAD, Permission.MANAGE}),
 }
-_BY_SCOPE: dict[str, frozenset[May]] = {
+_BY_SCOPE: dict[str, frozenset[Permission]] = {
     Scope.READ: _BY_ROLE[Role.VIEWER],
     Scope.UPLOAD: _BY_ROLE[Role.UPLOADER],
     Scope.MANAGE: _BY_ROLE[Role.ADMIN],
 }
-_BY_STAFF_ROLE: dict[str, frozenset[May]] = {
+_BY_STAFF_ROLE: dict[str, frozenset[Permission]] = {
     "": frozenset(),
-    StaffRole.AUDITOR: frozenset({May.STAFF_READ}),
-    StaffRole.CLERK: frozenset({May.STAFF_READ, May.STAFF_ACT}),
+    StaffRole.AUDITOR: frozenset({Permission.STAFF_READ}),
+    StaffRole.CLERK: frozenset({Permission.STAFF_READ, Permission.STAFF_ACT}),
 }
 
 # Where a session keeps the tenant that its person works for at the moment.
@@ -54,7 +54,7 @@ class Caller:
 
     name: str
     tenant_id: int | None
-    may: frozenset[May]
+    permissions: frozenset[Permission]
     user_id: int | None = None
     token_id: int | None = None
     memberships: int = 0
@@ -73,7 +73,7 @@ def token_caller(*, name: str, tenant_id: int, scope: str, token_id: int) -> Cal
     return Caller(
         name=f"token {name}",
         tenant_id=tenant_id,
-        may=_BY_SCOPE[scope],
+        permissions=_BY_SCOPE[scope],
         token_id=token_id,
     )
 
@@ -89,13 +89,13 @@ def user_caller(user: User, *, wanted_tenant: int | None) -> Caller:
         .values_list("tenant_id", "role")
     )
     tenant_id = wanted_tenant if wanted_tenant in roles else next(iter(roles), None)
-    may = _BY_STAFF_ROLE[user.staff_role]
+    permissions = _BY_STAFF_ROLE[user.staff_role]
     if tenant_id is not None:
-        may |= _BY_ROLE[roles[tenant_id]]
+        permissions |= _BY_ROLE[roles[tenant_id]]
     return Caller(
         name=user.email,
         tenant_id=tenant_id,
-        may=may,
+        permissions=permissions,
         user_id=user.pk,
         memberships=len(roles),
     )

@@ -13,7 +13,7 @@ Shown = dict[str, Any]
 
 
 class SignIn(theirs.LoginView):
-    template_name = "portal/sign-in.html"
+    template_name = "portal/accounts/sign-in.html"
 
     def get_context_data(self, **kwargs: Any) -> Shown:
         above = super(theirs.LoginView, self).get_context_data
@@ -22,7 +22,7 @@ class SignIn(theirs.LoginView):
 
 
 class Forgotten(theirs.PasswordResetView):
-    template_name = "portal/forgotten.html"
+    template_name = "portal/accounts/forgotten.html"
     success_url = reverse_lazy("forgotten-sent")
 
     def get_context_data(self, **kwargs: Any) -> Shown:
@@ -32,7 +32,7 @@ class Forgotten(theirs.PasswordResetView):
 
 
 class NewPassword(theirs.PasswordResetFromKeyView):
-    template_name = "portal/new-password.html"
+    template_name = "portal/accounts/new-password.html"
 
     def get_context_data(self, **kwargs: Any) -> Shown:
         above = super(theirs.PasswordResetFromKeyView, self).get_context_data
@@ -41,5 +41,5 @@ class NewPassword(theirs.PasswordResetFromKeyView):
 
 
 class ChangePassword(theirs.PasswordChangeView):
-    template_name = "portal/change-password.html"
+    template_name = "portal/accounts/change-password.html"
     success_url = reverse_lazy("change-password", query={"changed": "yes"})

@@ -25,7 +25,7 @@ from portal.models import Tenant
 MOST_TOLD = 100
 
 
-class Reads(IntEnum):
+class CheckCost(IntEnum):
     """What a check has to look at, the cheapest first."""
 
     ROWS = 1
@@ -36,7 +36,7 @@ class Reads(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InvariantScope:
     """Where is looked: one tenant, or with None what belongs to no single one."""
 
     tenant_id: int | None
@@ -66,14 +66,14 @@ class Invariant:
 
     name: str
     sentence: str
-    check: Callable[[Place], Findings]
-    reads: Reads = Reads.ROWS
+    check: Callable[[InvariantScope], Findings]
+    reads: CheckCost = CheckCost.ROWS
     is_across: bool = False
     """Asked once for all tenants as well, with `Place.tenant_id` None."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedFinding:
     """A finding and where it was made; `tenant` is its number, empty for none."""
 
     invariant: Invariant
@@ -89,24 +89,24 @@ def register(*invariants: Invariant) -> None:
     _invariants.update({one.name: one for one in invariants})
 
 
-def registered(reads: Reads = Reads.BUCKET) -> list[Invariant]:
+def registered(reads: CheckCost = CheckCost.BUCKET) -> list[Invariant]:
     """Return the invariants that look at no more than this."""
     return [one for one in _invariants.values() if one.reads <= reads]
 
 
 def findings(
-    *, tenants: Iterable[tuple[int, str]], reads: Reads, at: datetime
-) -> Iterator[Told]:
+    *, tenants: Iterable[tuple[int, str]], reads: CheckCost, at: datetime
+) -> Iterator[ReportedFinding]:
     """Yield what does not hold, for each tenant (id and number) and across them."""
     places = [(None, ""), *tenants]
     for tenant_id, number in places:
-        place = Place(tenant_id, at)
+        place = InvariantScope(tenant_id, at)
         for invariant in registered(reads):
             if tenant_id is not None or invariant.is_across:
                 # All of them first: a check may be in a unit of work at each.
                 with closing(invariant.check(place)) as found:
                     told = list(islice(found, MOST_TOLD))
-                yield from (Told(invariant, number, one) for one in told)
+                yield from (ReportedFinding(invariant, number, one) for one in told)
 
 
 def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
@@ -121,14 +121,14 @@ def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
 # What holds for every app alike
 
 
-def _trail_is_whole(place: Place) -> Findings:
+def _trail_is_whole(place: InvariantScope) -> Findings:
     with place.reading():
         broken = audit_log.first_break(tenant_id=place.tenant_id)
     if broken is not None:
         yield Finding(f"entry {broken}", "is not what follows the entry before it")
 
 
-def _rows_stay_with_their_tenant(place: Place) -> Findings:
+def _rows_stay_with_their_tenant(place: InvariantScope) -> Findings:
     # As staff: row security would hide the very row that points elsewhere.
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         for model, name in _references():

@@ -20,7 +20,7 @@ from portal import VERSION
 from portal.db import unit_of_work
 from portal.jobs import heartbeat
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State, Work
+from portal.jobs.queue import JobState, Work
 from portal.models import AuditEntry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -115,7 +115,7 @@ def _of_work(at: datetime) -> Iterator[Family]:
     ages: list[Sample] = []
     for model in job_queue.kinds():
         kind = {"kind": model._meta.model_name or ""}
-        waiting = model._default_manager.filter(state=State.WAITING)
+        waiting = model._default_manager.filter(state=JobState.WAITING)
         found = waiting.aggregate(rows=Count("pk"), since=Min(model.WAITS_SINCE))
         rows.append((kind, found["rows"]))
         ages.append((kind, _age(found["since"], at)))
@@ -126,7 +126,7 @@ def _of_work(at: datetime) -> Iterator[Family]:
 
 
 def _set_aside(model: type[Work]) -> list[tuple[str, int]]:
-    rows = model._default_manager.filter(state=State.SET_ASIDE)
+    rows = model._default_manager.filter(state=JobState.SET_ASIDE)
     counted = rows.values_list("problem").annotate(rows=Count("pk")).order_by("problem")
     return [(problem, count) for problem, count in counted]
 
@@ -148,7 +148,10 @@ register(_of_trails, keep_for=RARELY)
 def _of_this_process() -> list[Family]:
     schedule: Mapping[str, Mapping[str, str]] = settings.CELERY["beat_schedule"]  # type: ignore[assignment]  # it holds more than texts
     tasks = {entry["task"] for entry in schedule.values()}
-    last = [({"task": task}, at) for task, at in sorted(heartbeat.last(tasks).items())]
+    last = [
+        ({"task": task}, at)
+        for task, at in sorted(heartbeat.last_successes(tasks).items())
+    ]
     build = {"version": VERSION, "python": python_version()}
     build["django"] = django.get_version()
     return [

@@ -30,29 +30,29 @@ DATABASE = "database"
 _BROKER_TIMEOUT = 1
 
 
-class State(StrEnum):
+class Health(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     FAILING = "failing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ReadinessPart:
     """`check` returns its state; `otherwise` is the one if that fails."""
 
     name: str
-    check: Callable[[datetime], State]
-    otherwise: State = State.FAILING
+    check: Callable[[datetime], Health]
+    otherwise: Health = Health.FAILING
     asks_database: bool = False
     """Not asked where the database is away: each would wait for it anew."""
 
 
-_parts: list[Part] = []
+_parts: list[ReadinessPart] = []
 _lock = threading.Lock()
-_known: tuple[datetime, Mapping[str, State]] | None = None
+_known: tuple[datetime, Mapping[str, Health]] | None = None
 
 
-def register(*parts: Part) -> None:
+def register(*parts: ReadinessPart) -> None:
     """Add parts; called once from `AppConfig.ready`."""
     _parts.extend(parts)
 
@@ -63,7 +63,7 @@ def forget() -> None:
     _known = None
 
 
-def parts(*, at: datetime) -> Mapping[str, State]:
+def part_states(*, at: datetime) -> Mapping[str, Health]:
     """Return the state of every part."""
     global _known  # noqa: PLW0603 - one answer of the whole process
     with _lock:
@@ -72,24 +72,24 @@ def parts(*, at: datetime) -> Mapping[str, State]:
         return _known[1]
 
 
-def worst(states: Mapping[str, State]) -> State:
-    for state in (State.FAILING, State.DEGRADED):
+def worst(states: Mapping[str, Health]) -> Health:
+    for state in (Health.FAILING, Health.DEGRADED):
         if state in states.values():
             return state
-    return State.OK
+    return Health.OK
 
 
-def _ask_all(at: datetime) -> dict[str, State]:
-    states: dict[str, State] = {}
+def _ask_all(at: datetime) -> dict[str, Health]:
+    states: dict[str, Health] = {}
     for part in _parts:
-        is_away = states.get(DATABASE) == State.FAILING
+        is_away = states.get(DATABASE) == Health.FAILING
         states[part.name] = (
             part.otherwise if part.asks_database and is_away else _ask(part, at)
         )
     return states
 
 
-def _ask(part: Part, at: datetime) -> State:
+def _ask(part: ReadinessPart, at: datetime) -> Health:
     try:
         return part.check(at)
     except Exception as error:  # noqa: BLE001 - a part may fail in any way it likes
@@ -97,40 +97,40 @@ def _ask(part: Part, at: datetime) -> State:
         return part.otherwise
 
 
-def _database(_at: datetime) -> State:
+def _database(_at: datetime) -> Health:
     with (
         unit_of_work.acting_for(unit_of_work.STAFF, reading=True),
         connection.cursor() as cursor,
     ):
         cursor.execute("select 1")
-    return State.OK
+    return Health.OK
 
 
 _is_migrated = False
 
 
-def _migrations(_at: datetime) -> State:
+def _migrations(_at: datetime) -> Health:
     # Asked until it is so: newer code comes with a new process.
     global _is_migrated  # noqa: PLW0603 - of this process, for good
     if not _is_migrated:
         executor = MigrationExecutor(connection)
         wanted = executor.loader.graph.leaf_nodes()
         _is_migrated = not executor.migration_plan(wanted)
-    return State.OK if _is_migrated else State.FAILING
+    return Health.OK if _is_migrated else Health.FAILING
 
 
-def _broker(_at: datetime) -> State:
+def _broker(_at: datetime) -> Health:
     with Redis.from_url(
         settings.BROKER_URL,
         socket_timeout=_BROKER_TIMEOUT,
         socket_connect_timeout=_BROKER_TIMEOUT,
     ) as broker:
         broker.ping()
-    return State.OK
+    return Health.OK
 
 
 register(
-    Part(name=DATABASE, check=_database),
-    Part(name="migrations", check=_migrations, asks_database=True),
-    Part(name="broker", check=_broker, otherwise=State.DEGRADED),
+    ReadinessPart(name=DATABASE, check=_database),
+    ReadinessPart(name="migrations", check=_migrations, asks_database=True),
+    ReadinessPart(name="broker", check=_broker, otherwise=Health.DEGRADED),
 )

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 
 from portal.errors import Refused
 from portal.health import metrics, readiness
-from portal.health.readiness import State
+from portal.health.readiness import Health
 
 
 @never_cache
@@ -22,9 +22,9 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Say of every part how it is, and no more: anybody may ask."""
-    parts = readiness.parts(at=timezone.now())
+    parts = readiness.part_states(at=timezone.now())
     worst = readiness.worst(parts)
-    is_failing = worst == State.FAILING
+    is_failing = worst == Health.FAILING
     status = HTTPStatus.SERVICE_UNAVAILABLE if is_failing else HTTPStatus.OK
     return JsonResponse({"state": worst, "parts": parts}, status=status)
 

@@ -8,12 +8,12 @@ Document = Mapping[str, Any]
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
-def doors(document: Document) -> Iterator[dict[str, Any]]:
+def endpoints(document: Document) -> Iterator[dict[str, Any]]:
     """Yield each address and method of an OpenAPI document, with what it takes."""
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
-                yield _door(path, method, item[method])
+                yield _endpoint(path, method, item[method])
 
 
 def objects(document: Document) -> Iterator[dict[str, Any]]:
@@ -29,7 +29,7 @@ def objects(document: Document) -> Iterator[dict[str, Any]]:
         }
 
 
-def _door(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
+def _endpoint(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": operation["operationId"],
         "method": method.upper(),

@@ -5,12 +5,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.accounts.caller import Caller, May
+from portal.accounts.caller import Caller, Permission
 from portal.db import unit_of_work
 from portal.models import Tenant
 
 
-def surroundings(request: HttpRequest) -> dict[str, Any]:
+def page_context(request: HttpRequest) -> dict[str, Any]:
     """Return the caller, their tenant, and whether they may switch to another."""
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
@@ -25,7 +25,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "tenant": tenant,
         "now": timezone.now(),
         "may_switch": caller.memberships > 1,
-        "is_staff": May.STAFF_READ in caller.may,
+        "is_staff": Permission.STAFF_READ in caller.permissions,
         # Pages of the staff show lists of many columns, and are wider.
         "is_desk": bool(match and (match.url_name or "").startswith("staff-")),
     }

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 
-def unkept(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def no_store(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Have an answer to somebody who was let in kept nowhere on its way."""
     if getattr(request, "caller", None) is not None:
         patch_cache_control(response, private=True, no_store=True)

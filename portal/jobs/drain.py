@@ -29,7 +29,7 @@ _ALWAYS = timedelta(minutes=1)
 
 
 @dataclass
-class Bell:
+class ScheduledTask:
     """One entry of the schedule; `rung_at` is when this process last did its task."""
 
     task: str
@@ -52,11 +52,11 @@ class Bell:
         return bool(self.schedule.is_due(self.rung_at)[0])
 
 
-def bells(*, at: datetime) -> list[Bell]:
+def scheduled_tasks(*, at: datetime) -> list[ScheduledTask]:
     """Return the bells of the schedule, each task once, as if all rang at `at`."""
     app.loader.import_default_modules()
     found = {
-        entry["task"]: Bell(
+        entry["task"]: ScheduledTask(
             entry["task"], maybe_schedule(entry["schedule"], app=app), at
         )
         for entry in app.conf.beat_schedule.values()
@@ -64,7 +64,7 @@ def bells(*, at: datetime) -> list[Bell]:
     return list(found.values())
 
 
-def ring(bell: Bell, *, at: datetime) -> bool:
+def run_task(bell: ScheduledTask, *, at: datetime) -> bool:
     """Do what a bell rings for; False if that failed, which keeps nothing else."""
     bell.rung_at = at
     # The database may have been restarted since the last round.
@@ -74,17 +74,17 @@ def ring(bell: Bell, *, at: datetime) -> bool:
     except Exception:
         logger.exception("%s failed", bell.task)
         return False
-    heartbeat.note(bell.task, at=at)
+    heartbeat.record(bell.task, at=at)
     return True
 
 
-def ring_all(wanted: list[Bell], *, at: datetime) -> bool:
+def run_tasks(wanted: list[ScheduledTask], *, at: datetime) -> bool:
     """Ring several, until somebody asks this process to end; True if none failed."""
-    results = [ring(bell, at=at) for bell in wanted if not shutdown.is_asked()]
+    results = [run_task(bell, at=at) for bell in wanted if not shutdown.is_requested()]
     return all(results)
 
 
-def due(now: datetime, *, since: datetime) -> dict[str, int]:
+def count_due(now: datetime, *, since: datetime) -> dict[str, int]:
     """Count, for each kind of work, the rows that could be claimed now.
 
     Not those that were tried `since` and come back after a wait: for another time.
@@ -94,25 +94,25 @@ def due(now: datetime, *, since: datetime) -> dict[str, int]:
     with unit_of_work.acting_for(unit_of_work.SWEEP, reading=True):
         return {
             model._meta.label_lower: model._default_manager.filter(
-                free, is_untried, state=job_queue.State.WAITING
+                free, is_untried, state=job_queue.JobState.WAITING
             ).count()
             for model in job_queue.kinds()
         }
 
 
 def drain(
-    wanted: list[Bell], *, now: Callable[[], datetime]
+    wanted: list[ScheduledTask], *, now: Callable[[], datetime]
 ) -> tuple[bool, dict[str, int]]:
     """Ring again and again, until nothing is due or a round has changed nothing.
 
     Returns whether nothing failed, and how many rows of each kind are still due.
     """
     since = now()
-    is_well, left, before = True, due(since, since=since), None
-    while left != before and not shutdown.is_asked():
+    is_well, left, before = True, count_due(since, since=since), None
+    while left != before and not shutdown.is_requested():
         before = left
-        is_well = ring_all(wanted, at=now()) and is_well
-        left = due(now(), since=since)
+        is_well = run_tasks(wanted, at=now()) and is_well
+        left = count_due(now(), since=since)
         if not any(left.values()):
             break
     return is_well, left

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 _PREFIX = "pulse:"
 
 
-def note(task: str, *, at: datetime) -> None:
+def record(task: str, *, at: datetime) -> None:
     """Remember that a task has succeeded; that it cannot be is no reason to fail."""
     try:
         cache.set(f"{_PREFIX}{task}", at.timestamp(), timeout=None)
@@ -23,7 +23,7 @@ def note(task: str, *, at: datetime) -> None:
         logger.warning("The success of %s was not noted: %s", task, error)
 
 
-def last(tasks: Collection[str]) -> dict[str, float]:
+def last_successes(tasks: Collection[str]) -> dict[str, float]:
     """Return for tasks of which it is known when they last succeeded, since 1970."""
     found = cache.get_many([f"{_PREFIX}{task}" for task in tasks])
     return {name.removeprefix(_PREFIX): float(at) for name, at in found.items()}

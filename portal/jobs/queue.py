@@ -36,7 +36,7 @@ _LONGEST_WAIT = timedelta(minutes=15)
 MOST_FAULTS = 3
 
 
-class State(models.TextChoices):
+class JobState(models.TextChoices):
     WAITING = "waiting", _("waiting")
     DONE = "done", _("done")
     SET_ASIDE = "set-aside", _("set aside")
@@ -47,7 +47,7 @@ class Work(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     state = models.CharField(
-        max_length=10, choices=State.choices, default=State.WAITING
+        max_length=10, choices=JobState.choices, default=JobState.WAITING
     )
     attempts = models.PositiveIntegerField(default=0)
     # Of the item itself, the one that is being tried included.
@@ -66,7 +66,7 @@ class Work(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at"],
-                condition=models.Q(state=State.WAITING),
+                condition=models.Q(state=JobState.WAITING),
                 name="%(class)s_waiting",
             ),
         ]
@@ -152,19 +152,19 @@ def begin(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> boo
     the charge back.
     """
     if claim.faults >= MOST_FAULTS:
-        set_aside(model, claim, problem=problem, at=at)
+        mark_failed(model, claim, problem=problem, at=at)
         return False
-    return _mine(model, claim).update(faults=claim.faults + 1) == 1
+    return _leased(model, claim).update(faults=claim.faults + 1) == 1
 
 
 def complete(model: type[Work], claim: Claim, *, at: datetime) -> bool:
     """Mark a row done in the running unit of work; False if the lease was lost."""
-    return _end(model, claim, state=State.DONE, ended_at=at, problem="", faults=0)
+    return _end(model, claim, state=JobState.DONE, ended_at=at, problem="", faults=0)
 
 
-def set_aside(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+def mark_failed(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
     """Take a row out of the queue until a person looks; False if the lease was lost."""
-    return _end(model, claim, state=State.SET_ASIDE, ended_at=at, problem=problem)
+    return _end(model, claim, state=JobState.SET_ASIDE, ended_at=at, problem=problem)
 
 
 def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
@@ -176,14 +176,16 @@ def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> 
     return _end(model, claim, due_at=due_at, problem=problem, faults=claim.faults)
 
 
-def fail(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+def record_failure(
+    model: type[Work], claim: Claim, *, problem: str, at: datetime
+) -> bool:
     """Give a row back after a fault of its own, or set it aside after the last one.
 
     True if it was set aside.
     """
     faults = claim.faults + 1
     if faults >= MOST_FAULTS:
-        return set_aside(model, claim, problem=problem, at=at)
+        return mark_failed(model, claim, problem=problem, at=at)
     due_at = at + _wait(claim)
     _end(model, claim, due_at=due_at, problem=problem, faults=faults)
     return False
@@ -191,15 +193,15 @@ def fail(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool
 
 def retry(model: type[Work], pk: int, *, at: datetime) -> bool:
     """Let a row that was set aside go on from the start; False if it was not."""
-    rows = model._default_manager.filter(pk=pk, state=State.SET_ASIDE)
+    rows = model._default_manager.filter(pk=pk, state=JobState.SET_ASIDE)
     fresh = {"problem": "", "due_at": at, "ended_at": None, "lease": None}
-    return rows.update(state=State.WAITING, attempts=0, faults=0, **fresh) == 1
+    return rows.update(state=JobState.WAITING, attempts=0, faults=0, **fresh) == 1
 
 
 def _due(model: type[Work], *, at: datetime) -> models.QuerySet[Work]:
     """Return the rows that are due and nobody's."""
     free = models.Q(leased_until=None) | models.Q(leased_until__lte=at)
-    return model._default_manager.filter(free, state=State.WAITING, due_at__lte=at)
+    return model._default_manager.filter(free, state=JobState.WAITING, due_at__lte=at)
 
 
 def _wait(claim: Claim) -> timedelta:
@@ -209,12 +211,12 @@ def _wait(claim: Claim) -> timedelta:
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
-def _mine(model: type[Work], claim: Claim) -> models.QuerySet[Work]:
+def _leased(model: type[Work], claim: Claim) -> models.QuerySet[Work]:
     return model._default_manager.filter(
-        pk=claim.pk, lease=claim.lease, state=State.WAITING
+        pk=claim.pk, lease=claim.lease, state=JobState.WAITING
     )
 
 
 def _end(model: type[Work], claim: Claim, **changes: object) -> bool:
-    rows = _mine(model, claim)
+    rows = _leased(model, claim)
     return rows.update(lease=None, leased_until=None, **changes) == 1

@@ -8,7 +8,7 @@ from celery.schedules import crontab
 # At night where most customers are, an hour apart, and well away from the midnights
 # of the zones whose deadlines are nearest to UTC.
 _RECONCILE_AT = crontab(hour=3, minute=20)
-_COLLECT_AT = crontab(hour=4, minute=20)
+_REMOVE_ORPHANS_AT = crontab(hour=4, minute=20)
 
 BEAT: Mapping[str, Mapping[str, Any]] = {
     "forward": {"task": "usage.forward", "schedule": 60},
@@ -22,7 +22,7 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "send-mail": {"task": "billing.send_mail", "schedule": 60},
     "digest": {"task": "billing.digest", "schedule": 900},
     "reconcile": {"task": "usage.reconcile", "schedule": _RECONCILE_AT},
-    "collect": {"task": "usage.collect", "schedule": _COLLECT_AT},
+    "collect": {"task": "usage.collect", "schedule": _REMOVE_ORPHANS_AT},
 }
 
 # S3 may hang: what waits for it has a worker of its own, and holds up nothing else.

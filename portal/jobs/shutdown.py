@@ -9,29 +9,29 @@ import time
 from types import FrameType
 
 # How often a sleeper looks. No lock is waited for: the signal may find it held.
-_LOOK_EVERY = 0.1
+_CHECK_EVERY = 0.1
 
-_asked: list[int] = []
+_requested: list[int] = []
 
 
-def is_asked() -> bool:
-    return bool(_asked)
+def is_requested() -> bool:
+    return bool(_requested)
 
 
 def wait(seconds: float) -> bool:
     """Sleep; True, and soon, when somebody asks this process to end."""
     until = time.monotonic() + seconds
-    while not _asked and (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK_EVERY))
-    return is_asked()
+    while not _requested and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _CHECK_EVERY))
+    return is_requested()
 
 
-def heed_signals() -> None:
+def handle_signals() -> None:
     """Let TERM and INT ask; a second one ends the process as it always does."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ask)
+        signal.signal(number, _request)
 
 
-def _ask(number: int, _frame: FrameType | None) -> None:
-    _asked.append(number)
+def _request(number: int, _frame: FrameType | None) -> None:
+    _requested.append(number)
     signal.signal(number, signal.SIG_DFL)

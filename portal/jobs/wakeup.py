@@ -13,7 +13,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 
-class _Bell:
+class _WakeUpThread:
     def __init__(self) -> None:
         self._wanted: set[str] = set()
         self._changed = threading.Condition()
@@ -40,12 +40,12 @@ class _Bell:
                 _send(task)
 
 
-_bell = _Bell()
+_thread = _WakeUpThread()
 
 
-def ring(task: str) -> None:
+def wake_up(task: str) -> None:
     """Have a task looked after once the running transaction is committed."""
-    transaction.on_commit(lambda: _bell.ring(task))
+    transaction.on_commit(lambda: _thread.ring(task))
 
 
 def _send(task: str) -> None:

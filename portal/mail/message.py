@@ -1,7 +1,7 @@
 """Mails to people: a subject, a text, and the same in HTML in the product's look.
 
 The templates of a mail are `emails/<name>-subject.txt`, `-body.txt` and `-body.html`.
-Mail programs read no stylesheets, so the rules of `emails/letter.css` are written into
+Mail programs read no stylesheets, so the rules of `emails/message.css` are written into
 the elements when the mail is made.
 """
 
@@ -27,7 +27,9 @@ _ELEMENT = re.compile(r"<([a-z][a-z0-9]*)((?: [^<>]*)?)>")
 _CLASS = re.compile(r' class="([^"]*)"')
 
 
-def letter(name: str, *, to: str, shown: Mapping[str, Any]) -> EmailMultiAlternatives:
+def build_message(
+    name: str, *, to: str, shown: Mapping[str, Any]
+) -> EmailMultiAlternatives:
     """Write the mail `name` to one person; `shown` is what its templates show."""
     known = {**shown, "portal_address": settings.PORTAL_ADDRESS, "to": to}
     subject = render_to_string(f"emails/{name}-subject.txt", known)
@@ -38,12 +40,12 @@ def letter(name: str, *, to: str, shown: Mapping[str, Any]) -> EmailMultiAlterna
         to=[to],
     )
     html = render_to_string(f"emails/{name}-body.html", known)
-    look = render_to_string("emails/letter.css")
-    message.attach_alternative(dressed(html, look), "text/html")
+    look = render_to_string("emails/message.css")
+    message.attach_alternative(inline_styles(html, look), "text/html")
     return message
 
 
-def name_of(kind: str, *says: str) -> str:
+def message_id_for(kind: str, *says: str) -> str:
     """Return a Message-ID: the same for the same mail, whenever it is written."""
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
@@ -51,7 +53,7 @@ def name_of(kind: str, *says: str) -> str:
     return f"<{kind}-{digest}@{host}>"
 
 
-def post(message: EmailMultiAlternatives) -> None:
+def send_in_background(message: EmailMultiAlternatives) -> None:
     """Send a mail in a thread of its own; what fails is logged, and forgotten.
 
     So an answer takes as long for an address with an account as for one without, and
@@ -68,7 +70,7 @@ def _send(message: EmailMultiAlternatives) -> None:
         logger.exception("The mail %r was not sent", message.subject)
 
 
-def dressed(html: str, look: str) -> str:
+def inline_styles(html: str, look: str) -> str:
     """Write each rule for an element or a class into the elements it is for.
 
     What a media query asks for cannot be written there, and stays a stylesheet.

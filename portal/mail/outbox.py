@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import Claim, State, Work
-from portal.mail.send import AWAY, Delivery, deliver
-from portal.mail.send import Outcome as Came
+from portal.jobs.queue import Claim, JobState, Work
+from portal.mail.send import AWAY, DeliveryResult, deliver
+from portal.mail.send import DeliveryOutcome as Came
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ SENDING_FAILED = "sending-failed"
 NEVER_ANSWERED = "mail-cut"
 
 
-class Outcome(models.TextChoices):
+class MailOutcome(models.TextChoices):
     """How a mail ended; `UNSURE` may have arrived, and is not sent again by itself."""
 
     SENT = "sent", _("sent")
@@ -51,7 +51,7 @@ class Letter(models.Model):
     recipient = models.EmailField()
     planned_at = models.DateTimeField()
     outcome = models.CharField(
-        max_length=10, choices=Outcome, blank=True, default="", db_default=""
+        max_length=10, choices=MailOutcome, blank=True, default="", db_default=""
     )
     begun_at = models.DateTimeField(null=True)
     message_id = models.CharField(max_length=400, blank=True, default="", db_default="")
@@ -75,7 +75,7 @@ class Letter(models.Model):
 
     @property
     def sent_at(self) -> datetime | None:
-        return self.ended_at if self.outcome == Outcome.SENT else None
+        return self.ended_at if self.outcome == MailOutcome.SENT else None
 
 
 class LetterWork(Work, Letter):
@@ -91,17 +91,20 @@ class LetterWork(Work, Letter):
         abstract = True
         constraints = [
             models.CheckConstraint(
-                condition=Q(outcome="", state=State.WAITING)
-                | Q(outcome="", state=State.SET_ASIDE)
-                | Q(outcome__in=[Outcome.SENT, Outcome.UNNEEDED], state=State.DONE)
+                condition=Q(outcome="", state=JobState.WAITING)
+                | Q(outcome="", state=JobState.SET_ASIDE)
                 | Q(
-                    outcome__in=[Outcome.FAILED, Outcome.UNSURE],
-                    state=State.SET_ASIDE,
+                    outcome__in=[MailOutcome.SENT, MailOutcome.UNNEEDED],
+                    state=JobState.DONE,
+                )
+                | Q(
+                    outcome__in=[MailOutcome.FAILED, MailOutcome.UNSURE],
+                    state=JobState.SET_ASIDE,
                 ),
                 name="a_%(class)s_ends_with_an_outcome",
             ),
             models.CheckConstraint(
-                condition=~Q(outcome__in=[Outcome.SENT, Outcome.UNSURE])
+                condition=~Q(outcome__in=[MailOutcome.SENT, MailOutcome.UNSURE])
                 | (Q(begun_at__isnull=False) & ~Q(message_id="")),
                 name="a_%(class)s_that_was_sent_was_begun_before",
             ),
@@ -112,7 +115,7 @@ class LetterWork(Work, Letter):
             # What waits for a person, counted beside a link of every page of the staff.
             models.Index(
                 fields=["id"],
-                condition=Q(state=State.SET_ASIDE),
+                condition=Q(state=JobState.SET_ASIDE),
                 name="%(class)ss_set_aside",
             ),
         ]
@@ -121,8 +124,8 @@ class LetterWork(Work, Letter):
     def told_state(self) -> str:
         # Set aside by `portal.jobs.queue`, which knows of no outcomes: it could not be
         # made.
-        if not self.outcome and self.state == State.SET_ASIDE:
-            return str(Outcome.FAILED)
+        if not self.outcome and self.state == JobState.SET_ASIDE:
+            return str(MailOutcome.FAILED)
         return super().told_state
 
 
@@ -130,7 +133,7 @@ Kind = TypeVar("Kind", bound=LetterWork)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenMail:
     """A mail with all that is kept of it."""
 
     message: EmailMultiAlternatives
@@ -173,13 +176,13 @@ def send_one(
     except Exception:
         logger.exception("A mail cannot be written (%s %s)", model.__name__, claim.pk)
         with unit_of_work.acting_for(claim.tenant_id):
-            job_queue.fail(model, claim, problem=SENDING_FAILED, at=now())
+            job_queue.record_failure(model, claim, problem=SENDING_FAILED, at=now())
         return True
     if message is None:
         return True
     came = deliver(message)
     with unit_of_work.acting_for(claim.tenant_id):
-        _write_down(model, claim, came, at=now())
+        _record_outcome(model, claim, came, at=now())
     # While the mail server is away nothing else can be sent either.
     return came.problem != AWAY
 
@@ -188,37 +191,37 @@ def begin(model: type[Kind], claim: Claim, *, at: datetime) -> Kind | None:
     """Return the claimed row if it may be written now, in the running unit of work."""
     row = model._default_manager.get(pk=claim.pk)
     if row.begun_at is not None:
-        end(model, claim, Outcome.UNSURE, problem=NEVER_ANSWERED, at=at)
+        end(model, claim, MailOutcome.UNSURE, problem=NEVER_ANSWERED, at=at)
         return None
     return row if job_queue.begin(model, claim, problem=SENDING_FAILED, at=at) else None
 
 
-def keep(
+def store_text(
     model: type[LetterWork],
     claim: Claim,
-    written: Written,
+    written: WrittenMail,
     *,
     at: datetime,
     **more: object,
 ) -> EmailMultiAlternatives | None:
     """Write down what a mail says and that it is begun; None if the lease was lost."""
     changes = {**written.kept, **more}
-    begun = _mine(model, claim).update(begun_at=at, **changes)
+    begun = _leased(model, claim).update(begun_at=at, **changes)
     return written.message if begun else None
 
 
 def end(
     model: type[LetterWork],
     claim: Claim,
-    outcome: Outcome,
+    outcome: MailOutcome,
     *,
     problem: str,
     at: datetime,
 ) -> None:
     """Write down how a mail ended, in the running unit of work."""
-    is_well = outcome in (Outcome.SENT, Outcome.UNNEEDED)
-    _mine(model, claim).update(
-        state=State.DONE if is_well else State.SET_ASIDE,
+    is_well = outcome in (MailOutcome.SENT, MailOutcome.UNNEEDED)
+    _leased(model, claim).update(
+        state=JobState.DONE if is_well else JobState.SET_ASIDE,
         outcome=outcome,
         problem=problem,
         ended_at=at,
@@ -232,7 +235,7 @@ def wait(
     model: type[LetterWork], claim: Claim, due_at: datetime, *, problem: str
 ) -> None:
     """Give a row back that was not tried, due later."""
-    _mine(model, claim).update(
+    _leased(model, claim).update(
         due_at=due_at,
         lease=None,
         leased_until=None,
@@ -241,22 +244,22 @@ def wait(
     )
 
 
-def _write_down(
-    model: type[LetterWork], claim: Claim, came: Delivery, *, at: datetime
+def _record_outcome(
+    model: type[LetterWork], claim: Claim, came: DeliveryResult, *, at: datetime
 ) -> None:
     match came.outcome:
         case Came.SENT:
-            end(model, claim, Outcome.SENT, problem="", at=at)
+            end(model, claim, MailOutcome.SENT, problem="", at=at)
         case Came.REFUSED:
-            end(model, claim, Outcome.FAILED, problem=came.problem, at=at)
+            end(model, claim, MailOutcome.FAILED, problem=came.problem, at=at)
         case Came.UNSURE:
-            end(model, claim, Outcome.UNSURE, problem=came.problem, at=at)
+            end(model, claim, MailOutcome.UNSURE, problem=came.problem, at=at)
         case Came.LATER:
-            _mine(model, claim).update(begun_at=None)
+            _leased(model, claim).update(begun_at=None)
             job_queue.postpone(model, claim, problem=came.problem, at=at)
 
 
-def _mine(model: type[LetterWork], claim: Claim) -> QuerySet[LetterWork]:
+def _leased(model: type[LetterWork], claim: Claim) -> QuerySet[LetterWork]:
     return model._default_manager.filter(
-        pk=claim.pk, lease=claim.lease, state=State.WAITING
+        pk=claim.pk, lease=claim.lease, state=JobState.WAITING
     )

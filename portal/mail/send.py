@@ -26,7 +26,7 @@ _FOR_GOOD = range(500, 600)
 AWAY = "mail-away"
 
 
-class Outcome(Enum):
+class DeliveryOutcome(Enum):
     SENT = "sent"
     LATER = "later"
     REFUSED = "refused"
@@ -34,20 +34,20 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveryResult:
     """What came of it, with a code that says why; empty when it was sent."""
 
-    outcome: Outcome
+    outcome: DeliveryOutcome
     problem: str = ""
 
 
-_SENT = Delivery(Outcome.SENT)
-_AWAY = Delivery(Outcome.LATER, AWAY)
-_CUT = Delivery(Outcome.UNSURE, "mail-cut")
-_UNWRITABLE = Delivery(Outcome.REFUSED, "address-refused")
+_SENT = DeliveryResult(DeliveryOutcome.SENT)
+_AWAY = DeliveryResult(DeliveryOutcome.LATER, AWAY)
+_CUT = DeliveryResult(DeliveryOutcome.UNSURE, "mail-cut")
+_UNWRITABLE = DeliveryResult(DeliveryOutcome.REFUSED, "address-refused")
 
 
-def deliver(message: EmailMessage) -> Delivery:
+def deliver(message: EmailMessage) -> DeliveryResult:
     """Hand a mail to one recipient over by the backend that is configured.
 
     One of SMTP says by itself how far it came. Of any other an exception leaves it
@@ -67,7 +67,7 @@ def deliver(message: EmailMessage) -> Delivery:
     return _SENT if count == 1 else _CUT
 
 
-def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> Delivery:
+def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult:
     try:
         connection.open()
     except (OSError, smtplib.SMTPException) as error:
@@ -79,11 +79,11 @@ def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> Delivery
         _hang_up(connection)
 
 
-def _hand_over(connection: SmtpBackend, message: EmailMessage) -> Delivery:
+def _hand_over(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult:
     try:
         connection.send_messages([message])
     except (OSError, smtplib.SMTPException) as error:
-        came = _what_came_of(error, is_in_text=connection.is_in_text)
+        came = _result_of(error, is_in_text=connection.is_in_text)
         logger.warning("A mail was not taken for certain (%s): %r", came.problem, error)
         return came
     except ValueError as error:
@@ -93,12 +93,12 @@ def _hand_over(connection: SmtpBackend, message: EmailMessage) -> Delivery:
     return _SENT
 
 
-def _what_came_of(error: Exception, *, is_in_text: bool) -> Delivery:
+def _result_of(error: Exception, *, is_in_text: bool) -> DeliveryResult:
     codes = _codes_of(error)
     if _CLOSING in codes:
         return _AWAY
     if isinstance(error, smtplib.SMTPSenderRefused):
-        return Delivery(Outcome.LATER, "sender-refused")
+        return DeliveryResult(DeliveryOutcome.LATER, "sender-refused")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _refused("address-refused", codes)
     if isinstance(error, smtplib.SMTPNotSupportedError):
@@ -119,10 +119,10 @@ def _codes_of(error: Exception) -> list[int]:
     return []
 
 
-def _refused(problem: str, codes: list[int]) -> Delivery:
+def _refused(problem: str, codes: list[int]) -> DeliveryResult:
     if codes and all(code in _FOR_GOOD for code in codes):
-        return Delivery(Outcome.REFUSED, problem)
-    return Delivery(Outcome.LATER, f"{problem}-for-now")
+        return DeliveryResult(DeliveryOutcome.REFUSED, problem)
+    return DeliveryResult(DeliveryOutcome.LATER, f"{problem}-for-now")
 
 
 def _hang_up(connection: SmtpBackend) -> None:

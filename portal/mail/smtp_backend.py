@@ -11,7 +11,7 @@ from typing import Any
 from django.core.mail.backends.smtp import EmailBackend
 
 
-class _Noting:
+class _TrackingMixin:
     """Notes that a text was begun and not answered yet."""
 
     is_in_text = False
@@ -28,11 +28,11 @@ class _Noting:
         return answer
 
 
-class _NotingSmtp(_Noting, smtplib.SMTP):
+class _TrackingSmtp(_TrackingMixin, smtplib.SMTP):
     pass
 
 
-class _NotingSmtpSsl(_Noting, smtplib.SMTP_SSL):
+class _TrackingSmtpSsl(_TrackingMixin, smtplib.SMTP_SSL):
     pass
 
 
@@ -41,10 +41,10 @@ class SmtpBackend(EmailBackend):
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
-        return _NotingSmtpSsl if self.use_ssl else _NotingSmtp
+        return _TrackingSmtpSsl if self.use_ssl else _TrackingSmtp
 
     @property
     def is_in_text(self) -> bool:
         """Whether the last mail was begun and never answered."""
         connection: object = self.connection
-        return isinstance(connection, _Noting) and connection.is_in_text
+        return isinstance(connection, _TrackingMixin) and connection.is_in_text

@@ -37,7 +37,7 @@ STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class SendPermission:
     """Whether mails may go: `held` is a code that says why not, empty if they may.
 
     What a person has just asked for goes also where they are only stopped.
@@ -49,17 +49,17 @@ class Leave:
     restored_at: datetime | None = None
 
 
-def leave() -> Leave:
+def send_permission() -> SendPermission:
     """Ask for leave to send, in a unit of work of the staff.
 
     The first time an installation asks, it gets its stamp.
     """
     stamp = MailStamp.objects.first() or _first_stamp()
-    if stamp.database != _this_place() or _mark() != stamp.mark:
-        return Leave(RESTORED_COPY, stamp.restored_at)
+    if stamp.database != _this_installation() or _mark() != stamp.mark:
+        return SendPermission(RESTORED_COPY, stamp.restored_at)
     if current_stop() is not None:
-        return Leave(STOPPED, stamp.restored_at)
-    return Leave("", stamp.restored_at)
+        return SendPermission(STOPPED, stamp.restored_at)
+    return SendPermission("", stamp.restored_at)
 
 
 def current_stop() -> MailStop | None:
@@ -72,16 +72,16 @@ def stop(*, reason: str, by: str, at: datetime) -> None:
     if current_stop() is not None:
         raise Refused("decided-already")
     MailStop.objects.create(stopped_at=at, stopped_by=by, reason=reason)
-    _note("mail-stopped", reason, by=by, at=at)
+    _audit("mail-stopped", reason, by=by, at=at)
 
 
-def go_on(*, reason: str, by: str, at: datetime) -> None:
+def resume(*, reason: str, by: str, at: datetime) -> None:
     """Let mails go again, in a unit of work of the staff."""
     _require(reason)
     ended = {"ended_at": at, "ended_by": by, "ended_reason": reason}
     if not MailStop.objects.filter(ended_at=None).update(**ended):
         raise Refused("decided-already")
-    _note("mail-goes-on", reason, by=by, at=at)
+    _audit("mail-goes-on", reason, by=by, at=at)
 
 
 def claim(*, by: str, at: datetime) -> None:
@@ -95,7 +95,7 @@ def claim(*, by: str, at: datetime) -> None:
             id=1, defaults={"mark": mark, "database": "", "restored_at": at}
         )
         _write_mark(stamp)
-        _note("mail-stamped", str(mark), by=by, at=at)
+        _audit("mail-stamped", str(mark), by=by, at=at)
 
 
 def _first_stamp() -> MailStamp:
@@ -107,7 +107,7 @@ def _first_stamp() -> MailStamp:
     return stamp
 
 
-def _this_place() -> str:
+def _this_installation() -> str:
     """Say which tables these are, and which file it is that repeats their mark."""
     with connection.cursor() as cursor:
         cursor.execute(_DATABASE)
@@ -138,7 +138,7 @@ def _write_mark(stamp: MailStamp) -> None:
     """
     _file().parent.mkdir(parents=True, exist_ok=True)
     _file().write_text(f"{stamp.mark}\n", encoding="ascii")
-    stamp.database = _this_place()
+    stamp.database = _this_installation()
     stamp.save(update_fields=["database"])
 
 
@@ -147,5 +147,5 @@ def _require(reason: str) -> None:
         raise Refused("reason-needed")
 
 
-def _note(act: str, subject: str, *, by: str, at: datetime) -> None:
+def _audit(act: str, subject: str, *, by: str, at: datetime) -> None:
     audit_log.append(tenant_id=None, actor=by, act=act, subject=subject, at=at)

@@ -10,24 +10,24 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils import timezone
 
-from portal.accounts.adapter import is_own_path
-from portal.accounts.caller import SESSION_TENANT, May
+from portal.accounts.caller import SESSION_TENANT, Permission
+from portal.accounts.login_redirect import is_own_path
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
-from portal.http.middleware import PortalRequest, answer, plain_answer
+from portal.http.middleware import PortalRequest, render_error, render_plain_error
 from portal.pages.tiles import Tile, TileState, tiles_for
 from portal.tenants import memberships
 
 
-def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that is none: a wrong host name, an unreadable form."""
     if isinstance(exception, TooManyFilesSent):
         limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
-        return plain_answer(request, Refused("too-many-files", limit=limit))
-    return plain_answer(request, Refused("request-malformed"))
+        return render_plain_error(request, Refused("too-many-files", limit=limit))
+    return render_plain_error(request, Refused("request-malformed"))
 
 
-def failed(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Answer what nobody foresaw, in the door's own way.
 
     Where the database has no connection left or is being restarted, that is said
@@ -35,22 +35,22 @@ def failed(request: HttpRequest) -> HttpResponse:
     """
     is_database = isinstance(sys.exc_info()[1], OperationalError)
     problem = Unavailable("busy") if is_database else Unavailable("failed")
-    return plain_answer(request, problem)
+    return render_plain_error(request, problem)
 
 
-def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django gives it
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django gives it
     """Answer a form that no page of ours has made, or one that has become too old."""
-    return answer(request, Refused("csrf-missing"))
+    return render_error(request, Refused("csrf-missing"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django gives it
     """Answer an address that there is not."""
-    return answer(request, Refused("not-found"))
+    return render_error(request, Refused("not-found"))
 
 
-def too_often(request: HttpRequest) -> HttpResponse:
+def too_many_requests(request: HttpRequest) -> HttpResponse:
     """Answer who has sent a form more often than people do."""
-    return answer(request, Refused("too-often"))
+    return render_error(request, Refused("too-often"))
 
 
 def favicon(_request: HttpRequest) -> HttpResponse:
@@ -64,7 +64,7 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 
 def home(request: PortalRequest) -> HttpResponse:
     """Show the tiles that the caller may use, each with what it says now."""
-    is_staff = May.STAFF_READ in request.caller.may
+    is_staff = Permission.STAFF_READ in request.caller.permissions
     if is_staff and request.caller.tenant_id is None:
         return redirect("staff-desk")
     now = timezone.now()
@@ -72,7 +72,7 @@ def home(request: PortalRequest) -> HttpResponse:
     if request.caller.tenant_id is not None:
         with unit_of_work.acting_for(request.caller.tenant, reading=True):
             shown = [(tile, tile.say(now)) for tile in tiles_for(request.caller)]
-    return render(request, "portal/home.html", {"tiles": shown})
+    return render(request, "portal/pages/home.html", {"tiles": shown})
 
 
 def signed_in(request: PortalRequest) -> HttpResponse:
@@ -84,11 +84,11 @@ def signed_in(request: PortalRequest) -> HttpResponse:
     wanted = request.GET.get("for", "")
     there = [
         place
-        for place in memberships.of(request.caller)
+        for place in memberships.memberships_of(request.caller)
         if wanted == str(place.tenant_id) != str(request.caller.tenant_id)
     ]
     shown = {"place": there[0] if there else None, "next": request.get_full_path()}
-    return render(request, "portal/signed-in.html", shown)
+    return render(request, "portal/pages/signed-in.html", shown)
 
 
 def switch(request: PortalRequest) -> HttpResponse:
@@ -99,5 +99,7 @@ def switch(request: PortalRequest) -> HttpResponse:
         way = request.POST.get("next", "")
         return redirect(way if is_own_path(way) else "home")
     return render(
-        request, "portal/switch.html", {"places": memberships.of(request.caller)}
+        request,
+        "portal/pages/switch.html",
+        {"places": memberships.memberships_of(request.caller)},
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 
-from portal.accounts.caller import Caller, May
+from portal.accounts.caller import Caller, Permission
 
 Text = str | Promise
 
@@ -33,7 +33,7 @@ class Tile:
     order: int
     title: Text
     url_name: str
-    needs: May
+    needs: Permission
     say: Callable[[datetime], TileState]
 
 
@@ -48,4 +48,4 @@ def register(tile: Tile) -> None:
 
 def tiles_for(caller: Caller) -> list[Tile]:
     """Return the tiles that a caller may use, in their order."""
-    return [tile for tile in _tiles if tile.needs in caller.may]
+    return [tile for tile in _tiles if tile.needs in caller.permissions]

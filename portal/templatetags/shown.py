@@ -118,7 +118,7 @@ def offset_instant(at: datetime, minutes: int) -> SafeString:
 
 
 @register.simple_tag
-def zone_words(at: datetime, zone: str) -> str:
+def zone_text(at: datetime, zone: str) -> str:
     """Name a zone and how far it is from UTC at an instant: Zurich (CEST, UTC+2)."""
     local = at.astimezone(ZoneInfo(zone))
     place = zone.rsplit("/", 1)[-1].replace("_", " ")
@@ -129,12 +129,12 @@ def zone_words(at: datetime, zone: str) -> str:
 
 
 def _clock(local: datetime) -> str:
-    return f"{_written_day(local.date(), get_language())}, {local:%H:%M}"
+    return f"{_day_text(local.date(), get_language())}, {local:%H:%M}"
 
 
 # A long list names few days, and names each of them often.
 @lru_cache(maxsize=1_024)
-def _written_day(value: date, language: str | None) -> str:  # noqa: ARG001 - the words are of one language
+def _day_text(value: date, language: str | None) -> str:  # noqa: ARG001 - the words are of one language
     return date_format(value, "D j F Y")
 
 
@@ -146,7 +146,7 @@ def _utc(local: datetime) -> str:
 
 
 @register.simple_tag
-def instant_words(at: datetime, zone: str) -> str:
+def instant_text(at: datetime, zone: str) -> str:
     """Say an instant with the zone it is told in, in words alone: for a mail."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{date_format(local, 'D j F Y, H:i')}, {zone_words(at, zone)}"
+    return f"{date_format(local, 'D j F Y, H:i')}, {zone_text(at, zone)}"

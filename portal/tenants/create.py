@@ -104,7 +104,7 @@ def add_person(
     """Make a person who can sign in, in a unit of work of the staff.
 
     With `password` None nobody can until they have set one, by the link of a mail
-    (`portal.accounts.adapter.invite`, or *Forgotten?* on the sign-in page).
+    (`portal.accounts.password_links.invite`, or *Forgotten?* on the sign-in page).
     """
     user = User(
         email=email.strip().lower(),

@@ -10,7 +10,7 @@ from portal.models import Membership, Role, Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TenantMembership:
     """One tenant of a person, and what they are there."""
 
     tenant_id: int
@@ -27,12 +27,12 @@ class Admin:
     email: str
 
 
-def of(caller: Caller) -> list[Place]:
+def memberships_of(caller: Caller) -> list[TenantMembership]:
     """Return all tenants of a person by name; each is read in a unit of its own."""
     found = []
-    for tenant_id, role in _roles(caller).items():
+    for tenant_id, role in _roles_of(caller).items():
         with unit_of_work.acting_for(tenant_id, reading=True):
-            found.append(_place(role))
+            found.append(_membership(role))
     return sorted(found, key=lambda place: (place.name.casefold(), place.number))
 
 
@@ -43,26 +43,26 @@ def require(caller: Caller, wanted: str) -> int:
         Refused: it is none of theirs, or there is no such tenant; nobody learns which.
 
     """
-    for tenant_id in _roles(caller):
+    for tenant_id in _roles_of(caller):
         if wanted == str(tenant_id):
             return tenant_id
     raise Refused("not-found")
 
 
-def that_has(caller: Caller, has: Callable[[], bool]) -> Place | None:
+def find_membership(caller: Caller, has: Callable[[], bool]) -> TenantMembership | None:
     """Return the other tenant of a person in which `has` finds what they look for.
 
     `has` is asked in a unit of work of each of their tenants but the present one.
     """
-    for tenant_id, role in _roles(caller).items():
+    for tenant_id, role in _roles_of(caller).items():
         if tenant_id != caller.tenant_id:
             with unit_of_work.acting_for(tenant_id, reading=True):
                 if has():
-                    return _place(role)
+                    return _membership(role)
     return None
 
 
-def admins_of(caller: Caller) -> list[Admin]:
+def admins_for(caller: Caller) -> list[Admin]:
     """Return whom a person can ask for a role in the tenant they act for."""
     if caller.tenant_id is None:
         return []
@@ -73,7 +73,7 @@ def admins_of(caller: Caller) -> list[Admin]:
         return [Admin(name, email) for name, email in people.order_by("user__name")]
 
 
-def _roles(caller: Caller) -> dict[int, str]:
+def _roles_of(caller: Caller) -> dict[int, str]:
     """Return a person's roles by tenant; a token belongs to one tenant and no more."""
     if caller.user_id is None:
         return {}
@@ -84,6 +84,8 @@ def _roles(caller: Caller) -> dict[int, str]:
     )
 
 
-def _place(role: str) -> Place:
+def _membership(role: str) -> TenantMembership:
     tenant = Tenant.objects.get()
-    return Place(tenant.pk, tenant.number, tenant.name, str(Role(role).label))
+    return TenantMembership(
+        tenant.pk, tenant.number, tenant.name, str(Role(role).label)
+    )

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.http.middleware import API
-from portal.http.permissions import ANYBODY, DOORS, SIGNED_IN, Need
+from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
 from tests.access.world import BROKEN, Caller, Ids, World, question
 from tests.builders import digest_header
 
@@ -245,13 +245,13 @@ ROWS: Mapping[str, Row] = {
     "api:standings": Row(lambda _: "/api/v1/staff/standings?period=2026-05"),
 }
 
-READ = frozenset({May.READ})
-UPLOAD = READ | {May.UPLOAD}
-MANAGE = UPLOAD | {May.MANAGE}
-STAFF = frozenset({May.STAFF_READ})
+READ = frozenset({Permission.READ})
+UPLOAD = READ | {Permission.UPLOAD}
+MANAGE = UPLOAD | {Permission.MANAGE}
+STAFF = frozenset({Permission.STAFF_READ})
 
 # What each caller may do; None: he is nobody; a code: he is told that at the API.
-STANDING: Mapping[str, frozenset[May] | str | None] = {
+STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "nobody": None,
     "session of one who left": None,
     "token unknown": "token-unknown",
@@ -264,7 +264,7 @@ STANDING: Mapping[str, frozenset[May] | str | None] = {
     "session of viewer": READ,
     "session of uploader": UPLOAD,
     "session of admin": MANAGE,
-    "session of clerk": STAFF | {May.STAFF_ACT},
+    "session of clerk": STAFF | {Permission.STAFF_ACT},
     "session of auditor": STAFF,
     "partner for alice": MANAGE,
     "charlie's token: read": READ,
@@ -288,7 +288,7 @@ class Expected:
 
 def expected(name: str, method: str, caller: Caller, *, whose: str) -> Expected:
     """Say what a call should be answered, from the registry's need alone."""
-    row, methods = ROWS[name], DOORS[name]
+    row, methods = ROWS[name], PERMISSIONS[name]
     if not methods:
         return _refusal(HTTPStatus.NOT_FOUND, "not-found")
     need = methods.get("GET" if method == "HEAD" else method)
@@ -301,7 +301,7 @@ def expected(name: str, method: str, caller: Caller, *, whose: str) -> Expected:
     return Expected(row.foreign, "not-found")
 
 
-def _api_refusal(need: Need, caller: Caller) -> Expected | None:
+def _api_refusal(need: Requirement, caller: Caller) -> Expected | None:
     standing = STANDING[caller.name]
     if need == ANYBODY:
         return None
@@ -314,7 +314,7 @@ def _api_refusal(need: Need, caller: Caller) -> Expected | None:
     return None
 
 
-def _page_refusal(need: Need, caller: Caller) -> Expected | None:
+def _page_refusal(need: Requirement, caller: Caller) -> Expected | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
     if need == ANYBODY:
@@ -339,19 +339,22 @@ NO_SESSION = frozenset(
 
 def is_for_staff(name: str) -> bool:
     """Say whether a door is for the billing staff alone."""
-    return set(DOORS[name].values()) <= {May.STAFF_READ, May.STAFF_ACT}
+    return set(PERMISSIONS[name].values()) <= {
+        Permission.STAFF_READ,
+        Permission.STAFF_ACT,
+    }
 
 
 def may_know_alice(name: str, caller: Caller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
-    is_staff = isinstance(standing, frozenset) and May.STAFF_READ in standing
+    is_staff = isinstance(standing, frozenset) and Permission.STAFF_READ in standing
     if is_staff and is_for_staff(name):
         return True
     if caller.name.startswith("broken"):
         # Pages, which know no tokens, show people who is signed in.
         return name == "api:openapi-view" or not name.startswith("api:")
-    is_member = isinstance(standing, frozenset) and May.READ in standing
+    is_member = isinstance(standing, frozenset) and Permission.READ in standing
     return caller.company == "alice" and is_member
 
 

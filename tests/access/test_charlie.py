@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from portal.http.permissions import DOORS
+from portal.http.permissions import PERMISSIONS
 from portal.models import Scope
 from tests.access import world as worlds
 from tests.access.matrix import ROWS, may_name_alice
@@ -65,7 +65,7 @@ def own_doors(world: World) -> Iterator[tuple[str, str, bytes]]:
     """Yield every method and path that is Charlie's own to use."""
     for name, row in ROWS.items():
         if name != "sign-out":
-            for method in DOORS[name]:
+            for method in PERMISSIONS[name]:
                 body = row.body(world, "charlie")
                 yield method, row.path(world.ids["charlie"]), body
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from portal.accounts.caller import SESSION_TENANT
-from portal.http.permissions import DOORS
+from portal.http.permissions import PERMISSIONS
 from portal.models import Scope
 from tests.access.matrix import ROWS
 from tests.access.world import BROKEN, CSRF, World, build
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.access
 
 UNSAFE = [
     (name, method)
-    for name, methods in DOORS.items()
+    for name, methods in PERMISSIONS.items()
     for method in methods
     if method not in {"GET", "HEAD"} and name.startswith("api:")
 ]

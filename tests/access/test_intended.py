@@ -8,9 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import resolve
 
-from portal.accounts.caller import SESSION_TENANT, May
+from portal.accounts.caller import SESSION_TENANT, Permission
 from portal.db import unit_of_work
-from portal.http.permissions import ANYBODY, DOORS
+from portal.http.permissions import ANYBODY, PERMISSIONS
 from portal.models import StaffRole
 from portal.tenants.expected_tenant import FIELD, HEADER
 from tests.access import matrix
@@ -25,8 +25,9 @@ pytestmark = pytest.mark.access
 # What changes something for a tenant: each form of it says for which.
 CHANGING = {
     name
-    for name, methods in DOORS.items()
-    if methods.get("POST") in {May.UPLOAD, May.MANAGE} and not name.startswith("api:")
+    for name, methods in PERMISSIONS.items()
+    if methods.get("POST") in {Permission.UPLOAD, Permission.MANAGE}
+    and not name.startswith("api:")
 }
 
 
@@ -43,7 +44,7 @@ def doors() -> list[tuple[str, str]]:
     """Every door that asks who comes in, but for leaving."""
     return [
         (name, method)
-        for name, methods in DOORS.items()
+        for name, methods in PERMISSIONS.items()
         for method, need in methods.items()
         if need != ANYBODY and name != "sign-out"
     ]

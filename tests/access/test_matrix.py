@@ -9,7 +9,7 @@ from django.urls import get_resolver
 
 from portal.checks import url_names
 from portal.http.middleware import API
-from portal.http.permissions import DOORS
+from portal.http.permissions import PERMISSIONS
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.world import NAMES, Caller, World, build, callers, content_of, leaks
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.access
 
 
 def test_every_address_has_a_row_in_the_matrix() -> None:
-    assert set(url_names(get_resolver().url_patterns)) == set(ROWS) == set(DOORS)
+    assert set(url_names(get_resolver().url_patterns)) == set(ROWS) == set(PERMISSIONS)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -49,7 +49,7 @@ def _faults(world: World, name: str, method: str, caller: Caller) -> list[str]:
         faults += [f"{cell}: {fault}" for fault in _form_faults(response, wanted.code)]
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = response.headers.get("Allow")
-        if allowed is None or not set(DOORS[name]) <= set(allowed.split(", ")):
+        if allowed is None or not set(PERMISSIONS[name]) <= set(allowed.split(", ")):
             faults.append(f"{cell}: Allow is {allowed}")
     if not matrix.may_know_alice(name, caller):
         sent = path + body.decode("latin-1") + hashlib.sha256(body).hexdigest()

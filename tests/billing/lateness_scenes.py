@@ -93,7 +93,7 @@ def checked(at: datetime) -> int:
 def unheld(at: datetime) -> set[tuple[str, bool]]:
     """Name the invariants of rows that do not hold, and whether they are breaches."""
     found = invariants.findings(
-        tenants=invariants.tenants_to_check(), reads=invariants.Reads.ROWS, at=at
+        tenants=invariants.tenants_to_check(), reads=invariants.CheckCost.ROWS, at=at
     )
     return {(one.invariant.name, one.finding.is_breach) for one in found}
 

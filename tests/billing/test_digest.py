@@ -13,7 +13,7 @@ from billing.models import Digest
 from billing.periods import open_periods
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import LEASE, Outcome
+from portal.mail.outbox import LEASE, MailOutcome
 from portal.models import StaffRole, User
 from tests.billing.mailing import running
 from tests.billing.staff_people import staff_client
@@ -97,7 +97,7 @@ def test_one_that_may_have_gone_is_not_sent_again(clerk: Client, settings: Any) 
         post.cut_at = ""
         assert due(MORNING + timedelta(minutes=15)) == 0
         assert len(post.taken) == 1
-    assert row().outcome == Outcome.UNSURE
+    assert row().outcome == MailOutcome.UNSURE
 
 
 def test_one_that_was_not_taken_is_tried_again(clerk: Client, settings: Any) -> None:
@@ -106,7 +106,7 @@ def test_one_that_was_not_taken_is_tried_again(clerk: Client, settings: Any) -> 
         assert due() == 0
         post.cut_at = ""
         assert due(MORNING + timedelta(minutes=15)) == 1
-    assert row().outcome == Outcome.SENT
+    assert row().outcome == MailOutcome.SENT
 
 
 def test_whose_worker_never_came_back_is_unsure(clerk: Client) -> None:
@@ -122,5 +122,5 @@ def test_whose_worker_never_came_back_is_unsure(clerk: Client) -> None:
             html="x",
         )
     assert due(MORNING + LEASE + timedelta(minutes=1)) == 0
-    assert row().outcome == Outcome.UNSURE
+    assert row().outcome == MailOutcome.UNSURE
     assert sent() == []

@@ -15,8 +15,8 @@ from billing.periods import open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
-from portal.jobs.queue import State
-from portal.mail.outbox import Outcome
+from portal.jobs.queue import JobState
+from portal.mail.outbox import MailOutcome
 from portal.models import AuditEntry, MailStop, StaffRole
 from tests.billing.mailing import running
 from tests.billing.staff_people import staff_client
@@ -59,7 +59,7 @@ def unsure(settings: Any) -> Reminder:
     with running(settings) as post:
         post.cut_at = "answer"
         one = mailed()
-    assert one.outcome == Outcome.UNSURE
+    assert one.outcome == MailOutcome.UNSURE
     return one
 
 
@@ -137,7 +137,7 @@ def test_an_auditor_reads_and_decides_nothing(auditor: Client, settings: Any) ->
     for address in ("stop", "go-on", f"reminder/{one.pk}/again"):
         answer = auditor.post(f"/staff/mail/{address}", {"reason": "x"})
         assert answer.status_code == 403
-    assert row().outcome == Outcome.UNSURE
+    assert row().outcome == MailOutcome.UNSURE
 
 
 def test_an_unsure_mail_is_sent_again_only_by_a_person(
@@ -153,7 +153,7 @@ def test_an_unsure_mail_is_sent_again_only_by_a_person(
     assert one.recipient in page(clerk, told="unsure")
     clerk.post(f"/staff/mail/reminder/{one.pk}/again")
     waiting = row()
-    assert (waiting.state, waiting.outcome) == (State.WAITING, "")
+    assert (waiting.state, waiting.outcome) == (JobState.WAITING, "")
     assert "mail-sent-again" in acts()
     send(waiting.due_at)
     assert row().told_state in {"sent", "unneeded"}
@@ -164,7 +164,7 @@ def test_an_unsure_mail_can_be_said_to_have_arrived(
 ) -> None:
     one = unsure(settings)
     assert "It counts as sent" in _posted(clerk, f"reminder/{one.pk}/arrived")
-    assert (row().outcome, row().problem) == (Outcome.SENT, "said-to-be-here")
+    assert (row().outcome, row().problem) == (MailOutcome.SENT, "said-to-be-here")
     for act in ("again", "arrived"):
         assert "Nothing was done" in _posted(clerk, f"reminder/{one.pk}/{act}")
 
@@ -177,7 +177,7 @@ def test_a_failed_mail_is_tried_again_by_hand(
         one = mailed()
     assert "does not take this address" in page(clerk, told="failed")
     clerk.post(f"/staff/mail/reminder/{one.pk}/again")
-    assert (row().state, row().problem) == (State.WAITING, "")
+    assert (row().state, row().problem) == (JobState.WAITING, "")
 
 
 def test_a_mail_that_waits_is_shown_as_it_would_go(clerk: Client) -> None:

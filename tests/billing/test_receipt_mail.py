@@ -197,12 +197,12 @@ def test_a_restored_copy_holds_it(
     asked(alice, file.pk)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="x", by="clerk", at=ENDED)
-        assert mail_switch.leave().held == mail_switch.STOPPED
+        assert mail_switch.send_permission().held == mail_switch.STOPPED
     (settings.VAR / "mail-stamp").unlink()
     send()
     assert [row.told_state for row in rows(alice)] == ["waiting"]
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        mail_switch.go_on(reason="x", by="clerk", at=ENDED)
+        mail_switch.resume(reason="x", by="clerk", at=ENDED)
     mail_switch.claim(by="operator", at=ENDED + HOUR)
     send(3)
     assert [row.problem for row in rows(alice)] == ["restored"]

@@ -342,7 +342,7 @@ def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -
     (settings.VAR / "mail-stamp").unlink()
     assert not reminder_send.send_waiting(now=lambda: TARGET)
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        assert mail_switch.leave().held == "restored-copy"
+        assert mail_switch.send_permission().held == "restored-copy"
     assert reminder_plan.plan_reminders(at=TARGET + timedelta(days=1)) == 0
     # Told to go on, it leaves out what its original may have sent.
     mail_switch.claim(by="test", at=TARGET)
@@ -360,7 +360,7 @@ def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> No
     shutil.copy2(original, copy)
     copy.replace(original)
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        assert mail_switch.leave().held == "restored-copy"
+        assert mail_switch.send_permission().held == "restored-copy"
     assert reminder_plan.plan_reminders(at=TARGET) == 0
     mail_switch.claim(by="test", at=ENDED)
     run(TARGET)
@@ -378,7 +378,7 @@ def test_tables_made_anew_are_a_copy(alice: Company) -> None:
         )
     try:
         with unit_of_work.acting_for(unit_of_work.STAFF):
-            assert mail_switch.leave().held == "restored-copy"
+            assert mail_switch.send_permission().held == "restored-copy"
     finally:
         with connections["owner"].cursor() as cursor:
             cursor.execute("drop table portal_mailstamp")
@@ -391,7 +391,7 @@ def test_staff_can_stop_all_mail(alice: Company) -> None:
     run(ENDED)
     assert told(alice) == []
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        mail_switch.go_on(reason="put right", by="clerk", at=ENDED)
+        mail_switch.resume(reason="put right", by="clerk", at=ENDED)
     run(ENDED)
     assert told(alice) == [("ended", "sent", "")]
 

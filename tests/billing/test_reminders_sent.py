@@ -18,7 +18,7 @@ from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.mail import send as mail_send
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import NEVER_ANSWERED, Outcome
+from portal.mail.outbox import NEVER_ANSWERED, MailOutcome
 from portal.models import Membership, Role, Tenant, User
 from portal.tenants import create
 from tests.billing.mailing import CUTS, Server, running
@@ -134,7 +134,7 @@ def test_whose_worker_never_came_back_is_unsure(alice: Company, post: Server) ->
         Reminder, most=1, lease_for=timedelta(minutes=10), at=ENDED
     )
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
     assert reminder_send._prepare(leave, frozenset(), claim, ENDED) is not None
     assert rows(alice)[0].told_state == "sending"
     rings(ENDED + timedelta(minutes=11), 2)
@@ -233,7 +233,7 @@ def test_another_backend_that_breaks_leaves_it_unsure(
         lambda *_: 1 / 0,
     )
     rings(ENDED, 3)
-    assert [row.outcome for row in rows(alice)] == [Outcome.UNSURE]
+    assert [row.outcome for row in rows(alice)] == [MailOutcome.UNSURE]
 
 
 def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) -> None:
@@ -250,6 +250,6 @@ def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) 
 
 
 def test_deliveries_say_what_came_of_them() -> None:
-    assert {one.value for one in mail_send.Outcome} == {
+    assert {one.value for one in mail_send.DeliveryOutcome} == {
         *("sent", "later", "refused", "unsure")
     }

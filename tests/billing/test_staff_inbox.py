@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry, StaffRole
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
@@ -69,7 +69,7 @@ def set_aside(company: Company, name: str = "broken.usg") -> int:
         patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
-    (row,) = (row for row in objects(company) if row.state == State.SET_ASIDE)
+    (row,) = (row for row in objects(company) if row.state == JobState.SET_ASIDE)
     return row.pk
 
 
@@ -161,7 +161,7 @@ def test_an_auditor_sees_it_and_changes_nothing(
     pk = set_aside(alice)
     assert "<button" not in page(auditor)
     assert auditor.post(f"/staff/inbox/{pk}/retry").status_code == 403
-    assert objects(alice)[0].state == State.SET_ASIDE
+    assert objects(alice)[0].state == JobState.SET_ASIDE
 
 
 @pytest.fixture

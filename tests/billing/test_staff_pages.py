@@ -8,9 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.staff.tenant_views import TENANTS_A_PAGE
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.http.permissions import DOORS
+from portal.http.permissions import PERMISSIONS
 from portal.models import StaffRole
 from tests.billing.staff_people import signed_in, staff
 from tests.billing.staff_scenes import DAY, conflict, facts, held_file, many
@@ -231,11 +231,16 @@ def test_without_tenants_the_way_to_the_first_is_shown(
 def test_every_door_of_the_staff_asks_for_staff() -> None:
     # What one says about oneself changes nothing for a tenant.
     own = {"staff-mail-digest"}
-    for name, methods in DOORS.items():
+    for name, methods in PERMISSIONS.items():
         if name.startswith("staff-"):
-            assert set(methods.values()) <= {May.STAFF_READ, May.STAFF_ACT}, name
+            assert set(methods.values()) <= {
+                Permission.STAFF_READ,
+                Permission.STAFF_ACT,
+            }, name
             if name not in own:
-                assert methods.get("POST", May.STAFF_ACT) == May.STAFF_ACT, name
+                assert (
+                    methods.get("POST", Permission.STAFF_ACT) == Permission.STAFF_ACT
+                ), name
 
 
 def test_names_are_shown_as_they_are_and_never_as_markup(

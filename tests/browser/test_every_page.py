@@ -19,9 +19,9 @@ from billing.models import Reminder
 from billing.periods import open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
-from portal.accounts import adapter as account_adapter
+from portal.accounts import password_links
 from portal.db import unit_of_work
-from portal.http.permissions import DOORS
+from portal.http.permissions import PERMISSIONS
 from tests.access import world as worlds
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.world import World, build, callers, charlies
@@ -157,7 +157,7 @@ REFUSALS: tuple[tuple[str, str], ...] = (
 
 
 def link_of(company: Company) -> str:
-    return urlsplit(account_adapter.password_link(company.people["viewer"])).path
+    return urlsplit(password_links.password_link(company.people["viewer"])).path
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
     world = scene.world
     partner = next(one for one in charlies(world) if one.name == "partner for charlie")
     clerk = next(one for one in callers(world) if one.name == "session of clerk")
-    getting = {name for name, methods in DOORS.items() if "GET" in methods}
+    getting = {name for name, methods in PERMISSIONS.items() if "GET" in methods}
     # Figures are for whoever knows a token that an installation has set, a calendar of
     # deadlines for whoever knows a private address; a mail that goes out next is shown
     # as one that waits.
@@ -270,4 +270,4 @@ def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
         assert answer.status_code == 200, name
         kinds[name] = answer.headers["Content-Type"].partition(";")[0]
     assert [name for name, kind in kinds.items() if "html" in kind] == []
-    assert all(DOORS[name].get("GET") for name in WALK)
+    assert all(PERMISSIONS[name].get("GET") for name in WALK)

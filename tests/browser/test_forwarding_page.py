@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.browser.conftest import Open
 from tests.browser.test_staff import look_at
 from tests.builders import NOW, Company
@@ -59,7 +59,7 @@ def troubled(alice: Company, charlie: Company) -> Company:
 def set_aside(company: Company) -> None:
     company.send(company.writer("IC09").day(DAY), name="unreadable.usg")
     company.send(company.server.day(DAY - timedelta(days=1)), name="foreign.usg")
-    aside = {"state": State.SET_ASIDE, "ended_at": NOW}
+    aside = {"state": JobState.SET_ASIDE, "ended_at": NOW}
     with unit_of_work.acting_for(company.id):
         unread = Settling.objects.filter(file__name="unreadable.usg")
         unread.update(problem=judge_pending.READER_FAILED, **aside)

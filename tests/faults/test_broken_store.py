@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.faults import crooked
 from tests.faults.crooked import Crooked, Trick, crooked_store
@@ -113,7 +113,7 @@ def forward(*, at: datetime = NOW) -> None:
 
 def assert_done_once(company: Company, proxy: Crooked, data: bytes) -> None:
     row = row_of(company)
-    assert (row.state, row.problem) == (State.DONE, "")
+    assert (row.state, row.problem) == (JobState.DONE, "")
     proxy.script.clear()
     assert objects() == {row.key: data}
 
@@ -144,7 +144,7 @@ def test_a_store_that_gives_no_answer_is_asked_again_later(
     proxy.script[method] = [trick]
     forward()
     row = row_of(alice)
-    assert row.state == State.WAITING
+    assert row.state == JobState.WAITING
     assert row.problem
     assert row.due_at > NOW
     proxy.script.clear()
@@ -174,7 +174,7 @@ def assert_tried_again(
 ) -> None:
     forward()
     row = row_of(company)
-    assert (row.state, row.problem, row.lease) == (State.WAITING, problem, None)
+    assert (row.state, row.problem, row.lease) == (JobState.WAITING, problem, None)
     proxy.script.clear()
     forward(at=row.due_at)
     assert_done_once(company, proxy, data)
@@ -190,8 +190,8 @@ def test_half_an_answer_neither_confirms_nor_accuses(
     proxy.script[method] = [crooked.cut(at=at)]
     forward()
     row = row_of(alice)
-    if row.state != State.DONE:
-        assert (row.state, row.faults) == (State.WAITING, 0)
+    if row.state != JobState.DONE:
+        assert (row.state, row.faults) == (JobState.WAITING, 0)
         proxy.script.clear()
         forward(at=row.due_at)
     assert_done_once(alice, proxy, sent)
@@ -204,7 +204,7 @@ def test_half_of_everything_accuses_nobody(
     proxy.script = {"HEAD": [crooked.cut(at=150)], "GET": [crooked.cut(at=at)]}
     forward()
     row = row_of(alice)
-    assert (row.state, row.faults) == (State.WAITING, 0)
+    assert (row.state, row.faults) == (JobState.WAITING, 0)
     assert row.problem
     proxy.script.clear()
     forward(at=row.due_at)
@@ -236,7 +236,7 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     proxy.script["PUT"] = [trick, crooked.passed]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     assert objects() == {key: foreign}
 
@@ -261,7 +261,7 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
     proxy.script["GET"] = [crooked.other_bytes]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     with unit_of_work.acting_for(alice.id):
         job_queue.retry(Forwarding, row.pk, at=NOW)
@@ -285,7 +285,7 @@ def test_a_store_out_of_reach_is_tried_again(
     archive._client.cache_clear()
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (State.WAITING, "EndpointConnectionError")
+    assert (row.state, row.problem) == (JobState.WAITING, "EndpointConnectionError")
     settings.S3 = there
     archive._client.cache_clear()
     forward(at=row.due_at)
@@ -305,7 +305,7 @@ def test_many_files_all_arrive_through_a_store_that_fails_at_random(
         at += timedelta(minutes=5)
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Forwarding.objects.select_related("file").order_by("file__day"))
-    assert {row.state for row in rows} == {State.DONE}
+    assert {row.state for row in rows} == {JobState.DONE}
     proxy.script.clear()
     assert objects() == {row.key: data for row, data in zip(rows, wanted, strict=True)}
 

@@ -13,7 +13,7 @@ import pytest
 
 from portal.celery import app
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.stack import ports
 from tests.builders import Company, digest_header
 from tests.journeys.live import (
@@ -109,7 +109,7 @@ def test_uploads_are_settled_and_forwarded_without_a_broker(
             alice.id, name="IC02", public=second.pair.public, by="t", at=_now()
         )
     assert drain(alone) == "Nothing is due any more.\n"
-    done = {State.DONE.value}
+    done = {JobState.DONE.value}
     assert states(alice) == ({FileState.ACCEPTED.value}, done, done)
     # Again there is nothing to do, and it says so soon.
     assert drain(alone, "--all") == "Nothing is due any more.\n"
@@ -131,7 +131,7 @@ def test_a_loop_goes_on_until_it_is_told_to_end(
         for number in range(DAYS):
             day = FIRST + timedelta(days=number)
             assert upload(portal, alice, alice.server.day(day)) == "accepted"
-            assert wait_for(lambda: states(alice)[1] == {State.DONE.value})
+            assert wait_for(lambda: states(alice)[1] == {JobState.DONE.value})
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0, journal.read_text()
@@ -151,13 +151,13 @@ def test_what_cannot_be_done_now_is_no_reason_to_go_on_for_ever(
     # A store that is away: the row is due later, so now nothing is.
     away = f"http://{ports.LOOPBACK}:{ports.find_free()}"
     drain({**alone, "S3_ENDPOINT_URL": away})
-    assert states(alice)[1] == {State.WAITING.value}
+    assert states(alice)[1] == {JobState.WAITING.value}
 
 
 def test_every_bell_of_the_schedule_is_rung(alone: dict[str, str]) -> None:
     from portal.jobs import drain as job_drain
 
-    found = {bell.task for bell in job_drain.bells(at=_now())}
+    found = {bell.task for bell in job_drain.scheduled_tasks(at=_now())}
     assert found == {one["task"] for one in app.conf.beat_schedule.values()}
     assert found <= set(app.tasks)
     assert os.environ.get("BROKER_URL") != alone["BROKER_URL"]

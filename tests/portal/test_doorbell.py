@@ -23,7 +23,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def _bell_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     # The one of another test may still be waiting for that test's broker.
-    monkeypatch.setattr(wakeup, "_bell", wakeup._Bell())
+    monkeypatch.setattr(wakeup, "_thread", wakeup._WakeUpThread())
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
     with transaction.atomic():
-        wakeup.ring("usage.forward")
+        wakeup.wake_up("usage.forward")
         time.sleep(0.05)
         assert sent == []
     wait_for(lambda: sent == ["usage.forward"])
@@ -43,7 +43,7 @@ def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
 
 def test_what_is_undone_does_not_ring(db: None, sent: list[str]) -> None:
     with transaction.atomic():
-        wakeup.ring("usage.forward")
+        wakeup.wake_up("usage.forward")
         transaction.set_rollback(True)
     time.sleep(0.05)
     assert sent == []
@@ -60,7 +60,7 @@ def test_rings_that_pile_up_are_sent_once(
 
     monkeypatch.setattr(wakeup, "_send", slow)
     for _ in range(50):
-        wakeup.ring("usage.forward")
+        wakeup.wake_up("usage.forward")
     wait_for(lambda: bool(sent))
     time.sleep(0.3)
     # One, and one more if it had left already when the last one rang.
@@ -78,7 +78,7 @@ def test_a_broker_that_never_answers_holds_nobody_up(
 ) -> None:
     monkeypatch.setitem(app.conf, "broker_url", hung_broker)
     started = time.monotonic()
-    wakeup.ring("usage.forward")
+    wakeup.wake_up("usage.forward")
     assert time.monotonic() - started < 0.1
 
 

@@ -222,9 +222,9 @@ def test_a_file_without_a_verdict_grows_old(
 
 
 def test_the_last_success_of_a_task_is_told(alice: Company, watched: None) -> None:
-    assert heartbeat.last(["usage.settle"]) == {}
+    assert heartbeat.last_successes(["usage.settle"]) == {}
     now = datetime.now(UTC)
-    drain.drain(drain.bells(at=now), now=lambda: now)
+    drain.drain(drain.scheduled_tasks(at=now), now=lambda: now)
     told = of(figures(), "portal_task_success_seconds", task="usage.settle")
     assert told == pytest.approx(now.timestamp(), abs=1)
 
@@ -232,7 +232,7 @@ def test_the_last_success_of_a_task_is_told(alice: Company, watched: None) -> No
 def test_a_worker_notes_what_has_succeeded(db: None) -> None:
     app.loader.import_default_modules()
     assert app.tasks["usage.settle"].apply().successful()
-    [(task, at)] = heartbeat.last(["usage.settle", "usage.forward"]).items()
+    [(task, at)] = heartbeat.last_successes(["usage.settle", "usage.forward"]).items()
     assert task == "usage.settle"
     assert at == pytest.approx(datetime.now(UTC).timestamp(), abs=30)
 

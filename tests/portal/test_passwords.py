@@ -11,7 +11,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import adapter as account_adapter
+from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.mail import message as mail_message
 from portal.models import User
@@ -199,7 +199,7 @@ def test_a_new_person_sets_the_first_password_by_a_link(alice: Company) -> None:
             email="new@a.example", name="Nora", password=None, at=NOW
         )
         create.add_member(alice.id, user=user, role="viewer", by="test", at=NOW)
-    account_adapter.invite(user, by="Alice\nAdmin")
+    password_links.invite(user, by="Alice\nAdmin")
     [message] = sent()
     assert message.to == ["new@a.example"]
     assert "Nora" in message.body

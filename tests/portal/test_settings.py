@@ -82,10 +82,12 @@ def test_an_address_without_a_door_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     others = {
-        name: need for name, need in permissions.DOORS.items() if name != "healthz"
+        name: need
+        for name, need in permissions.PERMISSIONS.items()
+        if name != "healthz"
     }
-    monkeypatch.setattr(permissions, "DOORS", {**others, "nowhere": {}})
-    found = checks.every_address_has_a_door(None)
+    monkeypatch.setattr(permissions, "PERMISSIONS", {**others, "nowhere": {}})
+    found = checks.every_address_has_a_permission(None)
     assert [error.id for error in found] == ["portal.E001", "portal.E002"]
 
 

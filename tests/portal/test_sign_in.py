@@ -13,7 +13,7 @@ from django.db import ProgrammingError
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts.adapter import is_own_path
+from portal.accounts.login_redirect import is_own_path
 from portal.db import unit_of_work
 from portal.models import User
 from portal.tenants import create

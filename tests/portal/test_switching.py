@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 
 from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
 from portal.db import unit_of_work
-from portal.http.middleware import answer_not_here
+from portal.http.middleware import render_elsewhere
 from portal.models import Membership, Role, StaffRole, Tenant, User
 from portal.tenants import create, memberships
 from tests.builders import NOW, PASSWORD, Company
@@ -136,7 +136,7 @@ def ask_for(person: User, tenant: Company, *, of: Company) -> HttpResponse:
         # Says too that each tenant is asked in a unit of its own.
         return Tenant.objects.get().pk == of.id
 
-    return answer_not_here(request, has=has)
+    return render_elsewhere(request, has=has)
 
 
 def test_a_link_to_a_thing_of_another_own_tenant_offers_the_switch(
@@ -164,8 +164,8 @@ def test_without_membership_a_link_tells_nothing(
 
 def test_a_token_has_no_other_places(alice: Company) -> None:
     caller = Caller("token x", alice.id, frozenset(), token_id=1)
-    assert memberships.of(caller) == []
-    assert memberships.that_has(caller, lambda: True) is None
+    assert memberships.memberships_of(caller) == []
+    assert memberships.find_membership(caller, lambda: True) is None
 
 
 # Whom to ask

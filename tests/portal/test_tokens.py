@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from portal.accounts import tokens
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.models import ApiToken, Scope
 from tests.builders import NOW, Company
@@ -23,23 +23,23 @@ def test_a_token_lets_into_its_tenant_with_its_scope(alice: Company) -> None:
     caller = tokens.find(alice.token, at=NOW)
     assert caller is not None
     assert caller.tenant_id == alice.id
-    assert caller.may == {May.READ, May.UPLOAD}
+    assert caller.permissions == {Permission.READ, Permission.UPLOAD}
 
 
 @pytest.mark.parametrize(
     ("scope", "may"),
     [
-        (Scope.READ, {May.READ}),
-        (Scope.UPLOAD, {May.READ, May.UPLOAD}),
-        (Scope.MANAGE, {May.READ, May.UPLOAD, May.MANAGE}),
+        (Scope.READ, {Permission.READ}),
+        (Scope.UPLOAD, {Permission.READ, Permission.UPLOAD}),
+        (Scope.MANAGE, {Permission.READ, Permission.UPLOAD, Permission.MANAGE}),
     ],
 )
 def test_each_scope_allows_just_its_own(
-    alice: Company, scope: str, may: set[May]
+    alice: Company, scope: str, may: set[Permission]
 ) -> None:
     caller = tokens.find(alice.issue(scope), at=NOW)
     assert caller is not None
-    assert caller.may == may
+    assert caller.permissions == may
 
 
 @pytest.mark.parametrize("secret", ["", "usg_", "usg_wrong", "\x00", "é" * 5000])

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from usage.models import Forwarding, UsageFile
 
@@ -39,7 +39,7 @@ def confirm(company: Company, *files: UsageFile) -> None:
         rows = Forwarding.objects.all()
         if files:
             rows = rows.filter(file__in=[file.pk for file in files])
-        rows.update(state=State.DONE, ended_at=CONFIRMED_AT)
+        rows.update(state=JobState.DONE, ended_at=CONFIRMED_AT)
 
 
 def queries_of(client: Client, path: str) -> int:

@@ -17,7 +17,7 @@ from django.db import connections
 
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
@@ -306,7 +306,7 @@ def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
         )
     again = decide.reopen(alice.id, file_id=file.pk, by="test", at=LATER, reason="yes")
     assert again.state == FileState.ACCEPTED
-    assert reread(alice).forwarding.state == State.DONE
+    assert reread(alice).forwarding.state == JobState.DONE
 
 
 def test_zero_days_keep_for_ever_and_so_does_forwarding_that_is_off(
@@ -335,7 +335,7 @@ def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) ->
     assert codes(collect(LATER)) == [repair.OBJECT_MISSING]
     left = reread(alice)
     assert left.stored_as == file.stored_as
-    assert left.forwarding.state == State.WAITING
+    assert left.forwarding.state == JobState.WAITING
     assert not file_out(left).is_safe_to_delete
 
 
@@ -404,7 +404,7 @@ def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
     def compare(key: str, content: archive.Content) -> archive.Stored:
         found = real(key, content)
         with unit_of_work.acting_for(alice.id):
-            Forwarding.objects.update(state=State.WAITING, ended_at=None)
+            Forwarding.objects.update(state=JobState.WAITING, ended_at=None)
         return found
 
     monkeypatch.setattr(archive, "compare", compare)
@@ -431,7 +431,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     assert alice.send(data, at=LATER)[1] is False
     assert reread(alice).stored_as == ""
     reconcile.reconcile(now=lambda: LATER + timedelta(days=1))
-    assert reread(alice).forwarding.state == State.SET_ASIDE
+    assert reread(alice).forwarding.state == JobState.SET_ASIDE
     with unit_of_work.acting_for(alice.id, reading=True):
         assert find_kept([WantedFile(size=len(data), sha256=bytes(file.sha256))]) == [
             None
@@ -442,7 +442,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     left = reread(alice)
     assert (left.stored_as, left.bytes_removed_at) == (file.stored_as, None)
     assert left.received_at == NOW
-    assert left.forwarding.state == State.WAITING
+    assert left.forwarding.state == JobState.WAITING
     while forward.forward_waiting(now=lambda: LATER + timedelta(days=3)):
         pass
     assert archive.fetch(left.forwarding.key) == data

@@ -109,7 +109,7 @@ def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
             session_data="",
             expire_date=now + timedelta(hours=hours),
         )
-    portal_tasks.tidy()
+    portal_tasks.remove_ended_sessions()
     assert [one.session_key for one in Session.objects.all()] == ["key1"]
 
 

@@ -17,7 +17,7 @@ from billing.periods.queries import view_period
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company, Writer, digest_header
 from usage.files.problems import SEQUENCE_TAKEN, describe, holding
@@ -310,10 +310,10 @@ def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
         rows = {row.file_id: row for row in Forwarding.objects.all()}
     withdrawn, waiting = rows[first.pk], rows[second.pk]
     assert (withdrawn.state, withdrawn.problem) == (
-        State.SET_ASIDE,
+        JobState.SET_ASIDE,
         forward_queue.SUPERSEDED,
     )
-    assert waiting.state == State.WAITING
+    assert waiting.state == JobState.WAITING
     assert waiting.key != withdrawn.key
 
 
@@ -327,7 +327,7 @@ def test_what_is_in_s3_stays_there_and_is_not_safe_to_delete(
     choose(alice, second, first)
     with unit_of_work.acting_for(alice.id, reading=True):
         file = UsageFile.objects.select_related("server", "forwarding").get(pk=first.pk)
-    assert file.forwarding.state == State.DONE
+    assert file.forwarding.state == JobState.DONE
     shown = file_out(file)
     assert shown.confirmed_at == NOW
     assert not shown.is_safe_to_delete
@@ -341,9 +341,9 @@ def test_a_choice_can_be_turned_round(alice: Company) -> None:
     assert state_of(alice, second) == FileState.REFUSED
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = {row.file_id: row for row in Forwarding.objects.all()}
-    assert rows[first.pk].state == State.WAITING
+    assert rows[first.pk].state == JobState.WAITING
     assert rows[first.pk].problem == ""
-    assert rows[second.pk].state == State.SET_ASIDE
+    assert rows[second.pk].state == JobState.SET_ASIDE
 
 
 def test_a_choice_among_other_files_than_were_shown_is_not_made(

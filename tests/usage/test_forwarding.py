@@ -14,7 +14,7 @@ from django.db import connection
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from usage import tasks
 from usage.forwarding import forward
@@ -48,7 +48,7 @@ def test_bytes_arrive_in_s3_and_the_row_says_so(alice: Company) -> None:
     alice.send(data)
     assert forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.ended_at, row.attempts) == (State.DONE, NOW, 1)
+    assert (row.state, row.ended_at, row.attempts) == (JobState.DONE, NOW, 1)
     assert archive.fetch(row.key) == data
     assert not forward.forward_waiting(now=lambda: NOW)
 
@@ -59,7 +59,7 @@ def test_our_own_bytes_under_the_key_are_success(alice: Company) -> None:
     alice.send(data)
     archive.put(rows(alice)[0].key, BytesIO(data), content(data))
     forward.forward_waiting(now=lambda: NOW)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 def test_foreign_bytes_under_our_key_are_never_overwritten(
@@ -70,7 +70,7 @@ def test_foreign_bytes_under_our_key_are_never_overwritten(
     archive.put(key, BytesIO(b"foreign"), content(b"foreign"))
     forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == (State.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
     assert archive.fetch(key) == b"foreign"
     assert "other bytes" in caplog.text
 
@@ -98,7 +98,7 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     archive._client.cache_clear()
     forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert row.state == State.WAITING
+    assert row.state == JobState.WAITING
     assert row.problem
     assert row.due_at > NOW
     assert row.lease is None
@@ -106,7 +106,7 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     archive._client.cache_clear()
     assert not forward.forward_waiting(now=lambda: NOW)
     forward.forward_waiting(now=lambda: row.due_at)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 def test_one_file_that_fails_does_not_hold_up_the_others(
@@ -203,10 +203,10 @@ def test_what_is_accepted_while_forwarding_is_off_goes_when_it_is_on(
     settings.FORWARDING = False
     alice.send(alice.server.day(DAY))
     assert not forward.forward_waiting(now=lambda: NOW)
-    assert rows(alice)[0].state == State.WAITING
+    assert rows(alice)[0].state == JobState.WAITING
     settings.FORWARDING = True
     assert forward.forward_waiting(now=lambda: NOW)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 @pytest.fixture

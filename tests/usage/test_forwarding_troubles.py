@@ -10,7 +10,7 @@ from django.core.checks import Error
 
 from portal import checks
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import CrookedStore, crooked_store
 from usage.forwarding import forward
@@ -60,14 +60,14 @@ def test_what_is_wrong_for_every_file_is_tried_with_one_a_ring(
     store.script = lambda method, _: (status, code) if method == "PUT" else None
     assert not forward.forward_waiting(now=lambda: NOW)
     first, *others = rows(alice)
-    assert (first.state, first.problem) == (State.WAITING, code)
+    assert (first.state, first.problem) == (JobState.WAITING, code)
     assert first.due_at > NOW
     assert [row.attempts for row in others] == [0, 0]
     assert words in str(forwarding_text.explain(code).title)
     store.script = lambda *_: None
     while forward.forward_waiting(now=lambda: NOW + timedelta(hours=1)):
         pass
-    assert {row.state for row in rows(alice)} == {State.DONE}
+    assert {row.state for row in rows(alice)} == {JobState.DONE}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_put_whose_answer_was_lost_is_found_to_be_there(
     store.script = script
     assert forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert row.state == State.DONE
+    assert row.state == JobState.DONE
     assert len(store.asked("PUT")) == 2
     assert archive.compare(row.key, content_of(row.file)) == Stored.OURS
 
@@ -115,10 +115,10 @@ def test_what_is_lost_every_time_waits_and_is_there_when_it_is_asked_for(
     store.script = lambda method, _: "lose" if method == "PUT" else None
     assert not forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == (State.WAITING, "ConnectionClosedError")
+    assert (row.state, row.problem) == (JobState.WAITING, "ConnectionClosedError")
     store.script = lambda *_: None
     assert forward.forward_waiting(now=lambda: NOW + timedelta(hours=1))
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 def test_what_answers_and_is_no_s3_server_is_told(
@@ -127,7 +127,7 @@ def test_what_answers_and_is_no_s3_server_is_told(
     send_days(alice, 1)
     store.script = lambda *_: b"It works!"
     forward.forward_waiting(now=lambda: NOW)
-    assert rows(alice)[0].state == State.WAITING
+    assert rows(alice)[0].state == JobState.WAITING
     with pytest.raises(BucketError) as raised:
         archive.list_page("")
     assert raised.value.has_answered
@@ -142,7 +142,7 @@ def test_bytes_that_are_gone_are_told_and_hold_up_nobody(
         pass
     first, second = rows(alice)
     assert (first.state, first.problem) == ("waiting", "bytes-missing")
-    assert second.state == State.DONE
+    assert second.state == JobState.DONE
     assert "not there" in caplog.text
 
 
@@ -191,7 +191,7 @@ def test_a_locked_and_encrypted_object_is_confirmed_and_cannot_be_removed(
     now = datetime.now(UTC)
     assert forward.forward_waiting(now=lambda: now)
     (row,) = rows(alice)
-    assert row.state == State.DONE
+    assert row.state == JobState.DONE
     head = archive._client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
     assert head["ServerSideEncryption"] == "AES256"
     assert head["ObjectLockMode"] == "GOVERNANCE"
@@ -208,7 +208,7 @@ def test_without_the_settings_nothing_of_it_is_asked(
     forward.forward_waiting(now=lambda: NOW)
     names = {name.lower() for name in store.seen[0][2]}
     assert not {name for name in names if "encryption" in name or "lock" in name}
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_a_refusal_of_one_tenants_keys_holds_up_nobody_else(
     store.script = script
     while forward.forward_waiting(now=lambda: NOW):
         pass
-    assert {row.state for row in rows(charlie)} == {State.DONE}
-    assert {row.state for row in rows(alice)} == {State.WAITING}
+    assert {row.state for row in rows(charlie)} == {JobState.DONE}
+    assert {row.state for row in rows(alice)} == {JobState.WAITING}
     assert rows(alice)[0].problem == "AccessDenied"
 
 

@@ -10,7 +10,7 @@ from django.conf import settings as configured
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.usage.inboxes import (
     bucket_bytes,
@@ -47,7 +47,7 @@ def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) ->
     assert ring()
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.is_new) == (
-        State.DONE,
+        JobState.DONE,
         InboxVerdict.ACCEPTED,
         True,
     )
@@ -183,7 +183,7 @@ def test_a_large_inbox_is_listed_page_by_page_and_taken_in_turn(
     inbox_fetch.fetch_waiting(now=lambda: at, until=at + timedelta(seconds=1))
     assert charlie.id in seen[:2]
     assert len(seen) == 11
-    assert {row.state for row in objects(alice)} == {State.DONE}
+    assert {row.state for row in objects(alice)} == {JobState.DONE}
 
 
 def test_objects_can_be_moved_by_their_verdict(alice: Company, settings: Any) -> None:
@@ -238,7 +238,7 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
     key = put(alice, "strange.usg", stranger.day(DAY))
     ring()
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.HELD)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.HELD)
     server_keys.confirm_key(
         alice.id,
         server="IC77",
@@ -246,10 +246,10 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
         by="admin",
         at=NOW,
     )
-    assert objects(alice)[0].state == State.WAITING
+    assert objects(alice)[0].state == JobState.WAITING
     ring(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
     if way == verdict_files.NOTE:
         assert said(key)["verdict"] == "accepted"
     else:
@@ -267,6 +267,6 @@ def test_what_is_too_large_is_not_even_fetched(
     ring()
     monkeypatch.undo()
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.TOO_LARGE)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.TOO_LARGE)
     assert said(key)["problem"]["code"] == "file-too-large"
     assert alice.files() == []

@@ -12,7 +12,7 @@ from django.conf import settings as configured
 from portal.db import unit_of_work
 from portal.health import failpoints
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from tests.usage.cutting import cutting_proxy
@@ -52,7 +52,11 @@ def test_an_object_that_is_gone_when_it_is_fetched_is_done(alice: Company) -> No
     archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     ring()
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.file) == (State.DONE, InboxVerdict.GONE, None)
+    assert (row.state, row.verdict, row.file) == (
+        JobState.DONE,
+        InboxVerdict.GONE,
+        None,
+    )
     assert keys(alice) == []
 
 
@@ -137,7 +141,7 @@ def test_an_object_whose_bytes_are_cut_is_fetched_again(
         archive._client.cache_clear()
         inbox_fetch.fetch_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     (row,) = objects(alice)
-    assert (row.state, row.faults) == (State.WAITING, 0)
+    assert (row.state, row.faults) == (JobState.WAITING, 0)
     assert row.problem in {"ResponseStreamingError", "IncompleteReadError"}
     assert alice.files() == []
     settings.S3 = works
@@ -156,7 +160,7 @@ def test_bytes_that_end_too_early_without_a_word_are_fetched_again(
         patch.setattr(inbox_s3, "fetch_chunks", lambda *_, **__: iter([data[:-100]]))
         ring()
     (row,) = objects(alice)
-    assert (row.state, row.problem, row.faults) == (State.WAITING, "body-cut", 0)
+    assert (row.state, row.problem, row.faults) == (JobState.WAITING, "body-cut", 0)
     assert alice.files() == []
 
 
@@ -205,7 +209,7 @@ def test_a_store_that_fails_while_it_is_told_the_verdict_loses_nothing(
         for number in range(5):
             ring(NOW + timedelta(hours=number))
     (row,) = objects(alice)
-    assert (row.state, row.problem, row.faults) == (State.WAITING, "AccessDenied", 0)
+    assert (row.state, row.problem, row.faults) == (JobState.WAITING, "AccessDenied", 0)
     assert [file.state for file in alice.files()] == ["accepted"]
     # Only the verdict is left to do: the bytes are not asked for again.
     monkeypatch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
@@ -230,7 +234,7 @@ def test_one_bad_object_is_set_aside_and_stops_no_other(
         for number in range(job_queue.MOST_FAULTS):
             ring(NOW + timedelta(hours=number))
     bad, good = objects(alice)
-    assert (bad.state, bad.problem) == (State.SET_ASIDE, inbox_fetch.TAKING_FAILED)
+    assert (bad.state, bad.problem) == (JobState.SET_ASIDE, inbox_fetch.TAKING_FAILED)
     assert good.verdict == InboxVerdict.ACCEPTED
     with unit_of_work.acting_for(alice.id):
         assert job_queue.retry(InboxObject, bad.pk, at=NOW)
@@ -249,7 +253,7 @@ def test_an_object_whose_worker_never_comes_back_is_set_aside(
         with pytest.raises(SystemExit):
             ring(NOW + timedelta(hours=number))
     ring(NOW + timedelta(hours=9))
-    assert objects(alice)[0].state == State.SET_ASIDE
+    assert objects(alice)[0].state == JobState.SET_ASIDE
 
 
 def test_a_file_that_could_not_be_settled_yet_gets_its_verdict_later(
@@ -260,7 +264,7 @@ def test_a_file_that_could_not_be_settled_yet_gets_its_verdict_later(
         patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
         ring()
     (row,) = objects(alice)
-    assert (row.state, row.problem, row.verdict) == (State.WAITING, "received", "")
+    assert (row.state, row.problem, row.verdict) == (JobState.WAITING, "received", "")
     assert keys(alice) == ["day.usg"]
     assert row.file is not None
     judge.judge_file(alice.id, row.file.pk, at=NOW)
@@ -306,7 +310,7 @@ def test_a_crash_anywhere_takes_nothing_twice(
         ring(NOW + timedelta(minutes=minute))
     verdict = "accepted" if is_good else "rejected"
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.is_new) == (State.DONE, verdict, True)
+    assert (row.state, row.verdict, row.is_new) == (JobState.DONE, verdict, True)
     (file,) = alice.files()
     assert (file.state, row.file_id) == (verdict, file.pk)
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -328,7 +332,7 @@ def test_rejected_files_whose_rows_went_are_not_fetched_again(alice: Company) ->
     ring(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.file) == (
-        State.DONE,
+        JobState.DONE,
         InboxVerdict.REJECTED,
         None,
     )

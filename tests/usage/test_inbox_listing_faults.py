@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings as configured
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.faults import crooked
 from tests.usage.crooked_store import crooked_store
@@ -89,7 +89,7 @@ def test_a_look_that_is_cut_in_its_headers_is_no_fault_of_the_object(
         archive._client.cache_clear()
         assert not ring()
     (row,) = objects(alice)
-    assert (row.state, row.problem, row.faults) == (State.WAITING, CUT_SHORT, 0)
+    assert (row.state, row.problem, row.faults) == (JobState.WAITING, CUT_SHORT, 0)
     settings.S3 = works
     archive._client.cache_clear()
     assert ring(NOW + timedelta(hours=1))
@@ -151,14 +151,14 @@ def test_an_object_that_is_listed_again_is_not_gone(
         )
         ring()
         (row,) = objects(alice)
-        assert (row.state, row.verdict) == (State.DONE, InboxVerdict.GONE)
+        assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.GONE)
         # It is listed and not given, over and over: that costs a try in a while only.
         for minute in range(1, 30):
             ring(NOW + timedelta(minutes=minute))
         assert len([path for path in store.asked("GET") if "day.usg" in path]) == 2
     ring(NOW + timedelta(hours=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
 
 
 def test_an_object_that_is_gone_for_good_stays_so(alice: Company) -> None:
@@ -168,4 +168,8 @@ def test_an_object_that_is_gone_for_good_stays_so(alice: Company) -> None:
     for hour in range(1, 4):
         ring(NOW + timedelta(hours=hour))
     (row,) = objects(alice)
-    assert (row.state, row.verdict, row.attempts) == (State.DONE, InboxVerdict.GONE, 1)
+    assert (row.state, row.verdict, row.attempts) == (
+        JobState.DONE,
+        InboxVerdict.GONE,
+        1,
+    )

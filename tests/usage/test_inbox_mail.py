@@ -9,7 +9,7 @@ from django.core import mail
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.mail import switch as mail_switch
 from portal.models import Membership, Role
 from tests.builders import NOW, Company, Writer
@@ -69,7 +69,7 @@ def test_one_mail_names_all_that_came_together(alice: Company) -> None:
         assert "Alice Assurance" in text
     assert any(link.endswith("/files?how=inbox") for link in links_of(letter))
     (notice,) = notices(alice)
-    assert (notice.state, notice.faults) == (State.DONE, 0)
+    assert (notice.state, notice.faults) == (JobState.DONE, 0)
     assert {row.notice_id for row in objects(alice) if row.verdict != "accepted"} == {
         notice.pk
     }
@@ -141,7 +141,7 @@ def test_what_counts_by_then_is_not_written_about(
     assert send(NOW + QUARTER) == 1
     assert sent() == []
     (notice,) = notices(alice)
-    assert (notice.state, notice.sent_to) == (State.DONE, [])
+    assert (notice.state, notice.sent_to) == (JobState.DONE, [])
 
 
 def test_what_still_waits_is_named_beside_what_counts_by_then(alice: Company) -> None:
@@ -180,7 +180,7 @@ def test_a_mail_that_cannot_be_written_is_set_aside(
     monkeypatch.setattr(inbox_notices, "_lines", lambda _: 1 / 0)
     for number in range(job_queue.MOST_FAULTS):
         send(NOW + timedelta(hours=1 + number))
-    assert notices(alice)[0].state == State.SET_ASIDE
+    assert notices(alice)[0].state == JobState.SET_ASIDE
 
 
 def test_a_mail_whose_worker_never_comes_back_is_set_aside(
@@ -191,7 +191,7 @@ def test_a_mail_whose_worker_never_comes_back_is_set_aside(
     with unit_of_work.acting_for(alice.id):
         InboxNotice.objects.update(faults=job_queue.MOST_FAULTS)
     assert send(NOW + QUARTER) == 1
-    assert notices(alice)[0].state == State.SET_ASIDE
+    assert notices(alice)[0].state == JobState.SET_ASIDE
     assert sent() == []
 
 
@@ -201,7 +201,7 @@ def test_a_tenant_without_an_admin_gets_none(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
     ring()
     assert send(NOW + QUARTER) == 1
-    assert notices(alice)[0].state == State.DONE
+    assert notices(alice)[0].state == JobState.DONE
     assert sent() == []
 
 
@@ -243,13 +243,13 @@ def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
     put(alice, "bad.usg", b"rubbish")
     ring()
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        mail_switch.leave()
+        mail_switch.send_permission()
     (settings.VAR / "mail-stamp").unlink()
     assert send(NOW + QUARTER) == 0
     mail_switch.claim(by="test", at=NOW + QUARTER)
     send(NOW + 2 * QUARTER)
     assert sent() == []
-    assert [notice.state for notice in notices(alice)] == [State.DONE]
+    assert [notice.state for notice in notices(alice)] == [JobState.DONE]
 
 
 def test_while_staff_have_stopped_all_mail_it_waits(alice: Company) -> None:
@@ -259,6 +259,6 @@ def test_while_staff_have_stopped_all_mail_it_waits(alice: Company) -> None:
         mail_switch.stop(reason="wrong words", by="clerk", at=NOW)
     assert send(NOW + QUARTER) == 0
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        mail_switch.go_on(reason="put right", by="clerk", at=NOW)
+        mail_switch.resume(reason="put right", by="clerk", at=NOW)
     assert send(NOW + QUARTER) == 1
     assert len(sent()) == 1

@@ -8,9 +8,9 @@ import pytest
 from django.core.mail import EmailMessage
 
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.mail import send as mail_send
-from portal.mail.send import Delivery
+from portal.mail.send import DeliveryResult
 from portal.models import User
 from tests.builders import NOW, Company
 from tests.portal.mail_server import HANG_UP, MailServer, mail_server
@@ -51,7 +51,7 @@ def test_every_admin_gets_one_with_a_name_of_its_own(
     first, second = admins
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.sent_to) == (State.DONE, [first.pk, second.pk])
+    assert (notice.state, notice.sent_to) == (JobState.DONE, [first.pk, second.pk])
     assert [message["Message-ID"] for _, message in server.taken] == [
         inbox_notices.message_id(notice, person) for person in admins
     ]
@@ -73,7 +73,7 @@ def test_a_mail_that_is_refused_keeps_nobody_else_waiting(
         assert send(DUE + timedelta(hours=number)) == 1
     (notice,) = notices(alice)
     assert (notice.state, notice.problem) == (
-        State.SET_ASIDE,
+        JobState.SET_ASIDE,
         inbox_notices.REFUSED_ADDRESS,
     )
     assert server.addresses() == [second.email]
@@ -89,12 +89,12 @@ def test_a_mail_that_is_put_off_is_tried_as_long_as_it_takes(
         assert send(DUE + timedelta(hours=number)) == 1
     assert server.addresses() == [second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.faults) == (State.WAITING, 0)
+    assert (notice.state, notice.faults) == (JobState.WAITING, 0)
     assert notice.problem == "mail-deferred"
     server.answers.clear()
     assert send(DUE + timedelta(days=1)) == 1
     assert server.addresses() == [second.email, first.email]
-    assert notices(alice)[0].state == State.DONE
+    assert notices(alice)[0].state == JobState.DONE
 
 
 def test_what_is_refused_in_one_inbox_keeps_no_other_waiting(
@@ -123,7 +123,7 @@ def test_a_server_that_hangs_up_ends_the_ring_and_nobody_gets_two(
     server.answers.clear()
     assert send(DUE + timedelta(hours=9)) == 1
     assert server.addresses() == [first.email, second.email]
-    assert notices(alice)[0].state == State.DONE
+    assert notices(alice)[0].state == JobState.DONE
 
 
 def test_a_server_that_is_away_is_tried_for_ever(
@@ -162,7 +162,7 @@ def test_a_mail_that_perhaps_has_gone_waits_for_a_person(
     assert send(DUE + timedelta(hours=1)) == 1
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.problem) == (State.SET_ASIDE, inbox_notices.UNSURE)
+    assert (notice.state, notice.problem) == (JobState.SET_ASIDE, inbox_notices.UNSURE)
     assert send(DUE + timedelta(days=1)) == 0
     # Somebody says that it shall go once more.
     server.answers.clear()
@@ -171,7 +171,7 @@ def test_a_mail_that_perhaps_has_gone_waits_for_a_person(
     assert send(at) == 1
     assert server.addresses() == [first.email, second.email, first.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.unsure) == (State.DONE, [])
+    assert (notice.state, notice.unsure) == (JobState.DONE, [])
 
 
 def test_a_mail_whose_worker_died_waits_for_a_person(
@@ -194,7 +194,7 @@ def test_a_mail_whose_worker_died_waits_for_a_person(
     assert send(DUE + timedelta(hours=1)) == 1
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.unsure) == (State.SET_ASIDE, [first.pk])
+    assert (notice.state, notice.unsure) == (JobState.SET_ASIDE, [first.pk])
 
 
 def test_a_worker_that_has_lost_its_lease_sends_no_more(
@@ -206,7 +206,7 @@ def test_a_worker_that_has_lost_its_lease_sends_no_more(
     first, second = admins
     real = mail_send.deliver
 
-    def hand_over_slowly(message: EmailMessage) -> Delivery:
+    def hand_over_slowly(message: EmailMessage) -> DeliveryResult:
         came = real(message)
         monkeypatch.setattr(mail_send, "deliver", real)
         # Another one comes when the lease is over, and knows of the first mail.
@@ -217,4 +217,4 @@ def test_a_worker_that_has_lost_its_lease_sends_no_more(
     assert inbox_notices.send_waiting(now=lambda: DUE)
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.unsure) == (State.SET_ASIDE, [first.pk])
+    assert (notice.state, notice.unsure) == (JobState.SET_ASIDE, [first.pk])

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as configured
 
 from portal.health import failpoints
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company, Writer
 from tests.usage.crooked_store import CrookedStore, crooked_store
 from tests.usage.inboxes import (
@@ -60,7 +60,7 @@ def test_a_file_that_came_another_way_first_is_told_again_too(alice: Company) ->
     confirm(alice, stranger)
     ring(LATER)
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
     assert said(key)["file"]["state"] == "accepted"
 
 
@@ -74,7 +74,7 @@ def test_what_a_person_refuses_is_told(alice: Company, settings: Any, way: str) 
     decide.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
     ring(LATER)
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.REFUSED)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.REFUSED)
     if way == verdict_files.NOTE:
         assert said(key)["verdict"] == "refused"
     else:
@@ -103,7 +103,7 @@ def test_a_slow_worker_leaves_no_older_verdict(
     ring()
     ring(LATER + timedelta(minutes=1))
     (row,) = objects(alice)
-    assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+    assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
     assert said(key)["verdict"] == "accepted"
 
 
@@ -181,6 +181,6 @@ def test_an_object_of_several_parts_moves_as_often_as_its_verdict_changes(
         confirm(alice, stranger)
         ring(NOW + timedelta(hours=2))
         (row,) = objects(alice)
-        assert (row.state, row.verdict) == (State.DONE, InboxVerdict.ACCEPTED)
+        assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
         assert keys(alice) == ["accepted/strange.usg"]
         assert bucket_bytes(alice, "accepted/strange.usg") == data

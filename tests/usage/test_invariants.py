@@ -17,7 +17,7 @@ from billing.periods import open_periods
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.health import invariants
-from portal.health.invariants import Reads, Told
+from portal.health.invariants import CheckCost, ReportedFinding
 from tests.builders import NOW, Company
 from usage.forwarding import forward
 from usage.models import FileState, Forwarding, UsageFile
@@ -89,7 +89,9 @@ def _fail(*_: object) -> Any:
     raise OSError("no key service")
 
 
-def look(at: datetime = NOW, reads: Reads = Reads.BUCKET) -> list[Told]:
+def look(
+    at: datetime = NOW, reads: CheckCost = CheckCost.BUCKET
+) -> list[ReportedFinding]:
     tenants = invariants.tenants_to_check()
     return list(invariants.findings(tenants=tenants, reads=reads, at=at))
 
@@ -341,7 +343,8 @@ def run(ids: Ids) -> Run:
 
 def test_the_command_says_that_all_holds(run: Run) -> None:
     every, of_rows = (
-        len(invariants.registered(reads)) for reads in (Reads.BUCKET, Reads.ROWS)
+        len(invariants.registered(reads))
+        for reads in (CheckCost.BUCKET, CheckCost.ROWS)
     )
     assert 0 < of_rows < every
     assert run("--s3") == f"{every} invariants hold in 1 tenants.\n"

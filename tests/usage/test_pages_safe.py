@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.usage.pages import body, confirm, page, signed_in
 from usage.models import Forwarding
@@ -35,7 +35,7 @@ def test_an_accepted_and_confirmed_file_is_safe_and_nothing_else(
     confirm(alice, safe)
     with unit_of_work.acting_for(alice.id):
         Forwarding.objects.filter(file=aside).update(
-            state=State.SET_ASIDE, problem="foreign-bytes", ended_at=NOW
+            state=JobState.SET_ASIDE, problem="foreign-bytes", ended_at=NOW
         )
     seen = page(alice, "/safe-to-delete")
     csv = body(signed_in(alice).get("/safe-to-delete/list.csv")).decode()

@@ -14,7 +14,7 @@ from django.db import connections
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from tests.usage.crooked_store import crooked_store
@@ -53,7 +53,7 @@ def forward_days(company: Company, number: int = 1) -> list[Forwarding]:
     for data in company.server.days(DAY, DAY + timedelta(days=number - 1)):
         company.send(data)
     forward()
-    assert {row.state for row in rows(company)} == {State.DONE}
+    assert {row.state for row in rows(company)} == {JobState.DONE}
     return rows(company)
 
 
@@ -103,10 +103,10 @@ def test_what_is_gone_from_s3_is_no_longer_confirmed_and_sent_again(
     first, second = rows(alice)
     assert (first.state, first.problem) == ("waiting", repair.OBJECT_MISSING)
     assert (first.attempts, first.ended_at) == (0, None)
-    assert second.state == State.DONE
+    assert second.state == JobState.DONE
     assert mended(alice) == [("reconciliation", repair.OBJECT_MISSING)]
     forward(NIGHT)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
     assert codes(reconcile(NIGHT + timedelta(days=1))) == []
     assert there.key == second.key
 
@@ -134,7 +134,7 @@ def test_other_bytes_of_the_same_size_are_found_by_their_hash(alice: Company) ->
     (row,) = forward_days(alice)
     put_foreign(row.key, b"x" * row.file.size)
     assert codes(reconcile()) == [repair.OBJECT_DIFFERS]
-    assert rows(alice)[0].state == State.WAITING
+    assert rows(alice)[0].state == JobState.WAITING
 
 
 def test_hashes_are_asked_for_in_turns(
@@ -166,7 +166,7 @@ def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
     # Somebody has brought it back.
     archive.put(row.key, BytesIO(data), content_of(row.file))
     retry(row)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
 
 
 def let_go(row: Forwarding) -> None:
@@ -187,9 +187,9 @@ def test_an_accepted_file_without_a_row_gets_one(alice: Company) -> None:
         cursor.execute("delete from usage_forwarding")
     assert codes(reconcile()) == [repair.ROW_MISSING]
     (made,) = rows(alice)
-    assert (made.key, made.state) == (row.key, State.WAITING)
+    assert (made.key, made.state) == (row.key, JobState.WAITING)
     forward(NIGHT)
-    assert rows(alice)[0].state == State.DONE
+    assert rows(alice)[0].state == JobState.DONE
     assert not repair.add_forwarding(alice.id, row.file_id, by="test", at=NIGHT)
 
 
@@ -248,7 +248,7 @@ def test_what_arrives_meanwhile_is_no_finding(
     monkeypatch.setattr(archive, "list_page", list_page)
     report = reconcile()
     assert report.findings == []
-    assert {row.state for row in rows(alice)} == {State.DONE}
+    assert {row.state for row in rows(alice)} == {JobState.DONE}
 
 
 def test_an_object_put_before_its_row_is_marked_is_no_finding(alice: Company) -> None:
@@ -257,7 +257,7 @@ def test_an_object_put_before_its_row_is_marked_is_no_finding(alice: Company) ->
     with (Path(settings.VAR) / "usage" / row.file.stored_as).open("rb") as file:
         archive.put(row.key, file, content_of(row.file))
     assert reconcile().findings == []
-    assert rows(alice)[0].state == State.WAITING
+    assert rows(alice)[0].state == JobState.WAITING
 
 
 def test_a_list_has_pages(alice: Company, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def test_a_store_that_is_away_ends_the_run_and_changes_nothing(
         report = reconcile()
     assert report.problem == "SlowDown"
     assert report.counts == {"files": 2}
-    assert {row.state for row in rows(alice)} == {State.DONE}
+    assert {row.state for row in rows(alice)} == {JobState.DONE}
 
 
 def test_one_object_that_s3_does_not_answer_for_holds_up_no_other(
@@ -346,7 +346,7 @@ def test_a_bucket_that_is_gone_takes_nothing_back(
     forward_days(alice, 2)
     settings.S3 = {**settings.S3, "bucket": "no-such-bucket-of-ours"}
     assert reconcile().problem == "NoSuchBucket"
-    assert {row.state for row in rows(alice)} == {State.DONE}
+    assert {row.state for row in rows(alice)} == {JobState.DONE}
 
 
 def test_with_forwarding_off_nobody_is_asked(alice: Company, settings: Any) -> None:
@@ -410,7 +410,7 @@ def test_task_and_command_do_the_same(alice: Company) -> None:
     out = StringIO()
     call_command("reconcile", stdout=out)
     assert "files: 1" in out.getvalue()
-    assert rows(alice)[0].state == State.WAITING
+    assert rows(alice)[0].state == JobState.WAITING
     told = list(
         forwarding_text.report_lines(Report(findings=[{"code": "x", "about": "y"}]))
     )

@@ -12,7 +12,7 @@ from django.db import connection
 
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
 from usage.files.queries import WantedFile, find_kept
@@ -62,7 +62,7 @@ def lose(company: Company) -> None:
     """Let a file be one that S3 has lost long after the portal let its bytes go."""
     with unit_of_work.acting_for(company.id):
         UsageFile.objects.update(stored_as="", bytes_removed_at=NOW)
-        Forwarding.objects.update(state=State.SET_ASIDE, problem="object-lost")
+        Forwarding.objects.update(state=JobState.SET_ASIDE, problem="object-lost")
 
 
 def assert_regained(company: Company, times: int = 1) -> None:
@@ -87,7 +87,7 @@ def test_bytes_that_are_gone_before_s3_had_them_come_back(
     assert path.read_bytes() == data
     assert not is_wanted(alice, file)
     forward()
-    assert reread(alice).forwarding.state == State.DONE
+    assert reread(alice).forwarding.state == JobState.DONE
     assert archive.fetch(reread(alice).forwarding.key) == data
     assert_regained(alice)
 
@@ -101,14 +101,14 @@ def test_damaged_bytes_are_set_aside_told_and_come_back(
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     forward(NOW)
     row = reread(alice).forwarding
-    assert (row.state, row.problem) == (State.SET_ASIDE, local_store.BYTES_DIFFER)
+    assert (row.state, row.problem) == (JobState.SET_ASIDE, local_store.BYTES_DIFFER)
     assert "CRITICAL" in caplog.text
     assert archive.head(row.key) is None
     assert is_wanted(alice, file)
     alice.send(data, at=LATER)
     assert path.read_bytes() == data
     forward()
-    assert reread(alice).forwarding.state == State.DONE
+    assert reread(alice).forwarding.state == JobState.DONE
     assert_regained(alice)
 
 

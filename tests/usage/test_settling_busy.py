@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 
 from portal.db import unit_of_work
 from portal.errors import Unavailable
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import Scope
 from tests.builders import NOW, Company
 from tests.journeys.kept import Api, put
@@ -184,7 +184,7 @@ def test_the_sweep_asks_for_a_lock_once_and_goes_on(
     assert charlie.files()[0].state == FileState.ACCEPTED
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = set(Settling.objects.values_list("state", "problem", "lease"))
-    assert rows == {(State.WAITING, "busy", None)}
+    assert rows == {(JobState.WAITING, "busy", None)}
 
 
 def test_held_files_are_left_to_the_sweep_where_the_lock_is_not_to_be_had(

@@ -10,7 +10,7 @@ from django.db import ProgrammingError
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from usage import tasks, tenant_keys
 from usage.models import FileState, Settling, UsageFile
@@ -28,7 +28,7 @@ LATER = NOW + timedelta(minutes=5)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks that are rung for, and not sent."""
     heard: list[str] = []
-    monkeypatch.setattr(wakeup._bell, "ring", heard.append)
+    monkeypatch.setattr(wakeup._thread, "ring", heard.append)
     return heard
 
 
@@ -64,7 +64,7 @@ def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
     for data in (alice.server.day(DAY), alice.writer("IC77").day(DAY), b"rubbish"):
         file, _ = alice.send(data)
         row = row_of(alice, file)
-        assert (row.state, row.ended_at) == (State.DONE, NOW)
+        assert (row.state, row.ended_at) == (JobState.DONE, NOW)
 
 
 def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
@@ -72,7 +72,7 @@ def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
     assert judge_pending.judge_pending(at=NOW + timedelta(minutes=1)) == 0
     assert judge_pending.judge_pending(at=NOW + timedelta(minutes=2)) == 1
     assert state_of(alice, file) == FileState.ACCEPTED
-    assert row_of(alice, file).state == State.DONE
+    assert row_of(alice, file).state == JobState.DONE
 
 
 def test_one_tenants_broken_files_keep_nobody_waiting(
@@ -89,7 +89,7 @@ def test_one_tenants_broken_files_keep_nobody_waiting(
     assert state_of(charlie, newest) == FileState.ACCEPTED
     with unit_of_work.acting_for(alice.id, reading=True):
         rows = list(Settling.objects.all())
-    assert {(row.state, row.problem) for row in rows} == {(State.WAITING, "failed")}
+    assert {(row.state, row.problem) for row in rows} == {(JobState.WAITING, "failed")}
     assert all(row.due_at > LATER and row.lease is None for row in rows)
 
 
@@ -176,9 +176,9 @@ def test_confirming_settles_at_once_and_leaves_what_fails_to_the_sweep(
     local_store.remove(broken.stored_as)
     confirm(alice, "IC77", stranger.pair.public)
     assert state_of(alice, whole) == FileState.ACCEPTED
-    assert row_of(alice, whole).state == State.DONE
+    assert row_of(alice, whole).state == JobState.DONE
     assert state_of(alice, broken) == FileState.HELD
-    assert row_of(alice, broken).state == State.WAITING
+    assert row_of(alice, broken).state == JobState.WAITING
     assert "usage.settle" in rung
     with local_store.Spool() as spool:
         spool.write(kept)
@@ -192,7 +192,7 @@ def test_a_file_that_stays_held_waits_for_no_worker(alice: Company) -> None:
     held, _ = alice.send(stranger.day(DAY + timedelta(days=60)))
     confirm(alice, "IC77", stranger.pair.public)
     assert state_of(alice, held) == FileState.HELD
-    assert row_of(alice, held).state == State.DONE
+    assert row_of(alice, held).state == JobState.DONE
 
 
 def test_a_file_that_was_refused_meanwhile_is_left_alone(alice: Company) -> None:
@@ -205,7 +205,7 @@ def test_a_file_that_was_refused_meanwhile_is_left_alone(alice: Company) -> None
     decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     assert judge_pending.judge_pending(at=LATER) == 1
     assert state_of(alice, held) == FileState.REFUSED
-    assert row_of(alice, held).state == State.DONE
+    assert row_of(alice, held).state == JobState.DONE
 
 
 def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) -> None:
@@ -214,7 +214,7 @@ def test_a_claim_from_before_the_key_was_trusted_ends_nothing(alice: Company) ->
     row = row_of(alice, held)
     with unit_of_work.acting_for(alice.id):
         Settling.objects.update(
-            state=State.WAITING, attempts=7, lease=held.pk, leased_until=LATER
+            state=JobState.WAITING, attempts=7, lease=held.pk, leased_until=LATER
         )
         server_keys.register(
             alice.id, name="IC77", public=stranger.pair.public, by="test", at=LATER
@@ -251,7 +251,7 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
         for number in range(job_queue.MOST_FAULTS):
             judge_pending.judge_pending(at=LATER + timedelta(hours=number))
     row = row_of(alice, file)
-    assert (row.state, row.problem) == (State.SET_ASIDE, judge_pending.READER_FAILED)
+    assert (row.state, row.problem) == (JobState.SET_ASIDE, judge_pending.READER_FAILED)
     assert [r.levelno for r in caplog.records].count(logging.CRITICAL) == 1
     # It keeps nobody waiting, and nobody tries it until a person says so.
     send_unsettled(charlie, charlie.server.day(DAY))
@@ -272,10 +272,10 @@ def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> No
         patch.setattr(judge, "judge_file", lambda *_, **__: None)
         for _ in range(job_queue.MOST_FAULTS):
             assert judge_pending.judge_pending(at=at) == 1
-            assert row_of(alice, file).state == State.WAITING
+            assert row_of(alice, file).state == JobState.WAITING
             at += timedelta(hours=1)
         assert judge_pending.judge_pending(at=at) == 1
-    assert row_of(alice, file).state == State.SET_ASIDE
+    assert row_of(alice, file).state == JobState.SET_ASIDE
 
 
 def test_what_is_ours_is_never_given_up(
@@ -287,16 +287,16 @@ def test_what_is_ours_is_never_given_up(
         for number in range(3 * job_queue.MOST_FAULTS):
             assert judge_pending.judge_pending(at=LATER + timedelta(hours=number)) == 1
     row = row_of(alice, file)
-    assert (row.state, row.faults) == (State.WAITING, 0)
+    assert (row.state, row.faults) == (JobState.WAITING, 0)
 
 
 def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
     with unit_of_work.acting_for(alice.id):
-        Settling.objects.update(state=State.SET_ASIDE, problem="reader-failed")
+        Settling.objects.update(state=JobState.SET_ASIDE, problem="reader-failed")
     decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     judge.judge_file(alice.id, held.pk, at=LATER)
-    assert row_of(alice, held).state == State.DONE
+    assert row_of(alice, held).state == JobState.DONE
 
 
 @pytest.mark.parametrize("sent", [1, 2, 5])
@@ -318,7 +318,7 @@ def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sen
         for number in range(job_queue.MOST_FAULTS):
             judge_pending.judge_pending(at=LATER + timedelta(hours=number))
         assert len(read) == job_queue.MOST_FAULTS
-        assert row_of(alice, file).state == State.SET_ASIDE
+        assert row_of(alice, file).state == JobState.SET_ASIDE
         alice.send(data, at=LATER)
         assert len(read) == job_queue.MOST_FAULTS
     with unit_of_work.acting_for(alice.id):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.files.queries import FileFilter, matching, with_timeline
 from usage.models import KEPT, FileState, KeyState, Server, ServerRequest, UsageFile
 
@@ -114,7 +114,7 @@ def count_files(*, at: datetime) -> FileCounts:
 def safe_files(server_id: int | None = None) -> QuerySet[UsageFile]:
     """Return what may be deleted at home: accepted, and confirmed in the archive."""
     safe = with_timeline().filter(
-        state=FileState.ACCEPTED, forwarding__state=State.DONE
+        state=FileState.ACCEPTED, forwarding__state=JobState.DONE
     )
     if server_id is not None:
         safe = safe.filter(server_id=server_id)
@@ -153,11 +153,11 @@ def count_unsafe_files() -> UnsafeCount:
         accepted = f"accepted {forwarding or ''}".strip()
         counts[accepted if state == FileState.ACCEPTED else state] += count
     # Where forwarding is switched off, what waits does so for nobody.
-    waiting = counts[f"accepted {State.WAITING}"]
+    waiting = counts[f"accepted {JobState.WAITING}"]
     idle = 0 if settings.FORWARDING else waiting
     return UnsafeCount(
         waiting=waiting - idle,
-        set_aside=counts[f"accepted {State.SET_ASIDE}"],
+        set_aside=counts[f"accepted {JobState.SET_ASIDE}"],
         held=counts[FileState.HELD],
         received=counts[FileState.RECEIVED],
         refused=counts[FileState.REFUSED],

@@ -11,7 +11,7 @@ from django.db.models.functions import (
 )
 
 from portal.errors import Refused
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 from usage.storage import local as local_store
 from usage.usg import Code
@@ -112,9 +112,9 @@ def has_no_bytes(file: UsageFile) -> bool:
     and they are gone here, or damaged.
     """
     row: Forwarding | None = getattr(file, "forwarding", None)
-    if row is not None and row.state == State.DONE:
+    if row is not None and row.state == JobState.DONE:
         return False
-    why = row.problem if row is not None and row.state == State.SET_ASIDE else ""
+    why = row.problem if row is not None and row.state == JobState.SET_ASIDE else ""
     if not file.stored_as:
         return file.bytes_removed_at is not None and why != ""
     if why == local_store.BYTES_DIFFER:

@@ -8,7 +8,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field, StringConstraints, model_validator
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.files import problems
 from usage.models import FileState, Forwarding, How, Server, UsageFile
 
@@ -62,7 +62,7 @@ class FileOut(Schema):
     sent_by: str
     received_at: datetime
     settled_at: datetime | None
-    forwarding: State | None
+    forwarding: JobState | None
     confirmed_at: datetime | None
     is_safe_to_delete: bool
     bytes_removed_at: datetime | None
@@ -157,7 +157,7 @@ class ServersOut(Schema):
 
 def file_out(file: UsageFile) -> FileOut:
     forwarding: Forwarding | None = getattr(file, "forwarding", None)
-    done = forwarding if forwarding and forwarding.state == State.DONE else None
+    done = forwarding if forwarding and forwarding.state == JobState.DONE else None
     return FileOut(
         id=file.pk,
         name=file.name,
@@ -177,7 +177,7 @@ def file_out(file: UsageFile) -> FileOut:
         sent_by=file.sent_by,
         received_at=file.received_at,
         settled_at=file.settled_at,
-        forwarding=State(forwarding.state) if forwarding else None,
+        forwarding=JobState(forwarding.state) if forwarding else None,
         confirmed_at=done.ended_at if done else None,
         is_safe_to_delete=done is not None and file.state == FileState.ACCEPTED,
         bytes_removed_at=file.bytes_removed_at,

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.files import problems
 from usage.models import FileState, Forwarding, UsageFile
 from usage.usg import Code
@@ -28,9 +28,9 @@ _STATES: Mapping[str, tuple[str, Text]] = {
 
 # Shape and word of the way to the archive, for a file that is accepted.
 _ARCHIVE: Mapping[str, tuple[str, Text]] = {
-    State.DONE: ("received", _("Confirmed")),
-    State.WAITING: ("pending", _("Waiting")),
-    State.SET_ASIDE: ("excused", _("Set aside")),
+    JobState.DONE: ("received", _("Confirmed")),
+    JobState.WAITING: ("pending", _("Waiting")),
+    JobState.SET_ASIDE: ("excused", _("Set aside")),
 }
 _NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
 
@@ -104,7 +104,7 @@ def file_text(file: UsageFile) -> FileText:
     forwarding = _forwarding(file)
     mark, state = state_text(file)
     archive_mark, archive = archive_text(file)
-    is_done = forwarding is not None and forwarding.state == State.DONE
+    is_done = forwarding is not None and forwarding.state == JobState.DONE
     return FileText(
         file=file,
         mark=mark,
@@ -184,7 +184,7 @@ def _or(names: Collection[str]) -> str:
 
 def _turn_of_accepted(file: UsageFile) -> str:
     forwarding = _forwarding(file)
-    if forwarding is not None and forwarding.state == State.DONE:
+    if forwarding is not None and forwarding.state == JobState.DONE:
         return gettext("It is confirmed in the archive, and safe to delete at home.")
     if forwarding is None or _rests(forwarding):
         return gettext(
@@ -219,13 +219,13 @@ def _forwarded(file: UsageFile) -> list[TimelineEvent]:
     name = _("Confirmed in the archive")
     if file.state != FileState.ACCEPTED:
         return [TimelineEvent(name=name, what=_archive(file, forwarding)[1])]
-    if forwarding and forwarding.state == State.DONE:
+    if forwarding and forwarding.state == JobState.DONE:
         what = _("size and SHA-256 compared")
         confirmed = TimelineEvent(name=name, what=what, at=forwarding.ended_at)
         return [confirmed, *_removed(file)]
     if forwarding is None or _rests(forwarding):
         return [TimelineEvent(name=name, what=_("this portal forwards no files"))]
-    if forwarding.state == State.WAITING:
+    if forwarding.state == JobState.WAITING:
         return [
             TimelineEvent(name=name, what=_("waits to be sent; by itself"), is_now=True)
         ]
@@ -251,7 +251,7 @@ def _archive(file: UsageFile, forwarding: Forwarding | None) -> tuple[str, Text]
 
 def _rests(forwarding: Forwarding) -> bool:
     """Say whether a file waits for nothing but that forwarding is switched on."""
-    return forwarding.state == State.WAITING and not settings.FORWARDING
+    return forwarding.state == JobState.WAITING and not settings.FORWARDING
 
 
 def _forwarding(file: UsageFile) -> Forwarding | None:

@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.http.middleware import PortalRequest, answer_not_here
+from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from portal.tenants import memberships
 from usage.files import date_ranges, overview_queries
@@ -49,9 +49,9 @@ def files(request: PortalRequest) -> HttpResponse:
         "states": FileState.choices,
         "ways": How.choices,
         "kept": _kept(request),
-        "may_upload": May.UPLOAD in request.caller.may,
+        "may_upload": Permission.UPLOAD in request.caller.permissions,
     }
-    return render(request, "usage/files.html", shown)
+    return render(request, "usage/files/files.html", shown)
 
 
 def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
@@ -60,11 +60,11 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
         found = file_queries.with_timeline().filter(pk=file_id).first()
     if found is None:
         has = UsageFile.objects.filter(pk=file_id).exists
-        return answer_not_here(request, has=has)
-    may_manage = May.MANAGE in request.caller.may
+        return render_elsewhere(request, has=has)
+    may_manage = Permission.MANAGE in request.caller.permissions
     waits_for_key = file_text.waits_for_key(found)
     admins = (
-        [one.name for one in memberships.admins_of(request.caller)]
+        [one.name for one in memberships.admins_for(request.caller)]
         if waits_for_key and not may_manage
         else []
     )
@@ -76,7 +76,7 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
         "stops": file_text.timeline(found),
         "is_theirs_to_confirm": waits_for_key and may_manage,
     }
-    return render(request, "usage/file.html", shown)
+    return render(request, "usage/files/file.html", shown)
 
 
 def safe_to_delete(request: PortalRequest) -> HttpResponse:
@@ -98,9 +98,9 @@ def safe_to_delete(request: PortalRequest) -> HttpResponse:
         "files": sum(one.files for one in sums),
         "size": sum(one.size for one in sums),
         "kept": _kept(request),
-        "may_upload": May.UPLOAD in request.caller.may,
+        "may_upload": Permission.UPLOAD in request.caller.permissions,
     }
-    return render(request, "usage/safe-to-delete.html", shown)
+    return render(request, "usage/files/safe-to-delete.html", shown)
 
 
 def chosen_server(

@@ -90,7 +90,7 @@ def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
     except BytesDifferError:
         logger.critical("The bytes of a file are damaged (row %s)", claim.pk)
         with unit_of_work.acting_for(claim.tenant_id):
-            job_queue.set_aside(
+            job_queue.mark_failed(
                 Forwarding, claim, problem=local_store.BYTES_DIFFER, at=now()
             )
     except OSError:
@@ -132,9 +132,9 @@ def _forward(claim: Claim, *, now: Callable[[], datetime]) -> None:
             failpoints.reach("forward:marked")
         elif stored == Stored.FOREIGN:
             logger.critical("Under %s lie other bytes than ours", row.key)
-            job_queue.set_aside(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
+            job_queue.mark_failed(Forwarding, claim, problem=FOREIGN_BYTES, at=now())
         elif missing == OBJECT_LOST:
-            job_queue.set_aside(Forwarding, claim, problem=OBJECT_LOST, at=now())
+            job_queue.mark_failed(Forwarding, claim, problem=OBJECT_LOST, at=now())
         else:
             job_queue.postpone(Forwarding, claim, problem=NOT_CONFIRMED, at=now())
     failpoints.reach("forward:committed")

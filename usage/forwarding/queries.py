@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet, Sum, Value
 from django.db.models.functions import TruncHour
 
-from portal.jobs.queue import State, Work
+from portal.jobs.queue import JobState, Work
 from usage.forwarding.queue import SUPERSEDED
 from usage.models import Forwarding, Settling
 
@@ -75,7 +75,7 @@ class Throughput:
 
 def queue_state(kind: str) -> QueueState:
     """Sum up what is not done, in one query."""
-    rows = MODELS[kind]._default_manager.exclude(state=State.DONE)
+    rows = MODELS[kind]._default_manager.exclude(state=JobState.DONE)
     groups = (
         rows.order_by()
         .values("state", "problem")
@@ -86,8 +86,8 @@ def queue_state(kind: str) -> QueueState:
         )
     )
     found: list[dict[str, Any]] = [dict(group) for group in groups]
-    waiting = [one for one in found if one["state"] == State.WAITING]
-    aside = [one for one in found if one["state"] == State.SET_ASIDE]
+    waiting = [one for one in found if one["state"] == JobState.WAITING]
+    aside = [one for one in found if one["state"] == JobState.SET_ASIDE]
     withdrawn = [one for one in aside if one["problem"] == SUPERSEDED]
     reasons = [one for one in found if one["problem"] and one not in withdrawn]
     oldest = [one["oldest_at"] for one in waiting if one["oldest_at"]]
@@ -106,11 +106,11 @@ def _sum(groups: Collection[dict[str, Any]]) -> int:
 
 
 def _worst_first(group: dict[str, Any]) -> tuple[bool, int, str]:
-    return group["state"] == State.WAITING, -group["count"], group["problem"]
+    return group["state"] == JobState.WAITING, -group["count"], group["problem"]
 
 
 def _reason(kind: str, group: dict[str, Any]) -> WaitingReason:
-    is_waiting = group["state"] == State.WAITING
+    is_waiting = group["state"] == JobState.WAITING
     return WaitingReason(
         kind=kind,
         state=group["state"],
@@ -122,7 +122,7 @@ def _reason(kind: str, group: dict[str, Any]) -> WaitingReason:
 
 def throughput(*, at: datetime) -> Throughput:
     """Count what S3 has confirmed in the 24 hours before an instant, in one query."""
-    done = Forwarding.objects.filter(state=State.DONE, ended_at__gt=at - _DAY)
+    done = Forwarding.objects.filter(state=JobState.DONE, ended_at__gt=at - _DAY)
     hours = [
         HourlyThroughput(begins_at=begins_at, files=files, size=size)
         for begins_at, files, size in done.annotate(hour=TruncHour("ended_at"))
@@ -147,13 +147,13 @@ def failed_jobs() -> QuerySet[Any, dict[str, Any]]:
 
 def failed_of(kind: str) -> QuerySet[Any]:
     """Return the rows of a kind that a person can let go on."""
-    rows = MODELS[kind]._default_manager.filter(state=State.SET_ASIDE)
+    rows = MODELS[kind]._default_manager.filter(state=JobState.SET_ASIDE)
     return rows.exclude(problem=SUPERSEDED)
 
 
 def retrying(kind: str, code: str, *, at: datetime) -> QuerySet[Any]:
     """Return the rows of a kind that wait for a reason, and not for being done."""
-    rows = MODELS[kind]._default_manager.filter(state=State.WAITING, problem=code)
+    rows = MODELS[kind]._default_manager.filter(state=JobState.WAITING, problem=code)
     return rows.filter(lease=None, due_at__gt=at)
 
 

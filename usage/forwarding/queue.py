@@ -6,7 +6,7 @@ from urllib.parse import quote
 from django.conf import settings
 
 from portal.jobs import wakeup
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import Tenant
 from usage.models import Forwarding, UsageFile
 
@@ -36,9 +36,9 @@ def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
     )
     if not is_new:
         Forwarding.objects.filter(
-            pk=row.pk, state=State.SET_ASIDE, problem=SUPERSEDED
-        ).update(state=State.WAITING, problem="", due_at=at, ended_at=None)
-    wakeup.ring("usage.forward")
+            pk=row.pk, state=JobState.SET_ASIDE, problem=SUPERSEDED
+        ).update(state=JobState.WAITING, problem="", due_at=at, ended_at=None)
+    wakeup.wake_up("usage.forward")
 
 
 def withdraw(file: UsageFile, *, at: datetime) -> None:
@@ -47,8 +47,8 @@ def withdraw(file: UsageFile, *, at: datetime) -> None:
     Whoever is sending it this moment loses the lease, and what came of it is not
     written down: the object lies under a key of its own and does no harm.
     """
-    Forwarding.objects.filter(file=file, state=State.WAITING).update(
-        state=State.SET_ASIDE,
+    Forwarding.objects.filter(file=file, state=JobState.WAITING).update(
+        state=JobState.SET_ASIDE,
         problem=SUPERSEDED,
         ended_at=at,
         lease=None,

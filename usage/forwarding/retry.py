@@ -72,7 +72,7 @@ def retry_now(kind: str, code: str, *, by: str, at: datetime) -> int:
         with unit_of_work.acting_for(tenant_id):
             rows = forwarding_queries.retrying(kind, code, at=at).filter(pk__in=pks)
             count += rows.update(due_at=at)
-            wakeup.ring(_BELLS[kind])
+            wakeup.wake_up(_BELLS[kind])
     if count:
         with unit_of_work.acting_for(unit_of_work.STAFF):
             audit_log.append(
@@ -119,5 +119,5 @@ def _retry(kind: str, tenant_id: int, pks: list[int], *, by: str, at: datetime) 
                 details={"name": row.file.name, "kind": kind, "was": row.problem},
                 at=at,
             )
-        wakeup.ring(_BELLS[kind])
+        wakeup.wake_up(_BELLS[kind])
     return count

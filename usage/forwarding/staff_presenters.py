@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.forwarding import queries as forwarding_queries
 from usage.forwarding import text as forwarding_text
 from usage.forwarding.text import Explanation
@@ -104,7 +104,7 @@ class LatestReport:
 
 
 def reason_row(reason: forwarding_queries.WaitingReason) -> ReasonRow:
-    is_set_aside = reason.state == State.SET_ASIDE
+    is_set_aside = reason.state == JobState.SET_ASIDE
     return ReasonRow(
         reason=reason,
         told=forwarding_text.explain(reason.code),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -56,9 +56,9 @@ def forwarding(request: PortalRequest) -> HttpResponse:
         ],
         "looks": forwarding_staff_presenters.latest_reports(reports),
         "keep_days": settings.KEEP_BYTES_DAYS,
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
-    return render(request, "billing/staff/forwarding.html", shown)
+    return render(request, "usage/forwarding/forwarding.html", shown)
 
 
 @require_POST

@@ -27,7 +27,7 @@ from portal.errors import Refused, Unavailable
 from portal.health import failpoints
 from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
-from portal.jobs.queue import Claim, State
+from portal.jobs.queue import Claim, JobState
 from usage.files import queries as file_queries
 from usage.inbox import notices as inbox_notices
 from usage.inbox import s3 as inbox_s3
@@ -100,7 +100,9 @@ def _fetch(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     except Exception:
         logger.exception("An object could not be taken (row %s)", claim.pk)
         with unit_of_work.acting_for(claim.tenant_id):
-            job_queue.fail(InboxObject, claim, problem=TAKING_FAILED, at=now())
+            job_queue.record_failure(
+                InboxObject, claim, problem=TAKING_FAILED, at=now()
+            )
     return True
 
 
@@ -216,7 +218,7 @@ def _complete(
             _count_from(row, at=at)
         else:
             # Somebody was faster: what this one has left may lie over a newer verdict.
-            done = InboxObject.objects.filter(pk=claim.pk, state=State.DONE)
+            done = InboxObject.objects.filter(pk=claim.pk, state=JobState.DONE)
             _update_verdict(done.exclude(verdict=verdict), at=at)
     failpoints.reach("inbox:committed")
 
@@ -239,7 +241,7 @@ def _count_from(row: InboxObject, *, at: datetime) -> None:
 
 def _mine(claim: Claim) -> Any:
     return InboxObject.objects.filter(
-        pk=claim.pk, lease=claim.lease, state=State.WAITING
+        pk=claim.pk, lease=claim.lease, state=JobState.WAITING
     )
 
 
@@ -260,14 +262,14 @@ def update_verdict(file: UsageFile) -> None:
     """
     if file.settled_at is None:
         return
-    rows = InboxObject.objects.filter(file=file).exclude(state=State.SET_ASIDE)
-    told = Q(state=State.DONE, verdict=file.state)
+    rows = InboxObject.objects.filter(file=file).exclude(state=JobState.SET_ASIDE)
+    told = Q(state=JobState.DONE, verdict=file.state)
     _update_verdict(rows.exclude(told), at=file.settled_at)
 
 
 def _update_verdict(rows: QuerySet[InboxObject], *, at: datetime) -> None:
     changed = rows.update(
-        state=State.WAITING,
+        state=JobState.WAITING,
         due_at=at,
         attempts=0,
         faults=0,
@@ -278,7 +280,7 @@ def _update_verdict(rows: QuerySet[InboxObject], *, at: datetime) -> None:
         leased_until=None,
     )
     if changed:
-        wakeup.ring("usage.inbox")
+        wakeup.wake_up("usage.inbox")
 
 
 def retry(tenant_id: int, object_id: int, *, by: str, at: datetime) -> bool:
@@ -294,5 +296,5 @@ def retry(tenant_id: int, object_id: int, *, by: str, at: datetime) -> bool:
             subject=row.key,
             at=at,
         )
-        wakeup.ring("usage.inbox")
+        wakeup.wake_up("usage.inbox")
     return True

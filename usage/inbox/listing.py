@@ -14,7 +14,7 @@ from django.conf import settings
 from portal.db import unit_of_work
 from portal.health import failpoints
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import Claim, State
+from portal.jobs.queue import Claim, JobState
 from portal.models import Tenant
 from usage.inbox import s3 as inbox_s3
 from usage.inbox.s3 import ListedObject
@@ -204,8 +204,8 @@ def _add_objects(tenant_id: int, wanted: list[ListedObject], *, at: datetime) ->
     back = [row[1] for row in there if row and row[0] == InboxVerdict.GONE]
     # It was not given, and is listed all the same: it is asked for again.
     InboxObject.objects.filter(
-        pk__in=back, state=State.DONE, ended_at__lt=at - _GONE_FOR
-    ).update(state=State.WAITING, due_at=at, verdict="", ended_at=None)
+        pk__in=back, state=JobState.DONE, ended_at__lt=at - _GONE_FOR
+    ).update(state=JobState.WAITING, due_at=at, verdict="", ended_at=None)
 
 
 def _is_ours(key: str, prefix: str) -> bool:

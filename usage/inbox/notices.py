@@ -20,11 +20,11 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
-from portal.jobs.queue import Claim, State
+from portal.jobs.queue import Claim, JobState
 from portal.mail import message as mail_message
 from portal.mail import send as mail_send
 from portal.mail import switch as mail_switch
-from portal.mail.send import Delivery, Outcome
+from portal.mail.send import DeliveryOutcome, DeliveryResult
 from portal.models import Membership, Role, Tenant, User
 from usage.files import problems
 from usage.models import INBOX_BAD, FileState, InboxNotice, InboxObject, InboxVerdict
@@ -50,7 +50,7 @@ SENDING_FAILED = "sending-failed"
 
 # Of several of these, the one that says how it goes on.
 _FIRST = (DEFERRED, REFUSED_ADDRESS, UNSURE)
-_PROBLEMS = {Outcome.LATER: DEFERRED, Outcome.REFUSED: REFUSED_ADDRESS}
+_PROBLEMS = {DeliveryOutcome.LATER: DEFERRED, DeliveryOutcome.REFUSED: REFUSED_ADDRESS}
 
 
 class MailServerAwayError(Exception):
@@ -82,7 +82,7 @@ def _open_notice(tenant: Tenant, *, at: datetime) -> InboxNotice:
     today = due_at.astimezone(zone).date()
     notice = _notice(tenant, today, due_at=due_at)
     is_unread = notice.lease is None and not notice.sent_to
-    if notice.state == State.WAITING and is_unread:
+    if notice.state == JobState.WAITING and is_unread:
         return notice
     # Somebody has it, or it is being written: who has claimed it has read what it says.
     tomorrow = today + timedelta(days=1)
@@ -105,7 +105,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     later ring tries again.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.leave()
+        leave = mail_switch.send_permission()
     if leave.held:
         return False
     claims = job_queue.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
@@ -133,12 +133,12 @@ def _end(claim: Claim, problem: str, *, at: datetime) -> None:
         elif problem == DEFERRED:
             job_queue.postpone(InboxNotice, claim, problem=problem, at=at)
         elif problem == UNSURE:
-            job_queue.set_aside(InboxNotice, claim, problem=problem, at=at)
+            job_queue.mark_failed(InboxNotice, claim, problem=problem, at=at)
         else:
-            job_queue.fail(InboxNotice, claim, problem=problem, at=at)
+            job_queue.record_failure(InboxNotice, claim, problem=problem, at=at)
 
 
-def _send(claim: Claim, leave: mail_switch.Leave, *, at: datetime) -> str:
+def _send(claim: Claim, leave: mail_switch.SendPermission, *, at: datetime) -> str:
     """Send to every admin who does not have it; return what kept somebody from it."""
     with unit_of_work.acting_for(claim.tenant_id):
         notice = InboxNotice.objects.select_related("tenant").get(pk=claim.pk)
@@ -165,7 +165,7 @@ def _send(claim: Claim, leave: mail_switch.Leave, *, at: datetime) -> str:
 
 def _hand_over(
     claim: Claim, notice: InboxNotice, person: User, letter: EmailMultiAlternatives
-) -> Delivery:
+) -> DeliveryResult:
     """Send one mail, and note who has it.
 
     Before that it is noted that nobody knows: after a crash, or without an answer, it
@@ -178,11 +178,11 @@ def _hand_over(
     before = notice.unsure
     _note(claim, notice, unsure=[*before, person.pk])
     came = mail_send.deliver(letter)
-    if came.outcome is Outcome.SENT:
+    if came.outcome is DeliveryOutcome.SENT:
         _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
-    elif came.outcome is not Outcome.UNSURE:
+    elif came.outcome is not DeliveryOutcome.UNSURE:
         _note(claim, notice, unsure=before)
-    if came.outcome is Outcome.UNSURE or came.problem == mail_send.AWAY:
+    if came.outcome is DeliveryOutcome.UNSURE or came.problem == mail_send.AWAY:
         raise MailServerAwayError(came.problem)
     return came
 
@@ -231,7 +231,7 @@ def _message(
     notice: InboxNotice, person: User, lines: list[NoticeLine], *, more: int
 ) -> EmailMultiAlternatives:
     shown = {"tenant": notice.tenant, "name": person.name, "lines": lines, "more": more}
-    message = mail_message.letter("inbox-notice", to=person.email, shown=shown)
+    message = mail_message.build_message("inbox-notice", to=person.email, shown=shown)
     message.extra_headers["Message-ID"] = message_id(notice, person)
     return message
 
@@ -261,5 +261,5 @@ def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
             details={"was": notice.problem},
             at=at,
         )
-        wakeup.ring("usage.inbox_mail")
+        wakeup.wake_up("usage.inbox_mail")
     return True

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from django.db.models import Q, QuerySet
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import Membership, Role, User
 from usage.models import (
     INBOX_REJECTED,
@@ -31,11 +31,11 @@ class InboxFilter(StrEnum):
 
 
 _KINDS: Mapping[InboxFilter, Q] = {
-    InboxFilter.WAITING: Q(state=State.WAITING),
+    InboxFilter.WAITING: Q(state=JobState.WAITING),
     # Of what was held, a person may have decided meanwhile.
     InboxFilter.HELD: Q(verdict=InboxVerdict.HELD, file__state=FileState.HELD),
     InboxFilter.REJECTED: Q(verdict__in=INBOX_REJECTED),
-    InboxFilter.SET_ASIDE: Q(state=State.SET_ASIDE),
+    InboxFilter.SET_ASIDE: Q(state=JobState.SET_ASIDE),
 }
 
 # Those that become fewer again. The others grow with every day of every server.
@@ -72,7 +72,7 @@ def listings() -> QuerySet[InboxListing]:
 
 def notices() -> QuerySet[InboxNotice]:
     """Return the mails that wait for a person, those that have waited longest first."""
-    aside = InboxNotice.objects.filter(state=State.SET_ASIDE)
+    aside = InboxNotice.objects.filter(state=JobState.SET_ASIDE)
     return aside.select_related("tenant").order_by("ended_at", "pk")
 
 

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import User
 from usage.files import problems
 from usage.inbox import fetch as inbox_fetch
@@ -74,14 +74,14 @@ def object_row(row: InboxObject) -> ObjectRow:
         mark=mark,
         state=state,
         reasons=_reasons(row),
-        may_be_retried=row.state == State.SET_ASIDE,
+        may_be_retried=row.state == JobState.SET_ASIDE,
     )
 
 
 def _state(row: InboxObject) -> tuple[str, Text]:
-    if row.state == State.SET_ASIDE:
+    if row.state == JobState.SET_ASIDE:
         return _SET_ASIDE
-    if row.state == State.WAITING:
+    if row.state == JobState.WAITING:
         return _WAITING
     # A person may have decided about the file since.
     has_later = row.file is not None and row.file.state in _VERDICTS
@@ -89,7 +89,7 @@ def _state(row: InboxObject) -> tuple[str, Text]:
 
 
 def _reasons(row: InboxObject) -> list[Text]:
-    if row.state != State.DONE:
+    if row.state != JobState.DONE:
         return [reason(row.problem)] if row.problem else []
     found = row.file.problems if row.file else []
     if row.file and row.file.state == FileState.ACCEPTED:

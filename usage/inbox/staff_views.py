@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -54,9 +54,9 @@ def inbox(request: PortalRequest) -> HttpResponse:
         "listings": [listing_row(row) for row in odd],
         "mails": [notice_row(row, admins[row.tenant_id]) for row in mails],
         "is_on": inboxes.is_on(),
-        "may_act": May.STAFF_ACT in request.caller.may,
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
-    return render(request, "billing/staff/inbox.html", shown)
+    return render(request, "usage/inbox/inbox.html", shown)
 
 
 def _number(text: str) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from usage.files.schemas import Verdict as Answer
 from usage.files.schemas import file_out
 from usage.inbox import listing as inbox_listing
@@ -73,7 +73,9 @@ def verdict_document(
         "file": file_out(file).model_dump(mode="json") if file else None,
     }
     if verdict == InboxVerdict.TOO_LARGE:
-        _, body = told(Refused("file-too-large", limit=settings.MAX_FILE_BYTES))
+        _, body = error_document(
+            Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
+        )
         said["problem"] = body
     return said
 

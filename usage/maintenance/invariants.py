@@ -16,8 +16,14 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast
 
-from portal.health.invariants import MOST_TOLD, Finding, Findings, Invariant, Place
-from portal.jobs.queue import State
+from portal.health.invariants import (
+    MOST_TOLD,
+    Finding,
+    Findings,
+    Invariant,
+    InvariantScope,
+)
+from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from usage.forwarding.queue import SUPERSEDED
 from usage.maintenance import invariants_of_bytes
@@ -47,7 +53,7 @@ _MAY_BECOME: Mapping[str, frozenset[str]] = {
 _CHUNK = 2_000
 
 
-def _one_file_for_a_content(place: Place) -> Findings:
+def _one_file_for_a_content(place: InvariantScope) -> Findings:
     kept = UsageFile.objects.filter(state__in=KEPT).values("sha256")
     with place.reading():
         for row in _repeated(kept):
@@ -55,7 +61,7 @@ def _one_file_for_a_content(place: Place) -> Findings:
             yield Finding(subject, f"is kept by {row['rows']} files")
 
 
-def _one_file_for_a_number(place: Place) -> Findings:
+def _one_file_for_a_number(place: InvariantScope) -> Findings:
     accepted = UsageFile.objects.filter(state=FileState.ACCEPTED)
     numbers = accepted.values("server__name", "series", "sequence")
     with place.reading():
@@ -72,23 +78,25 @@ def _repeated(values: "QuerySet[UsageFile, Any]") -> Iterable[Any]:
     return counted[:MOST_TOLD]
 
 
-def _accepted_files_are_forwarded(place: Place) -> Findings:
+def _accepted_files_are_forwarded(place: InvariantScope) -> Findings:
     rows = Forwarding.objects.filter(file=OuterRef("pk"))
     accepted = UsageFile.objects.filter(state=FileState.ACCEPTED)
     others = Forwarding.objects.exclude(file__state=FileState.ACCEPTED)
     with place.reading():
         without = accepted.filter(~Exists(rows))
         yield from _of_files(without, "is accepted and has no forward row")
-        withdrawn = rows.filter(state=State.SET_ASIDE, problem=SUPERSEDED)
+        withdrawn = rows.filter(state=JobState.SET_ASIDE, problem=SUPERSEDED)
         idle = accepted.filter(Exists(withdrawn))
         yield from _of_files(idle, "is accepted, and withdrawn from forwarding")
-        waiting = others.filter(state=State.WAITING).values("file")
+        waiting = others.filter(state=JobState.WAITING).values("file")
         still = UsageFile.objects.filter(pk__in=waiting)
         yield from _of_files(still, "is not accepted, and waits to be forwarded")
 
 
-def _received_files_wait_to_be_settled(place: Place) -> Findings:
-    open_rows = Settling.objects.filter(file=OuterRef("pk")).exclude(state=State.DONE)
+def _received_files_wait_to_be_settled(place: InvariantScope) -> Findings:
+    open_rows = Settling.objects.filter(file=OuterRef("pk")).exclude(
+        state=JobState.DONE
+    )
     received = UsageFile.objects.filter(state=FileState.RECEIVED)
     with place.reading():
         left = received.filter(~Exists(open_rows))
@@ -104,7 +112,7 @@ def subject_of(file: UsageFile) -> str:
     return f"{file.name} ({file.pk}, {file.state})"
 
 
-def _only_listed_changes(place: Place) -> Findings:
+def _only_listed_changes(place: InvariantScope) -> Findings:
     """Walk each file's entries, which are read in one statement with its state."""
     with place.reading():
         for subject, steps in groupby(_steps(), key=lambda step: step[0]):
@@ -114,7 +122,7 @@ def _only_listed_changes(place: Place) -> Findings:
                     yield Finding(f"the file {subject}", says)
 
 
-def _state_is_what_the_trail_says(place: Place) -> Findings:
+def _state_is_what_the_trail_says(place: InvariantScope) -> Findings:
     with place.reading():
         for subject, steps in groupby(_steps(), key=lambda step: step[0]):
             *_, (_, act, state) = steps
@@ -151,13 +159,13 @@ def _pairs(acts: Iterable[str]) -> Iterator[tuple[str, str]]:
         before = _BECOMES[act]
 
 
-def _unended_work(place: Place) -> Findings:
+def _unended_work(place: InvariantScope) -> Findings:
     has_ended = Q(ended_at__isnull=False)
     for model in (Settling, Forwarding):
         with place.reading():
             odd = model._default_manager.filter(
-                (Q(state=State.WAITING) & has_ended)
-                | (~Q(state=State.WAITING) & (~has_ended | ~Q(lease=None)))
+                (Q(state=JobState.WAITING) & has_ended)
+                | (~Q(state=JobState.WAITING) & (~has_ended | ~Q(lease=None)))
             )
             for pk, state in odd.values_list("pk", "state")[:MOST_TOLD]:
                 subject = f"{model._meta.verbose_name} {pk}"

@@ -12,8 +12,14 @@ from itertools import islice
 from uuid import UUID
 
 from portal.db import unit_of_work
-from portal.health.invariants import Finding, Findings, Invariant, Place, Reads
-from portal.jobs.queue import State
+from portal.health.invariants import (
+    CheckCost,
+    Finding,
+    Findings,
+    Invariant,
+    InvariantScope,
+)
+from portal.jobs.queue import JobState
 from usage.models import KEPT, FileState, Forwarding, ServerKey, UsageFile
 from usage.storage import archive
 from usage.storage import local as local_store
@@ -33,7 +39,7 @@ _PIECE = 1024 * 1024
 _FROM_HEADER = ("signer", "series", "sequence", "previous", "opened_at", "closed_at")
 
 
-def _files(place: Place, *states: str) -> Iterator[UsageFile]:
+def _files(place: InvariantScope, *states: str) -> Iterator[UsageFile]:
     """Yield a tenant's files in batches, each read in a unit of work of its own."""
     after = UUID(int=0)
     while True:
@@ -48,7 +54,7 @@ def _files(place: Place, *states: str) -> Iterator[UsageFile]:
 
 
 def _wrong(
-    place: Place, file: UsageFile, judge: Callable[[UsageFile], str]
+    place: InvariantScope, file: UsageFile, judge: Callable[[UsageFile], str]
 ) -> Findings:
     """Yield what is wrong with a file, if that is still so when it is read again."""
     if not judge(file):
@@ -60,7 +66,7 @@ def _wrong(
         yield Finding(f"{again.name} ({again.pk}, {again.state})", says)
 
 
-def _bytes_are_kept(place: Place) -> Findings:
+def _bytes_are_kept(place: InvariantScope) -> Findings:
     for file in _files(place, *KEPT):
         yield from _wrong(place, file, _wrong_bytes)
 
@@ -85,10 +91,10 @@ def _wrong_bytes(file: UsageFile) -> str:
 
 def _is_confirmed(file: UsageFile) -> bool:
     row = getattr(file, "forwarding", None)
-    return row is not None and row.state == State.DONE
+    return row is not None and row.state == JobState.DONE
 
 
-def _no_stray_bytes(place: Place) -> Findings:
+def _no_stray_bytes(place: InvariantScope) -> Findings:
     until = place.at - _STRAY_AFTER
     kept = local_store.stored_since(place.tenant_id or 0)
     names = (name for name, at in kept if at < until)
@@ -102,7 +108,7 @@ def _no_stray_bytes(place: Place) -> Findings:
                 yield Finding(name, says, is_breach=False)
 
 
-def _totals_are_those_of_the_bytes(place: Place) -> Findings:
+def _totals_are_those_of_the_bytes(place: InvariantScope) -> Findings:
     for file in _files(place, FileState.ACCEPTED):
         if file.stored_as:
             yield from _wrong(place, file, _wrong_totals)
@@ -136,11 +142,11 @@ def _key_of(file: UsageFile) -> read_file.KnownKey:
     return known
 
 
-def _confirmed_files_are_in_s3(place: Place) -> Findings:
+def _confirmed_files_are_in_s3(place: InvariantScope) -> Findings:
     after = 0
     while True:
         with place.reading():
-            done = Forwarding.objects.filter(state=State.DONE, pk__gt=after)
+            done = Forwarding.objects.filter(state=JobState.DONE, pk__gt=after)
             batch = list(done.select_related("file").order_by("pk")[:_BATCH])
         if not batch:
             return
@@ -167,24 +173,24 @@ INVARIANTS = (
         name="bytes-are-kept",
         sentence="Every kept file has the bytes it was received with, here or in S3.",
         check=_bytes_are_kept,
-        reads=Reads.BYTES,
+        reads=CheckCost.BYTES,
     ),
     Invariant(
         name="no-stray-bytes",
         sentence="No bytes lie in the store that no file answers for.",
         check=_no_stray_bytes,
-        reads=Reads.BYTES,
+        reads=CheckCost.BYTES,
     ),
     Invariant(
         name="totals-are-those-of-the-bytes",
         sentence="What an accepted file counts for is what its bytes say.",
         check=_totals_are_those_of_the_bytes,
-        reads=Reads.BYTES,
+        reads=CheckCost.BYTES,
     ),
     Invariant(
         name="confirmed-files-are-in-s3",
         sentence="Every confirmed file lies in S3 with its size and SHA-256.",
         check=_confirmed_files_are_in_s3,
-        reads=Reads.BUCKET,
+        reads=CheckCost.BUCKET,
     ),
 )

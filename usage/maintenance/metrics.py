@@ -12,8 +12,8 @@ from django.db.models import Count, Min, Q, Sum
 from portal.db import unit_of_work
 from portal.health import readiness
 from portal.health.metrics import Family
-from portal.health.readiness import Part
-from portal.jobs.queue import State
+from portal.health.readiness import ReadinessPart
+from portal.jobs.queue import JobState
 from usage.models import FileState, Forwarding, UsageFile
 
 _DAY = timedelta(days=1)
@@ -62,7 +62,7 @@ def file_metrics(at: datetime) -> Iterator[Family]:
         yield Family(name, about, list(zip(labels, counts, strict=True)))
 
 
-def _store(_at: datetime) -> readiness.State:
+def _store(_at: datetime) -> readiness.Health:
     folder = settings.VAR / "usage"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -70,25 +70,25 @@ def _store(_at: datetime) -> readiness.State:
         file.flush()
         os.fsync(file.fileno())
     is_roomy = shutil.disk_usage(folder).free >= _ROOM_FOR * settings.MAX_FILE_BYTES
-    return readiness.State.OK if is_roomy else readiness.State.FAILING
+    return readiness.Health.OK if is_roomy else readiness.Health.FAILING
 
 
-def _forwarding(at: datetime) -> readiness.State:
+def _forwarding(at: datetime) -> readiness.Health:
     """Judge S3 by what waits for it: it is not asked for every probe."""
     waiting = Forwarding.objects.filter(
-        state=State.WAITING, file__settled_at__lt=at - _SLOW_AFTER
+        state=JobState.WAITING, file__settled_at__lt=at - _SLOW_AFTER
     )
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_slow = settings.FORWARDING and waiting.exists()
-    return readiness.State.DEGRADED if is_slow else readiness.State.OK
+    return readiness.Health.DEGRADED if is_slow else readiness.Health.OK
 
 
 PARTS = (
-    Part(name="store", check=_store),
-    Part(
+    ReadinessPart(name="store", check=_store),
+    ReadinessPart(
         name="forwarding",
         check=_forwarding,
-        otherwise=readiness.State.DEGRADED,
+        otherwise=readiness.Health.DEGRADED,
         asks_database=True,
     ),
 )

@@ -17,7 +17,7 @@ from django.db.models import Max, Model, QuerySet
 from django.db.models.functions import Coalesce
 
 from portal.db import unit_of_work
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from portal.models import Tenant
 from usage.maintenance import repair
 from usage.models import (
@@ -231,7 +231,7 @@ def _ask_and_mend(row: Forwarding, run: _Run) -> None:
 def _confirmed() -> QuerySet[Forwarding]:
     """Rows of files that customers are told are in the archive."""
     rows = Forwarding.objects.select_related("file", "tenant")
-    return rows.filter(state=State.DONE, file__state=FileState.ACCEPTED)
+    return rows.filter(state=JobState.DONE, file__state=FileState.ACCEPTED)
 
 
 def _in_pages(rows: QuerySet[Row]) -> Iterator[list[Row]]:

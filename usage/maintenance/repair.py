@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs import wakeup
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.forwarding import queue as forward_queue
 from usage.models import FileState, Forwarding, ReportFindings, UsageFile
 from usage.storage import archive, content
@@ -97,16 +97,16 @@ def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str
     changes: dict[str, Any]
     if _has_bytes(row.file):
         code = OBJECT_DIFFERS if is_foreign else OBJECT_MISSING
-        changes = {"state": State.WAITING, "due_at": at, "ended_at": None}
+        changes = {"state": JobState.WAITING, "due_at": at, "ended_at": None}
     else:
         code = forward_queue.FOREIGN_BYTES if is_foreign else forward_queue.OBJECT_LOST
-        changes = {"state": State.SET_ASIDE, "ended_at": at}
+        changes = {"state": JobState.SET_ASIDE, "ended_at": at}
     with unit_of_work.acting_for(row.tenant_id, holding=True):
         changes |= {"attempts": 0, "faults": 0, "checked_at": None}
         if not _as_seen(row).update(problem=code, **changes):
             return ""
         _audit(row.file, code, by=by, at=at)
-        wakeup.ring("usage.forward")
+        wakeup.wake_up("usage.forward")
     logger.critical("S3 under %s: %s", row.key, code)
     return code
 
@@ -116,7 +116,9 @@ def _has_bytes(file: UsageFile) -> bool:
 
 
 def _as_seen(row: Forwarding) -> QuerySet[Forwarding]:
-    return Forwarding.objects.filter(pk=row.pk, state=State.DONE, ended_at=row.ended_at)
+    return Forwarding.objects.filter(
+        pk=row.pk, state=JobState.DONE, ended_at=row.ended_at
+    )
 
 
 def _audit(file: UsageFile, code: str, *, by: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.health import failpoints
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.maintenance import repair
 from usage.models import FileState, Forwarding, ReportFindings, UsageFile
 from usage.storage import local as local_store
@@ -56,7 +56,7 @@ def remove_old_bytes(found: ReportFindings, *, now: Callable[[], datetime]) -> N
 def _due(*, before: datetime) -> list[int]:
     """Return the rows of files that were confirmed before an instant."""
     rows = Forwarding.objects.filter(
-        state=State.DONE,
+        state=JobState.DONE,
         ended_at__lt=before,
         file__state=FileState.ACCEPTED,
         # No file is confirmed before it is accepted: so an index answers.
@@ -95,7 +95,7 @@ def _let_go(row: Forwarding, *, at: datetime) -> bool:
     file = row.file
     with unit_of_work.acting_for(file.tenant_id, holding=True):
         confirmed = Forwarding.objects.filter(
-            pk=row.pk, state=State.DONE, ended_at=row.ended_at
+            pk=row.pk, state=JobState.DONE, ended_at=row.ended_at
         )
         files = UsageFile.objects.filter(
             pk=file.pk, state=FileState.ACCEPTED, stored_as=file.stored_as

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.jobs.queue import State, Work
+from portal.jobs.queue import JobState, Work
 from usage.models.files import UsageFile
 
 # S3 allows keys of 1,024 bytes. An ETag is an MD5 in quotes, and the number of parts.
@@ -119,7 +119,7 @@ class InboxObject(Work):
                 name="a_verdict_on_an_object_is_a_known_one",
             ),
             models.CheckConstraint(
-                condition=~models.Q(state=State.DONE) | ~models.Q(verdict=""),
+                condition=~models.Q(state=JobState.DONE) | ~models.Q(verdict=""),
                 name="an_object_is_done_by_its_verdict",
             ),
         ]
@@ -128,7 +128,7 @@ class InboxObject(Work):
             _newest_first("objects_newest_first"),
             _newest_first("objects_held", models.Q(verdict=InboxVerdict.HELD)),
             _newest_first("objects_rejected", models.Q(verdict__in=INBOX_REJECTED)),
-            _newest_first("objects_set_aside", models.Q(state=State.SET_ASIDE)),
+            _newest_first("objects_set_aside", models.Q(state=JobState.SET_ASIDE)),
         ]
 
     def __str__(self) -> str:

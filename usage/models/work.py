@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from portal.jobs.queue import State, Work
+from portal.jobs.queue import JobState, Work
 from usage.models.files import UsageFile
 from usage.models.indexes import partial_index
 
-_SET_ASIDE = Q(state=State.SET_ASIDE)
+_SET_ASIDE = Q(state=JobState.SET_ASIDE)
 
 
 class Settling(Work):
@@ -42,11 +42,11 @@ class Forwarding(Work):
             *Work.Meta.indexes,
             partial_index("forwarding_set_aside", "problem", "id", of=_SET_ASIDE),
             models.Index(fields=["key"], name="forwarding_by_key"),
-            partial_index("forwarding_done", "ended_at", of=Q(state=State.DONE)),
+            partial_index("forwarding_done", "ended_at", of=Q(state=JobState.DONE)),
             models.Index(
                 Coalesce("checked_at", "ended_at"),
                 "id",
-                condition=Q(state=State.DONE),
+                condition=Q(state=JobState.DONE),
                 name="forwarding_to_check",
             ),
         ]

@@ -17,7 +17,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
 from portal.db import unit_of_work
-from portal.http.middleware import PortalRequest, answer_not_here
+from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from usage.files import date_ranges, overview_queries
 from usage.files.forms import Files
@@ -84,7 +84,7 @@ def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
     sheet = _read(request, ids, at=now)
     if not sheet.files:
         has = UsageFile.objects.filter(pk=file_id).exists
-        return answer_not_here(request, has=has)
+        return render_elsewhere(request, has=has)
     return _receipt(sheet, ending)
 
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from portal.accounts.caller import May
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.templatetags.shown import full_day
 from portal.tenants import memberships
@@ -61,7 +61,7 @@ def change(request: PortalRequest) -> HttpResponse:
         # A server that is gone has no field to blame.
         if refusal.code == "not-found":
             raise
-        body = told(refusal)[1]
+        body = error_document(refusal)[1]
         field = "reason" if refusal.code == "reason-needed" else "day"
         form.add_error(field, f"{body['title']} {body['advice']}")
         return _page(request, change=form)
@@ -123,13 +123,15 @@ def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
             "proposed": review_queries.proposed_keys(),
             "requests": overview_queries.newest_requests(),
         }
-    may_manage = May.MANAGE in request.caller.may
+    may_manage = Permission.MANAGE in request.caller.permissions
     if may_manage:
         shown["change"] = forms.get("change") or _change_form(request, data=None)
         shown["new"] = forms.get("new") or NewServerForm()
     elif shown["proposed"]:
-        shown["admins"] = memberships.admins_of(request.caller)
-    return render(request, "usage/servers.html", {**shown, "may_manage": may_manage})
+        shown["admins"] = memberships.admins_for(request.caller)
+    return render(
+        request, "usage/servers/servers.html", {**shown, "may_manage": may_manage}
+    )
 
 
 def _change_form(request: PortalRequest, **given: Any) -> ServerChangeForm:

@@ -74,7 +74,7 @@ def _judge(claim: Claim, *, at: datetime) -> None:
 def _charge(claim: Claim, error: ReaderFailedError, *, at: datetime) -> None:
     logger.error("The reader failed (row %s)", claim.pk, exc_info=error)
     with unit_of_work.acting_for(claim.tenant_id):
-        if job_queue.fail(Settling, claim, problem=READER_FAILED, at=at):
+        if job_queue.record_failure(Settling, claim, problem=READER_FAILED, at=at):
             _notify(claim)
 
 

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 
 from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
-from portal.jobs.queue import State
+from portal.jobs.queue import JobState
 from usage.models import Settling, UsageFile
 
 # A request settles its own file within this time, or has died.
@@ -37,14 +37,14 @@ def begin(file_id: UUID) -> bool:
 
     It has been judged, or has used up its faults.
     """
-    rows = Settling.objects.filter(file=file_id, state=State.WAITING)
+    rows = Settling.objects.filter(file=file_id, state=JobState.WAITING)
     free = rows.filter(faults__lt=job_queue.MOST_FAULTS)
     return free.update(faults=F("faults") + 1) == 1
 
 
 def take_back(file_id: UUID) -> None:
     """Take a charge back: what went wrong was ours."""
-    rows = Settling.objects.filter(file=file_id, state=State.WAITING, faults__gt=0)
+    rows = Settling.objects.filter(file=file_id, state=JobState.WAITING, faults__gt=0)
     rows.update(faults=F("faults") - 1)
 
 
@@ -66,15 +66,15 @@ def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:
             *("lease", "leased_until"),
         ],
     )
-    wakeup.ring("usage.settle")
+    wakeup.wake_up("usage.settle")
 
 
 def end(file_id: UUID, *, at: datetime) -> None:
     """Take a judged file out of the backlog, whoever has claimed it."""
     # Also where it was set aside: somebody may have decided on the file meanwhile.
-    rows = Settling.objects.filter(file=file_id).exclude(state=State.DONE)
+    rows = Settling.objects.filter(file=file_id).exclude(state=JobState.DONE)
     rows.update(
-        state=State.DONE,
+        state=JobState.DONE,
         ended_at=at,
         problem="",
         faults=0,

@@ -47,7 +47,7 @@ def restore(
         row: Forwarding | None = getattr(file, "forwarding", None)
         if row is not None and file.state == FileState.ACCEPTED:
             job_queue.retry(Forwarding, row.pk, at=at)
-            wakeup.ring("usage.forward")
+            wakeup.wake_up("usage.forward")
         audit_log.append(
             tenant_id=tenant_id,
             actor=by,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from portal.errors import told as told_refusal
+from portal.errors import error_document as told_refusal
 from usage.files.problems import describe as told_problem
 from usage.models import FileState
 from usage.uploads.form_upload import FormFileOutcome

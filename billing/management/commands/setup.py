@@ -13,7 +13,7 @@ from billing.models import LicenceChange
 from billing.periods.open_periods import open_until, record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
-from portal.errors import Refused, told
+from portal.errors import Refused, error_document
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
 from usage import tenant_keys
@@ -87,7 +87,7 @@ class Command(BaseCommand):
                     self._said.append(f"{name} is trusted.")
                 secret = self._token(tenant, is_wanted=options["new_token"], at=now)
         except Refused as error:
-            _, said = told(error)
+            _, said = error_document(error)
             message = f"{said['title']} {said['advice']}"
             raise CommandError(message) from error
         except ValidationError as error:

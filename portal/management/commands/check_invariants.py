@@ -6,7 +6,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from portal.health import invariants
-from portal.health.invariants import Reads, Told
+from portal.health.invariants import CheckCost, ReportedFinding
 
 
 class Command(BaseCommand):
@@ -44,7 +44,9 @@ class Command(BaseCommand):
         if not options["json"]:
             self.stdout.write(f"{checked} invariants hold in {len(tenants)} tenants.")
 
-    def _look(self, tenants: list[tuple[int, str]], **options: Any) -> list[Told]:
+    def _look(
+        self, tenants: list[tuple[int, str]], **options: Any
+    ) -> list[ReportedFinding]:
         """Tell each finding as it is made: on a large installation it takes a while."""
         told = []
         now = timezone.now()
@@ -56,13 +58,13 @@ class Command(BaseCommand):
         return told
 
 
-def _reads(**options: Any) -> Reads:
+def _reads(**options: Any) -> CheckCost:
     if options["s3"]:
-        return Reads.BUCKET
-    return Reads.ROWS if options["rows_only"] else Reads.BYTES
+        return CheckCost.BUCKET
+    return CheckCost.ROWS if options["rows_only"] else CheckCost.BYTES
 
 
-def _in_words(told: Told) -> str:
+def _in_words(told: ReportedFinding) -> str:
     kind = "BROKEN" if told.finding.is_breach else "warning"
     where = f"tenant {told.tenant}: " if told.tenant else ""
     return (
@@ -71,7 +73,7 @@ def _in_words(told: Told) -> str:
     )
 
 
-def _as_json(told: Told) -> dict[str, Any]:
+def _as_json(told: ReportedFinding) -> dict[str, Any]:
     return {
         "invariant": told.invariant.name,
         "sentence": told.invariant.sentence,

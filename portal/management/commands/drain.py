@@ -26,8 +26,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        shutdown.heed_signals()
-        bells = drain.bells(at=timezone.now())
+        shutdown.handle_signals()
+        bells = drain.scheduled_tasks(at=timezone.now())
         wanted = [bell for bell in bells if options["all"] or not bell.is_rare]
         is_well, left = drain.drain(wanted, now=timezone.now)
         if options["loop"] is not None:
@@ -35,11 +35,11 @@ class Command(BaseCommand):
         else:
             self._tell(left, is_well=is_well)
 
-    def _go_on(self, bells: list[drain.Bell], seconds: float) -> None:
+    def _go_on(self, bells: list[drain.ScheduledTask], seconds: float) -> None:
         """Do what is due, over and over; what fails is logged and tried again."""
         while not shutdown.wait(seconds):
             due = [bell for bell in bells if bell.is_due()]
-            drain.ring_all(due, at=timezone.now())
+            drain.run_tasks(due, at=timezone.now())
 
     def _tell(self, left: dict[str, int], *, is_well: bool) -> None:
         for kind, rows in left.items():

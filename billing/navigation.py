@@ -1,0 +1,72 @@
+"""The links of billing in the staff's navigation."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from billing.lateness import queries as late_queries
+from billing.mail import queries as mail_queries
+from billing.requests import excuses
+from billing.requests import licences as licence_requests
+from portal.pages.staff_navigation import DESK, StaffLink
+from usage.review import queries as review_queries
+from usage.servers import requests as server_requests
+
+
+def _flags(count: int) -> str:
+    text = ngettext("%(count)s flag to decide", "%(count)s flags to decide", count)
+    return text % {"count": count}
+
+
+def _decisions(count: int) -> str:
+    text = ngettext("%(count)s decision waits", "%(count)s decisions wait", count)
+    return text % {"count": count}
+
+
+def _mails(count: int) -> str:
+    text = ngettext("%(count)s mail to look at", "%(count)s mails to look at", count)
+    return text % {"count": count}
+
+
+LINKS = (
+    StaffLink(
+        order=10,
+        title=_("Billing desk"),
+        url_name=DESK,
+        areas=frozenset({"", "desk", "selected"}),
+    ),
+    StaffLink(
+        order=20,
+        title=_("Tenants"),
+        url_name="staff-tenants",
+        areas=frozenset({"tenants", "open-tenant"}),
+    ),
+    StaffLink(
+        order=30,
+        title=_("Late"),
+        url_name="staff-late",
+        areas=frozenset({"late"}),
+        lists=(late_queries.undecided, late_queries.stops),
+        waiting_text=_flags,
+    ),
+    StaffLink(
+        order=40,
+        title=_("To decide"),
+        url_name="staff-held",
+        areas=frozenset({"held"}),
+        lists=(
+            review_queries.held_files,
+            server_requests.open_requests,
+            excuses.open_excuses,
+            licence_requests.open_requests,
+        ),
+        waiting_text=_decisions,
+    ),
+    StaffLink(
+        order=70,
+        title=_("Mail"),
+        url_name="staff-mail",
+        areas=frozenset({"mail"}),
+        lists=mail_queries.WAITING_FOR_STAFF,
+        waiting_text=_mails,
+    ),
+)

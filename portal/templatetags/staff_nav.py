@@ -1,0 +1,14 @@
+"""The staff's navigation as templates use it."""
+
+from django import template
+
+from portal.pages import staff_navigation
+from portal.pages.staff_navigation import ShownLink
+
+register = template.Library()
+
+
+@register.simple_tag
+def staff_links(path: str) -> list[ShownLink]:
+    """Return the links of the navigation for the page at a path."""
+    return staff_navigation.shown_links(path)
