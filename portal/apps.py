@@ -1,3 +1,5 @@
+"""Registers the system checks of the portal."""
+
 from django.apps import AppConfig
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
@@ -15,6 +16,8 @@ from django.db.migrations.operations import RunSQL
 from portal.checks import every_address_has_a_permission
 from portal.env import KNOWN
 from portal.models import Tenant
+
+pytestmark = pytest.mark.plain
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("portal", "usage", "billing")
@@ -90,7 +93,45 @@ def test_no_module_is_a_junk_drawer() -> None:
     ] == []
 
 
-# Contracts, doors and walls
+# Modules that stand beside the packages of an app, at most: those that frameworks
+# look for by name, and those that connect the apps.
+MOST_AT_THE_ROOT = {"portal": 16, "usage": 12, "billing": 12}
+
+
+def test_an_app_is_made_of_packages() -> None:
+    for app, most in MOST_AT_THE_ROOT.items():
+        found = [path.name for path in MODULES if path.parent == ROOT / app]
+        assert len(found) - 1 <= most, found  # without __init__.py
+
+
+def test_every_module_says_what_it_does() -> None:
+    silent = [shown(path) for path in MODULES if not ast.get_docstring(tree_of(path))]
+    assert silent == []
+
+
+# Names that a framework gives.
+OF_FRAMEWORKS = {"Command", "Meta"}
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and node.name not in OF_FRAMEWORKS:
+                places.setdefault(node.name, []).append(shown(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_test_module_is_imported_by_another() -> None:
+    assert [
+        f"{shown(path)} imports {imported}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for imported in imports_of(tree_of(path))
+        if re.match(r"tests\.(\w+\.)*test_", imported)
+    ] == []
+
+
+# Contracts, endpoints and walls
 
 
 def test_plain_python_is_held_to_be_plain() -> None:
@@ -312,6 +353,48 @@ def test_a_text_that_is_not_marked_is_found() -> None:
     )
     assert untranslated("<p>Hello {{ name }}</p>") == ["Hello"]
     assert untranslated('<img alt="A map">') == ["map"]
+
+
+# Parts that stand below all apps.
+SHARED_TEMPLATES = {"base.html", "components", "emails"}
+APP_TAGS = {
+    path.stem: path.relative_to(ROOT).parts[0]
+    for app in APPS
+    for path in (ROOT / app / "templatetags").glob("*.py")
+}
+
+
+def references_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what a template loads, extends or includes, and the app that has it."""
+    html = path.read_text(encoding="utf-8")
+    for name in re.findall(r"{% *(?:extends|include) +[\"']([^\"']+)", html):
+        owner = name.split("/")[0]
+        yield name, "portal" if owner in SHARED_TEMPLATES else owner
+    for names in re.findall(r"{% *load +([\w ]+?) *%}", html):
+        for name in names.split():
+            yield name, APP_TAGS.get(name, "portal")
+
+
+def test_templates_refer_to_each_other_as_modules_import() -> None:
+    wrong = []
+    for path in (*TEMPLATES, *sorted((ROOT / "templates").rglob("*.txt"))):
+        owner = path.relative_to(ROOT / "templates").parts[0]
+        own = "portal" if owner in SHARED_TEMPLATES else owner
+        for name, other in references_of(path):
+            if APPS.index(other) > APPS.index(own):
+                wrong.append(f"{shown(path)} refers to {name}")
+    assert wrong == []
+
+
+def test_a_template_lies_in_a_folder_of_its_package() -> None:
+    folders = {
+        path.parent.relative_to(ROOT / "templates").as_posix() for path in TEMPLATES
+    }
+    assert [
+        name
+        for name in sorted(folders - {".", "components", "emails"})
+        if not (ROOT / name / "__init__.py").exists()
+    ] == []
 
 
 # Requirements

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -15,15 +16,14 @@ from portal.celery import app
 from portal.env import KNOWN
 from portal.error_text import TEXTS
 from portal.http.permissions import ANYBODY, PERMISSIONS
+from tests.docs_pages import APPS, DOCS, PAGES, ROOT, code_in, first_cells, rows
 from usage.files import problems
 from usage.usg import SPECS, Severity
 
-ROOT = Path(__file__).resolve().parent.parent
-APPS = ("portal", "usage", "billing")
+pytestmark = pytest.mark.plain
+
 FOLDERS = (*APPS, "tests", "docs", "templates")
-DOCS = ROOT / "docs"
 DECISIONS = DOCS / "decisions"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 # How a system check of ours is called.
 CHECK = r"(?:portal|usage|billing)\.[EW]\d{3}"
@@ -33,31 +33,6 @@ NO_DEFAULT = "\N{EN DASH}"
 
 # Made by commands, so not there in a fresh clone.
 MADE_LATER = {"tests/bench/results/"}
-
-
-def rows(page: Path) -> list[list[str]]:
-    """Return the cells of every row of the page's tables."""
-    lines = page.read_text(encoding="utf-8").splitlines()
-    return [
-        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for line in lines
-        if line.startswith("| ")
-    ]
-
-
-def code_in(text: str) -> list[str]:
-    """Return what stands between backticks."""
-    return re.findall(r"`([^`\n]+)`", text)
-
-
-def first_cells(page: Path, pattern: str) -> dict[str, list[str]]:
-    """Return rows by what their first cell holds, where that is like the pattern."""
-    return {
-        found: row
-        for row in rows(page)
-        for found in code_in(row[0])
-        if re.fullmatch(pattern, found)
-    }
 
 
 def sources() -> Iterator[tuple[Path, str]]:

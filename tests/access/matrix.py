@@ -8,7 +8,7 @@ from http import HTTPStatus
 from portal.accounts.caller import Permission
 from portal.http.middleware import API
 from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
-from tests.access.world import BROKEN, Caller, Ids, World, question
+from tests.access.two_companies import BROKEN, Caller, Ids, World, question
 from tests.builders import digest_header
 
 Body = Callable[[World, str], bytes]

@@ -13,9 +13,9 @@ import pytest
 
 from portal.http.permissions import PERMISSIONS
 from portal.models import Scope
-from tests.access import world as worlds
+from tests.access import two_companies as worlds
 from tests.access.matrix import ROWS, may_name_alice
-from tests.access.world import CSRF, Caller, World, build, charlies, leaks
+from tests.access.two_companies import CSRF, Caller, World, build, charlies, leaks
 from tests.builders import digest_header
 
 pytestmark = pytest.mark.access

@@ -11,7 +11,7 @@ from portal.accounts.caller import SESSION_TENANT
 from portal.http.permissions import PERMISSIONS
 from portal.models import Scope
 from tests.access.matrix import ROWS
-from tests.access.world import BROKEN, CSRF, World, build
+from tests.access.two_companies import BROKEN, CSRF, World, build
 from tests.builders import Company, digest_header
 
 pytestmark = pytest.mark.access

@@ -12,7 +12,15 @@ from portal.http.middleware import API
 from portal.http.permissions import PERMISSIONS
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
-from tests.access.world import NAMES, Caller, World, build, callers, content_of, leaks
+from tests.access.two_companies import (
+    NAMES,
+    Caller,
+    World,
+    build,
+    callers,
+    content_of,
+    leaks,
+)
 
 pytestmark = pytest.mark.access
 

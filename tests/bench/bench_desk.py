@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from portal.stack import ports  # noqa: E402 - the path comes first
-from tests.bench import crowd, measuring, stage  # noqa: E402 - the same
-from tests.bench.measuring import Table, Times  # noqa: E402 - the same
+from tests.bench import bench_portal, many_tenants, measurements  # noqa: E402 - the same
+from tests.bench.measurements import Table, Times  # noqa: E402 - the same
 
 SIZES = (10_000,)
 BASE = "empty page"
-DESK = f"/staff/?period={crowd.PERIOD}"
+DESK = f"/staff/?period={many_tenants.PERIOD}"
 PAGES = {
     BASE: "/signed-in",
     "a page of the staff, empty": "/staff/?period=2031-01",
@@ -42,7 +42,7 @@ PAGES = {
 class Browser:
     """A clerk who is signed in, over one connection."""
 
-    def __init__(self, web: stage.Web, cookie: str) -> None:
+    def __init__(self, web: bench_portal.Web, cookie: str) -> None:
         self._connection = HTTPConnection(ports.LOOPBACK, web.port, timeout=60)
         self._headers = {"Cookie": f"sessionid={cookie}"}
 
@@ -78,7 +78,7 @@ def cookie_of_a_clerk() -> str:
 
 def report(title: str, times: Times) -> Table:
     """Print and return the table, and the 95th of 100 requests beside the medians."""
-    table = measuring.report(title, times, BASE)
+    table = measurements.report(title, times, BASE)
     slow = {
         name: statistics.quantiles(taken, n=20)[-1] for name, taken in times.items()
     }
@@ -90,13 +90,13 @@ def report(title: str, times: Times) -> Table:
 
 
 def of_many(tenants: int, rounds: int) -> Table:
-    with stage.prepared() as told:
+    with bench_portal.prepared() as told:
         from django.core.management import call_command
 
         call_command("collectstatic", interactive=False, verbosity=0)
-        crowd.Crowd(told.owner_url, tenants).make()
+        many_tenants.Crowd(told.owner_url, tenants).make()
         cookie = cookie_of_a_clerk()
-        with stage.serving("portal.wsgi:application") as web:
+        with bench_portal.serving("portal.wsgi:application") as web:
             browser = Browser(web, cookie)
             pages: dict[str, Callable[[], object]] = {
                 name: partial(browser.get, path) for name, path in PAGES.items()
@@ -104,14 +104,14 @@ def of_many(tenants: int, rounds: int) -> Table:
             # Each worker process has its templates and its connection to make first.
             for get in [*pages.values()] * 5:
                 get()
-            times = measuring.measure(pages, rounds)
-    return report(f"{tenants:,} tenants with {crowd.SERVERS} servers", times)
+            times = measurements.measure(pages, rounds)
+    return report(f"{tenants:,} tenants with {many_tenants.SERVERS} servers", times)
 
 
 def main() -> None:
-    told = measuring.arguments(__doc__, script=__file__, rounds=60)
+    told = measurements.arguments(__doc__, script=__file__, rounds=60)
     tables = {f"{size} tenants": of_many(size, told.rounds) for size in SIZES}
-    measuring.write(told.json, tables)
+    measurements.write(told.json, tables)
 
 
 if __name__ == "__main__":

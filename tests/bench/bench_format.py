@@ -19,14 +19,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench.bare import Bare  # noqa: E402 - the path comes first
-from tests.bench.measuring import (  # noqa: E402 - the same
+from tests.bench.bare_libraries import Bare  # noqa: E402 - the path comes first
+from tests.bench.measurements import (  # noqa: E402 - the same
     Candidates,
     arguments,
     measure,
     report,
 )
-from tests.bench.measuring import write as write_results  # noqa: E402 - the same
+from tests.bench.measurements import write as write_results  # noqa: E402 - the same
 from usage.usg import (  # noqa: E402 - the same
     ClosedBy,
     Code,

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench import measuring, stage  # noqa: E402 - the path comes first
-from tests.bench.measuring import Candidates, Times, milliseconds  # noqa: E402 - the same
+from tests.bench import bench_portal, measurements  # noqa: E402 - the path comes first
+from tests.bench.measurements import Candidates, Times, milliseconds  # noqa: E402 - the same
 
 WARMING_UP = 2
 
@@ -67,10 +67,10 @@ def bare_put(key: str, data: bytes) -> Callable[[], object]:
 
 
 def main() -> None:
-    told = measuring.arguments(__doc__, script=__file__, rounds=20)
+    told = measurements.arguments(__doc__, script=__file__, rounds=20)
     times: Times = defaultdict(list)
-    with stage.prepared():
-        from tests.bench.files import LARGE, Files
+    with bench_portal.prepared():
+        from tests.bench.sized_files import LARGE, Files
         from tests.builders import open_company
         from usage.forwarding.forward import forward_waiting
 
@@ -90,8 +90,8 @@ def main() -> None:
             for name, run in candidates.items():
                 times[name].append(milliseconds(run))
         counted = {name: taken[WARMING_UP:] for name, taken in times.items()}
-        table = measuring.report("Sending 10 MB to S3", counted, "boto3")
-    measuring.write(told.json, {"forward": table})
+        table = measurements.report("Sending 10 MB to S3", counted, "boto3")
+    measurements.write(told.json, {"forward": table})
 
 
 if __name__ == "__main__":

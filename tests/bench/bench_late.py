@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 import psycopg  # noqa: E402 - the path comes first
 
-from tests.bench import crowd, measuring, stage  # noqa: E402 - the same
+from tests.bench import bench_portal, many_tenants, measurements  # noqa: E402 - the same
 
 TENANTS = 100_000
 
@@ -70,15 +70,15 @@ def beside(
     raising: dict[str, object],
     rounds: int,
     name: str,
-) -> measuring.Times:
+) -> measurements.Times:
     """Measure the check, in the state that there is, beside the baseline."""
     from billing.lateness import sql as late_sql
 
-    candidates: measuring.Candidates = {
+    candidates: measurements.Candidates = {
         BASE: partial(run, connection, _RAW, raw),
         name: partial(run, connection, late_sql.RAISE, raising),
     }
-    return measuring.measure(candidates, rounds)
+    return measurements.measure(candidates, rounds)
 
 
 def raised_for_good(connection: Any, raising: dict[str, object]) -> int:
@@ -96,12 +96,12 @@ def raised_for_good(connection: Any, raising: dict[str, object]) -> int:
 
 
 def main() -> None:
-    told = measuring.arguments(__doc__, script=__file__, rounds=15)
-    with stage.prepared() as at:
+    told = measurements.arguments(__doc__, script=__file__, rounds=15)
+    with bench_portal.prepared() as at:
         from billing.lateness import check as late_check
         from billing.lateness.update_flags import WAIT
 
-        made = crowd.Crowd(at.owner_url, TENANTS)
+        made = many_tenants.Crowd(at.owner_url, TENANTS)
         made.make()
         made.write_out_calendar()
         raising: dict[str, object] = {
@@ -113,27 +113,27 @@ def main() -> None:
         }
         raw: dict[str, object] = {
             "until": AT - WAIT,
-            "period": crowd.PERIOD,
-            "first": crowd.FIRST,
+            "period": many_tenants.PERIOD,
+            "first": many_tenants.FIRST,
             "last": AT.date(),
-            "days": crowd.DAYS,
-            "servers": crowd.SERVERS,
+            "days": many_tenants.DAYS,
+            "servers": many_tenants.SERVERS,
         }
         with psycopg.connect(at.owner_url) as connection:
             measure = partial(beside, connection, raw, raising, told.rounds)
             held = measure("the check, held by the stop")
-            connection.execute(_RELEASED, {"period": crowd.PERIOD, "at": AT})
+            connection.execute(_RELEASED, {"period": many_tenants.PERIOD, "at": AT})
             connection.commit()
             raised = measure("the check, raising all flags")
             count = raised_for_good(connection, raising)
             idle = measure("the check, nothing new")
         sys.stdout.write(f"\n{TENANTS:,} tenants, {count:,} of them late\n")
         tables = {
-            "held": measuring.report("", held, BASE),
-            "raising": measuring.report("", raised, BASE),
-            "idle": measuring.report("", idle, BASE),
+            "held": measurements.report("", held, BASE),
+            "raising": measurements.report("", raised, BASE),
+            "idle": measurements.report("", idle, BASE),
         }
-    measuring.write(told.json, tables)
+    measurements.write(told.json, tables)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from portal.stack import ports  # noqa: E402 - the path comes first
-from tests.bench import measuring, stage  # noqa: E402 - the same
-from tests.bench.elsewhere import elsewhere, hashed, put_all  # noqa: E402 - the same
-from tests.bench.measuring import Times, milliseconds  # noqa: E402 - the same
+from tests.bench import bench_portal, measurements  # noqa: E402 - the same
+from tests.bench.measurements import Times, milliseconds  # noqa: E402 - the same
+from tests.bench.other_servers import elsewhere, hashed, put_all  # noqa: E402 - the same
 
 if TYPE_CHECKING:
-    from tests.bench.files import Body, Files
+    from tests.bench.sized_files import Body, Files
 
 # Two servers' days, of the usual size.
 MONTH, SIZE = 62, "3 MB"
@@ -50,7 +50,7 @@ def at_once(send: Callable[[Any], None], bodies: list[tuple[str, "Body"]]) -> No
 class UploadPage:
     """The upload page in a browser, as a person has it before them."""
 
-    def __init__(self, browser: Any, web: stage.Web, cookie: str) -> None:
+    def __init__(self, browser: Any, web: bench_portal.Web, cookie: str) -> None:
         address = f"http://{ports.LOOPBACK}:{web.port}"
         context = browser.new_context(base_url=address)
         context.add_cookies([{"name": "sessionid", "value": cookie, "url": address}])
@@ -94,7 +94,7 @@ def rounds(told: Any, folder: Path, company: Any, files: "Files") -> Times:
     )
     with (
         elsewhere(folder) as others,
-        stage.serving("portal.wsgi:application") as web,
+        bench_portal.serving("portal.wsgi:application") as web,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
@@ -130,20 +130,20 @@ def session_of(company: Any) -> str:
 
 
 def main() -> None:
-    told = measuring.arguments(__doc__, script=__file__, rounds=5)
-    with stage.prepared(), tempfile.TemporaryDirectory() as scratch:
+    told = measurements.arguments(__doc__, script=__file__, rounds=5)
+    with bench_portal.prepared(), tempfile.TemporaryDirectory() as scratch:
         from django.core.management import call_command
 
-        from tests.bench.files import Files
+        from tests.bench.sized_files import Files
         from tests.builders import open_company
 
         call_command("collectstatic", interactive=False, verbosity=0)
         company = open_company("B-100", name="Bench", zone="Europe/Berlin")
         Path(scratch).chmod(0o755)
         times = rounds(told, Path(scratch), company, Files(company))
-        table = measuring.report(f"{MONTH} files of {SIZE}", times, BASE)
-        beside = measuring.report("", times, "API, four at once")
-    measuring.write(told.json, {"month": table, "month, four at once": beside})
+        table = measurements.report(f"{MONTH} files of {SIZE}", times, BASE)
+        beside = measurements.report("", times, "API, four at once")
+    measurements.write(told.json, {"month": table, "month, four at once": beside})
 
 
 if __name__ == "__main__":

@@ -23,20 +23,20 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench import measuring, stage  # noqa: E402 - the path comes first
-from tests.bench.bare import Bare  # noqa: E402 - the same
-from tests.bench.elsewhere import elsewhere  # noqa: E402 - the same
-from tests.bench.measuring import (  # noqa: E402 - the same
+from tests.bench import bench_portal, measurements  # noqa: E402 - the path comes first
+from tests.bench.bare_libraries import Bare  # noqa: E402 - the same
+from tests.bench.measurements import (  # noqa: E402 - the same
     Candidates,
     Table,
     Times,
     milliseconds,
 )
+from tests.bench.other_servers import elsewhere  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.files import Body
+    from tests.bench.sized_files import Body
     from tests.builders import Company
 
 # First uploads fill caches and open connections; they are not counted.
@@ -47,13 +47,13 @@ BODIES, AT_ONCE = 10, 8
 
 PORTAL = "portal.wsgi:application"
 RAW = "tests.bench.raw_receive:application"
-STEPS = "tests.bench.steps:application"
+STEPS = "tests.bench.timed_steps:application"
 
 # What glibc is told to share its memory among two pools instead of one per thread.
 TWO_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 
-def send(client: stage.Client, body: "Body") -> None:
+def send(client: bench_portal.Client, body: "Body") -> None:
     answer = client.put(body)
     assert client.status == HTTPStatus.CREATED, answer
     assert b'"accepted"' in answer, answer
@@ -84,8 +84,8 @@ def one_commit(connection: psycopg.Connection) -> None:
 class Bench:
     """What all the tables need."""
 
-    def __init__(self, at: stage.Stage, company: "Company", rounds: int) -> None:
-        from tests.bench.files import Files
+    def __init__(self, at: bench_portal.Stage, company: "Company", rounds: int) -> None:
+        from tests.bench.sized_files import Files
 
         self.stage = at
         self.company = company
@@ -100,8 +100,8 @@ class Bench:
         folder.mkdir(mode=0o755)
         return folder
 
-    def client(self, web: stage.Web) -> stage.Client:
-        return stage.Client(web, self.company.token)
+    def client(self, web: bench_portal.Web) -> bench_portal.Client:
+        return bench_portal.Client(web, self.company.token)
 
     def bare(self) -> Bare:
         from portal.db import unit_of_work
@@ -117,16 +117,16 @@ class Bench:
 
 
 def whole_uploads(bench: Bench) -> dict[str, Table]:
-    from tests.bench.files import SIZES
+    from tests.bench.sized_files import SIZES
 
     bare, tables = bench.bare(), {}
     with (
         committing(bench.stage.owner_url) as connection,
         elsewhere(bench.scratch("whole")) as others,
-        stage.serving(PORTAL) as portal,
-        stage.serving(RAW) as raw,
+        bench_portal.serving(PORTAL) as portal,
+        bench_portal.serving(RAW) as raw,
     ):
-        ours, floor = bench.client(portal), stage.Client(raw)
+        ours, floor = bench.client(portal), bench_portal.Client(raw)
         for name in SIZES:
             times: Times = defaultdict(list)
             for number in range(bench.rounds + WARMING_UP):
@@ -149,15 +149,15 @@ def whole_uploads(bench: Bench) -> dict[str, Table]:
                     times[step].append(milli)
             counted = {step: milli[WARMING_UP:] for step, milli in times.items()}
             title = f"A file of {name}, from its first byte sent to its verdict"
-            tables[name] = measuring.report(title, counted, "sum of floors")
+            tables[name] = measurements.report(title, counted, "sum of floors")
     return tables
 
 
 def where_the_time_goes(bench: Bench) -> dict[str, Table]:
-    from tests.bench.files import SIZES
+    from tests.bench.sized_files import SIZES
 
     tables = {}
-    with stage.serving(STEPS) as web:
+    with bench_portal.serving(STEPS) as web:
         client = bench.client(web)
         for name in SIZES:
             rows: list[dict[str, float]] = []
@@ -182,7 +182,7 @@ def report_steps(name: str, rows: list[dict[str, float]]) -> Table:
     order = sorted(steps, key=lambda step: -statistics.median(taken[step]))
     return {
         "statements": statements,
-        **{step: measuring.say(step, taken[step], "ms") for step in order},
+        **{step: measurements.say(step, taken[step], "ms") for step in order},
     }
 
 
@@ -192,16 +192,16 @@ def processor(bench: Bench) -> Table:
     Ours are refused at their last byte, by a wrong digest: all was received, hashed
     and written to the spool, and nothing after that was done.
     """
-    from tests.bench.files import LARGE, Body, digest_of
+    from tests.bench.sized_files import LARGE, Body, digest_of
 
     body = Body(bench.files.make(LARGE).data, digest_of(b""))
     spool = str(bench.stage.spool)
     sys.stdout.write("\nProcessor seconds of the web server per GB received\n")
     seconds: Times = defaultdict(list)
     with (
-        stage.serving(RAW) as raw,
-        stage.serving(RAW, BENCH_SPOOL=spool) as writing,
-        stage.serving(PORTAL) as portal,
+        bench_portal.serving(RAW) as raw,
+        bench_portal.serving(RAW, BENCH_SPOOL=spool) as writing,
+        bench_portal.serving(PORTAL) as portal,
         elsewhere(bench.scratch("processor")) as others,
     ):
         servers = {
@@ -223,7 +223,7 @@ def processor(bench: Bench) -> Table:
                 used = there.cpu_seconds() - before
                 seconds[name].append(used * 1e9 / (BODIES * len(body.data)))
     counted = {name: used[WARMING_UP:] for name, used in seconds.items()}
-    return measuring.report("", counted, "received, hashed, written", unit="s")
+    return measurements.report("", counted, "received, hashed, written", unit="s")
 
 
 def memory(bench: Bench) -> dict[str, Table]:
@@ -231,13 +231,13 @@ def memory(bench: Bench) -> dict[str, Table]:
     tables = {}
     for title, environment in {"as configured": {}, "two arenas": TWO_ARENAS}.items():
         sys.stdout.write(f"\nMemory a worker gains, in files of 10 MB: {title}\n")
-        with stage.serving(PORTAL, WEB_WORKERS="1", **environment) as web:
+        with bench_portal.serving(PORTAL, WEB_WORKERS="1", **environment) as web:
             tables[title] = gains(bench, web)
     return tables
 
 
-def gains(bench: Bench, web: stage.Web) -> Table:
-    from tests.bench.files import LARGE, SIZES
+def gains(bench: Bench, web: bench_portal.Web) -> Table:
+    from tests.bench.sized_files import LARGE, SIZES
 
     grown: Times = defaultdict(list)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -257,12 +257,12 @@ def gains(bench: Bench, web: stage.Web) -> Table:
                 grown[f"{at_once} at once, most"].append(peak)
                 grown[f"{at_once} at once, most, each"].append(peak / at_once)
                 grown[f"{at_once} at once, kept after"].append(kept)
-    return {name: measuring.say(name, found, "x") for name, found in grown.items()}
+    return {name: measurements.say(name, found, "x") for name, found in grown.items()}
 
 
 def main() -> None:
-    told = measuring.arguments(__doc__, script=__file__, rounds=12)
-    with stage.prepared() as at:
+    told = measurements.arguments(__doc__, script=__file__, rounds=12)
+    with bench_portal.prepared() as at:
         from tests.builders import open_company
 
         company = open_company("B-100", name="Bench", zone="Europe/Berlin")
@@ -273,7 +273,7 @@ def main() -> None:
             "processor": processor(bench),
             "memory": memory(bench),
         }
-    measuring.write(told.json, tables)
+    measurements.write(told.json, tables)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from portal.models import StaffRole
-from tests.billing.lateness_scenes import open_periods, open_short
-from tests.billing.staff_people import staff_client
+from tests.billing.lateness.late_tenants import open_periods, open_short
+from tests.billing.staff.staff_clients import staff_client
 from tests.builders import Company
 
 

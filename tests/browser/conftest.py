@@ -23,7 +23,7 @@ from portal.models import StaffRole, User
 from portal.tenants import create
 from tests.browser.charlie import CSRF, assert_sees_nothing
 from tests.builders import NOW, PASSWORD, Company, Writer
-from tests.journeys.live import Portal, running_portal
+from tests.journeys.live_server import Portal, running_portal
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

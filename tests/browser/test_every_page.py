@@ -22,13 +22,13 @@ from billing.reminders import send as reminder_send
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.permissions import PERMISSIONS
-from tests.access import world as worlds
+from tests.access import two_companies as worlds
 from tests.access.matrix import ROWS, is_for_staff
-from tests.access.world import World, build, callers, charlies
+from tests.access.two_companies import World, build, callers, charlies
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company
-from tests.usage.pages import confirm
+from tests.usage.files.customer_pages import confirm
 from usage.models import UsageFile
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.builders import Company
-from tests.usage.pages import confirm
+from tests.usage.files.customer_pages import confirm
 
 pytestmark = pytest.mark.browser
 

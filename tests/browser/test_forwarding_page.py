@@ -13,7 +13,7 @@ from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from tests.browser.conftest import Open
-from tests.browser.test_staff import look_at
+from tests.browser.page_checks import look_at
 from tests.builders import NOW, Company
 from usage.forwarding import forward, probe
 from usage.forwarding import queue as forward_queue

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.browser.dropping import UPLOAD, drop, wait_for_end
+from tests.browser.folder_drop import UPLOAD, drop, wait_for_end
 from tests.builders import Company
 from usage.review import decide
 

@@ -13,9 +13,9 @@ from portal.models import Role, User
 from portal.tenants import create
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, give_real_password
-from tests.browser.keys import press_to
+from tests.browser.keyboard import press_to
 from tests.builders import NOW, PASSWORD, Company
-from tests.journeys.live import wait_for
+from tests.journeys.live_server import wait_for
 
 pytestmark = pytest.mark.browser
 

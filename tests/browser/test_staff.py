@@ -9,26 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.jobs import queue as job_queue
-from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
+from tests.browser.page_checks import look_at
 from tests.builders import NOW, Company, Writer
-from tests.usage.inboxes import open_inboxes, put, ring
+from tests.usage.inbox.s3_inboxes import open_inboxes, put, ring
 from usage.uploads import judge
 
 pytestmark = pytest.mark.browser
-
-NARROW = {"width": 320, "height": 700}
-
-
-def look_at(page: Page) -> None:
-    """Every page on the way is accessible, and fits a narrow screen."""
-    assert_accessible(page)
-    size = page.viewport_size
-    assert size is not None
-    page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a plain dict of both
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= NARROW["width"], page.url
-    page.set_viewport_size(size)
 
 
 def open_the_first_tenant(page: Page) -> None:

@@ -11,15 +11,15 @@ from portal.tenants import create
 from tests.browser.axe import assert_accessible
 from tests.browser.charlie import answers_about, seen, words_of
 from tests.browser.conftest import Open, give_real_password
-from tests.browser.dropping import UPLOAD, drop, verdicts, wait_for_end
-from tests.browser.kept import open_with_folder
-from tests.browser.middle import (
+from tests.browser.folder_drop import UPLOAD, drop, verdicts, wait_for_end
+from tests.browser.held_upload import (
     ALL,
     BEFORE,
     assert_all_here,
     drop_to_the_middle,
     write_all,
 )
+from tests.browser.watched_folder import open_with_folder
 from tests.builders import NOW, PASSWORD, Company
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]

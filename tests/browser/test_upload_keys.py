@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.dropping import PATIENCE_MS, UPLOAD, wait_for_end
-from tests.browser.keys import press_to
-from tests.browser.middle import ALL, Gate, write_all
+from tests.browser.folder_drop import PATIENCE_MS, UPLOAD, wait_for_end
+from tests.browser.held_upload import ALL, Gate, write_all
+from tests.browser.keyboard import press_to
 from tests.builders import Company
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]

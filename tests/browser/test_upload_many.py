@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from portal.db import unit_of_work
 from tests.browser.conftest import Open
-from tests.browser.dropping import UPLOAD, drop, sent_by, wait_for_end
+from tests.browser.folder_drop import UPLOAD, drop, sent_by, wait_for_end
 from tests.builders import NOW, Company
 from usage.models import FileState, How, UsageFile
 from usage.storage import local as local_store

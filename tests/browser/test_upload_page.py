@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from portal.db import unit_of_work
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
-from tests.browser.dropping import (
+from tests.browser.folder_drop import (
     UPLOAD,
     drop,
     sent_by,
@@ -19,7 +19,7 @@ from tests.browser.dropping import (
     write_days,
 )
 from tests.builders import Company
-from tests.journeys.live import Portal
+from tests.journeys.live_server import Portal
 from usage.forwarding import forward
 from usage.models import Forwarding
 from usage.storage import archive

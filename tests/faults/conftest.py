@@ -13,11 +13,11 @@ from pytest_django import DjangoDbBlocker
 
 from tests.builders import open_company
 from tests.conftest import empty_database
-from tests.faults.client import Client, Customer
-from tests.faults.ledger import Ledger
-from tests.faults.rig import Rig, running_rig
-from tests.faults.world import World
-from tests.journeys.live import database_url
+from tests.faults.answer_log import Ledger
+from tests.faults.customer_client import Client, Customer
+from tests.faults.killable_portal import Rig, running_rig
+from tests.faults.stored_state import World
+from tests.journeys.live_server import database_url
 from usage.storage import archive
 
 # Tenants of all tests have numbers of their own: what is judged is by tenant.

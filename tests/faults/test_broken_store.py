@@ -19,8 +19,8 @@ from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
-from tests.faults import crooked
-from tests.faults.crooked import Crooked, Trick, crooked_store
+from tests.faults import faulty_s3
+from tests.faults.faulty_s3 import Crooked, Trick, crooked_store
 from usage.forwarding import forward as forwarding_forward
 from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
@@ -47,10 +47,10 @@ REFUSALS = {
 
 # What S3 may do to an answer so that nobody knows what it said.
 SILENCES = {
-    "hung": crooked.hung(3 * TIMEOUT),
-    "cut": crooked.cut(at=8),
-    "lost": crooked.lost,
-    "dropped": crooked.dropped,
+    "hung": faulty_s3.hung(3 * TIMEOUT),
+    "cut": faulty_s3.cut(at=8),
+    "lost": faulty_s3.lost,
+    "dropped": faulty_s3.dropped,
 }
 
 
@@ -129,7 +129,7 @@ def test_an_honest_proxy_changes_nothing(
 def test_a_lost_answer_is_found_to_be_our_own_bytes(
     alice: Company, proxy: Crooked, sent: bytes
 ) -> None:
-    proxy.script["PUT"] = [crooked.lost, crooked.passed]
+    proxy.script["PUT"] = [faulty_s3.lost, faulty_s3.passed]
     forward()
     # boto3 has put it again, was told 412, and the question has decided.
     assert proxy.seen == ["PUT", "PUT", "HEAD"]
@@ -156,7 +156,7 @@ def test_a_store_that_gives_no_answer_is_asked_again_later(
 def test_a_refusal_is_kept_as_the_reason_and_tried_again(
     alice: Company, proxy: Crooked, sent: bytes, status: int, code: str
 ) -> None:
-    proxy.script["PUT"] = [crooked.refused(status, code)]
+    proxy.script["PUT"] = [faulty_s3.refused(status, code)]
     assert_tried_again(alice, proxy, sent, problem=code)
 
 
@@ -165,7 +165,7 @@ def test_a_refused_question_confirms_nothing_and_is_asked_again(
     alice: Company, proxy: Crooked, sent: bytes, status: int
 ) -> None:
     # An answer to HEAD has no body, and so no code.
-    proxy.script["HEAD"] = [crooked.refused(status, "")]
+    proxy.script["HEAD"] = [faulty_s3.refused(status, "")]
     assert_tried_again(alice, proxy, sent, problem=str(status))
 
 
@@ -187,7 +187,7 @@ def test_half_an_answer_neither_confirms_nor_accuses(
 ) -> None:
     # It says 200 and looks whole: what is missing are headers at its end. The bytes
     # themselves decide then.
-    proxy.script[method] = [crooked.cut(at=at)]
+    proxy.script[method] = [faulty_s3.cut(at=at)]
     forward()
     row = row_of(alice)
     if row.state != JobState.DONE:
@@ -201,7 +201,7 @@ def test_half_an_answer_neither_confirms_nor_accuses(
 def test_half_of_everything_accuses_nobody(
     alice: Company, proxy: Crooked, sent: bytes, at: int
 ) -> None:
-    proxy.script = {"HEAD": [crooked.cut(at=150)], "GET": [crooked.cut(at=at)]}
+    proxy.script = {"HEAD": [faulty_s3.cut(at=150)], "GET": [faulty_s3.cut(at=at)]}
     forward()
     row = row_of(alice)
     assert (row.state, row.faults) == (JobState.WAITING, 0)
@@ -214,7 +214,7 @@ def test_half_of_everything_accuses_nobody(
 def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
     alice: Company, proxy: Crooked, sent: bytes
 ) -> None:
-    proxy.script["PUT"] = [crooked.refused(503, "SlowDown")]
+    proxy.script["PUT"] = [faulty_s3.refused(503, "SlowDown")]
     at = NOW
     for _ in range(3 * job_queue.MOST_FAULTS):
         forward(at=at)
@@ -225,7 +225,9 @@ def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
     assert_done_once(alice, proxy, sent)
 
 
-@pytest.mark.parametrize("trick", [crooked.passed, crooked.lost, crooked.cut(at=8)])
+@pytest.mark.parametrize(
+    "trick", [faulty_s3.passed, faulty_s3.lost, faulty_s3.cut(at=8)]
+)
 def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     alice: Company, proxy: Crooked, sent: bytes, trick: Trick
 ) -> None:
@@ -233,7 +235,7 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     foreign = b"not ours"
     digest = b64encode(hashlib.sha256(foreign).digest()).decode()
     archive.put(key, BytesIO(foreign), archive.Content(len(foreign), digest))
-    proxy.script["PUT"] = [trick, crooked.passed]
+    proxy.script["PUT"] = [trick, faulty_s3.passed]
     forward()
     row = row_of(alice)
     assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
@@ -246,7 +248,7 @@ def test_where_the_checksum_does_not_fit_the_bytes_decide(
 ) -> None:
     ours = b64encode(hashlib.sha256(sent).digest())
     other = b64encode(hashlib.sha256(b"other").digest())
-    proxy.script["HEAD"] = [crooked.altered(ours, other)]
+    proxy.script["HEAD"] = [faulty_s3.altered(ours, other)]
     forward()
     assert proxy.seen == ["PUT", "HEAD", "GET"]
     assert_done_once(alice, proxy, sent)
@@ -257,8 +259,8 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
 ) -> None:
     ours = b64encode(hashlib.sha256(sent).digest())
     other = b64encode(hashlib.sha256(b"other").digest())
-    proxy.script["HEAD"] = [crooked.altered(ours, other)]
-    proxy.script["GET"] = [crooked.other_bytes]
+    proxy.script["HEAD"] = [faulty_s3.altered(ours, other)]
+    proxy.script["GET"] = [faulty_s3.other_bytes]
     forward()
     row = row_of(alice)
     assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
@@ -272,7 +274,7 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
 def test_a_slow_store_is_waited_for(
     alice: Company, proxy: Crooked, sent: bytes
 ) -> None:
-    proxy.script["PUT"] = [crooked.slow(TIMEOUT / 3)]
+    proxy.script["PUT"] = [faulty_s3.slow(TIMEOUT / 3)]
     forward()
     assert_done_once(alice, proxy, sent)
 
@@ -317,15 +319,15 @@ def dice() -> Callable[[], list[Trick]]:
 
     chance = random.Random(1)
     tricks = [
-        crooked.lost,
-        crooked.cut(at=8),
-        crooked.dropped,
-        crooked.passed,
-        crooked.refused(503, "SlowDown"),
-        crooked.refused(409, "ConditionalRequestConflict"),
+        faulty_s3.lost,
+        faulty_s3.cut(at=8),
+        faulty_s3.dropped,
+        faulty_s3.passed,
+        faulty_s3.refused(503, "SlowDown"),
+        faulty_s3.refused(409, "ConditionalRequestConflict"),
     ]
 
     def drawn() -> list[Trick]:
-        return [*chance.choices(tricks, k=12), crooked.passed]
+        return [*chance.choices(tricks, k=12), faulty_s3.passed]
 
     return drawn

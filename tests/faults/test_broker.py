@@ -20,12 +20,12 @@ import pytest
 
 from portal.stack.run import CELERY, FORWARDS, describe_worker
 from tests.builders import open_company
-from tests.faults.broker import Broker, own_broker
-from tests.faults.client import DAYS, Client, Customer
-from tests.faults.judge import judge
-from tests.faults.ledger import Ledger
-from tests.faults.world import World
-from tests.journeys.live import (
+from tests.faults.answer_log import Ledger
+from tests.faults.consistency_check import judge
+from tests.faults.customer_client import DAYS, Client, Customer
+from tests.faults.faulty_broker import Broker, own_broker
+from tests.faults.stored_state import World
+from tests.journeys.live_server import (
     ROOT,
     Portal,
     environment_of,

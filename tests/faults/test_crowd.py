@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.client import Client
-from tests.faults.ledger import Content, Fate
-from tests.faults.rig import Rig
+from tests.faults.answer_log import Content, Fate
+from tests.faults.customer_client import Client
+from tests.faults.killable_portal import Rig
 
 CLIENTS = int(os.environ.get("FAULTS_CLIENTS") or 8)
 SECONDS = float(os.environ.get("FAULTS_SECONDS") or 4)

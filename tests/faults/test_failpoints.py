@@ -11,9 +11,9 @@ from itertools import combinations_with_replacement
 import pytest
 
 from portal.health import failpoints
-from tests.faults.client import Client
-from tests.faults.ledger import Content, Fate
-from tests.faults.rig import ALL_TASKS, KILLED, Rig
+from tests.faults.answer_log import Content, Fate
+from tests.faults.customer_client import Client
+from tests.faults.killable_portal import ALL_TASKS, KILLED, Rig
 
 pytestmark = pytest.mark.faults
 

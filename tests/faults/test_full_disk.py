@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.client import Client
-from tests.faults.ledger import Content, Fate
-from tests.faults.rig import Rig
-from tests.journeys.kept import bytes_below
+from tests.faults.answer_log import Content, Fate
+from tests.faults.customer_client import Client
+from tests.faults.killable_portal import Rig
+from tests.journeys.stored_files import bytes_below
 
 pytestmark = pytest.mark.faults
 

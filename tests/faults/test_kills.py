@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.client import Client
-from tests.faults.judge import Findings, judge
-from tests.faults.killer import Killer
-from tests.faults.ledger import Ledger
-from tests.faults.rig import ALL_TASKS, MOST_RINGS, broken_invariants
-from tests.faults.standing import Standing, standing_portal
+from tests.faults.answer_log import Ledger
+from tests.faults.consistency_check import Findings, judge
+from tests.faults.customer_client import Client
+from tests.faults.killable_portal import ALL_TASKS, MOST_RINGS, broken_invariants
+from tests.faults.process_killer import Killer
+from tests.faults.shared_portal import Standing, standing_portal
 
 KILLS = int(os.environ.get("FAULTS_KILLS") or 6)
 SEED = int(os.environ.get("FAULTS_SEED") or 1)

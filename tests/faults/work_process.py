@@ -18,9 +18,9 @@ def do(names: list[str], place: str) -> int:
     from django.core.management import call_command, get_commands
 
     from portal.celery import app
-    from tests.faults import arming
+    from tests.faults import armed_failpoints
 
-    arming.arm(place)
+    armed_failpoints.arm(place)
     try:
         for name in names:
             if name in get_commands():

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from tests.journeys.live import Portal
+    from tests.journeys.live_server import Portal
 
 DATABASE = "fuzz_requests"
 BODY_TIMEOUT = 1
@@ -262,7 +262,7 @@ def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
     """Fuzz a server that is started for it, and see that it still serves at the end."""
     from django.core.management import call_command
 
-    from tests.journeys.live import has_trouble, request, running_portal
+    from tests.journeys.live_server import has_trouble, request, running_portal
 
     call_command("collectstatic", verbosity=0, interactive=False)
     material = make_material()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.live import Portal, has_trouble, running_portal
+from tests.journeys.live_server import Portal, has_trouble, running_portal
 
 # Seconds that an upload may stand still in these tests.
 BODY_TIMEOUT = 1

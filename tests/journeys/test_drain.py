@@ -16,7 +16,7 @@ from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.stack import ports
 from tests.builders import Company, digest_header
-from tests.journeys.live import (
+from tests.journeys.live_server import (
     PATIENCE,
     ROOT,
     Portal,

@@ -18,8 +18,8 @@ from django.db import connections
 
 from portal.db import unit_of_work
 from tests.builders import Company
-from tests.journeys.kept import assert_rows_and_bytes_agree, bytes_below
-from tests.journeys.live import Portal, request
+from tests.journeys.live_server import Portal, request
+from tests.journeys.stored_files import assert_rows_and_bytes_agree, bytes_below
 from usage.forwarding import forward
 from usage.models import Forwarding
 from usage.storage import archive

@@ -9,8 +9,8 @@ import pytest
 
 from tests.builders import Company, digest_header
 from tests.journeys.conftest import BODY_TIMEOUT
-from tests.journeys.kept import assert_rows_and_bytes_agree, bytes_below
-from tests.journeys.live import Answer, Portal, request, wait_for
+from tests.journeys.live_server import Answer, Portal, request, wait_for
+from tests.journeys.stored_files import assert_rows_and_bytes_agree, bytes_below
 
 pytestmark = pytest.mark.faults
 

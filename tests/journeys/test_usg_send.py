@@ -14,8 +14,8 @@ import pytest
 
 from portal.stack import ports
 from tests.builders import Company
-from tests.journeys.kept import assert_rows_and_bytes_agree
-from tests.journeys.live import Portal
+from tests.journeys.live_server import Portal
+from tests.journeys.stored_files import assert_rows_and_bytes_agree
 from usage.forwarding import forward
 from usage.models import FileState
 from usage.storage import archive

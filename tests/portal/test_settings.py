@@ -15,6 +15,8 @@ from portal.stack import commands
 from usage.checks import what_is_taken_can_be_read
 from usage.usg.limits import DEFAULT_LIMITS
 
+pytestmark = pytest.mark.plain
+
 
 @pytest.fixture(autouse=True)
 def _fresh_parts() -> Any:

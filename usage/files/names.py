@@ -7,8 +7,6 @@ from usage.models import NAME_CHARACTERS
 
 # What a file is called when its name is nothing but marks that cannot be shown.
 _NAMELESS = "unnamed"
-
-
 # Format characters can hide or reorder what follows ("gsu.exe" read backwards).
 _UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

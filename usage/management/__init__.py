@@ -1,0 +1,1 @@
+"""Commands about files, servers and S3."""

@@ -1,3 +1,5 @@
+"""Creates the demo tenants, or prints how to sign in to them."""
+
 import json
 from pathlib import Path
 from typing import Any

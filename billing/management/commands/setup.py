@@ -1,3 +1,5 @@
+"""Creates billing staff and a first tenant with all it needs."""
+
 import secrets
 from datetime import date, datetime
 from pathlib import Path

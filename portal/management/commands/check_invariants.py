@@ -1,3 +1,5 @@
+"""Checks everything that must always hold, and reports what does not."""
+
 import json
 from typing import Any
 

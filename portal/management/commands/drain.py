@@ -1,3 +1,5 @@
+"""Runs all pending jobs without a broker or workers."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser

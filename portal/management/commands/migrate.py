@@ -1,3 +1,5 @@
+"""Migrates as the owner of the tables."""
+
 from typing import Any
 
 from django.core.management.base import CommandParser

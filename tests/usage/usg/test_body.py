@@ -10,6 +10,8 @@ from usage.usg import Code, body, columns, frame, read
 from usage.usg.limits import DEFAULT_LIMITS
 from usage.usg.problems import Problem
 
+pytestmark = pytest.mark.plain
+
 SETS = b"".join(
     (
         b"\x87",

@@ -13,6 +13,8 @@ from usage.usg import keyfiles
 from usage.usg.__main__ import main
 from usage.usg.keyfiles import Purpose
 
+pytestmark = pytest.mark.plain
+
 AT = ["--received-at", "2026-05-08T09:00:00Z"]
 Out = pytest.CaptureFixture[str]
 

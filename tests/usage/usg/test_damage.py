@@ -8,6 +8,8 @@ import pytest
 from tests.samples.usg import cases
 from usage.usg import Code, Sessions, Severity, read
 
+pytestmark = pytest.mark.plain
+
 SMALL = cases.made(cases.HEADER, Sessions())
 HEADER_END = 22 + int.from_bytes(SMALL[10:14], "big")
 

@@ -34,6 +34,8 @@ from usage.usg.emulator.directory import (
 from usage.usg.emulator.history import ServerHabits, ServerHistory
 from usage.usg.emulator.logins import People, begun_on
 
+pytestmark = pytest.mark.plain
+
 FIRST, LAST = date(2026, 10, 20), date(2026, 11, 4)
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
 BUSY = ServerHabits(restarts=0.3, crashes=0.2, clock_changes=0.2, days_off=0.2)

@@ -9,6 +9,8 @@ from tests.samples.usg import cases
 from usage.usg import envelope, keyfiles
 from usage.usg.keyfiles import KeyFileError, Purpose
 
+pytestmark = pytest.mark.plain
+
 FIELD = 2**255 - 19
 
 

@@ -9,6 +9,8 @@ from tests.samples.usg import cases
 from usage.usg import SPECS, Code, Severity, read
 from usage.usg.problems import Problem, shown, worst
 
+pytestmark = pytest.mark.plain
+
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs" / "usg-format.md"
 

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz import fuzz_usg
 from usage.usg import Code
 
+pytestmark = pytest.mark.plain
 
+
+@pytest.mark.slow
 def test_no_changed_file_is_accepted_or_trips_the_reader() -> None:
     tally = fuzz_usg.run(seed=1, rounds=4_000)
     assert tally.outcomes.total() == 4_000

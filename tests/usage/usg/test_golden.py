@@ -11,6 +11,8 @@ from tests.samples.usg.make_v1 import FOLDER, described
 from usage.usg import Code, Expected, Limits, keyfiles, read
 from usage.usg.keyfiles import Purpose
 
+pytestmark = pytest.mark.plain
+
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
 FILES: dict[str, Any] = EXPECTED["files"]
 

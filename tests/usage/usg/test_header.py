@@ -8,6 +8,8 @@ from tests.samples.usg import cases
 from usage.usg import Code
 from usage.usg.header import parse
 
+pytestmark = pytest.mark.plain
+
 
 @pytest.mark.parametrize(
     ("name", "value"),

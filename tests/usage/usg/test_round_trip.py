@@ -16,6 +16,8 @@ from usage.usg import Flag, Header, Sessions, Severity, peek, read
 from usage.usg.header import ClosedBy, parse, serialise
 from usage.usg.writer import plaintext
 
+pytestmark = pytest.mark.plain
+
 SPAN = 86_400
 NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=320

@@ -4,11 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.samples.usg import cases
 from usage.usg import OpenedDay, Sessions, fold, merge, read, summarise
+
+pytestmark = pytest.mark.plain
 
 
 def opened(sessions: Sessions) -> OpenedDay:

@@ -10,6 +10,8 @@ from tests.samples.usg import cases
 from usage.usg import ClosedBy, Code, Header, Severity, plausible
 from usage.usg.emulator.history import ServerHabits, ServerHistory
 
+pytestmark = pytest.mark.plain
+
 QUIET = ServerHabits(restarts=0, crashes=0, clock_changes=0, days_off=0)
 
 

@@ -1,3 +1,5 @@
+"""Removes orphaned bytes and those past their retention."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser

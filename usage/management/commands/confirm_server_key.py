@@ -1,3 +1,5 @@
+"""Trusts a server's signing key."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser

@@ -1,3 +1,5 @@
+"""Puts a usage directory into a tenant's S3 inbox, as servers do."""
+
 from pathlib import Path
 from typing import Any
 

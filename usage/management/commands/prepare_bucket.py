@@ -1,3 +1,5 @@
+"""Creates the buckets of the archive and of the inbox where they are missing."""
+
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -1,3 +1,5 @@
+"""Compares rows, stored bytes and S3, and repairs what it can."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand

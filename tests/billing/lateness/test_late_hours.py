@@ -1,0 +1,154 @@
+"""The same tenants are late whenever the check runs, to the second, in eight zones."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connections
+
+from billing.coverage import periods
+from billing.lateness import check as late_check
+from billing.models import LateFlag
+from portal.db import unit_of_work
+from portal.models import AuditEntry
+from tests.billing.lateness.late_tenants import (
+    BEFORE,
+    DAY,
+    HOUR,
+    LAST,
+    MAY,
+    SECOND,
+    open_periods,
+    open_short,
+    unheld,
+)
+from tests.builders import Company
+
+ZONES = (
+    "Pacific/Kiritimati",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Pacific/Pago_Pago",
+)
+BEGIN = datetime(2026, 6, 3, tzinfo=UTC)
+END = datetime(2026, 6, 7, tzinfo=UTC)
+HOURS = [BEGIN + number * HOUR for number in range((END - BEGIN) // HOUR)]
+AT_LAST = END + DAY
+
+EVIDENCE = ["2026-05-27 IC01"]
+
+Check = Callable[[Random], Iterable[datetime]]
+
+
+def due(zone: str) -> datetime:
+    return periods.deadline_at(MAY, ZoneInfo(zone), late_from=5)
+
+
+class Town:
+    """In each zone: who is in time by a second, late by none, and never here."""
+
+    def __init__(self) -> None:
+        self.uploads: list[tuple[datetime, Company, bytes]] = []
+        self.late: dict[str, datetime] = {}
+        self.done: set[str] = set()
+        for zone in ZONES:
+            self._settle(zone, "in-time", -SECOND)
+            self._settle(zone, "late", 0 * SECOND)
+            self._settle(zone, "never", None)
+        open_periods()
+
+    def _settle(self, zone: str, name: str, after: timedelta | None) -> None:
+        place = zone.rpartition("/")[2].replace("_", "-")
+        company = open_short(f"{name}-{place}", zone=zone)
+        first, last = (company.server.day(day) for day in (LAST - DAY, LAST))
+        self.uploads.append((BEFORE, company, first))
+        if after is not None:
+            self.uploads.append((due(zone) + after, company, last))
+        if name != "in-time":
+            self.late[company.number] = due(zone)
+        if name == "late":
+            self.done.add(company.number)
+
+    def live(self, checks: Iterable[datetime]) -> None:
+        """Let files come and checks run, each at its time."""
+        uploads = sorted(self.uploads, key=lambda one: one[0])
+        for at in checks:
+            while uploads and uploads[0][0] <= at:
+                came_at, company, data = uploads.pop(0)
+                company.send(data, at=came_at)
+            late_check.check_lateness(at)
+        for came_at, company, data in uploads:
+            company.send(data, at=came_at)
+
+    def says(self) -> None:
+        """Find everybody flagged who should be, once, and told once."""
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            found = list(LateFlag.objects.select_related("tenant"))
+            acts = AuditEntry.objects.filter(act="late-flag-raised")
+            told = sorted(acts.values_list("tenant__number", flat=True))
+        assert {one.tenant.number: one.deadline_at for one in found} == self.late
+        assert len(found) == len(self.late)
+        assert [one.evidence for one in found] == [EVIDENCE] * len(found)
+        assert {one.tenant.number for one in found if one.completed_at} == self.done
+        assert not any(one.voided_at for one in found)
+        assert all(one.raised_at >= one.deadline_at + HOUR for one in found)
+        assert told == sorted(self.late)
+        assert unheld(AT_LAST) == set()
+
+
+@pytest.fixture
+def town(db: None, settings: Any) -> Town:
+    settings.INBOX_BUCKET = ""
+    return Town()
+
+
+def hourly(_rng: Random) -> list[datetime]:
+    return HOURS
+
+
+def once_at_the_end(_rng: Random) -> list[datetime]:
+    return [AT_LAST]
+
+
+def doubled_or_missing(rng: Random) -> list[datetime]:
+    return [*sorted(rng.choices(HOURS, k=24)), AT_LAST]
+
+
+@pytest.mark.parametrize("beats", [hourly, once_at_the_end, doubled_or_missing])
+def test_the_same_are_late_whenever_it_runs(town: Town, beats: Check) -> None:
+    town.live(beats(Random(5)))
+    town.says()
+
+
+def test_an_hour_after_each_deadline_and_not_a_second_before(town: Town) -> None:
+    town.live([])
+    for zone in ZONES:
+        edge = due(zone) + HOUR
+        assert late_check.check_lateness(edge - SECOND).raised == 0
+        assert late_check.check_lateness(edge).raised == 2
+    town.says()
+
+
+def test_five_at_once_in_any_order(town: Town) -> None:
+    town.live([])
+
+    def run(number: int) -> int:
+        beats = [*HOURS[::3], AT_LAST]
+        Random(number).shuffle(beats)
+        try:
+            return sum(late_check.check_lateness(at).raised for at in beats)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(5) as pool:
+        raised = sum(pool.map(run, range(5)))
+    assert raised == len(town.late)
+    town.says()

@@ -1,0 +1,167 @@
+"""A run that would flag far more tenants than usual is held until staff release it."""
+
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from billing.lateness import check as late_check
+from billing.models import SafetyStop
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.models import AuditEntry, Tenant
+from tests.billing.lateness.late_tenants import (
+    AFTER,
+    CHECKED,
+    HOUR,
+    checked,
+    names_late,
+    open_periods,
+    open_short,
+    unheld,
+)
+from tests.builders import Company
+
+# One tenant's roll-up, once more for tenants that have nothing else.
+_ROLL_UPS = """
+insert into billing_periodrollup (tenant_id, period, deadline_at, owed, covered,
+    missing_from, fault_from, with_us_from, lacks_servers, open_until, late, strip)
+select t.id, r.period, r.deadline_at, r.owed, r.covered, r.missing_from, r.fault_from,
+    r.with_us_from, r.lacks_servers, r.open_until, r.late, r.strip
+from portal_tenant t cross join billing_periodrollup r
+where r.tenant_id = %s and r.period = '2026-05' and t.id > %s
+"""
+
+_FLAGS = """
+insert into billing_lateflag
+    (tenant_id, period, deadline_at, raised_at, told_at, evidence, still, voided_at,
+    void_reason)
+select t.id, p.period, now(), now(), now(), '{x}', '{x}', p.voided_at, p.reason
+from portal_tenant t
+cross join (values ('2026-04', null::timestamptz, ''), ('2026-03', null, ''),
+    ('2026-02', now(), 'proved-wrong'), ('2026-01', null, '')) p
+        (period, voided_at, reason)
+where t.id > %s order by p.period, t.id
+"""
+
+
+@pytest.fixture
+def first(db: None, settings: Any) -> Company:
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-000")
+    open_periods()
+    return company
+
+
+def owner(statement: str, *parameters: Any) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def more(first: Company, count: int) -> None:
+    """Let more tenants be as late as the first one is."""
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        last = Tenant.objects.latest("pk").pk
+        template = Tenant.objects.get(pk=first.id)
+        Tenant.objects.bulk_create(
+            Tenant(
+                number=f"M-{last + one:03}",
+                name="More",
+                zone=template.zone,
+                first_owed_on=template.first_owed_on,
+                created_at=template.created_at,
+            )
+            for one in range(count)
+        )
+    owner(_ROLL_UPS, first.id, last)
+
+
+def stops() -> list[SafetyStop]:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        return list(SafetyStop.objects.order_by("period"))
+
+
+def release(reason: str = "It is so.") -> None:
+    late_check.release("2026-05", by="clerk", reason=reason, at=AFTER)
+
+
+def test_nineteen_are_flagged(first: Company) -> None:
+    more(first, 18)
+    assert checked(CHECKED) == 19
+    assert stops() == []
+
+
+def test_twenty_are_held_and_released(first: Company) -> None:
+    more(first, 19)
+    assert late_check.check_lateness(CHECKED) == late_check.CheckResult(0, ("2026-05",))
+    assert late_check.check_lateness(CHECKED + HOUR) == late_check.CheckResult(0, ())
+    (stop,) = stops()
+    assert (stop.found, stop.usual, stop.raised_at) == (20, 0, CHECKED)
+    assert names_late() == set()
+    with pytest.raises(Refused, match="reason-needed"):
+        release(" ")
+    release()
+    (stop,) = stops()
+    assert (stop.released_by, stop.released_at, stop.reason) == (
+        "clerk",
+        AFTER,
+        "It is so.",
+    )
+    with pytest.raises(Refused, match="decided-already"):
+        release()
+    assert checked(AFTER) == 20
+    assert len(names_late()) == 20
+
+
+def test_the_staffs_trail_tells_of_it(first: Company) -> None:
+    more(first, 19)
+    checked(CHECKED)
+    release()
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        acts = AuditEntry.objects.filter(tenant=None).order_by("number")
+        told = [(one.act, one.actor, one.subject) for one in acts]
+    assert told == [
+        ("safety-stop-raised", "the portal", "2026-05"),
+        ("safety-stop-released", "clerk", "2026-05"),
+    ]
+
+
+def test_it_does_not_matter_in_how_many_runs_they_fall_late(first: Company) -> None:
+    more(first, 18)
+    assert checked(CHECKED) == 19
+    more(first, 1)
+    assert late_check.check_lateness(AFTER) == late_check.CheckResult(0, ("2026-05",))
+    assert (stops()[0].found, len(names_late())) == (20, 19)
+
+
+def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
+    more(first, 19)
+    # The mean of the last three periods: 16 + 16 + none that stand; older ones and
+    # void ones do not count. Twice that is 21.3.
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        after = Tenant.objects.order_by("-pk")[16].pk
+    owner(_FLAGS, after)
+    assert checked(CHECKED) == 20
+    more(first, 2)
+    assert late_check.check_lateness(AFTER).stopped == ("2026-05",)
+    assert stops()[0].usual == pytest.approx(32 / 3)
+
+
+def test_exactly_twice_the_mean_is_held(first: Company) -> None:
+    more(first, 19)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        after = Tenant.objects.order_by("-pk")[15].pk
+    owner(_FLAGS, after)
+    # 15 in April, 15 in March: the mean is 10.
+    assert late_check.check_lateness(CHECKED).stopped == ("2026-05",)
+    assert (stops()[0].found, stops()[0].usual) == (20, 10)
+
+
+def test_who_is_held_is_told_of_as_odd(first: Company) -> None:
+    more(first, 19)
+    assert unheld(AFTER) >= {("who-was-late-has-a-flag", False)}
+    checked(CHECKED)
+    assert ("who-was-late-has-a-flag", False) in unheld(AFTER)
+    release()
+    checked(AFTER)
+    assert ("who-was-late-has-a-flag", False) not in unheld(AFTER)

@@ -1,0 +1,216 @@
+"""The receipt of an upload by mail: to whoever asks, once a day, of own files alone."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from billing.mail import receipts as mail_receipts
+from billing.models import ReceiptMail
+from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
+from portal.models import Membership, StaffRole
+from tests.billing.lateness.late_tenants import DAY, HOUR
+from tests.billing.reminders.cutting_mail_server import Server, running
+from tests.billing.reminders.tenant_with_gaps import ENDED
+from tests.billing.staff.staff_clients import staff_client
+from tests.builders import Company
+from usage.models import UsageFile
+
+ASK = "/upload/receipt-mail"
+UPLOADER = "uploader@a-100.example"
+
+
+@pytest.fixture(autouse=True)
+def _morning() -> Iterator[None]:
+    with time_machine.travel(ENDED):
+        yield
+
+
+@pytest.fixture
+def post_office(alice: Company, settings: Any) -> Iterator[Server]:
+    with running(settings) as server:
+        yield server
+
+
+def uploaded(company: Company, count: int = 2) -> list[UsageFile]:
+    first = date(2026, 5, 1)
+    return [
+        company.send(data, name=f"day-{number}.usg")[0]
+        for number, data in enumerate(
+            company.server.days(first, first + timedelta(days=count - 1))
+        )
+    ]
+
+
+def signed_in(company: Company, role: str = "uploader") -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(company.people[role])
+    return client
+
+
+def asked(company: Company, *ids: object, role: str = "uploader") -> str:
+    fields = {"ids": "\n".join(str(one) for one in ids)}
+    answer = signed_in(company, role).post(ASK, fields, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def send(hours: int = 1) -> None:
+    while mail_receipts.send_waiting(now=lambda: ENDED + hours * HOUR):
+        pass
+
+
+def rows(company: Company) -> list[ReceiptMail]:
+    with unit_of_work.acting_for(company.id, reading=True):
+        return list(ReceiptMail.objects.order_by("pk"))
+
+
+def attached(letter: EmailMessage) -> dict[str, bytes]:
+    found = {}
+    for part in letter.iter_attachments():
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        found[str(part.get_content_type())] = content
+    return found
+
+
+def test_it_goes_to_who_asked_and_to_nobody_else(
+    alice: Company, post_office: Server
+) -> None:
+    files = uploaded(alice)
+    said = asked(alice, *(file.pk for file in files))
+    assert f"The receipt is on its way to {UPLOADER}." in said
+    send()
+    (letter,) = post_office.taken
+    assert letter["To"] == UPLOADER
+    assert (letter["Cc"], letter["Bcc"]) == (None, None)
+    found = attached(letter)
+    table = list(csv.DictReader(io.StringIO(found["text/csv"].decode("utf-8-sig"))))
+    assert {"day-0.usg", "day-1.usg"} <= {
+        cell for row in table for cell in row.values()
+    }
+    assert found["application/pdf"].startswith(b"%PDF-")
+    (row,) = rows(alice)
+    assert (row.told_state, row.recipient, row.asked_by) == ("sent", UPLOADER, UPLOADER)
+
+
+def test_another_address_in_the_form_is_not_heard(
+    alice: Company, post_office: Server
+) -> None:
+    (file,) = uploaded(alice, 1)
+    given = {"to": "spy@evil.example", "recipient": "x@y.example"}
+    signed_in(alice).post(ASK, {"ids": str(file.pk), **given})
+    send()
+    assert [one["To"] for one in post_office.taken] == [UPLOADER]
+
+
+def test_files_of_another_company_are_in_no_receipt(
+    alice: Company, charlie: Company, post_office: Server
+) -> None:
+    (own,), (foreign,) = uploaded(alice, 1), uploaded(charlie, 1)
+    client = signed_in(charlie)
+    assert client.post(ASK, {"ids": str(own.pk)}).status_code == 404
+    asked(charlie, own.pk, foreign.pk)
+    send()
+    (letter,) = post_office.taken
+    assert letter["To"] == "uploader@c-300.example"
+    assert b"Alice" not in letter.as_bytes()
+    assert str(own.pk).encode() not in attached(letter)["text/csv"]
+    assert [row.missing for row in rows(charlie)] == [1]
+    assert rows(alice) == []
+
+
+def test_asked_twice_it_is_mailed_once_a_day(
+    alice: Company, post_office: Server
+) -> None:
+    first, second = (file.pk for file in uploaded(alice))
+    asked(alice, first, second)
+    assert "went to" in asked(alice, second, first)
+    send()
+    asked(alice, first, second)
+    send()
+    assert len(post_office.taken) == 1
+    # Of other files, by another person, on another day it is another one.
+    asked(alice, first)
+    asked(alice, first, second, role="viewer")
+    send()
+    with time_machine.travel(ENDED + DAY):
+        asked(alice, first, second)
+        send(25)
+    assert len(post_office.taken) == 4
+    assert len({one["Message-ID"] for one in post_office.taken}) == 4
+
+
+def test_one_that_was_cut_is_not_sent_again(
+    alice: Company, post_office: Server
+) -> None:
+    (file,) = uploaded(alice, 1)
+    asked(alice, file.pk)
+    post_office.cut_at = "answer"
+    send()
+    post_office.cut_at = ""
+    for hours in (2, 12):
+        send(hours)
+    assert [row.told_state for row in rows(alice)] == ["unsure"]
+    assert len(post_office.taken) == 1
+    clerk = staff_client(StaffRole.CLERK)
+    said = clerk.get("/staff/mail?kind=receipt&told=unsure").content.decode()
+    assert UPLOADER in said
+    address = f"/staff/mail/receipt/{rows(alice)[0].pk}/arrived"
+    said = clerk.post(address, follow=True).content.decode()
+    assert "It counts as sent" in said
+
+
+def test_who_left_meanwhile_gets_none(alice: Company, post_office: Server) -> None:
+    (file,) = uploaded(alice, 1)
+    asked(alice, file.pk)
+    with unit_of_work.acting_for(alice.id):
+        Membership.objects.filter(user=alice.people["uploader"]).delete()
+    send()
+    assert [row.problem for row in rows(alice)] == ["not-wanted"]
+    assert post_office.taken == []
+
+
+def test_a_stop_does_not_hold_what_somebody_asks_for(
+    alice: Company, post_office: Server
+) -> None:
+    (file,) = uploaded(alice, 1)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="x", by="clerk", at=ENDED)
+    asked(alice, file.pk)
+    send()
+    assert [row.told_state for row in rows(alice)] == ["sent"]
+    assert len(post_office.taken) == 1
+
+
+def test_a_restored_copy_holds_it(
+    alice: Company, post_office: Server, settings: Any
+) -> None:
+    (file,) = uploaded(alice, 1)
+    asked(alice, file.pk)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.stop(reason="x", by="clerk", at=ENDED)
+        assert mail_switch.send_permission().held == mail_switch.STOPPED
+    (settings.VAR / "mail-stamp").unlink()
+    send()
+    assert [row.told_state for row in rows(alice)] == ["waiting"]
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        mail_switch.resume(reason="x", by="clerk", at=ENDED)
+    mail_switch.claim(by="operator", at=ENDED + HOUR)
+    send(3)
+    assert [row.problem for row in rows(alice)] == ["restored"]
+    assert post_office.taken == []
+
+
+@pytest.mark.parametrize("ids", ["", "x", "../..", "0" * 32])
+def test_what_names_no_file_is_refused(alice: Company, ids: str) -> None:
+    client = signed_in(alice)
+    assert client.post(ASK, {"ids": ids}).status_code in (404, 422)
+    assert rows(alice) == []

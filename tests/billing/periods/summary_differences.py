@@ -1,0 +1,31 @@
+"""Compares stored summaries with what they are computed to."""
+
+from collections.abc import Iterator
+
+from billing.coverage.summary import Summary
+from billing.models import PeriodRollUp, TenantPeriod
+from billing.periods import refresh_summary
+from portal.db import unit_of_work
+from portal.models import Tenant
+from tests.builders import Company
+
+
+def differing(company: Company) -> list[tuple[str, Summary, Summary]]:
+    """Return the periods of which something else is kept than is so."""
+    with unit_of_work.acting_for(company.id, reading=True):
+        tenant = Tenant.objects.get()
+        kept = {
+            row.period: refresh_summary.stored_summary(row)
+            for row in PeriodRollUp.objects.all()
+        }
+        found = {
+            one.period: refresh_summary.compute_summary(tenant, one) for one in opened()
+        }
+    assert kept.keys() == found.keys()
+    return [
+        (name, kept[name], found[name]) for name in kept if kept[name] != found[name]
+    ]
+
+
+def opened() -> Iterator[TenantPeriod]:
+    yield from TenantPeriod.objects.order_by("period")

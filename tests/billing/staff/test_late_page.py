@@ -1,0 +1,253 @@
+"""The page *Late* and what the staff do there and on a tenant's page."""
+
+import csv
+import io
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.lateness import check as late_check
+from billing.models import SafetyStop
+from billing.periods import deadlines
+from portal.db import unit_of_work
+from portal.models import StaffRole, Tenant
+from tests.billing.lateness.late_tenants import (
+    AFTER,
+    BEFORE,
+    CHECKED,
+    DAY,
+    DUE,
+    HOUR,
+    LAST,
+    MAY,
+    checked,
+    flag,
+    flags,
+    open_periods,
+    open_short,
+    opened,
+)
+from tests.billing.staff.staff_clients import signed_in, staff
+from tests.builders import Company
+
+FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    return signed_in(staff(StaffRole.CLERK))
+
+
+@pytest.fixture
+def late(db: None, settings: Any) -> Company:
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
+    assert checked(CHECKED) == 1
+    return company
+
+
+def page(client: Client, path: str = "/staff/late") -> str:
+    response = client.get(path)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def text(client: Client, path: str = "/staff/late") -> str:
+    """What a person reads in the main part of a page."""
+    main = page(client, path).partition("<main")[2]
+    return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def rows(client: Client, path: str = "/staff/late.csv") -> list[dict[str, str]]:
+    response = client.get(path)
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    data = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]  # streamed
+    return list(csv.DictReader(io.StringIO(data)))
+
+
+def post(client: Client, path: str, **fields: Any) -> str:
+    """Send a form; return what the page says that comes after."""
+    response = client.post(path, fields, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_it_says_what_was_missing_and_since_when(late: Company, clerk: Client) -> None:
+    said = text(clerk)
+    assert "IC01 26 to 27 May" in said
+    assert "Fri 5 June 2026, 00:00 CEST" in said
+    assert ">1</span>" in page(clerk).partition("</nav>")[0]
+
+
+def test_an_empty_page_says_so(clerk: Client) -> None:
+    assert "Nobody is late" in page(clerk)
+    assert rows(clerk) == []
+
+
+def test_it_is_narrowed_to_a_state_and_a_period(late: Company, clerk: Client) -> None:
+    for kind in ("", "to-decide", "nonsense"):
+        assert "L-1" in page(clerk, f"/staff/late?kind={kind}&period=2026-05")
+    for kind in ("completed", "decided", "waived", "void"):
+        assert "No such flags" in page(clerk, f"/staff/late?kind={kind}")
+        assert rows(clerk, f"/staff/late.csv?kind={kind}") == []
+    assert "No such flags" in page(clerk, "/staff/late?period=2026-04")
+    post(clerk, f"/staff/tenants/L-1/flags/{flag(late).pk}/decide", **PENALTY)
+    assert "L-1" in page(clerk, "/staff/late?kind=decided")
+    assert "No such flags" in page(clerk, "/staff/late?kind=to-decide")
+
+
+PENALTY = {
+    "consequence": "penalty",
+    "seen": "",
+    "days": f"{FIRST_DAY}\r\n{LAST_DAY}",  # as browsers end lines
+    "reason": "As agreed.",
+}
+
+
+def test_a_consequence_is_recorded_and_shown(late: Company, clerk: Client) -> None:
+    path = f"/staff/tenants/L-1/flags/{flag(late).pk}/decide"
+    said = post(clerk, path, to="late", **PENALTY)
+    assert "The decision is recorded" in said
+    assert "As agreed." in text(clerk)
+    assert flag(late).consequence == "penalty"
+    # Whoever has seen the page as it was before does not change it unseen.
+    assert "changed meanwhile" in post(clerk, path, **PENALTY)
+    wrong = PENALTY | {"consequence": "prison"}
+    for fields in (wrong, {**PENALTY, "reason": " "}):
+        post(clerk, path, **fields)
+    assert flag(late).consequence == "penalty"
+
+
+def test_days_are_waived_by_server(late: Company, clerk: Client) -> None:
+    found = re.search(r'name="cells" value="([^"]+)"', page(clerk))
+    assert found is not None
+    # As a browser sends it: lines end as in mails.
+    cells = found[1].replace("\n", "\r\n")
+    path = f"/staff/tenants/L-1/flags/{flag(late).pk}/waive"
+    assert "Tick the days" in post(clerk, path, reason="A fire.")
+    post(clerk, path, cells=cells, reason=" ")
+    assert flag(late).waived == []
+    said = post(clerk, path, cells=cells, reason="A fire.")
+    assert "Waived. New missing days would open the flag again." in said
+    assert flag(late).waived == [FIRST_DAY, LAST_DAY]
+    assert "L-1" in page(clerk, "/staff/late?kind=waived")
+    assert "A fire." in text(clerk)
+
+
+def test_the_tenants_page_says_the_same(late: Company, clerk: Client) -> None:
+    said = text(clerk, "/staff/tenants/L-1")
+    assert "At the deadline, Fri 5 June 2026, 00:00 CEST, 2 owed server-days" in said
+    assert "were not here. Flag raised Fri 5 June 2026, 01:00 CEST." in said
+    assert "IC01 26 to 27 May" in said
+    late.send(late.server.day(LAST - DAY), at=AFTER)
+    late.send(late.server.day(LAST), at=AFTER)
+    assert "Completed late" in text(clerk, "/staff/tenants/L-1")
+
+
+def test_a_deadline_is_extended_on_the_tenants_page(
+    late: Company, clerk: Client
+) -> None:
+    path = "/staff/tenants/L-1/extend"
+    fields = {"period": "2026-05", "to": "2026-06-09", "reason": "Holidays."}
+    for wrong in ({"to": "soon"}, {"reason": ""}, {"period": "2020-01"}):
+        post(clerk, path, **(fields | wrong))
+    said = post(clerk, path, **(fields | {"to": "2026-06-03"}))
+    assert "This is no later deadline." in said
+    assert opened(late).effective_at == DUE
+    assert "The deadline is extended" in post(clerk, path, **fields)
+    assert opened(late).effective_at == DUE + 5 * DAY
+    assert "Holidays." in text(clerk, "/staff/tenants/L-1")
+    assert "The deadline was extended" in text(clerk, "/staff/late?kind=void")
+
+
+def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -> None:
+    path = "/staff/tenants/L-1/correct-zone"
+    fields = {"period": "2026-05", "zone": "Asia/Tokyo", "reason": "They moved."}
+    for wrong in ({"zone": "Europe/Atlantis"}, {"reason": ""}):
+        post(clerk, path, **(fields | wrong))
+    # That deadline has passed, by the clock of the door.
+    assert "The deadline has passed" in post(clerk, path, **fields)
+    deadlines.extend(
+        *(late.id, MAY), to=date(2027, 6, 1), by="clerk", at=BEFORE, reason="x"
+    )
+    assert "The zone is corrected" in post(clerk, path, **fields)
+    assert opened(late).zone == "Asia/Tokyo"
+
+
+def stopped() -> None:
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        SafetyStop.objects.create(
+            period="2026-05", found=40, usual=3.5, raised_at=CHECKED
+        )
+
+
+def test_a_safety_stop_is_shown_and_released(clerk: Client) -> None:
+    stopped()
+    said = text(clerk)
+    assert "Safety stop: 2026-05 is held" in said
+    assert "40 tenants would be late; the last three periods had 3.5" in said
+    path = "/staff/late/2026-05/release"
+    assert "needs a reason" in post(clerk, path)
+    assert "Safety stop" in page(clerk)
+    assert "Released" in post(clerk, path, reason="A power cut, it is so.")
+    assert "Safety stop" not in page(clerk)
+    assert "changed meanwhile" in post(clerk, path, reason="Again.")
+    with pytest.raises(Exception, match="decided-already"):
+        late_check.release("2026-05", by="x", reason="x", at=AFTER)
+
+
+def test_an_auditor_reads_and_does_not_act(late: Company, db: None) -> None:
+    auditor = signed_in(staff(StaffRole.AUDITOR))
+    stopped()
+    said = page(auditor)
+    assert "IC01" in said
+    assert "method=" not in said.partition("<main")[2]
+    assert len(rows(auditor)) == 1
+    number = flag(late).pk
+    for path in (
+        "/staff/late/2026-05/release",
+        f"/staff/tenants/L-1/flags/{number}/waive",
+        f"/staff/tenants/L-1/flags/{number}/decide",
+        "/staff/tenants/L-1/extend",
+        "/staff/tenants/L-1/correct-zone",
+    ):
+        assert auditor.post(path, {"reason": "x"}).status_code == 403
+    assert "method=" not in page(auditor, "/staff/tenants/L-1").partition("<main")[2]
+
+
+def test_the_export_has_all_and_no_formula(late: Company, clerk: Client) -> None:
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        Tenant.objects.filter(pk=late.id).update(name="=cmd|' /C calc'!A0")
+    path = f"/staff/tenants/L-1/flags/{flag(late).pk}/decide"
+    post(clerk, path, **(PENALTY | {"reason": "@SUM(1+1)"}))
+    (row,) = rows(clerk, "/staff/late.csv?period=2026-05")
+    assert row["Tenant"] == "'=cmd|' /C calc'!A0"
+    assert row["Why decided"] == "'@SUM(1+1)"
+    assert row["Not here at the deadline"] == "IC01: 26 to 27 May"
+    assert row["Deadline"] == "2026-06-05 00:00:00+02:00"
+    assert (row["Server-days at the deadline"], row["Consequence"]) == ("2", "penalty")
+
+
+def test_the_list_needs_the_same_queries_for_one_and_for_many(
+    late: Company, clerk: Client
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            page(clerk)
+        return len(seen)
+
+    one = queries()
+    for number in range(2, 5):
+        open_short(f"L-{number}")
+    open_periods()
+    assert checked(CHECKED + HOUR) == 3
+    assert queries() == one
+    assert len(flags(late)) == 1

@@ -1,0 +1,183 @@
+"""Files on the pages of the staff: brought for a customer, listed, decided."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from portal.db import unit_of_work
+from portal.http.middleware import LONGEST_FORM
+from portal.models import AuditEntry, StaffRole
+from tests.billing.staff.staff_clients import signed_in, staff
+from tests.billing.staff.staff_data import DAY, conflict, held_file
+from tests.builders import Company
+from usage.models import FileState, UsageFile
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    return signed_in(staff(StaffRole.CLERK))
+
+
+# Uploading for them
+
+
+def usg(name: str, data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def test_files_are_uploaded_on_behalf_of_a_customer(
+    alice: Company, clerk: Client
+) -> None:
+    days = alice.server.days(DAY, DAY + timedelta(days=1))
+    files = [usg(f"{number}.usg", data) for number, data in enumerate(days)]
+    files.append(usg("notes.usg", b"hello"))
+    address = f"/staff/tenants/{alice.number}/upload"
+    answer = clerk.post(address, {"files": files, "end": "end"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert page.count("Accepted") == 2
+    assert "Rejected" in page
+    assert "not a usage file" in page
+    assert "cut on its way" not in page
+    with unit_of_work.acting_for(alice.id, reading=True):
+        kept = list(UsageFile.objects.filter(state=FileState.ACCEPTED))
+        entries = AuditEntry.objects.filter(act="file-accepted")
+        actors = set(entries.values_list("actor", flat=True))
+    name = "clerk@vendor.example for the customer"
+    assert {(one.how, one.sent_by) for one in kept} == {("form", name)}
+    assert actors == {name}
+
+
+def test_a_form_that_was_cut_is_noticed(alice: Company, clerk: Client) -> None:
+    address = f"/staff/tenants/{alice.number}/upload"
+    answer = clerk.post(address, {"files": [usg("1.usg", alice.server.day(DAY))]})
+    assert "cut on its way" in answer.content.decode()
+    assert [one.state for one in alice.files()] == [FileState.ACCEPTED]
+
+
+def test_a_form_that_is_too_large_is_not_even_begun(
+    alice: Company, clerk: Client
+) -> None:
+    address = f"/staff/tenants/{alice.number}/upload"
+    answer = clerk.post(address, b"", "multipart/form-data; boundary=x")
+    assert answer.status_code != 413
+    length = str(LONGEST_FORM + 1)
+    answer = clerk.generic(
+        "POST", address, b"", "multipart/form-data", CONTENT_LENGTH=length
+    )
+    assert answer.status_code == 413
+    assert "256 MB" in answer.content.decode()
+
+
+# Deciding
+
+
+def test_a_day_is_assigned_by_the_page(alice: Company, clerk: Client) -> None:
+    data = alice.server.day(DAY, zone="Mars/Olympus")
+    file, _ = alice.send(data)
+    page = f"/staff/held/{file.pk}"
+    assert "Its clock or zone cannot be right" in clerk.get(page).content.decode()
+    answer = clerk.post(f"{page}/day", {"day": "soon", "reason": "x"}, follow=True)
+    assert "valid date" in answer.content.decode()
+    answer = clerk.post(
+        f"{page}/day", {"day": "2026-05-07", "reason": "as told"}, follow=True
+    )
+    assert "is now: accepted" in answer.content.decode()
+    assert "It counts." in answer.content.decode()
+    again = {"day": "2026-05-07", "reason": "x"}
+    answer = clerk.post(f"{page}/day", again, follow=True)
+    assert "Look at what is there now" in answer.content.decode()
+
+
+def test_a_file_is_refused_and_taken_back_by_the_page(
+    alice: Company, clerk: Client
+) -> None:
+    file = held_file(alice)
+    page = f"/staff/held/{file.pk}"
+    answer = clerk.post(f"{page}/refuse", {"reason": ""}, follow=True)
+    assert "needs a reason" in answer.content.decode()
+    answer = clerk.post(f"{page}/refuse", {"reason": "not theirs"}, follow=True)
+    assert "It does not count, by decision." in answer.content.decode()
+    answer = clerk.post(f"{page}/reopen", {"reason": "theirs after all"}, follow=True)
+    assert "is now: held" in answer.content.decode()
+
+
+def test_of_two_files_one_is_chosen_by_the_page(alice: Company, clerk: Client) -> None:
+    first, second = conflict(alice)
+    alice.server.previous = bytes(second.sha256)
+    alice.send(alice.server.day(DAY + timedelta(days=1)), name="third.usg")
+    page = f"/staff/held/{second.pk}"
+    shown = clerk.get(page).content.decode()
+    assert "Two files claim number 1 of IC01." in shown
+    assert "because number 2 follows it" in shown
+    wish = {
+        "counts": str(second.pk),
+        "seen": [str(first.pk), str(second.pk)],
+        "reason": "snapshot",
+    }
+    assert clerk.post(f"{page}/choose", {**wish, "counts": "x"}).status_code == 404
+    answer = clerk.post(f"{page}/choose", wish, follow=True)
+    assert "second.usg is now: accepted" in answer.content.decode()
+    answer = clerk.post(f"{page}/choose", wish, follow=True)
+    assert "your decision was not made" in answer.content.decode()
+
+
+def test_of_two_files_both_count_by_the_page(alice: Company, clerk: Client) -> None:
+    first, second = conflict(alice)
+    page = f"/staff/held/{second.pk}"
+    assert f'formaction="{page}/both"' in clerk.get(page).content.decode()
+    wish = {
+        "apart": str(second.pk),
+        "seen": [str(first.pk), str(second.pk)],
+        "reason": "put back",
+    }
+    answer = clerk.post(f"{page}/both", wish, follow=True)
+    assert "second.usg is now: accepted" in answer.content.decode()
+    answer = clerk.post(f"{page}/both", wish, follow=True)
+    assert "your decision was not made" in answer.content.decode()
+
+
+@pytest.mark.parametrize("kind", ["key", "time", "conflict"])
+def test_held_files_are_listed_by_what_they_wait_for(
+    alice: Company, charlie: Company, clerk: Client, kind: str
+) -> None:
+    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
+    charlie.send(charlie.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
+    conflict(alice)
+    names = {"key": "a-key.usg", "time": "a-time.usg", "conflict": "second.usg"}
+    everything = clerk.get("/staff/held").content.decode()
+    assert all(name in everything for name in names.values())
+    shown = clerk.get(f"/staff/held?kind={kind}").content.decode()
+    assert {name for name in names.values() if name in shown} == {names[kind]}
+
+
+def test_the_files_of_a_tenant_are_filtered(alice: Company, clerk: Client) -> None:
+    held_file(alice)
+    alice.send(alice.server.day(DAY), name="good.usg")
+    page = f"/staff/tenants/{alice.number}/files"
+    shown = clerk.get(f"{page}?state=held&how=api&server=IC02").content.decode()
+    assert "strange.usg" in shown
+    assert "good.usg" not in shown
+    assert "No such files" in clerk.get(f"{page}?how=inbox").content.decode()
+    assert clerk.get(f"{page}?state=x&after=x&server=%00").status_code == 200
+
+
+def test_staff_are_told_which_held_files_are_theirs_to_decide(
+    alice: Company, clerk: Client
+) -> None:
+    alice.send(alice.server.day(DAY - timedelta(days=1)))
+    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
+    page = f"/staff/tenants/{alice.number}"
+    for address in (page, "/staff/held"):
+        shown = clerk.get(address).content.decode()
+        assert "their tenant admin confirms it" in shown
+    shown = clerk.get(page).content.decode()
+    assert "1 file waits until a tenant admin confirms a key." in shown
+    assert "for you to decide" not in shown
+    alice.send(alice.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
+    shown = clerk.get(page).content.decode()
+    assert "1 file waits for your decision." in shown
+    assert "2 files are held, 1 of them for you to decide" in shown
+    assert "Up to 400 files and 256 MB at once" in shown

@@ -1,0 +1,257 @@
+"""A tenant on the pages of the staff: opened with all it needs, and acts for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.onboarding.setup_file import make_setup_file
+from portal.db import unit_of_work
+from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
+from portal.tenants import create
+from tests.billing.staff.staff_clients import signed_in, staff
+from tests.billing.staff.staff_data import DAY, facts, many
+from tests.builders import NOW, Company
+from usage.models import (
+    FileState,
+    SealingKey,
+    Server,
+    ServerRequest,
+    ServerRequestKind,
+    UsageFile,
+)
+from usage.review.queries import proposed_keys
+from usage.servers import requests as server_requests
+from usage.usg import fingerprint
+
+PLACE = {
+    "number": "200001",
+    "name": "Trial Company",
+    "zone": "Europe/Berlin",
+    "first_owed_on": "2026-04-28",
+    "licence_keys": ["I3_FEATURE_USAGE_TRACKING_LOCAL"],
+    "admin_name": "Ida Trial",
+    "admin_email": "Ida@trial.example",
+}
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    return signed_in(staff(StaffRole.CLERK))
+
+
+# Opening a tenant
+
+
+def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
+    answer = clerk.post("/staff/open-tenant", PLACE, follow=True)
+    assert answer.redirect_chain == [("/staff/tenants/200001", 302)]
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        tenant = Tenant.objects.get()
+        admin = Membership.objects.select_related("user").get(role="admin").user
+        acts = set(AuditEntry.objects.values_list("act", "actor"))
+    assert (admin.email, admin.name) == ("ida@trial.example", "Ida Trial")
+    assert not admin.has_usable_password()
+    wanted = {"tenant-opened", "licences-recorded", "key-made", "member-added"}
+    assert {act for act, _ in acts} == wanted
+    assert {actor for _, actor in acts} == {"clerk@vendor.example"}
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        key = SealingKey.objects.get()
+    page = answer.content.decode()
+    assert key.fingerprint in page
+    assert "Next: hand over the server set-up." in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("number", "A-100", "already"),
+        ("number", "../etc", "letters"),
+        ("name", "", "required"),
+        ("zone", "Mars/Olympus", "valid choice"),
+        ("first_owed_on", "2026-02-30", "valid date"),
+        ("licence_keys", ["I3_OTHER"], "valid choice"),
+        ("admin_email", "nobody", "valid email"),
+    ],
+)
+def test_a_field_that_is_wrong_is_told_there_and_nothing_is_opened(
+    alice: Company, clerk: Client, field: str, value: Any, said: str
+) -> None:
+    before = facts(alice)
+    answer = clerk.post("/staff/open-tenant", {**PLACE, field: value})
+    assert answer.status_code == 422
+    errors = answer.context["form"].errors
+    assert list(errors) == [field]
+    assert said in str(errors[field])
+    assert facts(alice) == before
+
+
+def test_what_fails_in_the_middle_leaves_nothing_half_done(
+    alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = facts(alice)
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(create, "add_member", broken)
+    assert clerk.post("/staff/open-tenant", PLACE).status_code == 500
+    assert facts(alice) == before
+    assert not User.objects.filter(email="ida@trial.example").exists()
+
+
+def test_a_partner_gets_one_more_tenant_and_no_second_sign_in(
+    alice: Company, clerk: Client
+) -> None:
+    email = alice.people["uploader"].email
+    clerk.post("/staff/open-tenant", {**PLACE, "admin_email": email.upper()})
+    user = User.objects.get(email=email)
+    assert user.has_usable_password()
+    assert Membership.objects.filter(user=user).count() == 2
+
+
+# Acts for one tenant
+
+
+def test_another_key_is_issued_and_the_older_one_stays(
+    alice: Company, clerk: Client
+) -> None:
+    page = f"/staff/tenants/{alice.number}"
+    clerk.post(f"{page}/key")
+    with unit_of_work.acting_for(alice.id, reading=True):
+        prints = [key.fingerprint for key in SealingKey.objects.all()]
+    shown = clerk.get(page).content.decode()
+    assert len(prints) == 2
+    assert all(one in shown for one in prints)
+
+
+def test_the_set_up_is_one_file_with_a_token_that_works(
+    alice: Company, clerk: Client, api: Callable[..., Any]
+) -> None:
+    answer = clerk.post(f"/staff/tenants/{alice.number}/set-up")
+    text = answer.content.decode()
+    assert answer["Content-Disposition"] == (
+        'attachment; filename="usage-portal-A-100.txt"'
+    )
+    assert "no-store" in answer["Cache-Control"]
+    token = next(part for part in text.split() if part.startswith("usg_"))
+    assert api("GET", "/files", token=token).status_code == 200
+    key = "\r\n".join(
+        ("usg-key 1", "kind: sealing-public", f"public: {alice.sealing_public.hex()}")
+    )
+    for part in (key, "http://", "A-100", "keys signing", "Content-Digest", "curl"):
+        assert part in text
+    assert "&" not in text.replace("$", "").split("PowerShell")[0]
+    with unit_of_work.acting_for(alice.id, reading=True):
+        entry = AuditEntry.objects.get(act="set-up-handed-over")
+    assert entry.actor == "clerk@vendor.example"
+    page = clerk.get(f"/staff/tenants/{alice.number}").content.decode()
+    assert token not in page
+    assert "server set-up" in page
+
+
+def test_without_a_sealing_key_there_is_no_set_up_and_no_token(
+    db: None, clerk: Client
+) -> None:
+    many(1)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        tenant = Tenant.objects.get()
+    assert make_setup_file(tenant, by="test", at=NOW) is None
+    answer = clerk.post(f"/staff/tenants/{tenant.number}/set-up", follow=True)
+    assert "Issue a sealing key first" in answer.content.decode()
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert not ApiToken.objects.exists()
+
+
+def test_a_revoked_token_lets_nobody_in(
+    alice: Company, clerk: Client, api: Callable[..., Any]
+) -> None:
+    with unit_of_work.acting_for(alice.id, reading=True):
+        token = ApiToken.objects.get()
+    for _ in range(2):
+        clerk.post(f"/staff/tenants/{alice.number}/tokens/{token.pk}/revoke")
+    assert api("GET", "/files", token=alice.token).status_code == 401
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert AuditEntry.objects.filter(act="token-revoked").count() == 1
+
+
+def test_a_key_is_confirmed_on_behalf_of_the_customer_with_a_reason(
+    alice: Company, clerk: Client
+) -> None:
+    writer = alice.writer("IC02")
+    file, _ = alice.send(writer.day(DAY))
+    with unit_of_work.acting_for(alice.id, reading=True):
+        [(key, waiting)] = proposed_keys()
+    assert (key.fingerprint, waiting) == (fingerprint(writer.pair.public), 1)
+    address = f"/staff/tenants/{alice.number}/server-keys/{key.pk}/confirm"
+    answer = clerk.post(address, {"reason": " "}, follow=True)
+    assert "needs a reason" in answer.content.decode()
+    clerk.post(address, {"reason": "Read to me by Ms Trial"})
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert UsageFile.objects.get(pk=file.pk).state == FileState.ACCEPTED
+        entry = AuditEntry.objects.filter(act="server-key-confirmed").last()
+    assert entry is not None
+    assert entry.details["reason"] == "Read to me by Ms Trial"
+    assert entry.actor == "clerk@vendor.example"
+
+
+def test_who_has_never_signed_in_gets_the_link_again(
+    alice: Company, clerk: Client, mailoutbox: list[Any]
+) -> None:
+    person = alice.people["viewer"]
+    address = f"/staff/tenants/{alice.number}/people/{person.pk}/invite"
+    answer = clerk.post(address, follow=True)
+    assert "on its way to viewer@a-100.example" in answer.content.decode()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        User.objects.filter(pk=person.pk).update(last_login=NOW)
+    assert clerk.post(address).status_code == 404
+
+
+def asked(company: Company) -> ServerRequest:
+    with unit_of_work.acting_for(company.id, reading=True):
+        server = Server.objects.get()
+    wish = server_requests.ServerChange(
+        server_id=server.pk,
+        kind=ServerRequestKind.LAST_DAY,
+        day=DAY,
+        reason="sold <it>",
+    )
+    request = server_requests.request_change(
+        company.id, wish=wish, by="admin@a-100.example", at=NOW
+    )
+    assert request is not None
+    return request
+
+
+def test_a_request_of_a_customer_is_approved_on_their_page(
+    alice: Company, clerk: Client
+) -> None:
+    request = asked(alice)
+    page = f"/staff/tenants/{alice.number}"
+    assert "“sold &lt;it&gt;”" in clerk.get(page).content.decode()
+    waiting = clerk.get("/staff/held").content.decode()
+    assert f"{page}#request-{request.pk}" in waiting
+    address = f"{page}/requests/{request.pk}"
+    clerk.post(f"{address}/approve")
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert Server.objects.get().retired_on == DAY
+    answer = clerk.post(f"{address}/refuse", {"reason": "no"}, follow=True)
+    assert "your decision was not made" in answer.content.decode()
+
+
+def test_a_request_of_a_customer_is_refused_for_a_reason(
+    alice: Company, charlie: Company, clerk: Client
+) -> None:
+    request = asked(alice)
+    page = f"/staff/tenants/{alice.number}"
+    foreign = f"/staff/tenants/{charlie.number}/requests/{request.pk}/approve"
+    assert clerk.post(foreign).status_code == 404
+    address = f"{page}/requests/{request.pk}/refuse"
+    answer = clerk.post(address, {"reason": ""}, follow=True)
+    assert "needs a reason" in answer.content.decode()
+    answer = clerk.post(address, {"reason": "It still writes"}, follow=True)
+    assert "The request is refused." in answer.content.decode()
+    assert "sold" not in answer.content.decode()
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert Server.objects.get().retired_on is None

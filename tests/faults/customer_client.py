@@ -1,0 +1,196 @@
+"""A customer of these tests: makes files, and sends each until it is answered."""
+
+import json
+import os
+import random
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import quote
+
+from portal.stack import ports
+from tests.builders import Company, Writer
+from tests.faults.answer_log import Content, Entry, Fate, Ledger
+from usage.usg import KeyPair
+
+# The billing period that all the files are about.
+PERIOD = "2026-05"
+FIRST_DAY, DAYS = date(2026, 4, 28), 30
+
+# Seconds; whoever was killed is back long before a client gives up.
+PATIENCE = 120.0
+
+# A server that hangs is noticed after this many seconds.
+READ_TIMEOUT = 30.0
+
+# Between two tries, as `curl --retry` and the browser page wait.
+PAUSE = 0.1
+
+
+class GaveUpError(Exception):
+    """Nobody answered for far too long."""
+
+
+@dataclass
+class Customer:
+    """A tenant as its own servers see it."""
+
+    tenant_id: int
+    number: str
+    token: str
+    trusted: list[Writer]
+    stranger: Writer
+    _made: int = field(default=0)
+
+    @classmethod
+    def of(cls, company: Company, *, servers: int = 1) -> "Customer":
+        """Register servers for a company, the way the product does."""
+        names = [f"S{number:03}" for number in range(1, servers)]
+        trusted = [company.server, *map(company.registered, names)]
+        stranger = company.writer("UNKNOWN")
+        return cls(company.id, company.number, company.token, trusted, stranger)
+
+    def as_told(self) -> dict[str, Any]:
+        """Return all of it as JSON can say it, for another process."""
+        return {
+            **{name: getattr(self, name) for name in ("tenant_id", "number", "token")},
+            "sealing": self.stranger.sealing_public.hex(),
+            "zone": self.stranger.zone,
+            "writers": {
+                one.name: [one.pair.public.hex(), one.pair.private.hex()]
+                for one in (*self.trusted, self.stranger)
+            },
+        }
+
+    @classmethod
+    def told(cls, found: dict[str, Any]) -> "Customer":
+        """Read what `as_told` has said."""
+        writers = [
+            Writer(
+                tenant=found["number"],
+                name=name,
+                zone=found["zone"],
+                sealing_public=bytes.fromhex(found["sealing"]),
+                pair=KeyPair(*map(bytes.fromhex, pair)),
+            )
+            for name, pair in found["writers"].items()
+        ]
+        who = (found["tenant_id"], found["number"], found["token"])
+        return cls(*who, writers[:-1], writers[-1])
+
+    def good(self) -> Content:
+        """Make a file for a server-day that has none yet."""
+        number, day = divmod(self._made, DAYS)
+        if number >= len(self.trusted):
+            message = "all days of all servers are used up"
+            raise LookupError(message)
+        self._made += 1
+        writer = self.trusted[number]
+        return self._content(writer, FIRST_DAY + timedelta(day), Fate.ACCEPTED)
+
+    def held(self) -> Content:
+        """Make a genuine file of a server whose key nobody has confirmed."""
+        day = FIRST_DAY + timedelta(self.stranger.sequence % DAYS)
+        return self._content(self.stranger, day, Fate.HELD)
+
+    def rejected(self) -> Content:
+        """Make what is no usage file at all, different each time."""
+        return Content(self.number, os.urandom(3_000), Fate.REJECTED, "", FIRST_DAY)
+
+    def of_fate(self, fate: Fate) -> Content:
+        makers = {Fate.HELD: self.held, Fate.REJECTED: self.rejected}
+        return makers.get(fate, self.good)()
+
+    def any(self, dice: random.Random) -> Content:
+        """Make a file as they come: most are good, some are not."""
+        fates = (Fate.ACCEPTED, Fate.HELD, Fate.REJECTED)
+        return self.of_fate(dice.choices(fates, (8, 1, 1))[0])
+
+    def _content(self, writer: Writer, day: date, fate: Fate) -> Content:
+        return Content(self.number, writer.day(day), fate, writer.name, day)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Sends one customer's files to a port, and keeps the ledger."""
+
+    port: int
+    customer: Customer
+    ledger: Ledger
+
+    def try_once(self, content: Content, *, name: str = "day.usg") -> Entry | None:
+        """Send once; None if there was no answer, or one that promised nothing."""
+        self.ledger.note_try(content)
+        began = time.monotonic()
+        try:
+            status, body = self._put(content, name)
+        except (OSError, HTTPException, ValueError):
+            # ValueError: an answer that was cut is no JSON.
+            self.ledger.note_cut()
+            return None
+        if "verdict" not in body:
+            self.ledger.note_refusal(status, body.get("code", ""))
+            return None
+        file, took = body["file"], time.monotonic() - began
+        told = (status, body["verdict"], file["state"], file["id"], name, took)
+        entry = Entry(*told)
+        self.ledger.note_answer(content, entry)
+        return entry
+
+    def send(self, content: Content, *, name: str = "day.usg") -> Entry:
+        """Send until it is answered.
+
+        Raises:
+            GaveUpError: nobody answered.
+
+        """
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            entry = self.try_once(content, name=name)
+            if entry is not None:
+                return entry
+            time.sleep(PAUSE)
+        raise GaveUpError(name)
+
+    def _put(self, content: Content, name: str) -> tuple[int, dict[str, Any]]:
+        digest = b64encode(bytes.fromhex(content.sha256)).decode()
+        headers = {"Content-Digest": f"sha-256=:{digest}:"}
+        path = f"/api/v1/files/{quote(name, safe='')}"
+        return self._ask("PUT", path, content.data, headers)
+
+    def _ask(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        headers["Authorization"] = f"Bearer {self.customer.token}"
+        connection = HTTPConnection(ports.LOOPBACK, self.port, timeout=READ_TIMEOUT)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def calendar(self) -> dict[tuple[str, str], list[int]]:
+        """Return the files' numbers in each cell of the period, as the API tells."""
+        status, told = self._ask("GET", f"/api/v1/periods/{PERIOD}", b"", {})
+        assert status == 200, told
+        return {
+            (row["server"], day["day"]): day["sequences"]
+            for row in told["calendar"]
+            for day in row["days"]
+            if day["state"] == "received"
+        }
+
+
+def send_all(client: Client, contents: Sequence[Content], dice: random.Random) -> None:
+    """Send in random order, some of them twice and under another name."""
+    wanted = list(contents)
+    dice.shuffle(wanted)
+    for number, content in enumerate(wanted):
+        client.send(content, name=f"{number}.usg")
+        if dice.random() < 0.2:
+            client.send(content, name=f"again-{number}.usg")

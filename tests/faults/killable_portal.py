@@ -1,0 +1,158 @@
+"""A portal that can be killed anywhere: web server, work, and how time passes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from django.core.management import get_commands
+
+from portal.celery import app
+from tests.faults import armed_failpoints
+from tests.faults.consistency_check import Findings, judge
+from tests.faults.customer_client import Client
+from tests.faults.stored_state import World
+from tests.journeys.live_server import (
+    ROOT,
+    Portal,
+    environment_of,
+    running_portal,
+    wait_for,
+)
+
+KILLED = -signal.SIGKILL
+
+# What does the work that waits; a ring of each is a minute of beat.
+app.loader.import_default_modules()
+ALL_TASKS = tuple(
+    name
+    for name in ("usage.inbox", "usage.settle", "usage.forward")
+    if name in app.tasks
+)
+
+# Each forwards some hundreds of files: enough for tens of thousands.
+MOST_RINGS = 200
+
+CONFIGURATION = Path(__file__).with_name("gunicorn_faults.py")
+
+
+class WorkProcess:
+    """The process of `work_process`, and orders to it."""
+
+    def __init__(self, environment: Mapping[str, str], journal: IO[bytes]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.work_process"],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=journal,
+            start_new_session=True,
+            text=True,
+        )
+
+    def run(self, *names: str, place: str = "") -> int:
+        """Do tasks or commands, dying at a place; `KILLED` is the answer if it died."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"names": names, "place": place}) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def broken_invariants(work: WorkProcess) -> list[str]:
+    """Ask the product whether all that must hold does; nothing if so."""
+    if "check_invariants" not in get_commands():
+        return []
+    # What beat has done long before in real life: months go by here in a moment.
+    code = work.run("billing.open_periods", "check_invariants")
+    return [f"check_invariants ended with {code}; see work.log"] if code else []
+
+
+def is_dead(pid: int) -> bool:
+    """Say whether a process has ended, and at most waits to be noticed."""
+    try:
+        return " Z " in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+
+
+@dataclass
+class Rig:
+    """The running portal of one or more tests."""
+
+    portal: Portal
+    work: WorkProcess
+    world: World
+    var: Path
+    tasks: Sequence[str] = field(default=ALL_TASKS)
+
+    @property
+    def worker(self) -> int:
+        """The process that serves; 0 while there is none."""
+        pid = self.portal.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return next((one for one in map(int, children) if not is_dead(one)), 0)
+
+    def arm(self, *places: str) -> None:
+        """Have the next workers die, each at its place; the present one ends now."""
+        first = armed_failpoints.put_list(self.var, places)
+
+        def is_armed() -> bool:
+            worker, (pid, number) = self.worker, armed_failpoints.taken(self.var)
+            if worker == pid and number != first:
+                os.kill(worker, signal.SIGKILL)
+            return (worker, first) == (pid, number)
+
+        assert wait_for(is_armed), self.portal.log
+
+    def settle_all(self) -> None:
+        """Let time pass and everybody do their work, until nothing waits."""
+        for _ in range(MOST_RINGS):
+            self.world.let_time_pass()
+            assert self.work.run(*self.tasks) == 0, self.portal.log
+            if not self.world.waiting():
+                return
+
+    def judge(self, *clients: Client) -> Findings:
+        """Have all work done, and ask the product's own checks and the judge."""
+        self.settle_all()
+        findings = judge(self.world, clients)
+        findings.wrong += broken_invariants(self.work)
+        return findings
+
+
+@contextmanager
+def running_rig(
+    var: Path, *, database: str, world: World, changes: Mapping[str, str]
+) -> Iterator[Rig]:
+    """Serve a database, with one worker that may be killed; no task runs by itself."""
+    settings = {"WEB_WORKERS": "1", "LOG_LEVEL": "ERROR", **changes}
+    serving = running_portal(
+        var, database=database, changes=settings, configuration=CONFIGURATION
+    )
+    with serving as portal, (var / "work.log").open("wb") as journal:
+        environment = environment_of(
+            var, database=database, port=portal.port, changes=settings
+        )
+        work = WorkProcess(environment, journal)
+        try:
+            yield Rig(portal, work, world, var)
+        finally:
+            work.end()

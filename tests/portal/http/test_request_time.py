@@ -1,0 +1,73 @@
+"""The time of receipt is when a request came, not when we had time for it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from portal.http.request_time import received_at
+
+pytestmark = pytest.mark.plain
+
+NOW = datetime(2026, 6, 5, 0, 0, 30, tzinfo=UTC)
+
+
+class Socket:
+    def __init__(self, at: datetime) -> None:
+        self.request_at = at.timestamp()
+
+
+def request(stamp: str = "", *, socket: Socket | None = None) -> Any:
+    headers = {"X-Request-Start": stamp} if stamp else {}
+    asked = RequestFactory().put("/api/v1/files/a.usg", headers=headers)
+    asked.environ["gunicorn.socket"] = socket
+    return asked
+
+
+def ago(**units: int) -> datetime:
+    return NOW - timedelta(**units)
+
+
+def stamp(at: datetime) -> str:
+    return f"t={at.timestamp():.3f}"
+
+
+def test_the_web_servers_own_stamp_counts() -> None:
+    assert received_at(request(socket=Socket(ago(seconds=22))), at=NOW) == ago(
+        seconds=22
+    )
+
+
+def test_without_any_stamp_it_is_now() -> None:
+    assert received_at(request(), at=NOW) == NOW
+
+
+def test_a_clients_own_stamp_is_discarded(settings: Any) -> None:
+    settings.TRUSTED_PROXY = False
+    assert received_at(request(stamp(ago(minutes=5))), at=NOW) == NOW
+
+
+def test_a_trusted_proxys_stamp_comes_first(settings: Any) -> None:
+    settings.TRUSTED_PROXY = True
+    asked = request(stamp(ago(minutes=9)), socket=Socket(ago(seconds=1)))
+    assert received_at(asked, at=NOW) == ago(minutes=9)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "rubbish",
+        "t=",
+        "t=-5",
+        "t=1e9",
+        "1780617570",
+        "t=99999999999999",
+        "t=17806",
+        stamp(ago(hours=2)),
+        stamp(NOW + timedelta(seconds=1)),
+    ],
+)
+def test_a_stamp_that_cannot_be_right_is_left_out(settings: Any, odd: str) -> None:
+    settings.TRUSTED_PROXY = True
+    assert received_at(request(odd), at=NOW) == NOW
