@@ -53,7 +53,7 @@ class Gate:
 def drop_to_the_middle(page: Page, folder: Path) -> Gate:
     gate = Gate(page, passing=BEFORE)
     drop(page, folder)
-    settled = page.locator(".verdict .verdict-word", has_text="Accepted")
+    settled = page.locator(".verdict .verdict-label", has_text="Accepted")
     expect(settled).to_have_count(BEFORE, timeout=PATIENCE_MS)
     return gate
 

@@ -60,7 +60,7 @@ def is_told_to_wait(page: Page) -> None:
     expect(page.locator("#run-title")).to_have_text("Upload waiting")
     expect(page.get_by_role("heading", name="There is no connection")).to_be_visible()
     expect(page.get_by_text("goes on by itself as soon as")).to_be_visible()
-    waiting = page.locator(".verdict .verdict-word", has_text="Waiting")
+    waiting = page.locator(".verdict .verdict-label", has_text="Waiting")
     expect(waiting).to_have_count(ALL - BEFORE)
     assert Counter(word for _, word in verdicts(page))["Accepted"] == BEFORE
     expect(page.locator("#run")).to_contain_text("4 of 14 files")
@@ -162,7 +162,7 @@ def test_an_upload_is_paused_goes_on_is_stopped_and_the_rest_is_retried(
     expect(go_on).to_be_focused()
     sent = sent_by(page)
     gate.let_pass(0)
-    accepted = page.locator(".verdict .verdict-word", has_text="Accepted")
+    accepted = page.locator(".verdict .verdict-label", has_text="Accepted")
     expect(accepted).to_have_count(BEFORE + 4)
     assert sent == []
     gate.passing = 2

@@ -68,7 +68,7 @@ def hears(page: Page, words: str) -> None:
 
 
 def pause_and_go_on(page: Page, gate: Gate) -> None:
-    accepted = page.locator(".verdict .verdict-word", has_text="Accepted")
+    accepted = page.locator(".verdict .verdict-label", has_text="Accepted")
     expect(accepted).to_have_count(FIRST, timeout=PATIENCE_MS)
     press_to(page, "Pause the upload")
     page.keyboard.press("Enter")

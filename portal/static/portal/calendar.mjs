@@ -1,7 +1,7 @@
 // The calendar as one stop for the Tab key: arrow keys move inside, and the first
 // day that is missing is brought into view when the page opens.
 
-import { tellOwnTimes } from "./own-time.mjs";
+import { showReaderTimes } from "./reader-time.mjs";
 
 const STEPS = {
   ArrowLeft: [0, -1],
@@ -68,6 +68,6 @@ setUp(document);
 const part = document.getElementById("period");
 function renew() {
   setUp(part);
-  tellOwnTimes();
+  showReaderTimes();
 }
 if (part) new MutationObserver(renew).observe(part, { childList: true });

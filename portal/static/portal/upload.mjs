@@ -2,14 +2,14 @@
 // shows what becomes of it.
 
 import "./calendar.mjs";
-import { Calendar } from "./upload-calendar.mjs";
-import { KeptFolder } from "./upload-folder.mjs";
-import { fromList, fromTransfer } from "./upload-gather.mjs";
-import { Portal } from "./upload-requests.mjs";
-import { Run } from "./upload-run.mjs";
-import { Summary } from "./upload-summary.mjs";
-import { RunView } from "./upload-view.mjs";
-import { Words } from "./upload-words.mjs";
+import { Calendar } from "./upload/calendar.mjs";
+import { WatchedFolder } from "./upload/watched-folder.mjs";
+import { fromList, fromTransfer } from "./upload/gather.mjs";
+import { Portal } from "./upload/requests.mjs";
+import { Run } from "./upload/run.mjs";
+import { Summary } from "./upload/summary.mjs";
+import { RunView } from "./upload/view.mjs";
+import { Texts } from "./upload/text.mjs";
 
 /** Announcements closer than this to one another are not heard to their end. */
 const SAY_MS = 1_000;
@@ -17,14 +17,14 @@ const SAY_MS = 1_000;
 const root = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const says = document.getElementById("upload-says");
-const words = new Words(document.getElementById("upload-words"), root.dataset.zone);
+const words = new Texts(document.getElementById("upload-words"), root.dataset.zone);
 const portal = new Portal(root.dataset);
 const run = new Run(portal, { maxBytes: Number(root.dataset.maxBytes) || Infinity });
 const section = document.getElementById("run");
 const view = new RunView(run, words, { section, announce, fileAddress: root.dataset.file });
 const summary = new Summary(document.getElementById("summary"), words, root.dataset.owner);
 const calendar = new Calendar(document.getElementById("period"), root.dataset.customer);
-const folder = new KeptFolder(root, {
+const folder = new WatchedFolder(root, {
   ...{ words, portal, announce },
   owner: root.dataset.owner,
   send: (gathering) => begin(gathering, { isFresh: false }),

@@ -1,6 +1,6 @@
 // The calendar above fills as verdicts come in.
 
-import { MEANT_FOR } from "./upload-requests.mjs";
+import { EXPECTED_TENANT } from "./requests.mjs";
 
 const AT_MOST_EVERY_MS = 2_000;
 
@@ -38,7 +38,7 @@ export class Calendar {
     address.searchParams.set("period", this.part.dataset.period);
     address.hash = "";
     try {
-      const headers = { "X-Part": "period", [MEANT_FOR]: this.customer };
+      const headers = { "X-Part": "period", [EXPECTED_TENANT]: this.customer };
       const response = await fetch(address, { headers, redirect: "manual" });
       return response.ok ? await response.text() : null;
     } catch {

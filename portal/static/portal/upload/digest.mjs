@@ -1,6 +1,6 @@
 // How a file is known: by its SHA-256, or by its size and the signature at its end.
 
-import { Sha256 } from "./upload-sha256.mjs";
+import { Sha256 } from "./sha256.mjs";
 
 /** Length of the signature at the end of a usage file. */
 const TAIL_BYTES = 64;

@@ -1,8 +1,8 @@
 // What came of an upload, kept until it is dismissed: also when the page is loaded
 // again, and in few words when it was left in the middle.
 
-import { csrfToken } from "./upload-requests.mjs";
-import * as items from "./upload-items.mjs";
+import { csrfToken } from "./requests.mjs";
+import * as items from "./items.mjs";
 
 const KEY = "upload-summary";
 
@@ -33,14 +33,14 @@ export class Summary {
     if (kept) this.#show(kept);
   }
 
-  /** @param {import("./upload-run.mjs").Run} run whose upload is under way */
+  /** @param {import("./run.mjs").Run} run whose upload is under way */
   underWay(run) {
     this.section.hidden = true;
     const at = run.beganAt.getTime();
     this.#save({ at, isCut: true, done: run.settled, count: run.items.length });
   }
 
-  /** @param {import("./upload-run.mjs").Run} run that has just ended */
+  /** @param {import("./run.mjs").Run} run that has just ended */
   done(run) {
     const states = [...AMISS, ...FINE];
     const counts = Object.fromEntries(states.map((state) => [state, run.counts[state]]));

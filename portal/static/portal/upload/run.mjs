@@ -1,9 +1,9 @@
 // An upload from the first file to the last verdict: each file is read, asked for,
 // sent if it is needed, and ends in one state. Knows nothing of the page.
 
-import { know, sha256, tail, told } from "./upload-digest.mjs";
-import { Holds } from "./upload-holds.mjs";
-import * as items from "./upload-items.mjs";
+import { know, sha256, tail, told } from "./digest.mjs";
+import { Pauses } from "./pauses.mjs";
+import * as items from "./items.mjs";
 
 const { Item, Line, Twins } = items;
 
@@ -39,12 +39,12 @@ export class Run extends EventTarget {
   #sending = new Set();
   #twins = new Twins();
 
-  /** @param {import("./upload-requests.mjs").Portal} portal */
+  /** @param {import("./requests.mjs").Portal} portal */
   constructor(portal, { maxBytes = Infinity } = {}) {
     super();
     this.portal = portal;
     this.maxBytes = maxBytes;
-    this.holds = new Holds(portal, {
+    this.holds = new Pauses(portal, {
       isGoing: () => this.isGoing,
       onChange: () => this.#onHold(),
     });
@@ -69,7 +69,7 @@ export class Run extends EventTarget {
     return this.items.length - ahead;
   }
 
-  /** @param {import("./upload-gather.mjs").Found[]} found */
+  /** @param {import("./gather.mjs").Found[]} found */
   add(found) {
     if (!this.isGoing) this.beganAt = new Date();
     this.isStopped = false;

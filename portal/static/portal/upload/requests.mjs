@@ -1,6 +1,6 @@
 // What the page asks of the portal, and what an answer means for the upload.
 
-import { base64 } from "./upload-digest.mjs";
+import { base64 } from "./digest.mjs";
 
 /**
  * @typedef {{kind: "verdict", verdict: string, file: object}
@@ -14,7 +14,7 @@ const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 const DAMAGED = new Set(["body-cut", "digest-differs"]);
 
 /** Says for which customer a request is: the portal refuses it for another one. */
-export const MEANT_FOR = "Portal-Tenant";
+export const EXPECTED_TENANT = "Portal-Tenant";
 
 /** No answer to a question within this time: the line is taken for lost. */
 const QUESTION_MS = 60_000;
@@ -39,7 +39,7 @@ export class Portal {
         headers: {
           "Content-Type": "application/json",
           "X-CSRFToken": csrfToken(),
-          [MEANT_FOR]: this.addresses.customer,
+          [EXPECTED_TENANT]: this.addresses.customer,
         },
         body: JSON.stringify({ files: questions }),
         signal: AbortSignal.timeout(QUESTION_MS),
@@ -91,7 +91,7 @@ export class Portal {
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.setRequestHeader("Content-Digest", `sha-256=:${base64(item.sha256)}:`);
       request.setRequestHeader("X-CSRFToken", csrfToken());
-      request.setRequestHeader(MEANT_FOR, this.addresses.customer);
+      request.setRequestHeader(EXPECTED_TENANT, this.addresses.customer);
       request.upload.onprogress = (event) => onProgress(event.loaded);
       request.onload = () => {
         const retryAfter = request.getResponseHeader("Retry-After");

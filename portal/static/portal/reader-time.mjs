@@ -29,8 +29,8 @@ function tell(time) {
 }
 
 /** Tell all that the page has now; what was told before stays. */
-export function tellOwnTimes() {
+export function showReaderTimes() {
   for (const time of document.querySelectorAll("time[data-own]")) tell(time);
 }
 
-tellOwnTimes();
+showReaderTimes();

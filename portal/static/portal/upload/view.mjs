@@ -1,8 +1,8 @@
 // The section that shows an upload: how far it is, what holds it, its verdicts.
 
-import * as items from "./upload-items.mjs";
-import { VerdictList } from "./upload-list.mjs";
-import { Pace } from "./upload-pace.mjs";
+import * as items from "./items.mjs";
+import { VerdictList } from "./verdict-list.mjs";
+import { Speed } from "./speed.mjs";
 
 /** The page is drawn this often while files move; more would only cost. */
 const DRAW_MS = 250;
@@ -21,9 +21,9 @@ export class RunView {
   #drawnAt = 0;
   #told = 0;
   #here = [];
-  #pace = new Pace();
+  #pace = new Speed();
 
-  /** @param {import("./upload-run.mjs").Run} run */
+  /** @param {import("./run.mjs").Run} run */
   constructor(run, words, { section, announce, fileAddress }) {
     this.run = run;
     this.words = words;

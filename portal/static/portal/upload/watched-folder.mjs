@@ -1,16 +1,16 @@
 // A folder that is kept open: looked through every minute while the page is in view,
 // what is new in it is sent, and what is safe to delete can be deleted in it.
 
-import { candidates, remove } from "./upload-delete.mjs";
-import { fromFolder } from "./upload-gather.mjs";
-import { forget, remember, remembered } from "./upload-kept.mjs";
+import { candidates, remove } from "./delete.mjs";
+import { fromFolder } from "./gather.mjs";
+import { forget, remember, remembered } from "./remembered-folder.mjs";
 
 const EVERY_MS = 60_000;
 
 /** A file that has just been written may still be written to; the next look takes it. */
 const SETTLED_MS = 30_000;
 
-export class KeptFolder {
+export class WatchedFolder {
   /** @type {FileSystemDirectoryHandle|null} */
   handle = null;
   #offered = null;

@@ -59,7 +59,7 @@ export class Item {
   version = 0;
   #begun = 0;
 
-  /** @param {import("./upload-gather.mjs").Found} found */
+  /** @param {import("./gather.mjs").Found} found */
   constructor(number, found) {
     this.number = number;
     this.name = found.name;

@@ -1,7 +1,7 @@
 // The list of verdicts, problems first. Only the first rows are in the page, and more
 // of them on demand: ten thousand files make no page of ten thousand rows.
 
-import * as items from "./upload-items.mjs";
+import * as items from "./items.mjs";
 
 /** Rows shown at first, and added each time more are asked for. */
 const ROWS = 100;
@@ -35,7 +35,7 @@ export class VerdictList {
   #rows = new Map();
   #most = ROWS;
 
-  /** @param {HTMLElement} root @param {import("./upload-words.mjs").Words} words */
+  /** @param {HTMLElement} root @param {import("./text.mjs").Texts} words */
   constructor(root, words, { fileAddress }) {
     this.words = words;
     this.fileAddress = fileAddress;

@@ -6,7 +6,7 @@ const MEGABYTE = 1_000_000;
 // A file of a few bytes is not nothing: it is shown as the smallest size there is.
 const SMALLEST = 0.01;
 
-export class Words {
+export class Texts {
   #texts = new Map();
 
   /** @param {HTMLTemplateElement} template each word an element with `data-word` */

@@ -2,21 +2,21 @@
 // its bytes, read again right before, are bytes of which the portal has said just then
 // that they are accepted and confirmed in the archive.
 
-import { hex, sha256 } from "./upload-digest.mjs";
+import { hex, sha256 } from "./digest.mjs";
 
 /** As many as one question can be about. */
 const ASK_AT_MOST = 1000;
 
 /**
  * @typedef {object} Candidate
- * @property {import("./upload-gather.mjs").Found} found
+ * @property {import("./gather.mjs").Found} found
  * @property {string} sha256
  * @property {number} size
  */
 
 /**
  * Which of these files the portal calls safe to delete; null if it cannot be asked.
- * @param {import("./upload-gather.mjs").Found[]} all
+ * @param {import("./gather.mjs").Found[]} all
  * @returns {Promise<Candidate[]|null>}
  */
 export async function candidates(portal, all) {

@@ -5,7 +5,7 @@ const WINDOW_MS = 12_000;
 /** Less than this says too little to tell a time by. */
 const LEAST_MS = 1_500;
 
-export class Pace {
+export class Speed {
   /** @type {{at: number, bytes: number}[]} */
   #notes = [];
 

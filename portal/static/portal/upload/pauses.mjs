@@ -14,7 +14,7 @@ const ORDER = ["somebody-else", "switched", "signed-out", "paused", "no-line", "
 /** The session is not this upload's: they hold until a person has signed in, or back. */
 const OUT = ["somebody-else", "switched", "signed-out"];
 
-export class Holds {
+export class Pauses {
   #held = new Set();
   #timer = 0;
   #looks = 0;
@@ -22,7 +22,7 @@ export class Holds {
   /** When it is tried again by itself, as `Date.now` counts. */
   againAt = 0;
 
-  /** @param {import("./upload-requests.mjs").Portal} portal */
+  /** @param {import("./requests.mjs").Portal} portal */
   constructor(portal, { isGoing, onChange }) {
     this.portal = portal;
     this.onChange = onChange;
