@@ -12,7 +12,7 @@ from billing.coverage import periods
 from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
 from billing.lateness import check as late_check
 from billing.lateness import update_flags
-from billing.models import LateFlag, PeriodRollUp, TenantPeriod
+from billing.models import LateFlag, PeriodSummary, TenantPeriod
 from billing.periods import open_periods, refresh_summary
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
@@ -74,7 +74,7 @@ def _roll_ups_are_what_they_would_be(place: InvariantScope) -> Findings:
 
 def _differs(place: InvariantScope, opened: TenantPeriod) -> bool:
     with place.reading():
-        kept = PeriodRollUp.objects.filter(period=opened.period).first()
+        kept = PeriodSummary.objects.filter(period=opened.period).first()
         if kept is None:
             return True
         now = refresh_summary.compute_summary(Tenant.objects.get(), opened)
@@ -93,7 +93,7 @@ def _flags_agree_with_roll_ups(place: InvariantScope) -> Findings:
 
 def _disagreeing(place: InvariantScope) -> list[tuple[str, str]]:
     with place.reading():
-        kept = {row.period: row for row in PeriodRollUp.objects.all()}
+        kept = {row.period: row for row in PeriodSummary.objects.all()}
         flags = list(LateFlag.objects.order_by("pk"))
     found = []
     for flag in flags:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from billing.coverage.periods import Period, day_ends_at, zone_named
 from billing.coverage.standing import Standing
 from billing.coverage.summary import standing_at
-from billing.models import PeriodRollUp, TenantPeriod
+from billing.models import PeriodSummary, TenantPeriod
 from billing.periods import refresh_summary
 from billing.periods.queries import deadline_of
 from portal.models import Tenant
@@ -118,7 +118,7 @@ def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
 def _standings(opened: list[TenantPeriod], *, at: datetime) -> dict[str, Standing]:
     """Say how opened periods stand when the calendar is asked for; one query."""
     deadlines = {row.period: row.effective_at for row in opened}
-    rows = PeriodRollUp.objects.filter(period__in=list(deadlines))
+    rows = PeriodSummary.objects.filter(period__in=list(deadlines))
     return {
         row.period: standing_at(
             refresh_summary.stored_summary(row),

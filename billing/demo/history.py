@@ -15,7 +15,7 @@ from billing.coverage import reminder_dates
 from billing.coverage.periods import Period, zone_named
 from billing.lateness import check as late_check
 from billing.lateness.update_flags import WAIT
-from billing.models import PeriodRollUp, TenantPeriod
+from billing.models import PeriodSummary, TenantPeriod
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
@@ -38,7 +38,7 @@ def make(*, at: datetime) -> bool:
     """Let time pass over the demo once, up to `at`; False if it is not alone."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
-        lacking = PeriodRollUp.objects.exclude(missing_from=[])
+        lacking = PeriodSummary.objects.exclude(missing_from=[])
         named = set(lacking.values_list("tenant", "period"))
         opened = [
             row

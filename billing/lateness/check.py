@@ -15,7 +15,7 @@ from django.db import connection
 from billing.lateness import sql as late_sql
 from billing.lateness import update_flags
 from billing.lateness.update_flags import WAIT
-from billing.models import LateFlag, PeriodRollUp, SafetyStop
+from billing.models import LateFlag, PeriodSummary, SafetyStop
 from portal.approvals import required
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -122,7 +122,7 @@ def _audit_stop(period: str, found: int, usual: float, *, at: datetime) -> None:
 
 def _let_grow(tenant_id: int, period: str, *, at: datetime) -> None:
     with unit_of_work.acting_for(tenant_id, holding=True):
-        row = PeriodRollUp.objects.get(period=period)
+        row = PeriodSummary.objects.get(period=period)
         update_flags.update_flags(tenant_id, {period: row}, at=at)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from copy import copy
 from datetime import datetime, timedelta
 
-from billing.models import LateFlag, PeriodRollUp, VoidReason
+from billing.models import LateFlag, PeriodSummary, VoidReason
 from portal.audit import log as audit_log
 
 # Who tells of what nobody decided.
@@ -21,7 +21,7 @@ WAIT = timedelta(hours=1)
 _STATEMENT = ("still", "voided_at", "void_reason", "completed_at")
 
 
-def late_days(row: PeriodRollUp, *, at: datetime) -> list[str]:
+def late_days(row: PeriodSummary, *, at: datetime) -> list[str]:
     """Return the server-days that a flag of a period has at an instant.
 
     Days for which we refused something come later, each an hour after its own instant.
@@ -31,7 +31,7 @@ def late_days(row: PeriodRollUp, *, at: datetime) -> list[str]:
 
 
 def update_flags(
-    tenant_id: int, rows: Mapping[str, PeriodRollUp], *, at: datetime
+    tenant_id: int, rows: Mapping[str, PeriodSummary], *, at: datetime
 ) -> None:
     """Let the flags of some periods agree with their roll-ups; one query if none.
 
@@ -44,7 +44,7 @@ def update_flags(
         _update_flag(flag, rows[flag.period], at=at)
 
 
-def agrees(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
+def agrees(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:
     """Say whether a flag says what its period's roll-up says at an instant.
 
     Or said before: days that time alone adds come with the next run of the late check,
@@ -55,13 +55,13 @@ def agrees(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
     return any(not _is_changed(copy(flag), row, at=one) for one in instants)
 
 
-def _is_changed(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> bool:
+def _is_changed(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:
     before = _recorded(flag)
     _make_agree(flag, row, at=at)
     return _recorded(flag) != before
 
 
-def _update_flag(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
+def _update_flag(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
     was_void, was_done = flag.voided_at is not None, flag.completed_at is not None
     was_answered = not flag.undecided_days
     if not _is_changed(flag, row, at=at):
@@ -80,7 +80,7 @@ def _update_flag(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
         _audit(flag, act="late-flag-not-complete", at=at)
 
 
-def _make_agree(flag: LateFlag, row: PeriodRollUp, *, at: datetime) -> None:
+def _make_agree(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
     if row.deadline_at != flag.deadline_at:
         # The deadline moved: nothing is late by this one any more, for good.
         _void(flag, VoidReason.EXTENDED, at=at)

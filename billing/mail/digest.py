@@ -13,7 +13,7 @@ from billing.coverage.standing import Standing
 from billing.coverage.summary import standing_at
 from billing.lateness import queries as late_queries
 from billing.mail import queries as mail_queries
-from billing.models import Digest, PeriodRollUp
+from billing.models import Digest, PeriodSummary
 from billing.periods import refresh_summary
 from billing.periods.text import STANDINGS, span_text
 from billing.requests import excuses
@@ -149,7 +149,7 @@ def _counted_text(words: str, count: int) -> str:
 
 
 def _standing_count(period: Period, *, at: datetime) -> StandingCount:
-    rows = PeriodRollUp.objects.filter(period=str(period)).iterator()
+    rows = PeriodSummary.objects.filter(period=str(period)).iterator()
     found = Counter(
         standing_at(
             refresh_summary.stored_summary(row), deadline_at=row.deadline_at, at=at

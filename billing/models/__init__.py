@@ -11,7 +11,7 @@ from billing.models.mail import CalendarAddress, Digest, ReceiptMail
 from billing.models.periods import (
     LicenceChange,
     PeriodOutcome,
-    PeriodRollUp,
+    PeriodSummary,
     TenantPeriod,
 )
 from billing.models.reminders import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
@@ -31,7 +31,7 @@ __all__ = [
     "LicenceChange",
     "LicenceRequest",
     "PeriodOutcome",
-    "PeriodRollUp",
+    "PeriodSummary",
     "ReceiptMail",
     "Reminder",
     "SafetyStop",

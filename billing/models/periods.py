@@ -86,7 +86,7 @@ class TenantPeriod(models.Model):
         return self.extended_to or self.deadline_at
 
 
-class PeriodRollUp(models.Model):
+class PeriodSummary(models.Model):
     """The stored `billing.coverage.summary.Summary` of an opened period.
 
     Also the effective deadline it was worked out for, and when the last of the period's
@@ -154,6 +154,8 @@ class PeriodRollUp(models.Model):
     )
 
     class Meta:
+        # The name that it was created with, which statements use.
+        db_table = "billing_periodrollup"
         constraints = [
             models.UniqueConstraint(
                 fields=["period", "tenant"], name="a_period_is_rolled_up_once"

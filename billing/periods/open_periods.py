@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 from billing.coverage.periods import Period
-from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
+from billing.models import LicenceChange, PeriodSummary, TenantPeriod
 from billing.periods import refresh_summary
 from billing.periods.queries import deadline_of
 from portal.audit import log as audit_log
@@ -70,7 +70,7 @@ def open_current_periods(*, today: date, at: datetime) -> int:
     stays done.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        rolled_up = set(PeriodRollUp.objects.values_list("tenant", "period"))
+        rolled_up = set(PeriodSummary.objects.values_list("tenant", "period"))
         missing = {
             tenant: periods
             for tenant in Tenant.objects.order_by("pk")
@@ -93,7 +93,7 @@ def open_due(tenant: Tenant, *, today: date, at: datetime) -> None:
 
     Under the tenant's lock; with the roll-ups of what is new.
     """
-    kept = set(PeriodRollUp.objects.values_list("period", flat=True))
+    kept = set(PeriodSummary.objects.values_list("period", flat=True))
     periods = owed_periods(tenant, today)
     _open_and_keep(tenant, [one for one in periods if str(one) not in kept], at=at)
 

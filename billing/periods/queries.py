@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from billing.coverage import periods
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement, Standing, judge
-from billing.models import IS_WAIVED, LateFlag, PeriodRollUp, TenantPeriod
+from billing.models import IS_WAIVED, LateFlag, PeriodSummary, TenantPeriod
 from billing.periods import load_facts
 from portal.models import Tenant
 
@@ -89,7 +89,7 @@ def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
     for _ in range(_A_YEAR):
         first = first.previous()
     rows = (
-        PeriodRollUp.objects.filter(
+        PeriodSummary.objects.filter(
             period__gte=str(first), late_from__lte=at, lacking__gt=0
         )
         .exclude(period=str(shown))

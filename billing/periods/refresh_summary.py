@@ -18,7 +18,7 @@ from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period
 from billing.coverage.summary import Summary, summarise
 from billing.lateness import update_flags
-from billing.models import LicenceChange, PeriodRollUp, TenantPeriod
+from billing.models import LicenceChange, PeriodSummary, TenantPeriod
 from billing.periods import load_facts
 from billing.periods.load_facts import LoadedFacts
 from portal.models import Tenant
@@ -74,9 +74,9 @@ def refresh_summaries(
 
 def _store(
     tenant: Tenant, found: Iterable[tuple[TenantPeriod, Summary]]
-) -> list[PeriodRollUp]:
+) -> list[PeriodSummary]:
     rows = [
-        PeriodRollUp(
+        PeriodSummary(
             tenant=tenant,
             period=opened.period,
             deadline_at=opened.effective_at,
@@ -84,7 +84,7 @@ def _store(
         )
         for opened, one in found
     ]
-    PeriodRollUp.objects.bulk_create(
+    PeriodSummary.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["period", "tenant"],
@@ -109,7 +109,7 @@ def refresh_around(file: UsageFile, *, at: datetime) -> None:
     refresh_summaries(file.tenant, TenantPeriod.objects.filter(wanted), at=at)
 
 
-def stored_summary(row: PeriodRollUp) -> Summary:
+def stored_summary(row: PeriodSummary) -> Summary:
     """Return a row as what it was made from."""
     said = {name: getattr(row, name) for name in Summary.__dataclass_fields__}
     lists = (

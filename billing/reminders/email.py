@@ -13,7 +13,7 @@ from billing.coverage.facts import Mode
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.reminder_dates import LAST
 from billing.coverage.standing import GRACE, Standing
-from billing.models import Excuse, LateFlag, PeriodRollUp, Reminder
+from billing.models import Excuse, LateFlag, PeriodSummary, Reminder
 from billing.periods import text as period_text
 from billing.periods.queries import PeriodView
 from portal.approvals import Decision
@@ -40,7 +40,7 @@ class ReminderCase:
     view: PeriodView
     tenant: Tenant
     flag: LateFlag | None
-    rolled: PeriodRollUp | None
+    rolled: PeriodSummary | None
     settled: frozenset[str]
     at: datetime
 
@@ -87,7 +87,7 @@ class RefusedItem:
     reason: str
 
 
-def grace_days(rolled: PeriodRollUp | None, *, at: datetime) -> dict[str, datetime]:
+def grace_days(rolled: PeriodSummary | None, *, at: datetime) -> dict[str, datetime]:
     """Return the server-days that what was refused gives time to, until when each."""
     if rolled is None:
         return {}

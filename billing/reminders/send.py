@@ -29,7 +29,7 @@ from billing.models import (
     TAKES_THE_DAY,
     LateFlag,
     LicenceChange,
-    PeriodRollUp,
+    PeriodSummary,
     Reminder,
     SafetyStop,
     TenantPeriod,
@@ -107,7 +107,7 @@ def _case(
     row: Reminder, view: PeriodView, tenant: Tenant, *, at: datetime
 ) -> ReminderCase:
     flag = standing_flag(view) if at >= view.deadline_at else None
-    rolled = PeriodRollUp.objects.filter(period=row.period).first()
+    rolled = PeriodSummary.objects.filter(period=row.period).first()
     settled = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
     if row.refused_until is not None:
         cells = view.judgement.calendar.cells

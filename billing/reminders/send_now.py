@@ -22,7 +22,7 @@ from billing.models import (
     TAKES_THE_DAY,
     LateFlag,
     LicenceChange,
-    PeriodRollUp,
+    PeriodSummary,
     Reminder,
     SafetyStop,
     TenantPeriod,
@@ -188,7 +188,7 @@ def _lacking(
     opened: Mapping[int, TenantPeriod], period: Period, *, at: datetime
 ) -> set[int]:
     """Return the tenants with something missing that makes late."""
-    rows = PeriodRollUp.objects.filter(tenant__in=opened, period=str(period))
+    rows = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
     found, without = set(), set()
     for row in rows:
         if numbers_at(refresh_summary.stored_summary(row), at=at).missing:
@@ -214,7 +214,7 @@ def _answered(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, W
     flags = LateFlag.objects.filter(
         tenant__in=opened, period=str(period), voided_at=None
     ).defer("evidence")
-    rolled_up = PeriodRollUp.objects.filter(tenant__in=opened, period=str(period))
+    rolled_up = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
     missing = dict(rolled_up.values_list("tenant", "lacking"))
     return {
         flag.tenant_id: WhyNot(flag.answer)

@@ -15,7 +15,7 @@ from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.standing import Standing
 from billing.mail.staff_presenters import mail_rows
-from billing.models import PeriodRollUp, Reminder
+from billing.models import PeriodSummary, Reminder
 from billing.periods import text as period_text
 from billing.periods.queries import PeriodView, view_period, view_urgent_period
 from billing.reminders import send_now
@@ -59,7 +59,7 @@ def period_section(
 
 
 def _since(view: PeriodView, *, at: datetime) -> dict[str, datetime]:
-    rolled = PeriodRollUp.objects.filter(period=str(view.period)).first()
+    rolled = PeriodSummary.objects.filter(period=str(view.period)).first()
     if rolled is None:
         return {}
     is_late = view.judgement.standing is Standing.LATE

@@ -9,7 +9,7 @@ from billing.coverage.summary import Summary
 from billing.desk import queries as desk_queries
 from billing.desk.queries import DeskRow
 from billing.desk.sql import DeskFilter
-from billing.models import PeriodRollUp, TenantPeriod
+from billing.models import PeriodSummary, TenantPeriod
 from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.billing.coverage.berlin_tenant import BERLIN, MAY
@@ -62,7 +62,7 @@ def keep(number: int, found: Summary, *, due: datetime = DUE) -> int:
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(found).items()
     }
-    PeriodRollUp.objects.create(tenant=one, period=str(MAY), deadline_at=due, **said)
+    PeriodSummary.objects.create(tenant=one, period=str(MAY), deadline_at=due, **said)
     return one.pk
 
 

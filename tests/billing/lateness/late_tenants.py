@@ -8,7 +8,7 @@ import pytest
 from billing.coverage.periods import Period
 from billing.lateness import check as late_check
 from billing.lateness import update_flags
-from billing.models import LateFlag, PeriodRollUp, TenantPeriod
+from billing.models import LateFlag, PeriodSummary, TenantPeriod
 from billing.periods import open_periods as period_open_periods
 from portal.db import unit_of_work
 from portal.health import invariants
@@ -66,9 +66,9 @@ def opened(company: Company, period: Period = MAY) -> TenantPeriod:
         return TenantPeriod.objects.get(period=str(period))
 
 
-def rolled_up(company: Company, period: Period = MAY) -> PeriodRollUp:
+def rolled_up(company: Company, period: Period = MAY) -> PeriodSummary:
     with unit_of_work.acting_for(company.id, reading=True):
-        return PeriodRollUp.objects.get(period=str(period))
+        return PeriodSummary.objects.get(period=str(period))
 
 
 def told(company: Company) -> list[str]:

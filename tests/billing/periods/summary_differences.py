@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from billing.coverage.summary import Summary
-from billing.models import PeriodRollUp, TenantPeriod
+from billing.models import PeriodSummary, TenantPeriod
 from billing.periods import refresh_summary
 from portal.db import unit_of_work
 from portal.models import Tenant
@@ -16,7 +16,7 @@ def differing(company: Company) -> list[tuple[str, Summary, Summary]]:
         tenant = Tenant.objects.get()
         kept = {
             row.period: refresh_summary.stored_summary(row)
-            for row in PeriodRollUp.objects.all()
+            for row in PeriodSummary.objects.all()
         }
         found = {
             one.period: refresh_summary.compute_summary(tenant, one) for one in opened()

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from django.db import connections
 
-from billing.models import PeriodRollUp
+from billing.models import PeriodSummary
 from billing.periods import open_periods
 from portal.db import unit_of_work
 from tests.billing.periods.summary_differences import differing
@@ -103,10 +103,10 @@ def test_what_one_tenant_sends_changes_nothing_of_another(
     alice: Company, charlie: Company
 ) -> None:
     with unit_of_work.acting_for(charlie.id, reading=True):
-        before = list(PeriodRollUp.objects.order_by("period").values())
+        before = list(PeriodSummary.objects.order_by("period").values())
     alice.send(alice.server.day(FIRST))
     with unit_of_work.acting_for(charlie.id, reading=True):
-        assert list(PeriodRollUp.objects.order_by("period").values()) == before
+        assert list(PeriodSummary.objects.order_by("period").values()) == before
 
 
 def test_a_period_without_its_roll_up_is_given_one(alice: Company) -> None:

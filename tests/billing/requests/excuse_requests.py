@@ -6,7 +6,7 @@ from typing import Any
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement
 from billing.coverage.summary import Summary
-from billing.models import Excuse, ExcuseKindChoices, PeriodRollUp
+from billing.models import Excuse, ExcuseKindChoices, PeriodSummary
 from billing.periods import refresh_summary
 from billing.periods.queries import view_period
 from billing.requests import excuses
@@ -54,7 +54,9 @@ def seen(company: Company, *, at: datetime = AFTER) -> Judgement:
 
 def rolled_up(company: Company) -> Summary:
     with unit_of_work.acting_for(company.id, reading=True):
-        return refresh_summary.stored_summary(PeriodRollUp.objects.get(period=str(MAY)))
+        return refresh_summary.stored_summary(
+            PeriodSummary.objects.get(period=str(MAY))
+        )
 
 
 def states(found: Judgement, *days: date) -> list[str]:

@@ -10,7 +10,12 @@ from billing.coverage.facts import Mode
 from billing.coverage.licences import AUTOMATED, KEYS, MANUAL, VIRTUAL_CLOUD
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement, Standing
-from billing.models import ExcuseKindChoices, LicenceRequest, PeriodRollUp, TenantPeriod
+from billing.models import (
+    ExcuseKindChoices,
+    LicenceRequest,
+    PeriodSummary,
+    TenantPeriod,
+)
 from billing.periods import open_periods
 from billing.periods.queries import view_period
 from billing.requests import excuses
@@ -72,7 +77,7 @@ def test_automated_from_the_tenth_on_is_a_fault_and_not_late(alice: Company) -> 
     assert max(day for _, day in found.late) == may(9)
     assert min(one.day for one in found.calendar.missing if one.is_fault) == may(10)
     with unit_of_work.acting_for(alice.id, reading=True):
-        row = PeriodRollUp.objects.get(period="2026-05")
+        row = PeriodSummary.objects.get(period="2026-05")
     assert (len(row.missing_from), len(row.fault_from)) == (12, 18)
 
 
