@@ -1,4 +1,4 @@
-"""The API's periods: what is owed, what is missing, and until when."""
+"""API endpoints for periods: what is owed, what is missing, and until when."""
 
 from datetime import date, datetime
 from typing import Literal

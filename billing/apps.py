@@ -1,4 +1,4 @@
-"""Registers what billing adds to the portal: tiles, periods, invariants, receivers."""
+"""App configuration of billing: registers tiles, links, ranges and invariants."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""A tenant's periods, as lists of files can be narrowed to them."""
+"""Lists a tenant's periods as date ranges to filter files by."""
 
 from datetime import datetime
 

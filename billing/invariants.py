@@ -1,6 +1,6 @@
-"""What always holds of what billing keeps: periods, deadlines, roll-ups.
+"""Invariants of billing's stored periods, deadlines, summaries and late flags.
 
-The calendar of a page is computed anew at each look, and can be nothing else.
+The calendar of a page is not stored but computed at each request, so it needs none.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from billing.periods import open_periods, refresh_summary
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
-# Between the midnights of the two zones that are furthest apart, and summer time.
+# The time between the midnights of the two zones furthest apart, with summer time.
 _BETWEEN_ZONES = timedelta(hours=27)
 
-# After two beats of the late check were missed, somebody should look.
-_BEATS = timedelta(minutes=45)
+# After two missed runs of the late check somebody should look.
+_TWO_RUNS_MISSED = timedelta(minutes=45)
 
 
-def _deadlines_are_those_of_the_rules(place: InvariantScope) -> Findings:
-    for row in _opened(place):
+def _deadlines_are_those_of_the_rules(scope: InvariantScope) -> Findings:
+    for row in _opened(scope):
         deadlines = list(_possible(Period.parse(row.period), row.zone))
         # Where staff have corrected the zone, the deadline of the one before may be
         # the later one, and counts.
@@ -33,8 +33,8 @@ def _deadlines_are_those_of_the_rules(place: InvariantScope) -> Findings:
             timedelta() < row.deadline_at - one <= _BETWEEN_ZONES for one in deadlines
         )
         if row.deadline_at not in deadlines and not is_earlier_zones:
-            says = f"has the deadline {row.deadline_at}, which no rule gives"
-            yield Finding(f"the period {row.period}", says)
+            problem = f"has the deadline {row.deadline_at}, which no rule gives"
+            yield Finding(f"the period {row.period}", problem)
 
 
 def _possible(period: Period, zone: str) -> Iterator[datetime]:
@@ -44,14 +44,14 @@ def _possible(period: Period, zone: str) -> Iterator[datetime]:
         yield periods.deadline_at(period, periods.zone_named(zone), late_from=late_from)
 
 
-def _past_periods_have_opened(place: InvariantScope) -> Findings:
-    there = {row.period for row in _opened(place)}
-    with place.reading():
+def _past_periods_have_opened(scope: InvariantScope) -> Findings:
+    opened = {row.period for row in _opened(scope)}
+    with scope.reading():
         tenant = Tenant.objects.get()
-    running = Period.containing(place.at.date())
-    for period in open_periods.owed_periods(tenant, place.at.date()):
-        if str(period) not in there:
-            # The running one opens within minutes, once its first day is there.
+    running = Period.containing(scope.at.date())
+    for period in open_periods.owed_periods(tenant, scope.at.date()):
+        if str(period) not in opened:
+            # The running one opens within minutes, once its first day has begun.
             yield Finding(
                 f"the period {period}",
                 "is owed and has not opened",
@@ -59,21 +59,21 @@ def _past_periods_have_opened(place: InvariantScope) -> Findings:
             )
 
 
-def _roll_ups_are_what_they_would_be(place: InvariantScope) -> Findings:
-    for row in _opened(place):
+def _summaries_equal_recomputed(scope: InvariantScope) -> Findings:
+    for row in _opened(scope):
         try:
-            # A file may be judged between two looks: only what stays is complained of.
-            is_wrong = _differs(place, row) and _differs(place, row)
+            # A file may be judged between two reads: report only what stays.
+            is_wrong = _differs(scope, row) and _differs(scope, row)
         except ValueError as error:
             yield Finding(f"the period {row.period}", f"has no calendar: {error}")
             continue
         if is_wrong:
-            says = "is rolled up as something else than its calendar says"
-            yield Finding(f"the period {row.period}", says)
+            problem = "is rolled up as something else than its calendar says"
+            yield Finding(f"the period {row.period}", problem)
 
 
-def _differs(place: InvariantScope, opened: TenantPeriod) -> bool:
-    with place.reading():
+def _differs(scope: InvariantScope, opened: TenantPeriod) -> bool:
+    with scope.reading():
         kept = PeriodSummary.objects.filter(period=opened.period).first()
         if kept is None:
             return True
@@ -84,40 +84,40 @@ def _differs(place: InvariantScope, opened: TenantPeriod) -> bool:
     )
 
 
-def _flags_agree_with_roll_ups(place: InvariantScope) -> Findings:
-    for says in _disagreeing(place):
-        # The period may change between two reads: only what stays is complained of.
-        if says in _disagreeing(place):
-            yield Finding(*says)
+def _flags_agree_with_summaries(scope: InvariantScope) -> Findings:
+    for finding in _disagreeing(scope):
+        # The period may change between two reads: report only what stays.
+        if finding in _disagreeing(scope):
+            yield Finding(*finding)
 
 
-def _disagreeing(place: InvariantScope) -> list[tuple[str, str]]:
-    with place.reading():
+def _disagreeing(scope: InvariantScope) -> list[tuple[str, str]]:
+    with scope.reading():
         kept = {row.period: row for row in PeriodSummary.objects.all()}
         flags = list(LateFlag.objects.order_by("pk"))
     found = []
     for flag in flags:
         row = kept.get(flag.period)
-        if row is not None and not update_flags.agrees(flag, row, at=place.at):
-            says = f"since {flag.deadline_at} says something else than the period"
-            found.append((f"the late flag of {flag.period}", says))
+        if row is not None and not update_flags.agrees(flag, row, at=scope.at):
+            problem = f"since {flag.deadline_at} says something else than the period"
+            found.append((f"the late flag of {flag.period}", problem))
     return found
 
 
-def _late_tenants_are_flagged(place: InvariantScope) -> Findings:
-    if place.tenant_id is None:
+def _late_tenants_are_flagged(scope: InvariantScope) -> Findings:
+    if scope.tenant_id is None:
         return
-    with place.reading():
-        overdue = late_check.overdue(place.tenant_id, at=place.at - _BEATS)
+    with scope.reading():
+        overdue = late_check.overdue(scope.tenant_id, at=scope.at - _TWO_RUNS_MISSED)
     for period in overdue:
-        # It may wait for the staff, who have not released a safety stop.
-        says = "is late and has no flag"
-        yield Finding(f"the period {period}", says, is_breach=False)
+        # The flag may wait for the staff, who have not released a safety stop.
+        problem = "is late and has no flag"
+        yield Finding(f"the period {period}", problem, is_breach=False)
 
 
-def _opened(place: InvariantScope) -> list[TenantPeriod]:
+def _opened(scope: InvariantScope) -> list[TenantPeriod]:
     # A dozen a year.
-    with place.reading():
+    with scope.reading():
         return list(TenantPeriod.objects.order_by("period"))
 
 
@@ -125,7 +125,7 @@ INVARIANTS = (
     Invariant(
         name="late-flags-follow-their-periods",
         sentence="A late flag is void, complete or open as its period says.",
-        check=_flags_agree_with_roll_ups,
+        check=_flags_agree_with_summaries,
     ),
     Invariant(
         name="who-was-late-has-a-flag",
@@ -145,6 +145,6 @@ INVARIANTS = (
     Invariant(
         name="roll-ups-are-what-they-would-be",
         sentence="The roll-up of an opened period equals one that is worked out anew.",
-        check=_roll_ups_are_what_they_would_be,
+        check=_summaries_equal_recomputed,
     ),
 )

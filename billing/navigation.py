@@ -1,4 +1,4 @@
-"""The links of billing in the staff's navigation."""
+"""Links of billing in the staff navigation, with counts of open work."""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext

@@ -1,4 +1,4 @@
-"""What billing does in the transaction in which usage changes something."""
+"""Refreshes billing periods in the transaction in which files or servers change."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Doorbells of billing."""
+"""Celery tasks of billing: open periods, check lateness, send reminders and mails."""
 
 from datetime import timedelta
 
@@ -13,8 +13,8 @@ from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.jobs import shutdown
 
-# Mails that one ring sends; what it does not come to is the next one's. Each can take
-# a mail server minutes, and a ring ends well within its limit.
+# How long one run sends mails; the next run sends the rest. A mail server can take
+# minutes for each, and a run has to end well within its limit.
 _MAIL_FOR = timedelta(minutes=3)
 
 

@@ -1,4 +1,4 @@
-"""The first and largest tile: the state of the period in a sentence, and its strips."""
+"""Home tiles: the state of the period with its strips, and who gets reminders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,8 @@ from billing.periods import text as period_text
 from portal.accounts.caller import Permission
 from portal.pages.tiles import Tile, TileState
 
-# A strip draws each day as a bar of 8 in a step of 10; covered days stand on the line
-# at 14, missing ones hang below it. Silence is the bare line.
+# A strip draws each day as a bar of 8 in a step of 10; covered days are drawn above
+# the line at 14, missing ones below it. A silent day is the bare line.
 _STEP, _BAR = 10, 8
 _SHAPES = {
     CellState.RECEIVED: ("received", "M{x} 2h8v11h-8z"),
@@ -85,13 +85,13 @@ def _people_tile(_at: datetime) -> TileState:
     members = ngettext("%(members)s member", "%(members)s members", len(found)) % {
         "members": len(found)
     }
-    told = ngettext("%(count)s gets reminders", "%(count)s get reminders", count) % {
-        "count": count
-    }
+    reminded = ngettext(
+        "%(count)s gets reminders", "%(count)s get reminders", count
+    ) % {"count": count}
     text = gettext("%(members)s; %(told)s.")
     nobody = "" if count else gettext("nobody is reminded")
     return TileState(
-        text=text % {"members": members, "told": told},
+        text=text % {"members": members, "told": reminded},
         state=nobody,
         mark="partial" if nobody else "",
     )
@@ -102,7 +102,7 @@ PEOPLE_TILE = Tile(
     title=gettext_lazy("People and reminders"),
     url_name="people-page",
     needs=Permission.READ,
-    say=_people_tile,
+    load_state=_people_tile,
 )
 
 UPLOAD_TILE = Tile(
@@ -110,5 +110,5 @@ UPLOAD_TILE = Tile(
     title=gettext_lazy("Subscription Usage Upload"),
     url_name="upload-page",
     needs=Permission.READ,
-    say=_upload_tile,
+    load_state=_upload_tile,
 )

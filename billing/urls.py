@@ -1,4 +1,4 @@
-"""Addresses of what is owed; `portal.http.permissions` says who may open each."""
+"""URLs of billing; `portal.http.permissions` has the required permissions."""
 
 from django.urls import include, path
 
@@ -11,7 +11,7 @@ urlpatterns = [
     path("staff/", include("billing.staff.urls")),
     path("upload", views.upload_page, name="upload-page"),
     path("excuses", request_views.excuses_page, name="excuses-page"),
-    path("excuses/ask", request_views.ask_excuse, name="excuses-ask"),
+    path("excuses/ask", request_views.request_excuse, name="excuses-ask"),
     path("excuses/withdraw", request_views.withdraw_excuse, name="excuses-withdraw"),
     path("upload/receipt-mail", mail_views.mail_receipt, name="receipt-mail"),
     path("people", mail_views.people, name="people-page"),
@@ -25,7 +25,7 @@ urlpatterns = [
         name="calendar-feed",
     ),
     path("licences", request_views.licences_page, name="licences-page"),
-    path("licences/ask", request_views.ask_licences, name="licences-ask"),
+    path("licences/ask", request_views.request_licences, name="licences-ask"),
     path(
         "licences/withdraw", request_views.withdraw_licences, name="licences-withdraw"
     ),

@@ -1,4 +1,4 @@
-"""The page that this portal is for: what is missing, and where it goes in."""
+"""The upload page: shows what is missing, and receives files without script."""
 
 from datetime import date, datetime
 from typing import Any
@@ -25,31 +25,31 @@ from usage.files import queries as usage_queries
 from usage.files.text import file_text
 from usage.uploads import form_upload, results
 
-# Named in a request's X-Part by the page's own script, which wants just that part.
+# Sent as X-Part by the page's own script, which loads only that part.
 _PART = "period"
 
 
 @require_http_methods(["GET", "POST"])
 def upload_page(request: PortalRequest) -> HttpResponse:
-    """Show a period, and take in files from browsers without script."""
+    """Show a period, and receive files from browsers without script."""
     now = timezone.now()
     outcomes: list[form_upload.FormFileOutcome] = []
     is_cut = False
     if request.method == "POST":
-        outcomes, is_cut = _take_in(request, at=now)
+        outcomes, is_cut = _receive(request, at=now)
     opened = _opened(request)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        view = _wanted(request, at=now)
+        view = _requested_period(request, at=now)
         behind = usage_queries.kept_of_day(*opened) if opened else []
         to_confirm = usage_queries.servers_to_confirm()
         also_late = period_text.other_late_lines(view.period, at=now)
-        asked = list(excuses.open_excuses())
+        open_excuses = list(excuses.open_excuses())
     lacks = calendar_table.missing_entries(
         view.judgement.calendar, to_confirm=to_confirm
     )
     shown = {
         **_shown(view, opened=opened, at=now),
-        "lacks": missing_rows(lacks, asked),
+        "lacks": missing_rows(lacks, open_excuses),
         "also_late": also_late,
         "to_confirm": to_confirm,
         "files_behind": [file_text(file) for file in behind],
@@ -66,7 +66,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     return render(request, template, shown)
 
 
-def _take_in(
+def _receive(
     request: PortalRequest, *, at: datetime
 ) -> tuple[list[form_upload.FormFileOutcome], bool]:
     sender = form_upload.Sender(
@@ -74,12 +74,14 @@ def _take_in(
         name=request.caller.name,
         received_at=received_at(request, at=at),
     )
-    # The files are read first: only then is known whether the form came whole.
+    # The files are read first: only then can it be seen whether the form is whole.
     outcomes = form_upload.receive_all(request.FILES, sender)
     return outcomes, form_upload.is_cut(request.POST)
 
 
-def _wanted(request: PortalRequest, *, at: datetime) -> period_queries.PeriodView:
+def _requested_period(
+    request: PortalRequest, *, at: datetime
+) -> period_queries.PeriodView:
     name = request.GET.get("period")
     if name is None:
         return period_queries.view_urgent_period(at=at)

@@ -1,4 +1,4 @@
-"""Who comes in: people, tenants, tokens, doors, and the work that waits."""
+"""The foundation app: accounts, tenants, permissions, jobs, mail, audit, health."""
 
 # As the newest heading of CHANGELOG.md says.
 VERSION = "Unreleased"

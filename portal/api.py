@@ -1,4 +1,7 @@
-"""The API of version 1: one authenticator, one way to answer; routers by string."""
+"""The API, version 1: authentication, error responses, and the apps' routers.
+
+Routers are given as strings, so that this module imports no other app.
+"""
 
 from typing import Any
 
@@ -16,7 +19,7 @@ from portal.http.middleware import render_error
 
 
 class TokenOrSession(AuthBase):
-    """States in the API document what the door has checked before any view runs."""
+    """Declares in the API document what the middleware has checked before any view."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
@@ -27,14 +30,14 @@ class TokenOrSession(AuthBase):
 
 
 class LocalDocs(DocsBase):
-    """The API's documentation as a page of the portal, with nothing from elsewhere."""
+    """The API's documentation as a page of the portal, without external resources."""
 
     def render_page(
         self, request: HttpRequest, api: NinjaAPI, **kwargs: Any
     ) -> HttpResponse:
         document = api.get_openapi_schema()
         shown = {
-            "doors": list(api_docs.endpoints(document)),
+            "endpoints": list(api_docs.endpoints(document)),
             "objects": list(api_docs.objects(document)),
         }
         return render(request, "portal/http/api-docs.html", shown)
@@ -71,7 +74,7 @@ def _unavailable(request: HttpRequest, problem: Unavailable) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
-    # Says where, never what was sent: that may be long, or a secret.
+    # Names the field, never its value: that may be long, or a secret.
     first: dict[str, Any] = dict(problem.errors[0]) if problem.errors else {}
     where = ".".join(str(part) for part in first.get("loc", ()))[:100]
     detail = f"{where}: {first.get('msg', '')}"[:300]
@@ -80,7 +83,7 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
 
 @api.exception_handler(UnreadablePostError)
 def _unreadable(request: HttpRequest, _problem: UnreadablePostError) -> HttpResponse:
-    # The line was cut, or nothing came in time.
+    # The connection was cut, or no data arrived in time.
     return render_error(request, Refused("request-malformed"))
 
 

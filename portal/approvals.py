@@ -1,4 +1,4 @@
-"""What customers request and staff decide, once: approved, refused or withdrawn."""
+"""Requests of customers that are decided once: approved, refused or withdrawn."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -22,7 +22,7 @@ class Decision(models.TextChoices):
 
 
 class CustomerRequest(models.Model):
-    """Who requested it, when and why; `decision` is empty until somebody decides."""
+    """The columns of a request; `decision` is empty until it is decided."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     reason = models.CharField(max_length=REASON_CHARACTERS)

@@ -1,4 +1,4 @@
-"""The Celery application: it carries doorbells, nothing else."""
+"""The Celery application; its messages only wake the workers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Mistakes that only show when settings, addresses and models are seen together."""
+"""System checks of settings that contradict each other, and of permissions."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,17 +12,17 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from portal import env
 from portal.http import permissions
 
-# What INBOX_AFTER can be; see `usage.inbox.verdict_files`.
+# The values of INBOX_AFTER; see `usage.inbox.verdict_files`.
 _AFTER = ("leave", "verdict", "move")
 
-# What is asked for is due by the 3rd, and the next period ends on the 27th: nobody can
-# be late before the one, or only after the other.
+# Files are due by the 3rd, and the next period ends on the 27th: a tenant can be late
+# neither before the first, nor only after the second.
 _FIRST_DAY, _LAST_DAY = 4, 27
 
 _ENCRYPTIONS = frozenset({"", "AES256", "aws:kms"})
 _LOCKS = frozenset({"GOVERNANCE", "COMPLIANCE"})
 
-# Days of a period, to its deadline, and as much again for what is decided late.
+# Days of a period, to its deadline, and as much again for late decisions.
 _LEAST_KEPT = 80
 
 
@@ -48,13 +48,13 @@ def every_address_has_a_permission(
     found: list[CheckMessage] = [
         Error(
             f"The address {name!r} is not in portal.http.permissions.PERMISSIONS.",
-            hint="Say there, for each method, what it asks of the caller.",
+            hint="Add it there, with the permission that each method requires.",
             id="portal.E001",
         )
         for name in sorted(names - set(permissions.PERMISSIONS))
     ]
     found += [
-        Error(f"The door {name!r} leads nowhere.", id="portal.E002")
+        Error(f"PERMISSIONS names {name!r}, which is no address.", id="portal.E002")
         for name in sorted(set(permissions.PERMISSIONS) - names)
     ]
     return found
@@ -90,7 +90,7 @@ def settings_agree(
             )
         )
     found += _archive_settings()
-    found += _inbox_agrees()
+    found += _inbox_settings()
     if env.text("FAILPOINT"):
         found.append(
             Caution(
@@ -141,7 +141,7 @@ def _archive_settings() -> Iterator[CheckMessage]:
         )
 
 
-def _inbox_agrees() -> list[CheckMessage]:
+def _inbox_settings() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     is_shared = settings.S3["bucket"] == settings.INBOX_BUCKET
     if is_shared and settings.S3["prefix"].startswith(settings.INBOX_PREFIX):

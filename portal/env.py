@@ -1,8 +1,8 @@
-"""The environment, typed: the only module that reads it.
+"""Reads and parses the environment variables; no other module reads them.
 
-Every variable is declared once, in `KNOWN`. Its value comes from the process
+Every variable is declared once, in `VARIABLES`. Its value comes from the process
 environment, else from `VAR/parts.json`, where the parts that `make run` started
-have written what they listen on, else from its default.
+have written their addresses, else from its default.
 """
 
 import json
@@ -24,18 +24,18 @@ BASE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable; `default` None means that it has to be given."""
+    """One environment variable; `default` None means that it must be set."""
 
     name: str
     default: str | None
     about: str
 
 
-def _known(*variables: Variable) -> Mapping[str, Variable]:
+def _by_name(*variables: Variable) -> Mapping[str, Variable]:
     return {variable.name: variable for variable in variables}
 
 
-KNOWN = _known(
+VARIABLES = _by_name(
     Variable("VAR", "var", "folder for everything that this installation writes"),
     Variable("PORT", "8000", "port of the web server"),
     Variable("DEMO", "yes", "no: `make run` does not make the demo data"),
@@ -79,8 +79,8 @@ KNOWN = _known(
 
 
 def var_folder() -> Path:
-    """Where this installation writes; relative paths are below the project."""
-    return BASE / (os.environ.get("VAR") or KNOWN["VAR"].default or "var")
+    """Return the folder that is written to; a relative VAR is below the project."""
+    return BASE / (os.environ.get("VAR") or VARIABLES["VAR"].default or "var")
 
 
 @cache
@@ -96,11 +96,11 @@ def text(name: str) -> str:
     """Return a variable's value.
 
     Raises:
-        ImproperlyConfigured: it has no default and was given nowhere.
-        KeyError: it is not declared in `KNOWN`.
+        ImproperlyConfigured: it has no default and is not set.
+        KeyError: it is not declared in `VARIABLES`.
 
     """
-    variable = KNOWN[name]
+    variable = VARIABLES[name]
     value = os.environ.get(name) or _running_parts().get(name) or variable.default
     if value is None:
         message = (
@@ -112,7 +112,7 @@ def text(name: str) -> str:
 
 
 def text_or(name: str, otherwise: str) -> str:
-    """Return a variable that only some commands need, or another value."""
+    """Return a variable that only some commands need, else `otherwise`."""
     try:
         return text(name)
     except ImproperlyConfigured:
@@ -152,7 +152,7 @@ def key(name: str, *, size: int) -> bytes:
             raise ValueError(value)
         return raw
 
-    variable = KNOWN[name]
+    variable = VARIABLES[name]
     try:
         return parse(text(name))
     except (ValueError, Base64Error):

@@ -1,4 +1,4 @@
-"""The title and advice of each problem code, with its HTTP status."""
+"""Maps each problem code to its HTTP status, title and advice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def _error(status: int, title: str, advice: str) -> ErrorText:
     return ErrorText(status, title, advice)
 
 
-# Each code with the HTTP status that the doors answer with.
+# Each code with the HTTP status that endpoints answer with.
 TEXTS: Mapping[str, ErrorText] = {
     "sign-in-needed": _error(
         401,

@@ -1,8 +1,8 @@
-"""The two ways in which a person's wish can fail, and what is said of it.
+"""The two errors that reach people, `Refused` and `Unavailable`, and their text.
 
-`Refused` is their turn: it is shown, and trying again changes nothing. `Unavailable`
-is ours: trying again later will do. Inner code raises them by code and parameters
-and knows nothing of HTTP; the sentence is made at the door, in the reader's language.
+After `Refused` the person has to act: trying again changes nothing. `Unavailable` is
+ours: trying again later will do. Inner code raises them with a code and parameters
+and is independent of HTTP; the endpoint renders the text, in the reader's language.
 """
 
 from datetime import datetime
@@ -22,15 +22,15 @@ class _CodedError(Exception):
 
 
 class Refused(_CodedError):  # noqa: N818 - it is the answer, not a fault of the program
-    """It is the person's turn."""
+    """The request is refused: the person has to change something."""
 
 
 class Unavailable(_CodedError):  # noqa: N818 - the same
-    """It is ours, and passes."""
+    """The portal cannot do it now: trying again later will do."""
 
 
 def error_document(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]:
-    """Return the HTTP status and what to say, in the reader's language."""
+    """Return the HTTP status and the body, in the reader's language."""
     text, params = TEXTS[problem.code], _readable_params(problem.params)
     return text.status, {
         "code": problem.code,
@@ -40,9 +40,9 @@ def error_document(problem: Refused | Unavailable) -> tuple[int, dict[str, Any]]
 
 
 def _readable_params(params: Parameters) -> Parameters:
-    """Say a deadline as people read it; it travels as RFC 9557 writes an instant."""
+    """Format the deadline for people; the parameter is an instant as in RFC 9557."""
     if "deadline" not in params:
         return params
     at, _, zone = str(params["deadline"]).rstrip("]").partition("[")
-    words = instant_text(datetime.fromisoformat(at), zone)
-    return {**params, "deadline": words}
+    deadline = instant_text(datetime.fromisoformat(at), zone)
+    return {**params, "deadline": deadline}

@@ -1,4 +1,4 @@
-"""Form parts that several apps use: a reason, the choice of a time zone."""
+"""Form parts that several apps use: a reason field and time zone choices."""
 
 from functools import cache
 from zoneinfo import available_timezones
@@ -16,7 +16,7 @@ def _zones() -> list[str]:
 
 
 def zone_choices() -> list[tuple[str, str]]:
-    """Offer nothing, then the zones."""
+    """Return the choices of a zone field: an empty one, then the zones."""
     return [("", ""), *((zone, zone.replace("_", " ")) for zone in _zones())]
 
 
@@ -25,5 +25,5 @@ class ReasonForm(forms.Form):
 
 
 def first_error(form: forms.Form) -> str:
-    """Return what is wrong with a form that has few fields."""
+    """Return the first error of a form that has few fields."""
     return str(next(iter(form.errors.values()))[0])

@@ -1,6 +1,7 @@
-"""The one settings file. What differs between installations comes from `portal.env`.
+"""Django settings; values that differ by installation come from `portal.env`.
 
-Mistakes that only two settings together can make are found by `portal.checks`.
+This is the only settings file. `portal.checks` finds settings that contradict each
+other.
 """
 
 from typing import Any
@@ -71,8 +72,8 @@ TEMPLATES = [
 
 # Database ------------------------------------------------------------------------
 # `default` signs in as the application, which has no right on any tenant's table
-# until `portal.db.unit_of_work.acting_for` has said for whom it acts. `owner` owns the
-# tables; only migrations, the test runner and back-ups use it.
+# until `portal.db.unit_of_work.acting_for` has taken a role and a tenant. `owner` owns
+# the tables; only migrations, the test runner and back-ups use it.
 
 
 def _database(url: str, **options: Any) -> dict[str, Any]:
@@ -100,7 +101,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-# People --------------------------------------------------------------------------
+# Accounts ------------------------------------------------------------------------
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "sign-in"
@@ -119,26 +120,26 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 MASTER_KEY = env.key("MASTER_KEY", size=32)
 
-# People come by invitation and sign in by their address; `portal.accounts.adapter` is
-# the rest.
+# People are invited, and sign in with their email address; `portal.accounts.adapter`
+# does the rest.
 ACCOUNT_ADAPTER = "portal.accounts.adapter.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-# Whoever made the person has vouched for the address.
+# Whoever added the person has vouched for the address.
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# Nobody learns from an answer, or from a mail, whether an address has an account.
+# Neither a response nor a mail reveals whether an address has an account.
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-# A link for a new password, or for the first one: over a weekend, and once.
+# A link for a new password, or for the first one: valid over a weekend, and once.
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
 
-# Wrong tries for one address: so few that no password is guessed, told on the page.
+# Wrong attempts per address: too few to guess a password; shown on the page.
 SIGN_IN_TRIES = 5
 ACCOUNT_RATE_LIMITS = {
-    # People of one company share an IP, and come all at once on the 3rd.
+    # People of one company share an IP, and all sign in at once on the 3rd.
     "login": "60/m/ip",
     "login_failed": f"50/h/ip,{SIGN_IN_TRIES}/h/key",
     # Each is a mail in somebody's inbox.
@@ -154,8 +155,9 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 ACCOUNT_SESSION_REMEMBER = False
 
-# Counts tries, for all processes alike, and asks no part that may be away. The roles
-# of a unit of work have no right to it. Beyond the limit, expired counts go first.
+# Counts sign-in attempts for all processes, and depends on no service that may be away.
+# The roles of a unit of work have no right to it. Beyond the limit, expired counts are
+# removed first.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -175,7 +177,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
-SETTLING_AT_ONCE = env.whole("SETTLING_AT_ONCE")
+JUDGED_AT_ONCE = env.whole("SETTLING_AT_ONCE")
 BODY_TIMEOUT = env.whole("BODY_TIMEOUT")
 
 STATIC_URL = "/static/"
@@ -200,9 +202,9 @@ INBOX_PREFIX = env.text("S3_INBOX_PREFIX")
 INBOX_AFTER = env.text("INBOX_AFTER")
 
 
-# Work in the background -----------------------------------------------------------
-# A task is a doorbell: what is to be done stands in rows. So there are no results,
-# no countdowns, and a message that is lost costs a minute.
+# Background jobs -------------------------------------------------------------------
+# A task only wakes a worker: the jobs are rows of the database. So there are no
+# results, no countdowns, and a message that is lost costs a minute.
 
 BROKER_URL = env.text("BROKER_URL")
 CELERY = {
@@ -252,7 +254,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # by machines, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # machines call, without TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SILENCED_SYSTEM_CHECKS = [
@@ -265,7 +267,7 @@ CSRF_FAILURE_VIEW = "portal.pages.home.csrf_failure"
 TRUSTED_PROXY = env.truth("TRUSTED_PROXY")
 if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    # Of X-Forwarded-For the last entry counts: the one that this proxy has added.
+    # The last entry of X-Forwarded-For counts: the one that this proxy has added.
     ALLAUTH_TRUSTED_PROXY_COUNT = 1
 
 CONTENT_SECURITY_POLICY = {
@@ -285,8 +287,8 @@ CONTENT_SECURITY_POLICY = {
 # Bodies other than usage files are small; usage files are read as a stream.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-# Files of one plain form: a year of a server, or a month of a dozen. They wait on the
-# disk, so that their number costs no memory.
+# Files of one plain form: a year of a server, or a month of a dozen. Django writes them
+# to disk, so that their number costs no memory.
 DATA_UPLOAD_MAX_NUMBER_FILES = 400
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
@@ -300,7 +302,7 @@ LOGGING = {
         "django": {"level": "INFO"},
         # Anybody can send a wrong host name, as often as they like.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # It is answered in words; anybody can send it too.
+        # It gets an error page of its own; anybody can send it too.
         "django.security.TooManyFilesSent": {"level": "CRITICAL"},
     },
 }

@@ -1,4 +1,4 @@
-"""Doorbells of the portal itself, and what happens around every task."""
+"""Celery tasks of the portal app, and the heartbeat of every task."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from portal.jobs import heartbeat
 
 @shared_task(name="portal.tidy", time_limit=300)
 def remove_ended_sessions() -> None:
-    """Remove the sessions that have ended; nothing rests on them any more."""
+    """Remove the sessions that have ended; nothing depends on them any more."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
 
 
 @task_success.connect
 def record_success(sender: "Task[..., Any]", **_: Any) -> None:
-    """Remember it for whoever watches; in the worker, once the task has ended."""
+    """Record the heartbeat of a task, in the worker, once it has ended."""
     heartbeat.record(sender.name, at=timezone.now())

@@ -1,4 +1,4 @@
-"""All addresses; `portal.http.permissions` says who may open each."""
+"""URL routes of all apps; `portal.http.permissions` lists who may use each."""
 
 from allauth.account.views import LogoutView
 from django.urls import include, path
@@ -11,7 +11,7 @@ from portal.pages import home
 
 handler400 = "portal.pages.home.bad_request"
 handler404 = "portal.pages.home.not_found"
-handler429 = "portal.pages.home.too_many_requests"  # asked for by the sign-in library
+handler429 = "portal.pages.home.too_many_requests"  # looked up by allauth
 handler500 = "portal.pages.home.server_error"
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""What the web server loads."""
+"""The WSGI application that the web server loads."""
 
 import os
 import resource
@@ -10,19 +10,20 @@ from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-# Each file of a plain form is an open file until it is taken in, 400 of them in a form,
+# Each file of a plain form is an open file until it is received, 400 of them in a form,
 # and each client that waits is one too. Systems let a process have 1024 to begin with,
-# and many times that where it asks: nothing here would fail with larger numbers.
+# and many times that on request: nothing here would fail with larger numbers.
 OPEN_FILES = 65_536
 
 
 class Request(WSGIRequest):
-    """A request that can be made of whatever arrives, so that it can be refused."""
+    """A request that is built from any input, so that bad input can be refused."""
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        # Queries and forms are UTF-8 here. Django would heed a charset that is named,
-        # and read the query by it at once: one of too many fields, or a charset that is
-        # none of text, would fail before anybody is there to answer.
+        # Queries and forms are always UTF-8. Django would use the charset of the
+        # content type, and decode the query with it at once: a query of too many
+        # fields, or a charset that is not for text, would raise before any code could
+        # answer.
         found = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
         self.content_type, self.content_params = found
 
@@ -31,13 +32,13 @@ class Application(WSGIHandler):
     request_class = Request
 
 
-def _ask_for_open_files() -> None:
+def _raise_open_files_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-_ask_for_open_files()
+_raise_open_files_limit()
 django.setup(set_prefix=False)
 application = Application()

@@ -1,4 +1,4 @@
-"""Builds what tests need, through the product's own acts: companies, servers, files."""
+"""Builds companies, servers and files through the product's own functions."""
 
 import hashlib
 from base64 import b64encode
@@ -137,7 +137,7 @@ class Company:
     def send(
         self, data: bytes, *, name: str = "day.usg", at: datetime = NOW
     ) -> tuple[UsageFile, bool]:
-        """Bring a file in through the acts that every door calls."""
+        """Receive and judge a file through the function that every endpoint calls."""
         arrival = receive.IncomingFile(
             tenant_id=self.id,
             name=name,

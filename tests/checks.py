@@ -1,4 +1,4 @@
-"""What `make lint`, `make test` and the pre-commit hook check: this one list."""
+"""The checks of `make lint`, `make test` and the pre-commit hook, in one list."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What tests share: one database and one bucket for each worker, the real parts.
+"""Shared fixtures: one database and one bucket for each worker, real servers.
 
 The parts themselves run once for all workers; `tests/run.py` starts them and says in
 the environment where they are. Tests commit for real, as the product does, and what

@@ -1,4 +1,4 @@
-"""The pages of the docs, and their tables."""
+"""Reads the pages of the docs, and their tables."""
 
 import re
 from pathlib import Path

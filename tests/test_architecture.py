@@ -1,4 +1,4 @@
-"""What no linter holds: sizes, names, who reads clock and environment, templates."""
+"""Rules no linter holds: sizes, names, readers of clock and environment, templates."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 
 from portal.checks import every_address_has_a_permission
-from portal.env import KNOWN
+from portal.env import VARIABLES
 from portal.models import Tenant
 
 pytestmark = pytest.mark.plain
@@ -59,7 +59,7 @@ def contracts() -> list[dict[str, Any]]:
 
 
 def layers_of(container: str) -> list[list[str]]:
-    """Return the layers of an app, from doors to plain Python."""
+    """Return the layers of an app, from endpoints to plain Python."""
     [contract] = [one for one in contracts() if one.get("containers") == [container]]
     return [re.split(r" *[|:] *", layer) for layer in contract["layers"]]
 
@@ -213,6 +213,22 @@ def imports_of(tree: ast.Module) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in names)
 
 
+def test_reads_never_import_endpoints() -> None:
+    endpoints = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in MODULES
+        if {"api", "urls", "views"} & {path.stem, path.stem.rpartition("_")[2]}
+    }
+    assert endpoints
+    assert [
+        f"{shown(path)} imports {imported}"
+        for path in MODULES
+        if {"queries", "sql"} & {path.stem, path.stem.rpartition("_")[2]}
+        for imported in imports_of(tree_of(path))
+        if imported in endpoints or imported.rpartition(".")[0] in endpoints
+    ] == []
+
+
 # They read the clock besides endpoints: tasks, commands, and what surrounds requests.
 # The mail folder dates its files.
 OF_TIME = (
@@ -305,7 +321,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         elif shown(path) != "portal/env.py" and "stack" not in path.parts:
             assert used == set(), shown(path)
         named = set(re.findall(r'\bos\.environ(?:\.get\(|\[)"(\w+)"', source))
-        ours = set(KNOWN) | THEIRS | {ELSEWHERE.get(shown(path), "")}
+        ours = set(VARIABLES) | THEIRS | {ELSEWHERE.get(shown(path), "")}
         assert named <= ours, shown(path)
 
 

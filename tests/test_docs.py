@@ -1,8 +1,9 @@
-"""The docs are held against the code: all is named there, and what is named exists."""
+"""Compares the docs with the code: all is named there, and what is named exists."""
 
 import ast
 import importlib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from billing.calendar_view import text as calendar_text
 from billing.coverage.chain import Why, WhyCode
 from portal.celery import app
-from portal.env import KNOWN
+from portal.env import VARIABLES
 from portal.error_text import TEXTS
 from portal.http.permissions import ANYBODY, PERMISSIONS
 from tests.docs_pages import APPS, DOCS, PAGES, ROOT, code_in, first_cells, rows
@@ -55,7 +56,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
         variable.name: {None: NO_DEFAULT, "": "empty"}.get(
             variable.default, variable.default
         )
-        for variable in KNOWN.values()
+        for variable in VARIABLES.values()
     }
     assert told == declared
 
@@ -131,7 +132,7 @@ def test_the_problem_of_a_taken_number_has_its_sentences() -> None:
     assert "IC01.usg" in told["advice"]
 
 
-# Doors, tasks, commands
+# Endpoints, tasks, commands
 
 
 def addresses(
@@ -149,18 +150,18 @@ def addresses(
             yield f"{namespace}{pattern.name}", route
 
 
-def test_every_door_is_documented_with_what_it_asks_for() -> None:
+def test_every_endpoint_is_documented_with_its_permission() -> None:
     told = {
-        door: {"nobody": ANYBODY}.get(row[1], row[1])
-        for door, row in first_cells(DOCS / "api.md", r"[A-Z]+ /.*").items()
+        endpoint: {"nobody": ANYBODY}.get(row[1], row[1])
+        for endpoint, row in first_cells(DOCS / "api.md", r"[A-Z]+ /.*").items()
     }
     paths = dict(addresses(get_resolver().url_patterns))
-    doors = {
+    endpoints = {
         f"{method} {paths[name]}": str(need)
         for name, methods in PERMISSIONS.items()
         for method, need in methods.items()
     }
-    assert told == doors
+    assert told == endpoints
 
 
 def test_every_task_is_documented_and_every_scheduled_one_exists() -> None:
@@ -189,6 +190,46 @@ def test_every_command_of_ours_says_what_it_is_for() -> None:
     for name, owner in get_commands().items():
         if owner in APPS:
             assert load_command_class(str(owner), name).help, name
+
+
+# Architecture
+
+
+def layers_in_the_picture(app: str) -> list[set[str]]:
+    """Return the rows of an app's part of the picture, the upper ones first."""
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    picture = page.split("```")[1]
+    part = re.search(rf"^{app}/(.*?)(?=^   \||\Z)", picture, re.M | re.S)
+    assert part is not None
+    rows = (row.split("--")[0] for row in part[1].splitlines())
+    return [set(re.findall(r"[a-z_]+", row)) for row in rows if row.strip()]
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_the_picture_of_the_layers_is_the_contract(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [
+        one
+        for one in project["tool"]["importlinter"]["contracts"]
+        if one.get("containers") == [name]
+    ]
+    layers = [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
+    assert layers_in_the_picture(name) == layers
+
+
+# Folders that Django gives their names.
+OF_DJANGO = {"management", "migrations", "models", "static", "templatetags"}
+
+
+def test_every_package_is_in_the_table_of_packages() -> None:
+    packages = {
+        f"{name}/{path.parent.name}/"
+        for name in APPS
+        for path in (ROOT / name).glob("*/__init__.py")
+        if path.parent.name not in OF_DJANGO
+    }
+    named = set(first_cells(DOCS / "architecture.md", rf"({'|'.join(APPS)})/\w+/"))
+    assert named == packages
 
 
 # Pages

@@ -1,1 +1,1 @@
-"""What customers bring: usage files, servers, keys."""
+"""Customers' usage files, servers and keys: receives, judges and forwards them."""

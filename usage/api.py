@@ -1,4 +1,4 @@
-"""The API's files and servers; `portal.http.permissions` says who may call what."""
+"""API endpoints of files and servers; see `portal.http.permissions` for access."""
 
 from typing import Annotated, Any
 from uuid import UUID

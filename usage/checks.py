@@ -1,4 +1,4 @@
-"""Mistakes that only show when a setting is held against the file format."""
+"""System check: compares MAX_FILE_BYTES with the limit of the file format."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from usage.usg.limits import DEFAULT_LIMITS
 
 
 @register(Tags.compatibility)
-def what_is_taken_can_be_read(
+def check_file_size_limit(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     limit = DEFAULT_LIMITS.file_bytes

@@ -1,4 +1,4 @@
-"""The links of usage in the staff's navigation."""
+"""Staff navigation links of forwarding and the inbox."""
 
 from functools import partial
 

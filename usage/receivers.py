@@ -1,4 +1,4 @@
-"""What usage itself does when a file changes."""
+"""Receivers of usage's own signals: updates verdicts in the inbox."""
 
 from typing import Any
 

@@ -1,14 +1,14 @@
-"""What usage tells whoever rests on it, inside the transaction that changed it.
+"""Signals sent in the transaction that changes a file or a server.
 
-Nothing else crosses from here upwards: who listens does so in its own app. Each is
-sent with `at`, the instant of the change.
+Usage calls the apps above it by these signals alone; each app connects its own
+receivers. Each signal is sent with `at`, the instant of the change.
 """
 
 from django.dispatch import Signal
 
-# Sent with `file`: it is accepted, held, refused or moved since just now, or it was
-# judged again and says something else.
+# Sent with `file`: it has just been accepted, held, refused or moved, or it was
+# judged again with another result.
 file_changed = Signal()
 
-# Sent with `tenant`: a server was added, or owes from or until another day.
+# Sent with `tenant`: a server was added, or its first or last owed day changed.
 servers_changed = Signal()

@@ -1,4 +1,4 @@
-"""Doorbells: each looks for work that waits in rows and does it."""
+"""Celery tasks: each processes jobs that wait in rows of the database."""
 
 from datetime import timedelta
 
@@ -14,28 +14,30 @@ from usage.maintenance import orphans
 from usage.maintenance import reconcile as maintenance_reconcile
 from usage.uploads import judge_pending
 
-# How long one ring begins to settle further batches; the next ring goes on. Far from
+# How long one run begins to judge further batches; the next run goes on. Far from
 # the task's limit, so that a batch that waits for locks is not cut in two.
 _JUDGE_FOR = timedelta(minutes=1)
 
-# How long one ring begins to forward further files; what it does not come to is the
-# next one's. With the longest that one file can take it ends well within its limit.
+# How long one run begins to forward further files; the rest is left to the next run.
+# With the longest that one file can take it ends well within its limit.
 _FORWARD_FOR = timedelta(minutes=3)
 
-# One ring looks into inboxes and takes what lies there, so long that the next minute's
-# ring finds it ended: two of them would hold both processes that forwarding has.
+# How long one run lists inboxes and fetches objects: short enough that it has ended
+# when the next minute's run begins. Two runs would hold both processes that forwarding
+# has.
 _LIST_FOR = timedelta(seconds=15)
 _INBOX_FOR = timedelta(seconds=45)
 
-# Tenants that one ring sends mails to, for the same reason as files.
+# Tenants that one run sends mails to, for the same reason as files.
 _MAIL_AT_MOST = 50
 
-# Hard limits only: a soft one raises in the middle of an act, which would take it for
-# a fault of the file. What a killed task had claimed is free again with its lease.
+# Hard limits only: a soft one raises in the middle of the work, which would be counted
+# as a fault of the file. The claims of a killed task are free again when their lease
+# ends.
 _SECONDS = 600
 
-# And of the nightly looks, which ask for every object and every file: twenty million
-# of them, and done before the next night.
+# Limit of the nightly checks, which read every object and every file: twenty million
+# of them, before the next night.
 _NIGHT = 6 * 3600
 
 

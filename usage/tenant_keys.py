@@ -1,4 +1,4 @@
-"""Tenant keys: made here, wrapped by the master key, unwrapped to open a file.
+"""Tenant sealing keys: creates, wraps with the master key, and unwraps them.
 
 A wrapped key is a 12-byte nonce, then AES-256-GCM of the 32-byte private key with its
 16-byte tag: 60 bytes. Tenant, key and master key are authenticated with it, so that
@@ -51,7 +51,7 @@ def opening_key(tenant_id: int, fingerprint: str) -> bytes | None:
     """Return the private key behind a fingerprint, None if it is not this tenant's.
 
     Raises:
-        KeyDoesNotOpenError: it is, but cannot be unwrapped; ours to mend.
+        KeyDoesNotOpenError: it is, but cannot be unwrapped; ours to repair.
 
     """
     key = SealingKey.objects.filter(

@@ -1,4 +1,4 @@
-"""The tiles of a customer's files and servers; each asks at most two questions."""
+"""Home page tiles of a customer's files and servers; at most two queries each."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ def _files_tile(at: datetime) -> TileState:
 
 
 def _attention(counts: overview_queries.FileCounts) -> list[str]:
-    """Say which files somebody should look at."""
+    """Return a phrase for each kind of file that somebody should look at."""
     found = [
         (counts.rejected, gettext("%(count)s rejected in the last 7 days")),
         (counts.held, gettext("%(count)s held")),
@@ -75,12 +75,12 @@ def _servers_tile(_at: datetime) -> TileState:
             counts.proposed,
         ) % {"count": counts.proposed}
         mark = "partial"
-    elif counts.asked:
+    elif counts.requests:
         state = ngettext(
             "%(count)s request waits for the billing staff",
             "%(count)s requests wait for the billing staff",
-            counts.asked,
-        ) % {"count": counts.asked}
+            counts.requests,
+        ) % {"count": counts.requests}
         mark = "with-us"
     return TileState(text=text % {"count": counts.servers}, state=state, mark=mark)
 
@@ -91,20 +91,20 @@ TILES = (
         title=gettext_lazy("Files"),
         url_name="files-page",
         needs=Permission.READ,
-        say=_files_tile,
+        load_state=_files_tile,
     ),
     Tile(
         order=30,
         title=gettext_lazy("Safe to delete"),
         url_name="safe-to-delete",
         needs=Permission.READ,
-        say=_safe_tile,
+        load_state=_safe_tile,
     ),
     Tile(
         order=40,
         title=gettext_lazy("Servers"),
         url_name="servers-page",
         needs=Permission.READ,
-        say=_servers_tile,
+        load_state=_servers_tile,
     ),
 )

@@ -1,4 +1,4 @@
-"""Addresses of files and servers; `portal.http.permissions` says who may open each."""
+"""URLs of files and servers; see `portal.http.permissions` for access."""
 
 from django.urls import path
 

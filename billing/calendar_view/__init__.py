@@ -1,1 +1,1 @@
-"""The server-day calendar as pages show it."""
+"""Presents the server-day calendar on pages: table and texts."""

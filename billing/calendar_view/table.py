@@ -1,4 +1,4 @@
-"""A calendar as its page shows it: a ruled sheet, and in words what is missing."""
+"""Builds the rows of a calendar's table and its list of what is missing."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from django.utils.translation import gettext, ngettext
 from billing.calendar_view.text import reason_text
 from billing.coverage.coverage import UNCOVERED, Calendar, Cell, CellState, FileGap
 from billing.coverage.periods import Period
-from portal.templatetags.shown import day as day_words
+from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
 
 # Saturday and Sunday, as `date.weekday` counts.
 _WEEKEND = 5
 
-# Shapes by state; the words are the states themselves.
+# Shapes by state; each is named like its state.
 MARKS = {state: state.value.replace(" ", "-") for state in CellState}
 
 
@@ -50,9 +50,10 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class MissingEntry:
-    """What one server lacks, in words, and from when to when; `more` what follows.
+    """What one server lacks, as text, and from when to when; `more` what follows.
 
-    `gap` where it is told by numbers; what is quiet is nobody's turn but ours.
+    `gap` where the entry counts files by number; `is_quiet` where nothing of it is to
+    be uploaded now.
     """
 
     server: str
@@ -66,7 +67,7 @@ class MissingEntry:
 
 @dataclass(frozen=True, slots=True)
 class CellDetails:
-    """What lies behind the cell that is open."""
+    """The state, reason and files of the cell that is open."""
 
     server: str
     day: date
@@ -130,12 +131,12 @@ def _square(
     cell = calendar.cells.get((server, head.day))
     if cell is None:
         return Square(head, "", "", "", is_open=False)
-    words = state_text(cell.state)
+    text = state_text(cell.state)
     return Square(
         head,
-        words,
+        text,
         MARKS[cell.state],
-        f"{server}, {day_words(head.day)}: {words}",
+        f"{server}, {day_text(head.day)}: {text}",
         is_open=opened == (server, head.day),
     )
 
@@ -143,17 +144,17 @@ def _square(
 def cell_details(
     calendar: Calendar, opened: tuple[str, date] | None
 ) -> CellDetails | None:
-    """Return what lies behind a cell, None where there is no such cell."""
+    """Return the details of a cell, None where there is no such cell."""
     cell = calendar.cells.get(opened) if opened else None
     if cell is None or opened is None:
         return None
-    words = state_text(cell.state)
+    text = state_text(cell.state)
     if cell.state is CellState.PARTIAL:
-        words = gettext("partial, counts as missing")
+        text = gettext("partial, counts as missing")
     return CellDetails(
         server=opened[0],
         day=opened[1],
-        state=words,
+        state=text,
         mark=MARKS[cell.state],
         why=reason_text(cell.why),
         cell=cell,
@@ -161,7 +162,7 @@ def cell_details(
 
 
 def legend(calendar: Calendar) -> list[tuple[str, str, int]]:
-    """Return mark, word and number of each state that occurs."""
+    """Return mark, text and number of each state that occurs."""
     return [
         (MARKS[state], state_text(state), count)
         for state in CellState
@@ -172,25 +173,25 @@ def legend(calendar: Calendar) -> list[tuple[str, str, int]]:
 def missing_entries(
     calendar: Calendar, *, to_confirm: Collection[str] = ()
 ) -> list[MissingEntry]:
-    """Say in words what is missing: files by number where they can be counted.
+    """List what is missing: files by number where they can be counted.
 
     `to_confirm` are the servers whose files wait for a tenant admin, not for us.
     """
     found: list[MissingEntry] = []
     for server in calendar.by_server:
         gaps = [gap for gap in calendar.missing_files if gap.server == server]
-        found += [_gap_text(gap, calendar) for gap in gaps]
-        told_days = {day for gap in gaps for day in _days_of(gap, calendar.period)}
+        found += [_gap_entry(gap, calendar) for gap in gaps]
+        gap_days = {day for gap in gaps for day in _days_of(gap, calendar.period)}
         missing = [
             day
             for (name, day), cell in calendar.cells.items()
-            if name == server and cell.state in UNCOVERED and day not in told_days
+            if name == server and cell.state in UNCOVERED and day not in gap_days
         ]
         for first, last in _runs(missing):
             why = reason_text(calendar.cells[server, first].why)
             what = f"{_span(first, last)}."
             found.append(MissingEntry(server, what, why, first, last))
-        found += _quiet_text(server, calendar, is_theirs=server in to_confirm)
+        found += _quiet_entries(server, calendar, is_theirs=server in to_confirm)
     return found
 
 
@@ -205,7 +206,7 @@ def numbers_text(first: int, last: int) -> str:
     return gettext("numbers %(first)s to %(last)s") % {"first": first, "last": last}
 
 
-def _gap_text(gap: FileGap, calendar: Calendar) -> MissingEntry:
+def _gap_entry(gap: FileGap, calendar: Calendar) -> MissingEntry:
     numbers = numbers_text(gap.first_sequence, gap.last_sequence)
     what = ngettext(
         "%(count)d file, %(numbers)s, somewhere %(days)s.",
@@ -217,7 +218,7 @@ def _gap_text(gap: FileGap, calendar: Calendar) -> MissingEntry:
         "days": _span(gap.from_day, gap.to_day),
     }
     parts = []
-    for state, words in (
+    for state, text in (
         (CellState.MISSING, gettext("missing: %(days)s")),
         (CellState.PARTIAL, gettext("partial: %(days)s")),
     ):
@@ -227,18 +228,18 @@ def _gap_text(gap: FileGap, calendar: Calendar) -> MissingEntry:
             if (cell := calendar.cells.get((gap.server, day))) and cell.state is state
         ]
         if days:
-            parts.append(words % {"days": days_text(days)})
+            parts.append(text % {"days": days_text(days)})
     more = "; ".join(parts)
     return MissingEntry(gap.server, what, more, gap.from_day, gap.to_day, gap=gap)
 
 
-def _quiet_text(
+def _quiet_entries(
     server: str, calendar: Calendar, *, is_theirs: bool
 ) -> Iterator[MissingEntry]:
     waits = gettext("waits for us; there is nothing for you to do.")
     if is_theirs:
         waits = gettext("here, and waits until a tenant admin confirms its key.")
-    for state, words in (
+    for state, text in (
         (CellState.WITH_US, waits),
         (CellState.PENDING, gettext("not over yet.")),
     ):
@@ -249,7 +250,7 @@ def _quiet_text(
         ]
         for first, last in _runs(days):
             what = _span(first, last)
-            yield MissingEntry(server, what, words, first, last, is_quiet=True)
+            yield MissingEntry(server, what, text, first, last, is_quiet=True)
 
 
 def _days_of(gap: FileGap, period: Period) -> list[date]:

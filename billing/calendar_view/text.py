@@ -1,4 +1,4 @@
-"""The sentences for what the calendar says by code; made at the door."""
+"""Texts for the reason codes of calendar cells and for licence modes."""
 
 from collections.abc import Mapping
 
@@ -60,5 +60,5 @@ _MODES: Mapping[Mode, str] = {
 
 
 def mode_text(mode: Mode) -> str:
-    """Say how a tenant's files come, by its licences."""
+    """Return how a tenant's files are uploaded, by its licences."""
     return gettext(_MODES[mode])

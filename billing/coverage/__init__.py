@@ -1,1 +1,1 @@
-"""What is owed and what is missing, from plain values: no database, no clock."""
+"""Computes what is owed and missing from plain values: no database, no clock."""

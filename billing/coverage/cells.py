@@ -1,4 +1,4 @@
-"""One server's row of the calendar: what its proof and its excuses make of each day."""
+"""Judges each day of one server's calendar row from its proof and its excuses."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from billing.coverage.facts import (
     ServerFact,
 )
 from billing.coverage.periods import Period, first_open_day, zone_named
-from billing.coverage.series import one_a_number
+from billing.coverage.series import one_per_number
 
 
 class CellState(StrEnum):
@@ -39,7 +39,7 @@ class CellState(StrEnum):
     PENDING = "pending"
 
 
-# Nothing more is asked of these days.
+# Nothing more is needed for these days.
 COVERED = frozenset({CellState.RECEIVED, CellState.SILENT, CellState.EXCUSED})
 # Partial counts as missing.
 UNCOVERED = frozenset({CellState.MISSING, CellState.PARTIAL})
@@ -63,7 +63,7 @@ class Cell:
 class FileGap:
     """Files known to be missing, by number, and the days they lie somewhere in.
 
-    The days are not cut to the period: a gap over its edge is told whole in both.
+    The days are not cut to the period: a gap over its edge is listed whole in both.
     """
 
     server: str
@@ -80,7 +80,7 @@ class FileGap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What holds for every server of the tenant; `modes` are the days it may owe."""
+    """The facts shared by all servers of a tenant; `modes` are the days it may owe."""
 
     period: Period
     first_on: date | None
@@ -91,7 +91,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ExcusedDays:
-    """What excuses of one server name; `numbers` are sorted."""
+    """The days and numbers that excuses of one server name; `numbers` are sorted."""
 
     lost: frozenset[date]
     down: frozenset[date]
@@ -132,7 +132,7 @@ def rest_of(
 
 @dataclass(frozen=True, slots=True)
 class FactsReading:
-    """One way to read the facts: the accepted ones, or as if we had said yes."""
+    """One way to read the facts: the accepted ones, or as if we had approved all."""
 
     proof: ServerProof
     excused: ExcusedDays
@@ -163,8 +163,9 @@ class FactsReading:
         if why is not None and day == self.retired_on:
             tail = self.proof.chains[-1][-1]
             is_tail = why == Why(WhyCode.UNPROVED_END, tail.series, tail.sequence)
-            # Shut down on the day it was retired: that nothing came after is what was
-            # approved. Any other end (restart, crash, clock) says that more came.
+            # Shut down on the day it was retired: approving the retirement approved
+            # that no file follows. Any other end (restart, crash, clock) shows that
+            # more were written.
             if is_tail and tail.closed_by == SHUTDOWN:
                 return None
         return why
@@ -224,11 +225,11 @@ class ServerRow:
         return self._read(self.files, approved)
 
     @cached_property
-    def _if_we_said_yes(self) -> FactsReading | None:
+    def _if_approved(self) -> FactsReading | None:
         held = [held.file for held in self.held if held.file is not None]
         if not held and all(excuse.approved_at for excuse in self.excuses):
             return None
-        return self._read(one_a_number(self.files, held), self.excuses)
+        return self._read(one_per_number(self.files, held), self.excuses)
 
     def _read(
         self, files: Iterable[FileFact], excuses: Iterable[ExcuseFact]
@@ -250,7 +251,7 @@ class ServerRow:
 
     @property
     def _owed_from(self) -> date:
-        """Give the day since when unknown early numbers are told to be missing."""
+        """Return the day from which on unknown early numbers are listed as missing."""
         bounds = (self._first_owed_on, self.window.first_on)
         known = [day for day in bounds if day is not None]
         return max(known, default=self.window.period.starts_on)
@@ -281,12 +282,12 @@ class ServerRow:
     def _waits_for_us(self, day: date) -> bool:
         if day in self._held_days:
             return True
-        reading = self._if_we_said_yes
+        reading = self._if_approved
         return reading is not None and reading.judge(day)[0] in COVERED
 
     def _why_with_us(self, day: date) -> Why:
         for held in self.held:
             if day == (held.file.day if held.file is not None else held.day):
                 return Why(WhyCode.HELD)
-        is_asked = any(not excuse.approved_at for excuse in self.excuses)
-        return Why(WhyCode.ASKED if is_asked else WhyCode.HELD)
+        has_open_excuse = any(not excuse.approved_at for excuse in self.excuses)
+        return Why(WhyCode.ASKED if has_open_excuse else WhyCode.HELD)

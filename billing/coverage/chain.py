@@ -1,7 +1,7 @@
-"""What the files of one server prove about each other: chain order, gaps, silence.
+"""Derives chain order, gaps and silent days from the files of one server.
 
-A server numbers its files without skipping, so of two accepted neighbours it is known
-whether anything was written between them. Order is sequence, never date.
+A server numbers its files without skipping, so two accepted neighbours prove whether
+anything was written between them. Order is sequence, never date.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ SHUTDOWN = "shutdown"
 
 
 class WhyCode(StrEnum):
-    """Why a cell is as it is; the sentence is made at the door."""
+    """Why a cell has its state; endpoints turn the code into a sentence."""
 
     COVERED = "covered"  # received: all of its files are here
     BETWEEN = "between"  # silent: no number is missing between two files
@@ -52,9 +52,9 @@ class Why:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceGap:
-    """Numbers of one series that are not here, and the days they may belong to.
+    """Missing numbers of one series, and the days they may belong to.
 
-    `from_day` None: since the server's first owed day. `is_placed` says that the
+    `from_day` None: since the server's first owed day. `is_placed`: the
     numbers account for all of those days; otherwise more may be missing there.
     """
 
@@ -83,7 +83,7 @@ class ServerProof:
     gaps_on: dict[date, list[SequenceGap]] = field(default_factory=dict)
 
     def why_unproved(self, day: date) -> Why:
-        """Say why a day without file, gap and silence is not accounted for."""
+        """Return why a day without file, gap and silence is not accounted for."""
         if not self.chains:
             return Why(WhyCode.NO_FILES)
         newest = len(self.chains) - 1
@@ -102,7 +102,7 @@ def open_after(fact: FileFact) -> date:
     """Name the first day that the file leaves open behind it.
 
     The day after its own when it was closed by midnight, else the day it was closed
-    on. A file whose clock disagrees with its (assigned) day speaks for that day only.
+    on. A file whose clock disagrees with its (assigned) day proves that day only.
     """
     try:
         if fact.closed_by == MIDNIGHT:
@@ -135,7 +135,7 @@ def open_before(fact: FileFact) -> date:
 
 
 def follows(later: FileFact, earlier: FileFact) -> bool:
-    """Say whether nothing was written between two neighbours of one chain."""
+    """Return whether nothing was written between two neighbours of one chain."""
     if later.series != earlier.series:
         return True  # only a named predecessor joins two series into one chain
     is_next = later.sequence == earlier.sequence + 1
@@ -176,7 +176,7 @@ def _place_gaps(proof: ServerProof, window: tuple[date, date]) -> None:
 
 
 def is_very_first(fact: FileFact) -> bool:
-    """Say whether the file itself claims that its server wrote nothing before it."""
+    """Return whether the file itself claims that its server wrote nothing before it."""
     return fact.sequence == 1 and fact.previous is None
 
 
@@ -255,13 +255,13 @@ def _silent_days(
             passed = [other for other in others if _chains_meet(other, earlier, later)]
         why = Why(WhyCode.BETWEEN, earlier.series, earlier.sequence)
         for day in _days(earlier.day, min(until, end), window=window):
-            is_proved = day < own or all(_speaks_for(day, one) for one in passed)
+            is_proved = day < own or all(_is_spanned_by(day, one) for one in passed)
             if day != earlier.day and is_proved:
                 yield day, why
 
 
 def _chains_meet(other: list[FileFact], earlier: FileFact, later: FileFact) -> bool:
-    """Say whether another chain begins or ends between two neighbours of this one."""
+    """Return whether another chain begins or ends between two neighbours."""
     return any(
         _place(earlier) < _place(fact) < _place(later) for fact in (other[0], other[-1])
     )
@@ -271,13 +271,14 @@ def _place(fact: FileFact) -> tuple[date, datetime]:
     return fact.day, fact.opened_at
 
 
-def _speaks_for(day: date, other: list[FileFact]) -> bool:
-    """Say whether neighbours that another chain comes between speak for a day.
+def _is_spanned_by(day: date, other: list[FileFact]) -> bool:
+    """Return whether a day lies in the span of a chain that comes between neighbours.
 
-    Between two series nothing is proved. A clock that stood wrong can make a file of
-    one installation look as if it were of another's time, so that a pair passes over
-    the end of an earlier installation, or over the beginning of a later one. It
-    speaks for the days that the other chain spans, and for none before or after.
+    Only then do the neighbours prove the day. Between two series nothing is proved. A
+    wrong clock can make a file of one installation look as if it were of another's
+    time, so that a pair passes over the end of an earlier installation, or over the
+    beginning of a later one. Such a pair proves the days that the other chain spans,
+    and none before or after.
     """
     return other[0].day <= day < open_after(other[-1])
 

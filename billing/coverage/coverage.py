@@ -1,4 +1,4 @@
-"""What a tenant owes in a period: the server x day calendar.
+"""Computes the calendar of what a tenant owes in a period, by server and day.
 
 A pure function of accepted files, servers, licences and decisions. The order in which
 facts are given never matters. docs/calendar.md has the rules in words.
@@ -71,7 +71,7 @@ class MissingCell:
 
 @dataclass(frozen=True, slots=True)
 class CellCounts:
-    """Numbers of server-days. `covered` equals `owed` when nothing more is asked."""
+    """Numbers of server-days. `covered` equals `owed` when nothing more is needed."""
 
     by_state: Mapping[CellState, int]
 
@@ -90,7 +90,7 @@ class CellCounts:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The answer for one tenant and period, sorted by server name and day.
+    """The calendar of one tenant and period, sorted by server name and day.
 
     `zones` are the IANA names by which the days of each server end.
 
@@ -117,12 +117,12 @@ class Calendar:
 
     @property
     def faults(self) -> int:
-        """How many of the missing server-days are nobody's to send."""
+        """The number of missing server-days that no one is expected to send."""
         return sum(one.is_fault for one in self.missing)
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing more is asked; also true where nothing is owed."""
+        """Whether nothing more is needed; also true where nothing is owed."""
         return not self.lacks_servers and self.covered == self.owed
 
     @property
@@ -141,9 +141,9 @@ def calendar(
     at: datetime,
     deadline_at: datetime | None = None,
 ) -> Calendar:
-    """Work out what is owed, what is here and what is missing.
+    """Compute what is owed, what is received and what is missing.
 
-    `at` (aware) decides which days are over. Excuses asked for at or after
+    `at` (aware) decides which days are over. Excuses requested at or after
     `deadline_at` do not wait with us; None lets every excuse wait. Raises ValueError
     when two accepted files of a server claim one number of a series.
     """

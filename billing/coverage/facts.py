@@ -1,4 +1,4 @@
-"""What is known about a tenant, as plain values: what the calendar is made from.
+"""Plain values about a tenant from which its calendar is computed.
 
 Instants are aware and in UTC, days are local to the server. A server is known by its
 name; names are compared exactly as given.
@@ -12,7 +12,7 @@ from uuid import UUID
 
 
 class Mode(StrEnum):
-    """What the tenant's licence keys make of a day."""
+    """How usage of a day is collected, by the tenant's licence keys."""
 
     NONE = "none"
     MANUAL = "manual"
@@ -74,8 +74,8 @@ class ServerFact:
     `retired_on` its last owed day (None: still in use), each only as far as it is in
     force: a request that would lower the debt is not. `zone` is the IANA name last
     seen in a file of the server, or the tenant's. `known_since` is when we learned of
-    it (None: since ever): it owes the days before, but nobody is late with them who
-    could not have been asked for them.
+    it (None: since ever): it owes the days before, but a tenant is not late with
+    days that nobody could have requested from it.
     """
 
     name: str
@@ -87,10 +87,10 @@ class ServerFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExcuseFact:
-    """One excuse, asked for or approved; for a refused one see `RefusedFact`.
+    """One excuse, requested or approved; for a refused one see `RefusedFact`.
 
     Names server-days (`days`), or the numbers `first_sequence` to `last_sequence` of
-    one `series`. Numbers existed, so only a *lost* excuse says anything by number.
+    one `series`. Numbers existed, so only a *lost* excuse counts by number.
     """
 
     server: str

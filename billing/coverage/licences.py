@@ -1,4 +1,4 @@
-"""What a tenant's licence keys say about collecting usage. Keys in, mode out."""
+"""Maps a tenant's licence keys to its mode of collecting usage."""
 
 from collections.abc import Collection, Iterable
 from datetime import date
@@ -9,7 +9,7 @@ AUTOMATED = "I3_FEATURE_USAGE_TRACKING_UPLOAD"
 MANUAL = "I3_FEATURE_USAGE_TRACKING_LOCAL"
 VIRTUAL_CLOUD = "I3_FEATURE_VIRTUAL_CLOUD"
 
-# All that decide about usage, in the order in which they are listed.
+# All keys that affect usage, in the order in which they are listed.
 KEYS = (MANUAL, AUTOMATED, VIRTUAL_CLOUD)
 
 

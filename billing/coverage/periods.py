@@ -1,4 +1,4 @@
-"""Billing periods and their instants. Dates in, answers out: no clock is read."""
+"""Computes billing periods and their instants from dates, without a clock."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 # The vendor's document lets a period run from the 28th through the 27th.
 FIRST_DAY = 28
 LAST_DAY = 27
-# What is asked for: in before the 4th, so the 3rd is the last day of the target.
+# Files are requested before the 4th, so the 3rd is the last day of the target.
 TARGET_DAY = 3
 # The document says both "before the 4th" and "by June 4th". Late begins after
 # both readings have passed.
 LATE_FROM = 5
-# Late may not begin before what is asked for has passed, and must have begun
-# before the next period ends.
+# Late may not begin before the target has passed, and must have begun before the
+# next period ends.
 EARLIEST_LATE_FROM = 4
 LATEST_LATE_FROM = 27
 
@@ -23,7 +23,7 @@ LATEST_LATE_FROM = 27
 # arithmetic around a period stays far from the limits of `date`.
 FIRST_YEAR = 1900
 LAST_YEAR = 2200
-# Years in which a period and both of its neighbours can still be told as dates.
+# Years in which a period and both of its neighbours can still be expressed as dates.
 OUTERMOST = (date.min.year + 2, date.max.year - 2)
 
 MONTHS = 12
@@ -31,7 +31,7 @@ ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
 
 # No place on earth is further behind UTC: a day that is over there is over
-# everywhere. Stands in for a zone that our data does not know.
+# everywhere. Used for a zone that our data does not know.
 LAST_PLACE_ON_EARTH = timezone(timedelta(hours=-12), "UTC-12")
 
 _NAME = re.compile(r"([0-9]{4})-([0-9]{2})")
@@ -101,7 +101,7 @@ class Period:
 
     @property
     def target_on(self) -> date:
-        """The last day by which files are asked for: "before the 4th" is this day."""
+        """The last day by which files are requested: "before the 4th" is this day."""
         after = self.next()
         return date(after.year, after.month, TARGET_DAY)
 
@@ -114,7 +114,7 @@ class Period:
 
 
 def zone_named(name: str) -> tzinfo:
-    """Look up an IANA zone; what our data does not know is the last place on earth.
+    """Look up an IANA zone; return the last place on earth for an unknown one.
 
     So a day in an unknown zone is taken to be over only when it is over everywhere.
     """

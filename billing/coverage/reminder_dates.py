@@ -1,8 +1,8 @@
-"""Which reminder of a period is due. Dates in, step out: no clock is read.
+"""Computes which reminder step of a period is due, without a clock.
 
-Steps go at nine in the morning of the tenant's zone, and until the evening of the same
-day to those who come to need one; at night only where the deadline would pass by the
-morning.
+Steps are sent at nine in the morning of the tenant's zone, and until the evening of
+the same day to recipients who begin to need one; at night only where the deadline
+would pass by the morning.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ TARGET = "target"
 LAST = "last"
 LATE = "late"
 
-# What we refused after the deadline is told, and until when it may still come.
+# The notice of what we refused after the deadline, and until when it may still come.
 REFUSED = "refused"
 
-# Weeks after the first late mail in which another one goes.
+# Weeks after the first late mail in which another one is sent.
 WEEKS = 8
 
 STEPS = (ENDED, SOON, TARGET, LAST, LATE, *(f"weekly-{n + 1}" for n in range(WEEKS)))
 
-# Days before the target at which the second step goes.
+# Days before the target at which the second step is sent.
 _SOON = timedelta(days=3)
 
 _MORNING = time(9)
@@ -46,7 +46,7 @@ def is_late_step(step: str) -> bool:
 
 
 def hangs_on_deadline(step: str) -> bool:
-    """Say whether a step is told once for each deadline that a period is given."""
+    """Return whether a step is sent once for each deadline that a period is given."""
     return step in (LAST, REFUSED) or is_late_step(step)
 
 
@@ -61,7 +61,7 @@ def steps(
 
     `deadline_at` is the effective deadline, `flagged_at` when an open late flag for it
     was raised. A step that would come after the deadline, or after the one that follows
-    it, is there all the same: the last one that is due counts.
+    it, is yielded all the same: the last one that is due counts.
     """
     yield DueStep(ENDED, _morning(period.ends_on + ONE_DAY, zone))
     yield DueStep(SOON, _morning(period.target_on - _SOON, zone))
@@ -84,7 +84,7 @@ def latest(
 ) -> DueStep | None:
     """Return the last step that is due at `at`, None if there is none.
 
-    After the deadline only those to somebody flagged, and not for ever.
+    After the deadline only those to a flagged tenant, and not for ever.
     """
     found: DueStep | None = None
     for due in steps(period, zone, deadline_at=deadline_at, flagged_at=flagged_at):
@@ -96,7 +96,7 @@ def latest(
 
 
 def waits_until(at: datetime, zone: tzinfo, *, deadline_at: datetime) -> datetime:
-    """Return when a mail that is due at `at` may go: at once, or the next morning.
+    """Return when a mail due at `at` may be sent: at once, or the next morning.
 
     Never the next morning if the deadline passes before it.
     """

@@ -1,4 +1,4 @@
-"""The files of one server as series, and series as chains."""
+"""Groups the files of one server into series, and joins series into chains."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -50,10 +50,10 @@ def chains_of(files: Iterable[FileFact]) -> list[list[FileFact]]:
     return chains
 
 
-def one_a_number(
+def one_per_number(
     accepted: Iterable[FileFact], held: Iterable[FileFact]
 ) -> list[FileFact]:
-    """Settle each conflict as later files propose, else for the file that waits."""
+    """Resolve each conflict as later files propose, else for the file that waits."""
     waiting = set(held)
     facts = {*accepted, *waiting}
     named = {fact.previous for fact in facts}

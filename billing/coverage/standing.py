@@ -1,4 +1,4 @@
-"""Where a tenant stands in a period, from the facts and an instant.
+"""Computes a tenant's standing in a period from its facts, at an instant.
 
 Used by pages, mails, exports and tasks alike, so that they cannot disagree.
 """
@@ -17,9 +17,10 @@ GRACE = timedelta(days=3)
 
 
 class Standing(StrEnum):
-    """`incomplete` is ended with the deadline ahead, or with nothing that makes late.
+    """The standing of a tenant in a period.
 
-    So it is also where only faults of automated upload, cells that wait for us, or the
+    `incomplete` is ended with the deadline ahead, or with nothing that makes late. So
+    it is also where only faults of automated upload, cells that wait for us, or the
     servers themselves are lacking after the deadline.
     """
 
@@ -33,7 +34,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A standing with what it rests on. `late` is the evidence, sorted; see there."""
+    """A standing with its basis. `late` is the evidence, sorted; see `late_from`."""
 
     standing: Standing
     calendar: Calendar
@@ -43,7 +44,7 @@ class Judgement:
 def standing(
     period: Period, facts: TenantFacts, *, deadline_at: datetime, at: datetime
 ) -> Standing:
-    """Say where the tenant stands at `at`.
+    """Return the tenant's standing at `at`.
 
     `deadline_at` is the effective deadline, extensions included. Both aware.
     """
@@ -53,7 +54,7 @@ def standing(
 def judge(
     period: Period, facts: TenantFacts, *, deadline_at: datetime, at: datetime
 ) -> Judgement:
-    """Say where the tenant stands at `at`, with calendar and evidence.
+    """Return the tenant's standing at `at`, with calendar and evidence.
 
     Before the deadline nobody is late, so `late` is empty.
     """
@@ -85,7 +86,7 @@ def late_cells(
 def late_from(
     period: Period, facts: TenantFacts, *, deadline_at: datetime
 ) -> dict[tuple[str, date], datetime]:
-    """Say of server-days whose owed files were not here in time since when they count.
+    """Map server-days whose files did not come in time to when they begin to count.
 
     As a rule that is the deadline: judged as known then, from receipt times alone, by
     what was missing or partial under a manual licence. A day that waited for us when
@@ -94,7 +95,7 @@ def late_from(
 
     What has come since can only clear a day, never add one: it is cleared when it
     proves that every file of the day was here in time, or that there never was one.
-    Asking later changes nothing.
+    An excuse requested later changes nothing.
     """
     then = calendar(
         period,
@@ -121,10 +122,10 @@ def late_from(
 def known_before(
     facts: TenantFacts, at: datetime, *, deadline_at: datetime
 ) -> TenantFacts:
-    """Keep what was known before an instant, and excuses asked for in time.
+    """Keep what was known before an instant, and excuses requested in time.
 
     The files received by then; the servers that had sent one, or were registered.
-    Decisions made later about them stand: acceptance keeps the time of receipt.
+    Decisions made later about them count: acceptance keeps the time of receipt.
     """
     files = tuple(one for one in facts.files if one.received_at < at)
     held = tuple(one for one in facts.held if one.received_at < at)
@@ -151,9 +152,9 @@ def _judged_at(
     *,
     deadline_at: datetime,
 ) -> dict[tuple[str, date], datetime]:
-    """Return when each was still missing as its time was up; others have come by then.
+    """Return when each suspect was still missing as its time was up; omit the others.
 
-    Before its time is up what we refused counts as if it waited still.
+    Before its time is up what we refused counts as if it still waited.
     """
     ends = {one.refused_at + GRACE for one in facts.refused}
     waiting = set(suspects)
@@ -177,7 +178,7 @@ def _judged_at(
 def _with_refused(
     known: TenantFacts, facts: TenantFacts, *, at: datetime, deadline_at: datetime
 ) -> TenantFacts:
-    """Let what we refused too short a time before an instant wait as it did."""
+    """Add what we refused less than `GRACE` before `at`, as if it still waited."""
     held: list[HeldFact] = []
     excuses: list[ExcuseFact] = []
     for one in facts.refused:
@@ -199,7 +200,7 @@ def _is_cleared(cell: Cell | None, judged_at: datetime) -> bool:
     if cell is None:
         # Numbers that came since, with clocks set wrongly, moved the first owed day.
         return True
-    # An excuse asked for in time was already weighed; a later one does not clear.
+    # An excuse requested in time was already weighed; a later one does not clear.
     if cell.state not in COVERED or cell.state is CellState.EXCUSED:
         return False
     return all(fact.received_at < judged_at for fact in cell.files)

@@ -1,8 +1,9 @@
-"""A tenant's period in a few numbers, from which everything can be told at any time.
+"""Summarises a tenant's period in numbers that hold until a fact changes.
 
-The calendar changes by itself only in that days end. So it is worked out as if all
-days were over, and for each server-day that is not covered the instant is kept at which
-its day ends: before that it is pending. What is kept so holds until a fact changes.
+The calendar changes by itself only in that days end. So it is computed as if all days
+were over, and for each server-day that is not covered the summary has the instant at
+which its day ends: before that it is pending. So the counts and the standing can be
+computed from the summary for any instant.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from billing.coverage.facts import Mode, TenantFacts
 from billing.coverage.periods import Period, day_ends_at, ends_at, zone_named
 from billing.coverage.standing import Standing, late_from
 
-# When all days of a period are over, on all clocks there are.
+# How long after its end all days of a period are over, in all zones there are.
 _OVER = timedelta(days=3)
 
 # A day of a strip: what is worst on it, over all servers; nothing owed is a dash.
@@ -34,7 +35,7 @@ NOT_OWED = "-"
 class Summary:
     """Counts are of server-days; instants are aware, in UTC and sorted.
 
-    A server-day stands with its instant in one of three lists: `missing_from` (missing
+    A server-day is in one of three lists, by its instant: `missing_from` (missing
     or partial under a manual licence), `fault_from` (the same under another one),
     `with_us_from`. `open_until` is when the period and the last of these days are over.
     `late` has the server-days in evidence, as "2026-05-07 IC01"; nothing of it counts
@@ -72,7 +73,7 @@ class SummaryNumbers:
 
 
 def summarise(period: Period, facts: TenantFacts, *, deadline_at: datetime) -> Summary:
-    """Work the numbers out; `deadline_at` is the effective deadline, aware."""
+    """Compute the summary; `deadline_at` is the effective deadline, aware."""
     ended_at = ends_at(period, zone_named(facts.zone))
     after = calendar(period, facts, at=ended_at + _OVER, deadline_at=deadline_at)
     missing, faults, with_us = _uncovered(after)
@@ -117,7 +118,7 @@ def late_at(found: Summary, *, deadline_at: datetime, at: datetime) -> frozenset
 
 
 def standing_at(found: Summary, *, deadline_at: datetime, at: datetime) -> Standing:
-    """Say what `billing.coverage.standing.standing` says of the same facts."""
+    """Return what `billing.coverage.standing.standing` returns for the same facts."""
     is_late = bool(late_at(found, deadline_at=deadline_at, at=at))
     if found.owes_nothing:
         return Standing.NOTHING_OWED

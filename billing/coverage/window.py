@@ -1,4 +1,4 @@
-"""Which files of a tenant's whole history a period's calendar needs.
+"""Selects the files of a tenant's history that a period's calendar needs.
 
 The plain statement of what a database query has to fetch. See "Which files are
 needed" in docs/calendar.md for why no more is needed.
@@ -69,7 +69,7 @@ def _number(fact: FileFact) -> int:
 
 
 def touches(period: Period, earlier: FileFact, later: FileFact) -> bool:
-    """Say whether two neighbours, or the time between them, touch the period."""
+    """Return whether two neighbours, or the time between them, touch the period."""
     first = min(open_before(earlier), open_before(later))
     last = max(open_after(earlier), open_after(later))
     return first <= period.ends_on and last >= period.starts_on

@@ -1,1 +1,1 @@
-"""A tenant's deadlines as a calendar that programs subscribe to."""
+"""Publishes a tenant's deadlines as an iCalendar feed."""

@@ -1,8 +1,8 @@
-"""The deadlines of a tenant as a calendar that programs subscribe to (RFC 5545).
+"""Renders a tenant's deadlines as an iCalendar feed (RFC 5545).
 
-Both readings of each period, as instants in UTC, and of a period with nothing left to
-bring only that. Beside the customer's number no name, no server, no count: an address
-that goes astray tells nothing else.
+It has both readings of each period's deadline, as instants in UTC, or a single event if
+nothing is left to upload. Beside the customer's number it has no name, no server and no
+count: an address that goes astray discloses nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,17 +21,17 @@ from billing.periods.queries import deadline_of
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
 
-# Periods that have opened: as many as a year has.
+# Opened periods in the feed: one year.
 _PAST = 12
 
-# Periods after the running one, that somebody plans for.
+# Periods after the running one, for planning ahead.
 _NEXT = 3
 
-# A line takes so many bytes, RFC 5545 says; what is longer goes on after a space.
+# Most bytes of a line by RFC 5545; a longer line continues after a space.
 _LINE = 75
 
 
-# How it is said that nothing is left to bring.
+# Texts for periods with nothing left to upload.
 _DONE: Mapping[Standing, str] = {
     Standing.COMPLETE: gettext_noop("everything is here"),
     Standing.COMPLETED_LATE: gettext_noop("everything is here"),
@@ -41,7 +41,7 @@ _DONE: Mapping[Standing, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One date of a period; `uid` is the same each time it is asked for."""
+    """One date of a period; `uid` is the same in each request."""
 
     uid: str
     at: datetime
@@ -50,7 +50,7 @@ class FeedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dates:
-    """A period as it is asked for; `standing` None where it has not opened."""
+    """A period in the feed; `standing` None if it has not opened."""
 
     period: Period
     zone: str
@@ -90,7 +90,7 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
 
 
 def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
-    """Write a calendar; `at` is when it is asked for."""
+    """Render a calendar; `at` is the instant of the request."""
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
@@ -116,7 +116,7 @@ def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
 
 
 def _standings(opened: list[TenantPeriod], *, at: datetime) -> dict[str, Standing]:
-    """Say how opened periods stand when the calendar is asked for; one query."""
+    """Return the standings of opened periods at `at`; one query."""
     deadlines = {row.period: row.effective_at for row in opened}
     rows = PeriodSummary.objects.filter(period__in=list(deadlines))
     return {
@@ -141,9 +141,9 @@ def _events_of(one: _Dates, *, at: datetime) -> Iterator[tuple[str, datetime, st
         done = {"span": span, "standing": gettext(_DONE[one.standing])}
         yield "target", target_at, gettext("%(span)s: %(standing)s") % done
         return
-    asked = gettext("%(span)s: please upload before %(day)s")
-    yield "target", target_at, asked % {"span": span, "day": before}
-    # After it, what waits for us only is not late.
+    upload_by = gettext("%(span)s: please upload before %(day)s")
+    yield "target", target_at, upload_by % {"span": span, "day": before}
+    # After the deadline, a period that waits only for the billing team is not late.
     if at < one.deadline_at or one.standing is Standing.LATE:
         late = gettext("%(span)s: late from now on")
         yield "late", one.deadline_at, late % {"span": span}
@@ -154,18 +154,18 @@ def _instant(at: datetime) -> str:
 
 
 def _escaped(text: str) -> str:
-    for letter in ("\\", ";", ","):
-        text = text.replace(letter, f"\\{letter}")
+    for character in ("\\", ";", ","):
+        text = text.replace(character, f"\\{character}")
     return text.replace("\n", "\\n")
 
 
 def _folded(line: str) -> Iterator[str]:
-    """Yield the parts of a line, none of them over 75 bytes, no letter torn."""
+    """Yield the parts of a line, none of them over 75 bytes, no character split."""
     part, size = "", 0
-    for letter in line:
-        length = len(letter.encode())
+    for character in line:
+        length = len(character.encode())
         if size + length > _LINE:
             yield part
             part, size = " ", 1
-        part, size = part + letter, size + length
+        part, size = part + character, size + length
     yield part

@@ -1,4 +1,4 @@
-"""The calendar of deadlines, for whoever knows a member's private address."""
+"""Endpoint of the deadline calendar; a member's private address authorises it."""
 
 from django.http import HttpResponse
 from django.utils import timezone

@@ -1,1 +1,1 @@
-"""Demo tenants with real files and a history."""
+"""Creates demo tenants with real files and a history."""

@@ -1,4 +1,4 @@
-"""Demo data: three tenants with real files, made through the same acts as any other.
+"""Builds the demo data: three tenants with real files, made by the product's code.
 
 What cannot be read back later (passwords, tokens, batches of files) is written to
 `demo.json` before it is used, so an interrupted run continues where it stopped.
@@ -37,45 +37,45 @@ BY = "demo"
 # Periods with data: the running one and the two before it.
 _PERIODS = 3
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Demo:
     """The demo data of one installation, below one folder."""
 
-    def __init__(self, folder: Path, *, at: datetime, say: Say) -> None:
+    def __init__(self, folder: Path, *, at: datetime, log: Log) -> None:
         self._folder = folder
         self._at = at
-        self._say = say
+        self._log = log
         self._state = self._load()
 
     def make(self) -> None:
-        """Make what is not there yet."""
+        """Create the parts of the demo data that do not exist yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for sketch in personas.PERSONAS:
-            tenant = self._open(sketch)
-            self._register_servers(sketch, tenant)
+        for persona in personas.PERSONAS:
+            tenant = self._open(persona)
+            self._register_servers(persona, tenant)
             self._issue_token(tenant)
-            self._write_directory(sketch)
-            self._send(sketch, tenant)
+            self._write_directory(persona)
+            self._send(persona, tenant)
         self._add_people()
 
     @property
     def is_begun(self) -> bool:
-        """Whether this or an earlier run has made some of it."""
+        """Whether this or an earlier run has created some of the demo data."""
         return bool(self._state.tokens)
 
     @property
-    def is_told(self) -> bool:
-        """Whether its past is made, which is done once; see `billing.demo.history`."""
+    def has_history(self) -> bool:
+        """Whether the history was made, which happens once; see `demo.history`."""
         return self._state.is_told
 
-    def mark_told(self) -> None:
+    def mark_history_made(self) -> None:
         self._state.is_told = True
         self._save()
 
     def as_json(self, address: str) -> dict[str, Any]:
-        """Return what a script needs to use the demo; paths are absolute."""
+        """Return the data that a script needs to use the demo; paths are absolute."""
         return {
             "address": address,
             "users": [
@@ -87,35 +87,35 @@ class Demo:
                 }
                 for email, _, role, numbers in personas.PEOPLE
             ],
-            "tenants": [self._tenant_json(sketch) for sketch in personas.PERSONAS],
+            "tenants": [self._tenant_json(persona) for persona in personas.PERSONAS],
         }
 
-    def _tenant_json(self, sketch: Persona) -> dict[str, Any]:
-        folder = self._keys(sketch)
+    def _tenant_json(self, persona: Persona) -> dict[str, Any]:
+        folder = self._keys(persona)
         return {
-            "number": sketch.number,
-            "name": sketch.name,
-            "zone": sketch.zone,
-            "token": self._state.tokens.get(sketch.number, ""),
-            "usage_directory": str(self._usage(sketch)),
+            "number": persona.number,
+            "name": persona.name,
+            "zone": persona.zone,
+            "token": self._state.tokens.get(persona.number, ""),
+            "usage_directory": str(self._usage(persona)),
             "servers": [
                 {"name": name, "signing_key_file": str(folder / f"{name}.key")}
-                for name in sketch.server_names
+                for name in persona.server_names
             ],
             "sealing_key_file": str(folder / "sealing.key.pub"),
             "opening_key_file": str(folder / "sealing.key"),
         }
 
-    def _open(self, sketch: Persona) -> Tenant:
+    def _open(self, persona: Persona) -> Tenant:
         with unit_of_work.acting_for(unit_of_work.STAFF):
-            tenant = Tenant.objects.filter(number=sketch.number).first()
+            tenant = Tenant.objects.filter(number=persona.number).first()
             if tenant is None:
-                self._say(f"opening tenant {sketch.number}, {sketch.name}")
+                self._log(f"opening tenant {persona.number}, {persona.name}")
                 tenant = create.open_tenant(
-                    number=sketch.number,
-                    name=sketch.name,
-                    zone=sketch.zone,
-                    first_owed_on=self._periods(sketch)[0].starts_on,
+                    number=persona.number,
+                    name=persona.name,
+                    zone=persona.zone,
+                    first_owed_on=self._periods(persona)[0].starts_on,
                     by=BY,
                     at=self._at,
                     is_demo=True,
@@ -131,8 +131,8 @@ class Demo:
                 tenant_keys.make_sealing_key(tenant.pk, by=BY, at=self._at)
         return tenant
 
-    def _register_servers(self, sketch: Persona, tenant: Tenant) -> None:
-        folder = self._keys(sketch)
+    def _register_servers(self, persona: Persona, tenant: Tenant) -> None:
+        folder = self._keys(persona)
         folder.mkdir(parents=True, exist_ok=True)
         with unit_of_work.acting_for(unit_of_work.STAFF):
             sealing = SealingKey.objects.get(tenant=tenant)
@@ -143,11 +143,11 @@ class Demo:
         _write_once(
             folder / "sealing.key", Purpose.SEALING, lambda: sealing_pair(private)
         )
-        for name in sketch.server_names:
+        for name in persona.server_names:
             path = folder / f"{name}.key"
             _write_once(path, Purpose.SIGNING, new_signing_pair)
             public = read_private(path, Purpose.SIGNING).public
-            # As old as the tenant: nobody is late with a server that was not known.
+            # As old as the tenant: an unknown server cannot make it late.
             begun_at = datetime.combine(tenant.first_owed_on, time(), tzinfo=UTC)
             with unit_of_work.acting_for(tenant.pk):
                 server_keys.register(
@@ -164,56 +164,56 @@ class Demo:
             self._state.tokens[tenant.number] = secret
             self._save()
 
-    def _write_directory(self, sketch: Persona) -> None:
+    def _write_directory(self, persona: Persona) -> None:
         """Have the emulator write the tenant's usage directory, once."""
-        if sketch.number in self._state.to_send:
+        if persona.number in self._state.to_send:
             return
-        periods = self._periods(sketch)
-        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
-        self._say(f"{sketch.number}: writing the usage directory")
-        folder = self._keys(sketch)
-        # What an interrupted run has written belongs to no chain any more.
-        for left in self._usage(sketch).glob("*.usg"):
+        periods = self._periods(persona)
+        today = self._at.astimezone(ZoneInfo(persona.zone)).date()
+        self._log(f"{persona.number}: writing the usage directory")
+        folder = self._keys(persona)
+        # Files of an interrupted run belong to no chain any more.
+        for left in self._usage(persona).glob("*.usg"):
             left.unlink()
         written = emulate(
-            self._usage(sketch),
-            tenant=sketch.number,
-            servers=sketch.server_names,
+            self._usage(persona),
+            tenant=persona.number,
+            servers=persona.server_names,
             from_day=periods[0].starts_on,
             to_day=today - timedelta(days=1),
-            users=sketch.users,
-            seed=sketch.seed,
+            users=persona.users,
+            seed=persona.seed,
             sealing_public_key=read_private(
                 folder / "sealing.key", Purpose.SEALING
             ).public,
             signing_keys={
                 name: read_private(folder / f"{name}.key", Purpose.SIGNING).private
-                for name in sketch.server_names
+                for name in persona.server_names
             },
-            options=Options(zone=sketch.zone),
+            options=Options(zone=persona.zone),
         )
-        self._state.to_send[sketch.number] = [
-            [file.path.name, self._sent_at(file, sketch).isoformat()]
+        self._state.to_send[persona.number] = [
+            [file.path.name, self._sent_at(file, persona).isoformat()]
             for file in written
-            if file.path and sketch.is_sent(file, today)
+            if file.path and persona.is_sent(file, today)
         ]
         self._save()
 
-    def _sent_at(self, file: EmulatedFile, sketch: Persona) -> datetime:
-        """When a customer would have sent a file: once a month, on the 2nd, by day."""
+    def _sent_at(self, file: EmulatedFile, persona: Persona) -> datetime:
+        """Return when a customer would have sent it: on the 2nd of a month, by day."""
         period = Period.containing(file.day)
         monthly = datetime.combine(
             period.target_on - timedelta(days=1),
             time(10),
-            ZoneInfo(sketch.zone),
+            ZoneInfo(persona.zone),
         ).astimezone(UTC)
         return min(monthly, self._at)
 
-    def _send(self, sketch: Persona, tenant: Tenant) -> None:
-        directory = self._usage(sketch)
+    def _send(self, persona: Persona, tenant: Tenant) -> None:
+        directory = self._usage(persona)
         left = [
             (directory / name, datetime.fromisoformat(sent_at))
-            for name, sent_at in self._state.to_send[sketch.number]
+            for name, sent_at in self._state.to_send[persona.number]
             if (directory / name).exists()
         ]
         for count, (path, sent_at) in enumerate(left, start=1):
@@ -228,10 +228,10 @@ class Demo:
                 received_at=sent_at,
             )
             judge.receive_and_judge(arrival, iter([data]), at=sent_at)
-            # Whoever uploads by hand removes what has arrived.
+            # A person who uploads by hand removes the files that have arrived.
             path.unlink()
             if count % 50 == 0 or count == len(left):
-                self._say(f"{sketch.number}: {count} of {len(left)} files sent")
+                self._log(f"{persona.number}: {count} of {len(left)} files sent")
 
     def _add_people(self) -> None:
         for email, name, role, numbers in personas.PEOPLE:
@@ -257,26 +257,26 @@ class Demo:
                             tenant.pk, user=user, role=str(role), by=BY, at=self._at
                         )
 
-    def _periods(self, sketch: Persona) -> list[Period]:
+    def _periods(self, persona: Persona) -> list[Period]:
         """Return the periods with data, oldest first; the last one is running."""
-        today = self._at.astimezone(ZoneInfo(sketch.zone)).date()
+        today = self._at.astimezone(ZoneInfo(persona.zone)).date()
         found = [Period.containing(today)]
         while len(found) < _PERIODS:
             found.insert(0, found[0].previous())
         return found
 
-    def _usage(self, sketch: Persona) -> Path:
-        return self._folder / sketch.number / "usage"
+    def _usage(self, persona: Persona) -> Path:
+        return self._folder / persona.number / "usage"
 
-    def _keys(self, sketch: Persona) -> Path:
-        return self._folder / sketch.number / "keys"
+    def _keys(self, persona: Persona) -> Path:
+        return self._folder / persona.number / "keys"
 
     def _load(self) -> DemoState:
         try:
             text = (self._folder / "demo.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return DemoState()
-        # Who wrote no such mark made the past at every run.
+        # Files without this key are of a version that made the history at every run.
         return DemoState(**{"is_told": True, **json.loads(text)})
 
     def _save(self) -> None:

@@ -1,8 +1,8 @@
-"""What a portal with demo data alone would have told and flagged by now.
+"""Makes the history of the demo: late flags and reminders of the past weeks.
 
-By the acts that its tasks would have run, at the instants at which they would have: the
-demo's late tenants are flagged, and their reminders lie in the folder of mails. Where
-anybody else is a tenant, or mails really go, nothing of the past is made up.
+Runs the functions of the tasks for the instants at which the tasks would have run: the
+demo's late tenants are flagged, and their reminders are in the folder of mails. In a
+portal with other tenants, or with a mail server, no history is made.
 """
 
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ from portal.db import unit_of_work
 from portal.models import Tenant
 from usage.inbox import listing as inbox_listing
 
-# Nobody is flagged before their inbox was listed; who is away is not waited for.
+# Nobody is flagged before their inbox was listed; do not wait longer for the store.
 _LISTING = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """An instant at which a task would have found something to do."""
+    """An instant at which a task would have had something to do."""
 
     at: datetime
     is_check: bool
 
 
 def make(*, at: datetime) -> bool:
-    """Let time pass over the demo once, up to `at`; False if it is not alone."""
+    """Make the history up to `at`; False if it is not made in this portal."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
         lacking = PeriodSummary.objects.exclude(missing_from=[])
@@ -75,7 +75,7 @@ def _dues(row: TenantPeriod) -> Iterator[_Due]:
     )
     for step in steps:
         yield _Due(step.at, is_check=False)
-        # Of two periods at once, one has to wait for the next day.
+        # If two periods are due at once, one has to wait for the next day.
         evening = step.at.astimezone(zone).replace(hour=23)
         yield _Due(reminder_dates.next_morning(evening, zone), is_check=False)
 

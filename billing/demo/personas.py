@@ -1,4 +1,4 @@
-"""Who appears in the demo: invented tenants, their servers, their people."""
+"""Defines the demo data: invented tenants, their servers and their people."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from usage.usg.emulator.directory import EmulatedFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persona:
-    """What a demo tenant is like. `sent` picks the files that were sent by now."""
+    """A demo tenant; `is_sent` selects the files that were sent by now."""
 
     number: str
     name: str
@@ -27,7 +27,7 @@ def _all_but_the_newest(file: EmulatedFile, today: date) -> bool:
 
 
 def _with_gaps(file: EmulatedFile, today: date) -> bool:
-    """Say yes to the oldest period; later ones lack a server's week and single days."""
+    """Select the oldest period whole; later ones lack a server's week and some days."""
     running = Period.containing(today)
     last = running.previous()
     if file.day < last.starts_on:

@@ -1,13 +1,13 @@
-"""What the demo remembers between runs: passwords, tokens, batches of files."""
+"""The stored state of the demo between runs: passwords, tokens, files to send."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class DemoState:
-    """What `demo.json` holds; a tenant is in `to_send` once its directory is written.
+    """The content of `demo.json`; a tenant is in `to_send` once its files are written.
 
-    `is_told` says that what would have happened by then has been made up, or need not.
+    `is_told` means that the history was made, or must not be made.
     """
 
     passwords: dict[str, str] = field(default_factory=dict)

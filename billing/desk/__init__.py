@@ -1,1 +1,1 @@
-"""The billing desk: all tenants of one period."""
+"""The billing desk: lists all tenants of a period, with filters and bulk actions."""

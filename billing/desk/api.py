@@ -1,4 +1,4 @@
-"""The API's standings: all tenants of a period, for the billing staff."""
+"""API endpoint that lists the standings of all tenants in a period, for staff."""
 
 from datetime import date, datetime
 
@@ -19,7 +19,7 @@ from portal.http.middleware import PortalRequest
 
 router = Router(tags=["staff"])
 
-# The calendar of each tenant that lacks something is worked out for its answer.
+# The calendar of each tenant with missing days is computed for the response.
 _MOST = 100
 
 
@@ -79,15 +79,15 @@ class StandingsOut(Schema):
 @router.get("/staff/standings", response=StandingsOut, url_name="standings")
 def list_standings(request: PortalRequest, given: Query[StandingsIn]) -> StandingsOut:
     """List how all tenants stand in a period, the most urgent first."""
-    del request  # the door has seen who it is
+    del request  # the middleware has authorised the caller
     now = timezone.now()
-    wish = _wish(given)
+    desk_filter = _desk_filter(given)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        counts = desk_queries.standing_counts(wish, at=now)
+        counts = desk_queries.standing_counts(desk_filter, at=now)
         rows = desk_queries.desk_rows(
-            wish, at=now, most=given.limit + 1, offset=given.after
+            desk_filter, at=now, most=given.limit + 1, offset=given.after
         )
-    period = wish.period
+    period = desk_filter.period
     return StandingsOut(
         period=str(period),
         starts_on=period.starts_on,
@@ -99,7 +99,7 @@ def list_standings(request: PortalRequest, given: Query[StandingsIn]) -> Standin
     )
 
 
-def _wish(given: StandingsIn) -> DeskFilter:
+def _desk_filter(given: StandingsIn) -> DeskFilter:
     try:
         period = Period.parse(given.period)
     except ValueError as error:

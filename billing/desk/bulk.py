@@ -1,7 +1,7 @@
-"""What can be done for several tenants at once: first shown for each, then done.
+"""Defines the types of bulk actions: preview the effect on each tenant, then run.
 
-An act says for each tenant what it would change, and which tenants it leaves alone
-(`billing.desk.bulk_actions` has them); other modules change.
+An action previews what it would change for each tenant, and which tenants it skips
+(`billing.desk.bulk_actions` has the actions); other modules make the changes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +17,13 @@ from billing.desk.queries import DeskRow
 
 Text = str | Promise
 
-# Tenants that one act is shown and done for: what somebody can look through.
+# Most tenants of one action: as many as a person can look through.
 AT_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ActionEffect:
-    """What an act does for one tenant; `is_done` False: it leaves the tenant alone."""
+    """The effect of an action on one tenant; `is_done` False: the tenant is skipped."""
 
     row: DeskRow
     what: Text
@@ -32,7 +32,7 @@ class ActionEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkRequest:
-    """Who wants an act when, for which period, and what its own fields say."""
+    """The parameters of an action: period, form fields, actor and instant."""
 
     period: Period
     given: Mapping[str, Any]
@@ -42,12 +42,12 @@ class BulkRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkAction:
-    """An act for the tenants of a selection.
+    """An action on the selected tenants.
 
-    `button` names it on a button, `title` on its page; `form` has the fields that it
-    needs, if any. `preview` says what it would do for each tenant. `do` is given those
-    of them that it does something for, opens units of work of its own, one a tenant,
-    and returns a sentence; Refused passes.
+    `button` is the text of its button, `title` that of its page; `form` has the fields
+    that it needs, if any. `preview` returns the effect on each tenant. `do` takes the
+    tenants that are not skipped, opens units of work of its own, one a tenant, and
+    returns a sentence; Refused passes.
     """
 
     button: Text

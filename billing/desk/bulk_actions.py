@@ -1,4 +1,4 @@
-"""The acts of the billing desk for several tenants: remind now, and extend."""
+"""Bulk actions of the billing desk: remind tenants now, and extend deadlines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.templatetags.shown import instant_text
 
-# Why no mail goes at all, by the codes of `portal.mail.switch.SendPermission`.
+# Why no mail is sent at all, by the codes of `portal.mail.switch.SendPermission`.
 _HELD: Mapping[str, Text] = {
     "stopped": _("all mail is stopped, see the page Mail"),
     "restored-copy": _(
@@ -31,18 +31,18 @@ def _preview_remind(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
     found = send_now.preview_remind_now(
         [row.tenant_id for row in rows], wanted.period, at=wanted.at
     )
-    asked = {one.tenant_id: one for one in found.asked}
+    selected = {one.tenant_id: one for one in found.selected}
     effects = []
     for row in rows:
-        one = asked[row.tenant_id]
+        one = selected[row.tenant_id]
         if found.held:
             effects.append(ActionEffect(row, _HELD[found.held], is_done=False))
         elif one.recipients:
             what = gettext("a mail to %(who)s") % {"who": ", ".join(one.recipients)}
             effects.append(ActionEffect(row, what, is_done=True))
         else:
-            words = mail_text.why_not_text(one.why_not)
-            effects.append(ActionEffect(row, words, is_done=False))
+            why = mail_text.why_not_text(one.why_not)
+            effects.append(ActionEffect(row, why, is_done=False))
     return effects
 
 
@@ -64,7 +64,7 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
     effects = []
     for row in rows:
         new = periods.day_ends_at(wanted.given["to"], periods.zone_named(row.zone))
-        words = {"new": instant_text(new, row.zone)}
+        values = {"new": instant_text(new, row.zone)}
         if new <= row.deadline_at:
             why = _("its deadline is not earlier than that")
             effects.append(ActionEffect(row, why, is_done=False))
@@ -72,9 +72,9 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
             why = _("that is more than a year later")
             effects.append(ActionEffect(row, why, is_done=False))
         else:
-            what = gettext("late from %(new)s") % words
+            what = gettext("late from %(new)s") % values
             if row.tenant_id in flagged:
-                what = gettext("late from %(new)s; the earlier flag is void") % words
+                what = gettext("late from %(new)s; the earlier flag is void") % values
             effects.append(ActionEffect(row, what, is_done=True))
     return effects
 
@@ -91,10 +91,10 @@ def _extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> str:
                 reason=wanted.given["reason"],
             )
         except Refused:
-            # It has changed since the page was asked for. The others go on.
+            # The deadline has changed since the page was loaded. Go on with the others.
             continue
         done += 1
-    said = ngettext(
+    text = ngettext(
         "The deadline of %(count)d tenant is extended.",
         "The deadline of %(count)d tenants is extended.",
         done,
@@ -105,11 +105,11 @@ def _extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> str:
             "%(count)d have changed meanwhile and were left alone.",
             len(rows) - done,
         )
-        said = f"{said} {left % {'count': len(rows) - done}}"
-    return said
+        text = f"{text} {left % {'count': len(rows) - done}}"
+    return text
 
 
-# By the name that addresses and forms use.
+# By the name that URLs and forms use.
 ACTIONS: Mapping[str, BulkAction] = {
     "remind": BulkAction(
         button=_("Remind now"),

@@ -1,7 +1,7 @@
-"""An act for several tenants: its page says what will happen for whom, then it is done.
+"""Views of bulk actions: preview the effect on each tenant, and run on confirmation.
 
-Nothing is kept in between. The form that does it names the tenants for which the page
-has said so; what has changed meanwhile is seen, for the act is asked once more.
+Nothing is stored in between. The confirming form names the tenants that the preview has
+listed; changes since then are noticed, because the action is previewed once more.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from portal.http.middleware import PortalRequest
 
 @require_http_methods(["GET", "POST"])
 def selected(request: PortalRequest) -> HttpResponse:
-    """Show what an act would do for the tenants that are ticked, and do it."""
+    """Preview an action for the selected tenants, or run it."""
     now = timezone.now()
     given = request.POST if request.method == "POST" else request.GET
     name = given.get("act", "")
@@ -75,18 +75,18 @@ def _do(
 ) -> HttpResponse:
     rows = [effect.row for effect in effects if effect.is_done]
     try:
-        said = act.do(rows, wanted) if rows else gettext("Nothing was to be done.")
+        text = act.do(rows, wanted) if rows else gettext("Nothing was to be done.")
     except Refused as refusal:
-        _, words = error_document(refusal)
-        messages.error(request, f"{words['title']} {words['advice']}")
+        _, document = error_document(refusal)
+        messages.error(request, f"{document['title']} {document['advice']}")
     else:
-        messages.success(request, said)
-    asked = [effect.row for effect in effects]
-    return redirect(_way_back(request.POST, asked, wanted.period))
+        messages.success(request, text)
+    all_rows = [effect.row for effect in effects]
+    return redirect(_way_back(request.POST, all_rows, wanted.period))
 
 
 def _way_back(given: QueryDict, rows: Sequence[DeskRow], period: Period) -> str:
-    """Return the page that somebody came from: of the one tenant, or the desk."""
+    """Return the URL of the originating page: the one tenant's, or the desk."""
     if given.get("to") == "tenant" and len(rows) == 1:
         page = reverse("staff-tenant", kwargs={"number": rows[0].number})
     else:
@@ -95,15 +95,15 @@ def _way_back(given: QueryDict, rows: Sequence[DeskRow], period: Period) -> str:
 
 
 def _rows(given: QueryDict, period: Period, *, at: datetime) -> list[DeskRow]:
-    """Read the tenants that are ticked; a page has fewer than are taken."""
+    """Load the selected tenants; a page has fewer than the limit."""
     ids = desk_forms.tenant_ids(given)[: bulk.AT_MOST]
-    wish = DeskFilter(period=period, tenants=ids)
+    desk_filter = DeskFilter(period=period, tenants=ids)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        return desk_queries.desk_rows(wish, at=at, most=bulk.AT_MOST)
+        return desk_queries.desk_rows(desk_filter, at=at, most=bulk.AT_MOST)
 
 
 def _is_filled(act: BulkAction, given: QueryDict) -> bool:
-    """Whether the act's own fields were sent, and not only the selection."""
+    """Return whether the action's own fields were sent, not only the selection."""
     return any(name in given for name in act.form.base_fields)
 
 

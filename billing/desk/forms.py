@@ -1,4 +1,4 @@
-"""What the billing desk is asked for, as its addresses say it."""
+"""Parses the query string of the billing desk, and builds it for links."""
 
 import re
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from billing.coverage.standing import Standing
 from billing.desk.sql import ORDER, DeskFilter, DeskOrder
 from portal.errors import Refused
 
-# Standings as addresses write them.
+# Standings as written in URLs.
 SLUGS: Mapping[str, Standing] = {
     standing.value.replace(" ", "-"): standing for standing in ORDER
 }
 
-# What names and numbers are searched for is no longer than they are.
+# As long as the longest name: a longer search finds nothing.
 _LONGEST_SEARCH = 200
 
 # More pages than any list has; the desk shows its last one instead.
@@ -26,7 +26,7 @@ _MANY = 10**6
 
 
 def desk_filter(given: QueryDict, *, period: Period) -> DeskFilter:
-    """Read what narrows and sorts a list; what makes no sense is left out."""
+    """Parse the filters and the order of a list; invalid values are ignored."""
     sort = given.get("sort", "")
     return DeskFilter(
         period=period,
@@ -37,10 +37,10 @@ def desk_filter(given: QueryDict, *, period: Period) -> DeskFilter:
 
 
 def named_period(given: QueryDict) -> Period | None:
-    """Return the period that an address names.
+    """Return the period that a query names, None if it names none.
 
     Raises:
-        Refused: what it names is none.
+        Refused: the value is not a period.
 
     """
     name = given.get("period")
@@ -53,46 +53,46 @@ def named_period(given: QueryDict) -> Period | None:
 
 
 def last_ended(at: datetime) -> Period:
-    """Return the period that is judged now: the last that is over."""
+    """Return the last period that is over, which is under review now."""
     return Period.containing(at.date()).previous()
 
 
 def tenant_ids(given: QueryDict) -> list[int]:
-    """Return the tenants that are ticked, each once."""
+    """Return the ids of the selected tenants, each once."""
     texts = given.getlist("tenant")
-    # Longer ones than the database has are nobody's.
+    # The database has no longer ids.
     numbers = (int(text) for text in texts if re.fullmatch("[0-9]{1,18}", text))
     return list(dict.fromkeys(numbers))
 
 
 def page_number(given: QueryDict, *, pages: int) -> int:
-    """Return which page is asked for, of those that there are."""
+    """Return the requested page number, limited to the existing pages."""
     text = given.get("page", "")
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else 1
     return min(max(number, 1), pages)
 
 
-def narrowing(asked: DeskFilter, page: int) -> str:
-    """Return what a list is narrowed to beside its period, as a query; or nothing."""
+def narrowing(chosen: DeskFilter, page: int) -> str:
+    """Return the query of a list's filters without its period; empty if unfiltered."""
     more = {"page": page} if page > 1 else {}
-    return address(asked, period="", **more)
+    return address(chosen, period="", **more)
 
 
 def way_back(given: QueryDict, period: Period) -> str:
-    """Return the query of the desk that somebody came from, or of a period's."""
+    """Return the query of the desk page that links back, for a period."""
     kept = QueryDict(given.get("from", ""))
     more = {"page": page} if (page := page_number(kept, pages=_MANY)) > 1 else {}
     return address(desk_filter(kept, period=period), **more)
 
 
-def address(asked: DeskFilter, **changes: Any) -> str:
-    """Return the query that asks for the same, with some of it changed."""
+def address(chosen: DeskFilter, **changes: Any) -> str:
+    """Return the query of a filter, with some parts changed."""
     slugs = {standing: slug for slug, standing in SLUGS.items()}
     parts = {
-        "period": asked.period,
-        "standing": slugs[asked.standing] if asked.standing else "",
-        "q": asked.search,
-        "sort": "" if asked.sort is DeskOrder.URGENT else asked.sort.value,
+        "period": chosen.period,
+        "standing": slugs[chosen.standing] if chosen.standing else "",
+        "q": chosen.search,
+        "sort": "" if chosen.sort is DeskOrder.URGENT else chosen.sort.value,
         **changes,
     }
     return urlencode({name: value for name, value in parts.items() if value})

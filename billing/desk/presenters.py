@@ -1,4 +1,4 @@
-"""What the billing desk says of a tenant: words, shapes, a strip of days; its CSV."""
+"""Renders the rows of the billing desk as HTML and CSV: text, marks, strip of days."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from portal.templatetags import shown
 from portal.templatetags.shown import zoned
 from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
 
-# Rows are shown again and again as they are: a desk is looked at all day. Each takes
+# Unchanged rows are rendered again and again: the desk is in use all day. Each takes
 # about two kilobytes.
 _KEPT = 4_096
 
@@ -39,9 +39,9 @@ _MODES: Mapping[Mode, Callable[[], str]] = {
 
 
 class DeskLine(TypedDict):
-    """A row of the desk, cell by cell, ready to be put in its place.
+    """A row of the desk as rendered cells.
 
-    A template takes ten times as long for the same, and there are fifty on a page.
+    A template takes ten times as long for the same, and a page has fifty rows.
     """
 
     id: int
@@ -60,7 +60,7 @@ class DeskLine(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingFilter:
-    """A standing above the list: how many have it, and where those are shown."""
+    """A standing above the list: the number of tenants that have it, and its link."""
 
     mark: str
     word: str
@@ -72,10 +72,10 @@ class StandingFilter:
 def table_rows(
     rows: Iterable[DeskRow], period: Period, *, at: datetime, came_from: str = ""
 ) -> list[SafeString]:
-    """Return the rows of the desk's table; their links say what was `came_from`.
+    """Return the rows of the desk's table; their links include `came_from`.
 
-    That is the query of the desk as it is narrowed, kept for the way back. It is put in
-    afterwards: rows are rendered for all who see them unchanged, however narrowed.
+    That is the query of the filtered desk, for the link back. It is inserted after
+    rendering: a rendered row is shared by all users, whatever their filters.
     """
     language = get_language()
     plain, link = f'?period={period}"', ""
@@ -93,7 +93,7 @@ def table_rows(
 def _table_row(
     row: DeskRow, period: Period, open_days: int, language: str | None
 ) -> SafeString:
-    """Render a row: once, as long as nothing in it changes."""
+    """Render a row; cached until something in it changes."""
     shown = {"line": _line(row, period, open_days, language), "period": period}
     return render_to_string("billing/desk/row.html", shown)
 
@@ -140,7 +140,7 @@ def _received(covered: int, owed: int, language: str | None) -> SafeString:  # n
 
 @lru_cache(maxsize=_KEPT)
 def _lacks(numbers: SummaryNumbers, language: str | None) -> SafeString:  # noqa: ARG001 - the same
-    """Say how much is missing, and what is not here either: faults, what waits for us.
+    """Render the counts of missing days, of faults, and of days with the billing team.
 
     Faults are days of automated upload.
     """
@@ -157,7 +157,7 @@ def _lacks(numbers: SummaryNumbers, language: str | None) -> SafeString:  # noqa
 
 
 def _reminders(row: DeskRow) -> SafeString:
-    """Say how many went, and when the last one did."""
+    """Render the number of reminders sent, and the day of the last one."""
     if row.reminded_at is None:
         return _quiet("0")
     day = shown.short_day(row.reminded_at.astimezone(ZoneInfo(row.zone)).date())
@@ -182,20 +182,20 @@ def _second(text: str) -> SafeString:
 
 
 def place(zone: str) -> str:
-    """Name a zone by its place: America/New_York is New York."""
+    """Return the place that names a zone: New York for America/New_York."""
     return zone.rsplit("/", 1)[-1].replace("_", " ")
 
 
 def mode(row: DeskRow, period: Period) -> str:
-    """Say how the tenant's files come, by its licences on the period's last day."""
+    """Return how the tenant uploads, by its licences on the period's last day."""
     changes = [(period.ends_on, row.keys)]
     return _MODES[mode_on(changes, period.ends_on)]()
 
 
 def standing_filters(
-    wish: DeskFilter, counts: Mapping[Standing, int]
+    desk_filter: DeskFilter, counts: Mapping[Standing, int]
 ) -> list[StandingFilter]:
-    """Return how many stand how, each a link to just those."""
+    """Return the number of tenants by standing, each with a link to them."""
     found = []
     for slug, standing in desk_forms.SLUGS.items():
         mark, word = period_text.badge(standing, may_be_sent=True)
@@ -204,8 +204,8 @@ def standing_filters(
                 mark=mark,
                 word=word,
                 count=counts[standing],
-                query=desk_forms.address(wish, standing=slug),
-                is_on=wish.standing is standing,
+                query=desk_forms.address(desk_filter, standing=slug),
+                is_on=desk_filter.standing is standing,
             )
         )
     return found
@@ -215,7 +215,7 @@ def standing_filters(
 def _deadline(
     at: datetime,
     zone: str,
-    is_extended: bool,  # noqa: FBT001 - a cache tells arguments apart by their place
+    is_extended: bool,  # noqa: FBT001 - a cache distinguishes positional arguments
     language: str | None,  # noqa: ARG001 - the same
 ) -> SafeString:
     more = gettext("extended") if is_extended else ""
@@ -223,7 +223,7 @@ def _deadline(
 
 
 def as_csv(rows: Iterable[DeskRow], period: Period) -> Iterator[str]:
-    """Yield a table for spreadsheets: a piece for each tenant."""
+    """Yield a CSV table for spreadsheets: a piece for each tenant."""
     yield BYTE_ORDER_MARK + csv_row(_heads())
     for row in rows:
         yield csv_row(_cells(row, period))

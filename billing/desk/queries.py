@@ -1,6 +1,6 @@
-"""All tenants of one period, as the roll-ups say it: read in a unit of work of staff.
+"""Queries for all tenants of a period, from the summaries; in a unit of work of staff.
 
-The standing is worked out by the database, by the rule of
+The standing is computed by the database, by the rule of
 `billing.coverage.summary.standing_at` (a test holds the two together), so that ten
 thousand tenants are counted, searched and sorted there, and only a page of them is ever
 read.
@@ -24,10 +24,10 @@ from billing.desk.sql import ORDER, STANDING, DeskFilter, DeskOrder
 class DeskRow:
     """A tenant in a period. Counts are of server-days, instants are aware.
 
-    `deadline_at` is the effective one, in `zone` it is told; `missing_since` is the
-    end of the first day that is missing by now. `keys` are the licence keys on the
-    period's last day. `strip` is that of the roll-up. `reminders` counts the mails that
-    went, perhaps also the unsure, and `reminded_at` is when the last one did.
+    `deadline_at` is the effective one, shown in `zone`; `missing_since` is the end of
+    the first day that is missing by now. `keys` are the licence keys on the period's
+    last day. `strip` is that of the summary. `reminders` counts the mails that were
+    sent, including the unsure, and `reminded_at` is when the last one was.
     """
 
     tenant_id: int
@@ -51,13 +51,13 @@ class DeskRow:
 
     @property
     def may_be_sent(self) -> bool:
-        """Whether something is missing that the tenant could bring."""
+        """Whether something is missing that the tenant could upload."""
         return bool(self.numbers.missing) or self.lacks_servers
 
 
 _COUNTS = SQL("select {standing}, count(*) {found} group by 1")
 
-# First which tenants a page has, by few columns; then all that is shown of those.
+# First selects the tenants of a page, by few columns; then loads all that is shown.
 _ROWS = SQL("""
     with page as materialized ({ids})
     select t.id, t.number, t.name, t.is_demo, p.zone, page.standing, r.owed, r.covered,
@@ -86,56 +86,61 @@ _ROWS = SQL("""
 """)
 
 
-def standing_counts(wish: DeskFilter, *, at: datetime) -> dict[Standing, int]:
-    """Count the tenants by standing, each of them once, in the order they want us.
+def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, int]:
+    """Count the tenants by standing, each of them once, most urgent first.
 
-    Whatever `wish.standing` says; the rest of it narrows.
+    Ignores `desk_filter.standing`; the other filters apply.
     """
-    found = desk_sql.filtered(wish, standing=False)
+    found = desk_sql.from_clause(desk_filter, standing=False)
     with connection.cursor() as cursor:
         cursor.execute(
             _COUNTS.format(standing=STANDING, found=found),
-            desk_sql.values(wish, at=at),
+            desk_sql.values(desk_filter, at=at),
         )
         counted = dict(cursor.fetchall())
     return {standing: counted.get(place, 0) for place, standing in enumerate(ORDER)}
 
 
 def desk_rows(
-    wish: DeskFilter,
+    desk_filter: DeskFilter,
     *,
     at: datetime,
     most: int,
     offset: int = 0,
     counted: Mapping[Standing, int] | None = None,
 ) -> list[DeskRow]:
-    """Read a part of the list, in its order; one query.
+    """Load a part of the list, in its order; one query.
 
-    With `counted`, which `counts` has said in the same unit of work, a part of the
-    whole list by urgency is found without a look at what comes before it.
+    With `counted`, from `standing_counts` in the same unit of work, a part of the whole
+    list by urgency is found without reading the rows before it.
     """
-    ids = desk_sql.ids(wish, most=most, offset=offset)
-    if counted and wish.sort is DeskOrder.URGENT and not desk_sql.is_narrowed(wish):
-        ids = desk_sql.blocks(wish, counted, most=most, offset=offset) or ids
+    ids = desk_sql.ids(desk_filter, most=most, offset=offset)
+    if (
+        counted
+        and desk_filter.sort is DeskOrder.URGENT
+        and not desk_sql.is_narrowed(desk_filter)
+    ):
+        ids = desk_sql.blocks(desk_filter, counted, most=most, offset=offset) or ids
     with connection.cursor() as cursor:
         cursor.execute(
-            _ROWS.format(ids=ids, order=desk_sql.ORDERS[wish.sort]),
-            desk_sql.values(wish, at=at),
+            _ROWS.format(ids=ids, order=desk_sql.ORDERS[desk_filter.sort]),
+            desk_sql.values(desk_filter, at=at),
         )
         return [_row(row, at=at) for row in cursor.fetchall()]
 
 
-def tenant_ids(wish: DeskFilter, *, at: datetime) -> list[int]:
-    """Settle which tenants the whole list has, in its order."""
+def tenant_ids(desk_filter: DeskFilter, *, at: datetime) -> list[int]:
+    """Return the ids of all tenants on the list, in its order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            desk_sql.ids(wish, most=None, offset=0), desk_sql.values(wish, at=at)
+            desk_sql.ids(desk_filter, most=None, offset=0),
+            desk_sql.values(desk_filter, at=at),
         )
         return [tenant_id for _, tenant_id, *_ in cursor.fetchall()]
 
 
 def in_this_order(found: Sequence[DeskRow], ids: Sequence[int]) -> Iterator[DeskRow]:
-    """Sort rows by a list of ids; one that is no more there is left out."""
+    """Sort rows by a list of ids; ids without a row are left out."""
     by_id = {row.tenant_id: row for row in found}
     return (by_id[one] for one in ids if one in by_id)
 

@@ -1,7 +1,7 @@
-"""What is asked of the database for the billing desk, put together from few parts.
+"""Composes the SQL statements of the billing desk from a few parts.
 
-Every word of it stands here or in `billing.desk.queries`; what people type is a
-parameter.
+All SQL text is in this module or in `billing.desk.queries`; user input is passed as
+parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
 from billing.models import PeriodOutcome
 
-# In the order in which they want somebody.
+# Most urgent first.
 ORDER = (
     Standing.LATE,
     Standing.INCOMPLETE,
@@ -28,10 +28,10 @@ ORDER = (
 
 
 class DeskOrder(StrEnum):
-    """In which order; `urgent` is that of `ORDER`.
+    """Sort orders of the desk; `urgent` is that of `ORDER`.
 
-    Of those who are to send the earliest deadline comes first, then who lacks most;
-    while the period is open, who lacks something for the longest.
+    Within late and incomplete tenants, the earliest deadline comes first, then the
+    tenant with most missing days; while the period is open, the longest missing.
     """
 
     URGENT = "urgent"
@@ -44,9 +44,9 @@ class DeskOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskFilter:
-    """What of a period is asked for: by standing, by a part of name or number, by id.
+    """Filters and order of the desk: standing, part of name or number, or ids.
 
-    `tenants` None are all of them.
+    `tenants` None means all tenants.
     """
 
     period: Period
@@ -56,7 +56,7 @@ class DeskFilter:
     tenants: Sequence[int] | None = None
 
 
-# A place in `ORDER`. `late_from`, `outcome` are what the table keeps for this.
+# A place in `ORDER`. The columns `late_from` and `outcome` exist for this.
 STANDING = SQL("""
     case when r.outcome = {nothing} then 5
          when %(at)s < r.open_until then 2
@@ -79,8 +79,8 @@ _SEARCHED = SQL("""
 _CHOSEN = SQL(" and r.tenant_id = any(%(tenants)s)")
 _STANDING_IS = SQL(" and {standing} = %(standing)s").format(standing=STANDING)
 
-# Where somebody has to act before others, that is what they are sorted by; who needs
-# nobody stands as they came. Each of the three has its index.
+# Tenants that need action are sorted by urgency; the others by id, in the order of
+# their opening. Each of the three has its index.
 _DEADLINE_FIRST = SQL("r.deadline_at, r.lacking desc, r.tenant_id")
 _LONGEST_FIRST = SQL("r.lacking_from, r.tenant_id")
 _AS_THEY_CAME = SQL("r.tenant_id")
@@ -102,7 +102,7 @@ ORDERS = {
     DeskOrder.DEADLINE: SQL("r.deadline_at, t.name, t.id"),
 }
 
-# The same as `STANDING` says, so that an index is read by it.
+# The same conditions as in `STANDING`, written so that an index is used.
 _ONLY = {
     Standing.LATE: SQL("""
         r.outcome = 2 and r.open_until <= %(at)s and r.late_from <= %(at)s
@@ -133,27 +133,27 @@ _BLOCK = SQL("""
 """)
 
 
-def ids(wish: DeskFilter, *, most: int | None, offset: int) -> Composable:
+def ids(desk_filter: DeskFilter, *, most: int | None, offset: int) -> Composable:
     return _IDS.format(
         standing=STANDING,
-        found=filtered(
-            wish,
-            standing=wish.standing is not None,
-            named=wish.sort is not DeskOrder.URGENT,
+        found=from_clause(
+            desk_filter,
+            standing=desk_filter.standing is not None,
+            named=desk_filter.sort is not DeskOrder.URGENT,
         ),
-        order=ORDERS[wish.sort],
+        order=ORDERS[desk_filter.sort],
         most=most,
         offset=offset,
     )
 
 
 def blocks(
-    wish: DeskFilter, counted: Mapping[Standing, int], *, most: int, offset: int
+    desk_filter: DeskFilter, counted: Mapping[Standing, int], *, most: int, offset: int
 ) -> Composable | None:
-    """Ask each standing for what a part of the list has of it, one behind the other."""
+    """Compose a part of the list from one indexed query for each standing."""
     parts = []
     for place, standing in enumerate(ORDER):
-        if wish.standing not in (None, standing):
+        if desk_filter.standing not in (None, standing):
             continue
         count = counted[standing]
         if offset < count and most > 0:
@@ -170,30 +170,34 @@ def blocks(
     return SQL(" union all ").join(parts) if parts else None
 
 
-def is_narrowed(wish: DeskFilter) -> bool:
-    return bool(wish.search) or wish.tenants is not None
+def is_narrowed(desk_filter: DeskFilter) -> bool:
+    return bool(desk_filter.search) or desk_filter.tenants is not None
 
 
-def filtered(wish: DeskFilter, *, standing: bool, named: bool = False) -> Composable:
-    """Say where tenants are found; with names only where somebody asks for them."""
-    has_names = named or bool(wish.search)
+def from_clause(
+    desk_filter: DeskFilter, *, standing: bool, named: bool = False
+) -> Composable:
+    """Return the `from` and `where` clauses; names are joined only if needed."""
+    has_names = named or bool(desk_filter.search)
     parts: list[Composable] = [_FROM.format(names=_NAMES if has_names else SQL(""))]
-    if wish.search:
+    if desk_filter.search:
         parts.append(_SEARCHED)
-    if wish.tenants is not None:
+    if desk_filter.tenants is not None:
         parts.append(_CHOSEN)
     if standing:
         parts.append(_STANDING_IS)
     return SQL("").join(parts)
 
 
-def values(wish: DeskFilter, *, at: datetime) -> dict[str, Any]:
-    plain = wish.search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+def values(desk_filter: DeskFilter, *, at: datetime) -> dict[str, Any]:
+    plain = (
+        desk_filter.search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    )
     return {
         "at": at,
-        "period": str(wish.period),
-        "ends_on": wish.period.ends_on,
+        "period": str(desk_filter.period),
+        "ends_on": desk_filter.period.ends_on,
         "pattern": f"%{plain}%",
-        "tenants": list(wish.tenants or ()),
-        "standing": ORDER.index(wish.standing) if wish.standing else None,
+        "tenants": list(desk_filter.tenants or ()),
+        "standing": ORDER.index(desk_filter.standing) if desk_filter.standing else None,
     }

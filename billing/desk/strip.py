@@ -1,4 +1,4 @@
-"""The strip of days that the billing desk draws for each tenant."""
+"""Draws the strip of a tenant's days on the billing desk, as SVG."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -13,8 +13,8 @@ from billing.coverage.standing import Standing
 from billing.desk.queries import DeskRow
 
 # A strip draws each day as a bar of 5 in a step of 6; covered days stand on the line at
-# 14, missing ones hang below it. Silence is the bare line. A day is told by its letter
-# in the roll-up, and by a dot while it is not over.
+# 14, missing ones hang below it. Silence is the bare line. The summary has a letter for
+# each day; a day that is not over is drawn as a dot.
 _STEP, _BAR = 6, 5
 _PENDING = "."
 _WAITS = "mpw"
@@ -44,7 +44,7 @@ def draw(row: DeskRow, open_days: int) -> SafeString:
 
 @lru_cache(maxsize=_KEPT)
 def _paths(letters: str, open_days: int) -> SafeString:
-    """Draw the days; of the last `open_days` what is not here is pending."""
+    """Draw the days; days without a file among the last `open_days` are pending."""
     over = len(letters) - open_days
     drawn: dict[str, str] = {}
     for number, letter in enumerate(letters):

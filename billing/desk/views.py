@@ -1,4 +1,4 @@
-"""The billing desk: one period, all tenants, first those who want somebody."""
+"""Views of the billing desk: all tenants of a period, most urgent first, and as CSV."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
 
-# Tenants on one page: what one scrolls through without losing the place.
+# Tenants on one page: short enough to scroll through.
 A_PAGE = 50
 
 # Rows of an export that are read at a time.
@@ -33,19 +33,26 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
     """Show how all tenants stand in a period."""
     now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        wish, counts = _counted(request, at=now)
-        count = counts[wish.standing] if wish.standing else sum(counts.values())
+        desk_filter, counts = _counted(request, at=now)
+        count = (
+            counts[desk_filter.standing]
+            if desk_filter.standing
+            else sum(counts.values())
+        )
         pages = max(1, -(-count // A_PAGE))
         page = desk_forms.page_number(request.GET, pages=pages)
         offset = (page - 1) * A_PAGE
         rows = desk_queries.desk_rows(
-            wish, at=now, most=A_PAGE, offset=offset, counted=counts
+            desk_filter, at=now, most=A_PAGE, offset=offset, counted=counts
         )
     shown = {
-        **_head(wish, counts),
+        **_head(desk_filter, counts),
         "at": now,
         "lines": desk_presenters.table_rows(
-            rows, wish.period, at=now, came_from=desk_forms.narrowing(wish, page)
+            rows,
+            desk_filter.period,
+            at=now,
+            came_from=desk_forms.narrowing(desk_filter, page),
         ),
         "count": count,
         "page": page,
@@ -60,18 +67,20 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 
 @require_safe
 def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
-    """Hand out the list as it is narrowed, or of it the tenants that are ticked."""
+    """Export the filtered list, or the selected tenants on it."""
     now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
-        wish = desk_forms.desk_filter(request.GET, period=period)
-        chosen = desk_forms.tenant_ids(request.GET)
-        if chosen:
-            wish = replace(wish, tenants=chosen)
-        ids = desk_queries.tenant_ids(wish, at=now)
-    pieces = desk_presenters.as_csv(_in_chunks(wish, ids, at=now), wish.period)
+        desk_filter = desk_forms.desk_filter(request.GET, period=period)
+        ticked = desk_forms.tenant_ids(request.GET)
+        if ticked:
+            desk_filter = replace(desk_filter, tenants=ticked)
+        ids = desk_queries.tenant_ids(desk_filter, at=now)
+    pieces = desk_presenters.as_csv(
+        _in_chunks(desk_filter, ids, at=now), desk_filter.period
+    )
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
-    name = f"standings-{wish.period}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
+    name = f"standings-{desk_filter.period}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -79,45 +88,47 @@ def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
 def _counted(
     request: PortalRequest, *, at: datetime
 ) -> tuple[DeskFilter, dict[Standing, int]]:
-    """Count the period that is asked for, else the last ended one that anybody has."""
+    """Count the requested period, or by default the last ended one with tenants."""
     named = desk_forms.named_period(request.GET)
-    wish = desk_forms.desk_filter(
+    desk_filter = desk_forms.desk_filter(
         request.GET, period=named or desk_forms.last_ended(at)
     )
-    counts = desk_queries.standing_counts(wish, at=at)
-    if named is None and not wish.search and not any(counts.values()):
-        wish = replace(wish, period=wish.period.next())
-        counts = desk_queries.standing_counts(wish, at=at)
-    return wish, counts
+    counts = desk_queries.standing_counts(desk_filter, at=at)
+    if named is None and not desk_filter.search and not any(counts.values()):
+        desk_filter = replace(desk_filter, period=desk_filter.period.next())
+        counts = desk_queries.standing_counts(desk_filter, at=at)
+    return desk_filter, counts
 
 
-def _head(wish: DeskFilter, counts: dict[Standing, int]) -> dict[str, Any]:
-    """Return what stands above the list: counts as filters, sorts, periods, search."""
+def _head(desk_filter: DeskFilter, counts: dict[Standing, int]) -> dict[str, Any]:
+    """Return the context above the list: counts as filters, orders, periods, search."""
     address = desk_forms.address
     return {
-        "wish": wish,
-        "period": wish.period,
-        "query": address(wish),
+        "desk_filter": desk_filter,
+        "period": desk_filter.period,
+        "query": address(desk_filter),
         "total": sum(counts.values()),
-        "all_query": address(wish, standing=""),
-        "filters": desk_presenters.standing_filters(wish, counts),
+        "all_query": address(desk_filter, standing=""),
+        "filters": desk_presenters.standing_filters(desk_filter, counts),
         "sorts": {
             sort.name.lower(): {
-                "query": address(wish, sort=sort.value),
-                "is_on": wish.sort is sort,
+                "query": address(desk_filter, sort=sort.value),
+                "is_on": desk_filter.sort is sort,
             }
             for sort in DeskOrder
         },
-        "before": address(wish, period=wish.period.previous()),
-        "after": address(wish, period=wish.period.next()),
+        "before": address(desk_filter, period=desk_filter.period.previous()),
+        "after": address(desk_filter, period=desk_filter.period.next()),
     }
 
 
-def _in_chunks(wish: DeskFilter, ids: list[int], *, at: datetime) -> Iterator[DeskRow]:
-    """Read rows as they are sent: no unit of work waits for a slow line."""
+def _in_chunks(
+    desk_filter: DeskFilter, ids: list[int], *, at: datetime
+) -> Iterator[DeskRow]:
+    """Load rows while sending them: no unit of work waits for a slow connection."""
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
-        chosen = DeskFilter(period=wish.period, tenants=some)
+        chosen = DeskFilter(period=desk_filter.period, tenants=some)
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             rows = desk_queries.desk_rows(chosen, at=at, most=len(some))
         yield from desk_queries.in_this_order(rows, some)

@@ -1,1 +1,1 @@
-"""Who was late: the check, the flags, and what staff decide about them."""
+"""Late flags: the check that raises them, and the decisions of staff on them."""

@@ -1,8 +1,8 @@
-"""Who was late is written down, once for a tenant, a period and an effective deadline.
+"""Raises a late flag once for each tenant, period and effective deadline.
 
-A quarter-hour beat calls `check`. What it finds does not depend on when it runs, nor
-how often or how many at once: a tenant is late as at the deadline, and the roll-up of
-its period says so for good.
+A task calls `check_lateness` every 15 minutes. Its result does not depend on when it
+runs, nor how often or how many at once: a tenant is late as at the deadline, and the
+summary of its period keeps that for good.
 """
 
 import logging
@@ -24,17 +24,17 @@ from portal.errors import Refused
 logger = logging.getLogger(__name__)
 
 # From so many tenants on, and from so many times the mean of the last three periods, a
-# run asks first: as likely as not it is we who are wrong.
+# run stops and waits for the staff: as likely as not it is we who are wrong.
 STOPS_FROM = 20
 STOPS_TIMES = 2
 
-# Tenants told of in one look; more come in the next one.
+# Tenants that one run handles in each of its later steps; the next run does more.
 _AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a run did: flags raised, and periods that it stopped at."""
+    """The result of a run: flags raised, and periods at which it stopped."""
 
     raised: int
     stopped: tuple[str, ...]
@@ -43,27 +43,27 @@ class CheckResult:
 def check_lateness(at: datetime) -> CheckResult:
     """Raise a flag for each tenant that was late an hour before `at` or earlier.
 
-    Then let flags follow to which days were added by time alone, and tell of each new
-    one in its tenant's audit trail, also of those of a run that was cut before it came
-    to that.
+    Then update the flags to which days were added by time alone, and record each new
+    flag in its tenant's audit trail, also those of a run that was cut before it
+    recorded them.
     """
-    said = {
-        **_is_stopped_for(at),
+    parameters = {
+        **_parameters(at),
         "at": at,
         "least": STOPS_FROM,
         "times": STOPS_TIMES,
     }
     with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
-        cursor.execute(late_sql.RAISE, said)
+        cursor.execute(late_sql.RAISE, parameters)
         rows = cursor.fetchall()
         stops = [row for row in rows if row[0]]
         for _, period, found, usual in stops:
             _audit_stop(period, found, float(usual), at=at)
-        cursor.execute(late_sql.GROWN, said)
+        cursor.execute(late_sql.GROWN, parameters)
         grown = cursor.fetchall()
     for tenant_id, period in grown[:_AT_ONCE]:
-        _let_grow(tenant_id, period, at=at)
-    _audit_all(at=at)
+        _update_grown_flag(tenant_id, period, at=at)
+    _audit_new_flags(at=at)
     raised = sum(count for is_stop, _, count, _ in rows if not is_stop)
     return CheckResult(raised, tuple(period for _, period, _, _ in stops))
 
@@ -93,14 +93,14 @@ def release(period: str, *, by: str, reason: str, at: datetime) -> None:
 def overdue(tenant_id: int, *, at: datetime) -> list[str]:
     """Return the periods of which a run at `at` would flag the tenant.
 
-    In the running unit of work. While a safety stop is not released they stay so.
+    In the running unit of work. Until a safety stop is released they stay overdue.
     """
     with connection.cursor() as cursor:
-        cursor.execute(late_sql.OVERDUE, {**_is_stopped_for(at), "tenant": tenant_id})
+        cursor.execute(late_sql.OVERDUE, {**_parameters(at), "tenant": tenant_id})
         return [period for _, _, period, _ in cursor.fetchall()]
 
 
-def _is_stopped_for(at: datetime) -> dict[str, bool | int | datetime]:
+def _parameters(at: datetime) -> dict[str, bool | int | datetime]:
     return {"until": at - WAIT, "has_inbox": bool(settings.INBOX_BUCKET)}
 
 
@@ -120,16 +120,16 @@ def _audit_stop(period: str, found: int, usual: float, *, at: datetime) -> None:
     )
 
 
-def _let_grow(tenant_id: int, period: str, *, at: datetime) -> None:
+def _update_grown_flag(tenant_id: int, period: str, *, at: datetime) -> None:
     with unit_of_work.acting_for(tenant_id, holding=True):
         row = PeriodSummary.objects.get(period=period)
         update_flags.update_flags(tenant_id, {period: row}, at=at)
 
 
-def _audit_all(*, at: datetime) -> None:
+def _audit_new_flags(*, at: datetime) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        untold = LateFlag.objects.filter(told_at=None).order_by("tenant")
-        tenants = list(untold.values_list("tenant", flat=True).distinct()[:_AT_ONCE])
+        unaudited = LateFlag.objects.filter(told_at=None).order_by("tenant")
+        tenants = list(unaudited.values_list("tenant", flat=True).distinct()[:_AT_ONCE])
     for tenant_id in tenants:
         with unit_of_work.acting_for(tenant_id, holding=True):
             for flag in LateFlag.objects.filter(told_at=None).order_by("pk"):

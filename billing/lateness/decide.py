@@ -1,7 +1,7 @@
-"""What billing staff decide about a late flag: days that are waived, a consequence.
+"""Records staff's decisions on a late flag: days that are waived, a consequence.
 
-Each is one transaction under the tenant's lock, with a reason, and is told in the audit
-trail. The portal itself disables nothing.
+Each is one transaction under the tenant's lock, with a reason, and is recorded in the
+audit trail. The portal itself disables nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,7 +39,7 @@ def waive(
     at: datetime,
     reason: str,
 ) -> LateFlag:
-    """Let some server-days of a flag no longer count; others that come reopen it.
+    """Waive some server-days of a flag; days that are added later reopen it.
 
     `cells` are server-days as the flag has them, "2026-05-07 IC01".
 
@@ -64,7 +64,9 @@ def waive(
             "left": len(flag.open_days),
         }
         details |= {"last": others[-1]} if others else {}
-        _audit(flag, act="late-days-waived", by=by, at=at, said=details, reason=reason)
+        _audit(
+            flag, act="late-days-waived", by=by, at=at, details=details, reason=reason
+        )
     return flag
 
 
@@ -77,9 +79,9 @@ def decide(
     at: datetime,
     reason: str,
 ) -> LateFlag:
-    """Write down what being late leads to: none, penalty, disablement requested.
+    """Record the consequence of being late: none, penalty, disablement requested.
 
-    For the days that were shown; others that come reopen it.
+    For the days that were shown; days that are added later reopen it.
 
     Raises:
         Refused: it was decided meanwhile, the flag is void, no such consequence, there
@@ -98,7 +100,7 @@ def decide(
         flag.decided = [one for one in flag.still if one in choice.days]
         flag.save(update_fields=_DECIDED)
         details = {"consequence": choice.consequence, "was": choice.seen}
-        _audit(flag, act="late-decided", by=by, at=at, said=details, reason=reason)
+        _audit(flag, act="late-decided", by=by, at=at, details=details, reason=reason)
     return flag
 
 
@@ -115,7 +117,7 @@ def _audit(
     act: str,
     by: str,
     at: datetime,
-    said: Mapping[str, audit_log.Detail],
+    details: Mapping[str, audit_log.Detail],
     reason: str,
 ) -> None:
     about = {"deadline_at": flag.deadline_at.isoformat()}
@@ -124,6 +126,6 @@ def _audit(
         actor=by,
         act=act,
         subject=flag.period,
-        details={**about, **said, "reason": reason},
+        details={**about, **details, "reason": reason},
         at=at,
     )

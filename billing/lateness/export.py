@@ -1,4 +1,4 @@
-"""The list of late flags for spreadsheets; instants in the zone of the period."""
+"""Exports late flags as CSV, with instants in the zone of the period."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
 
 
 def as_csv(flags: Iterable[LateFlag]) -> Iterator[str]:
-    """Yield a piece for each flag, read by `billing.lateness.queries.flags`."""
+    """Yield a CSV row for each flag that `billing.lateness.queries.flags` loads."""
     yield BYTE_ORDER_MARK + csv_row(_heads())
     for flag in flags:
         yield csv_row(_cells(flag_row(flag)))

@@ -1,4 +1,4 @@
-"""What billing staff fill in about deadlines and late flags."""
+"""Forms of billing staff for deadlines, zones and late flags."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ class ExtensionForm(forms.Form):
 
 
 class ZoneCorrectionForm(forms.Form):
-    """The zone that a period's deadline should have been told in."""
+    """The zone that a period's deadline should have been in."""
 
     period = forms.TypedChoiceField(coerce=Period.parse, label=_("Period"))
     zone = forms.ChoiceField(

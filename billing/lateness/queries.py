@@ -1,4 +1,4 @@
-"""Reads of late flags and safety stops, for the billing staff.
+"""Queries for late flags and safety stops, for billing staff.
 
 Each runs in the caller's unit of work: of one tenant, or of the staff for all.
 """
@@ -22,7 +22,7 @@ from billing.models import IS_WAIVED, LateFlag, SafetyStop, TenantPeriod
 
 
 class FlagFilter(StrEnum):
-    """What one looks for among the flags; a flag may be of several kinds."""
+    """A filter of the list of flags; a flag may match several."""
 
     TO_DECIDE = "to-decide"
     COMPLETED = "completed"
@@ -31,26 +31,26 @@ class FlagFilter(StrEnum):
     VOID = "void"
 
 
-_STANDS = Q(voided_at=None)
-_ANSWERED = Func(
+_NOT_VOID = Q(voided_at=None)
+_DECIDED_DAYS = Func(
     *("waived", "decided"),
     function="array_cat",
     output_field=ArrayField(CharField(max_length=300)),
 )
 
 _FILTERS: Mapping[FlagFilter, Q] = {
-    FlagFilter.TO_DECIDE: _STANDS & ~Q(still__contained_by=_ANSWERED),
-    FlagFilter.COMPLETED: _STANDS & Q(completed_at__isnull=False),
-    FlagFilter.DECIDED: _STANDS & ~Q(consequence=""),
+    FlagFilter.TO_DECIDE: _NOT_VOID & ~Q(still__contained_by=_DECIDED_DAYS),
+    FlagFilter.COMPLETED: _NOT_VOID & Q(completed_at__isnull=False),
+    FlagFilter.DECIDED: _NOT_VOID & ~Q(consequence=""),
     FlagFilter.WAIVED: IS_WAIVED,
-    FlagFilter.VOID: ~_STANDS,
+    FlagFilter.VOID: ~_NOT_VOID,
 }
 
 
 def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     """Return flags with their tenants, newest first; of one kind and period, or all.
 
-    Each has also the `zone` that its period's deadline is told in.
+    Each also has the `zone` that its period's deadline is in.
     """
     found = LateFlag.objects.filter(_wanted(period))
     if kind:
@@ -58,8 +58,8 @@ def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     opened = TenantPeriod.objects.filter(
         tenant=OuterRef("tenant"), period=OuterRef("period")
     )
-    told_in = found.annotate(zone=Subquery(opened.values("zone")[:1]))
-    return told_in.select_related("tenant").order_by("-raised_at", "pk")
+    with_zones = found.annotate(zone=Subquery(opened.values("zone")[:1]))
+    return with_zones.select_related("tenant").order_by("-raised_at", "pk")
 
 
 def counts(period: str = "") -> dict[str, int]:
@@ -74,13 +74,13 @@ def counts(period: str = "") -> dict[str, int]:
 
 
 def undecided() -> QuerySet[LateFlag]:
-    """Return the flags with days of which nobody has decided, of all periods."""
+    """Return the flags with days that nobody has decided on, of all periods."""
     return LateFlag.objects.filter(_FILTERS[FlagFilter.TO_DECIDE])
 
 
 def flagged(tenants: Collection[int], period: Period) -> set[int]:
     """Return which of some tenants have a flag for a period that is not void."""
-    found = LateFlag.objects.filter(_STANDS, tenant__in=tenants, period=str(period))
+    found = LateFlag.objects.filter(_NOT_VOID, tenant__in=tenants, period=str(period))
     return set(found.values_list("tenant_id", flat=True))
 
 

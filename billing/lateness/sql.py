@@ -1,21 +1,22 @@
-"""The statements of the late check.
+"""SQL statements of the late check.
 
-The first sees one moment: roll-ups that say late, and files that nobody has judged yet,
-which are with us and make nobody late. Its steps:
+The first sees one moment: summaries that have late days, and files that nobody has
+judged yet, which wait for us and make nobody late. Its steps:
 
-- `due`: who is late, has no flag, and has nothing here that waits for us. Whatever was
-  received before the instant at which a day is judged can still clear it: a file that
-  is received only, an object of the inbox, an inbox not listed to its end since.
+- `due`: tenants that are late, have no flag, and have nothing that waits for us.
+  Whatever was received before the instant at which a day is judged can still clear it:
+  a file that is received only, an object of the inbox, an inbox not listed to its end
+  since.
 - `found`, `stopped`: of a period with far more late tenants than usual (those that are
-  flagged already count too, so that it does not matter in how many runs they come)
+  flagged already count too, so that it does not matter in how many runs they are found)
   nothing more is flagged until the staff release it.
-- `held`: rows are locked and read again. One that an upload is just changing is left to
-  the next run; an upload that comes after sees the flag and lets it follow.
+- `held`: rows are locked and read again. A row that an upload is just changing is left
+  to the next run; a later upload sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.
 
-A tenant without a day that was late at the deadline itself may have one that became so
-later, as what it waited for was refused: then the first such instant is the one at
-which it is judged.
+A tenant without a day that was late at the deadline itself may have one that became
+late later, as the file or excuse it waited for was refused: then the tenant is judged
+at the first such instant.
 """
 
 _JUDGED = """lateral (
@@ -119,8 +120,9 @@ union all
 select false, period, count(*), 0 from raised group by period
 """  # noqa: S608 - put together from the parts above
 
-# Flags to which a day comes by time alone: what it waited for was refused three days
-# (and the hour) ago. There are few, and each is done under its tenant's lock.
+# Flags to which a day is added by time alone: the file or excuse it waited for was
+# refused three days (and the hour) ago. There are few, and each is updated under its
+# tenant's lock.
 GROWN = f"""
 select r.tenant_id, r.period
 from billing_periodrollup r
@@ -135,7 +137,7 @@ and exists (
 order by r.tenant_id, r.period
 """  # noqa: S608 - put together from the parts above
 
-# Whom a run should have flagged, of one tenant.
+# The periods for which a run should have flagged one tenant.
 OVERDUE = f"""
 {_DUE}
 and r.tenant_id = %(tenant)s order by r.period

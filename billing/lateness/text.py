@@ -1,4 +1,4 @@
-"""What a late flag says, in words: for the list, the tenant's page and the export."""
+"""Texts of a late flag, for the list, the tenant's page and the export."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DAY_LETTERS = 10
 class ServerDays:
     """Days of one server that belong together; `value` names them in a form.
 
-    `each` are the single ones, in words and by the name that a form uses.
+    `each` are the single days, as text and by the name that a form uses.
     """
 
     server: str
@@ -30,10 +30,10 @@ class ServerDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagRow:
-    """A flag with its tenant: `zone` is the one its instants are told in.
+    """A flag with its tenant, as text; `zone` is the one its instants are shown in.
 
-    `since` says what became of the days in evidence afterwards, a sentence a server;
-    `days` are all there are, for whoever decides on them, a line each.
+    `since` has a sentence for each server about its days in evidence that were covered
+    afterwards; `days` are all days of the flag, one a line, for the form of a decision.
     """
 
     one: LateFlag
@@ -48,10 +48,10 @@ class FlagRow:
     consequences: list[tuple[str, str]]
 
 
-def flag_row(flag: LateFlag, *, known: Calendar | None = None) -> FlagRow:
-    """Return a flag in words, as `billing.lateness.queries.flags` loads it.
+def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
+    """Return the texts of a flag that `billing.lateness.queries.flags` has loaded.
 
-    `known` is the calendar of its period, where it is read.
+    `calendar` is the one of its period, where it was computed.
     """
     mark, state = _state(flag)
     return FlagRow(
@@ -61,7 +61,7 @@ def flag_row(flag: LateFlag, *, known: Calendar | None = None) -> FlagRow:
         evidence=by_server(flag.evidence),
         open=by_server(flag.open_days),
         waived=by_server(flag.waived),
-        since=_since(flag, known) if known else [],
+        since=_since(flag, calendar) if calendar else [],
         zone=vars(flag)["zone"],
         days="\n".join(flag.still),
         consequences=[(one.value, str(one.label)) for one in Consequence],
@@ -77,7 +77,7 @@ def by_server(names: Iterable[str]) -> list[ServerDays]:
 
 
 def server_days_text(found: Sequence[ServerDays]) -> str:
-    """Say server-days in one line: IC01: 5 to 8 May; IC02: 9 May."""
+    """Return server-days as one line: IC01: 5 to 8 May; IC02: 9 May."""
     return "; ".join(
         gettext("%(server)s: %(days)s") % {"server": one.server, "days": one.days}
         for one in found
@@ -85,7 +85,7 @@ def server_days_text(found: Sequence[ServerDays]) -> str:
 
 
 def chosen_days(values: Iterable[str]) -> list[str]:
-    """Take server-days apart that a form has sent, several in each value."""
+    """Split the server-days that a form has sent, several in each value."""
     lines = (one for value in values for one in value.replace("\r", "").split("\n"))
     return [line for line in lines if line]
 
@@ -96,12 +96,12 @@ def _days(server: str, names: list[str]) -> ServerDays:
     return ServerDays(server, days_text(days), "\n".join(names), each)
 
 
-def _since(flag: LateFlag, known: Calendar) -> list[str]:
-    """Say which days in evidence ask for nothing more by now: 5 May: excused since."""
+def _since(flag: LateFlag, calendar: Calendar) -> list[str]:
+    """List the days in evidence that are covered by now: 5 May: excused since."""
     found: dict[tuple[str, CellState], list[date]] = {}
     for name in sorted(flag.evidence):
         server, day = name[DAY_LETTERS + 1 :], date.fromisoformat(name[:DAY_LETTERS])
-        cell = known.cells.get((server, day))
+        cell = calendar.cells.get((server, day))
         if cell is not None and cell.state in COVERED:
             found.setdefault((server, cell.state), []).append(day)
     return [
@@ -112,7 +112,7 @@ def _since(flag: LateFlag, known: Calendar) -> list[str]:
 
 
 def _state(flag: LateFlag) -> tuple[str, str]:
-    """Return the shape and the word."""
+    """Return the shape and the name of a flag's state."""
     if flag.voided_at is not None:
         return "silent", gettext("Void")
     if not flag.open_days:

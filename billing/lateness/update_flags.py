@@ -1,7 +1,7 @@
-"""A late flag follows its period: voided, raised again, completed, reopened.
+"""Updates late flags from their periods: voids, restores, completes, reopens them.
 
-In the transaction that changes the roll-up, after the roll-up has been written: the
-late check locks the roll-up's row, so of the two the later one sees what the other did.
+In the transaction that changes the summary, after the summary has been written: the
+late check locks the summary's row, so the later of the two sees what the other did.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from billing.models import LateFlag, PeriodSummary, VoidReason
 from portal.audit import log as audit_log
 
-# Who tells of what nobody decided.
+# The actor in the audit trail where no person decided.
 PORTAL = "the portal"
 
 # After this, requests begun before a deadline have ended, and a listing of an inbox
 # that was begun after it has come to its end.
 WAIT = timedelta(hours=1)
 
-_STATEMENT = ("still", "voided_at", "void_reason", "completed_at")
+_COMPUTED_FIELDS = ("still", "voided_at", "void_reason", "completed_at")
 
 
 def late_days(row: PeriodSummary, *, at: datetime) -> list[str]:
@@ -33,7 +33,7 @@ def late_days(row: PeriodSummary, *, at: datetime) -> list[str]:
 def update_flags(
     tenant_id: int, rows: Mapping[str, PeriodSummary], *, at: datetime
 ) -> None:
-    """Let the flags of some periods agree with their roll-ups; one query if none.
+    """Make the flags of some periods agree with their summaries; one query if none.
 
     In the running unit of work, under the tenant's lock.
     """
@@ -45,10 +45,10 @@ def update_flags(
 
 
 def agrees(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:
-    """Say whether a flag says what its period's roll-up says at an instant.
+    """Return whether a flag agrees with its period's summary at an instant.
 
-    Or said before: days that time alone adds come with the next run of the late check,
-    or once nothing waits for us that could clear them.
+    Or agreed before: days that time alone adds are added by the next run of the late
+    check, or once nothing waits for us that could clear them.
     """
     added = (until + WAIT for until in row.graced_until)
     instants = [flag.raised_at, at, *(one for one in added if one <= at)]
@@ -63,16 +63,16 @@ def _is_changed(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:
 
 def _update_flag(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
     was_void, was_done = flag.voided_at is not None, flag.completed_at is not None
-    was_answered = not flag.undecided_days
+    was_decided = not flag.undecided_days
     if not _is_changed(flag, row, at=at):
         return
-    flag.save(update_fields=_STATEMENT)
+    flag.save(update_fields=_COMPUTED_FIELDS)
     is_void, is_done = flag.voided_at is not None, flag.completed_at is not None
     if is_void and not was_void:
         _audit(flag, act="late-flag-voided", at=at)
     elif was_void and not is_void:
         _audit(flag, act="late-flag-stands-again", at=at)
-    elif was_answered and flag.undecided_days:
+    elif was_decided and flag.undecided_days:
         _audit(flag, act="late-flag-reopened", at=at)
     if is_done and not was_done:
         _audit(flag, act="late-flag-completed", at=at)
@@ -82,7 +82,7 @@ def _update_flag(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
 
 def _make_agree(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
     if row.deadline_at != flag.deadline_at:
-        # The deadline moved: nothing is late by this one any more, for good.
+        # The deadline moved: nothing is late by the old one any more, for good.
         _void(flag, VoidReason.EXTENDED, at=at)
     elif not (late := late_days(row, at=max(at, flag.raised_at))):
         flag.still = []
@@ -96,11 +96,11 @@ def _make_agree(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> None:
 
 
 def _recorded(flag: LateFlag) -> tuple[object, ...]:
-    return tuple(getattr(flag, name) for name in _STATEMENT)
+    return tuple(getattr(flag, name) for name in _COMPUTED_FIELDS)
 
 
 def _void(flag: LateFlag, reason: VoidReason, *, at: datetime) -> None:
-    # What voided it first is told.
+    # Keep the first reason.
     if flag.voided_at is None:
         flag.voided_at, flag.void_reason = at, reason
 

@@ -1,1 +1,1 @@
-"""All mails as customers and staff see them; digest, batch receipts, recipients."""
+"""Mail lists for customers and staff, the digest, batch receipts, recipients."""

@@ -1,4 +1,4 @@
-"""The morning's mail to those of the billing staff who want it: what there is to do."""
+"""Sends the daily digest to billing staff who want it: open work, and standings."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,27 +22,27 @@ from portal.db import unit_of_work
 from portal.mail import message as mail_message
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import LEASE, NEVER_ANSWERED, MailOutcome, WrittenMail
-from portal.mail.send import DeliveryOutcome as Came
-from portal.mail.send import deliver
+from portal.mail.send import DeliveryOutcome, deliver
 from portal.models import User
 from portal.templatetags.shown import grouped
 from usage.forwarding import queries as forwarding_queries
 from usage.review import queries as review_queries
 from usage.servers import requests as server_requests
 
-# When it goes, in UTC; staff have no zone of their own. After noon it is no news.
+# When the digest is sent, in UTC; staff have no zone of their own. After noon it is no
+# news.
 _FROM, _UNTIL = time(6), time(12)
 
 _OUTCOMES = {
-    Came.SENT: MailOutcome.SENT,
-    Came.REFUSED: MailOutcome.FAILED,
-    Came.UNSURE: MailOutcome.UNSURE,
+    DeliveryOutcome.SENT: MailOutcome.SENT,
+    DeliveryOutcome.REFUSED: MailOutcome.FAILED,
+    DeliveryOutcome.UNSURE: MailOutcome.UNSURE,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class StandingCount:
-    """How many tenants stand where in a period, in words."""
+    """The number of tenants with each standing in a period, with labels."""
 
     period: Period
     span: str
@@ -51,30 +51,30 @@ class StandingCount:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """Something that waits for staff: in words, and the page's address name."""
+    """Open work for staff: its text, and the URL name of its page."""
 
     what: str
     url_name: str
 
 
 def send_due(*, now: Callable[[], datetime]) -> int:
-    """Send this morning's digests that have not gone; return how many were sent."""
+    """Send this morning's digests that are still unsent; return how many were sent."""
     at = now()
     _give_up_on_unanswered(at)
     if not _FROM <= at.time() < _UNTIL:
         return 0
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
+        permission = mail_switch.send_permission()
         morning = datetime.combine(at.date(), _FROM, UTC)
-        if leave.held or (leave.restored_at or morning) > morning:
-            # What was restored from may have sent those of this morning.
+        if permission.held or (permission.restored_at or morning) > morning:
+            # The original of a restored copy may have sent those of this morning.
             return 0
-        people = _who_has_none(at.date())
+        people = _people_without_digest(at.date())
         if not people:
             return 0
         shown = {
-            "courses": standing_counts(at=at),
-            "matters": open_items(),
+            "periods": standing_counts(at=at),
+            "open_items": open_items(),
             "day": at.date(),
         }
     return sum(_send(to, shown, now=now) for to in people)
@@ -87,48 +87,48 @@ def standing_counts(*, at: datetime) -> list[StandingCount]:
 
 
 def open_items() -> list[OpenItem]:
-    """Say what waits for staff, in a unit of work of the staff; empty if nothing."""
+    """Return the open work, in a unit of work of the staff; empty if there is none."""
     found = [
         (_late_stops(), "staff-late"),
         (_held(), "staff-held"),
-        (_asked(), "staff-held"),
+        (_requests(), "staff-held"),
         (_late_flags(), "staff-late"),
-        (_set_aside(), "staff-forwarding"),
+        (_failed_forwardings(), "staff-forwarding"),
         (_mails(), "staff-mail"),
     ]
-    return [OpenItem(words, url_name) for words, url_name in found if words]
+    return [OpenItem(text, url_name) for text, url_name in found if text]
 
 
 def _late_stops() -> str:
     n = late_queries.stops().count()
-    words = ngettext("%(n)s safety stop to look at", "%(n)s safety stops to look at", n)
-    return _counted_text(words, n)
+    text = ngettext("%(n)s safety stop to look at", "%(n)s safety stops to look at", n)
+    return _counted_text(text, n)
 
 
 def _held() -> str:
     n = review_queries.count_for_staff()
-    words = ngettext("%(n)s held file to decide", "%(n)s held files to decide", n)
-    return _counted_text(words, n)
+    text = ngettext("%(n)s held file to decide", "%(n)s held files to decide", n)
+    return _counted_text(text, n)
 
 
-def _asked() -> str:
-    asked = (
+def _requests() -> str:
+    requests = (
         server_requests.open_requests(),
         excuses.open_excuses(),
         licence_requests.open_requests(),
     )
-    n = sum(one.count() for one in asked)
-    words = ngettext("%(n)s request to answer", "%(n)s requests to answer", n)
-    return _counted_text(words, n)
+    n = sum(one.count() for one in requests)
+    text = ngettext("%(n)s request to answer", "%(n)s requests to answer", n)
+    return _counted_text(text, n)
 
 
 def _late_flags() -> str:
     n = late_queries.undecided().count()
-    words = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
-    return _counted_text(words, n)
+    text = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
+    return _counted_text(text, n)
 
 
-def _set_aside() -> str:
+def _failed_forwardings() -> str:
     n = sum(
         forwarding_queries.failed_of(kind).count() for kind in forwarding_queries.MODELS
     )
@@ -144,8 +144,8 @@ def _mails() -> str:
     )
 
 
-def _counted_text(words: str, count: int) -> str:
-    return words % {"n": grouped(count)} if count else ""
+def _counted_text(text: str, count: int) -> str:
+    return text % {"n": grouped(count)} if count else ""
 
 
 def _standing_count(period: Period, *, at: datetime) -> StandingCount:
@@ -169,7 +169,7 @@ _WORST_FIRST = (
 )
 
 
-def _who_has_none(day: date) -> list[str]:
+def _people_without_digest(day: date) -> list[str]:
     wanted = User.objects.filter(is_active=True, gets_digest=True)
     had = Digest.objects.filter(day=day).values("recipient")
     people = wanted.exclude(staff_role="").exclude(email__in=had)
@@ -183,19 +183,19 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
         row, is_mine = Digest.objects.get_or_create(
             recipient=to,
             day=at.date(),
-            defaults={"planned_at": at, "begun_at": at, **written.kept},
+            defaults={"planned_at": at, "begun_at": at, **written.columns},
         )
     if not is_mine:
         return False
-    came = deliver(written.message)
+    delivery = deliver(written.message)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mine = Digest.objects.filter(pk=row.pk, outcome="")
-        if came.outcome is Came.LATER:
-            # It was not taken for certain: the next ring tries it again.
+        if delivery.outcome is DeliveryOutcome.LATER:
+            # The server certainly did not take it: the next run tries again.
             mine.delete()
             return False
-        outcome = _OUTCOMES[came.outcome]
-        mine.update(outcome=outcome, problem=came.problem, ended_at=now())
+        outcome = _OUTCOMES[delivery.outcome]
+        mine.update(outcome=outcome, problem=delivery.problem, ended_at=now())
     return outcome == MailOutcome.SENT
 
 
@@ -209,7 +209,7 @@ def _compose(to: str, shown: dict[str, object]) -> WrittenMail:
 
 
 def _give_up_on_unanswered(at: datetime) -> None:
-    """Tell as unsure what was begun, and never answered by whoever began it."""
+    """Mark as unsure the digests whose sender has never recorded an outcome."""
     begun_before = at - LEASE
     with unit_of_work.acting_for(unit_of_work.STAFF):
         Digest.objects.filter(outcome="", begun_at__lt=begun_before).update(

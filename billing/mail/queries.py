@@ -1,6 +1,6 @@
-"""Reads of all mails, by kind and state. In a unit of work of the staff or of a tenant.
+"""Queries for mails of all kinds and states, in a unit of work of staff or a tenant.
 
-Links that let somebody set a password are not among them: nobody else is to see those.
+Mails with a link to set a password are not included: nobody else may see the link.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ MODELS: Mapping[str, type[Letter]] = {
 
 
 class MailFilter(StrEnum):
-    """States as people filter by them."""
+    """Mail states that a list can be filtered by."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -31,31 +31,35 @@ class MailFilter(StrEnum):
     UNNEEDED = "unneeded"
 
 
-def _has(told: str, kind: str) -> Q:
-    is_work = kind != DIGEST
-    if told == MailFilter.WAITING:
-        return Q(outcome="", **({"state": JobState.WAITING} if is_work else {}))
-    found = Q(outcome=MailOutcome(told))
-    if told == MailFilter.FAILED and is_work:
+def _has_state(state: str, kind: str) -> Q:
+    is_job = kind != DIGEST
+    if state == MailFilter.WAITING:
+        return Q(outcome="", **({"state": JobState.WAITING} if is_job else {}))
+    found = Q(outcome=MailOutcome(state))
+    if state == MailFilter.FAILED and is_job:
         found |= Q(outcome="", state=JobState.SET_ASIDE)
     return found
 
 
-def list_mails(kind: str, told: str = "") -> QuerySet[Letter]:
+def list_mails(kind: str, state: str = "") -> QuerySet[Letter]:
     """Return mails of a kind without their texts, newest first; of one state or all."""
-    rows = MODELS[kind]._default_manager.filter(_has(told, kind) if told else Q())
+    rows = MODELS[kind]._default_manager.filter(
+        _has_state(state, kind) if state else Q()
+    )
     return rows.defer("text", "html").order_by("-planned_at", "-pk")
 
 
 def counts(kind: str) -> dict[str, int]:
-    """Count the mails of a kind, by what is told of them; all under an empty name."""
-    wanted = {str(told): Count("pk", filter=_has(told, kind)) for told in MailFilter}
+    """Count the mails of a kind by state; all of them under an empty name."""
+    wanted = {
+        str(state): Count("pk", filter=_has_state(state, kind)) for state in MailFilter
+    }
     found = MODELS[kind]._default_manager.aggregate(all=Count("pk"), **wanted)
     return {"": found.pop("all"), **found}
 
 
 def find(kind: str, pk: int) -> Letter | None:
-    """Return a mail with all there is of it, None if there is none."""
+    """Return a mail with its texts, None if there is none."""
     model = MODELS.get(kind)
     return model._default_manager.filter(pk=pk).first() if model else None
 
@@ -63,8 +67,8 @@ def find(kind: str, pk: int) -> Letter | None:
 def waiting_for_staff(model: type[LetterWork]) -> QuerySet[LetterWork]:
     """Return the mails that wait for a person: the failed and the unsure.
 
-    Those are set aside, and nothing else is. A digest never is: the next one says the
-    same.
+    These and no others have the state "set aside". A digest never has it: the next one
+    has the same content.
     """
     return model._default_manager.filter(state=JobState.SET_ASIDE)
 

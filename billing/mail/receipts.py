@@ -1,4 +1,4 @@
-"""The receipt of a batch by mail, for whoever asked for it."""
+"""Mails the receipt of a batch of files to the person who requested it."""
 
 import hashlib
 import io
@@ -27,17 +27,18 @@ from usage.receipts import pdf as receipt_pdf
 from usage.receipts import rows as receipt_rows
 from usage.receipts.rows import ReceiptLine
 
-# Files that a mail names, those to look at first; all of them are attached.
+# Files that a mail lists, those with problems; the attachment has all of them.
 _NAMED = 20
 
-# Files of which a PDF is attached: more take a minute to set, and nobody reads them.
+# Most files for which a PDF is attached: more take a minute to typeset, and nobody
+# reads them.
 _PDF_AT_MOST = 1_000
 
 
 def request_receipt(
     tenant_id: int, *, ids: Collection[UUID], to: str, at: datetime
 ) -> tuple[ReceiptMail, bool]:
-    """Have a receipt mailed; False beside it if it was asked for today already.
+    """Queue a receipt mail; the flag is False if it was requested today already.
 
     In a unit of work of the tenant.
 
@@ -70,35 +71,35 @@ def request_receipt(
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send one receipt that is due; False if there is none, or none can be sent now.
 
-    A stop of mails does not hold it: somebody has asked for it. A restored copy does.
+    A stop of mails does not hold it: somebody has requested it. A restored copy does.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
-    if leave.held == mail_switch.RESTORED_COPY:
+        permission = mail_switch.send_permission()
+    if permission.held == mail_switch.RESTORED_COPY:
         return False
 
     def prepare(claim: Claim, at: datetime) -> EmailMultiAlternatives | None:
-        return _prepare(leave, claim, at=at)
+        return _prepare(permission, claim, at=at)
 
     return outbox.send_one(ReceiptMail, prepare=prepare, now=now)
 
 
 def _prepare(
-    leave: SendPermission, claim: Claim, *, at: datetime
+    permission: SendPermission, claim: Claim, *, at: datetime
 ) -> EmailMultiAlternatives | None:
     with unit_of_work.acting_for(claim.tenant_id):
         row = outbox.begin(ReceiptMail, claim, at=at)
         if row is None:
             return None
-        reason = _not_needed(row, leave)
+        reason = _unneeded_reason(row, permission)
         if reason:
             outbox.end(ReceiptMail, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
         return outbox.store_text(ReceiptMail, claim, _compose(row), at=at)
 
 
-def _not_needed(row: ReceiptMail, leave: SendPermission) -> str:
-    if leave.restored_at is not None and row.planned_at <= leave.restored_at:
+def _unneeded_reason(row: ReceiptMail, permission: SendPermission) -> str:
+    if permission.restored_at is not None and row.planned_at <= permission.restored_at:
         return "restored"
     members = Membership.objects.filter(user__email=row.recipient, user__is_active=True)
     return "" if members.exists() else "not-wanted"
@@ -107,7 +108,7 @@ def _not_needed(row: ReceiptMail, leave: SendPermission) -> str:
 def _compose(row: ReceiptMail) -> WrittenMail:
     tenant = Tenant.objects.get()
     files = list(overview_queries.of_ids(row.files))
-    # A rejected file's row may have gone meanwhile.
+    # A rejected file's row may have been deleted meanwhile.
     missing = row.missing + len(row.files) - len(files)
     found = list(receipt_rows.receipt_lines(files, zone=tenant.zone))
     counts = Counter(file.state for file in files)
@@ -136,7 +137,7 @@ def _compose(row: ReceiptMail) -> WrittenMail:
 
 
 def _counted(files: Collection[UsageFile]) -> list[tuple[str, int]]:
-    """Return the word of each verdict that occurs, with how many have it."""
+    """Return the label of each verdict that occurs, with the number of its files."""
     words = Counter(str(file.get_state_display()) for file in files)
     return words.most_common()
 

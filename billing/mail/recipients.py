@@ -1,4 +1,4 @@
-"""Who gets which mail, and who may read the calendar of a tenant's deadlines."""
+"""Stores who gets which mails, and the private addresses of the deadline calendar."""
 
 import hashlib
 import secrets
@@ -17,7 +17,7 @@ _RANDOM_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class ReminderRecipient:
-    """One member, and whether they get the reminders."""
+    """A member, with the effective choice of getting reminders."""
 
     membership: Membership
     gets_reminders: bool
@@ -26,7 +26,7 @@ class ReminderRecipient:
 def members() -> list[ReminderRecipient]:
     """Return the members of the tenant that this unit of work is for, by name."""
     rows = Membership.objects.filter(user__is_active=True).select_related("user")
-    # Not all columns of a person are a tenant's to read.
+    # A tenant may not read all columns of a person.
     narrow = rows.only(
         *("role", "gets_reminders", "tenant_id"),
         *("user__email", "user__name", "user__is_active"),
@@ -38,7 +38,7 @@ def members() -> list[ReminderRecipient]:
 
 
 def gets_reminders(row: Membership) -> bool:
-    """Say whether a member gets reminders: by their choice, or as the role has it."""
+    """Return whether a member gets reminders: by choice, or by default of the role."""
     if row.gets_reminders is None:
         return row.role == Role.ADMIN
     return row.gets_reminders
@@ -47,7 +47,7 @@ def gets_reminders(row: Membership) -> bool:
 def choose_reminders(
     tenant_id: int, *, user_id: int, wanted: bool, by: str, at: datetime
 ) -> Membership:
-    """Say whether a member gets reminders, in the running unit of work of the tenant.
+    """Set whether a member gets reminders, in the running unit of work of the tenant.
 
     Raises:
         Refused: the tenant has no such member.
@@ -72,7 +72,7 @@ def choose_reminders(
 
 
 def choose_escalation(tenant_id: int, *, address: str, by: str, at: datetime) -> None:
-    """Say whom late mails go to as well, empty for nobody; in the tenant's unit."""
+    """Set one more address for late mails, empty for none; in the tenant's unit."""
     unit_of_work.hold_tenant(tenant_id)
     Tenant.objects.filter(pk=tenant_id).update(escalation_address=address)
     audit_log.append(
@@ -85,21 +85,21 @@ def choose_escalation(tenant_id: int, *, address: str, by: str, at: datetime) ->
 
 
 def gets_digest(user_id: int) -> bool:
-    """Say whether one of the staff gets the digest, in a unit of work of the staff."""
+    """Return whether a staff user gets the digest, in a unit of work of the staff."""
     return User.objects.filter(pk=user_id, gets_digest=True).exists()
 
 
 def choose_digest(user_id: int, *, wanted: bool) -> None:
-    """Say whether one of the staff gets the digest, in a unit of work of the staff."""
+    """Set whether a staff user gets the digest, in a unit of work of the staff."""
     User.objects.filter(pk=user_id).exclude(staff_role="").update(gets_digest=wanted)
 
 
 def make_calendar_address(
     tenant_id: int, *, user_id: int, by: str, at: datetime
 ) -> str:
-    """Make a member's private address anew; the one before opens nothing any more.
+    """Create a new private address for a member; the previous one stops working.
 
-    In the running unit of work of the tenant. What is returned is not to be had again.
+    In the running unit of work of the tenant. The returned secret cannot be read again.
     """
     unit_of_work.hold_tenant(tenant_id)
     secret = secrets.token_urlsafe(_RANDOM_BYTES)
@@ -117,7 +117,7 @@ def make_calendar_address(
 def remove_calendar_address(
     tenant_id: int, *, user_id: int, by: str, at: datetime
 ) -> bool:
-    """Let a member's private address open nothing any more; False if there is none."""
+    """Remove a member's private address; False if there is none."""
     unit_of_work.hold_tenant(tenant_id)
     gone, _ = CalendarAddress.objects.filter(user_id=user_id).delete()
     if gone:
@@ -132,9 +132,9 @@ def remove_calendar_address(
 
 
 def tenant_of_calendar(secret: str) -> int | None:
-    """Return whose calendar an address opens, None if nobody's (any more).
+    """Return the tenant whose calendar an address opens, None if it opens none.
 
-    Before anybody is known: in no unit of work.
+    Runs before the tenant is known: in no unit of work.
     """
     found = (
         CalendarAddress.objects.filter(digest=_digest(secret))

@@ -1,4 +1,4 @@
-"""What a person decides about a mail that may have arrived, or could not be sent."""
+"""Sends unsure or failed mails again, or marks them as arrived, as staff decide."""
 
 from datetime import datetime, timedelta
 
@@ -15,9 +15,9 @@ _MODELS: dict[str, type[LetterWork]] = {REMINDER: Reminder, RECEIPT: ReceiptMail
 
 
 def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
-    """Have a mail sent again that is unsure or failed; False if it is neither (now).
+    """Queue an unsure or failed mail again; False if it is neither (now).
 
-    It still goes only if it is true, and on a day on which the recipient gets no other.
+    It is still sent only if it is true, on a day on which the recipient gets no other.
     Begins and ends its own units of work, as `arrived` does.
     """
     found = _tenant_of(kind, pk)
@@ -26,11 +26,11 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     model, tenant_id = found
     with unit_of_work.acting_for(tenant_id, holding=True):
         row = model._default_manager.get(pk=pk)
-        if row.told_state not in {MailOutcome.UNSURE, MailOutcome.FAILED}:
+        if row.shown_state not in {MailOutcome.UNSURE, MailOutcome.FAILED}:
             return False
         changes: dict[str, object] = {"planned_at": at}
         if isinstance(row, Reminder):
-            # Asked for by somebody, it is not overtaken by the steps after it.
+            # Requested by a person, it is not overtaken by the steps after it.
             changes |= {"asked_by": by, "day": _free_day(row, at=at)}
         fresh = {"ended_at": None, "lease": None, "leased_until": None, "problem": ""}
         model._default_manager.filter(pk=pk).update(
@@ -48,7 +48,7 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
 
 
 def mark_arrived(kind: str, pk: int, *, by: str, at: datetime) -> bool:
-    """Write down that an unsure mail has arrived; False if it is not unsure (now)."""
+    """Mark an unsure mail as arrived; False if it is not unsure (now)."""
     found = _tenant_of(kind, pk)
     if found is None:
         return False
@@ -73,7 +73,7 @@ def _tenant_of(kind: str, pk: int) -> tuple[type[LetterWork], int] | None:
 
 
 def _free_day(row: Reminder, *, at: datetime) -> object:
-    """Return the first day from today on that no other mail to the recipient has."""
+    """Return the next day, from today, on which the recipient gets no other mail."""
     tenant = Tenant.objects.get()
     day = at.astimezone(zone_named(tenant.zone)).date()
     others = Reminder.objects.filter(

@@ -1,4 +1,4 @@
-"""Mails as the staff's page shows them, and what of them a browser may style."""
+"""Presents mails for the staff pages, with the style hashes their policy allows."""
 
 import re
 from base64 import b64encode
@@ -17,18 +17,18 @@ from billing.periods.text import span_text
 from billing.reminders.plan import PlannedMail
 from portal.mail.outbox import Letter, LetterWork, MailOutcome
 from portal.models import Tenant
-from portal.templatetags.shown import day as day_words
+from portal.templatetags.shown import day as day_text
 
 _STYLE = re.compile(r' style="([^"]*)"')
 _SHEET = re.compile(r"<style>(.*?)</style>", re.S)
 
-# Words of the digest's day, which has no tenant.
+# Zone of digests, which have no tenant.
 _UTC = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRow:
-    """One mail; `zone` is the one that its instants are told in."""
+    """One mail; its instants are shown in `zone`."""
 
     mail: Letter
     tenant: Tenant | None
@@ -44,7 +44,7 @@ class MailRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRow:
-    """One mail that is not written down yet."""
+    """One mail that would be sent next; it is not stored yet."""
 
     planned: PlannedMail
     tenant: Tenant
@@ -54,7 +54,7 @@ class NextRow:
 
 
 def mail_rows(mails: Iterable[Letter]) -> list[MailRow]:
-    """Say what a page says of mails, in a unit of work of the staff."""
+    """Return the table rows of mails, in a unit of work of the staff."""
     found = list(mails)
     ids = {one.tenant_id for one in found if isinstance(one, LetterWork)}
     tenants = Tenant.objects.in_bulk(ids)
@@ -62,7 +62,7 @@ def mail_rows(mails: Iterable[Letter]) -> list[MailRow]:
 
 
 def next_rows(planned: Iterable[PlannedMail]) -> list[NextRow]:
-    """Say what goes out next, in a unit of work of the staff."""
+    """Return the table rows of the next mails, in a unit of work of the staff."""
     found = list(planned)
     tenants = Tenant.objects.in_bulk({one.tenant_id for one in found})
     return [
@@ -71,7 +71,7 @@ def next_rows(planned: Iterable[PlannedMail]) -> list[NextRow]:
             tenant=tenants[one.tenant_id],
             what=step_text(one.step),
             span=span_text(Period.parse(one.period)),
-            query=urlencode(_named(one)),
+            query=urlencode(_query_parameters(one)),
         )
         for one in found
     ]
@@ -80,19 +80,22 @@ def next_rows(planned: Iterable[PlannedMail]) -> list[NextRow]:
 def find_planned(
     planned: Iterable[PlannedMail], given: Mapping[str, str]
 ) -> PlannedMail | None:
-    """Return the mail that an address names, if it is among those to come."""
+    """Return the planned mail that a query names, None if it is not planned."""
     return next(
         (
             one
             for one in planned
-            if all(given.get(name) == said for name, said in _named(one).items())
+            if all(
+                given.get(name) == value
+                for name, value in _query_parameters(one).items()
+            )
         ),
         None,
     )
 
 
 def as_row(planned: PlannedMail) -> Reminder:
-    """Return the row that it would become; nothing is written."""
+    """Return a planned mail as an unsaved row."""
     return Reminder(
         tenant_id=planned.tenant_id,
         period=planned.period,
@@ -105,7 +108,7 @@ def as_row(planned: PlannedMail) -> Reminder:
     )
 
 
-def _named(planned: PlannedMail) -> dict[str, str]:
+def _query_parameters(planned: PlannedMail) -> dict[str, str]:
     return {
         "tenant": str(planned.tenant_id),
         "period": planned.period,
@@ -115,9 +118,9 @@ def _named(planned: PlannedMail) -> dict[str, str]:
 
 
 def style_sources(html: str) -> Iterator[str]:
-    """Yield what a content policy says to let a mail's own styles apply, and no others.
+    """Yield the CSP sources that allow a mail's own styles, and no others.
 
-    The mail is shown in a frame that runs no script; its styles stand in the elements.
+    The mail is shown in a frame that runs no script; its styles are inline attributes.
     """
     styles = {unescape(style) for style in _STYLE.findall(html)}
     for style in sorted({*styles, *_SHEET.findall(html)}):
@@ -126,7 +129,7 @@ def style_sources(html: str) -> Iterator[str]:
 
 def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
     tenant = tenants[mail.tenant_id] if isinstance(mail, LetterWork) else None
-    mark, state = state_text(mail.told_state)
+    mark, state = state_text(mail.shown_state)
     period = Period.parse(mail.period) if isinstance(mail, Reminder) else None
     return MailRow(
         mail=mail,
@@ -137,8 +140,8 @@ def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
         mark=mark,
         state=state,
         why=problem_text(mail.problem),
-        is_unsure=tenant is not None and mail.told_state == MailOutcome.UNSURE,
-        is_failed=tenant is not None and mail.told_state == MailOutcome.FAILED,
+        is_unsure=tenant is not None and mail.shown_state == MailOutcome.UNSURE,
+        is_failed=tenant is not None and mail.shown_state == MailOutcome.FAILED,
     )
 
 
@@ -149,5 +152,5 @@ def _what(mail: Letter) -> str:
         case ReceiptMail():
             return gettext("Receipt of an upload")
         case Digest():
-            return gettext("Morning of %(day)s") % {"day": day_words(mail.day)}
+            return gettext("Morning of %(day)s") % {"day": day_text(mail.day)}
     return ""

@@ -1,4 +1,4 @@
-"""Steps, states and problems of mails in words; made at the door."""
+"""Texts for the steps, states and problems of mails; used by the views."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ _STEPS: Mapping[str, str] = {
     REFUSED: gettext_noop("After a refusal"),
 }
 
-# Shape and word of each state.
+# Mark and label of each state.
 _STATES: Mapping[str, tuple[str, str]] = {
     "waiting": ("pending", gettext_noop("Waiting")),
     "sending": ("with-us", gettext_noop("Being sent")),
@@ -73,7 +73,7 @@ _WHY_NOT: Mapping[str, str] = {
 
 
 def step_text(step: str) -> str:
-    """Say which reminder of a period it is."""
+    """Return the name of a reminder step."""
     if step in _STEPS:
         return gettext(_STEPS[step])
     number = step.rpartition("-")[2]
@@ -82,17 +82,17 @@ def step_text(step: str) -> str:
     return gettext("Late, week %(number)s") % {"number": number}
 
 
-def state_text(told: str) -> tuple[str, str]:
-    """Return the shape and the word of a state."""
-    mark, word = _STATES[told]
+def state_text(state: str) -> tuple[str, str]:
+    """Return the mark and the label of a state."""
+    mark, word = _STATES[state]
     return mark, gettext(word)
 
 
 def problem_text(code: str) -> str:
-    """Say why a mail waits, or ended otherwise than sent; empty for no reason."""
+    """Return why a mail waits, or ended without being sent; empty for no reason."""
     return gettext(_PROBLEMS[code]) if code in _PROBLEMS else code
 
 
 def why_not_text(code: str) -> str:
-    """Say why nobody of a tenant is reminded now; empty where somebody is."""
+    """Return why nobody of a tenant is reminded now; empty if somebody is."""
     return gettext(_WHY_NOT[code]) if code else ""

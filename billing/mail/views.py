@@ -1,4 +1,4 @@
-"""People and reminders: who belongs to a customer, and who gets which mail."""
+"""Views of the page People: members of a tenant, and the mails that each gets."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ from usage.receipts.forms import ReceiptForm
 # Mails on the page: more than a year's reminders to several people.
 MAILS_SHOWN = 50
 
-# Digits of a row's number that PostgreSQL can look for.
+# Most digits of a primary key that PostgreSQL can look up.
 _DIGITS = 18
 
 
 class ContactForm(forms.Form):
-    """Whom late mails go to as well."""
+    """One more address for late mails."""
 
     address = forms.EmailField(
         required=False,
@@ -52,7 +52,7 @@ def people(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def choose_own_mails(request: PortalRequest) -> HttpResponse:
-    """Say whether one gets the reminders oneself."""
+    """Set whether the caller gets the reminders."""
     if request.caller.user_id is None:
         raise Refused("not-found")
     return _choose(request, request.caller.user_id)
@@ -60,7 +60,7 @@ def choose_own_mails(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def choose_mails(request: PortalRequest) -> HttpResponse:
-    """Say whether another member gets the reminders."""
+    """Set whether another member gets the reminders."""
     text = request.POST.get("person", "")
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise Refused("not-found")
@@ -69,7 +69,7 @@ def choose_mails(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def set_contact(request: PortalRequest) -> HttpResponse:
-    """Say whom late mails go to as well."""
+    """Set one more address for late mails."""
     now = timezone.now()
     form = ContactForm(request.POST)
     if not form.is_valid():
@@ -88,7 +88,7 @@ def set_contact(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def make_calendar(request: PortalRequest) -> HttpResponse:
-    """Make one's private calendar address anew, and show it this once; or remove it."""
+    """Create the caller's private calendar address, shown only once; or remove it."""
     now = timezone.now()
     caller = request.caller
     if caller.user_id is None:
@@ -108,14 +108,14 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
         )
     path = reverse("calendar-feed", kwargs={"secret": secret})
     response = _page(request, address=request.build_absolute_uri(path))
-    # It is nobody else's to find.
+    # Nobody else may find the address in a cache.
     add_never_cache_headers(response)
     return response
 
 
 @require_POST
 def mail_receipt(request: PortalRequest) -> HttpResponse:
-    """Mail the receipt of some files to whoever asks."""
+    """Mail the receipt of some files to the caller."""
     now = timezone.now()
     form = ReceiptForm({"ids": request.POST.get("ids", ""), "format": "csv"})
     ids, _ending = form.wanted()
@@ -152,7 +152,7 @@ def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
 def _page(
     request: PortalRequest, *, form: ContactForm | None = None, address: str = ""
 ) -> HttpResponse:
-    me = request.caller.user_id or 0  # who is signed in is a person
+    me = request.caller.user_id or 0  # a signed-in caller is a person
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         contact = Tenant.objects.get().escalation_address
         members = recipients.members()
@@ -172,17 +172,17 @@ def _page(
 
 
 def _mails() -> list[dict[str, Any]]:
-    """Say what a page says of the tenant's newest mails."""
+    """Return the table rows of the tenant's newest mails."""
     reminders = Reminder.objects.defer("text", "html").order_by("-planned_at", "-pk")
-    asked = ReceiptMail.objects.defer("text", "html", "files")
+    receipts = ReceiptMail.objects.defer("text", "html", "files")
     found: list[Reminder | ReceiptMail] = [
         *reminders[:MAILS_SHOWN],
-        *asked.order_by("-planned_at", "-pk")[:MAILS_SHOWN],
+        *receipts.order_by("-planned_at", "-pk")[:MAILS_SHOWN],
     ]
     found.sort(key=lambda one: one.planned_at, reverse=True)
     rows: list[dict[str, Any]] = []
     for one in found[:MAILS_SHOWN]:
-        mark, state = state_text(one.told_state)
+        mark, state = state_text(one.shown_state)
         what, span = gettext("Receipt of an upload"), ""
         if isinstance(one, Reminder):
             what, span = step_text(one.step), span_text(Period.parse(one.period))

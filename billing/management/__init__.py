@@ -1,1 +1,1 @@
-"""Commands about tenants."""
+"""Management commands about tenants."""

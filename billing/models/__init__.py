@@ -1,4 +1,4 @@
-"""The tables of billing; Django loads all of them with the app."""
+"""The models of billing; Django loads all of them with the app."""
 
 from billing.models.lateness import (
     IS_WAIVED,

@@ -1,4 +1,4 @@
-"""Who was late: one flag for a tenant, a period and an effective deadline."""
+"""Late flags, one for each tenant, period and deadline, and safety stops."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -19,20 +19,20 @@ class Consequence(models.TextChoices):
     DISABLEMENT = "disablement", _("disablement requested")
 
 
-# A flag that stands, and of which staff have waived every day there is.
+# A flag that is not void, and of which staff have waived every day.
 IS_WAIVED = Q(voided_at=None) & Q(still__contained_by=F("waived"))
 
 
 class LateFlag(models.Model):
-    """A tenant was late, as it was known an hour after the deadline.
+    """A flag that a tenant was late, as it was known an hour after the deadline.
 
     `evidence` are server-days as "2026-05-07 IC01", never changed afterwards; `still`
     are those of them, and of later ones, that make late now. Voided, completed,
     waived and decided are independent facts with their instants; `decided` are the
     days that were there as somebody decided. A flag is open while it is not voided and
     `still` has days that are not in `waived`, and to be decided while it has some that
-    are not in `decided` either. `told_at` is when the tenant's audit trail came to tell
-    of it.
+    are not in `decided` either. `told_at` is when the flag was recorded in the
+    tenant's audit trail.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -109,15 +109,16 @@ class LateFlag(models.Model):
 
     @property
     def undecided_days(self) -> list[str]:
-        """The server-days of which nobody has decided anything."""
+        """The open server-days on which nobody has decided."""
         decided = set(self.decided)
         return [one for one in self.open_days if one not in decided]
 
     @property
     def answer(self) -> str:
-        """What staff have answered to all of it, a code; empty if not, or if void.
+        """The staff's decision on all days of the flag, a code; empty if none, or void.
 
-        Whoever is answered is reminded no more. Days that come later reopen it.
+        A tenant with a decision is reminded no more. Days that are added later reopen
+        the flag.
         """
         if self.voided_at is not None or self.undecided_days:
             return ""
@@ -125,7 +126,7 @@ class LateFlag(models.Model):
 
 
 class SafetyStop(models.Model):
-    """A run that would have touched far more tenants than usual, held for the staff.
+    """A run that would have flagged far more tenants than usual, held for the staff.
 
     `found` tenants were to be flagged for a period, `usual` is the mean of the last
     three; nothing of the period is flagged, and no late mail sent, until somebody

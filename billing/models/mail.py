@@ -1,4 +1,4 @@
-"""Mails beside reminders, and who may read the calendar of deadlines."""
+"""Receipt mails, digests, and the private addresses of deadline calendars."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,10 +9,10 @@ from portal.models import Tenant, User
 
 
 class ReceiptMail(LetterWork):
-    """The receipt of a batch for whoever asked for it, once a day for the same files.
+    """The mail with the receipt of a batch, once a day for the same files.
 
     `digest` is the SHA-256 over the sorted ids in `files`; `day` is of the tenant's
-    zone. `missing` of the files asked for were not there.
+    zone. `missing` is how many of the requested files were not there.
     """
 
     files = ArrayField(models.UUIDField())
@@ -30,14 +30,15 @@ class ReceiptMail(LetterWork):
         ]
 
     def __str__(self) -> str:
-        return f"receipt to {self.recipient} ({self.told_state})"
+        return f"receipt to {self.recipient} ({self.shown_state})"
 
 
 class Digest(Letter):
     """The morning's mail to one of the billing staff; it belongs to no tenant.
 
-    The row is written, as begun, before the mail is handed over. So nobody gets two,
-    and one that was never answered stays as it is: the next morning has a newer one.
+    The row is written, as begun, before the mail is handed over. So nobody gets two
+    digests, and one that the mail server never answered stays as it is: the next
+    morning has a newer one.
     """
 
     day = models.DateField()
@@ -57,13 +58,14 @@ class Digest(Letter):
         ]
 
     def __str__(self) -> str:
-        return f"digest of {self.day} to {self.recipient} ({self.told_state})"
+        return f"digest of {self.day} to {self.recipient} ({self.shown_state})"
 
 
 class CalendarAddress(models.Model):
     """The private address of a member's calendar of deadlines, kept as a hash.
 
-    Whoever knows it reads the deadlines of the tenant, as long as the member is one.
+    Anybody who has the address can read the tenant's deadlines, as long as the user is
+    a member.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)

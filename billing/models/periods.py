@@ -1,4 +1,4 @@
-"""What is owed and by when, as far as it has to be kept rather than computed."""
+"""Licence changes, opened periods with their deadlines, and period summaries."""
 
 from datetime import datetime
 
@@ -9,12 +9,12 @@ from django.db.models.functions import Greatest
 
 from portal.models import Tenant
 
-# The least of an array of instants, made known to the database by a migration.
+# The SQL function for the least of an array of instants, created by a migration.
 _EARLIEST = "billing_earliest"
 
 
 class PeriodOutcome(models.IntegerChoices):
-    """How a period stands once all its days are over, but for lateness."""
+    """The standing of a period once all its days are over, without lateness."""
 
     NOTHING_OWED = 0
     COVERED = 1
@@ -89,9 +89,9 @@ class TenantPeriod(models.Model):
 class PeriodSummary(models.Model):
     """The stored `billing.coverage.summary.Summary` of an opened period.
 
-    Also the effective deadline it was worked out for, and when the last of the period's
+    Also the effective deadline it was computed for, and when the last of the period's
     files was received: all that a list of all tenants shows. The database itself keeps
-    what such a list counts and sorts by: how things stand once all days are over
+    what such a list counts and sorts by: the standing once all days are over
     (`outcome`), since when that is late (`late_from`, None for never), and how many
     server-days are missing then (`lacking`) and from when on (`lacking_from`).
     """
@@ -154,7 +154,7 @@ class PeriodSummary(models.Model):
     )
 
     class Meta:
-        # The name that it was created with, which statements use.
+        # The name that the table was created with, which SQL statements use.
         db_table = "billing_periodrollup"
         constraints = [
             models.UniqueConstraint(

@@ -1,4 +1,4 @@
-"""The outbox of reminders: a mail is a row of work."""
+"""The outbox of reminders: each row is a mail to send."""
 
 from datetime import datetime
 
@@ -8,25 +8,25 @@ from django.db.models import Q
 from billing.coverage.reminder_dates import REFUSED
 from portal.mail.outbox import LetterWork, MailOutcome
 
-# What uses up the one mail that a recipient may get in a day.
+# Outcomes that use up the one mail that a recipient may get in a day.
 TAKES_THE_DAY = ("", MailOutcome.SENT, MailOutcome.UNSURE)
 
-# Why a mail that is late waits: the safety stop of its period.
+# Why a late mail waits: the safety stop of its period.
 SAFETY_STOP = "safety-stop"
 
-# What a step that staff asked for is called, with its number behind it.
+# The name of a step that staff requested, before its number.
 NOW = "now-"
 
 
 class Reminder(LetterWork):
     """One mail to one address about one step of a period.
 
-    `step` is of `billing.coverage.reminder_dates`, or "now-1", "now-2" …, asked for by
+    `step` is of `billing.coverage.reminder_dates`, or "now-1", "now-2" …, requested by
     staff. `day`, of the tenant's zone, is the one it is for, or was begun on. Steps
-    that hang on the deadline have `extended_to`, None where the period's own deadline
-    counts: who is given another one is told of that one too. For what was refused it is
-    the end of the days that a refusal gives, of several the first that nothing was told
-    of.
+    that depend on the deadline have `extended_to`, None where the period's own deadline
+    counts: a tenant that is given another deadline gets a mail about that one too. For
+    the step `refused` it is the end of the days that a refusal gives, of several the
+    first that no mail was about.
     """
 
     period = models.CharField(max_length=7)
@@ -54,7 +54,7 @@ class Reminder(LetterWork):
         ]
 
     def __str__(self) -> str:
-        return f"{self.period} {self.step} to {self.recipient} ({self.told_state})"
+        return f"{self.period} {self.step} to {self.recipient} ({self.shown_state})"
 
     @property
     def refused_until(self) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What customers ask for and staff decide about what is owed: excuses and licences."""
+"""Customers' requests that staff decide on: excuses and licence changes."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -58,7 +58,7 @@ class Excuse(CustomerRequest):
 
 
 class LicenceRequest(CustomerRequest):
-    """From a day on a tenant says that it holds other licence keys."""
+    """A tenant's request to hold other licence keys from a day on."""
 
     from_on = models.DateField()
     keys = ArrayField(models.CharField(max_length=128), blank=True)

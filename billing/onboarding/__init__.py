@@ -1,1 +1,1 @@
-"""A new customer, from the contract to the first file."""
+"""Onboards a new customer, from opening the tenant to the first accepted file."""

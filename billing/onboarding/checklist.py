@@ -1,17 +1,17 @@
-"""The way of a new customer up to the first file: what is done, and what is next."""
+"""Builds the onboarding checklist of a new customer: steps done, and the next one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext, ngettext
 
-# Of a fingerprint, beside the full one further down the page.
+# Digits of a fingerprint; the full one is further down the page.
 _SHOWN_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerProgress:
-    """How far a customer has come."""
+    """The onboarding progress of a customer."""
 
     fingerprint: str
     admins: Sequence[str]
@@ -30,8 +30,8 @@ class ChecklistStep:
     is_next: bool = False
 
 
-def checklist(begun: CustomerProgress) -> list[ChecklistStep]:
-    """Return the steps in their order, the first open one as the next."""
+def checklist(progress: CustomerProgress) -> list[ChecklistStep]:
+    """Return the steps in order; the first open one is marked as next."""
     found = [
         ChecklistStep(
             code="open",
@@ -42,56 +42,56 @@ def checklist(begun: CustomerProgress) -> list[ChecklistStep]:
         ChecklistStep(
             code="key",
             name=gettext("Sealing key issued"),
-            text=_of_key(begun),
-            is_done=bool(begun.fingerprint),
+            text=_key_text(progress),
+            is_done=bool(progress.fingerprint),
         ),
         ChecklistStep(
             code="admin",
             name=gettext("Admin invited"),
-            text=_of_admins(begun),
-            is_done=bool(begun.admins),
+            text=_admins_text(progress),
+            is_done=bool(progress.admins),
         ),
         ChecklistStep(
             code="set-up",
             name=gettext("Server set-up handed over"),
             text=gettext("One file with key, token and commands."),
-            is_done=begun.is_handed_over,
+            is_done=progress.is_handed_over,
         ),
         ChecklistStep(
             code="file",
             name=gettext("First file accepted"),
-            text=_of_files(begun),
-            is_done=bool(begun.accepted),
+            text=_files_text(progress),
+            is_done=bool(progress.accepted),
         ),
     ]
     ahead = next((step for step in found if not step.is_done), None)
     return [replace(step, is_next=step is ahead) for step in found]
 
 
-def _of_key(begun: CustomerProgress) -> str:
-    if not begun.fingerprint:
+def _key_text(progress: CustomerProgress) -> str:
+    if not progress.fingerprint:
         return gettext("Servers seal their files for it.")
     return gettext("It begins with %(start)s.") % {
-        "start": begun.fingerprint[:_SHOWN_DIGITS]
+        "start": progress.fingerprint[:_SHOWN_DIGITS]
     }
 
 
-def _of_admins(begun: CustomerProgress) -> str:
-    if not begun.admins:
+def _admins_text(progress: CustomerProgress) -> str:
+    if not progress.admins:
         return gettext("Somebody of the company has to be able to sign in.")
-    names = ", ".join(begun.admins)
-    if begun.has_signed_in:
+    names = ", ".join(progress.admins)
+    if progress.has_signed_in:
         return names
     return gettext("%(names)s; has not signed in yet.") % {"names": names}
 
 
-def _of_files(begun: CustomerProgress) -> str:
-    if begun.accepted:
+def _files_text(progress: CustomerProgress) -> str:
+    if progress.accepted:
         return gettext("The calendar runs.")
-    if begun.held:
+    if progress.held:
         return ngettext(
             "%(count)d file is here and waits for you.",
             "%(count)d files are here and wait for you.",
-            begun.held,
-        ) % {"count": begun.held}
+            progress.held,
+        ) % {"count": progress.held}
     return gettext("Their server sends it, or you upload it for them.")

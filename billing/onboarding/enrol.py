@@ -1,4 +1,4 @@
-"""A customer begins: tenant, licences, key and first admin, all of it or nothing."""
+"""Opens a tenant with licences, sealing key and first admin, all or nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from usage import tenant_keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCustomer:
-    """What is known of a customer before there is a tenant."""
+    """The data that a new tenant is opened from."""
 
     number: str
     name: str
@@ -26,15 +26,15 @@ class NewCustomer:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledCustomer:
-    """The tenant and its admin; `is_new` says that the person had no sign-in yet."""
+    """The tenant and its admin; `is_new` if the person had no account before."""
 
     tenant: Tenant
     admin: User
     is_new: bool
 
 
-def enrol(wish: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
-    """Open a tenant with all that it needs to begin, in one unit of work.
+def enrol(customer: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
+    """Open a tenant with all that it needs, in one unit of work.
 
     Raises:
         Refused: the number is taken, or there is no such time zone.
@@ -43,27 +43,27 @@ def enrol(wish: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
         tenant = create.open_tenant(
-            number=wish.number,
-            name=wish.name,
-            zone=wish.zone,
-            first_owed_on=wish.first_owed_on,
+            number=customer.number,
+            name=customer.name,
+            zone=customer.zone,
+            first_owed_on=customer.first_owed_on,
             by=by,
             at=at,
         )
         record_licences(
             tenant.pk,
-            from_on=wish.first_owed_on,
-            licence_keys=wish.licence_keys,
+            from_on=customer.first_owed_on,
+            licence_keys=customer.licence_keys,
             by=by,
             at=at,
         )
         open_until(tenant, today=at.date(), at=at)
         tenant_keys.make_sealing_key(tenant.pk, by=by, at=at)
-        # A partner who has a sign-in already gets one more tenant, no second sign-in.
-        email = wish.admin_email.strip().lower()
-        known = User.objects.filter(email=email).first()
-        admin = known or create.add_person(
-            email=email, name=wish.admin_name, password=None, at=at
+        # A partner with an account gets one more tenant, not a second account.
+        email = customer.admin_email.strip().lower()
+        existing = User.objects.filter(email=email).first()
+        admin = existing or create.add_person(
+            email=email, name=customer.admin_name, password=None, at=at
         )
         create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
-    return EnrolledCustomer(tenant, admin, is_new=known is None)
+    return EnrolledCustomer(tenant, admin, is_new=existing is None)

@@ -1,4 +1,4 @@
-"""What a customer's servers need, as one text file to hand over."""
+"""Makes the set-up file for a customer's servers: key, new token and commands."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,9 @@ class SetupFile:
 
 
 def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | None:
-    """Make a token and write the file that holds it; None without a sealing key.
+    """Issue a token and render the file with it; None without a sealing key.
 
-    The token is kept as a hash only, so that this file is the one place that has it.
+    The token is stored as a hash only, so this file is the only place that has it.
     """
     with unit_of_work.acting_for(tenant.pk):
         key = SealingKey.objects.order_by("-created_at", "-pk").first()

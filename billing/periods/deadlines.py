@@ -1,7 +1,7 @@
-"""Billing staff move a deadline: extend it, or correct the zone it was told in.
+"""Moves the deadline of a period: extends it, or corrects its zone.
 
-Each is one transaction under the tenant's lock, with a reason, and is told in the audit
-trail. A deadline only ever gets later.
+Billing staff do both. Each is one transaction under the tenant's lock, with a reason,
+and is recorded in the audit trail. A deadline only ever gets later.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.tenants import create
 
-# Who extends by more than this has mistyped a year.
+# An extension by more than this has a mistyped year.
 LONGEST = timedelta(days=366)
 
 _DECIDED = ("zone", "deadline_at", "extended_to", "decided_by", "decision_reason")
@@ -50,18 +50,18 @@ def extend(
         was = opened.effective_at
         new = _instant(to, opened)
         if not was < new <= was + LONGEST:
-            raise Refused("deadline-implausible", deadline=_placed(was, opened))
+            raise Refused("deadline-implausible", deadline=_with_zone(was, opened))
         opened.extended_to = new
         details = {"deadline_at": new.isoformat(), "was": was.isoformat()}
         act = "deadline-extended"
-        _keep(opened, act=act, said=details, by=by, at=at, reason=reason)
+        _save(opened, act=act, details=details, by=by, at=at, reason=reason)
     return opened
 
 
 def correct_zone(
     tenant_id: int, period: Period, *, zone: str, by: str, at: datetime, reason: str
 ) -> TenantPeriod:
-    """Tell an open period in another zone; of both deadlines the later one counts.
+    """Move an open period to another zone; of both deadlines the later one counts.
 
     Raises:
         Refused: there is no such zone, it is that one already, the deadline has passed
@@ -72,23 +72,23 @@ def correct_zone(
     create.require_zone(zone)
     with unit_of_work.acting_for(tenant_id, holding=True):
         opened = _opened(period)
-        was, said = opened.effective_at, opened.zone
-        if zone == said:
+        was, zone_was = opened.effective_at, opened.zone
+        if zone == zone_was:
             raise Refused("decided-already")
         if at >= was:
-            raise Refused("deadline-passed", deadline=_placed(was, opened))
+            raise Refused("deadline-passed", deadline=_with_zone(was, opened))
         opened.zone = zone
-        opened.deadline_at = max(opened.deadline_at, _by_the_rules(opened))
+        opened.deadline_at = max(opened.deadline_at, _rule_deadline(opened))
         if opened.extended_to and opened.extended_to <= opened.deadline_at:
             opened.extended_to = None
         details = {
             "zone": zone,
-            "was": said,
+            "was": zone_was,
             "deadline_at": opened.effective_at.isoformat(),
             "deadline_was": was.isoformat(),
         }
         act = "deadline-zone-corrected"
-        _keep(opened, act=act, said=details, by=by, at=at, reason=reason)
+        _save(opened, act=act, details=details, by=by, at=at, reason=reason)
     return opened
 
 
@@ -104,27 +104,27 @@ def _instant(to: date | datetime, opened: TenantPeriod) -> datetime:
         return to
     if to.year not in range(periods.FIRST_YEAR, periods.LAST_YEAR):
         raise Refused(
-            "deadline-implausible", deadline=_placed(opened.effective_at, opened)
+            "deadline-implausible", deadline=_with_zone(opened.effective_at, opened)
         )
     return periods.day_ends_at(to, periods.zone_named(opened.zone))
 
 
-def _placed(at: datetime, opened: TenantPeriod) -> str:
-    """Write an instant with its zone, as RFC 9557 does: the door says it in words."""
+def _with_zone(at: datetime, opened: TenantPeriod) -> str:
+    """Write an instant with its zone, as RFC 9557 does; the error text formats it."""
     return f"{at.isoformat()}[{opened.zone}]"
 
 
-def _by_the_rules(opened: TenantPeriod) -> datetime:
+def _rule_deadline(opened: TenantPeriod) -> datetime:
     zone = periods.zone_named(opened.zone)
     period = Period.parse(opened.period)
     return periods.deadline_at(period, zone, late_from=settings.LATE_FROM)
 
 
-def _keep(
+def _save(
     opened: TenantPeriod,
     *,
     act: str,
-    said: Mapping[str, audit_log.Detail],
+    details: Mapping[str, audit_log.Detail],
     by: str,
     at: datetime,
     reason: str,
@@ -137,6 +137,6 @@ def _keep(
         actor=by,
         act=act,
         subject=opened.period,
-        details={**said, "reason": reason},
+        details={**details, "reason": reason},
         at=at,
     )

@@ -1,4 +1,4 @@
-"""What is known of a tenant, collected for the calendars of its periods.
+"""Loads the facts of a tenant from which the calendars of its periods are computed.
 
 Each read runs in the caller's unit of work.
 """
@@ -37,36 +37,36 @@ T = TypeVar("T")
 def tenant_facts(
     tenant: Tenant, period: Period, *, deadline_at: datetime, zone: str
 ) -> TenantFacts:
-    """Collect what the calendar of one period is made from; a fixed set of queries."""
-    known_now = load_facts(tenant, deadlines=[deadline_at])
-    return known_now.facts(period, deadline_at=deadline_at, zone=zone)
+    """Load the facts of one period's calendar, in a fixed set of queries."""
+    loaded = load_facts(tenant, deadlines=[deadline_at])
+    return loaded.facts(period, deadline_at=deadline_at, zone=zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedFacts:
-    """What is known of a tenant, whichever of its periods is asked about.
+    """The facts of a tenant that are the same for all periods they were loaded for.
 
-    `is_more` says whether files have come since the first of the deadlines; of what
-    was refused there is all that can give time after one of them.
+    `has_later_files`: files have come since the first of the deadlines. `refused` has
+    all refused files that can give time after one of the deadlines.
     """
 
     tenant: Tenant
     changes: Sequence[tuple[date, Sequence[str]]]
     servers: Sequence[Server]
     waiting: Sequence[UsageFile]
-    claimed: Sequence[UnjudgedFile]
+    unjudged: Sequence[UnjudgedFile]
     excuses: Sequence[Excuse]
     refused: Sequence[UsageFile]
-    is_more: bool
+    has_later_files: bool
 
     def facts(self, period: Period, *, deadline_at: datetime, zone: str) -> TenantFacts:
-        """Return what the calendar of a period is made from; one query or two."""
-        excuses = [one for one in self.excuses if _is_asked(one, deadline_at)]
+        """Return the facts of a period's calendar, with one or two more queries."""
+        excuses = [one for one in self.excuses if _is_relevant(one, deadline_at)]
         refused = [one for one in self.refused if _gives_time(one, deadline_at)]
         series = {row.series for row in self.waiting if row.series}
-        series |= {one.header.series for one in self.claimed}
-        # What was known by the deadline is asked for only where more has come since.
-        instants = (None, deadline_at) if self.is_more else (None,)
+        series |= {one.header.series for one in self.unjudged}
+        # What was known by the deadline is loaded only where more has come since.
+        instants = (None, deadline_at) if self.has_later_files else (None,)
         proofs = {
             proof
             for known_before in instants
@@ -75,11 +75,11 @@ class LoadedFacts:
                 period.ends_on,
                 received_before=known_before,
                 whole_series=series,
-                whole_servers=_judged_again(refused, excuses),
+                whole_servers=_servers_judged_again(refused, excuses),
             )
         }
         files = tuple(FileFact(**proof._asdict()) for proof in proofs)
-        held = (*map(_held_fact, self.waiting), *map(_claimed_fact, self.claimed))
+        held = (*map(_held_fact, self.waiting), *map(_unjudged_fact, self.unjudged))
         return TenantFacts(
             zone=zone,
             first_on=self.tenant.first_owed_on,
@@ -93,12 +93,11 @@ class LoadedFacts:
 
 
 def load_facts(
-    tenant: Tenant, *, deadlines: Sequence[datetime], with_unproved: bool = True
+    tenant: Tenant, *, deadlines: Sequence[datetime], with_unjudged: bool = True
 ) -> LoadedFacts:
-    """Read what is known, to be asked about periods with these deadlines.
+    """Load the facts for periods with these deadlines, in a fixed set of queries.
 
-    In a fixed set of queries. Without what nobody has judged yet where `with_unproved`
-    is False.
+    Without files that nobody has judged yet where `with_unjudged` is False.
     """
     first = min(deadlines)
     return LoadedFacts(
@@ -106,15 +105,15 @@ def load_facts(
         changes=tuple(LicenceChange.objects.values_list("from_on", "keys")),
         servers=tuple(Server.objects.order_by("name")),
         waiting=usage_queries.waiting_for_us(),
-        claimed=unjudged.unjudged_files(tenant.number) if with_unproved else [],
+        unjudged=unjudged.unjudged_files(tenant.number) if with_unjudged else [],
         excuses=_excuses(first, max(deadlines)),
         refused=usage_queries.refused_since(first - GRACE),
-        is_more=chains.accepted_since(first),
+        has_later_files=chains.accepted_since(first),
     )
 
 
 def _excuses(first: datetime, last: datetime) -> list[Excuse]:
-    """Return those that wait or count, and those whose refusal may give time still."""
+    """Return excuses that wait or count, or whose refusal may still give time."""
     counts = Q(decision__in=("", Decision.APPROVED))
     refused = Q(
         decision=Decision.REFUSED,
@@ -125,21 +124,21 @@ def _excuses(first: datetime, last: datetime) -> list[Excuse]:
     return list(found.order_by("asked_at", "pk"))
 
 
-def _is_asked(excuse: Excuse, deadline_at: datetime) -> bool:
+def _is_relevant(excuse: Excuse, deadline_at: datetime) -> bool:
     if excuse.decision != Decision.REFUSED:
         return True
     return excuse.asked_at < deadline_at and _gives_time(excuse, deadline_at)
 
 
 def _gives_time(one: Excuse | UsageFile, deadline_at: datetime) -> bool:
-    """Say whether a refusal gives time after a deadline."""
-    return _there(one.decided_at) > deadline_at - GRACE
+    """Return whether a refusal gives time after a deadline."""
+    return _not_null(one.decided_at) > deadline_at - GRACE
 
 
-def _judged_again(
+def _servers_judged_again(
     refused: Iterable[UsageFile], excuses: Iterable[Excuse]
 ) -> set[int | None]:
-    """Return the servers that are judged later too, by what was here by then."""
+    """Return the servers judged again after a refusal, by what was received by then."""
     return {
         *(row.server_id for row in refused),
         *(one.server_id for one in excuses if one.decision == Decision.REFUSED),
@@ -148,7 +147,7 @@ def _judged_again(
 
 def _refused_files(rows: Iterable[UsageFile]) -> Iterator[RefusedFact]:
     for row in rows:
-        yield RefusedFact(what=_held_fact(row), refused_at=_there(row.decided_at))
+        yield RefusedFact(what=_held_fact(row), refused_at=_not_null(row.decided_at))
 
 
 def _excuse_facts(rows: Iterable[Excuse]) -> tuple[ExcuseFact, ...]:
@@ -159,7 +158,7 @@ def _refused_excuses(rows: Iterable[Excuse]) -> Iterator[RefusedFact]:
     for row in rows:
         if row.decision == Decision.REFUSED:
             fact = replace(_excuse_fact(row), approved_at=None)
-            yield RefusedFact(what=fact, refused_at=_there(row.decided_at))
+            yield RefusedFact(what=fact, refused_at=_not_null(row.decided_at))
 
 
 def _excuse_fact(row: Excuse) -> ExcuseFact:
@@ -177,16 +176,16 @@ def _excuse_fact(row: Excuse) -> ExcuseFact:
 
 def _file_fact(row: UsageFile) -> FileFact:
     return FileFact(
-        server=_there(row.server).name,
-        series=_there(row.series),
-        sequence=_there(row.sequence),
+        server=_not_null(row.server).name,
+        series=_not_null(row.series),
+        sequence=_not_null(row.sequence),
         sha256=bytes(row.sha256),
         previous=bytes(row.previous) if row.previous is not None else None,
-        day=_there(row.day),
-        opened_at=_there(row.opened_at),
-        closed_at=_there(row.closed_at),
-        opened_offset=_there(row.opened_offset),
-        closed_offset=_there(row.closed_offset),
+        day=_not_null(row.day),
+        opened_at=_not_null(row.opened_at),
+        closed_at=_not_null(row.closed_at),
+        opened_offset=_not_null(row.opened_offset),
+        closed_offset=_not_null(row.closed_offset),
         closed_by=row.closed_by,
         zone=row.zone,
         received_at=row.came_at,
@@ -198,8 +197,8 @@ def _held_fact(row: UsageFile) -> HeldFact:
     return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
 
 
-def _claimed_fact(claimed: UnjudgedFile) -> HeldFact:
-    row, header = claimed.file, claimed.header
+def _unjudged_fact(one: UnjudgedFile) -> HeldFact:
+    row, header = one.file, one.header
     fact = FileFact(
         server=header.server,
         series=header.series,
@@ -251,8 +250,8 @@ def _server_fact(
     )
 
 
-def _there(value: T | None) -> T:
-    """Return a column that the database keeps filled in the rows asked for."""
+def _not_null(value: T | None) -> T:
+    """Return a column that the database keeps filled in the loaded rows."""
     if value is None:
         message = "A file with a server has all that its header says."
         raise RuntimeError(message)

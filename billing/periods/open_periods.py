@@ -1,4 +1,4 @@
-"""What is written down when a tenant begins to owe: licences, periods, deadlines."""
+"""Opens a tenant's periods with their deadlines, and records its licences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -24,7 +24,7 @@ def record_licences(
     by: str,
     at: datetime,
 ) -> None:
-    """Write down which licence keys a tenant holds from a day on."""
+    """Record which licence keys a tenant holds from a day on."""
     unit_of_work.hold_tenant(tenant_id)
     LicenceChange.objects.update_or_create(
         tenant_id=tenant_id,
@@ -42,7 +42,7 @@ def record_licences(
 
 
 def open_period(tenant: Tenant, period: Period, *, at: datetime) -> None:
-    """Write a period's deadline down, in the running unit of work; once only."""
+    """Store a period's deadline, in the running unit of work; once only."""
     TenantPeriod.objects.bulk_create(
         [_opened(tenant, period, at=at)],
         # Whoever was first decides: a deadline does not move by opening it again.
@@ -70,7 +70,7 @@ def open_current_periods(*, today: date, at: datetime) -> int:
     stays done.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        rolled_up = set(PeriodSummary.objects.values_list("tenant", "period"))
+        summarised = set(PeriodSummary.objects.values_list("tenant", "period"))
         missing = {
             tenant: periods
             for tenant in Tenant.objects.order_by("pk")
@@ -78,27 +78,30 @@ def open_current_periods(*, today: date, at: datetime) -> int:
                 periods := [
                     period
                     for period in owed_periods(tenant, today)
-                    if (tenant.pk, str(period)) not in rolled_up
+                    if (tenant.pk, str(period)) not in summarised
                 ]
             )
         }
     for tenant, periods in missing.items():
         with unit_of_work.acting_for(tenant.pk, holding=True):
-            _open_and_keep(tenant, periods, at=at)
+            _open_and_summarise(tenant, periods, at=at)
     return sum(map(len, missing.values()))
 
 
 def open_due(tenant: Tenant, *, today: date, at: datetime) -> None:
     """Open what should have opened by a day, in the tenant's unit of work.
 
-    Under the tenant's lock; with the roll-ups of what is new.
+    Under the tenant's lock; with the summaries of the new periods.
     """
-    kept = set(PeriodSummary.objects.values_list("period", flat=True))
+    summarised = set(PeriodSummary.objects.values_list("period", flat=True))
     periods = owed_periods(tenant, today)
-    _open_and_keep(tenant, [one for one in periods if str(one) not in kept], at=at)
+    new = [one for one in periods if str(one) not in summarised]
+    _open_and_summarise(tenant, new, at=at)
 
 
-def _open_and_keep(tenant: Tenant, periods: Iterable[Period], *, at: datetime) -> None:
+def _open_and_summarise(
+    tenant: Tenant, periods: Iterable[Period], *, at: datetime
+) -> None:
     names = [row.period for row in _open(tenant, periods, at=at)]
     opened = TenantPeriod.objects.filter(period__in=names)
     refresh_summary.refresh_summaries(tenant, opened, at=at)
@@ -107,7 +110,7 @@ def _open_and_keep(tenant: Tenant, periods: Iterable[Period], *, at: datetime) -
 def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:
     """Open what should have opened by a day, in the running unit of work.
 
-    Without its roll-ups: the caller, who changes what is owed, keeps them all.
+    Without their summaries: the caller, who changes what is owed, refreshes them all.
     """
     _open(tenant, owed_periods(tenant, today), at=at)
 

@@ -1,8 +1,7 @@
-"""Reads of what is owed. Each runs in the caller's unit of work."""
+"""Queries for a tenant's periods and deadlines, in the caller's unit of work."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -15,15 +14,13 @@ from billing.models import IS_WAIVED, LateFlag, PeriodSummary, TenantPeriod
 from billing.periods import load_facts
 from portal.models import Tenant
 
-T = TypeVar("T")
-
-# Periods that are looked through for others that are late: those of a year.
+# How many periods are searched for others that are late: those of a year.
 _A_YEAR = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodView:
-    """A tenant's period as it is shown; `zone` is the one the deadline is told in.
+    """A tenant's period as it is shown; `zone` is the one the deadline is shown in.
 
     `waived` are the server-days that staff have waived, as the deadline's late flag has
     them. `extended_to` is the deadline where staff have moved it.
@@ -39,13 +36,13 @@ class PeriodView:
     @property
     def is_waived(self) -> bool:
         """Whether the period is late, and all that is missing in it is waived."""
-        asked = {
+        missing = {
             f"{one.day} {one.server}"
             for one in self.judgement.calendar.missing
             if not one.is_fault
         }
         is_late = self.judgement.standing is Standing.LATE
-        return is_late and bool(asked) and asked <= self.waived
+        return is_late and bool(missing) and missing <= self.waived
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,10 @@ class OtherLatePeriod:
 def view_period(period: Period, *, at: datetime) -> PeriodView:
     """Return one period of the tenant that this unit of work is for."""
     tenant = Tenant.objects.get()
-    standing = _flags(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
+    flags = _flags(Coalesce(OuterRef("extended_to"), OuterRef("deadline_at")))
     opened = (
         TenantPeriod.objects.filter(period=str(period))
-        .annotate(waived=Subquery(standing.values("waived")[:1]))
+        .annotate(waived=Subquery(flags.values("waived")[:1]))
         .first()
     )
     # A period that nothing has opened yet shows what it would open with.
@@ -83,7 +80,7 @@ def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
     """Return the periods besides the one shown that are late and not waived.
 
     Only those in which something is still missing, newest first, of the last year;
-    one query, of roll-ups, in the unit of work of a tenant.
+    one query, of summaries, in the unit of work of a tenant.
     """
     first = shown
     for _ in range(_A_YEAR):
@@ -100,7 +97,7 @@ def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
 
 
 def _flags(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
-    """Return the late flag of a period outside, for its effective deadline."""
+    """Return the late flag of the outer query's period, for its effective deadline."""
     return LateFlag.objects.filter(
         tenant=OuterRef("tenant"),
         period=OuterRef("period"),
@@ -116,7 +113,7 @@ def deadline_of(tenant: Tenant, period: Period) -> datetime:
 
 
 def view_urgent_period(*, at: datetime) -> PeriodView:
-    """Return the period that somebody comes for: the last one until it is complete."""
+    """Return the most urgent period: the last one until it is done, then the next."""
     tenant = Tenant.objects.get()
     running = Period.containing(at.astimezone(periods.zone_named(tenant.zone)).date())
     last = view_period(running.previous(), at=at)

@@ -1,9 +1,9 @@
-"""The roll-up of each opened period is kept with every change of what it rests on.
+"""Refreshes the stored summary of each opened period when its facts change.
 
-In the transaction that makes the change, under the tenant's lock. It leaves out files
-that nobody has judged yet, which say nothing proved: as a rule they are judged within
-the request that brings them, and what must be right beyond doubt (a flag, a mail)
-looks at them itself.
+In the transaction that makes the change, under the tenant's lock. The summary leaves
+out files that nobody has judged yet, which prove nothing: as a rule they are judged
+within the request that brings them, and what must be right beyond doubt (a flag, a
+mail) looks at them itself.
 """
 
 from collections.abc import Iterable
@@ -33,18 +33,17 @@ _FIELDS = ("deadline_at", *Summary.__dataclass_fields__)
 
 
 def compute_summary(tenant: Tenant, opened: TenantPeriod) -> Summary:
-    """Work one period out anew, from all that is known; a fixed set of queries."""
-    known = load_facts.load_facts(
-        tenant, deadlines=[opened.effective_at], with_unproved=False
+    """Compute one period's summary from all facts, in a fixed set of queries."""
+    loaded = load_facts.load_facts(
+        tenant, deadlines=[opened.effective_at], with_unjudged=False
     )
-    return _computed(known, opened)
+    return _computed(loaded, opened)
 
 
 def store_first_summaries(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
-    """Keep what the periods of a tenant begin with, that has its licences and no more.
+    """Store the first summaries of a tenant that has its licences and nothing else.
 
-    The one that needs no look at anything else, so that staff can do it who open the
-    tenant.
+    This reads nothing but the licences, so the staff who open the tenant can do it.
     """
     changes = LicenceChange.objects.filter(tenant=tenant)
     facts = TenantFacts(
@@ -58,18 +57,18 @@ def store_first_summaries(tenant: Tenant, opened: Iterable[TenantPeriod]) -> Non
 def refresh_summaries(
     tenant: Tenant, opened: Iterable[TenantPeriod], *, at: datetime
 ) -> None:
-    """Keep what some periods have come to by `at`, in the running unit of work.
+    """Store the summaries of some periods as of `at`, in the running unit of work.
 
-    Under the tenant's lock. Late flags follow.
+    Under the tenant's lock. Also updates the late flags of these periods.
     """
     periods = list(opened)
     if not periods:
         return
-    known = load_facts.load_facts(
-        tenant, deadlines=[one.effective_at for one in periods], with_unproved=False
+    loaded = load_facts.load_facts(
+        tenant, deadlines=[one.effective_at for one in periods], with_unjudged=False
     )
-    kept = _store(tenant, ((one, _computed(known, one)) for one in periods))
-    update_flags.update_flags(tenant.pk, {row.period: row for row in kept}, at=at)
+    stored = _store(tenant, ((one, _computed(loaded, one)) for one in periods))
+    update_flags.update_flags(tenant.pk, {row.period: row for row in stored}, at=at)
 
 
 def _store(
@@ -94,12 +93,12 @@ def _store(
 
 
 def refresh_all(tenant: Tenant, *, at: datetime) -> None:
-    """Keep what all opened periods have come to: licences, servers, zones changed."""
+    """Store the summaries of all opened periods: licences, servers, zones changed."""
     refresh_summaries(tenant, TenantPeriod.objects.filter(tenant=tenant), at=at)
 
 
 def refresh_around(file: UsageFile, *, at: datetime) -> None:
-    """Keep what the periods have come to that a file can have changed."""
+    """Store the summaries of the periods that a file can have changed."""
     first, last = _reach(file)
     wanted = Q(tenant=file.tenant_id)
     if first is not None:
@@ -110,17 +109,17 @@ def refresh_around(file: UsageFile, *, at: datetime) -> None:
 
 
 def stored_summary(row: PeriodSummary) -> Summary:
-    """Return a row as what it was made from."""
-    said = {name: getattr(row, name) for name in Summary.__dataclass_fields__}
+    """Return a stored row as the summary that it was made from."""
+    values = {name: getattr(row, name) for name in Summary.__dataclass_fields__}
     lists = (
         *("missing_from", "fault_from", "with_us_from"),
         *("late", "graced", "graced_until"),
     )
-    return Summary(**(said | {name: tuple(said[name]) for name in lists}))
+    return Summary(**(values | {name: tuple(values[name]) for name in lists}))
 
 
-def _computed(known: LoadedFacts, opened: TenantPeriod) -> Summary:
-    facts = known.facts(
+def _computed(loaded: LoadedFacts, opened: TenantPeriod) -> Summary:
+    facts = loaded.facts(
         Period.parse(opened.period), deadline_at=opened.effective_at, zone=opened.zone
     )
     return _summarised(opened, facts)
@@ -139,7 +138,7 @@ def _columns(found: Summary) -> dict[str, object]:
 
 
 def _reach(file: UsageFile) -> tuple[date | None, date | None]:
-    """Return the first and last day that a file can say anything about.
+    """Return the first and last day that a file can affect.
 
     From its predecessor to its successor in its series; None where it has none: what
     comes first or last in a chain decides about all days before or after it.
@@ -147,7 +146,7 @@ def _reach(file: UsageFile) -> tuple[date | None, date | None]:
     if file.series is None or file.sequence is None or file.server is None:
         return None, None
     if file.came_at < file.server.created_at:
-        # It says since when the server was known, for all periods.
+        # It decides since when the server was known, for all periods.
         return None, None
     before, after = chains.neighbours_of(file)
     if any(one is not None and one.zone != file.zone for one in (before, after)):

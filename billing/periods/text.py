@@ -1,4 +1,4 @@
-"""Where a tenant stands in a period, as sentences: for the home tile and the page."""
+"""Texts of a tenant's standing in a period, for the home tile and the upload page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from billing.coverage.periods import Period, day_ends_at
 from billing.coverage.standing import Standing
 from billing.periods import queries as period_queries
 from billing.periods.queries import PeriodView
-from portal.templatetags.shown import day as day_words
+from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
 
-# Shape and word of each standing.
+# Shape and name of each standing.
 STANDINGS: Mapping[Standing, tuple[str, str]] = {
     Standing.NOTHING_OWED: ("silent", gettext_noop("Nothing owed")),
     Standing.OPEN: ("pending", gettext_noop("Open")),
@@ -27,7 +27,7 @@ STANDINGS: Mapping[Standing, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PeriodDate:
-    """One date on the way of a period, in order; `is_now` is where we are."""
+    """One date in the timeline of a period; `is_now` for the present instant."""
 
     name: str
     when: str
@@ -37,7 +37,7 @@ class PeriodDate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodText:
-    """What a page says of a period before it shows anything.
+    """The texts above the calendar of a period.
 
     `extended` is empty where staff have not moved the deadline.
     """
@@ -56,7 +56,7 @@ class PeriodText:
 
 @dataclass(frozen=True, slots=True)
 class OtherLateLine:
-    """Another period that is late: by its days, and what is missing in it."""
+    """Another period that is late: its days, and what is missing in it."""
 
     period: Period
     span: str
@@ -64,7 +64,7 @@ class OtherLateLine:
 
 
 def other_late_lines(shown: Period, *, at: datetime) -> list[OtherLateLine]:
-    """Say which periods besides the one shown are late; see `queries.also_late`."""
+    """List the late periods besides the one shown; see `queries.other_late_periods`."""
     return [
         OtherLateLine(
             one.period,
@@ -81,7 +81,7 @@ def other_late_lines(shown: Period, *, at: datetime) -> list[OtherLateLine]:
 
 
 def badge(standing: Standing, *, may_be_sent: bool) -> tuple[str, str]:
-    """Return shape and word; the shape says too when only we can do something."""
+    """Return shape and name; the shape also shows when only we can act."""
     mark, name = STANDINGS[standing]
     if standing in (Standing.LATE, Standing.INCOMPLETE) and not may_be_sent:
         mark = "with-us"
@@ -98,10 +98,10 @@ def period_text(view: PeriodView, *, at: datetime) -> PeriodText:
         mark, name = "excused", gettext("Late, waived")
     return PeriodText(
         answer=_answer(view),
-        please=_please(view, is_asked=at < target_at),
+        please=_please(view, is_before_target=at < target_at),
         mark=mark,
         standing=name,
-        # Only where somebody has to do something: what waits for us alarms nobody.
+        # Only where the tenant has to act: what waits for us is no alarm for it.
         is_alarming=is_late and _may_be_sent(view),
         span=span_of(view),
         remaining=remaining(target_at - at) if target_at > at else "",
@@ -136,11 +136,11 @@ def _answer(view: PeriodView) -> str:
             "%(count)d server-days are missing.",
             missing,
         ) % {"count": missing}
-    return _nothing_asked(standing, faults)
+    return _nothing_to_upload(standing, faults)
 
 
-def _nothing_asked(standing: Standing, faults: int) -> str:
-    """Say how it is where the tenant has nothing to bring."""
+def _nothing_to_upload(standing: Standing, faults: int) -> str:
+    """Return the sentence for a period in which the tenant has nothing to upload."""
     if faults:
         return ngettext(
             "%(count)d server-day of automated upload has not come.",
@@ -159,7 +159,7 @@ def _may_be_sent(view: PeriodView) -> bool:
     return calendar.counts.missing > calendar.faults or calendar.lacks_servers
 
 
-def _please(view: PeriodView, *, is_asked: bool) -> str:
+def _please(view: PeriodView, *, is_before_target: bool) -> str:
     if not _may_be_sent(view):
         if view.judgement.calendar.faults:
             return gettext("Nothing of it is counted against you.")
@@ -168,29 +168,29 @@ def _please(view: PeriodView, *, is_asked: bool) -> str:
         if view.is_waived:
             return gettext("The billing staff have waived it.")
         return gettext("Please upload now: this period is late.")
-    if not is_asked:
+    if not is_before_target:
         return gettext("Please upload now.")
-    # "before 4 June": the day after the last one that is asked for.
+    # "before 4 June": the day after the target.
     before = view.period.target_on + timedelta(days=1)
     return gettext("Please upload before %(day)s.") % {"day": short_day(before)}
 
 
 def remaining(left: timedelta) -> str:
-    """Say how long there is, in the two largest units that matter."""
+    """Return the time left as text, in the two largest units that matter."""
     days, hours = left.days, left.seconds // 3600
     if days:
-        said = ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+        text = ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
         if hours:
             more = ngettext("%(count)d hour", "%(count)d hours", hours)
-            said = f"{said} {more % {'count': hours}}"
-        return said
+            text = f"{text} {more % {'count': hours}}"
+        return text
     minutes = left.seconds // 60 % 60
-    said = ngettext("%(count)d minute", "%(count)d minutes", minutes)
-    said %= {"count": minutes}
+    text = ngettext("%(count)d minute", "%(count)d minutes", minutes)
+    text %= {"count": minutes}
     if hours:
         first = ngettext("%(count)d hour", "%(count)d hours", hours)
-        said = f"{first % {'count': hours}} {said}"
-    return said
+        text = f"{first % {'count': hours}} {text}"
+    return text
 
 
 def _stops(view: PeriodView, *, at: datetime, target_at: datetime) -> list[PeriodDate]:
@@ -199,12 +199,12 @@ def _stops(view: PeriodView, *, at: datetime, target_at: datetime) -> list[Perio
     starts_at = day_ends_at(period.starts_on - timedelta(days=1), zone)
     ends_at = day_ends_at(period.ends_on, zone)
     dates = [
-        (starts_at, gettext("Period begins"), day_words(period.starts_on)),
-        (ends_at, gettext("Period ends"), day_words(period.ends_on)),
+        (starts_at, gettext("Period begins"), day_text(period.starts_on)),
+        (ends_at, gettext("Period ends"), day_text(period.ends_on)),
         (
             target_at,
             gettext("Everything should be here"),
-            gettext("end of %(day)s") % {"day": day_words(period.target_on)},
+            gettext("end of %(day)s") % {"day": day_text(period.target_on)},
         ),
         (view.deadline_at, gettext("Late from"), _clock(view.deadline_at, zone)),
     ]
@@ -222,9 +222,9 @@ def _extended(view: PeriodView, zone: ZoneInfo) -> str:
     # The deadline is the midnight that ends the last day that is on time.
     last = (view.extended_to - timedelta(seconds=1)).astimezone(zone).date()
     text = gettext("Extended to %(day)s by the billing staff.")
-    return text % {"day": day_words(last)}
+    return text % {"day": day_text(last)}
 
 
 def _clock(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
-    return f"{day_words(local.date())}, {local:%H:%M}"
+    return f"{day_text(local.date())}, {local:%H:%M}"

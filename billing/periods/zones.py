@@ -1,8 +1,8 @@
-"""Billing staff change the zone that a tenant is in, from the next period on.
+"""Changes the zone of a tenant, from its next period on.
 
-A period keeps the zone and the deadline that it opened with, and its roll-up is made
-from those: nothing of what is open changes. Staff correct one of those by itself
-(`billing.periods.deadlines.correct_zone`).
+A period keeps the zone and the deadline that it opened with, and its summary is
+computed from those: no open period changes. Billing staff correct the zone of an open
+period by itself (`billing.periods.deadlines.correct_zone`).
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ def change_zone(
 ) -> None:
     """Let a tenant's later periods open in another zone.
 
-    What should be open by now opens first, by the zone that it was to be told in.
+    Periods that should be open by now open first, in the earlier zone.
     Begins and ends units of work of its own, under the tenant's lock.
 
     Raises:
@@ -34,6 +34,6 @@ def change_zone(
         if tenant.zone == zone:
             raise Refused("nothing-to-change")
         open_periods.open_due(tenant, today=at.date(), at=at)
-    # What a tenant is belongs to the staff: nobody of its own may write it.
+    # The tenant's row belongs to the staff: its own members may not write it.
     with unit_of_work.acting_for(unit_of_work.STAFF):
         create.change_zone(tenant_id, zone=zone, by=by, at=at, reason=reason)

@@ -1,1 +1,1 @@
-"""Reminder mails: which are due, what they say, and sending them."""
+"""Plans, composes and sends the reminder mails about missing usage files."""

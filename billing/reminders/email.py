@@ -1,4 +1,4 @@
-"""What a reminder says: what is missing, by when, and where to upload it."""
+"""Composes reminder mails: what is missing, by when, and where to upload it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -23,36 +23,37 @@ from portal.models import Tenant
 from portal.templatetags.shown import short_day
 from usage.models import FileState, UsageFile
 
-# What a mail names; it says how many more there are. Short on a phone.
+# Entries that a mail lists; it counts the others. Short on a phone.
 _NAMED = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ReminderCase:
-    """A mail with what is known as it is to go.
+class ReminderFacts:
+    """A reminder and the facts that its text is composed from, at sending time.
 
-    `settled` are the server-days, as a late flag has them, that it leaves out: staff
-    have waived them or decided on them. One about refusals is for the days that these
-    give time to. `rolled` says until when, and since when the period is late.
+    `excluded` are the server-days, in the notation of a late flag, that the mail leaves
+    out: staff have waived them or decided on them. A mail about refusals is only about
+    the days that the refusals give more time for. `summary` has the end of that time,
+    and the instant from which the period is late.
     """
 
     row: Reminder
     view: PeriodView
     tenant: Tenant
     flag: LateFlag | None
-    rolled: PeriodSummary | None
-    settled: frozenset[str]
+    summary: PeriodSummary | None
+    excluded: frozenset[str]
     at: datetime
 
 
-def compose(case: ReminderCase, *, name: str) -> WrittenMail:
-    """Write a reminder; `name` is the person's, empty if only an address is known."""
-    row, view, tenant, at = case.row, case.view, case.tenant, case.at
-    asked = asked_for(view.judgement.calendar, case.settled)
-    lacks = calendar_table.missing_entries(asked)
+def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
+    """Compose a reminder; `name` is the recipient's, empty for a bare address."""
+    row, view, tenant, at = facts.row, facts.view, facts.tenant, facts.at
+    requested = requested_days(view.judgement.calendar, facts.excluded)
+    lacks = calendar_table.missing_entries(requested)
     is_refused = row.refused_until is not None
     is_late = view.judgement.standing is Standing.LATE and not is_refused
-    its_ends = _ends(case, asked)
+    grace_ends = _grace_ends(facts, requested)
     before = view.period.target_on + timedelta(days=1)
     shown = {
         "tenant": tenant,
@@ -60,16 +61,18 @@ def compose(case: ReminderCase, *, name: str) -> WrittenMail:
         "name": name,
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
-        "answer": _answer(asked),
-        "please": _please(before, zone_named(view.zone), is_late=is_late, at=at),
+        "answer": _missing_text(requested),
+        "please": _request_text(before, zone_named(view.zone), is_late=is_late, at=at),
         "span": period_text.span_of(view),
         "zone": view.zone,
         "is_late": is_late,
         "is_past": at >= view.deadline_at,
         "is_refused": is_refused,
-        "refusals": _refusals(view.period, its_ends),
-        "counts_from": its_ends[0] if its_ends else _counts_from(case, is_late=is_late),
-        "count_from_several": len(its_ends) > 1,
+        "refusals": _refusals(view.period, grace_ends),
+        "counts_from": grace_ends[0]
+        if grace_ends
+        else _counts_from(facts, is_late=is_late),
+        "count_from_several": len(grace_ends) > 1,
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
@@ -81,47 +84,47 @@ def compose(case: ReminderCase, *, name: str) -> WrittenMail:
 
 @dataclass(frozen=True, slots=True)
 class RefusedItem:
-    """What we have refused, and the reason that staff gave."""
+    """A refused excuse or file, with the reason that staff gave."""
 
     what: str
     reason: str
 
 
-def grace_days(rolled: PeriodSummary | None, *, at: datetime) -> dict[str, datetime]:
-    """Return the server-days that what was refused gives time to, until when each."""
-    if rolled is None:
+def grace_days(summary: PeriodSummary | None, *, at: datetime) -> dict[str, datetime]:
+    """Return the server-days that refusals give more time for, each with its end."""
+    if summary is None:
         return {}
-    days = zip(rolled.graced, rolled.graced_until, strict=True)
+    days = zip(summary.graced, summary.graced_until, strict=True)
     return {day: until for day, until in days if until > at}
 
 
-def _ends(case: ReminderCase, asked: Calendar) -> list[datetime]:
-    """Return the ends of what a mail about refusals asks for, the first one first."""
-    if case.row.refused_until is None:
+def _grace_ends(facts: ReminderFacts, requested: Calendar) -> list[datetime]:
+    """Return when the extra time of a mail about refusals ends, earliest first."""
+    if facts.row.refused_until is None:
         return []
-    ends = grace_days(case.rolled, at=case.at)
-    days = (f"{day} {server}" for server, day in asked.cells)
+    ends = grace_days(facts.summary, at=facts.at)
+    days = (f"{day} {server}" for server, day in requested.cells)
     found = {ends[day] for day in days if day in ends}
-    return sorted(found) or [case.row.refused_until]
+    return sorted(found) or [facts.row.refused_until]
 
 
-def _counts_from(case: ReminderCase, *, is_late: bool) -> datetime:
-    """Return the deadline, or since when it is late: that may be after a refusal."""
-    late_from = case.rolled.late_from if case.rolled and is_late else None
-    return late_from or case.view.deadline_at
+def _counts_from(facts: ReminderFacts, *, is_late: bool) -> datetime:
+    """Return the deadline, or when lateness began, which a refusal can put off."""
+    late_from = facts.summary.late_from if facts.summary and is_late else None
+    return late_from or facts.view.deadline_at
 
 
-def _refusals(period: Period, its_ends: Collection[datetime]) -> list[RefusedItem]:
-    """Return the first few of what was refused and gives time until some instants."""
-    if not its_ends:
+def _refusals(period: Period, grace_ends: Collection[datetime]) -> list[RefusedItem]:
+    """Return the first few refusals that give extra time until these instants."""
+    if not grace_ends:
         return []
-    its = {"decided_at__in": [until - GRACE for until in its_ends]}
-    excuses = Excuse.objects.filter(decision=Decision.REFUSED, **its)
-    files = UsageFile.objects.filter(state=FileState.REFUSED, **its)
+    decided = {"decided_at__in": [until - GRACE for until in grace_ends]}
+    excuses = Excuse.objects.filter(decision=Decision.REFUSED, **decided)
+    files = UsageFile.objects.filter(state=FileState.REFUSED, **decided)
     found = [
-        RefusedItem(_excuse_words(one), one.decision_reason)
+        RefusedItem(_excuse_text(one), one.decision_reason)
         for one in excuses.select_related("server").order_by("decided_at", "pk")
-        # Several can be refused at one instant, also of another period.
+        # Several excuses, also of another period, can be refused at one instant.
         if not one.days or any(day in period for day in one.days)
     ]
     found += [
@@ -134,7 +137,7 @@ def _refusals(period: Period, its_ends: Collection[datetime]) -> list[RefusedIte
     ]
 
 
-def _excuse_words(one: Excuse) -> str:
+def _excuse_text(one: Excuse) -> str:
     if one.first_sequence is not None and one.last_sequence is not None:
         what = calendar_table.numbers_text(one.first_sequence, one.last_sequence)
     else:
@@ -149,17 +152,18 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def asked_for(calendar: Calendar, settled: Collection[str]) -> Calendar:
-    """Return of a calendar only the days that a mail asks for.
+def requested_days(calendar: Calendar, excluded: Collection[str]) -> Calendar:
+    """Return the calendar reduced to the days that a mail asks the tenant to upload.
 
-    No faults of automated upload, nothing that waits for us, no day that is settled.
+    Without faults of automated upload, without days that wait for the billing team, and
+    without the excluded days.
     """
     cells = {
         (server, day): cell
         for (server, day), cell in calendar.cells.items()
         if cell.state in UNCOVERED
         and cell.mode is Mode.MANUAL
-        and f"{day} {server}" not in settled
+        and f"{day} {server}" not in excluded
     }
     gaps = tuple(
         gap
@@ -172,16 +176,16 @@ def asked_for(calendar: Calendar, settled: Collection[str]) -> Calendar:
     return replace(calendar, cells=cells, missing_files=gaps)
 
 
-def _answer(asked: Calendar) -> str:
-    if asked.lacks_servers:
+def _missing_text(requested: Calendar) -> str:
+    if requested.lacks_servers:
         return gettext("No server has sent anything yet.")
-    count = len(asked.cells)
+    count = len(requested.cells)
     return ngettext(
         "%(count)d server-day is missing.", "%(count)d server-days are missing.", count
     ) % {"count": count}
 
 
-def _please(before: date, zone: tzinfo, *, is_late: bool, at: datetime) -> str:
+def _request_text(before: date, zone: tzinfo, *, is_late: bool, at: datetime) -> str:
     if is_late:
         return gettext("Please upload now: this period is late.")
     if at.astimezone(zone).date() >= before:
@@ -190,7 +194,7 @@ def _please(before: date, zone: tzinfo, *, is_late: bool, at: datetime) -> str:
 
 
 def message_id_of(row: Reminder) -> str:
-    """Return the same name for the same mail, whenever and wherever it is written."""
+    """Return a Message-ID that is the same each time the same mail is composed."""
     about = [str(row.tenant_id), row.recipient, row.period, row.step]
     if row.extended_to is not None:
         about.append(row.extended_to.astimezone(UTC).isoformat())

@@ -1,8 +1,8 @@
-"""Planning reminders: a row for each tenant, recipient, period and step that is due.
+"""Plans reminders: a row for each tenant, recipient, period and step that is due.
 
-In a few statements for all tenants. What is missing is asked of the roll-ups, which
-leave out what nobody has judged yet; the full truth is asked once more when a mail goes
-(`billing.reminders.send`). The database sees to it that a step is planned once, and one
+A few statements cover all tenants. What is missing is read from the summaries, which
+leave out unjudged files; when a mail is sent, it is computed once more from the files
+(`billing.reminders.send`). The database ensures that a step is planned once, and one
 mail a day, however often and however many at once this runs.
 """
 
@@ -31,19 +31,19 @@ from billing.reminders import sql as reminder_sql
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 
-# How long after a deadline, or a flag, there can be anything to remind of.
+# Reminders are planned at most this long after a deadline or a flag.
 _LONGEST = timedelta(weeks=10)
 
-# What we refused has three days; before the first deadline passes, then what is late,
-# then what is only asked for.
+# Most urgent first: refusals give three days; then mails before the deadline passes,
+# then late periods, then mere requests.
 _RANKS = {step: rank for rank, step in enumerate((REFUSED, "last", "target", "late"))}
 
 
 @dataclass(frozen=True, slots=True)
 class _PeriodGroup:
-    """What the periods of one name, tenant's zone, deadline and flag have in common.
+    """All tenants' periods that share name, tenant's zone, deadline and flag.
 
-    `until` is the end of the last days that refusals give, None for all other mails.
+    `until` is the end of the extra time after refusals, None for all other mails.
     """
 
     period: Period
@@ -55,7 +55,7 @@ class _PeriodGroup:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMail:
-    """A mail that would be planned at `at` if nothing came before."""
+    """A mail that would be planned at `at` if no file arrives before."""
 
     tenant_id: int
     period: str
@@ -67,119 +67,121 @@ class PlannedMail:
 
 
 def plan_reminders(*, at: datetime) -> int:
-    """Write down the reminders that are due; return how many are new.
+    """Store the reminders that are due; return how many are new.
 
-    Also those that were not needed when they were to go, and are now. Begins and ends
-    units of work of its own, as staff. None where no mail may go: a copy of the portal
-    plans nothing that its original has sent.
+    This includes reminders that were not needed when they were due, and are needed now.
+    Begins and ends units of work of its own, as staff. Plans nothing while no mail may
+    be sent: a copy of the portal plans nothing that its original has sent.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
-        kinds = [] if leave.held else _kinds(at=at)
+        permission = mail_switch.send_permission()
+        groups = [] if permission.held else _load_groups(at=at)
     dues = [
-        (kind, due, at)
-        for kind in kinds
-        if (due := _due(kind, at=at)) and _is_new(due, leave)
+        (group, due, at)
+        for group in groups
+        if (due := _due_step(group, at=at)) and _is_new(due, permission)
     ]
     if not dues:
         return 0
-    said = _parameters(dues, leave) | {"now": at}
+    parameters = _parameters(dues, permission) | {"now": at}
     try:
-        again = _write(reminder_sql.AGAIN, said)
+        replanned = _execute(reminder_sql.REPLAN, parameters)
     except IntegrityError:
-        # Another run has just given one of them another mail: the next one looks again.
-        again = 0
-    return again + _write(reminder_sql.INSERT, said)
+        # Another run has just planned a mail for a recipient; the next run tries again.
+        replanned = 0
+    return replanned + _execute(reminder_sql.INSERT, parameters)
 
 
-def _write(statement: str, said: Mapping[str, Any]) -> int:
+def _execute(statement: str, parameters: Mapping[str, Any]) -> int:
     with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
-        cursor.execute(statement, said)
+        cursor.execute(statement, parameters)
         return int(cursor.rowcount)
 
 
 def preview_reminders(*, at: datetime, most: int) -> list[PlannedMail]:
-    """Return what would be planned within a day if nothing came, the soonest first.
+    """Return what would be planned within a day if no file arrives, soonest first.
 
     In a unit of work of the staff; writes nothing.
     """
-    leave = mail_switch.send_permission()
+    permission = mail_switch.send_permission()
     dues = []
-    for kind in _kinds(at=at):
-        ends_at = kind.until or kind.deadline_at
-        then = waits_until(at, zone_named(kind.zone), deadline_at=ends_at)
-        mornings = {then, next_morning(at, zone_named(kind.zone))}
+    for group in _load_groups(at=at):
+        ends_at = group.until or group.deadline_at
+        then = waits_until(at, zone_named(group.zone), deadline_at=ends_at)
+        mornings = {then, next_morning(at, zone_named(group.zone))}
         for when in sorted(mornings):
-            due = _due(kind, at=when)
-            if due is not None and _is_new(due, leave):
-                dues.append((kind, due, when))
+            due = _due_step(group, at=when)
+            if due is not None and _is_new(due, permission):
+                dues.append((group, due, when))
     if not dues:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(reminder_sql.PREVIEW, _parameters(dues, leave) | {"most": most})
+        cursor.execute(
+            reminder_sql.PREVIEW, _parameters(dues, permission) | {"most": most}
+        )
         rows = cursor.fetchall()
-    return [PlannedMail(who, period, *rest) for who, period, *rest in rows]
+    return [PlannedMail(tenant_id, period, *rest) for tenant_id, period, *rest in rows]
 
 
-def _kinds(*, at: datetime) -> list[_PeriodGroup]:
+def _load_groups(*, at: datetime) -> list[_PeriodGroup]:
     with connection.cursor() as cursor:
-        said = {"since": at - _LONGEST, "now": at}
-        cursor.execute(reminder_sql.KINDS, said)
+        parameters = {"since": at - _LONGEST, "now": at}
+        cursor.execute(reminder_sql.GROUPS, parameters)
         rows = cursor.fetchall()
     return [_PeriodGroup(Period.parse(name), *rest) for name, *rest in rows]
 
 
-def _due(kind: _PeriodGroup, *, at: datetime) -> DueStep | None:
+def _due_step(group: _PeriodGroup, *, at: datetime) -> DueStep | None:
     """Return the step that may be planned at `at`; at night there is none."""
-    zone = zone_named(kind.zone)
-    if waits_until(at, zone, deadline_at=kind.until or kind.deadline_at) > at:
+    zone = zone_named(group.zone)
+    if waits_until(at, zone, deadline_at=group.until or group.deadline_at) > at:
         return None
-    if kind.until is not None:
-        return DueStep(REFUSED, kind.until - GRACE) if at < kind.until else None
+    if group.until is not None:
+        return DueStep(REFUSED, group.until - GRACE) if at < group.until else None
     return latest(
-        *(kind.period, zone),
-        deadline_at=kind.deadline_at,
-        flagged_at=kind.flagged_at,
+        *(group.period, zone),
+        deadline_at=group.deadline_at,
+        flagged_at=group.flagged_at,
         at=at,
     )
 
 
-def _is_new(due: DueStep, leave: mail_switch.SendPermission) -> bool:
-    """Say whether a step cannot have been sent by what was restored from."""
-    return leave.restored_at is None or due.at > leave.restored_at
+def _is_new(due: DueStep, permission: mail_switch.SendPermission) -> bool:
+    """Return whether the original of a restored copy cannot have sent the step."""
+    return permission.restored_at is None or due.at > permission.restored_at
 
 
 def _parameters(
     dues: Iterable[tuple[_PeriodGroup, DueStep, datetime]],
-    leave: mail_switch.SendPermission,
+    permission: mail_switch.SendPermission,
 ) -> dict[str, Any]:
     rows = [
         (
-            str(kind.period),
-            kind.zone,
-            kind.deadline_at,
-            kind.flagged_at,
+            str(group.period),
+            group.zone,
+            group.deadline_at,
+            group.flagged_at,
             due.step,
             _RANKS.get(due.step, len(STEPS)),
             is_late_step(due.step),
-            at.astimezone(zone_named(kind.zone)).date(),
+            at.astimezone(zone_named(group.zone)).date(),
             at,
-            kind.period.ends_on,
+            group.period.ends_on,
             hangs_on_deadline(due.step),
-            kind.until,
+            group.until,
         )
-        for kind, due, at in dues
+        for group, due, at in dues
     ]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
         *("days", "ats", "ends", "hang", "ends_at"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
-    said = {
+    parameters = {
         "manual": licences.MANUAL,
         "stopped": SAFETY_STOP,
         "grace": GRACE,
-        "restored": leave.restored_at,
+        "restored": permission.restored_at,
         "hanging": [one for one in (*STEPS, REFUSED) if hangs_on_deadline(one)],
     }
-    return {**dict(zip(names, columns, strict=True)), **said}
+    return {**dict(zip(names, columns, strict=True)), **parameters}

@@ -1,7 +1,7 @@
-"""Sending the reminders that wait: each once, and only while it is still true.
+"""Sends the waiting reminders: each once, and only if it is still needed.
 
-Before it is written, what is missing is asked anew, from the files themselves. The rest
-is `portal.mail.outbox`.
+Before a mail is composed, what is missing is computed anew, from the files themselves.
+The rest is `portal.mail.outbox`.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ from billing.models import (
 from billing.periods import queries as period_queries
 from billing.periods.queries import PeriodView
 from billing.reminders import email as reminder_email
-from billing.reminders.email import ReminderCase
+from billing.reminders.email import ReminderFacts
 from portal.db import unit_of_work
 from portal.jobs.queue import Claim
 from portal.mail import outbox
@@ -46,26 +46,26 @@ from portal.mail.outbox import MailOutcome, WrittenMail
 from portal.mail.switch import SendPermission
 from portal.models import Membership, Role, Tenant, User
 
-# How long a mail that staff hold back waits until it asks again.
+# A mail held back by staff is checked again after this time.
 _HELD = timedelta(minutes=15)
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now."""
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
+        permission = mail_switch.send_permission()
         stopped = SafetyStop.objects.filter(released_at=None)
         held_periods = frozenset(stopped.values_list("period", flat=True))
-    if leave.held:
+    if permission.held:
         return False
-    prepare = partial(_prepare, leave, held_periods)
+    prepare = partial(_prepare, permission, held_periods)
     return outbox.send_one(Reminder, prepare=prepare, now=now)
 
 
 def _prepare(
-    leave: SendPermission, held_periods: frozenset[str], claim: Claim, at: datetime
+    permission: SendPermission, held_periods: frozenset[str], claim: Claim, at: datetime
 ) -> EmailMultiAlternatives | None:
-    """Write a mail and that it is begun, in one unit of work; None if it does not go.
+    """Compose a mail and mark it as begun, in one unit of work; None if not sent.
 
     Under the tenant's lock: no file is accepted meanwhile.
     """
@@ -75,11 +75,11 @@ def _prepare(
             return None
         tenant = Tenant.objects.get()
         view = period_queries.view_period(Period.parse(row.period), at=at)
-        if _says_late(row, view, at=at) and row.period in held_periods:
+        if _is_about_lateness(row, view, at=at) and row.period in held_periods:
             outbox.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
-        case = _case(row, view, tenant, at=at)
-        reason = _not_needed(case, leave)
+        facts = _load_facts(row, view, tenant, at=at)
+        reason = _unneeded_reason(facts, permission)
         if reason:
             outbox.end(Reminder, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
@@ -88,61 +88,61 @@ def _prepare(
         if later > at:
             outbox.wait(Reminder, claim, later, problem=row.problem)
             return None
-        letter = _written(case)
+        mail = _compose(facts)
         today = at.astimezone(zone).date()
-        return outbox.store_text(Reminder, claim, letter, at=at, day=today)
+        return outbox.store_text(Reminder, claim, mail, at=at, day=today)
 
 
 def draft(row: Reminder, *, at: datetime) -> WrittenMail:
-    """Write what a reminder would say now; it goes nowhere.
+    """Compose a reminder as it would be sent now, without sending it.
 
     Begins and ends a unit of work of its tenant.
     """
     with unit_of_work.acting_for(row.tenant_id, reading=True):
         view = period_queries.view_period(Period.parse(row.period), at=at)
-        return _written(_case(row, view, Tenant.objects.get(), at=at))
+        return _compose(_load_facts(row, view, Tenant.objects.get(), at=at))
 
 
-def _case(
+def _load_facts(
     row: Reminder, view: PeriodView, tenant: Tenant, *, at: datetime
-) -> ReminderCase:
-    flag = standing_flag(view) if at >= view.deadline_at else None
-    rolled = PeriodSummary.objects.filter(period=row.period).first()
-    settled = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
+) -> ReminderFacts:
+    flag = current_flag(view) if at >= view.deadline_at else None
+    summary = PeriodSummary.objects.filter(period=row.period).first()
+    excluded = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
     if row.refused_until is not None:
         cells = view.judgement.calendar.cells
         days = frozenset(f"{day} {server}" for server, day in cells)
-        settled = days - reminder_email.grace_days(rolled, at=at).keys()
-    return ReminderCase(row, view, tenant, flag, rolled, settled, at)
+        excluded = days - reminder_email.grace_days(summary, at=at).keys()
+    return ReminderFacts(row, view, tenant, flag, summary, excluded, at)
 
 
-def _written(case: ReminderCase) -> WrittenMail:
-    return reminder_email.compose(case, name=_name_of(case.row.recipient))
+def _compose(facts: ReminderFacts) -> WrittenMail:
+    return reminder_email.compose(facts, name=_name_of(facts.row.recipient))
 
 
-def _not_needed(case: ReminderCase, leave: SendPermission) -> str:
-    """Return why a mail need not go any more, a code; empty if it has to."""
-    row = case.row
-    if leave.restored_at is not None and row.planned_at <= leave.restored_at:
+def _unneeded_reason(facts: ReminderFacts, permission: SendPermission) -> str:
+    """Return the code of why a mail need not be sent; empty if it has to be."""
+    row = facts.row
+    if permission.restored_at is not None and row.planned_at <= permission.restored_at:
         return "restored"
-    is_late = _says_late(row, case.view, at=case.at)
-    if not is_recipient(row, case.tenant, is_late=is_late):
+    is_late = _is_about_lateness(row, facts.view, at=facts.at)
+    if not is_recipient(row, facts.tenant, is_late=is_late):
         return "not-wanted"
-    return _nothing_missing(case) or _passed(case)
+    return _nothing_missing_reason(facts) or _overtaken_reason(facts)
 
 
-def _passed(case: ReminderCase) -> str:
-    """Return why a mail of its step is out of season, a code; empty if it is not."""
-    row, view, flag, at = case.row, case.view, case.flag, case.at
+def _overtaken_reason(facts: ReminderFacts) -> str:
+    """Return the code of why the step of a mail is outdated; empty if it is not."""
+    row, view, flag, at = facts.row, facts.view, facts.flag, facts.at
     if row.step.startswith(NOW) or row.refused_until is not None:
         return ""
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        return _why_settled(case) if is_late_step(row.step) else "deadline-passed"
+        return _exclusion_reason(facts) if is_late_step(row.step) else "deadline-passed"
     if row.asked_by:
-        # Sent again by staff, it is not overtaken by the steps after it.
+        # A mail that staff send again is not overtaken by the steps after it.
         return ""
     due = latest(
-        *(view.period, zone_named(case.tenant.zone)),
+        *(view.period, zone_named(facts.tenant.zone)),
         deadline_at=view.deadline_at,
         flagged_at=flag.raised_at if flag else None,
         at=at,
@@ -152,36 +152,36 @@ def _passed(case: ReminderCase) -> str:
 
 
 def _is_for_deadline(row: Reminder) -> bool:
-    """Say whether a step that hangs on a deadline hangs on the one that counts now."""
+    """Return whether the step depends on no deadline or on the effective one."""
     if not hangs_on_deadline(row.step):
         return True
     opened = TenantPeriod.objects.filter(period=row.period).first()
     return opened is not None and opened.extended_to == row.extended_to
 
 
-def _nothing_missing(case: ReminderCase) -> str:
-    view = case.view
+def _nothing_missing_reason(facts: ReminderFacts) -> str:
+    view = facts.view
     calendar, standing = view.judgement.calendar, view.judgement.standing
     if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
         return "complete"
     if standing is Standing.NOTHING_OWED:
         return "nothing-owed"
-    if reminder_email.asked_for(calendar, case.settled).cells:
+    if reminder_email.requested_days(calendar, facts.excluded).cells:
         return ""
-    if reminder_email.asked_for(calendar, ()).cells:
-        return _why_settled(case)
+    if reminder_email.requested_days(calendar, ()).cells:
+        return _exclusion_reason(facts)
     if calendar.lacks_servers and _is_manual(view.period):
         return ""
     waits = calendar.counts.by_state.get(CellState.WITH_US)
     return "with-us" if waits else "nothing-to-send"
 
 
-def _why_settled(case: ReminderCase) -> str:
-    until = case.row.refused_until
+def _exclusion_reason(facts: ReminderFacts) -> str:
+    until = facts.row.refused_until
     if until is not None:
-        return "deadline-passed" if case.at >= until else "not-missing"
-    # Some of it may have come and the rest be waived: nobody answered to all of it.
-    return (case.flag.answer if case.flag else "") or "settled"
+        return "deadline-passed" if facts.at >= until else "not-missing"
+    # Some days may have arrived and the rest be waived: no one answer covers them all.
+    return (facts.flag.answer if facts.flag else "") or "settled"
 
 
 def _is_manual(period: Period) -> bool:
@@ -189,7 +189,7 @@ def _is_manual(period: Period) -> bool:
     return mode_on(changes, period.ends_on) is Mode.MANUAL
 
 
-def standing_flag(view: PeriodView) -> LateFlag | None:
+def current_flag(view: PeriodView) -> LateFlag | None:
     """Return the late flag of the period's deadline, in this unit of work."""
     return LateFlag.objects.filter(
         period=str(view.period),
@@ -199,19 +199,19 @@ def standing_flag(view: PeriodView) -> LateFlag | None:
     ).first()
 
 
-def _says_late(row: Reminder, view: PeriodView, *, at: datetime) -> bool:
-    """Say whether a mail is one of those about what is late."""
+def _is_about_lateness(row: Reminder, view: PeriodView, *, at: datetime) -> bool:
+    """Return whether a mail is about lateness."""
     is_past = at >= view.deadline_at and row.refused_until is None
     return is_late_step(row.step) or is_past
 
 
 def _ends_at(row: Reminder, view: PeriodView) -> datetime:
-    """Return the instant before which a mail has to have gone."""
+    """Return the instant before which a mail has to be sent."""
     return row.refused_until or view.deadline_at
 
 
 def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
-    """Say whether an address still gets mails of this kind, in this unit of work."""
+    """Return whether an address still gets mails of this kind, in this unit of work."""
     may_escalate = is_late_step(row.step) or is_late
     if may_escalate and row.recipient == tenant.escalation_address:
         return True
@@ -229,7 +229,7 @@ def is_recipient(row: Reminder, tenant: Tenant, *, is_late: bool) -> bool:
 def _may_go_at(
     row: Reminder, ends_at: datetime, zone: tzinfo, *, at: datetime
 ) -> datetime:
-    """Return when a mail may go: at once, or on another morning of the zone."""
+    """Return when a mail may be sent: at once, or on a later morning of the zone."""
     local = at.astimezone(zone)
     begun_today = Q(begun_at__gte=datetime.combine(local, time(), zone))
     others = Reminder.objects.filter(

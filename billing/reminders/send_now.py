@@ -1,7 +1,7 @@
-"""Reminding now, because staff want it, and what a tenant was reminded of.
+"""Queues reminders at the request of staff, and lists the reminders of a tenant.
 
-A round is a numbered step of its own for each tenant and period. One mail a day for
-each recipient holds here too: who got one today, or waits for one, is left out.
+A round is a numbered step of its own for each tenant and period. The limit of one mail
+a day holds here too: recipients who got one today, or wait for one, are left out.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ from portal.models import Membership, Role
 
 
 class WhyNot(StrEnum):
-    """Why nobody of a tenant is reminded."""
+    """Reasons why nobody of a tenant is reminded."""
 
     NOT_OPEN = "not-open"
     NOTHING_MISSING = "nothing-missing"
@@ -49,9 +49,9 @@ class WhyNot(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemindedTenant:
-    """Who of a tenant is reminded; `why_not` is a `WhyNot`, empty where somebody is.
+    """A tenant's recipients; `why_not` is a `WhyNot`, empty if there are any.
 
-    `day` is today's in the tenant's zone.
+    `day` is today in the tenant's zone.
     """
 
     tenant_id: int
@@ -62,28 +62,28 @@ class RemindedTenant:
 
 @dataclass(frozen=True, slots=True)
 class ReminderRound:
-    """What reminding now does; `held` is why no mail may go at all, a code, or empty.
+    """The result of reminding now; `held` is the code of why no mail may be sent.
 
-    The codes are those of `portal.mail.switch.SendPermission`. Tenants are in the order
-    of ids.
+    The codes are those of `portal.mail.switch.SendPermission`, empty if mails may be
+    sent. `selected` has all tenants that were selected, in the order of ids.
     """
 
     held: str
-    asked: tuple[RemindedTenant, ...]
+    selected: tuple[RemindedTenant, ...]
 
     @property
     def mails(self) -> int:
-        return sum(len(one.recipients) for one in self.asked)
+        return sum(len(one.recipients) for one in self.selected)
 
     @property
     def tenants(self) -> int:
-        return sum(bool(one.recipients) for one in self.asked)
+        return sum(bool(one.recipients) for one in self.selected)
 
 
 def preview_remind_now(
     tenant_ids: Collection[int], period: Period, *, at: datetime
 ) -> ReminderRound:
-    """Say what `remind_now` would do, and change nothing.
+    """Return what `remind_now` would do, and change nothing.
 
     Begins and ends a unit of work of its own, as staff.
     """
@@ -94,33 +94,33 @@ def preview_remind_now(
 def remind_now(
     tenant_ids: Collection[int], period: Period, *, by: str, at: datetime
 ) -> ReminderRound:
-    """Write a reminder for each tenant that lacks something; say what was done.
+    """Store reminders for each tenant that lacks files; return what was done.
 
-    What is missing is asked of the roll-ups here, and of the files once more when a
-    mail goes. Pressed twice it writes nothing the second time. Begins and ends a unit
-    of work of its own, as staff.
+    What is missing is read from the summaries here, and from the files once more when a
+    mail is sent. A second press of the button stores nothing. Begins and ends a unit of
+    work of its own, as staff.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
         found = _round(tenant_ids, period, at=at)
         if found.held or not found.mails:
             return found
-        numbers = _numbers(tenant_ids, period)
+        last_rounds = _last_rounds(tenant_ids, period)
         Reminder.objects.bulk_create(
             (
                 Reminder(
                     tenant_id=one.tenant_id,
                     period=str(period),
                     recipient=recipient,
-                    step=f"{NOW}{numbers.get(one.tenant_id, 0) + 1}",
+                    step=f"{NOW}{last_rounds.get(one.tenant_id, 0) + 1}",
                     day=one.day,
                     planned_at=at,
                     due_at=at,
                     asked_by=by,
                 )
-                for one in found.asked
+                for one in found.selected
                 for recipient in one.recipients
             ),
-            # Somebody else was quicker: one mail a day.
+            # A concurrent request was quicker: one mail a day.
             ignore_conflicts=True,
         )
         audit_log.append(
@@ -154,40 +154,42 @@ def _round(
         ).select_related("tenant")
     }
     lacking = _lacking(opened, period, at=at)
-    answered = _answered(opened, period)
+    resolved = _resolved(opened, period)
     people = _recipients(lacking, opened, at=at)
-    taken = _taken(lacking, opened, at=at)
+    mailed = _mailed_days(lacking, opened, at=at)
     stops = SafetyStop.objects.filter(period=str(period), released_at=None)
     is_stopped = stops.exists()
-    asked = []
+    selected = []
     for tenant_id in sorted(set(tenant_ids)):
         row = opened.get(tenant_id)
         if row is None or tenant_id not in lacking:
             why = WhyNot.NOTHING_MISSING if row else WhyNot.NOT_OPEN
-            asked.append(RemindedTenant(tenant_id, (), why, day=at.date()))
+            selected.append(RemindedTenant(tenant_id, (), why, day=at.date()))
             continue
         today = at.astimezone(zone_named(row.tenant.zone)).date()
-        if tenant_id in answered:
-            asked.append(RemindedTenant(tenant_id, (), answered[tenant_id], day=today))
+        if tenant_id in resolved:
+            selected.append(
+                RemindedTenant(tenant_id, (), resolved[tenant_id], day=today)
+            )
             continue
         if is_stopped and at >= row.effective_at:
-            asked.append(RemindedTenant(tenant_id, (), WhyNot.STOPPED, day=today))
+            selected.append(RemindedTenant(tenant_id, (), WhyNot.STOPPED, day=today))
             continue
-        busy = taken[tenant_id]
+        busy = mailed[tenant_id]
         free = tuple(
             one
             for one in sorted(people[tenant_id])
             if (one, today) not in busy and (one, None) not in busy
         )
         why_not = "" if free else WhyNot.TODAY if people[tenant_id] else WhyNot.NOBODY
-        asked.append(RemindedTenant(tenant_id, free, why_not, day=today))
-    return ReminderRound(held, tuple(asked))
+        selected.append(RemindedTenant(tenant_id, free, why_not, day=today))
+    return ReminderRound(held, tuple(selected))
 
 
 def _lacking(
     opened: Mapping[int, TenantPeriod], period: Period, *, at: datetime
 ) -> set[int]:
-    """Return the tenants with something missing that makes late."""
+    """Return the tenants with missing days that count for lateness."""
     rows = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
     found, without = set(), set()
     for row in rows:
@@ -199,23 +201,23 @@ def _lacking(
     for change in LicenceChange.objects.filter(tenant__in=without):
         changes[change.tenant_id].append((change.from_on, change.keys))
     return found | {
-        who
-        for who in without
-        if mode_on(tuple(changes[who]), period.ends_on) is Mode.MANUAL
+        tenant_id
+        for tenant_id in without
+        if mode_on(tuple(changes[tenant_id]), period.ends_on) is Mode.MANUAL
     }
 
 
-def _answered(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, WhyNot]:
-    """Return the tenants whose lateness staff have answered, and how.
+def _resolved(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, WhyNot]:
+    """Return the tenants whose lateness staff have waived or decided, and which.
 
-    Not where more is missing than they have answered about: what was refused and has
-    time still, days of a server that was registered since.
+    Without tenants that lack more than that covers: refused days with time left, days
+    of a server that was registered since.
     """
     flags = LateFlag.objects.filter(
         tenant__in=opened, period=str(period), voided_at=None
     ).defer("evidence")
-    rolled_up = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
-    missing = dict(rolled_up.values_list("tenant", "lacking"))
+    summaries = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
+    missing = dict(summaries.values_list("tenant", "lacking"))
     return {
         flag.tenant_id: WhyNot(flag.answer)
         for flag in flags
@@ -228,26 +230,26 @@ def _answered(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, W
 def _recipients(
     lacking: Iterable[int], opened: Mapping[int, TenantPeriod], *, at: datetime
 ) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {who: set() for who in lacking}
+    found: dict[int, set[str]] = {tenant_id: set() for tenant_id in lacking}
     wanted = Q(gets_reminders=True) | Q(gets_reminders=None, role=Role.ADMIN)
     members = Membership.objects.filter(
         wanted, tenant__in=list(found), user__is_active=True
     )
-    for who, address in members.values_list("tenant_id", "user__email"):
-        found[who].add(address)
-    for who, addresses in found.items():
-        row = opened[who]
+    for tenant_id, address in members.values_list("tenant_id", "user__email"):
+        found[tenant_id].add(address)
+    for tenant_id, addresses in found.items():
+        row = opened[tenant_id]
         if row.tenant.escalation_address and at >= row.effective_at:
             addresses.add(row.tenant.escalation_address)
     return found
 
 
-def _taken(
+def _mailed_days(
     lacking: Iterable[int], opened: Mapping[int, TenantPeriod], *, at: datetime
 ) -> dict[int, set[tuple[str, date | None]]]:
-    """Return who has the mail of which day; None for one that waits, of any day.
+    """Return recipients with the days of their mails; None for a mail that waits.
 
-    Also of the day that it went on by the zone the tenant is in now.
+    Includes the day on which a mail was sent by the zone that the tenant is in now.
     """
     found: dict[int, set[tuple[str, date | None]]] = defaultdict(set)
     lately = at.date() - timedelta(days=2)
@@ -266,7 +268,7 @@ def _taken(
     return found
 
 
-def _numbers(tenant_ids: Collection[int], period: Period) -> dict[int, int]:
+def _last_rounds(tenant_ids: Collection[int], period: Period) -> dict[int, int]:
     """Return the number of the last round of each tenant that had one."""
     rows = Reminder.objects.filter(
         tenant__in=tenant_ids, period=str(period), step__startswith=NOW

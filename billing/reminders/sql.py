@@ -1,6 +1,6 @@
-"""The statements of planning reminders: who would get what, and writing it down.
+"""SQL statements that plan reminders: select recipients and steps, and insert rows.
 
-All of them start from kinds of periods, worked out by `billing.reminders.plan`.
+All of them start from groups of periods, worked out by `billing.reminders.plan`.
 """
 
 # An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
@@ -13,10 +13,10 @@ f.tenant_id = tp.tenant_id and f.period = tp.period
 """
 
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
-# kind of period, not for each tenant. Mornings are those of the tenant's zone, for all
-# of its periods the same: by two clocks a day could have two mails. The second half are
-# days after refusals, which are told of by themselves until the last of them is over.
-KINDS = f"""
+# group of periods, not for each tenant. Mornings are those of the tenant's zone, for
+# all of its periods the same: by two clocks a day could have two mails. The second half
+# selects days after refusals, which have their own mails until the last day is over.
+GROUPS = f"""
 select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
     null::timestamptz
 from billing_tenantperiod tp
@@ -37,21 +37,23 @@ where not (r.graced = '{{}}'::varchar(300)[]) and g.until > %(now)s
     and coalesce(tp.extended_to, tp.deadline_at) <= %(now)s
 """  # noqa: S608 - made of constants alone
 
-# A mail `r` that was not needed when it was to go, and of which not a word has gone: if
-# it is due again it is needed after all. What a restored copy left out may have gone.
+# A mail `r` that was not needed when it was due, and of which nothing was sent: if it
+# is due again, it is needed after all. A mail that a restored copy left out may have
+# been sent.
 _NEVER_WENT = """r.outcome = 'unneeded' and r.problem <> 'restored'
     and r.message_id = '' and r.begun_at is null and r.asked_by = ''"""
 
-# The plan knows less than who sends: what was not needed is tried once a day, so that
-# it keeps no other from going. What waited for us is missing as soon as it is refused.
+# Planning uses summaries, sending the files: a mail that was not needed is tried once a
+# day, so that it does not block others. A day that waited for the billing team is
+# missing as soon as it is refused.
 _TRIES_AGAIN = f"({_NEVER_WENT} and (r.problem = 'with-us' or r.day < due.day))"
 
-# What is foretold needs something to change for it.
+# A previewed mail is sent only if something changes.
 _MAY_TRY_AGAIN = f"({_NEVER_WENT} and r.problem not in ('settled', 'not-missing'))"
 
 
-# A mail names all refusals whose days still run: it tells of those before it. The first
-# that nobody told this recipient of is the one that the next mail hangs on.
+# A mail lists all refusals whose extra time still runs, so it covers earlier ones too.
+# The next mail depends on the first refusal that this recipient has had no mail about.
 _UNTOLD = """(
     select min(g.until) from unnest(due.graced_until) g (until)
     where g.until > due.at and not exists (
@@ -66,11 +68,11 @@ _UNTOLD = """(
 )"""
 
 
-# Who would get what. `missing_from` is sorted: its first day is over or none is. A
-# tenant without servers is asked only under a licence for manual upload. A mail that
-# waits keeps another one waiting, unless a safety stop holds it: that can last. What
-# went when the tenant was in another zone may have been another day's there. After an
-# extension nobody who was told of the last day is told of an earlier step.
+# Recipients and their steps. `missing_from` is sorted: its first day is over, or none
+# is. A tenant without servers gets mails only under a licence for manual upload. A
+# waiting mail keeps the next one waiting, unless a safety stop holds it: that can last.
+# A mail sent when the tenant was in another zone may count for another day there. After
+# an extension, a recipient of the mail for the last day gets no earlier step.
 _WANTED = f"""
 with kind as (
     select * from unnest(
@@ -136,12 +138,12 @@ def _wanted(tries_again: str) -> str:
     return _WANTED.format(untold=untold, tries_again=tries_again)
 
 
-# The most urgent first: of two periods one has to wait for the next day.
+# Most urgent first: a recipient's second period has to wait for the next day.
 _URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
 
-# The most urgent of each recipient waits again where it was not needed before. Of two
-# runs at once the second one waits for the row and finds it changed.
-AGAIN = f"""
+# Queues each recipient's most urgent mail again if it was not needed before. Of two
+# concurrent runs, the second one waits for the row and finds it changed.
+REPLAN = f"""
 update billing_reminder r
 set state = 'waiting', outcome = '', problem = '', day = due.day, due_at = %(now)s,
     planned_at = %(now)s, ended_at = null, attempts = 0, faults = 0,
@@ -164,8 +166,8 @@ from ({_wanted(_TRIES_AGAIN)} {_URGENT_FIRST}) as wanted
 on conflict do nothing
 """  # noqa: S608 - made of constants alone
 
-# What the plan would make of it on the two days that a preview reaches: one a day for
-# each recipient, and what the first day leaves over on the second.
+# Mails that would be planned on the two days of a preview: one a day for each
+# recipient, and on the second day what the first one leaves over.
 PREVIEW = f"""
 with wanted as (
     {_wanted(_MAY_TRY_AGAIN)}

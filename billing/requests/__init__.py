@@ -1,1 +1,1 @@
-"""What customers request and staff decide: excuses and licences."""
+"""Customers' requests that staff decide: excuses and licence changes."""

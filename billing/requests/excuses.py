@@ -1,8 +1,8 @@
-"""Files that will never come are excused: a customer asks, the billing staff answer.
+"""Records customers' requests to excuse missing files, and the staff's decisions.
 
 Customers call, from their own pages:
 
-    ask(tenant_id, wish=Wish(...), by=..., at=...) -> Excuse
+    request_excuse(tenant_id, request=ExcuseRequest(...), by=..., at=...) -> Excuse
     withdraw(tenant_id, excuse_id=..., by=..., at=...) -> Excuse
 
 Billing staff call, for one excuse of one tenant:
@@ -10,12 +10,12 @@ Billing staff call, for one excuse of one tenant:
     approve(tenant_id, excuse_id=..., by=..., at=..., reason="") -> Excuse
     refuse(tenant_id, excuse_id=..., by=..., at=..., reason=...) -> Excuse
 
-Each opens a unit of work for the tenant, takes its lock, tells the audit trail and
-keeps the roll-ups. All raise `Refused`: *not-found* where the tenant has no such server
-or excuse, *decided-already* where somebody was first, *reason-needed*.
+Each opens a unit of work for the tenant, takes its lock, writes to the audit trail and
+refreshes the summaries. All raise `Refused`: *not-found* where the tenant has no such
+server or excuse, *decided-already* where somebody was first, *reason-needed*.
 
-What an excuse is worth is the calendar's to say: one that files contradict ends by
-itself, and one that was asked for after the deadline does not undo lateness.
+The calendar decides what an excuse covers: an excuse that files contradict ends by
+itself, and one that was requested after the deadline does not undo lateness.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from usage.models import Server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExcuseRequest:
-    """What shall be excused: days of one period, or numbers missing around it.
+    """A request to excuse days of one period, or file numbers missing around it.
 
     `numbers` are the first and the last of a `series`, both included.
     """
@@ -55,7 +55,7 @@ class ExcuseRequest:
 
 
 def open_excuses() -> QuerySet[Excuse]:
-    """Return the excuses that wait for an answer, oldest first, with their servers.
+    """Return the excuses that wait for a decision, oldest first, with their servers.
 
     In the caller's unit of work, of a tenant or of the staff.
     """
@@ -64,33 +64,33 @@ def open_excuses() -> QuerySet[Excuse]:
 
 
 def request_excuse(
-    tenant_id: int, *, wish: ExcuseRequest, by: str, at: datetime
+    tenant_id: int, *, request: ExcuseRequest, by: str, at: datetime
 ) -> Excuse:
-    """Ask that what is missing need not come.
+    """Record a request to excuse missing days or files.
 
     Raises:
         Refused: no such server, no reason, something that is not missing now (also:
-            days that are not over), or that is asked for already.
+            days that are not over), or that is requested already.
 
     """
     with unit_of_work.acting_for(tenant_id):
         unit_of_work.hold_tenant(tenant_id)
-        server = Server.objects.filter(pk=wish.server_id).first()
+        server = Server.objects.filter(pk=request.server_id).first()
         if server is None:
             raise Refused("not-found")
-        reason = approvals.required(wish.reason)
-        if _asked_already(wish):
+        reason = approvals.required(request.reason)
+        if _is_requested_already(request):
             raise Refused("asked-already")
-        found = view_period(wish.period, at=at).judgement.calendar
-        if not _is_missing(found, server.name, wish):
+        found = view_period(request.period, at=at).judgement.calendar
+        if not _is_missing(found, server.name, request):
             raise Refused("not-missing")
-        first, last = wish.numbers or (None, None)
+        first, last = request.numbers or (None, None)
         excuse = Excuse.objects.create(
             tenant_id=tenant_id,
             server=server,
-            kind=wish.kind,
-            days=sorted(wish.days),
-            series=wish.series,
+            kind=request.kind,
+            days=sorted(request.days),
+            series=request.series,
             first_sequence=first,
             last_sequence=last,
             reason=reason,
@@ -103,27 +103,27 @@ def request_excuse(
 
 
 def withdraw(tenant_id: int, *, excuse_id: int, by: str, at: datetime) -> Excuse:
-    """Take an excuse of one's own company back that nobody has answered."""
-    return _answer(tenant_id, excuse_id, Decision.WITHDRAWN, by=by, at=at, reason="")
+    """Withdraw an excuse of one's own company that nobody has decided on."""
+    return _decide(tenant_id, excuse_id, Decision.WITHDRAWN, by=by, at=at, reason="")
 
 
 def approve(
     tenant_id: int, *, excuse_id: int, by: str, at: datetime, reason: str = ""
 ) -> Excuse:
-    """Let it count, as far as no file contradicts it."""
+    """Approve an excuse; it counts as far as no file contradicts it."""
     reason = reason.replace("\0", "").strip()
-    return _answer(tenant_id, excuse_id, Decision.APPROVED, by=by, at=at, reason=reason)
+    return _decide(tenant_id, excuse_id, Decision.APPROVED, by=by, at=at, reason=reason)
 
 
 def refuse(
     tenant_id: int, *, excuse_id: int, by: str, at: datetime, reason: str
 ) -> Excuse:
-    """Leave it missing; the customer sees the reason."""
+    """Refuse an excuse, so its files stay missing; the customer sees the reason."""
     reason = approvals.required(reason)
-    return _answer(tenant_id, excuse_id, Decision.REFUSED, by=by, at=at, reason=reason)
+    return _decide(tenant_id, excuse_id, Decision.REFUSED, by=by, at=at, reason=reason)
 
 
-def _answer(
+def _decide(
     tenant_id: int,
     excuse_id: int,
     decision: Decision,
@@ -140,31 +140,35 @@ def _answer(
     return excuse
 
 
-def _asked_already(wish: ExcuseRequest) -> bool:
-    same = Q(days__overlap=sorted(wish.days)) if wish.days else Q(pk=None)
-    if wish.numbers is not None:
-        first, last = wish.numbers
+def _is_requested_already(request: ExcuseRequest) -> bool:
+    same = Q(days__overlap=sorted(request.days)) if request.days else Q(pk=None)
+    if request.numbers is not None:
+        first, last = request.numbers
         same |= Q(
-            series=wish.series, first_sequence__lte=last, last_sequence__gte=first
+            series=request.series, first_sequence__lte=last, last_sequence__gte=first
         )
-    return open_excuses().filter(same, server=wish.server_id).exists()
+    return open_excuses().filter(same, server=request.server_id).exists()
 
 
-def _is_missing(found: Calendar, server: str, wish: ExcuseRequest) -> bool:
-    """Say whether all of it is missing now, and owed; a wish for nothing is not."""
-    if wish.numbers is not None:
-        first, last = wish.numbers
+def _is_missing(found: Calendar, server: str, request: ExcuseRequest) -> bool:
+    """Return whether all of it is missing now, and owed; False if it is empty."""
+    if request.numbers is not None:
+        first, last = request.numbers
         is_lost = (
-            wish.kind == ExcuseKindChoices.LOST and first <= last and not wish.days
+            request.kind == ExcuseKindChoices.LOST
+            and first <= last
+            and not request.days
         )
         return is_lost and any(
-            (gap.server, gap.series) == (server, wish.series)
+            (gap.server, gap.series) == (server, request.series)
             and gap.first_sequence <= first
             and last <= gap.last_sequence
             for gap in found.missing_files
         )
-    cells = (found.cells.get((server, day)) for day in wish.days)
-    return bool(wish.days) and all(cell and cell.state in UNCOVERED for cell in cells)
+    cells = (found.cells.get((server, day)) for day in request.days)
+    return bool(request.days) and all(
+        cell and cell.state in UNCOVERED for cell in cells
+    )
 
 
 def _audit(excuse: Excuse, *, act: str, by: str, at: datetime, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What customers and staff fill in about what is owed: excuses, licences."""
+"""Forms of customers and staff for excuses and licences."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ LICENCES = (
     (licences.VIRTUAL_CLOUD, _("Automated upload only, since 2020 R2.")),
 )
 
-# A day further away than this is a slip of the pen.
+# A day further away than this is a typing error.
 _FURTHEST = timedelta(days=10 * 366)
 
 # Numbers of a file are no larger in a header.
@@ -39,7 +39,7 @@ def _reason() -> forms.CharField:
 
 
 class DaysExcuseForm(forms.Form):
-    """Days of one server that shall be excused, of those that are missing."""
+    """Missing days of one server that are to be excused."""
 
     days = forms.TypedMultipleChoiceField(
         coerce=date.fromisoformat, label=_("Which days")
@@ -65,7 +65,7 @@ class DaysExcuseForm(forms.Form):
         assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - for the types
         field.choices = [(str(day), full_day(day)) for day in missing]
 
-    def wish(self, server_id: int, period: Period) -> ExcuseRequest:
+    def to_request(self, server_id: int, period: Period) -> ExcuseRequest:
         given = self.cleaned_data
         return ExcuseRequest(
             server_id=server_id,
@@ -93,7 +93,7 @@ class NumbersExcuseForm(forms.Form):
         }
         return cls(initial=given, auto_id=f"{gap.series}-{gap.first_sequence}-%s")
 
-    def wish(self, server_id: int, period: Period) -> ExcuseRequest:
+    def to_request(self, server_id: int, period: Period) -> ExcuseRequest:
         given = self.cleaned_data
         return ExcuseRequest(
             server_id=server_id,
@@ -135,7 +135,7 @@ class LicencesForm(forms.Form):
 
 
 class LicencesRequestForm(LicencesForm):
-    """The same, as a customer asks for it."""
+    """The same, as a customer requests it."""
 
     reason = forms.CharField(
         required=False,
@@ -144,7 +144,7 @@ class LicencesRequestForm(LicencesForm):
         help_text=_("Needed where less would be owed."),
     )
 
-    def wish(self) -> licence_requests.RequestedLicences:
+    def to_request(self) -> licence_requests.RequestedLicences:
         given = self.cleaned_data
         return licence_requests.RequestedLicences(
             from_on=given["from_on"], keys=given["keys"], reason=given["reason"]

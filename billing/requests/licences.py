@@ -1,18 +1,19 @@
-"""Which licence keys a tenant holds, from which day on; they decide what it owes.
+"""Records the licence keys a tenant holds, and customers' requests to change them.
 
-Billing staff record what they know, from any day on:
+They decide what the tenant owes. Billing staff record them, from any day on:
 
     set_licences(tenant_id, from_on=..., keys=..., by=..., at=...)
 
-Customers ask, and the staff answer one request of one tenant:
+Customers request a change, and the staff decide on one request of one tenant:
 
-    ask(tenant_id, wish=Wish(...), by=..., at=...) -> LicenceRequest | None
+    request_licences(tenant_id, requested=RequestedLicences(...), by=..., at=...)
+        -> LicenceRequest | None
     withdraw(tenant_id, request_id=..., by=..., at=...) -> LicenceRequest
     approve(tenant_id, request_id=..., by=..., at=..., reason="") -> LicenceRequest
     refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> LicenceRequest
 
-Each opens a unit of work for the tenant, takes its lock, tells the audit trail and
-keeps the roll-ups. All raise `Refused`, as the acts of `usage.servers.requests` do.
+Each opens a unit of work for the tenant, takes its lock, writes to the audit trail and
+refreshes the summaries. All raise `Refused`, as `usage.servers.requests` does.
 
 A change holds until the next one that is recorded for a later day; one for the same
 day takes its place.
@@ -35,14 +36,14 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
 
-# What is owed under each mode, from nothing on: what is missing makes late under a
+# Modes by what is owed under them, least first: what is missing makes late under a
 # manual licence only.
 _DEBT = (Mode.NONE, Mode.AUTOMATED, Mode.MANUAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedLicences:
-    """The licence keys that a customer says to hold from a day on."""
+    """The licence keys that a customer reports to hold from a day on."""
 
     from_on: date
     keys: Collection[str]
@@ -55,7 +56,7 @@ def changes() -> QuerySet[LicenceChange]:
 
 
 def open_requests() -> QuerySet[LicenceRequest]:
-    """Return the requests that wait for an answer, oldest first, with their tenants."""
+    """Return the undecided requests, oldest first, with their tenants."""
     waiting = LicenceRequest.objects.filter(decision="")
     return waiting.select_related("tenant").order_by("asked_at", "pk")
 
@@ -63,13 +64,13 @@ def open_requests() -> QuerySet[LicenceRequest]:
 def set_licences(
     tenant_id: int, *, from_on: date, keys: Collection[str], by: str, at: datetime
 ) -> None:
-    """Record what staff know of a tenant's licences.
+    """Record a tenant's licences, as the staff enter them.
 
     Raises:
-        Refused: a key that says nothing about usage, or nothing would change.
+        Refused: a key that does not affect usage, or nothing would change.
 
     """
-    wanted = _known(keys)
+    wanted = _checked_keys(keys)
     with unit_of_work.acting_for(tenant_id):
         unit_of_work.hold_tenant(tenant_id)
         if wanted == _held(from_on):
@@ -78,37 +79,37 @@ def set_licences(
 
 
 def request_licences(
-    tenant_id: int, *, wish: RequestedLicences, by: str, at: datetime
+    tenant_id: int, *, requested: RequestedLicences, by: str, at: datetime
 ) -> LicenceRequest | None:
-    """Change the licences, or ask the staff to.
+    """Change the licences, or request it from the staff where less would be owed.
 
     Returns:
         The request that now waits; None if the change took effect at once, because
         no less is owed by it.
 
     Raises:
-        Refused: no reason for a request, a key that says nothing about usage, nothing
+        Refused: no reason for a request, a key that does not affect usage, nothing
             would change, or a request waits already.
 
     """
-    wanted = _known(wish.keys)
+    wanted = _checked_keys(requested.keys)
     with unit_of_work.acting_for(tenant_id):
         unit_of_work.hold_tenant(tenant_id)
-        held = _held(wish.from_on)
+        held = _held(requested.from_on)
         if open_requests().exists():
             raise Refused("asked-already")
         if wanted == held:
             raise Refused("nothing-to-change")
         if _DEBT.index(mode_of(wanted)) < _DEBT.index(mode_of(held)):
-            return _request(tenant_id, wish, wanted, by=by, at=at)
-        _record(Tenant.objects.get(), wish.from_on, wanted, by=by, at=at)
+            return _request(tenant_id, requested, wanted, by=by, at=at)
+        _record(Tenant.objects.get(), requested.from_on, wanted, by=by, at=at)
     return None
 
 
 def withdraw(
     tenant_id: int, *, request_id: int, by: str, at: datetime
 ) -> LicenceRequest:
-    """Take a request of one's own company back."""
+    """Withdraw a request of one's own company."""
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
             LicenceRequest, tenant_id=tenant_id, request_id=request_id
@@ -120,7 +121,7 @@ def withdraw(
 def approve(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
 ) -> LicenceRequest:
-    """Let the tenant hold the licences that it has asked for."""
+    """Approve a request and record the licences that it names."""
     reason = reason.replace("\0", "").strip()
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
@@ -134,7 +135,7 @@ def approve(
 def refuse(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
 ) -> LicenceRequest:
-    """Leave the licences as they are; the customer sees the reason."""
+    """Refuse a request and leave the licences; the customer sees the reason."""
     reason = approvals.required(reason)
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
@@ -145,13 +146,13 @@ def refuse(
 
 
 def _held(day: date) -> tuple[str, ...]:
-    """Return the keys on a day, without those that say nothing about usage."""
+    """Return the keys held on a day, without those that do not affect usage."""
     change = changes().filter(from_on__lte=day).first()
     return tuple(key for key in KEYS if change and key in change.keys)
 
 
-def _known(keys: Collection[str]) -> tuple[str, ...]:
-    """Return the keys, each once, in the order in which they are always listed."""
+def _checked_keys(keys: Collection[str]) -> tuple[str, ...]:
+    """Return the keys, each once, in their listed order; refuse unknown ones."""
     unknown = set(keys) - set(KEYS)
     if unknown:
         raise Refused("input-invalid", detail=", ".join(sorted(unknown)))
@@ -170,7 +171,7 @@ def _record(
 
 def _request(
     tenant_id: int,
-    wish: RequestedLicences,
+    requested: RequestedLicences,
     keys: Collection[str],
     *,
     by: str,
@@ -178,9 +179,9 @@ def _request(
 ) -> LicenceRequest:
     request = LicenceRequest.objects.create(
         tenant_id=tenant_id,
-        from_on=wish.from_on,
+        from_on=requested.from_on,
         keys=list(keys),
-        reason=approvals.required(wish.reason),
+        reason=approvals.required(requested.reason),
         asked_by=by[:200],
         asked_at=at,
     )

@@ -1,4 +1,4 @@
-"""What was asked for, as rows of the pages of customers and staff."""
+"""Builds rows of requests and of missing days for pages of customers and staff."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from billing.models import Excuse, LicenceRequest
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """Something asked for: about what, and what in words."""
+    """A request as text: `about` which server or mode, and `what` is requested."""
 
     one: Excuse | LicenceRequest
     about: str
@@ -23,28 +23,28 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class MissingRow:
-    """What is missing, and when it was asked to excuse some of it; None for never.
+    """What is missing, and when an excuse for some of it was requested; None: never.
 
-    `may_ask` while some of it is not asked for, and can be.
+    `may_request` while an excuse can still be requested for some of it.
     """
 
     lack: MissingEntry
     asked_at: datetime | None
-    may_ask: bool
+    may_request: bool
 
 
 def missing_rows(
-    found: Iterable[MissingEntry], asked: Sequence[Excuse]
+    found: Iterable[MissingEntry], excuses: Sequence[Excuse]
 ) -> list[MissingRow]:
-    """Put excuses that wait for an answer beside what they are about.
+    """Put excuses that wait for a decision beside what is missing.
 
-    They were read with their servers.
+    The excuses were loaded with their servers.
     """
-    return [_missing_row(lack, asked) for lack in found]
+    return [_missing_row(lack, excuses) for lack in found]
 
 
 def excuse_rows(found: Iterable[Excuse]) -> list[RequestRow]:
-    """Return rows of excuses that were read with their servers."""
+    """Return rows of excuses that were loaded with their servers."""
     return [RequestRow(one, one.server.name, _excused(one)) for one in found]
 
 
@@ -57,9 +57,9 @@ def licence_rows(found: Iterable[LicenceRequest]) -> list[RequestRow]:
     ]
 
 
-def _missing_row(lack: MissingEntry, asked: Sequence[Excuse]) -> MissingRow:
-    server = [one for one in asked if one.server.name == lack.server]
-    # Nobody can ask for the same twice while it waits.
+def _missing_row(lack: MissingEntry, excuses: Sequence[Excuse]) -> MissingRow:
+    server = [one for one in excuses if one.server.name == lack.server]
+    # The same days cannot be requested twice while they wait.
     days = [
         one.asked_at
         for one in server
@@ -71,11 +71,11 @@ def _missing_row(lack: MissingEntry, asked: Sequence[Excuse]) -> MissingRow:
         lack.gap is not None and sum(count for _, count in shared) >= lack.gap.count
     )
     last = max([*days, *(asked_at for asked_at, _ in shared)], default=None)
-    return MissingRow(lack, last, may_ask=not (lack.is_quiet or is_whole))
+    return MissingRow(lack, last, may_request=not (lack.is_quiet or is_whole))
 
 
 def _shared(lack: MissingEntry, one: Excuse) -> int:
-    """Count the files of a gap that an excuse by numbers is about."""
+    """Count the files of a gap that an excuse by numbers covers."""
     gap = lack.gap
     if gap is None or one.first_sequence is None or one.last_sequence is None:
         return 0

@@ -1,4 +1,4 @@
-"""Where customers ask to owe less: excuses for what is missing, other licences."""
+"""Pages on which customers request excuses for missing files, and other licences."""
 
 from datetime import date
 from typing import Any
@@ -32,23 +32,23 @@ from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from usage.models import Server
 
-# What was asked for, what waits first, then the newest.
+# Requests on a page: undecided first, then the newest.
 _SHOWN = 50
 
 
 def excuses_page(request: PortalRequest) -> HttpResponse:
-    """Show all excuses, and what of a server's period can be excused."""
+    """Show all excuses, and which days and files of a server can be excused."""
     return _excuses(request)
 
 
 @require_POST
-def ask_excuse(request: PortalRequest) -> HttpResponse:
-    """Ask that some days, or numbers, of one server need not come."""
+def request_excuse(request: PortalRequest) -> HttpResponse:
+    """Request an excuse for days, or file numbers, of one server."""
     now = timezone.now()
-    matter = _matter(request)
-    if matter is None:
+    subject = _subject(request)
+    if subject is None:
         raise Refused("not-found")
-    server, period, found = matter
+    server, period, found = subject
     form: DaysExcuseForm | NumbersExcuseForm
     if "series" in request.POST:
         form = NumbersExcuseForm(request.POST)
@@ -56,10 +56,10 @@ def ask_excuse(request: PortalRequest) -> HttpResponse:
         form = DaysExcuseForm(request.POST, missing=_missing(found, server.name))
     if not form.is_valid():
         return _excuses(request, form)
-    wish = form.wish(server.pk, period)
+    requested = form.to_request(server.pk, period)
     try:
         excuses.request_excuse(
-            request.caller.tenant, wish=wish, by=request.caller.name, at=now
+            request.caller.tenant, request=requested, by=request.caller.name, at=now
         )
     except Refused as refusal:
         if refusal.code not in {"asked-already", "not-missing", "reason-needed"}:
@@ -76,7 +76,7 @@ def ask_excuse(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def withdraw_excuse(request: PortalRequest) -> HttpResponse:
-    """Take an excuse back that nobody has answered yet."""
+    """Withdraw an excuse that nobody has decided on yet."""
     now = timezone.now()
     excuse = excuses.withdraw(
         request.caller.tenant,
@@ -90,27 +90,30 @@ def withdraw_excuse(request: PortalRequest) -> HttpResponse:
 
 
 def licences_page(request: PortalRequest) -> HttpResponse:
-    """Show which licence keys are held from when on, and what was asked for."""
+    """Show which licence keys are held from when on, and the requests."""
     return _licences(request)
 
 
 @require_POST
-def ask_licences(request: PortalRequest) -> HttpResponse:
-    """Change the licences, or ask for it where less would be owed."""
+def request_licences(request: PortalRequest) -> HttpResponse:
+    """Change the licences, or request it where less would be owed."""
     now = timezone.now()
     form = LicencesRequestForm(request.POST, today=now.date())
     if not form.is_valid():
         return _licences(request, form)
     try:
-        asked = licence_requests.request_licences(
-            request.caller.tenant, wish=form.wish(), by=request.caller.name, at=now
+        waiting = licence_requests.request_licences(
+            request.caller.tenant,
+            requested=form.to_request(),
+            by=request.caller.name,
+            at=now,
         )
     except Refused as refusal:
         field = "reason" if refusal.code == "reason-needed" else None
         form.add_error(field, _message(refusal))
         return _licences(request, form)
     text = gettext("The licences are changed.")
-    if asked is not None:
+    if waiting is not None:
         text = gettext(
             "Your request is with the billing staff."
             " All stays as it is until they approve it."
@@ -121,7 +124,7 @@ def ask_licences(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def withdraw_licences(request: PortalRequest) -> HttpResponse:
-    """Take a request about licences back that nobody has answered yet."""
+    """Withdraw a request about licences that nobody has decided on yet."""
     now = timezone.now()
     licence_requests.withdraw(
         request.caller.tenant,
@@ -134,15 +137,15 @@ def withdraw_licences(request: PortalRequest) -> HttpResponse:
 
 
 def _excuses(
-    request: PortalRequest, sent: DaysExcuseForm | NumbersExcuseForm | None = None
+    request: PortalRequest, submitted: DaysExcuseForm | NumbersExcuseForm | None = None
 ) -> HttpResponse:
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        asked = Excuse.objects.select_related("server")
-        rows = excuse_rows(asked.order_by("decision", "-asked_at", "-pk")[:_SHOWN])
+        requested = Excuse.objects.select_related("server")
+        rows = excuse_rows(requested.order_by("decision", "-asked_at", "-pk")[:_SHOWN])
     shown: dict[str, Any] = {"rows": rows, "may_manage": _may_manage(request)}
-    matter = _matter(request) if shown["may_manage"] else None
-    if matter is not None:
-        server, period, found = matter
+    subject = _subject(request) if shown["may_manage"] else None
+    if subject is not None:
+        server, period, found = subject
         gaps = [gap for gap in found.missing_files if gap.server == server.name]
         missing = _missing(found, server.name)
         chosen = [str(day) for day in missing if _is_chosen(request, day)]
@@ -150,17 +153,17 @@ def _excuses(
         shown |= {
             "server": server,
             "period": period,
-            "days": sent if isinstance(sent, DaysExcuseForm) else days,
+            "days": submitted if isinstance(submitted, DaysExcuseForm) else days,
             "missing": missing,
             "numbers": [NumbersExcuseForm.of(gap) for gap in gaps],
         }
-        if isinstance(sent, NumbersExcuseForm):
-            shown["numbers"] = [sent]
+        if isinstance(submitted, NumbersExcuseForm):
+            shown["numbers"] = [submitted]
     return render(request, "billing/requests/excuses.html", shown)
 
 
-def _matter(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
-    """Return what the address, or the form, is about; None if about nothing."""
+def _subject(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
+    """Return the server and period that the address, or the form, names, or None."""
     now = timezone.now()
     given = request.POST if request.method == "POST" else request.GET
     name, of = given.get("server", "").replace("\0", ""), given.get("period", "")
@@ -182,7 +185,7 @@ def _missing(found: Calendar, server: str) -> list[date]:
 
 
 def _is_chosen(request: PortalRequest, day: date) -> bool:
-    """Say whether a day lies in the span that the link to the form names."""
+    """Return whether a day lies in the span that the link to the form names."""
     try:
         first = parse_date(request.GET.get("first", ""))
         last = parse_date(request.GET.get("last", ""))
@@ -192,13 +195,13 @@ def _is_chosen(request: PortalRequest, day: date) -> bool:
 
 
 def _licences(
-    request: PortalRequest, sent: LicencesRequestForm | None = None
+    request: PortalRequest, submitted: LicencesRequestForm | None = None
 ) -> HttpResponse:
     now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         history = list(licence_requests.changes())
-        asked = LicenceRequest.objects.order_by("decision", "-asked_at", "-pk")
-        rows = licence_rows(asked[:_SHOWN])
+        requested = LicenceRequest.objects.order_by("decision", "-asked_at", "-pk")
+        rows = licence_rows(requested[:_SHOWN])
         zone = zone_named(Tenant.objects.get().zone)
     today = now.astimezone(zone).date()
     mode = mode_on(((one.from_on, one.keys) for one in history), today)
@@ -210,7 +213,7 @@ def _licences(
         "mode": mode_text(mode),
         "licences": history,
         "rows": rows,
-        "form": sent or form,
+        "form": submitted or form,
         "may_manage": _may_manage(request),
     }
     return render(request, "billing/requests/licences.html", shown)

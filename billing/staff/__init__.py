@@ -1,1 +1,1 @@
-"""The pages of the billing staff about one tenant, and what waits for a decision."""
+"""Staff pages: one tenant, late flags, mails, and files and requests to decide."""

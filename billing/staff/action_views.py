@@ -1,4 +1,4 @@
-"""What the actions of billing clerks about one tenant share."""
+"""Shared helpers of staff actions on one tenant: lookup, error messages, redirect."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
-# Refusals after which one looks at the page again; others have a page of their own.
+# Refusals shown as a message on the originating page; others have an error page.
 _LOOK_AGAIN = frozenset(
     {
         "deadline-implausible",
@@ -27,7 +27,7 @@ _LOOK_AGAIN = frozenset(
     }
 )
 
-# How long the name of a period is.
+# Length of a period's name.
 _PERIOD = 7
 
 
@@ -37,29 +37,29 @@ def tenant_of(number: str) -> Tenant:
 
 
 def narrowed(given: QueryDict) -> tuple[str, str]:
-    """Return the kind and the period that the page *Late* is narrowed to, or empty."""
+    """Return the kind and the period that the page *Late* is filtered by, or empty."""
     kind = given.get("kind", "")
     period = given.get("period", "").replace("\0", "")
     return (kind if kind in set(FlagFilter) else ""), period[:_PERIOD]
 
 
 def back(request: PortalRequest, number: str, *, period: object = "") -> HttpResponse:
-    """Go back to the page that somebody came from, to its top: there stands what came.
+    """Redirect to the top of the originating page, where the message is shown.
 
-    That is *Late* as it was narrowed, or the tenant's page, with the period if named.
+    That is *Late* with its filters, or the tenant's page, with the period if named.
     """
     if request.POST.get("to") == "late":
         page = reverse("staff-late")
         kind, of_period = narrowed(QueryDict(request.POST.get("kept", "")))
-        asked = {"kind": kind, "period": of_period}
+        parameters = {"kind": kind, "period": of_period}
     else:
         page = reverse("staff-tenant", kwargs={"number": number})
-        asked = {"period": str(period)}
-    query = urlencode({name: value for name, value in asked.items() if value})
+        parameters = {"period": str(period)}
+    query = urlencode({name: value for name, value in parameters.items() if value})
     return redirect(f"{page}?{query}" if query else page)
 
 
-def answer(
+def run_action(
     request: PortalRequest,
     number: str,
     act: Callable[..., object],
@@ -67,7 +67,7 @@ def answer(
     done: str,
     period: object = "",
 ) -> HttpResponse:
-    """Answer what a tenant has asked for; `act` takes its id, by, at and reason."""
+    """Run an action on a tenant; `act` takes the tenant's id, by, at and reason."""
     tenant = tenant_of(number)
     now = timezone.now()
     reason = request.POST.get("reason", "")
@@ -76,8 +76,8 @@ def answer(
     except Refused as refusal:
         if refusal.code not in _LOOK_AGAIN:
             raise
-        _, said = error_document(refusal)
-        messages.error(request, f"{said['title']} {said['advice']}")
+        _, document = error_document(refusal)
+        messages.error(request, f"{document['title']} {document['advice']}")
     else:
         messages.success(request, done)
     return back(request, number, period=period)

@@ -1,4 +1,4 @@
-"""What billing staff fill in."""
+"""Forms of the staff pages."""
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,7 +17,7 @@ def _input(kind: str = "text", **attrs: str) -> forms.TextInput:
 
 
 class OpenTenantForm(forms.Form):
-    """A new customer; what only the database knows is added as errors afterwards."""
+    """A new customer; errors that only the database can find are added afterwards."""
 
     number = forms.CharField(
         max_length=64,
@@ -65,7 +65,7 @@ class OpenTenantForm(forms.Form):
 
     def clean_number(self) -> str:
         number: str = self.cleaned_data["number"]
-        # The model's own rule, told beside the field; it also refuses a taken number.
+        # The model's own rule, as an error of this field; also refuses a taken number.
         probe = Tenant(number=number)
         for rule in Tenant._meta.constraints:
             try:
@@ -74,7 +74,7 @@ class OpenTenantForm(forms.Form):
                 raise ValidationError(error.messages) from error
         return number
 
-    def wish(self) -> NewCustomer:
+    def new_customer(self) -> NewCustomer:
         return NewCustomer(**self.cleaned_data)
 
 

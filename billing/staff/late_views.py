@@ -1,4 +1,4 @@
-"""The page *Late*: who is flagged, why, and what is decided about it."""
+"""Views of the page *Late*: lists late flags, records decisions, moves deadlines."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from billing.lateness.text import chosen_days, flag_row
 from billing.models import LateFlag
 from billing.periods import deadlines, zones
 from billing.periods.queries import opened_periods
-from billing.staff.action_views import answer, back, narrowed, tenant_of
+from billing.staff.action_views import back, narrowed, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
@@ -37,7 +37,7 @@ from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 
-# Flags on one page: what one scrolls through without losing the place.
+# Flags on one page: short enough to scroll through.
 FLAGS_A_PAGE = 25
 
 # Flags that are read from the database at a time.
@@ -67,7 +67,7 @@ def late(request: PortalRequest) -> HttpResponse:
 
 @require_safe
 def late_csv(request: PortalRequest) -> StreamingHttpResponse:
-    """Hand out the list of flags, as it is narrowed."""
+    """Export the filtered list of flags."""
     now = timezone.now()
     kind, period = narrowed(request.GET)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
@@ -84,7 +84,7 @@ def late_csv(request: PortalRequest) -> StreamingHttpResponse:
 
 @require_POST
 def release(request: PortalRequest, period: str) -> HttpResponse:
-    """Let the late check go on for a period at which it has stopped."""
+    """Resume the late check for a period at which it has stopped."""
     now = timezone.now()
     form = ReasonForm(request.POST)
     if not form.is_valid():
@@ -94,8 +94,8 @@ def release(request: PortalRequest, period: str) -> HttpResponse:
     try:
         late_check.release(period, by=request.caller.name, reason=reason, at=now)
     except Refused as refusal:
-        _, said = error_document(refusal)
-        messages.error(request, f"{said['title']} {said['advice']}")
+        _, document = error_document(refusal)
+        messages.error(request, f"{document['title']} {document['advice']}")
     else:
         text = gettext("Released: the next run, within 15 minutes, flags who is late.")
         messages.success(request, text)
@@ -104,19 +104,19 @@ def release(request: PortalRequest, period: str) -> HttpResponse:
 
 @require_POST
 def waive(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
-    """Let days of a flag no longer count."""
+    """Waive days of a flag, so that they no longer count."""
     cells = chosen_days(request.POST.getlist("cells"))
     if not cells:
         messages.error(request, gettext("Tick the days that shall be waived."))
         return back(request, tenant_of(number).number)
     act = partial(late_decide.waive, flag_id=flag_id, cells=cells)
     done = gettext("Waived. New missing days would open the flag again.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
-    """Record what being late leads to."""
+    """Record the consequence of a late flag."""
     form = ConsequenceForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
@@ -128,12 +128,12 @@ def decide(request: PortalRequest, number: str, flag_id: int) -> HttpResponse:
     )
     act = partial(late_decide.decide, flag_id=flag_id, choice=choice)
     done = gettext("The decision is recorded. The portal itself disables nothing.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def extend(request: PortalRequest, number: str) -> HttpResponse:
-    """Give a tenant more time for a period."""
+    """Extend a tenant's deadline for a period."""
     tenant = tenant_of(number)
     with unit_of_work.acting_for(tenant.pk, reading=True):
         form = ExtensionForm(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
@@ -151,12 +151,12 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
     done = gettext("The deadline is extended.")
     if is_flagged:
         done = gettext("The deadline is extended; the flag of the earlier one is void.")
-    return answer(request, number, act, done=done, period=given["period"])
+    return run_action(request, number, act, done=done, period=given["period"])
 
 
 @require_POST
 def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
-    """Tell an open period in another zone."""
+    """Correct the zone of an open period."""
     tenant = tenant_of(number)
     with unit_of_work.acting_for(tenant.pk, reading=True):
         opened = opened_periods(most=PERIODS_OFFERED)
@@ -176,12 +176,12 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
         )
 
     done = gettext("The zone is corrected; of both deadlines the later one counts.")
-    return answer(request, number, act, done=done, period=given["period"])
+    return run_action(request, number, act, done=done, period=given["period"])
 
 
 @require_POST
 def change_zone(request: PortalRequest, number: str) -> HttpResponse:
-    """Let a tenant's later periods open in another zone."""
+    """Change the zone in which a tenant's later periods open."""
     form = ZoneChangeForm(request.POST)
     if not form.is_valid():
         messages.error(request, first_error(form))
@@ -191,7 +191,7 @@ def change_zone(request: PortalRequest, number: str) -> HttpResponse:
         "The zone is changed for periods that open from now on."
         " Those that are open keep theirs."
     )
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:

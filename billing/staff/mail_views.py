@@ -1,4 +1,4 @@
-"""Mail: every mail with its state, what goes out next, the switch that stops all."""
+"""Views of the page Mail: mails with state, mails sent next, and the stop switch."""
 
 from typing import Any
 
@@ -34,22 +34,22 @@ from portal.mail import switch as mail_switch
 from portal.mail.outbox import Letter
 from portal.models import MailStop
 
-# Mails on one page: what one scrolls through without losing the place.
+# Mails on one page: short enough to scroll through.
 MAILS_A_PAGE = 50
 
-# Of what goes out next: enough to see whether it is right.
+# Planned mails on the page: enough to check the plan.
 NEXT_SHOWN = 50
 
 
 @require_safe
 def mails(request: PortalRequest) -> HttpResponse:
     now = timezone.now()
-    kind, told = request.GET.get("kind", ""), request.GET.get("told", "")
+    kind, state = request.GET.get("kind", ""), request.GET.get("told", "")
     kind = kind if kind in mail_queries.MODELS else REMINDER
-    told = told if told in set(MailFilter) else ""
+    state = state if state in set(MailFilter) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
-        pages = Paginator(mail_queries.list_mails(kind, told), MAILS_A_PAGE)
+        permission = mail_switch.send_permission()
+        pages = Paginator(mail_queries.list_mails(kind, state), MAILS_A_PAGE)
         page: Page[Letter] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
         counts = mail_queries.counts(kind)
@@ -58,13 +58,13 @@ def mails(request: PortalRequest) -> HttpResponse:
         gets_digest = recipients.gets_digest(_person(request))
     shown = {
         "kind": kind,
-        "told": told,
+        "told": state,
         "page": page,
         "rows": rows,
         "counts": counts,
         "total": counts[""],
         "coming": upcoming,
-        "held": leave.held,
+        "held": permission.held,
         "stop": stop if stop and stop.ended_at is None else None,
         "gets_digest": gets_digest,
         "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
@@ -82,14 +82,14 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
         rows = mail_rows([found] if found else [])
     if found is None:
         raise Refused("not-found")
-    is_draft = isinstance(found, Reminder) and found.told_state == MailFilter.WAITING
-    kept = {"subject": found.subject, "text": found.text, "html": found.html}
+    is_draft = isinstance(found, Reminder) and found.shown_state == MailFilter.WAITING
+    content = {"subject": found.subject, "text": found.text, "html": found.html}
     if is_draft and isinstance(found, Reminder):
-        kept = reminder_send.draft(found, at=now).kept
+        content = reminder_send.draft(found, at=now).columns
     shown = {
         "kind": kind,
         "row": rows[0],
-        "says": kept,
+        "content": content,
         "is_draft": is_draft,
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
@@ -98,7 +98,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 
 @require_safe
 def coming(request: PortalRequest) -> HttpResponse:
-    """Show a mail that goes out next as it would go then; it is not written down."""
+    """Show a planned mail as it would be sent then; nothing is stored."""
     now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF):
         planned = reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN)
@@ -107,22 +107,22 @@ def coming(request: PortalRequest) -> HttpResponse:
             raise Refused("not-found")
         row = as_row(found)
         rows = mail_rows([row])
-    says = reminder_send.draft(row, at=found.at).kept
-    shown = {"kind": REMINDER, "row": rows[0], "says": says, "is_next": True}
+    content = reminder_send.draft(row, at=found.at).columns
+    shown = {"kind": REMINDER, "row": rows[0], "content": content, "is_next": True}
     return _rendered(request, shown)
 
 
 def _rendered(request: PortalRequest, shown: dict[str, Any]) -> HttpResponse:
     response = render(request, "billing/staff/mail-message.html", shown)
-    # The frame that shows the mail has the page's own policy.
-    sources = ["'unsafe-hashes'", *style_sources(shown["says"]["html"])]
+    # The frame that shows the mail inherits the page's content security policy.
+    sources = ["'unsafe-hashes'", *style_sources(shown["content"]["html"])]
     response._csp_update = {"style-src": sources}  # type: ignore[attr-defined]  # django-csp's way
     return response
 
 
 @require_POST
 def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
-    """Have a mail sent again that may not have arrived."""
+    """Queue a mail again that may not have arrived."""
     now = timezone.now()
     done = mail_resolve.send_again(kind, mail_id, by=request.caller.name, at=now)
     text = gettext("It goes within a minute, if it is still true.")
@@ -131,7 +131,7 @@ def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 
 @require_POST
 def arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
-    """Write down that an unsure mail has arrived."""
+    """Mark an unsure mail as arrived."""
     now = timezone.now()
     done = mail_resolve.mark_arrived(kind, mail_id, by=request.caller.name, at=now)
     return _answer(request, kind, gettext("It counts as sent.") if done else "")
@@ -139,7 +139,7 @@ def arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 
 @require_POST
 def stop(request: PortalRequest) -> HttpResponse:
-    """Stop all mail that nobody has asked for."""
+    """Stop all mail that nobody has requested."""
     now = timezone.now()
     reason = _reason(request)
     if reason:
@@ -153,7 +153,7 @@ def stop(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def go_on(request: PortalRequest) -> HttpResponse:
-    """Let mail go again."""
+    """Resume sending mail."""
     now = timezone.now()
     reason = _reason(request)
     if reason:
@@ -165,7 +165,7 @@ def go_on(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def choose_digest(request: PortalRequest) -> HttpResponse:
-    """Say whether one wants the morning's digest oneself."""
+    """Set whether the caller gets the daily digest."""
     wanted = request.POST.get("wanted") == "yes"
     with unit_of_work.acting_for(unit_of_work.STAFF):
         recipients.choose_digest(_person(request), wanted=wanted)
@@ -177,12 +177,12 @@ def choose_digest(request: PortalRequest) -> HttpResponse:
 
 
 def _person(request: PortalRequest) -> int:
-    """Return who it is; staff are people, never tokens."""
+    """Return the caller's user id; staff are people, never tokens."""
     return request.caller.user_id or 0
 
 
 def _is_written_only() -> bool:
-    """Say whether mails become files, because no mail server is set."""
+    """Return whether mails are written to files, because no mail server is set."""
     return settings.EMAIL_BACKEND == "portal.mail.file_backend.FolderBackend"
 
 
@@ -202,7 +202,7 @@ def _answer(request: PortalRequest, kind: str, text: str) -> HttpResponse:
         messages.success(request, text)
     else:
         messages.error(request, gettext("Nothing was done: its state has changed."))
-    # A digest has no such acts, and any other word is no kind.
+    # A digest has no such actions, and any other value is no kind.
     kind = kind if kind in mail_queries.MODELS and kind != DIGEST else REMINDER
     response = redirect("staff-mail")
     response["Location"] += f"?kind={kind}"

@@ -1,4 +1,4 @@
-"""What billing clerks decide about what a tenant owes: licences, excuses."""
+"""Views in which staff record licences, and approve or refuse requests about them."""
 
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.forms import LicencesForm
 from billing.staff import tenant_requests
-from billing.staff.action_views import answer, back, tenant_of
+from billing.staff.action_views import back, run_action, tenant_of
 from billing.staff.tenant_page import FLAGS, PERIODS_OFFERED
 from portal.db import unit_of_work
 from portal.forms import first_error
@@ -39,38 +39,40 @@ def set_licences(request: PortalRequest, number: str) -> HttpResponse:
         )
 
     done = gettext("The licences are recorded, and what is owed is worked out anew.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def approve_licences(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
-    """Let a tenant hold the licences it has asked for, and owe less."""
+    """Approve requested licences, with which the tenant owes less."""
     act = partial(licence_requests.approve, request_id=request_id)
     done = gettext("The licences are changed, as it was asked for.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def refuse_licences(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
-    """Leave the licences as they are, and say why."""
+    """Refuse requested licences, with a reason; the licences stay as they are."""
     act = partial(licence_requests.refuse, request_id=request_id)
     done = gettext("The request is refused.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
-    """Let an excuse count, as far as no file contradicts it."""
+    """Approve an excuse; it counts as far as no file contradicts it."""
     tenant = tenant_of(number)
     with unit_of_work.acting_for(tenant.pk, reading=True):
-        asked = excuses.open_excuses().filter(pk=excuse_id)
+        requested = excuses.open_excuses().filter(pk=excuse_id)
         opened = opened_periods(most=PERIODS_OFFERED)
         is_after = bool(
-            tenant_requests.late_excuses(asked, opened, late_queries.flags()[:FLAGS])
+            tenant_requests.late_excuses(
+                requested, opened, late_queries.flags()[:FLAGS]
+            )
         )
     act = partial(excuses.approve, excuse_id=excuse_id)
     done = gettext("The excuse is approved. A file that contradicts it still counts.")
@@ -79,12 +81,12 @@ def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpR
             "The excuse is approved. It was asked for after the deadline: that does not"
             " undo lateness; waive below."
         )
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def refuse_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpResponse:
-    """Leave missing what is missing, and say why."""
+    """Refuse an excuse, with a reason; the missing days stay missing."""
     act = partial(excuses.refuse, excuse_id=excuse_id)
     done = gettext("The excuse is refused.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)

@@ -1,4 +1,4 @@
-"""To decide: held files and what was asked for, of all tenants; each file's page."""
+"""Views of the page To decide: held files and open requests, and each file's page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,13 +30,13 @@ from usage.review import queries as review_queries
 from usage.review.queries import HoldReason
 from usage.servers import requests as server_requests
 
-# Files on one page: what one scrolls through without losing the place.
+# Files on one page: short enough to scroll through.
 HELD_A_PAGE = 50
 
 # Requests below the files; they are few, and the oldest are answered first.
 REQUESTS_SHOWN = 50
 
-# Refusals after which one looks at the file again; others have a page of their own.
+# Refusals shown as a message on the file's page; others have an error page.
 _LOOK_AGAIN = frozenset(
     {
         "day-implausible",
@@ -59,7 +59,7 @@ def held(request: PortalRequest) -> HttpResponse:
             file_staff_presenters.file_row(file, has_forwarding=False) for file in page
         ]
         counts = review_queries.counts()
-        asked = list(server_requests.open_requests()[:REQUESTS_SHOWN])
+        requests = list(server_requests.open_requests()[:REQUESTS_SHOWN])
         waiting = {
             "requests": server_requests.open_requests().count(),
             "excuses": excuses.open_excuses().count(),
@@ -72,7 +72,7 @@ def held(request: PortalRequest) -> HttpResponse:
         "page": page,
         "rows": rows,
         "counts": counts,
-        "requests": asked,
+        "requests": requests,
         "excuses": excused,
         "licence_requests": licences,
         "held_total": counts[""],
@@ -87,7 +87,7 @@ def held(request: PortalRequest) -> HttpResponse:
 def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show one file with everything that there is to decide about it."""
     with unit_of_work.acting_for(_owner(file_id), reading=True):
-        shown = _matter(file_id)
+        shown = _file_context(file_id)
     shown["may_act"] = Permission.STAFF_ACT in request.caller.permissions
     return render(request, "billing/staff/review-file.html", shown)
 
@@ -100,7 +100,7 @@ def _owner(file_id: UUID) -> int:
     return tenant_id
 
 
-def _matter(file_id: UUID) -> dict[str, Any]:
+def _file_context(file_id: UUID) -> dict[str, Any]:
     file = UsageFile.objects.select_related("server", "forwarding").get(pk=file_id)
     is_held = file.state == FileState.HELD
     open_codes = holding(file.problems) if is_held else []
@@ -119,7 +119,7 @@ def _matter(file_id: UUID) -> dict[str, Any]:
 
 
 def _candidates(rivals: list[UsageFile]) -> list[dict[str, Any]]:
-    """Set the files side by side, each with the later one that names it."""
+    """Return the conflicting files, each with the later file that names it."""
     successors = review_queries.successors(rivals)
     named = [file for file in rivals if bytes(file.sha256) in successors]
     return [
@@ -167,7 +167,7 @@ def refuse(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 @require_POST
 def choose(request: PortalRequest, file_id: UUID) -> HttpResponse:
-    """Let one of the files that were shown count; the page of any of them asks."""
+    """Choose which of the shown files counts; sent from the page of any of them."""
 
     def act(tenant_id: int) -> UsageFile:
         return decide.choose(
@@ -184,7 +184,7 @@ def choose(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 @require_POST
 def keep_both(request: PortalRequest, file_id: UUID) -> HttpResponse:
-    """Let one of the files that were shown begin a chain of its own."""
+    """Keep all shown files; one of them begins a chain of its own."""
 
     def act(tenant_id: int) -> UsageFile:
         return decide.keep_both(
@@ -216,14 +216,14 @@ def reopen(request: PortalRequest, file_id: UUID) -> HttpResponse:
 def _decide(
     request: PortalRequest, file_id: UUID, act: Callable[[int], UsageFile]
 ) -> HttpResponse:
-    """Make a decision, and go back to what it was about, whatever came of it."""
+    """Run a decision, and redirect to the file's page with the result or the error."""
     try:
         file = act(_owner(file_id))
     except Refused as refusal:
         if refusal.code not in _LOOK_AGAIN:
             raise
-        _, said = error_document(refusal)
-        messages.error(request, f"{said['title']} {said['advice']}")
+        _, document = error_document(refusal)
+        messages.error(request, f"{document['title']} {document['advice']}")
     else:
         text = gettext("%(name)s is now: %(state)s.")
         state = FileState(file.state).label

@@ -1,4 +1,4 @@
-"""What billing clerks do for one tenant; each act has its own address."""
+"""Views of staff actions on one tenant: keys, tokens, people, requests, upload."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.onboarding.setup_file import make_setup_file as make_set_up
 from billing.staff import tenant_page
-from billing.staff.action_views import answer, back, tenant_of
+from billing.staff.action_views import back, run_action, tenant_of
 from portal import approvals
 from portal.accounts import password_links, tokens
 from portal.db import unit_of_work
@@ -28,7 +28,7 @@ from usage.uploads import form_upload, results
 
 @require_POST
 def issue_key(request: PortalRequest, number: str) -> HttpResponse:
-    """Make one more sealing key; the older ones go on opening files."""
+    """Issue another sealing key; the older ones still open files."""
     now = timezone.now()
     tenant = tenant_of(number)
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -40,7 +40,7 @@ def issue_key(request: PortalRequest, number: str) -> HttpResponse:
 
 @require_POST
 def hand_over(request: PortalRequest, number: str) -> HttpResponse:
-    """Answer with one file that has all that a server needs, and a fresh token."""
+    """Download one file with all that a server needs, including a new token."""
     now = timezone.now()
     tenant = tenant_of(number)
     file = make_set_up(tenant, by=request.caller.name, at=now)
@@ -50,14 +50,14 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
         return back(request, number)
     response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
-    # The token in it is nobody else's to find.
+    # Nobody else may find the token in a cache.
     add_never_cache_headers(response)
     return response
 
 
 @require_POST
 def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
-    """Mail somebody who has never signed in a new link for the first password."""
+    """Mail a new link for the first password to a person who has never signed in."""
     tenant = tenant_of(number)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         member = (
@@ -112,25 +112,25 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
 def approve_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
-    """Let a server owe less, as its company has asked."""
+    """Approve a request by which a server owes less."""
     act = partial(server_requests.approve, request_id=request_id)
     done = gettext("The request is approved. A file that contradicts it still counts.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_POST
 def refuse_request(
     request: PortalRequest, number: str, request_id: int
 ) -> HttpResponse:
-    """Leave what a server owes as it is, and say why."""
+    """Refuse a request, with a reason; the server owes the same as before."""
     act = partial(server_requests.refuse, request_id=request_id)
     done = gettext("The request is refused.")
-    return answer(request, number, act, done=done)
+    return run_action(request, number, act, done=done)
 
 
 @require_http_methods(["GET", "POST"])
 def upload(request: PortalRequest, number: str) -> HttpResponse:
-    """Take in files on behalf of a customer, by a form that needs no script."""
+    """Receive files on behalf of a customer, by a form that needs no script."""
     now = timezone.now()
     tenant = tenant_of(number)
     outcomes: list[form_upload.FormFileOutcome] = []
@@ -141,7 +141,7 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
             name=f"{request.caller.name} for the customer",
             received_at=received_at(request, at=now),
         )
-        # The files are read first: only then is known whether the form came whole.
+        # Read the files first: only then is it certain that the form arrived whole.
         outcomes = form_upload.receive_all(request.FILES, sender)
         is_cut = form_upload.is_cut(request.POST)
     shown = {

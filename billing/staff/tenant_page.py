@@ -1,4 +1,4 @@
-"""Everything that the page of one tenant shows, read in two units of work."""
+"""Loads the context of a tenant's staff page, in two units of work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ from usage.models import FileState, SealingKey, ServerKey, UsageFile
 from usage.review import queries as review_queries
 from usage.servers import requests as server_requests
 
-# Newest files on the page; all of them are one link away.
+# Newest files on the page; a link leads to all of them.
 _FILES = 20
 
-# The running period and what is settled around it.
+# The running period and the two before it.
 _PERIODS = 3
 
 # Late flags on the page: of two years, if there is one each month.
@@ -42,10 +42,10 @@ FLAGS = 24
 # Periods that a deadline can be moved of: those of two years.
 PERIODS_OFFERED = 24
 
-# Runs of the late check in which a flag is raised, if nothing is in its way.
-_BEATS = timedelta(minutes=30)
+# Time for two runs of the late check, by which a flag is normally raised.
+_FLAGGED_WITHIN = timedelta(minutes=30)
 
-# Files to decide that the page lists; the others are one link away.
+# Files to decide on the page; a link leads to the others.
 _TO_DECIDE = 20
 
 
@@ -69,13 +69,13 @@ def find_tenant(number: str) -> Tenant:
 
 
 def tenant_page(number: str, period: Period | None, *, at: datetime) -> dict[str, Any]:
-    """Return what the page of a tenant shows; a fixed set of queries.
+    """Return the context of a tenant's page; a fixed number of queries.
 
-    Of the periods one is shown whole: `period`, or the urgent one.
+    One period is shown in full: `period`, or the most urgent one.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = find_tenant(number)
-        # People are read here: only staff see whether somebody has signed in.
+        # Load people as staff: only staff may see whether a person has signed in.
         people = list(
             Membership.objects.filter(tenant=tenant)
             .select_related("user")
@@ -83,19 +83,19 @@ def tenant_page(number: str, period: Period | None, *, at: datetime) -> dict[str
         )
     with unit_of_work.acting_for(tenant.pk, reading=True):
         shown = tenant_period.period_section(tenant.pk, period, at=at)
-        shown |= _of_tenant(tenant, at=at)
-        shown |= _of_deadlines(shown, at=at)
-    begun = _progress(people, shown)
+        shown |= _tenant_section(tenant, at=at)
+        shown |= _deadline_section(shown, at=at)
+    progress = _progress(people, shown)
     return {
         **shown,
         "customer": tenant,
         "people": people,
-        "steps": checklist.checklist(begun),
-        "is_beginning": not begun.accepted,
+        "steps": checklist.checklist(progress),
+        "is_beginning": not progress.accepted,
     }
 
 
-def _of_tenant(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
+def _tenant_section(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
     held = list(review_queries.held_files()[: _TO_DECIDE + 1])
     changes = list(licence_requests.changes())
     today = at.astimezone(zone_named(tenant.zone)).date()
@@ -145,19 +145,19 @@ def _periods(tenant: Tenant, *, at: datetime) -> list[PeriodRow]:
     return found
 
 
-def _of_deadlines(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
-    """Return what is about deadlines: flags, excuses too late for one, the forms."""
+def _deadline_section(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
+    """Return the context about deadlines: flags, late excuses and forms."""
     opened = opened_periods(most=PERIODS_OFFERED)
     ahead = [one for one in opened if one.effective_at > at]
     flags = list(late_queries.flags()[:FLAGS])
     views = [shown["view"], *(row.view for row in shown["periods"])]
     calendars = {str(view.period): view.judgement.calendar for view in views}
-    asked = [row.one for row in shown["excuses"]]
+    open_excuses = [row.one for row in shown["excuses"]]
     return {
-        "flags": [flag_row(one, known=calendars.get(one.period)) for one in flags],
+        "flags": [flag_row(one, calendar=calendars.get(one.period)) for one in flags],
         "flags_standing": sum(one.voided_at is None for one in flags),
         "is_unflagged": _is_unflagged(shown, flags, at=at),
-        "asked_late": tenant_requests.late_excuses(asked, opened, flags),
+        "asked_late": tenant_requests.late_excuses(open_excuses, opened, flags),
         "extended": [one for one in opened if one.decided_by],
         "extend_form": ExtensionForm(
             opened=opened, initial={"period": str(shown["chosen"])}
@@ -170,9 +170,9 @@ def _of_deadlines(shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
 def _is_unflagged(
     shown: Mapping[str, Any], flags: Iterable[LateFlag], *, at: datetime
 ) -> bool:
-    """Say whether the period shown has been late for some beats and has no flag."""
+    """Return whether the shown period has been late for a while and has no flag."""
     late_from = shown["since"].get("late")
-    if late_from is None or at < late_from + update_flags.WAIT + _BEATS:
+    if late_from is None or at < late_from + update_flags.WAIT + _FLAGGED_WITHIN:
         return False
     view = shown["view"]
     return not any(
@@ -201,7 +201,7 @@ def _progress(
 
 
 def server_key(tenant_id: int, key_id: int) -> ServerKey:
-    """Return a key of a tenant's server with the server.
+    """Return a key of a tenant's server, with the server loaded.
 
     Raises:
         Refused: the tenant has no such key.

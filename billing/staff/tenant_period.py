@@ -1,6 +1,6 @@
-"""One period of a tenant as its page shows it to staff, to be understood in one look.
+"""Loads the section about one period on a tenant's staff page.
 
-What is missing and since when, the deadline in both readings, and who was told.
+It shows what is missing and since when, both readings of the deadline, and the mails.
 """
 
 from collections.abc import Iterable
@@ -24,10 +24,10 @@ from portal.templatetags.shown import short_day, zoned
 
 @dataclass(frozen=True, slots=True)
 class PeriodOverview:
-    """What staff are told first of a period, in its sentences.
+    """The summary of a period for staff, as sentences.
 
-    `missing` are the server-days that make late, as the desk counts them;
-    `may_be_sent` says whether there is anything to remind of.
+    `missing` counts the server-days that make the tenant late, as the desk does;
+    `may_be_sent` is whether there is anything to remind of.
     """
 
     answer: str
@@ -39,10 +39,10 @@ class PeriodOverview:
 def period_section(
     tenant_id: int, period: Period | None, *, at: datetime
 ) -> dict[str, Any]:
-    """Return what the section shows, in the tenant's unit of work; of None the urgent.
+    """Return the context of the section; of the most urgent period if None is given.
 
-    `chosen` is the period; `since` says from when on something is missing and late,
-    where it is; mails are reminders, oldest first.
+    In the tenant's unit of work. `chosen` is the period; `since` has the instants since
+    when something is missing and late; mails are reminders, oldest first.
     """
     view = view_period(period, at=at) if period else view_urgent_period(at=at)
     mails = send_now.mails_of(tenant_id, view.period)
@@ -59,13 +59,13 @@ def period_section(
 
 
 def _since(view: PeriodView, *, at: datetime) -> dict[str, datetime]:
-    rolled = PeriodSummary.objects.filter(period=str(view.period)).first()
-    if rolled is None:
+    summary = PeriodSummary.objects.filter(period=str(view.period)).first()
+    if summary is None:
         return {}
     is_late = view.judgement.standing is Standing.LATE
     found = {
-        "missing": rolled.lacking_from,
-        "late": rolled.late_from if is_late else None,
+        "missing": summary.lacking_from,
+        "late": summary.late_from if is_late else None,
     }
     return {name: when for name, when in found.items() if when and when <= at}
 
@@ -85,7 +85,7 @@ def _summary(
     may_be_sent = bool(missing) or calendar.lacks_servers
     sentences = list(_dates(view, late_from, at=at)) if may_be_sent else []
     if may_be_sent or mails:
-        sentences.append(_facts_told(view, mails))
+        sentences.append(_last_reminder_text(view, mails))
     return PeriodOverview(answer, sentences, missing, may_be_sent)
 
 
@@ -99,7 +99,7 @@ def _dates(
         yield format_html(gettext("The deadline is {}."), when)
 
 
-def _facts_told(view: PeriodView, mails: Iterable[Reminder]) -> str:
+def _last_reminder_text(view: PeriodView, mails: Iterable[Reminder]) -> str:
     sent = [one.sent_at for one in mails if one.sent_at]
     if not sent:
         return gettext("Nobody was told yet.")
@@ -114,7 +114,7 @@ def _sheet(view: PeriodView) -> dict[str, Any]:
         "heads": calendar_table.day_heads(view.period),
         "rows": calendar_table.sheet_rows(calendar, opened=None),
         "legend": calendar_table.legend(calendar),
-        # What is not over, or waits for us, is told by the sheet.
+        # The sheet shows days that are not over or wait for the billing team.
         "lacks": [
             one for one in calendar_table.missing_entries(calendar) if not one.is_quiet
         ],

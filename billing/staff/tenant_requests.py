@@ -1,4 +1,4 @@
-"""What a tenant has asked for and staff have answered; what was asked for too late."""
+"""Loads a tenant's decided requests, and finds excuses requested after the deadline."""
 
 from collections.abc import Iterable
 
@@ -10,16 +10,16 @@ from billing.models import Excuse, LateFlag, LicenceRequest, TenantPeriod
 from billing.requests.text import RequestRow, excuse_rows, licence_rows
 from portal.approvals import AnyRequest, Decision
 
-# Answers on the page of a tenant: the newest; the audit trail has all.
+# Newest decisions on the page of a tenant; the audit trail has all of them.
 _SHOWN = 10
 
 _ANSWERS = (Decision.APPROVED, Decision.REFUSED)
 
 
 def answered_requests() -> list[RequestRow]:
-    """Return what staff have answered last, newest first, in a tenant's unit of work.
+    """Return the latest decided requests, newest first, in a tenant's unit of work.
 
-    Two queries, however much was asked for.
+    Two queries, whatever the number of requests.
     """
     found = [
         *excuse_rows(_newest(Excuse.objects.select_related("server"))),
@@ -34,10 +34,10 @@ def answered_requests() -> list[RequestRow]:
 def late_excuses(
     found: Iterable[Excuse], opened: Iterable[TenantPeriod], flags: Iterable[LateFlag]
 ) -> set[int]:
-    """Return the keys of excuses that were asked for after the deadline.
+    """Return the primary keys of excuses that were requested after the deadline.
 
-    Approving one of those does not undo lateness. Numbers of files do not say which
-    period they are of: then the server has to stand in a flag of such a deadline.
+    Approving such an excuse does not undo lateness. File numbers do not determine a
+    period: then the server has to be in a flag of such a deadline.
     """
     deadlines = {one.period: one.effective_at for one in opened}
     missed = [

@@ -1,4 +1,4 @@
-"""Tenants: the list, opening one, and the page of each."""
+"""Views of tenants for staff: the list, the form to open one, the pages of each."""
 
 from typing import Any
 from uuid import UUID
@@ -27,11 +27,11 @@ from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries
 from usage.models import FileState, How
 
-# Tenants, and files, on one page: what one scrolls through without losing the place.
+# Tenants, and files, on one page: short enough to scroll through.
 TENANTS_A_PAGE = 50
 FILES_A_PAGE = 100
 
-# Beside which field a refusal is told.
+# The form field beside which a refusal is shown.
 _FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
 
 
@@ -51,7 +51,7 @@ def tenants(request: PortalRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def open_tenant(request: PortalRequest) -> HttpResponse:
-    """Ask for all that a tenant needs, and open it."""
+    """Show the form for a new tenant, and open the tenant."""
     is_sent = request.method == "POST"
     form = OpenTenantForm(request.POST if is_sent else None)
     if is_sent and form.is_valid():
@@ -66,10 +66,10 @@ def open_tenant(request: PortalRequest) -> HttpResponse:
 def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | None:
     now = timezone.now()
     try:
-        enrolled = enrol(form.wish(), by=request.caller.name, at=now)
+        enrolled = enrol(form.new_customer(), by=request.caller.name, at=now)
     except Refused as refusal:
-        _, said = error_document(refusal)
-        text = f"{said['title']} {said['advice']}"
+        _, document = error_document(refusal)
+        text = f"{document['title']} {document['advice']}"
         form.add_error(_FIELDS.get(refusal.code), text)
         return None
     except ValidationError as error:
@@ -77,7 +77,7 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
         return None
     shown = {"name": enrolled.tenant.name, "email": enrolled.admin.email}
     if enrolled.is_new:
-        # After the commit: before it there is nobody whom the link could let in.
+        # After the commit: before it there is no account that the link could open.
         password_links.invite(enrolled.admin, by=request.caller.name)
         text = gettext("%(name)s is open. %(email)s gets a link to set a password.")
     else:
@@ -88,7 +88,7 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
 
 @require_safe
 def tenant(request: PortalRequest, number: str) -> HttpResponse:
-    """Show a tenant, and of its periods the named or the urgent one."""
+    """Show a tenant, with the named period or the most urgent one."""
     now = timezone.now()
     period = named_period(request.GET)
     shown = _with_rights(request, tenant_page.tenant_page(number, period, at=now))

@@ -1,4 +1,4 @@
-"""Addresses of the staff pages; `portal.http.permissions` says who may open each."""
+"""URLs of the staff pages; `portal.http.permissions` has the required permissions."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""People and scripts sign in: accounts, sessions, tokens, and who the caller is."""
+"""Accounts: sign-in, sessions, API tokens, and the caller of a request."""

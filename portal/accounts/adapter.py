@@ -1,4 +1,4 @@
-"""How the sign-in library behaves here: closed, by our addresses, in our words."""
+"""Adapts allauth: no sign-up, and our own URLs, error texts and mails."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from portal.accounts.password_links import new_password_link
 from portal.errors import Refused
 from portal.mail import message as mail_message
 
-# The library's mails that are sent here, each with our name for it.
-_LETTERS = {
+# The mails of allauth that the portal sends, each with our name for it.
+_MAIL_NAMES = {
     "account/email/password_reset_key": "new-password",
     "account/email/password_changed": "password-changed",
     "account/email/password_reset": "password-changed",
@@ -21,7 +21,7 @@ _LETTERS = {
 
 
 class Accounts(DefaultAccountAdapter):
-    """What the library asks of the product."""
+    """The adapter that allauth calls."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -47,7 +47,7 @@ class Accounts(DefaultAccountAdapter):
         return is_own_path(url)
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """Say nothing: each page says by itself what was done."""
+        """Add no message: each page shows by itself what was done."""
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         user.set_password(password)
@@ -68,13 +68,13 @@ class Accounts(DefaultAccountAdapter):
     ) -> None:
         mail_message.send_in_background(
             mail_message.build_message(
-                _LETTERS[template_prefix], to=email, shown=context
+                _MAIL_NAMES[template_prefix], to=email, shown=context
             )
         )
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: Any
     ) -> str:
-        # The library puts the Host header before it, which whoever asks may choose:
-        # each port would have tries of its own.
+        # The library prefixes the Host header, which the client chooses: each port
+        # would have attempts of its own.
         return str(credentials.get("email", "")).lower()

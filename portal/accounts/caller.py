@@ -1,4 +1,4 @@
-"""Who comes in: a person signed in, or a script with a token, acting for a tenant."""
+"""The caller of a request: a person or a script, acting for a tenant."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,13 +7,13 @@ from portal.models import Membership, Role, Scope, StaffRole, User
 
 
 class Permission(StrEnum):
-    """What a door can ask for."""
+    """The permissions that an endpoint can require."""
 
     READ = "read"
     """See the tenant's files and calendar."""
 
     UPLOAD = "upload"
-    """Bring files in."""
+    """Upload files."""
 
     MANAGE = "manage"
     """Confirm servers, make tokens, invite people."""
@@ -41,13 +41,13 @@ _BY_STAFF_ROLE: dict[str, frozenset[Permission]] = {
     StaffRole.CLERK: frozenset({Permission.STAFF_READ, Permission.STAFF_ACT}),
 }
 
-# Where a session keeps the tenant that its person works for at the moment.
+# The session key of the tenant that the person acts for at the moment.
 SESSION_TENANT = "tenant"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever made this request; `tenant_id` None means no tenant's member.
+    """The person or script behind a request; `tenant_id` None: member of no tenant.
 
     `memberships` counts the tenants that somebody belongs to.
     """
@@ -61,15 +61,15 @@ class Caller:
 
     @property
     def tenant(self) -> int:
-        """The tenant's id, for doors that only members pass."""
+        """The tenant's id, for endpoints that require a member."""
         if self.tenant_id is None:
-            message = "This door needs a tenant, but let somebody in without one."
+            message = "This endpoint needs a tenant, but admitted a caller without one."
             raise RuntimeError(message)
         return self.tenant_id
 
 
 def token_caller(*, name: str, tenant_id: int, scope: str, token_id: int) -> Caller:
-    """Return the caller that a token stands for: its tenant, its scope, no person."""
+    """Return the caller of a token: its tenant, its scope, no person."""
     return Caller(
         name=f"token {name}",
         tenant_id=tenant_id,

@@ -1,4 +1,4 @@
-"""Asking somebody to sign in, and where that leads them afterwards."""
+"""Builds the address of the sign-in page, with the page to return to afterwards."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -14,7 +14,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 def sign_in_address(request: HttpRequest) -> str:
     """Return the sign-in page that leads back to where a request wanted to go."""
     query = {"next": _return_address(request)}
-    # A cookie without its session: there was one, and it has ended.
+    # A cookie without its session: the session has ended.
     had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
     if had_session and not request.session.session_key:
         query["ended"] = "yes"
@@ -22,7 +22,7 @@ def sign_in_address(request: HttpRequest) -> str:
 
 
 def _return_address(request: HttpRequest) -> str:
-    """Return where to go after signing in: what a form has sent is not sent again."""
+    """Return the page to open after signing in; a form is not sent again."""
     if request.method in SAFE:
         return request.get_full_path()
     from_page = urlsplit(request.headers.get("Referer", ""))
@@ -31,7 +31,7 @@ def _return_address(request: HttpRequest) -> str:
 
 
 def is_own_path(url: str) -> bool:
-    """Say whether an address leads to a page of the portal, wherever that runs."""
+    """Return True if an address is of a page of the portal, on whatever host."""
     return url.startswith("/") and url_has_allowed_host_and_scheme(
         url, allowed_hosts=None
     )

@@ -1,4 +1,4 @@
-"""Links for a first or a new password, and the mail that invites a person."""
+"""Builds links for a first or a new password, and sends the invitation mail."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -20,7 +20,7 @@ def password_link(user: User) -> str:
 def invite(user: User, *, by: str) -> None:
     """Mail a new person the link for their first password.
 
-    Call it after the commit: before that there is nobody whom the link could let in.
+    Call it after the commit: before that the link would lead to no person.
     """
     shown = {"user": user, "by": by, "password_reset_url": password_link(user)}
     mail_message.send_in_background(
@@ -29,6 +29,6 @@ def invite(user: User, *, by: str) -> None:
 
 
 def new_password_link(uid: str, token: str) -> str:
-    # Never from the Host header: whoever asks for the mail chooses that.
+    # Never from the Host header: the client that requests the mail chooses that.
     path = reverse("new-password", kwargs={"uidb36": uid, "key": token})
     return f"{settings.PORTAL_ADDRESS}{path}"

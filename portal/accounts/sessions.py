@@ -1,8 +1,8 @@
-"""Sessions that end some hours after they were last used, and cost nothing until then.
+"""Sessions that end some hours after their last use, without a write per request.
 
-Django renews a session by saving all of it, with every request. Here only its end is
-moved, once an hour, so that a long upload cannot write back what a sign-out or a switch
-of the customer has changed in the meantime.
+Django renews a session by saving all of it, with every request. This store only moves
+its end, once an hour, so that a long upload cannot write back what a sign-out or a
+switch of the customer has changed in the meantime.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _STEP = timedelta(hours=1)
 
 
 class SessionStore(db.SessionStore):
-    """Django's in the database, which knows when it ends."""
+    """Django's session in the database, with the time of its end."""
 
     ends_at: datetime | None = None
 

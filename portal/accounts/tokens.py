@@ -1,4 +1,4 @@
-"""API tokens: made once, shown once, kept as a hash."""
+"""Issues, revokes and finds API tokens, which are shown once and stored as a hash."""
 
 import hashlib
 import secrets
@@ -12,7 +12,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import ApiToken
 
-# Tells people and secret scanners what a stray string is.
+# Lets people and secret scanners recognise a stray token.
 PREFIX = "usg_"
 
 # 256 random bits cannot be guessed, so a plain SHA-256 is hash enough.
@@ -25,7 +25,7 @@ _LAST_USED_STEP = timedelta(minutes=10)
 def issue(
     tenant_id: int, *, name: str, scope: str, by: str, at: datetime
 ) -> tuple[ApiToken, str]:
-    """Make a token in the running unit of work; the string is not to be had again."""
+    """Create a token in the running unit of work; its string is returned only now."""
     unit_of_work.hold_tenant(tenant_id)
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken.objects.create(
@@ -48,7 +48,7 @@ def issue(
 
 
 def revoke(tenant_id: int, token_id: int, *, by: str, at: datetime) -> ApiToken:
-    """End a token in the running unit of work of its tenant; once is enough.
+    """Revoke a token in the running unit of work of its tenant; twice is harmless.
 
     Raises:
         Refused: the tenant has no such token.
@@ -73,7 +73,7 @@ def revoke(tenant_id: int, token_id: int, *, by: str, at: datetime) -> ApiToken:
 
 
 def find(secret: str, *, at: datetime) -> Caller | None:
-    """Return whom a token lets in now, or None."""
+    """Return the caller of a token that is valid at `at`, or None."""
     alive = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=at))
     found = (
         ApiToken.objects.filter(alive, digest=_digest(secret))

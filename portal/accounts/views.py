@@ -1,7 +1,7 @@
-"""The sign-in library's pages in our look, without the addresses it has besides.
+"""Sign-in and password pages: allauth's views with our templates.
 
-Its own `get_context_data` looks up sign-up and other pages by name, which there are not
-here: three of these leave it out.
+allauth's own `get_context_data` looks up sign-up and other pages by name, which the
+portal does not have: three of these views skip it.
 """
 
 from typing import Any

@@ -1,1 +1,1 @@
-"""The audit trail: writing it and checking it."""
+"""The audit trail: appending entries and checking the chain."""

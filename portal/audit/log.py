@@ -1,7 +1,8 @@
-"""The audit trail: who did what, when, as a chain of hashes for each tenant.
+"""Appends to and checks the audit trail, a chain of hashed entries for each tenant.
 
-Each entry's digest covers its content and the digest before it, so that an entry
-that was changed, removed or slipped in later breaks every digest that follows.
+An entry records who did what, and when. Its digest covers its content and the digest
+before it, so that an entry that was changed, removed or slipped in later breaks every
+digest that follows.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from django.db.models import QuerySet
 from portal.db import unit_of_work
 from portal.models import AuditEntry
 
-# What the first entry of a trail names as its predecessor.
+# The predecessor's digest in the first entry of a trail.
 _BEGINNING = bytes(32)
 
 # The staff's own trail is locked like a tenant's; no tenant has this id.
@@ -32,7 +33,7 @@ def append(
     at: datetime,
     details: Mapping[str, Detail] | None = None,
 ) -> AuditEntry:
-    """Add an entry in the running unit of work, together with what it tells of."""
+    """Add an entry in the running unit of work, together with the change itself."""
     unit_of_work.hold_tenant(_STAFF_TRAIL if tenant_id is None else tenant_id)
     last = _trail(tenant_id).order_by("-number").first()
     entry = AuditEntry(
@@ -66,7 +67,7 @@ def digest_of(entry: AuditEntry) -> bytes:
 
 
 def first_break(*, tenant_id: int | None) -> int | None:
-    """Return the number of the first entry that does not fit, None if all do."""
+    """Return the number of the first broken entry, None if the chain is whole."""
     previous = _BEGINNING
     entries = _trail(tenant_id).order_by("number")
     for number, entry in enumerate(entries.iterator(), start=1):

@@ -1,4 +1,4 @@
-"""Row security for migrations: a tenant's table gets its policy where it is made."""
+"""Migration operations for row security: policies and rights of new tables."""
 
 from django.db import migrations
 
@@ -22,15 +22,15 @@ def protect(
     app: str = "",
     column: str = "tenant_id",
 ) -> migrations.RunSQL:
-    """Shut a table, then open it to each role as far as that role needs.
+    """Deny all access to a table, then grant each role the rights that it needs.
 
     Args:
         table: name in the database.
         tenant: rights of a unit of work for one tenant, on that tenant's rows, as in
             GRANT: `"select, insert"`.
         staff: rights of billing staff, on all rows.
-        sweep: rights of what looks for waiting work, on all rows; columns are named.
-        app: rights before anybody is known, on all rows; columns are named.
+        sweep: rights of the role that finds waiting jobs, on all rows, by column.
+        app: rights before the caller is identified, on all rows, by column.
         column: the one that holds the tenant's id.
 
     """

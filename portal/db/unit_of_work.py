@@ -1,10 +1,10 @@
-"""For whom the database is asked: every unit of work begins here.
+"""Opens units of work: transactions with a role, for one tenant or across tenants.
 
 The application signs in as a role that may touch no tenant's table. `acting_for`
 opens one transaction and, in its first statement, takes the role that the work
-needs and says which tenant it is for. PostgreSQL's row security does the rest: with
-nothing said it answers *permission denied*, with a tenant said it shows that
-tenant's rows and nobody else's. Both settings end with the transaction.
+needs and sets its tenant. PostgreSQL's row security does the rest: without a role it
+answers *permission denied*, with a tenant it shows that tenant's rows and nobody
+else's. Both settings end with the transaction.
 """
 
 from collections.abc import Iterator
@@ -43,9 +43,10 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 # keep ours apart from those of other programs, the rest is the tenant's id.
 _TENANT_LOCK = 0x7573 << 48
 
-# Longest wait for a lock, for PostgreSQL. Who holds a tenant's needs milliseconds,
-# seconds for the largest file: after this something is wrong, a file is answered as
-# received, a page as busy, and no thread waits for ever behind one tenant that hangs.
+# Longest wait for a lock, for PostgreSQL. A tenant's lock is held for milliseconds,
+# for seconds with the largest file. After this time something is wrong: an upload is
+# answered as received, a page as busy, and no thread waits for ever behind one tenant
+# that hangs.
 LOCK_TIMEOUT = "10s"
 
 _BEGIN = (
@@ -73,15 +74,15 @@ def acting_for(
 
     Args:
         who: a tenant's id, `STAFF` or `SWEEP`.
-        reading: refuse every write, as a second wall behind pages that only show.
+        reading: refuse every write, as a second safeguard for pages that only read.
         holding: take the tenant's lock, as `hold_tenant` does, in the first statement;
             the statements after it see what the lock's last holder has committed.
 
     Raises:
         NestedUnitError: this thread is in a unit of work already.
         ValueError: `holding` for a role that sees all tenants.
-        OperationalError: a lock was not to be had within `LOCK_TIMEOUT`, here or in a
-            later statement; pages and API say that the portal is busy.
+        OperationalError: a lock was not free within `LOCK_TIMEOUT`, at once or in a
+            later statement; pages and API answer that the portal is busy.
 
     """
     if _unit.get() is not None:
@@ -119,8 +120,8 @@ def _first_statement(
 def hold_tenant(tenant_id: int) -> None:
     """Take the tenant's lock until this unit of work ends.
 
-    Whatever changes a tenant's files, calendar, roll-up or audit trail takes it first
-    and nothing before it: one order, no deadlock.
+    Code that changes a tenant's files, calendar, summary or audit trail takes it first
+    and no lock before it: one order, no deadlock.
     """
     unit = _unit.get()
     if unit is not None and unit.held == tenant_id:

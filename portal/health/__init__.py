@@ -1,1 +1,1 @@
-"""Whether the installation works: readiness, metrics, invariants, failpoints."""
+"""Health of the installation: readiness, metrics, invariants and failpoints."""

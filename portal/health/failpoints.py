@@ -1,8 +1,8 @@
-"""Named places where a test can end this process, as a power cut would.
+"""Failpoints: named places where a test can kill this process, as a power cut would.
 
 `reach` does nothing at all, unless the process was started with the variable
 FAILPOINT: `NAME`, or `NAME:at:N` for the Nth time that the place is reached. Then the
-process is gone in that moment: nothing is flushed, closed or rolled back by it.
+process ends in that moment: it flushes, closes and rolls back nothing.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from portal import env
 
-# Every place, in the order in which a file passes them. A name is the last thing that
+# Every place, in the order in which a file passes them. The name is the last step that
 # was done: "receive:kept" is reached once the bytes are kept.
 NAMES = (
     "receive:spooled",
@@ -42,7 +42,7 @@ def _pass(name: str) -> None:
     pass
 
 
-def _ending(wanted: str) -> Callable[[str], None]:
+def _kill_at(wanted: str) -> Callable[[str], None]:
     name, _, number = wanted.partition(":at:")
     if name not in NAMES:
         message = f"FAILPOINT names no place: {name}"
@@ -62,4 +62,4 @@ def _ending(wanted: str) -> Callable[[str], None]:
 
 _wanted = env.text("FAILPOINT")
 
-reach: Callable[[str], None] = _ending(_wanted) if _wanted else _pass
+reach: Callable[[str], None] = _kill_at(_wanted) if _wanted else _pass

@@ -1,9 +1,10 @@
-"""What always holds, whatever has crashed: each a sentence and a check of it.
+"""Registers and checks the invariants, which hold after any crash.
 
-Apps register theirs when they start (`register`); `findings` runs them, tenant by
-tenant. A check changes nothing, holds no lock, and opens its own units of work: what
-it compares it reads in one statement, which sees one moment, or asks again before it
-complains. So it may run beside the portal at any time.
+Each is a sentence and a check of it. Apps register theirs when they start (`register`);
+`findings` runs the checks, tenant by tenant. A check changes nothing, holds no lock,
+and opens its own units of work: it reads what it compares in one statement, which sees
+one moment, or reads it again before it reports. So it may run beside the portal at any
+time.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,39 +22,39 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.models import Tenant
 
-# Findings told of one invariant in one tenant: more say the same again.
-MOST_TOLD = 100
+# Findings reported of one invariant in one tenant: more would repeat the same.
+MOST_REPORTED = 100
 
 
 class CheckCost(IntEnum):
-    """What a check has to look at, the cheapest first."""
+    """The data that a check has to read, the cheapest first."""
 
     ROWS = 1
     BYTES = 2
     """Opens every stored file."""
     BUCKET = 3
-    """Asks S3 for every object."""
+    """Queries S3 for every object."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvariantScope:
-    """Where is looked: one tenant, or with None what belongs to no single one."""
+    """The scope of a check: one tenant, or with None the rows of no single tenant."""
 
     tenant_id: int | None
     at: datetime
 
     def reading(self) -> AbstractContextManager[None]:
-        """Open a unit of work that reads what is here."""
+        """Open a unit of work that reads the rows of this scope."""
         who = unit_of_work.STAFF if self.tenant_id is None else self.tenant_id
         return unit_of_work.acting_for(who, reading=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What does not hold, in words; a warning is odd, but nothing is wrong yet."""
+    """A breach, or a warning: something odd, though nothing is wrong yet."""
 
     subject: str
-    says: str
+    text: str
     is_breach: bool = True
 
 
@@ -69,7 +70,7 @@ class Invariant:
     check: Callable[[InvariantScope], Findings]
     reads: CheckCost = CheckCost.ROWS
     is_across: bool = False
-    """Asked once for all tenants as well, with `Place.tenant_id` None."""
+    """Checked once for all tenants as well, with `InvariantScope.tenant_id` None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +86,27 @@ _invariants: dict[str, Invariant] = {}
 
 
 def register(*invariants: Invariant) -> None:
-    """Add what an app knows to hold; called once from `AppConfig.ready`."""
+    """Register an app's invariants; called once from `AppConfig.ready`."""
     _invariants.update({one.name: one for one in invariants})
 
 
 def registered(reads: CheckCost = CheckCost.BUCKET) -> list[Invariant]:
-    """Return the invariants that look at no more than this."""
+    """Return the invariants whose checks read no more than `reads`."""
     return [one for one in _invariants.values() if one.reads <= reads]
 
 
 def findings(
     *, tenants: Iterable[tuple[int, str]], reads: CheckCost, at: datetime
 ) -> Iterator[ReportedFinding]:
-    """Yield what does not hold, for each tenant (id and number) and across them."""
-    places = [(None, ""), *tenants]
-    for tenant_id, number in places:
-        place = InvariantScope(tenant_id, at)
+    """Yield the findings for each tenant (id and number), and across tenants."""
+    for tenant_id, number in [(None, ""), *tenants]:
+        scope = InvariantScope(tenant_id, at)
         for invariant in registered(reads):
             if tenant_id is not None or invariant.is_across:
-                # All of them first: a check may be in a unit of work at each.
-                with closing(invariant.check(place)) as found:
-                    told = list(islice(found, MOST_TOLD))
-                yield from (ReportedFinding(invariant, number, one) for one in told)
+                # Collected first: a check may be in a unit of work at each `yield`.
+                with closing(invariant.check(scope)) as found:
+                    reported = list(islice(found, MOST_REPORTED))
+                yield from (ReportedFinding(invariant, number, one) for one in reported)
 
 
 def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
@@ -118,25 +118,25 @@ def tenants_to_check(number: str = "") -> list[tuple[int, str]]:
         return list(wanted.values_list("pk", "number"))
 
 
-# What holds for every app alike
+# Invariants of every app
 
 
-def _trail_is_whole(place: InvariantScope) -> Findings:
-    with place.reading():
-        broken = audit_log.first_break(tenant_id=place.tenant_id)
+def _trail_is_whole(scope: InvariantScope) -> Findings:
+    with scope.reading():
+        broken = audit_log.first_break(tenant_id=scope.tenant_id)
     if broken is not None:
         yield Finding(f"entry {broken}", "is not what follows the entry before it")
 
 
-def _rows_stay_with_their_tenant(place: InvariantScope) -> Findings:
+def _rows_stay_with_their_tenant(scope: InvariantScope) -> Findings:
     # As staff: row security would hide the very row that points elsewhere.
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         for model, name in _references():
-            rows = model._default_manager.filter(tenant=place.tenant_id)
+            rows = model._default_manager.filter(tenant=scope.tenant_id)
             strays = rows.filter(**{f"{name}__isnull": False}).exclude(
                 **{f"{name}__tenant": F("tenant")}
             )
-            for pk in strays.values_list("pk", flat=True)[:MOST_TOLD]:
+            for pk in strays.values_list("pk", flat=True)[:MOST_REPORTED]:
                 subject = f"{model._meta.verbose_name} {pk}"
                 yield Finding(subject, f"names another tenant's {name}")
 

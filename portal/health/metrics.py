@@ -1,8 +1,8 @@
-"""Figures for Prometheus, in its text format (version 0.0.4).
+"""Renders the metrics for Prometheus, in its text format (version 0.0.4).
 
-Apps register what they count (`register`). All of it is asked in one unit of work of
-the staff, and kept for some seconds, so that it costs the same however often it is
-asked for.
+Apps register what they count (`register`). All metrics are read in one unit of work of
+the staff, and cached for some seconds, so that the cost does not depend on the number
+of requests.
 """
 
 import threading
@@ -25,10 +25,10 @@ from portal.models import AuditEntry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# Figures that are a glance at an index.
+# How long metrics are cached that one look-up in an index returns.
 SOON = timedelta(seconds=10)
 
-# Figures for which a whole table is counted.
+# How long metrics are cached for which a whole table is counted.
 RARELY = timedelta(minutes=2)
 
 Labels = Mapping[str, str]
@@ -37,7 +37,7 @@ Sample = tuple[Labels, float]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One figure, for each of its labels; all of them go up and down."""
+    """One metric, with a sample for each set of labels; every metric is a gauge."""
 
     name: str
     about: str
@@ -61,22 +61,22 @@ _lock = threading.Lock()
 
 
 def register(collect: Collect, *, keep_for: timedelta = SOON) -> None:
-    """Add figures; called once from `AppConfig.ready`."""
+    """Register a source of metrics; called once from `AppConfig.ready`."""
     _sources.append(_Source(collect, keep_for))
 
 
-def forget() -> None:
-    """Ask for everything anew the next time; for tests, which give another clock."""
+def clear_cache() -> None:
+    """Drop the cached metrics; for tests, which set another clock."""
     for source in _sources:
         source.fresh_until = None
 
 
 def text(*, at: datetime) -> str:
-    """Return all figures as Prometheus reads them."""
+    """Return all metrics as Prometheus reads them."""
     with _lock:
         _refresh(at)
         families = [family for one in _sources for family in one.families]
-    families += _of_this_process()
+    families += _process_metrics()
     return "".join(_lines(families))
 
 
@@ -98,20 +98,20 @@ def _lines(families: Iterable[Family]) -> Iterator[str]:
         about = family.about.replace("\\", r"\\").replace("\n", r"\n")
         yield f"# HELP {family.name} {about}\n# TYPE {family.name} gauge\n"
         for labels, value in family.samples:
-            told = ",".join(f'{name}="{_escaped(labels[name])}"' for name in labels)
-            yield f"{family.name}{{{told}}} {value:.15g}\n"
+            pairs = ",".join(f'{name}="{_escaped(labels[name])}"' for name in labels)
+            yield f"{family.name}{{{pairs}}} {value:.15g}\n"
 
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-# What every app has alike
+# Metrics of every app
 
 
-def _of_work(at: datetime) -> Iterator[Family]:
+def _job_metrics(at: datetime) -> Iterator[Family]:
     rows: list[Sample] = []
-    aside: list[Sample] = []
+    failed: list[Sample] = []
     ages: list[Sample] = []
     for model in job_queue.kinds():
         kind = {"kind": model._meta.model_name or ""}
@@ -119,33 +119,33 @@ def _of_work(at: datetime) -> Iterator[Family]:
         found = waiting.aggregate(rows=Count("pk"), since=Min(model.WAITS_SINCE))
         rows.append((kind, found["rows"]))
         ages.append((kind, _age(found["since"], at)))
-        aside += [(kind | {"reason": why}, n) for why, n in _set_aside(model)]
+        failed += [(kind | {"reason": why}, n) for why, n in _failed_by_reason(model)]
     yield Family("portal_work_waiting", "Rows of work that wait.", rows)
     yield Family("portal_work_oldest_seconds", "How long the oldest has waited.", ages)
-    yield Family("portal_work_set_aside", "Rows that wait for a person.", aside)
+    yield Family("portal_work_set_aside", "Rows that wait for a person.", failed)
 
 
-def _set_aside(model: type[Work]) -> list[tuple[str, int]]:
+def _failed_by_reason(model: type[Work]) -> list[tuple[str, int]]:
     rows = model._default_manager.filter(state=JobState.SET_ASIDE)
     counted = rows.values_list("problem").annotate(rows=Count("pk")).order_by("problem")
     return [(problem, count) for problem, count in counted]
 
 
 def _age(since: datetime | None, at: datetime) -> float:
-    # What is due later has not waited yet.
+    # A row that is due later has not waited yet.
     return max((at - since).total_seconds(), 0.0) if since else 0.0
 
 
-def _of_trails(_at: datetime) -> Iterator[Family]:
+def _audit_metrics(_at: datetime) -> Iterator[Family]:
     count = AuditEntry.objects.count()
     yield Family("portal_audit_entries", "Entries in all audit trails.", [({}, count)])
 
 
-register(_of_work)
-register(_of_trails, keep_for=RARELY)
+register(_job_metrics)
+register(_audit_metrics, keep_for=RARELY)
 
 
-def _of_this_process() -> list[Family]:
+def _process_metrics() -> list[Family]:
     schedule: Mapping[str, Mapping[str, str]] = settings.CELERY["beat_schedule"]  # type: ignore[assignment]  # it holds more than texts
     tasks = {entry["task"] for entry in schedule.values()}
     last = [
@@ -159,13 +159,13 @@ def _of_this_process() -> list[Family]:
         Family(
             "portal_database_pool",
             "Connections of the process that answers, and threads that wait for one.",
-            list(_of_pool()),
+            list(_pool_samples()),
         ),
         Family("portal_build_info", "What runs here.", [(build, 1)]),
     ]
 
 
-def _of_pool() -> Iterator[Sample]:
+def _pool_samples() -> Iterator[Sample]:
     stats = connection.pool.get_stats()  # type: ignore[attr-defined]  # PostgreSQL's
     for state, name in (
         ("open", "pool_size"),

@@ -1,4 +1,4 @@
-"""Whether this installation can do its work, part by part; apps register theirs.
+"""Checks the readiness of each part of this installation; apps register parts.
 
 A part that fails keeps the portal from serving. One that is degraded does not: work
 waits in rows until it is back.
@@ -20,10 +20,10 @@ from portal.db import unit_of_work
 
 logger = logging.getLogger(__name__)
 
-# An answer holds so long: however many ask, the parts are asked this often.
+# How long the states are cached, so that many requests check the parts once.
 _KEEP_FOR = timedelta(seconds=2)
 
-# The part that others ask; it stands first.
+# The part that others depend on; it is checked first.
 DATABASE = "database"
 
 # Seconds for the broker, which answers in a millisecond or is away.
@@ -38,38 +38,38 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessPart:
-    """`check` returns its state; `otherwise` is the one if that fails."""
+    """`check` returns the state of the part; `otherwise` is its state if that fails."""
 
     name: str
     check: Callable[[datetime], Health]
     otherwise: Health = Health.FAILING
-    asks_database: bool = False
-    """Not asked where the database is away: each would wait for it anew."""
+    needs_database: bool = False
+    """Not checked while the database is away: each check would wait for it anew."""
 
 
 _parts: list[ReadinessPart] = []
 _lock = threading.Lock()
-_known: tuple[datetime, Mapping[str, Health]] | None = None
+_cached: tuple[datetime, Mapping[str, Health]] | None = None
 
 
 def register(*parts: ReadinessPart) -> None:
-    """Add parts; called once from `AppConfig.ready`."""
+    """Register parts; called once from `AppConfig.ready`."""
     _parts.extend(parts)
 
 
-def forget() -> None:
-    """Ask all parts anew the next time; for tests."""
-    global _known  # noqa: PLW0603 - one answer of the whole process
-    _known = None
+def clear_cache() -> None:
+    """Drop the cached states; for tests."""
+    global _cached  # noqa: PLW0603 - one cache of the whole process
+    _cached = None
 
 
 def part_states(*, at: datetime) -> Mapping[str, Health]:
     """Return the state of every part."""
-    global _known  # noqa: PLW0603 - one answer of the whole process
+    global _cached  # noqa: PLW0603 - one cache of the whole process
     with _lock:
-        if _known is None or not _known[0] <= at < _known[0] + _KEEP_FOR:
-            _known = (at, _ask_all(at))
-        return _known[1]
+        if _cached is None or not _cached[0] <= at < _cached[0] + _KEEP_FOR:
+            _cached = (at, _check_all(at))
+        return _cached[1]
 
 
 def worst(states: Mapping[str, Health]) -> Health:
@@ -79,17 +79,17 @@ def worst(states: Mapping[str, Health]) -> Health:
     return Health.OK
 
 
-def _ask_all(at: datetime) -> dict[str, Health]:
+def _check_all(at: datetime) -> dict[str, Health]:
     states: dict[str, Health] = {}
     for part in _parts:
         is_away = states.get(DATABASE) == Health.FAILING
         states[part.name] = (
-            part.otherwise if part.asks_database and is_away else _ask(part, at)
+            part.otherwise if part.needs_database and is_away else _check(part, at)
         )
     return states
 
 
-def _ask(part: ReadinessPart, at: datetime) -> Health:
+def _check(part: ReadinessPart, at: datetime) -> Health:
     try:
         return part.check(at)
     except Exception as error:  # noqa: BLE001 - a part may fail in any way it likes
@@ -110,7 +110,7 @@ _is_migrated = False
 
 
 def _migrations(_at: datetime) -> Health:
-    # Asked until it is so: newer code comes with a new process.
+    # Checked until it is true: newer code starts in a new process.
     global _is_migrated  # noqa: PLW0603 - of this process, for good
     if not _is_migrated:
         executor = MigrationExecutor(connection)
@@ -131,6 +131,6 @@ def _broker(_at: datetime) -> Health:
 
 register(
     ReadinessPart(name=DATABASE, check=_database),
-    ReadinessPart(name="migrations", check=_migrations, asks_database=True),
+    ReadinessPart(name="migrations", check=_migrations, needs_database=True),
     ReadinessPart(name="broker", check=_broker, otherwise=Health.DEGRADED),
 )

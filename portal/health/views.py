@@ -1,4 +1,4 @@
-"""What machines ask: does it serve, can it work, how is it doing."""
+"""Endpoints for monitoring: liveness, readiness and metrics."""
 
 import hmac
 from http import HTTPStatus
@@ -15,13 +15,13 @@ from portal.health.readiness import Health
 
 @never_cache
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Say that this process serves; asks no other part."""
+    """Answer that this process serves; check no other part."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Say of every part how it is, and no more: anybody may ask."""
+    """Return the state of every part, and no more: the endpoint is public."""
     parts = readiness.part_states(at=timezone.now())
     worst = readiness.worst(parts)
     is_failing = worst == Health.FAILING
@@ -31,7 +31,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:
-    """Answer Prometheus, if it knows the token; without one there is nothing here."""
+    """Return the metrics to a client with METRICS_TOKEN; not found if none is set."""
     if not settings.METRICS_TOKEN:
         raise Refused("not-found")
     given = request.headers.get("Authorization", "")

@@ -1,1 +1,1 @@
-"""What happens around every request: authentication, permissions, headers."""
+"""Processing of every request: authentication, permissions, errors, headers."""

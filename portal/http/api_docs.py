@@ -1,4 +1,4 @@
-"""The API document as a page shows it: doors and objects, in plain words."""
+"""Presents the OpenAPI document as endpoints and objects for the API docs page."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _METHODS = ("get", "put", "post", "patch", "delete")
 
 
 def endpoints(document: Document) -> Iterator[dict[str, Any]]:
-    """Yield each address and method of an OpenAPI document, with what it takes."""
+    """Yield each endpoint of an OpenAPI document, with its parameters and answers."""
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
@@ -17,7 +17,7 @@ def endpoints(document: Document) -> Iterator[dict[str, Any]]:
 
 
 def objects(document: Document) -> Iterator[dict[str, Any]]:
-    """Yield each object that is sent or answered, with its fields."""
+    """Yield each object of requests and responses, with its fields."""
     for name, schema in sorted(document["components"]["schemas"].items()):
         fields = schema.get("properties", {}).items()
         yield {
@@ -57,7 +57,7 @@ def _schema_of(answer: Mapping[str, Any]) -> str:
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:
-    """Say in a few words what a JSON schema allows."""
+    """Describe in a few words the values that a JSON schema allows."""
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
     if "anyOf" in schema:

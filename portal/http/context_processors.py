@@ -1,4 +1,4 @@
-"""What every page shows around its own content: for whom one works, and where."""
+"""Adds the caller, their tenant and the present time to every page's context."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Who comes in at each address, and what they are told who may not.
+"""Authenticates and authorises each request, and renders refusals.
 
-What an address asks stands in `portal.http.permissions.PERMISSIONS`. The middleware
-finds out who calls, by one rule (a token when there is an Authorization header, else
-the session), and lets in or answers.
+`portal.http.permissions.PERMISSIONS` lists the permission that each endpoint requires.
+The middleware identifies the caller by one rule (the token if there is an Authorization
+header, else the session), and lets the request in or answers it with a refusal.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,30 +26,30 @@ from portal.tenants import expected_tenant, memberships
 
 API = "/api/"
 
-# A month of 62 files of 3 MB in one plain form, and room. Django writes all of it to
-# the disk before any view sees it, so what is larger is not even begun.
+# A month of 62 files of 3 MB in one plain form, and room. Django writes the whole form
+# to disk before any view runs, so a larger form is refused before it is read.
 LONGEST_FORM = 256 * 1024 * 1024
 
 _JSON = "application/json"
 
-# Refusals that no view of ours has made: an address that does not exist, a body that
-# is not what its content type says.
+# Refusals by Django instead of a view of ours: an address that does not exist, a body
+# that does not match its content type.
 _DJANGOS_REFUSALS: Mapping[int, Callable[[], Refused]] = {
     404: lambda: Refused("not-found"),
 }
 
 
 class PortalRequest(HttpRequest):
-    """A request that has passed the door."""
+    """A request that the middleware has authorised."""
 
     caller: Caller
 
 
 def identify(request: HttpRequest) -> Caller | None:
-    """Return who calls, None if nobody says so.
+    """Return the caller of a request, None if it names none.
 
     Raises:
-        Refused: a token that lets nobody in. The session is not tried then: who
+        Refused: the token is not valid. The session is not tried then: a client that
             sends a token means the token.
 
     """
@@ -76,7 +76,7 @@ def _view_name(request: HttpRequest) -> str:
 
 
 def required_permission(view_name: str, method: str) -> Requirement:
-    """Return what a door asks for.
+    """Return the permission that an endpoint requires.
 
     Raises:
         Refused: the address does not take the method, or is not registered.
@@ -101,13 +101,14 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 
 class PermissionMiddleware:
-    """Lets in, or answers in the door's own way: JSON for the API, a page else."""
+    """Authorises requests, or refuses them: as JSON in the API, as a page elsewhere."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # A cookie can say U+0000, for which PostgreSQL cannot be asked: it is nobody's.
+        # A cookie can contain U+0000, which PostgreSQL refuses in a query: no session
+        # has such a key.
         if "\0" in (request.session.session_key or ""):
             request.session = type(request.session)()
         if (
@@ -152,13 +153,13 @@ class PermissionMiddleware:
 
 
 def _announced_length(request: HttpRequest) -> int:
-    """Return how long the body says it is; without that Django reads nothing of it."""
+    """Return the Content-Length; without one (0) Django reads nothing of the body."""
     text = request.headers.get("Content-Length") or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004 - longer than any length
 
 
 def _as_api_error(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Say in the API's own form what Django refused by itself, with a page."""
+    """Replace an error page that Django made itself by the API's error document."""
     refusal = _DJANGOS_REFUSALS.get(response.status_code)
     is_page = not response.headers.get("Content-Type", "").startswith(_JSON)
     if refusal and is_page and request.path.startswith(API):
@@ -170,10 +171,10 @@ def _authorise(request: HttpRequest, required: Requirement) -> None:
     caller = identify(request)
     if caller is None:
         raise Refused("sign-in-needed")
-    # Also for who is refused: the page that says so is theirs. No view runs then.
+    # Set also for a refused caller: the error page shows their name. No view runs then.
     request.caller = caller  # type: ignore[attr-defined]  # PortalRequest from here on
     is_api = request.path.startswith(API)
-    # Before the right to it, which may be another one where one acts now.
+    # Before the permission, which may differ in the tenant the caller acts for now.
     expected_tenant.require(request, caller, is_form=not is_api)
     if required != SIGNED_IN and required not in caller.permissions:
         raise Refused("not-allowed")
@@ -183,7 +184,7 @@ def _authorise(request: HttpRequest, required: Requirement) -> None:
 
 
 def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
-    """Say what went wrong, whose turn it is, and what to do."""
+    """Render a refusal: what went wrong, whose turn it is, and what to do."""
     if request.path.startswith(API):
         return render_plain_error(request, problem)
     if problem.code == "sign-in-needed":
@@ -191,7 +192,7 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
     _identify_for_page(request)
     status, body = error_document(problem)
     if problem.code == "not-allowed":
-        body |= _who_can_help(request)
+        body |= _role_contacts(request)
     return render(request, "portal/http/error.html", body, status=status)
 
 
@@ -201,25 +202,25 @@ def render_elsewhere(
     """Answer a link to a thing that the present tenant does not have.
 
     If another tenant of the person has it, the page offers to switch there; else it is
-    the plain *not found*. `has` says whether the thing is among the rows of the running
-    unit of work, and is asked in one for each of the person's other tenants.
+    the plain *not found*. `has` returns True if the thing is among the rows of the
+    running unit of work, and is called in one for each of the person's other tenants.
     """
-    place = memberships.find_membership(request.caller, has)
-    if place is None:
+    membership = memberships.find_membership(request.caller, has)
+    if membership is None:
         return render_error(request, Refused("not-found"))
-    shown = {"place": place, "next": request.get_full_path()}
+    shown = {"membership": membership, "next": request.get_full_path()}
     return render(
         request, "portal/http/elsewhere.html", shown, status=HTTPStatus.NOT_FOUND
     )
 
 
 def _identify_for_page(request: HttpRequest) -> None:
-    """Let the page around a refusal be the person's own, where no door was passed."""
+    """Set the caller for the page around a refusal, if no view was authorised."""
     if not hasattr(request, "caller"):
         request.caller = identify(request)  # type: ignore[attr-defined]  # or None
 
 
-def _who_can_help(request: HttpRequest) -> dict[str, Any]:
+def _role_contacts(request: HttpRequest) -> dict[str, Any]:
     caller: Caller = request.caller  # type: ignore[attr-defined]  # refused, so known
     required = required_permission(_view_name(request), request.method or "")
     if required in {Permission.STAFF_READ, Permission.STAFF_ACT}:
@@ -230,7 +231,7 @@ def _who_can_help(request: HttpRequest) -> dict[str, Any]:
 def render_plain_error(
     request: HttpRequest, problem: Refused | Unavailable
 ) -> HttpResponse:
-    """Say it without asking the database for anything, which may be what is wrong."""
+    """Render a refusal without the database, which may be the cause of it."""
     status, body = error_document(problem)
     response: HttpResponse
     if request.path.startswith(API):

@@ -1,7 +1,7 @@
-"""Every address of the portal, by its name, and what it asks of whoever comes in.
+"""The permissions table: the permission that each endpoint requires, by URL name.
 
-The one list of them: an address that is not in it is answered by nobody, and fails the
-build, so that access is never forgotten. `portal.http.middleware` holds to it.
+There is no other list: an endpoint that is not in it answers nobody, and fails the
+build, so that access is never forgotten. `portal.http.middleware` enforces it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Requirement]] = {
     "healthz": {"GET": ANYBODY},
     "readyz": {"GET": ANYBODY},
     "favicon": {"GET": ANYBODY},
-    "metrics": {"GET": ANYBODY},  # whoever knows METRICS_TOKEN
+    "metrics": {"GET": ANYBODY},  # requires METRICS_TOKEN
     "sign-in": {"GET": ANYBODY, "POST": ANYBODY},
     "signed-in": {"GET": SIGNED_IN},
     "sign-out": {"POST": SIGNED_IN},
@@ -52,7 +52,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Requirement]] = {
     "people-calendar": {"POST": Permission.READ},
     "people-mails": {"POST": Permission.MANAGE},
     "people-escalation": {"POST": Permission.MANAGE},
-    "calendar-feed": {"GET": ANYBODY},  # whoever knows a member's private address
+    "calendar-feed": {"GET": ANYBODY},  # requires a member's private address
     "receipt-mail": {"POST": Permission.READ},
     "staff-desk": {"GET": Permission.STAFF_READ},
     "staff-desk-csv": {"GET": Permission.STAFF_READ},

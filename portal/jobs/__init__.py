@@ -1,1 +1,1 @@
-"""Background work: rows as a queue, the schedule, and how workers start and stop."""
+"""Background jobs: the queue in PostgreSQL, the schedule, wake-ups and shutdown."""

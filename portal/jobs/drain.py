@@ -1,6 +1,6 @@
-"""All that beat's bells ring for, done in this process: no broker is asked.
+"""Runs the scheduled tasks in this process until no job is due, without a broker.
 
-Which tasks there are is read from the schedule, so that none is forgotten.
+The tasks are read from the schedule, so that none is forgotten.
 """
 
 import logging
@@ -20,25 +20,25 @@ from portal.jobs import queue as job_queue
 
 logger = logging.getLogger(__name__)
 
-# What rings less often does more than see whether there is work: it is done at its
-# own time, or when asked for.
+# Tasks with a longer interval do more than look for jobs: they run at their own time,
+# or on request.
 _RARE = timedelta(hours=1)
 
-# What rings this often or oftener is done in every round of a loop.
+# Tasks with at most this interval run in every round of a loop.
 _ALWAYS = timedelta(minutes=1)
 
 
 @dataclass
 class ScheduledTask:
-    """One entry of the schedule; `rung_at` is when this process last did its task."""
+    """An entry of the schedule; `last_run_at` is its last run in this process."""
 
     task: str
     schedule: Any
-    rung_at: datetime
+    last_run_at: datetime
 
     @property
     def every(self) -> timedelta | None:
-        """How often it rings; None where that is said by a calendar."""
+        """The interval between runs; None for a crontab."""
         every: timedelta | None = getattr(self.schedule, "run_every", None)
         return every
 
@@ -49,11 +49,11 @@ class ScheduledTask:
     def is_due(self) -> bool:
         if self.every is not None and self.every <= _ALWAYS:
             return True
-        return bool(self.schedule.is_due(self.rung_at)[0])
+        return bool(self.schedule.is_due(self.last_run_at)[0])
 
 
 def scheduled_tasks(*, at: datetime) -> list[ScheduledTask]:
-    """Return the bells of the schedule, each task once, as if all rang at `at`."""
+    """Return the scheduled tasks, each once, as if all had last run at `at`."""
     app.loader.import_default_modules()
     found = {
         entry["task"]: ScheduledTask(
@@ -64,30 +64,31 @@ def scheduled_tasks(*, at: datetime) -> list[ScheduledTask]:
     return list(found.values())
 
 
-def run_task(bell: ScheduledTask, *, at: datetime) -> bool:
-    """Do what a bell rings for; False if that failed, which keeps nothing else."""
-    bell.rung_at = at
+def run_task(scheduled: ScheduledTask, *, at: datetime) -> bool:
+    """Run a task; False if it failed, which does not stop the others."""
+    scheduled.last_run_at = at
     # The database may have been restarted since the last round.
     close_old_connections()
     try:
-        app.tasks[bell.task]()
+        app.tasks[scheduled.task]()
     except Exception:
-        logger.exception("%s failed", bell.task)
+        logger.exception("%s failed", scheduled.task)
         return False
-    heartbeat.record(bell.task, at=at)
+    heartbeat.record(scheduled.task, at=at)
     return True
 
 
 def run_tasks(wanted: list[ScheduledTask], *, at: datetime) -> bool:
-    """Ring several, until somebody asks this process to end; True if none failed."""
-    results = [run_task(bell, at=at) for bell in wanted if not shutdown.is_requested()]
+    """Run tasks until this process is asked to end; True if none failed."""
+    results = [run_task(one, at=at) for one in wanted if not shutdown.is_requested()]
     return all(results)
 
 
 def count_due(now: datetime, *, since: datetime) -> dict[str, int]:
-    """Count, for each kind of work, the rows that could be claimed now.
+    """Count, for each kind of job, the rows that could be claimed now.
 
-    Not those that were tried `since` and come back after a wait: for another time.
+    Rows that were tried after `since`, and are due again after their wait, are not
+    counted: they are left for another time.
     """
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     is_untried = Q(due_at__lte=since) | Q(due_at__lte=now, attempts=0)
@@ -103,9 +104,9 @@ def count_due(now: datetime, *, since: datetime) -> dict[str, int]:
 def drain(
     wanted: list[ScheduledTask], *, now: Callable[[], datetime]
 ) -> tuple[bool, dict[str, int]]:
-    """Ring again and again, until nothing is due or a round has changed nothing.
+    """Run tasks in rounds, until no job is due or a round has changed nothing.
 
-    Returns whether nothing failed, and how many rows of each kind are still due.
+    Returns True if no task failed, and the number of rows of each kind still due.
     """
     since = now()
     is_well, left, before = True, count_due(since, since=since), None

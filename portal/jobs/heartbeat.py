@@ -1,7 +1,7 @@
-"""When each task last did its work without failing, as far as that is remembered.
+"""Records and loads the time at which each task last succeeded, in the cache.
 
-It stands in the cache, which may be emptied: nothing rests on it but a figure for
-whoever watches. Outside of any unit of work, whose roles have no right to the cache.
+The cache may be emptied: only a metric depends on it. Both functions run outside of
+any unit of work, whose roles have no right to the cache.
 """
 
 import logging
@@ -16,14 +16,14 @@ _PREFIX = "pulse:"
 
 
 def record(task: str, *, at: datetime) -> None:
-    """Remember that a task has succeeded; that it cannot be is no reason to fail."""
+    """Record that a task has succeeded; a failing cache is only logged."""
     try:
         cache.set(f"{_PREFIX}{task}", at.timestamp(), timeout=None)
-    except Exception as error:  # noqa: BLE001 - whatever keeps the cache away
+    except Exception as error:  # noqa: BLE001 - any failure of the cache
         logger.warning("The success of %s was not noted: %s", task, error)
 
 
 def last_successes(tasks: Collection[str]) -> dict[str, float]:
-    """Return for tasks of which it is known when they last succeeded, since 1970."""
+    """Return the last success of each task that has one, in seconds since 1970."""
     found = cache.get_many([f"{_PREFIX}{task}" for task in tasks])
     return {name.removeprefix(_PREFIX): float(at) for name, at in found.items()}

@@ -1,15 +1,16 @@
-"""Work that waits in rows, and how one worker among many takes it.
+"""A job queue in database rows, which workers claim, complete, postpone or fail.
 
-The row is the queue: it says what is still to be done, and is committed together
-with whatever made it necessary. A worker *claims* rows, which gives it a lease; does
-the work outside of any transaction; and *completes* the row on condition that the
-lease is still its own. A worker that dies loses its lease by time, and another one
-does the work again, so every piece of work has to bear being done twice.
+The row is the queue: it holds what is still to be done, and is committed together
+with the change that made it necessary. A worker *claims* rows, which gives it a lease;
+does the work outside of any transaction; and *completes* the row on condition that the
+lease is still its own. The lease of a worker that dies runs out, and another worker
+does the work again, so every job must be safe to run twice.
 
-There are two budgets. What is ours (a database, a store or a network that is away) is
-tried for ever, with a wait that grows. What is the item's own is charged before the
-work begins (`begin`), so that even an item that kills its worker is noticed; a few
-faults, and it is set aside until a person has looked and tells it to go on (`retry`).
+There are two budgets. A failure of ours (a database, a store or a network is away) is
+retried for ever, with a wait that grows. A fault of the item's own is charged before
+the work begins (`begin`), so that even an item that kills its worker is noticed; after
+a few faults the row has failed, and waits until a person has looked and lets it go on
+(`retry`).
 """
 
 import random
@@ -31,8 +32,8 @@ _FIRST_WAIT = timedelta(seconds=10)
 # Longest wait: whatever was broken is retried at least this often once it works.
 _LONGEST_WAIT = timedelta(minutes=15)
 
-# Faults of its own after which an item is set aside: one can be bad luck, a worker
-# that was stopped in the middle, three are the item's.
+# Faults of its own after which an item has failed: one can be bad luck, such as a
+# worker that was stopped in the middle; three are the item's.
 MOST_FAULTS = 3
 
 
@@ -43,14 +44,14 @@ class JobState(models.TextChoices):
 
 
 class Work(models.Model):
-    """Columns of a row that is a piece of work; sweep rights cover just these."""
+    """The columns of a job row; the rights of the sweep role cover only these."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     state = models.CharField(
         max_length=10, choices=JobState.choices, default=JobState.WAITING
     )
     attempts = models.PositiveIntegerField(default=0)
-    # Of the item itself, the one that is being tried included.
+    # Faults of the item itself, including the attempt in progress.
     faults = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     lease = models.UUIDField(null=True)
@@ -58,7 +59,7 @@ class Work(models.Model):
     problem = models.CharField(max_length=60, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
 
-    # The column, of the row or of what it names, that says since when it waits.
+    # The column, of the row or of a row it refers to, with the start of its wait.
     WAITS_SINCE: ClassVar[str] = "due_at"
 
     class Meta:
@@ -73,13 +74,13 @@ class Work(models.Model):
 
 
 def kinds() -> list[type[Work]]:
-    """Return every kind of work that there is, of all apps."""
+    """Return the job models of all apps."""
     return [model for model in apps.get_models() if issubclass(model, Work)]
 
 
-# What ends a piece of work, and what `access.SWEEP` needs to find and claim one, on
-# the table of a subclass, in the words of GRANT. Migrations from before there were
-# faults rest on these two; a new table is granted the rest as well.
+# Rights on the table of a subclass, as GRANT writes them: to end a job, and for
+# `unit_of_work.SWEEP` to find and claim one. Migrations older than the fault columns
+# use these two; a new table is granted the other two as well.
 ROW_RIGHTS = "update (state, due_at, lease, leased_until, problem, ended_at)"
 SWEEP_RIGHTS = (
     "select (id, tenant_id, state, attempts, due_at, lease, leased_until),"
@@ -91,7 +92,7 @@ SWEEP_FAULT_RIGHTS = "select (faults)"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One row that is this worker's until its lease ends; counts as of the claim."""
+    """A row that is this worker's until its lease ends; counts as of the claim."""
 
     pk: int
     tenant_id: int
@@ -103,7 +104,7 @@ class Claim:
 def tenants_waiting(model: type[Work], *, at: datetime) -> list[int]:
     """Return the ids of the tenants with rows that `claim` would find.
 
-    Begins and ends a unit of work of its own, as `access.SWEEP`.
+    Begins and ends a unit of work of its own, as `unit_of_work.SWEEP`.
     """
     with unit_of_work.acting_for(unit_of_work.SWEEP, reading=True):
         rows = _due(model, at=at).order_by("tenant_id")
@@ -119,19 +120,19 @@ def claim(
     tenant_id: int | None = None,
     other_than: int | None = None,
 ) -> list[Claim]:
-    """Take up to `most` rows that are due and nobody's, oldest first.
+    """Claim up to `most` due rows that no worker holds, oldest first.
 
-    Those of one tenant alone, or of all but one, if it is said which. Begins and
-    commits a unit of work of its own, as `access.SWEEP`.
+    Only those of `tenant_id`, or of all tenants but `other_than`, if one is given.
+    Begins and commits a unit of work of its own, as `unit_of_work.SWEEP`.
     """
     lease = uuid4()
-    whose = models.Q() if tenant_id is None else models.Q(tenant_id=tenant_id)
+    of_tenants = models.Q() if tenant_id is None else models.Q(tenant_id=tenant_id)
     if other_than is not None:
-        whose &= ~models.Q(tenant_id=other_than)
+        of_tenants &= ~models.Q(tenant_id=other_than)
     with unit_of_work.acting_for(unit_of_work.SWEEP):
         rows = list(
             _due(model, at=at)
-            .filter(whose)
+            .filter(of_tenants)
             .order_by("due_at", "pk")
             .select_for_update(skip_locked=True)
             .values_list("pk", "tenant_id", "attempts", "faults")[:most]
@@ -147,9 +148,9 @@ def claim(
 def begin(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
     """Charge a row with a fault in advance; False if it may not be tried (any more).
 
-    One that has used up its faults is set aside with `problem`; one whose lease was
-    lost is somebody else's. Whatever ends well, or fails for a reason of ours, takes
-    the charge back.
+    A row that has used up its faults is failed with `problem`; a row whose lease was
+    lost belongs to another worker. Success, and a failure of ours, take the charge
+    back.
     """
     if claim.faults >= MOST_FAULTS:
         mark_failed(model, claim, problem=problem, at=at)
@@ -168,7 +169,7 @@ def mark_failed(model: type[Work], claim: Claim, *, problem: str, at: datetime) 
 
 
 def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
-    """Give a row back after a fault of ours, due after a wait that grows.
+    """Give a row back after a failure of ours, due after a wait that grows.
 
     False if the lease was lost.
     """
@@ -179,9 +180,9 @@ def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> 
 def record_failure(
     model: type[Work], claim: Claim, *, problem: str, at: datetime
 ) -> bool:
-    """Give a row back after a fault of its own, or set it aside after the last one.
+    """Give a row back after a fault of its own, or fail it after the last one.
 
-    True if it was set aside.
+    True if it has failed, and waits for a person.
     """
     faults = claim.faults + 1
     if faults >= MOST_FAULTS:
@@ -192,14 +193,14 @@ def record_failure(
 
 
 def retry(model: type[Work], pk: int, *, at: datetime) -> bool:
-    """Let a row that was set aside go on from the start; False if it was not."""
+    """Queue a failed row again from the start; False if it has not failed."""
     rows = model._default_manager.filter(pk=pk, state=JobState.SET_ASIDE)
     fresh = {"problem": "", "due_at": at, "ended_at": None, "lease": None}
     return rows.update(state=JobState.WAITING, attempts=0, faults=0, **fresh) == 1
 
 
 def _due(model: type[Work], *, at: datetime) -> models.QuerySet[Work]:
-    """Return the rows that are due and nobody's."""
+    """Return the due rows that no worker holds."""
     free = models.Q(leased_until=None) | models.Q(leased_until__lte=at)
     return model._default_manager.filter(free, state=JobState.WAITING, due_at__lte=at)
 

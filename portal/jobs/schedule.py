@@ -1,4 +1,4 @@
-"""When beat rings for which task, and which worker answers."""
+"""The Celery beat schedule, and the worker queue of each task."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,8 +25,8 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "collect": {"task": "usage.collect", "schedule": _REMOVE_ORPHANS_AT},
 }
 
-# S3 may hang: what waits for it has a worker of its own, and holds up nothing else.
-# The nightly looks go to the other worker, so that forwarding does not wait for them.
+# S3 may hang: tasks that wait for it have a worker of their own, and hold up nothing
+# else. The nightly checks run on the other worker: forwarding does not wait for them.
 ROUTES: Mapping[str, Mapping[str, str]] = {
     name: {"queue": "forward"} for name in ("usage.forward", "usage.inbox")
 }

@@ -1,14 +1,15 @@
-"""Whether this process was asked to end: who works in a loop asks between two pieces.
+"""Handles TERM and INT for a loop that checks between two jobs if it has to end.
 
-Only `manage.py drain` heeds signals in this way. Celery's workers are killed, which
-loses nothing either, but leaves what they had claimed until its lease ends.
+Only `manage.py drain` handles signals in this way. Celery's workers are killed, which
+loses nothing either, but leaves the rows they have claimed until the leases end.
 """
 
 import signal
 import time
 from types import FrameType
 
-# How often a sleeper looks. No lock is waited for: the signal may find it held.
+# How often `wait` checks, in seconds. It polls: a lock could be held by the very code
+# that the signal interrupts.
 _CHECK_EVERY = 0.1
 
 _requested: list[int] = []
@@ -19,7 +20,7 @@ def is_requested() -> bool:
 
 
 def wait(seconds: float) -> bool:
-    """Sleep; True, and soon, when somebody asks this process to end."""
+    """Sleep; return True, and early, if this process is asked to end."""
     until = time.monotonic() + seconds
     while not _requested and (left := until - time.monotonic()) > 0:
         time.sleep(min(left, _CHECK_EVERY))
@@ -27,7 +28,7 @@ def wait(seconds: float) -> bool:
 
 
 def handle_signals() -> None:
-    """Let TERM and INT ask; a second one ends the process as it always does."""
+    """Let TERM and INT request the end; a second signal has its default effect."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _request)
 

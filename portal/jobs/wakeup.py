@@ -1,8 +1,9 @@
-"""Tells the workers to have a look now; what is to be done stands in rows.
+"""Wakes the Celery workers once a transaction is committed, from a thread.
 
-Nothing in a request waits for the broker. A ring is noted after the commit and sent
-by a thread of its own; rings that pile up while one is on its way are sent once. A
-ring that cannot be sent is logged and forgotten: beat rings every minute anyway.
+The jobs themselves are rows. Nothing in a request waits for the broker: a wake-up is
+requested after the commit and sent by a thread of its own, and requests that pile up
+while one is being sent are sent once. A wake-up that cannot be sent is logged and
+dropped: beat sends one every minute anyway.
 """
 
 import logging
@@ -19,14 +20,14 @@ class _WakeUpThread:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def ring(self, task: str) -> None:
+    def request(self, task: str) -> None:
         with self._changed:
             self._wanted.add(task)
-            # Begun at the first ring, so that it lives in the process that rings
-            # and not in the one that was forked to make it.
+            # Started by the first request, so that the thread runs in the process
+            # that requests and not in its parent before the fork.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
-                    target=self._send_for_ever, name="doorbell", daemon=True
+                    target=self._send_for_ever, name="wake-up", daemon=True
                 )
                 self._thread.start()
             self._changed.notify()
@@ -44,8 +45,8 @@ _thread = _WakeUpThread()
 
 
 def wake_up(task: str) -> None:
-    """Have a task looked after once the running transaction is committed."""
-    transaction.on_commit(lambda: _thread.ring(task))
+    """Have a worker run a task once the running transaction is committed."""
+    transaction.on_commit(lambda: _thread.request(task))
 
 
 def _send(task: str) -> None:

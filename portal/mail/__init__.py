@@ -1,1 +1,1 @@
-"""Mails: what one looks like, how it is sent, and whether any may be sent."""
+"""Mail: building messages, the outbox, delivery, and the switch that stops it."""

@@ -1,4 +1,4 @@
-"""Mail of an installation that has no mail server yet: each one becomes a file."""
+"""Email backend that writes files, for an installation without a mail server."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotSentError(OSError):
-    """A backend says for certain that nobody has got the mail."""
+    """A backend has certainly not sent the mail."""
 
 
 class FolderBackend(BaseEmailBackend):
@@ -30,7 +30,7 @@ class FolderBackend(BaseEmailBackend):
         try:
             return self._write(email_messages)
         except OSError as error:
-            # Of the one that failed no whole file is there.
+            # The mail that failed has left no complete file.
             message = f"No mail can be written to {self._folder}: {error}"
             raise NotSentError(message) from error
 

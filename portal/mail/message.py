@@ -1,8 +1,8 @@
-"""Mails to people: a subject, a text, and the same in HTML in the product's look.
+"""Builds mails from templates (subject, text, HTML) and sends them in a thread.
 
 The templates of a mail are `emails/<name>-subject.txt`, `-body.txt` and `-body.html`.
 Mail programs read no stylesheets, so the rules of `emails/message.css` are written into
-the elements when the mail is made.
+the elements when the mail is built.
 """
 
 import hashlib
@@ -30,37 +30,37 @@ _CLASS = re.compile(r' class="([^"]*)"')
 def build_message(
     name: str, *, to: str, shown: Mapping[str, Any]
 ) -> EmailMultiAlternatives:
-    """Write the mail `name` to one person; `shown` is what its templates show."""
-    known = {**shown, "portal_address": settings.PORTAL_ADDRESS, "to": to}
-    subject = render_to_string(f"emails/{name}-subject.txt", known)
+    """Build the mail `name` to one person; `shown` is the context of its templates."""
+    context = {**shown, "portal_address": settings.PORTAL_ADDRESS, "to": to}
+    subject = render_to_string(f"emails/{name}-subject.txt", context)
     message = EmailMultiAlternatives(
         # Names may hold line breaks; a header may not.
         subject=" ".join(subject.split()),
-        body=render_to_string(f"emails/{name}-body.txt", known).strip() + "\n",
+        body=render_to_string(f"emails/{name}-body.txt", context).strip() + "\n",
         to=[to],
     )
-    html = render_to_string(f"emails/{name}-body.html", known)
-    look = render_to_string("emails/message.css")
-    message.attach_alternative(inline_styles(html, look), "text/html")
+    html = render_to_string(f"emails/{name}-body.html", context)
+    css = render_to_string("emails/message.css")
+    message.attach_alternative(inline_styles(html, css), "text/html")
     return message
 
 
-def message_id_for(kind: str, *says: str) -> str:
-    """Return a Message-ID: the same for the same mail, whenever it is written."""
+def message_id_for(kind: str, *parts: str) -> str:
+    """Return a Message-ID: the same for the same mail, whenever it is built."""
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
-    digest = hashlib.sha256("\n".join(says).encode()).hexdigest()[:32]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     return f"<{kind}-{digest}@{host}>"
 
 
 def send_in_background(message: EmailMultiAlternatives) -> None:
-    """Send a mail in a thread of its own; what fails is logged, and forgotten.
+    """Send a mail in a thread of its own; a failure is only logged.
 
-    So an answer takes as long for an address with an account as for one without, and
-    a mail server that is away keeps nobody waiting. Only for mails that can be asked
-    for again.
+    So a response takes as long for an address with an account as for one without, and
+    a mail server that is away keeps nobody waiting. Only for mails that can be
+    requested again.
     """
-    threading.Thread(target=_send, args=[message], name="letter").start()
+    threading.Thread(target=_send, args=[message], name="mail").start()
 
 
 def _send(message: EmailMultiAlternatives) -> None:
@@ -70,24 +70,24 @@ def _send(message: EmailMultiAlternatives) -> None:
         logger.exception("The mail %r was not sent", message.subject)
 
 
-def inline_styles(html: str, look: str) -> str:
-    """Write each rule for an element or a class into the elements it is for.
+def inline_styles(html: str, css: str) -> str:
+    """Write each CSS rule of an element or a class into the matching elements.
 
-    What a media query asks for cannot be written there, and stays a stylesheet.
+    Rules of a media query cannot be written there, and stay in a stylesheet.
     """
-    plain, at, media = _COMMENT.sub("", look).partition("@media")
+    plain, at, media = _COMMENT.sub("", css).partition("@media")
     rules = [
         (selector.strip(), " ".join(body.split()))
         for selector, body in _RULE.findall(plain)
     ]
 
-    def dress(found: re.Match[str]) -> str:
+    def add_style(found: re.Match[str]) -> str:
         tag, attributes = found.groups()
         names = _CLASS.search(attributes)
-        mine = {tag, *(f".{name}" for name in (names[1].split() if names else ()))}
-        style = " ".join(body for selector, body in rules if selector in mine)
-        kept = f' style="{escape(style)}"' if style else ""
-        return f"<{tag}{attributes}{kept}>"
+        selectors = {tag, *(f".{name}" for name in (names[1].split() if names else ()))}
+        style = " ".join(body for selector, body in rules if selector in selectors)
+        style_attribute = f' style="{escape(style)}"' if style else ""
+        return f"<{tag}{attributes}{style_attribute}>"
 
     sheet = f"<style>{at}{media}</style></head>"
-    return _ELEMENT.sub(dress, html).replace("</head>", sheet, 1)
+    return _ELEMENT.sub(add_style, html).replace("</head>", sheet, 1)

@@ -1,9 +1,9 @@
-"""Mails that are rows of work: what is kept of one, and how it is sent.
+"""The outbox: mails as job rows, their stored text, and the steps of sending one.
 
-In three steps: whoever wrote the row says what it says now, and that and the instant at
-which it is begun are written down (`prepare`); it is handed over; what came of it is
-written down. A row that was begun and whose worker never came back may have been sent,
-so nobody but a person has it sent again.
+A mail is sent in three steps: its text is rendered, and stored with the instant at
+which sending begins (`prepare`); it is handed over; the outcome is stored. A row that
+was begun and whose worker never came back may have been sent, so only a person can
+have it sent again.
 """
 
 import logging
@@ -20,8 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import Claim, JobState, Work
-from portal.mail.send import AWAY, DeliveryResult, deliver
-from portal.mail.send import DeliveryOutcome as Came
+from portal.mail.send import AWAY, DeliveryOutcome, DeliveryResult, deliver
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +41,10 @@ class MailOutcome(models.TextChoices):
 
 
 class Letter(models.Model):
-    """What is kept of a mail; the text is as it was handed over, empty before that.
+    """The stored columns of a mail; the text is as handed over, empty before that.
 
-    `begun_at` is written before it is handed over, with what it says: a row that has it
-    and whose worker never came back is unsure.
+    `begun_at` is stored with the text, before the mail is handed over: a row that has
+    it and whose worker never came back is unsure.
     """
 
     recipient = models.EmailField()
@@ -59,7 +58,7 @@ class Letter(models.Model):
     text = models.TextField(blank=True, default="", db_default="")
     html = models.TextField(blank=True, default="", db_default="")
 
-    # As `Work` has them, for mails that are not of its kind.
+    # The same columns as in `Work`, for mails that are not jobs.
     problem = models.CharField(max_length=60, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
 
@@ -67,8 +66,8 @@ class Letter(models.Model):
         abstract = True
 
     @property
-    def told_state(self) -> str:
-        """The state as people are told it, a code."""
+    def shown_state(self) -> str:
+        """The state that is shown to people, as a code."""
         if self.outcome:
             return str(self.outcome)
         return "sending" if self.begun_at else "waiting"
@@ -79,10 +78,10 @@ class Letter(models.Model):
 
 
 class LetterWork(Work, Letter):
-    """A mail that is a row of work of a tenant.
+    """A mail that is a job row of a tenant.
 
-    `asked_by` is the person who asked for it, empty where it came of itself. `problem`
-    says why it ended otherwise than sent, or why it waits.
+    `asked_by` is the person who requested it, empty for an automatic mail. `problem` is
+    the code of the reason why it was not sent, or why it waits.
     """
 
     asked_by = models.CharField(max_length=200, blank=True, default="", db_default="")
@@ -112,7 +111,7 @@ class LetterWork(Work, Letter):
         indexes = [
             *Work.Meta.indexes,
             models.Index(fields=["-planned_at", "-id"], name="%(class)ss_newest"),
-            # What waits for a person, counted beside a link of every page of the staff.
+            # Mails that wait for a person: counted beside a link on every staff page.
             models.Index(
                 fields=["id"],
                 condition=Q(state=JobState.SET_ASIDE),
@@ -121,27 +120,27 @@ class LetterWork(Work, Letter):
         ]
 
     @property
-    def told_state(self) -> str:
-        # Set aside by `portal.jobs.queue`, which knows of no outcomes: it could not be
-        # made.
+    def shown_state(self) -> str:
+        # Failed by `portal.jobs.queue`, which sets no outcome: the mail could not be
+        # built.
         if not self.outcome and self.state == JobState.SET_ASIDE:
             return str(MailOutcome.FAILED)
-        return super().told_state
+        return super().shown_state
 
 
-Kind = TypeVar("Kind", bound=LetterWork)
+AnyLetter = TypeVar("AnyLetter", bound=LetterWork)
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenMail:
-    """A mail with all that is kept of it."""
+    """A rendered mail and its Message-ID."""
 
     message: EmailMultiAlternatives
     message_id: str
 
     @property
-    def kept(self) -> dict[str, str]:
-        """The columns of a row that say what it says."""
+    def columns(self) -> dict[str, str]:
+        """The columns of a row that store the content of the mail."""
         html = [str(content) for content, _ in self.message.alternatives]
         return {
             "message_id": self.message_id,
@@ -159,8 +158,8 @@ def send_one(
 ) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now.
 
-    `prepare` opens a unit of work of its own, and returns None where the mail does not
-    go; it has then said why in the row.
+    `prepare` opens a unit of work of its own, and returns None if the mail is not to be
+    sent; it has then stored the reason in the row.
     """
     claims = job_queue.claim(model, most=1, lease_for=LEASE, at=now())
     if not claims:
@@ -169,7 +168,7 @@ def send_one(
     try:
         message = prepare(claim, now())
     except IntegrityError:
-        # Another one of this day was begun at the same moment.
+        # Another mail of this day was begun at the same moment.
         with unit_of_work.acting_for(claim.tenant_id):
             job_queue.postpone(model, claim, problem="mailed-today", at=now())
         return True
@@ -180,15 +179,15 @@ def send_one(
         return True
     if message is None:
         return True
-    came = deliver(message)
+    delivery = deliver(message)
     with unit_of_work.acting_for(claim.tenant_id):
-        _record_outcome(model, claim, came, at=now())
+        _record_outcome(model, claim, delivery, at=now())
     # While the mail server is away nothing else can be sent either.
-    return came.problem != AWAY
+    return delivery.problem != AWAY
 
 
-def begin(model: type[Kind], claim: Claim, *, at: datetime) -> Kind | None:
-    """Return the claimed row if it may be written now, in the running unit of work."""
+def begin(model: type[AnyLetter], claim: Claim, *, at: datetime) -> AnyLetter | None:
+    """Return the claimed row if it may be sent now, in the running unit of work."""
     row = model._default_manager.get(pk=claim.pk)
     if row.begun_at is not None:
         end(model, claim, MailOutcome.UNSURE, problem=NEVER_ANSWERED, at=at)
@@ -204,8 +203,8 @@ def store_text(
     at: datetime,
     **more: object,
 ) -> EmailMultiAlternatives | None:
-    """Write down what a mail says and that it is begun; None if the lease was lost."""
-    changes = {**written.kept, **more}
+    """Store the text of a mail, and that it is begun; None if the lease was lost."""
+    changes = {**written.columns, **more}
     begun = _leased(model, claim).update(begun_at=at, **changes)
     return written.message if begun else None
 
@@ -218,7 +217,7 @@ def end(
     problem: str,
     at: datetime,
 ) -> None:
-    """Write down how a mail ended, in the running unit of work."""
+    """Store the outcome of a mail, in the running unit of work."""
     is_well = outcome in (MailOutcome.SENT, MailOutcome.UNNEEDED)
     _leased(model, claim).update(
         state=JobState.DONE if is_well else JobState.SET_ASIDE,
@@ -245,18 +244,18 @@ def wait(
 
 
 def _record_outcome(
-    model: type[LetterWork], claim: Claim, came: DeliveryResult, *, at: datetime
+    model: type[LetterWork], claim: Claim, delivery: DeliveryResult, *, at: datetime
 ) -> None:
-    match came.outcome:
-        case Came.SENT:
+    match delivery.outcome:
+        case DeliveryOutcome.SENT:
             end(model, claim, MailOutcome.SENT, problem="", at=at)
-        case Came.REFUSED:
-            end(model, claim, MailOutcome.FAILED, problem=came.problem, at=at)
-        case Came.UNSURE:
-            end(model, claim, MailOutcome.UNSURE, problem=came.problem, at=at)
-        case Came.LATER:
+        case DeliveryOutcome.REFUSED:
+            end(model, claim, MailOutcome.FAILED, problem=delivery.problem, at=at)
+        case DeliveryOutcome.UNSURE:
+            end(model, claim, MailOutcome.UNSURE, problem=delivery.problem, at=at)
+        case DeliveryOutcome.LATER:
             _leased(model, claim).update(begun_at=None)
-            job_queue.postpone(model, claim, problem=came.problem, at=at)
+            job_queue.postpone(model, claim, problem=delivery.problem, at=at)
 
 
 def _leased(model: type[LetterWork], claim: Claim) -> QuerySet[LetterWork]:

@@ -1,7 +1,7 @@
-"""Handing one mail over, and knowing what came of it.
+"""Delivers one mail by the configured backend, and returns the outcome.
 
-`LATER` and `REFUSED` mean for certain that it was not taken. What is `UNSURE` may have
-been, and is never sent again but by a person.
+`LATER` and `REFUSED` mean that the mail was certainly not taken. An `UNSURE` mail may
+have been taken, and only a person can have it sent again.
 """
 
 import logging
@@ -16,8 +16,8 @@ from portal.mail.smtp_backend import SmtpBackend
 
 logger = logging.getLogger(__name__)
 
-# Codes with which a mail server refuses: for now, and for good. The first says, of the
-# connection and at any command, that it hangs up.
+# Reply codes with which a mail server refuses: for now, and for good. `_CLOSING` can
+# answer any command, and means that the server closes the connection.
 _CLOSING = 421
 _FOR_NOW = range(400, 500)
 _FOR_GOOD = range(500, 600)
@@ -35,7 +35,7 @@ class DeliveryOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What came of it, with a code that says why; empty when it was sent."""
+    """The outcome, with the code of its reason; empty if the mail was sent."""
 
     outcome: DeliveryOutcome
     problem: str = ""
@@ -50,8 +50,8 @@ _UNWRITABLE = DeliveryResult(DeliveryOutcome.REFUSED, "address-refused")
 def deliver(message: EmailMessage) -> DeliveryResult:
     """Hand a mail to one recipient over by the backend that is configured.
 
-    One of SMTP says by itself how far it came. Of any other an exception leaves it
-    unsure, unless it is `NotSentError`.
+    The SMTP backend records how far it got. With any other backend an exception leaves
+    the mail unsure, unless it is `NotSentError`.
     """
     connection = get_connection()
     if isinstance(connection, SmtpBackend):
@@ -83,11 +83,12 @@ def _hand_over(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult
     try:
         connection.send_messages([message])
     except (OSError, smtplib.SMTPException) as error:
-        came = _result_of(error, is_in_text=connection.is_in_text)
-        logger.warning("A mail was not taken for certain (%s): %r", came.problem, error)
-        return came
+        result = _result_of(error, is_in_text=connection.is_in_text)
+        why = result.problem
+        logger.warning("A mail was not taken for certain (%s): %r", why, error)
+        return result
     except ValueError as error:
-        # An address that nobody can write (its domain has no form for the wire).
+        # An address that cannot be encoded (its domain has no form for the wire).
         logger.warning("A mail cannot be written to its address: %r", error)
         return _CUT if connection.is_in_text else _UNWRITABLE
     return _SENT
@@ -102,10 +103,10 @@ def _result_of(error: Exception, *, is_in_text: bool) -> DeliveryResult:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _refused("address-refused", codes)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        # An address that this server cannot write.
+        # An address that this server does not support.
         return _UNWRITABLE
     if isinstance(error, smtplib.SMTPDataError):
-        # An answer that is none: it may have been taken.
+        # With a reply code that is no refusal the mail may have been taken.
         is_answer = codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD
         return _refused("mail-refused", codes) if is_answer else _CUT
     return _CUT if is_in_text else _AWAY
@@ -129,5 +130,5 @@ def _hang_up(connection: SmtpBackend) -> None:
     try:
         connection.close()
     except (OSError, smtplib.SMTPException) as error:
-        # What was answered before stays answered.
+        # The earlier reply to the mail stays valid.
         logger.info("The mail server hung up first: %r", error)

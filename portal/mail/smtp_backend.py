@@ -1,8 +1,7 @@
-"""Mail over SMTP by a connection that knows whether a mail may have gone.
+"""SMTP backend that records if a mail may have been sent.
 
-A mail server has taken a mail once it has answered the end of its text. Whatever fails
-before the text is begun has sent nothing; a connection that is cut between leaves
-nobody able to say.
+A mail server has taken a mail once it has answered the end of its text. A failure
+before the text is begun has sent nothing; after a cut in between, nobody can tell.
 """
 
 import smtplib
@@ -12,7 +11,7 @@ from django.core.mail.backends.smtp import EmailBackend
 
 
 class _TrackingMixin:
-    """Notes that a text was begun and not answered yet."""
+    """Records that the text of a mail was begun and is not answered yet."""
 
     is_in_text = False
 
@@ -21,7 +20,7 @@ class _TrackingMixin:
         try:
             answer: tuple[int, bytes] = super().data(msg)  # type: ignore[misc]  # smtplib's
         except smtplib.SMTPDataError:
-            # Refused before any of it: that is an answer.
+            # The server refused before any of the text: that is an answer.
             self.is_in_text = False
             raise
         self.is_in_text = False
@@ -37,7 +36,7 @@ class _TrackingSmtpSsl(_TrackingMixin, smtplib.SMTP_SSL):
 
 
 class SmtpBackend(EmailBackend):
-    """Django's own, over a connection that notes how far it came."""
+    """Django's backend, over a connection that records how far it got."""
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -45,6 +44,6 @@ class SmtpBackend(EmailBackend):
 
     @property
     def is_in_text(self) -> bool:
-        """Whether the last mail was begun and never answered."""
+        """True if the last mail was begun and never answered."""
         connection: object = self.connection
         return isinstance(connection, _TrackingMixin) and connection.is_in_text

@@ -1,8 +1,8 @@
-"""Whether this portal may send the mails that nobody has asked for.
+"""Decides if mail may be sent: staff can stop it, and a restored copy sends none.
 
-Staff can stop them all. And a copy that was restored from a backup sends none until an
-operator says that it is the one (`manage.py claim_mail`): the tables themselves
-know which ones they are, and a file in VAR repeats the mark of the database's stamp. So
+Staff can stop all mails that nobody has requested. And a copy that was restored from a
+backup sends no mail until an operator confirms it (`manage.py claim_mail`): a stamp in
+the database identifies its very tables, and a file in VAR repeats the stamp's mark. So
 a dump that was restored anywhere, a cluster that was set back, a copied database beside
 another VAR, and a whole VAR with its database in it are all noticed.
 """
@@ -21,7 +21,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import MailStamp, MailStop
 
-# What is made anew by whoever restores: a cluster has its own number and gets a new
+# Values that change with every restore: a cluster has its own number and gets a new
 # timeline when it is set back, a restored dump has new tables.
 _DATABASE = """
 select (select system_identifier from pg_control_system())::text
@@ -31,18 +31,18 @@ select (select system_identifier from pg_control_system())::text
 """
 
 
-# Why no mail goes at all, and why none that nobody has asked for.
+# The first holds all mails, the second only those that nobody has requested.
 RESTORED_COPY = "restored-copy"
 STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class SendPermission:
-    """Whether mails may go: `held` is a code that says why not, empty if they may.
+    """The permission to send mail: `held` is the reason against, empty if granted.
 
-    What a person has just asked for goes also where they are only stopped.
+    A mail that a person has just requested is sent even while mail is stopped.
 
-    Nothing that was due at `restored_at` or before may go in any case.
+    Nothing that was due at `restored_at` or before may be sent in any case.
     """
 
     held: str
@@ -50,9 +50,9 @@ class SendPermission:
 
 
 def send_permission() -> SendPermission:
-    """Ask for leave to send, in a unit of work of the staff.
+    """Return the permission to send mail, in a unit of work of the staff.
 
-    The first time an installation asks, it gets its stamp.
+    The first call of an installation creates its stamp.
     """
     stamp = MailStamp.objects.first() or _first_stamp()
     if stamp.database != _this_installation() or _mark() != stamp.mark:
@@ -67,7 +67,7 @@ def current_stop() -> MailStop | None:
 
 
 def stop(*, reason: str, by: str, at: datetime) -> None:
-    """Stop all mails that nobody has asked for, in a unit of work of the staff."""
+    """Stop all mails that nobody has requested, in a unit of work of the staff."""
     _require(reason)
     if current_stop() is not None:
         raise Refused("decided-already")
@@ -76,7 +76,7 @@ def stop(*, reason: str, by: str, at: datetime) -> None:
 
 
 def resume(*, reason: str, by: str, at: datetime) -> None:
-    """Let mails go again, in a unit of work of the staff."""
+    """Allow all mails again, in a unit of work of the staff."""
     _require(reason)
     ended = {"ended_at": at, "ended_by": by, "ended_reason": reason}
     if not MailStop.objects.filter(ended_at=None).update(**ended):
@@ -108,12 +108,12 @@ def _first_stamp() -> MailStamp:
 
 
 def _this_installation() -> str:
-    """Say which tables these are, and which file it is that repeats their mark."""
+    """Return an identifier of these tables and of the file that repeats their mark."""
     with connection.cursor() as cursor:
         cursor.execute(_DATABASE)
         row: Sequence[str] = cursor.fetchone()
     try:
-        # No tool can set this one: whatever copies a file or writes it over has it new.
+        # No tool can set the ctime: copying or overwriting a file renews it.
         changed = _file().stat().st_ctime_ns
     except FileNotFoundError:
         changed = 0
@@ -132,9 +132,9 @@ def _mark() -> UUID | None:
 
 
 def _write_mark(stamp: MailStamp) -> None:
-    """Write the file of a stamp, and then into its row which file that is.
+    """Write the file of a stamp, and then the identity of that file into its row.
 
-    Before the commit: without its row the file is written over the next time.
+    Before the commit: without its row the file is overwritten the next time.
     """
     _file().parent.mkdir(parents=True, exist_ok=True)
     _file().write_text(f"{stamp.mark}\n", encoding="ascii")

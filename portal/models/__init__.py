@@ -1,4 +1,4 @@
-"""The tables of the portal itself; Django loads all of them with the app."""
+"""Models of the portal app; Django loads all of them with the app."""
 
 from portal.models.audit import AuditEntry
 from portal.models.identity import StaffRole, User

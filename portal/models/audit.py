@@ -1,4 +1,4 @@
-"""The audit trail: a chain of entries for each tenant, and one for the staff."""
+"""Model of the audit trail: a chain of entries per tenant, and one for the staff."""
 
 from django.db import models
 

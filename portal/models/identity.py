@@ -1,4 +1,4 @@
-"""People who sign in: customers and billing staff."""
+"""The user model: customers and billing staff who sign in."""
 
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ class StaffRole(models.TextChoices):
 
 
 class User(AbstractBaseUser):
-    """A person. Tenants come by membership; `staff_role` opens the billing desk."""
+    """A person. Memberships link to tenants; `staff_role` opens the billing desk."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200)
@@ -29,7 +29,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
-    # Whether one of the billing staff gets a mail each morning of what there is to do.
+    # Whether this member of the billing staff gets the digest mail each morning.
     gets_digest = models.BooleanField(default=False, db_default=False)
 
     objects: ClassVar[UserManager] = UserManager()

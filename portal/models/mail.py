@@ -1,10 +1,10 @@
-"""Whether mail may be sent: the stop set by staff, and the restored-copy stamp."""
+"""Models of the mail switch: the stop set by staff, and the restored-copy stamp."""
 
 from django.db import models
 
 
 class MailStop(models.Model):
-    """Staff have stopped all mail that nobody has asked for; `ended_at` None: still."""
+    """A stop of all mail that nobody has requested; ended when `ended_at` is set."""
 
     stopped_at = models.DateTimeField()
     stopped_by = models.CharField(max_length=200)
@@ -30,11 +30,11 @@ class MailStop(models.Model):
 
 
 class MailStamp(models.Model):
-    """Which database may send mail, so that a restored copy of it does not.
+    """The database that may send mail, so that a restored copy of it does not.
 
-    `database` names the very tables (`portal.mail.switch`), `mark` is what a file in
-    VAR says too. Of a database that was restored and told to go on, nothing that was
-    due up to `restored_at` is sent: it may have been sent before.
+    `database` identifies the very tables (`portal.mail.switch`), and a file in VAR
+    repeats `mark`. After an operator has confirmed a restored database, nothing that
+    was due up to `restored_at` is sent: it may have been sent before.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -1,4 +1,4 @@
-"""Tenants (customers) and the role that each person has in them."""
+"""Models of tenants (customers) and memberships, with the role of each person."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +15,7 @@ class Tenant(models.Model):
     first_owed_on = models.DateField()
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
-    # Whom the late mails go to as well, empty: nobody else.
+    # An additional recipient of the late mails; empty: none.
     escalation_address = models.EmailField(blank=True, default="", db_default="")
 
     class Meta:
@@ -41,7 +41,7 @@ class Role(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What a person may do for a tenant; a partner has several."""
+    """The role of a person in a tenant; a partner has several."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     user = models.ForeignKey(User, on_delete=models.CASCADE)

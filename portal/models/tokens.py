@@ -1,4 +1,4 @@
-"""API tokens: a script's access to one tenant."""
+"""Model of API tokens: a script's access to one tenant."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +13,7 @@ class Scope(models.TextChoices):
 
 
 class ApiToken(models.Model):
-    """A script's key to one tenant; only its hash is here."""
+    """A script's key to one tenant; only its hash is stored."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     name = models.CharField(max_length=100)

@@ -1,1 +1,1 @@
-"""The pages that belong to no other app: home and errors."""
+"""Pages of the portal app: home, the error pages and the staff navigation."""

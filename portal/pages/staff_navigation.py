@@ -1,4 +1,4 @@
-"""The staff's navigation: its links, and how much waits behind each of them.
+"""The staff navigation: its links, each with the number of rows that wait.
 
 Each app registers its own links when it starts.
 """

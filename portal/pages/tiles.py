@@ -1,4 +1,4 @@
-"""The tiles of the home page; each app registers its own when it starts."""
+"""Registry of the tiles of the home page; each app adds its own when it starts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ Text = str | Promise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileState:
-    """What a tile says: a sentence, and if need be a state with its shape.
+    """The content of a tile: a sentence, and if need be a state with its shape.
 
-    A tile with more to show names a template of its own, and what that shows.
+    A tile with more to show names a template of its own, with `details` for it.
     """
 
     text: str = ""
@@ -28,13 +28,13 @@ class TileState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One tile; `say` reads in the unit of work of the caller's tenant."""
+    """One tile; `load_state` reads in the unit of work of the caller's tenant."""
 
     order: int
     title: Text
     url_name: str
     needs: Permission
-    say: Callable[[datetime], TileState]
+    load_state: Callable[[datetime], TileState]
 
 
 _tiles: list[Tile] = []

@@ -1,4 +1,4 @@
-"""One child process: started in a session of its own, read, ended as a whole."""
+"""Starts one child process in a session of its own, reads its output, and ends it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What `python -m portal.stack` can be told to do."""
+"""The command line of `python -m portal.stack`."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The roles and the database of the portal: made by a superuser, safe to repeat."""
+"""Prepares the roles and the database of the portal as a superuser; can be repeated."""
 
 from collections.abc import Mapping
 from typing import LiteralString

@@ -1,4 +1,4 @@
-"""The three engines: described for the supervisor, and started for tests."""
+"""Describes the three engines for the supervisor, and starts them for tests."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The folder `VAR`: its lock, its secrets, and `parts.json`."""
+"""Locks the folder `VAR`, and writes its secrets and `parts.json`."""
 
 import fcntl
 import json

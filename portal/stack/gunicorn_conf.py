@@ -1,4 +1,4 @@
-"""gunicorn's configuration, for `make run` and for the container alike."""
+"""Configures gunicorn, for `make run` and for the container alike."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Becomes another program, and makes sure that it does not outlive its parent.
+"""Becomes another program that ends when its parent process ends.
 
 Run as a file: `python -I -S launch.py PARENT SIGNAL PROGRAM …`.
 It is a program of its own because the request must be made after the fork and

@@ -1,4 +1,4 @@
-"""The one log of a run: time, name of the part, line."""
+"""Writes the one log of a run: time, name of the part, line."""
 
 import sys
 import time

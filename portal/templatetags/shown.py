@@ -1,4 +1,4 @@
-"""How pages show what they show: marks, sizes, days, instants with their zone."""
+"""Template tags and filters that format marks, sizes, days, instants and zones."""
 
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -21,7 +21,7 @@ _SMALLEST = 0.01
 
 @register.simple_tag
 def mark(name: str) -> SafeString:
-    """Draw a state's shape; the word beside it says what it means."""
+    """Draw a state's shape; the word beside it names the state."""
     return format_html(
         '<svg class="mark" aria-hidden="true"><use href="#m-{}"/></svg>', name
     )
@@ -37,44 +37,44 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def most_files() -> int:
-    """Say how many files one plain form takes."""
+    """Return the largest number of files that one plain form takes."""
     return settings.DATA_UPLOAD_MAX_NUMBER_FILES or 0
 
 
 @register.filter
 def megabytes(size: int) -> str:
-    """Say a number of bytes in MB, as every page does."""
+    """Format a number of bytes in MB, as every page does."""
     shown = max(size / _MEGABYTE, _SMALLEST) if size else 0
     return gettext("%(size)s MB") % {"size": localize(round(shown, 2))}
 
 
 @register.filter
 def grouped(number: int) -> str:
-    """Say a count as people read it: 1,284."""
+    """Format a count with its digits grouped: 1,284."""
     return number_format(number, force_grouping=True)
 
 
 @register.filter
 def day(value: date) -> str:
-    """Say a day as people do: Wed 27 May."""
+    """Format a day: Wed 27 May."""
     return date_format(value, "D j F")
 
 
 @register.filter
 def short_day(value: date) -> str:
-    """Say a day within a period: 27 May."""
+    """Format a day within a period: 27 May."""
     return date_format(value, "j F")
 
 
 @register.filter
 def full_day(value: date) -> str:
-    """Say a day with its year: Wed 27 May 2026."""
+    """Format a day with its year: Wed 27 May 2026."""
     return date_format(value, "D j F Y")
 
 
 @register.simple_tag
 def instant(at: datetime, zone: str) -> SafeString:
-    """Say an instant as the clocks of a zone show it; the zone is named elsewhere."""
+    """Format an instant as clocks of a zone show it; the zone is named elsewhere."""
     local = at.astimezone(ZoneInfo(zone))
     return format_html(
         '<time datetime="{}">{}</time>',
@@ -85,7 +85,7 @@ def instant(at: datetime, zone: str) -> SafeString:
 
 @register.simple_tag
 def deadline(at: datetime, zone: str) -> SafeString:
-    """Say an instant as `instant` does; a script adds what the reader's clock shows."""
+    """Format an instant as `instant` does; a script adds the reader's own time."""
     local = at.astimezone(ZoneInfo(zone))
     return format_html(
         '<time datetime="{}" data-own="{}">{}</time>',
@@ -97,7 +97,7 @@ def deadline(at: datetime, zone: str) -> SafeString:
 
 @register.simple_tag
 def zoned(at: datetime, zone: str) -> SafeString:
-    """Say an instant with the name of its zone: Fri 5 June 2026, 07:51 BST."""
+    """Format an instant with the name of its zone: Fri 5 June 2026, 07:51 BST."""
     local = at.astimezone(ZoneInfo(zone))
     name = local.strftime("%Z")
     # Zones without letters of their own are called by their offset already.
@@ -107,7 +107,7 @@ def zoned(at: datetime, zone: str) -> SafeString:
 
 @register.simple_tag
 def offset_instant(at: datetime, minutes: int) -> SafeString:
-    """Say an instant as a clock showed it that was some minutes from UTC."""
+    """Format an instant as shown by a clock that was some minutes from UTC."""
     local = at.astimezone(timezone(timedelta(minutes=minutes)))
     return format_html(
         '<time datetime="{}">{}</time> {}',
@@ -119,7 +119,7 @@ def offset_instant(at: datetime, minutes: int) -> SafeString:
 
 @register.simple_tag
 def zone_text(at: datetime, zone: str) -> str:
-    """Name a zone and how far it is from UTC at an instant: Zurich (CEST, UTC+2)."""
+    """Format a zone and its offset from UTC at an instant: Zurich (CEST, UTC+2)."""
     local = at.astimezone(ZoneInfo(zone))
     place = zone.rsplit("/", 1)[-1].replace("_", " ")
     name = local.strftime("%Z")
@@ -147,6 +147,6 @@ def _utc(local: datetime) -> str:
 
 @register.simple_tag
 def instant_text(at: datetime, zone: str) -> str:
-    """Say an instant with the zone it is told in, in words alone: for a mail."""
+    """Format an instant with its zone as plain text, for a mail."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{date_format(local, 'D j F Y, H:i')}, {zone_text(at, zone)}"

@@ -1,4 +1,4 @@
-"""The staff's navigation as templates use it."""
+"""Template tag that returns the links of the staff navigation."""
 
 from django import template
 

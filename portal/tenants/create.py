@@ -1,4 +1,4 @@
-"""Opening a tenant and giving people their place in it."""
+"""Creates tenants, people and memberships, and changes a tenant's time zone."""
 
 import re
 from datetime import date, datetime
@@ -22,7 +22,7 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
     at: datetime,
     is_demo: bool = False,
 ) -> Tenant:
-    """Open a tenant, in a unit of work of the staff.
+    """Create a tenant, in a unit of work of the staff.
 
     Raises:
         Refused: there is a tenant with this number, or no such time zone.
@@ -56,7 +56,7 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
 def change_zone(
     tenant_id: int, *, zone: str, by: str, at: datetime, reason: str
 ) -> None:
-    """Write down that a tenant is in another zone, in a unit of work of the staff.
+    """Change the zone of a tenant, in a unit of work of the staff.
 
     Under the tenant's lock, which it takes.
 
@@ -101,9 +101,9 @@ def add_person(
     staff_role: str = "",
     is_demo: bool = False,
 ) -> User:
-    """Make a person who can sign in, in a unit of work of the staff.
+    """Create a person who can sign in, in a unit of work of the staff.
 
-    With `password` None nobody can until they have set one, by the link of a mail
+    With `password` None the person has to set one first, by the link of a mail
     (`portal.accounts.password_links.invite`, or *Forgotten?* on the sign-in page).
     """
     user = User(
@@ -116,7 +116,7 @@ def add_person(
     user.set_password(password)
     user.full_clean(exclude=["password"])
     user.save()
-    # By this row a person is found at signing in. Whoever adds them vouches for it.
+    # Sign-in finds a person by this row. Whoever adds them vouches for the address.
     EmailAddress.objects.create(
         user=user, email=user.email, verified=True, primary=True
     )

@@ -1,8 +1,8 @@
-"""For which customer a request was meant: its page may be older than a switch.
+"""Refuses a request that was meant for another tenant than the caller acts for.
 
-Somebody who belongs to several customers can go over to another one in one window,
-while a page in a second window still shows, and sends for, the first. Nothing but the
-session says whom they act for; a request that says whom it means is held to it.
+A member of several tenants can switch to another one in one window, while a page in a
+second window still shows, and sends for, the first. Only the session holds the tenant
+that they act for, so a request that names its tenant must name that one.
 """
 
 from django.http import HttpRequest
@@ -13,25 +13,25 @@ from portal.errors import Refused
 from portal.models import Tenant
 
 HEADER = "Portal-Tenant"
-"""Says the customer number, in the API and in what a page's own script asks."""
+"""The header with the customer number, in the API and in requests of our scripts."""
 
 FIELD = "for-customer"
-"""Says it in a form."""
+"""The form field with the customer number."""
 
 
 def require(request: HttpRequest, caller: Caller, *, is_form: bool) -> None:
-    """Let a request pass that means the caller's tenant, or does not say whom it means.
+    """Let a request pass that names the caller's tenant, or names none.
 
     Raises:
-        Refused: it means another one. Nobody learns whether that one exists.
+        Refused: it names another one. The answer does not reveal whether that exists.
 
     """
     header = request.headers.get(HEADER)
-    meant = set() if header is None else {header}
+    named = set() if header is None else {header}
     # The API reads its bodies itself: they are not forms.
     if is_form and request.method == "POST":
-        meant |= {str(number) for number in request.POST.getlist(FIELD)}
-    if meant and meant != {_number_of(caller)}:
+        named |= {str(number) for number in request.POST.getlist(FIELD)}
+    if named and named != {_number_of(caller)}:
         raise Refused("tenant-differs")
 
 

@@ -1,4 +1,4 @@
-"""The customers that a person may act for, and which of them has a thing."""
+"""Lists the tenants of a person, and finds the one that has a given object."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from portal.models import Membership, Role, Tenant
 
 @dataclass(frozen=True, slots=True)
 class TenantMembership:
-    """One tenant of a person, and what they are there."""
+    """One tenant of a person, and their role in it."""
 
     tenant_id: int
     number: str
@@ -21,7 +21,7 @@ class TenantMembership:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Somebody who can give a role."""
+    """A tenant admin, who can give a role."""
 
     name: str
     email: str
@@ -33,14 +33,14 @@ def memberships_of(caller: Caller) -> list[TenantMembership]:
     for tenant_id, role in _roles_of(caller).items():
         with unit_of_work.acting_for(tenant_id, reading=True):
             found.append(_membership(role))
-    return sorted(found, key=lambda place: (place.name.casefold(), place.number))
+    return sorted(found, key=lambda one: (one.name.casefold(), one.number))
 
 
 def require(caller: Caller, wanted: str) -> int:
     """Return the id of a tenant that a person belongs to, given as they sent it.
 
     Raises:
-        Refused: it is none of theirs, or there is no such tenant; nobody learns which.
+        Refused: it is none of theirs, or does not exist; the answer is the same.
 
     """
     for tenant_id in _roles_of(caller):
@@ -50,9 +50,9 @@ def require(caller: Caller, wanted: str) -> int:
 
 
 def find_membership(caller: Caller, has: Callable[[], bool]) -> TenantMembership | None:
-    """Return the other tenant of a person in which `has` finds what they look for.
+    """Return the other tenant of a person in which `has` finds the object.
 
-    `has` is asked in a unit of work of each of their tenants but the present one.
+    `has` is called in a unit of work of each of their tenants but the present one.
     """
     for tenant_id, role in _roles_of(caller).items():
         if tenant_id != caller.tenant_id:
@@ -63,7 +63,7 @@ def find_membership(caller: Caller, has: Callable[[], bool]) -> TenantMembership
 
 
 def admins_for(caller: Caller) -> list[Admin]:
-    """Return whom a person can ask for a role in the tenant they act for."""
+    """Return the admins of the tenant a person acts for, who can give them a role."""
     if caller.tenant_id is None:
         return []
     with unit_of_work.acting_for(caller.tenant_id, reading=True):

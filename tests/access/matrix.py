@@ -1,4 +1,4 @@
-"""What each address answers to each caller; a row for every address there is."""
+"""The expected answer of each address to each caller, one row per address."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,10 +8,10 @@ from http import HTTPStatus
 from portal.accounts.caller import Permission
 from portal.http.middleware import API
 from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
-from tests.access.two_companies import BROKEN, Caller, Ids, World, question
+from tests.access.two_companies import BROKEN, Caller, Ids, TwoCompanies, check_body
 from tests.builders import digest_header
 
-Body = Callable[[World, str], bytes]
+Body = Callable[[TwoCompanies, str], bytes]
 
 # Every method that means something to somebody, and one that does to nobody.
 METHODS = (
@@ -20,12 +20,12 @@ METHODS = (
 )
 
 
-def _nothing(_world: World, _whose: str) -> bytes:
+def _nothing(_companies: TwoCompanies, _whose: str) -> bytes:
     return b""
 
 
-def _same_file(world: World, whose: str) -> bytes:
-    return world.files[whose]
+def _same_file(companies: TwoCompanies, whose: str) -> bytes:
+    return companies.files[whose]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,9 @@ ROWS: Mapping[str, Row] = {
     "api:openapi-view": Row(lambda _: "/api/v1/docs"),
     "api:check-files": Row(
         lambda _: "/api/v1/files/check",
-        body=lambda world, whose: question(world.ids[whose], world.files[whose]),
+        body=lambda companies, whose: check_body(
+            companies.ids[whose], companies.files[whose]
+        ),
     ),
     "api:files": Row(lambda _: "/api/v1/files"),
     # The same file again; another company's is rejected, as any stray one is.
@@ -338,7 +340,7 @@ NO_SESSION = frozenset(
 
 
 def is_for_staff(name: str) -> bool:
-    """Say whether a door is for the billing staff alone."""
+    """Return whether an endpoint is for the billing staff alone."""
     return set(PERMISSIONS[name].values()) <= {
         Permission.STAFF_READ,
         Permission.STAFF_ACT,

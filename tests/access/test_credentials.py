@@ -1,4 +1,4 @@
-"""What proves who somebody is, and what does not."""
+"""Sessions, tokens and CSRF tokens: which credentials authenticate a request."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from portal.accounts.caller import SESSION_TENANT
 from portal.http.permissions import PERMISSIONS
 from portal.models import Scope
 from tests.access.matrix import ROWS
-from tests.access.two_companies import BROKEN, CSRF, World, build
+from tests.access.two_companies import BROKEN, CSRF, TwoCompanies, build
 from tests.builders import Company, digest_header
 
 pytestmark = pytest.mark.access
@@ -38,49 +38,55 @@ def send(client: Client, method: str, path: str, body: bytes, **headers: str) ->
 
 
 @pytest.fixture
-def world(db: None) -> World:
+def companies(db: None) -> TwoCompanies:
     return build()
 
 
-def call(world: World, name: str, method: str, client: Client, **headers: str) -> Any:
+def call(
+    companies: TwoCompanies, name: str, method: str, client: Client, **headers: str
+) -> Any:
     row = ROWS[name]
-    path, body = row.path(world.ids["alice"]), row.body(world, "alice")
+    path, body = row.path(companies.ids["alice"]), row.body(companies, "alice")
     return send(client, method, path, body, **headers)
 
 
-def test_there_are_unsafe_doors() -> None:
+def test_there_are_unsafe_endpoints() -> None:
     assert len(UNSAFE) >= 3
 
 
 @pytest.mark.parametrize(("name", "method"), UNSAFE)
 def test_a_session_without_csrf_token_may_not_change_anything(
-    world: World, name: str, method: str
+    companies: TwoCompanies, name: str, method: str
 ) -> None:
-    client = browser(world.alice)
-    attempts = [call(world, name, method, client)]
+    client = browser(companies.alice)
+    attempts = [call(companies, name, method, client)]
     client.cookies["csrftoken"] = CSRF
-    attempts.append(call(world, name, method, client))
-    attempts.append(call(world, name, method, client, **{"X-CSRFToken": "d" * 32}))
-    attempts.append(call(world, name, method, client, **{"X-CSRFToken": ""}))
+    attempts.append(call(companies, name, method, client))
+    attempts.append(call(companies, name, method, client, **{"X-CSRFToken": "d" * 32}))
+    attempts.append(call(companies, name, method, client, **{"X-CSRFToken": ""}))
     del client.cookies["csrftoken"]
-    attempts.append(call(world, name, method, client, **{"X-CSRFToken": CSRF}))
+    attempts.append(call(companies, name, method, client, **{"X-CSRFToken": CSRF}))
     assert [one.status_code for one in attempts] == [403] * 5
     assert {one.json()["code"] for one in attempts} == {"csrf-missing"}
 
 
 @pytest.mark.parametrize(("name", "method"), UNSAFE)
-def test_a_session_with_csrf_token_may(world: World, name: str, method: str) -> None:
-    client = browser(world.alice)
+def test_a_session_with_csrf_token_may(
+    companies: TwoCompanies, name: str, method: str
+) -> None:
+    client = browser(companies.alice)
     client.cookies["csrftoken"] = CSRF
-    response = call(world, name, method, client, **{"X-CSRFToken": CSRF})
+    response = call(companies, name, method, client, **{"X-CSRFToken": CSRF})
     assert response.status_code in ROWS[name].own
 
 
 @pytest.mark.parametrize(("name", "method"), UNSAFE)
-def test_a_token_needs_no_csrf_token(world: World, name: str, method: str) -> None:
+def test_a_token_needs_no_csrf_token(
+    companies: TwoCompanies, name: str, method: str
+) -> None:
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    secret = world.alice.issue(Scope.MANAGE)
-    response = call(world, name, method, client, Authorization=f"Bearer {secret}")
+    secret = companies.alice.issue(Scope.MANAGE)
+    response = call(companies, name, method, client, Authorization=f"Bearer {secret}")
     assert response.status_code in ROWS[name].own
 
 

@@ -1,4 +1,4 @@
-"""A request that says for which customer it is meant is done for no other one."""
+"""A request that names its expected tenant changes no other tenant."""
 
 import re
 from typing import Any
@@ -13,10 +13,9 @@ from portal.db import unit_of_work
 from portal.http.permissions import ANYBODY, PERMISSIONS
 from portal.models import StaffRole
 from portal.tenants.expected_tenant import FIELD, HEADER
-from tests.access import matrix
-from tests.access import two_companies as worlds
+from tests.access import matrix, two_companies
 from tests.access.matrix import ROWS
-from tests.access.two_companies import Caller, World, build, callers
+from tests.access.two_companies import Caller, TwoCompanies, build, callers
 from tests.builders import digest_header
 from usage.models import Server
 
@@ -32,16 +31,16 @@ CHANGING = {
 
 
 @pytest.fixture
-def world(db: None) -> World:
+def companies(db: None) -> TwoCompanies:
     return build()
 
 
-def caller(world: World, name: str) -> Caller:
-    return next(one for one in callers(world) if one.name == name)
+def caller(companies: TwoCompanies, name: str) -> Caller:
+    return next(one for one in callers(companies) if one.name == name)
 
 
-def doors() -> list[tuple[str, str]]:
-    """Every door that asks who comes in, but for leaving."""
+def endpoints() -> list[tuple[str, str]]:
+    """Every endpoint that requires a caller, except sign-out."""
     return [
         (name, method)
         for name, methods in PERMISSIONS.items()
@@ -50,34 +49,47 @@ def doors() -> list[tuple[str, str]]:
     ]
 
 
-def try_door(world: World, one: Caller, name: str, method: str, number: str) -> Any:
+def try_endpoint(
+    companies: TwoCompanies, one: Caller, name: str, method: str, number: str
+) -> Any:
     row = ROWS[name]
-    path, body = row.path(world.ids["alice"]), row.body(world, "alice")
+    path, body = row.path(companies.ids["alice"]), row.body(companies, "alice")
     headers = matrix.headers_for(method, body) | {HEADER: number}
     return one.call(method, path, body, **headers)
 
 
 @pytest.mark.parametrize("name", ["partner for alice", "token of scope manage"])
 def test_whatever_is_meant_for_another_customer_is_refused(
-    world: World, name: str
+    companies: TwoCompanies, name: str
 ) -> None:
-    one = caller(world, name)
+    one = caller(companies, name)
     if one.headers:
-        tried = [(door, how) for door, how in doors() if door.startswith("api:")]
+        tried = [
+            (endpoint, how)
+            for endpoint, how in endpoints()
+            if endpoint.startswith("api:")
+        ]
     else:
-        tried = doors()
-    before = kept(world)
-    for door, method in tried:
-        for number in (world.charlie.number, "nobody", "", world.alice.number.lower()):
-            response = try_door(world, one, door, method, number)
-            assert response.status_code == 409, (door, method, number)
+        tried = endpoints()
+    before = stored_rows(companies)
+    for endpoint, method in tried:
+        for number in (
+            companies.charlie.number,
+            "nobody",
+            "",
+            companies.alice.number.lower(),
+        ):
+            response = try_endpoint(companies, one, endpoint, method, number)
+            assert response.status_code == 409, (endpoint, method, number)
             assert "meant for another customer" in response.content.decode()
-    assert kept(world) == before
+    assert stored_rows(companies) == before
 
 
-def kept(world: World) -> list[dict[str, list[str]]]:
+def stored_rows(companies: TwoCompanies) -> list[dict[str, list[str]]]:
     """All rows of both, but for when a token was used last."""
-    found = [worlds.rows_of(who.id) for who in (world.alice, world.charlie)]
+    found = [
+        two_companies.rows_of(who.id) for who in (companies.alice, companies.charlie)
+    ]
     for rows in found:
         del rows["portal_apitoken"]
     return found
@@ -85,88 +97,111 @@ def kept(world: World) -> list[dict[str, list[str]]]:
 
 @pytest.mark.parametrize("name", ["partner for alice", "token of scope manage"])
 def test_what_is_meant_for_the_callers_customer_is_done(
-    world: World, name: str
+    companies: TwoCompanies, name: str
 ) -> None:
-    one = caller(world, name)
-    for door, method in doors():
-        if door.startswith("api:") and not matrix.is_for_staff(door):
-            response = try_door(world, one, door, method, world.alice.number)
-            assert response.status_code in ROWS[door].own, (door, method)
+    one = caller(companies, name)
+    for endpoint, method in endpoints():
+        if endpoint.startswith("api:") and not matrix.is_for_staff(endpoint):
+            response = try_endpoint(
+                companies, one, endpoint, method, companies.alice.number
+            )
+            assert response.status_code in ROWS[endpoint].own, (endpoint, method)
 
 
-def test_charlie_learns_of_no_customer_by_meaning_it(world: World) -> None:
-    one = caller(world, "charlie's session: admin")
+def test_charlie_learns_of_no_customer_by_meaning_it(companies: TwoCompanies) -> None:
+    one = caller(companies, "charlie's session: admin")
     hers, nobodys = (
-        try_door(world, one, "api:files", "GET", number)
-        for number in (world.alice.number, "NO-SUCH-1")
+        try_endpoint(companies, one, "api:files", "GET", number)
+        for number in (companies.alice.number, "NO-SUCH-1")
     )
     assert (hers.status_code, nobodys.status_code) == (409, 409)
     assert hers.json()["code"] == "tenant-differs"
     assert hers.content == nobodys.content
 
 
-def test_who_may_less_where_they_act_now_is_told_of_the_switch(world: World) -> None:
+def test_who_may_less_where_they_act_now_is_told_of_the_switch(
+    companies: TwoCompanies,
+) -> None:
     # Not that they may not: they would ask an admin for a role that they have.
-    one = caller(world, "charlie's session: viewer")
-    for door, method in (("upload-page", "POST"), ("api:upload", "PUT")):
-        response = try_door(world, one, door, method, world.alice.number)
+    one = caller(companies, "charlie's session: viewer")
+    for endpoint, method in (("upload-page", "POST"), ("api:upload", "PUT")):
+        response = try_endpoint(
+            companies, one, endpoint, method, companies.alice.number
+        )
         assert response.status_code == 409
 
 
-def test_staff_of_no_customer_are_refused_what_is_meant_for_one(world: World) -> None:
-    one = caller(world, f"session of {StaffRole.CLERK}")
-    response = try_door(world, one, "staff-tenants", "GET", world.alice.number)
+def test_staff_of_no_customer_are_refused_what_is_meant_for_one(
+    companies: TwoCompanies,
+) -> None:
+    one = caller(companies, f"session of {StaffRole.CLERK}")
+    response = try_endpoint(
+        companies, one, "staff-tenants", "GET", companies.alice.number
+    )
     assert response.status_code == 409
 
 
-def form_of(world: World, *, number: str) -> Any:
+def form_of(companies: TwoCompanies, *, number: str) -> Any:
     """Send the plain form of a page that was made for this customer."""
     client = Client()
-    client.force_login(world.partner)
+    client.force_login(companies.partner)
     session = client.session
-    session[SESSION_TENANT] = world.charlie.id
+    session[SESSION_TENANT] = companies.charlie.id
     session.save()
-    file = SimpleUploadedFile("day.usg", world.charlie.server.day(worlds.DAY))
+    file = SimpleUploadedFile(
+        "day.usg", companies.charlie.server.day(two_companies.DAY)
+    )
     return client.post("/upload", {"files": file, FIELD: number, "end": "end"})
 
 
-def test_a_form_that_is_older_than_a_switch_brings_nothing(world: World) -> None:
-    before = worlds.rows_of(world.charlie.id)
-    response = form_of(world, number=world.alice.number)
+def test_a_form_that_is_older_than_a_switch_brings_nothing(
+    companies: TwoCompanies,
+) -> None:
+    before = two_companies.rows_of(companies.charlie.id)
+    response = form_of(companies, number=companies.alice.number)
     assert response.status_code == 409
     assert 'href="/switch"' in response.content.decode()
-    assert worlds.rows_of(world.charlie.id) == before
-    assert form_of(world, number=world.charlie.number).status_code == 200
-    assert worlds.rows_of(world.charlie.id) != before
+    assert two_companies.rows_of(companies.charlie.id) == before
+    assert form_of(companies, number=companies.charlie.number).status_code == 200
+    assert two_companies.rows_of(companies.charlie.id) != before
 
 
-def test_header_and_form_may_not_say_two_things(world: World) -> None:
-    client = Client(headers={HEADER: world.alice.number})
-    client.force_login(world.alice.people["admin"])
+def test_header_and_form_may_not_say_two_things(companies: TwoCompanies) -> None:
+    client = Client(headers={HEADER: companies.alice.number})
+    client.force_login(companies.alice.people["admin"])
     path = "/servers/register"
-    assert client.post(path, {FIELD: world.alice.number}).status_code == 200
-    assert client.post(path, {FIELD: world.charlie.number}).status_code == 409
-    both = {FIELD: [world.alice.number, world.charlie.number]}
+    assert client.post(path, {FIELD: companies.alice.number}).status_code == 200
+    assert client.post(path, {FIELD: companies.charlie.number}).status_code == 409
+    both = {FIELD: [companies.alice.number, companies.charlie.number]}
     assert client.post(path, both).status_code == 409
 
 
-def test_a_token_sends_for_its_own_customer_alone(world: World) -> None:
-    data = world.alice.server.day(worlds.DAY, sequence=worlds.SECRET_SEQUENCE + 9)
-    client = Client(headers={"Authorization": f"Bearer {world.alice.token}"})
+def test_a_token_sends_for_its_own_customer_alone(companies: TwoCompanies) -> None:
+    data = companies.alice.server.day(
+        two_companies.DAY, sequence=two_companies.SECRET_SEQUENCE + 9
+    )
+    client = Client(headers={"Authorization": f"Bearer {companies.alice.token}"})
     path = "/api/v1/files/meant.usg"
-    for number, status in ((world.charlie.number, 409), (world.alice.number, 201)):
-        before = worlds.counts_of(world.alice.id)
+    for number, status in (
+        (companies.charlie.number, 409),
+        (companies.alice.number, 201),
+    ):
+        before = two_companies.counts_of(companies.alice.id)
         headers = digest_header(data) | {HEADER: number}
         response = client.put(path, data, headers=headers)
         assert response.status_code == status
-        assert (worlds.counts_of(world.alice.id) == before) == (status == 409)
+        assert (two_companies.counts_of(companies.alice.id) == before) == (
+            status == 409
+        )
 
 
-def test_each_form_that_changes_something_says_for_whom(world: World) -> None:
+def test_each_form_that_changes_something_says_for_whom(
+    companies: TwoCompanies,
+) -> None:
     client = Client()
-    client.force_login(world.alice.people["admin"])
-    with unit_of_work.acting_for(world.alice.id, reading=True):
-        server = Server.objects.get(name=worlds.SECRET_SERVER)
+    client.force_login(companies.alice.people["admin"])
+    with unit_of_work.acting_for(companies.alice.id, reading=True):
+        server = Server.objects.get(name=two_companies.SECRET_SERVER)
     less = {"what": "last-day", "day": "2026-05-01", "reason": "Gone."}
     client.post("/servers/change", {"server": server.pk, **less})
     lost = {"server": server.name, "period": "2026-05", "days": "2026-05-10"}
@@ -181,5 +216,5 @@ def test_each_form_that_changes_something_says_for_whom(world: World) -> None:
         ):
             forms[resolve(action).view_name] = rest
     assert set(forms) >= CHANGING
-    field = f'<input type="hidden" name="{FIELD}" value="{world.alice.number}">'
+    field = f'<input type="hidden" name="{FIELD}" value="{companies.alice.number}">'
     assert [name for name in CHANGING if field not in forms[name]] == []

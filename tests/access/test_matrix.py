@@ -1,4 +1,4 @@
-"""Every address, every method, every caller: the answer that the registry asks for."""
+"""Every address, method and caller: the answer that the permissions table requires."""
 
 import hashlib
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.two_companies import (
     NAMES,
     Caller,
-    World,
+    TwoCompanies,
     build,
     callers,
     content_of,
@@ -31,22 +31,24 @@ def test_every_address_has_a_row_in_the_matrix() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_each_caller_is_answered_as_the_registry_says(db: None, name: str) -> None:
-    world = build()
-    everybody = list(callers(world))
+    companies = build()
+    everybody = list(callers(companies))
     assert {caller.name for caller in everybody} == set(STANDING)
     wrong = [
         fault
         for caller in everybody
         for method in METHODS
-        for fault in _faults(world, name, method, caller)
+        for fault in _faults(companies, name, method, caller)
     ]
     assert wrong == []
 
 
-def _faults(world: World, name: str, method: str, caller: Caller) -> list[str]:
+def _faults(
+    companies: TwoCompanies, name: str, method: str, caller: Caller
+) -> list[str]:
     """Try one cell, with what belongs to Alice; name all that is wrong with it."""
     row = ROWS[name]
-    path, body = row.path(world.ids["alice"]), row.body(world, "alice")
+    path, body = row.path(companies.ids["alice"]), row.body(companies, "alice")
     response = caller.call(method, path, body, **matrix.headers_for(method, body))
     wanted = matrix.expected(name, method, caller, whose="alice")
     cell = f"{caller.name}: {method} {name}"
@@ -61,7 +63,7 @@ def _faults(world: World, name: str, method: str, caller: Caller) -> list[str]:
             faults.append(f"{cell}: Allow is {allowed}")
     if not matrix.may_know_alice(name, caller):
         sent = path + body.decode("latin-1") + hashlib.sha256(body).hexdigest()
-        seen = leaks(world, response, sent=sent)
+        seen = leaks(companies, response, sent=sent)
         if matrix.may_name_alice(caller, path):
             seen = [one for one in seen if one not in NAMES]
         faults += [f"{cell}: tells {canary}" for canary in seen]

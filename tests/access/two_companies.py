@@ -1,4 +1,4 @@
-"""Two companies, all that can be known of one, and everybody who may come in."""
+"""Builds two companies, all identifiers of one, and a client for every caller."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ DAY = date(2026, 5, 1)
 
 @dataclass
 class Caller:
-    """Somebody at the door, and what he brings."""
+    """A client with its credentials."""
 
     name: str
     company: str
@@ -79,7 +79,7 @@ class Ids:
 
 
 @dataclass
-class World:
+class TwoCompanies:
     alice: Company
     charlie: Company
     ids: dict[str, Ids]
@@ -88,7 +88,7 @@ class World:
     canaries: frozenset[str]
 
 
-def build() -> World:
+def build() -> TwoCompanies:
     charlie = open_company("C-300", name="Charlie Cargo", zone="America/Chicago")
     charlies, own = _fill(charlie, charlie.server, name="own.usg", unknown="IC77")
     alice = open_company(SECRET_NUMBER, name=SECRET_NAME, zone=SECRET_ZONE)
@@ -106,7 +106,7 @@ def build() -> World:
             create.add_member(
                 company.id, user=partner, role=Role.ADMIN, by="test", at=NOW
             )
-    return World(
+    return TwoCompanies(
         alice=alice,
         charlie=charlie,
         ids={"alice": alices, "charlie": charlies},
@@ -171,16 +171,16 @@ def content_of(response: Any) -> bytes:
     return b"".join(response) if response.streaming else bytes(response.content)
 
 
-def leaks(world: World, response: Any, *, sent: str) -> list[str]:
+def leaks(companies: TwoCompanies, response: Any, *, sent: str) -> list[str]:
     """Name what an answer says of Alice that was not in the question itself."""
-    said = content_of(response).decode("utf-8", "replace")
-    said += "".join(f"\n{name}: {value}" for name, value in response.items())
-    said += str(response.cookies)
-    told, asked = said.lower(), sent.lower()
+    answer = content_of(response).decode("utf-8", "replace")
+    answer += "".join(f"\n{name}: {value}" for name, value in response.items())
+    answer += str(response.cookies)
+    answered, requested = answer.lower(), sent.lower()
     return sorted(
         canary
-        for canary in world.canaries
-        if canary.lower() in told and canary.lower() not in asked
+        for canary in companies.canaries
+        if canary.lower() in answered and canary.lower() not in requested
     )
 
 
@@ -200,7 +200,7 @@ def _script(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def _dead_token(company: Company, **changes: datetime) -> str:
+def _invalid_token(company: Company, **changes: datetime) -> str:
     with unit_of_work.acting_for(company.id):
         _, secret = tokens.issue(
             company.id, name="dead", scope=Scope.MANAGE, by="test", at=NOW
@@ -241,14 +241,14 @@ def _retire(person: User) -> None:
         User.objects.filter(pk=person.pk).update(is_active=False)
 
 
-def callers(world: World) -> Iterator[Caller]:
+def callers(companies: TwoCompanies) -> Iterator[Caller]:
     """Yield everybody, each with a browser of his own."""
     yesterday = datetime.now(tz=UTC) - timedelta(days=1)
-    alice = world.alice
+    alice = companies.alice
     bearers = {
         "token unknown": "usg_nobody-was-ever-given-this",
-        "token expired": _dead_token(alice, expires_at=yesterday),
-        "token revoked": _dead_token(alice, revoked_at=yesterday),
+        "token expired": _invalid_token(alice, expires_at=yesterday),
+        "token revoked": _invalid_token(alice, revoked_at=yesterday),
         "token of scope read": alice.issue(Scope.READ),
         "token of scope upload": alice.token,
         "token of scope manage": alice.issue(Scope.MANAGE),
@@ -266,27 +266,27 @@ def callers(world: World) -> Iterator[Caller]:
     gone = _gone(alice)
     yield Caller("session of one who left", "alice", _browser(gone), {})
     _retire(gone)
-    yield Caller("partner for alice", "alice", _partner(world, alice), {})
-    yield from charlies(world)
+    yield Caller("partner for alice", "alice", _partner(companies, alice), {})
+    yield from charlies(companies)
 
 
-def charlies(world: World) -> Iterator[Caller]:
+def charlies(companies: TwoCompanies) -> Iterator[Caller]:
     """Yield everybody who acts for Charlie."""
-    charlie = world.charlie
+    charlie = companies.charlie
     for scope in Scope.values:
         headers = _script(charlie.issue(scope))
         yield Caller(f"charlie's token: {scope}", "charlie", _browser(), headers)
     for role in Role.values:
         client = _browser(charlie.people[role])
         yield Caller(f"charlie's session: {role}", "charlie", client, {})
-    yield Caller("partner for charlie", "charlie", _partner(world, charlie), {})
+    yield Caller("partner for charlie", "charlie", _partner(companies, charlie), {})
     # A session that names a tenant its person was never in, or is no longer.
-    client = _browser(charlie.people["admin"], tenant=world.alice.id)
+    client = _browser(charlie.people["admin"], tenant=companies.alice.id)
     yield Caller("charlie's session set to alice", "charlie", client, {})
 
 
-def _partner(world: World, company: Company) -> Client:
-    return _browser(world.partner, tenant=company.id)
+def _partner(companies: TwoCompanies, company: Company) -> Client:
+    return _browser(companies.partner, tenant=company.id)
 
 
 # Authorization headers that let nobody in, each beside a session that would.
@@ -330,10 +330,10 @@ def leave(person: User, company: Company) -> None:
         Membership.objects.filter(user=person, tenant=company.id).delete()
 
 
-def question(ids: Ids, data: bytes) -> bytes:
+def check_body(ids: Ids, data: bytes) -> bytes:
     """Ask for a company's file in both ways that there are."""
-    asked = [
+    requested = [
         {"name": "a.usg", "size": len(data), "sha256": ids.sha256},
         {"name": "b.usg", "size": len(data), "tail": ids.tail},
     ]
-    return json.dumps({"files": asked}).encode()
+    return json.dumps({"files": requested}).encode()

@@ -1,4 +1,4 @@
-"""The floor of opening a usage file: the libraries alone, nothing in it is checked."""
+"""Opens usage files with the bare libraries and no checks: the baseline of opening."""
 
 import hashlib
 
@@ -25,7 +25,7 @@ class _Body(msgspec.Struct):
 _BODY = msgspec.msgpack.Decoder(_Body)
 
 
-class Bare:
+class BareLibraries:
     """Opens and totals the files of one server, given raw keys."""
 
     def __init__(self, *, sealing_private: bytes, signing_public: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How long the billing desk takes with many tenants, against an empty signed-in page.
+"""Measures the billing desk with many tenants, against an empty signed-in page.
 
     VAR=… python tests/bench/bench_desk.py [--json FILE] [--rounds N]
 
@@ -39,7 +39,7 @@ PAGES = {
 }
 
 
-class Browser:
+class SignedInClient:
     """A clerk who is signed in, over one connection."""
 
     def __init__(self, web: bench_portal.Web, cookie: str) -> None:
@@ -94,10 +94,10 @@ def of_many(tenants: int, rounds: int) -> Table:
         from django.core.management import call_command
 
         call_command("collectstatic", interactive=False, verbosity=0)
-        many_tenants.Crowd(told.owner_url, tenants).make()
+        many_tenants.ManyTenants(told.owner_url, tenants).make()
         cookie = cookie_of_a_clerk()
         with bench_portal.serving("portal.wsgi:application") as web:
-            browser = Browser(web, cookie)
+            browser = SignedInClient(web, cookie)
             pages: dict[str, Callable[[], object]] = {
                 name: partial(browser.get, path) for name, path in PAGES.items()
             }

@@ -1,4 +1,4 @@
-"""How fast usage files are opened, checked and totalled, against the bare libraries.
+"""Measures opening, checking and totalling usage files, against bare libraries.
 
 python tests/bench/bench_format.py [--json FILE] [--rounds N]
 """
@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench.bare_libraries import Bare  # noqa: E402 - the path comes first
+from tests.bench.bare_libraries import BareLibraries  # noqa: E402 - the path comes first
 from tests.bench.measurements import (  # noqa: E402 - the same
     Candidates,
     arguments,
@@ -47,7 +47,7 @@ from usage.usg.writer import assemble  # noqa: E402 - the same
 LOGINS, USERS, SETS = 66_700, 4_000, 40
 LARGE = 10_000_000
 SEALING, SIGNING = new_sealing_pair(), new_signing_pair()
-BARE = Bare(sealing_private=SEALING.private, signing_public=SIGNING.public)
+BARE = BareLibraries(sealing_private=SEALING.private, signing_public=SIGNING.public)
 HEADER = Header(
     tenant="C-1001",
     server="IC01",
@@ -73,15 +73,15 @@ EXPECTED = Expected(
 
 
 def day_file() -> bytes:
-    dice = np.random.default_rng(1)
-    login = np.sort(dice.integers(0, 86_000, LOGINS))
+    rng = np.random.default_rng(1)
+    login = np.sort(rng.integers(0, 86_000, LOGINS))
     sessions = Sessions(
         users=[f"agent.{index:05}" for index in range(USERS)],
         licence_sets=[["I3_ACCESS_CLIENT", f"KEY_{index}"] for index in range(SETS)],
-        user=dice.integers(0, USERS, LOGINS),
-        licences=dice.integers(0, SETS, LOGINS),
+        user=rng.integers(0, USERS, LOGINS),
+        licences=rng.integers(0, SETS, LOGINS),
         login=login,
-        logout=np.minimum(login + dice.integers(1, 3_000, LOGINS), 86_400),
+        logout=np.minimum(login + rng.integers(1, 3_000, LOGINS), 86_400),
         flags=np.zeros(LOGINS, dtype=np.int64),
     )
     return write(

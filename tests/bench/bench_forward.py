@@ -1,4 +1,4 @@
-"""How fast an accepted file is sent on to S3, against boto3 and against bare HTTP.
+"""Measures forwarding an accepted file to S3, against boto3 and bare HTTP.
 
     VAR=… python tests/bench/bench_forward.py [--json FILE] [--rounds N]
 

@@ -1,4 +1,4 @@
-"""How long the late check takes for 100,000 tenants, against the raw calendar.
+"""Measures the late check for 100,000 tenants, against the raw calendar.
 
     VAR=… python tests/bench/bench_late.py [--json FILE] [--rounds N]
 
@@ -55,10 +55,10 @@ values (%(period)s, 1, 1, %(at)s, %(at)s, 'bench', 'bench')
 """
 
 
-def run(connection: Any, statement: str, said: dict[str, object]) -> int:
+def run(connection: Any, statement: str, parameters: dict[str, object]) -> int:
     """Run a statement, take back what it did, and return how many rows it gave."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, said)
+        cursor.execute(statement, parameters)
         found = len(cursor.fetchall())
     connection.rollback()
     return found
@@ -101,7 +101,7 @@ def main() -> None:
         from billing.lateness import check as late_check
         from billing.lateness.update_flags import WAIT
 
-        made = many_tenants.Crowd(at.owner_url, TENANTS)
+        made = many_tenants.ManyTenants(at.owner_url, TENANTS)
         made.make()
         made.write_out_calendar()
         raising: dict[str, object] = {

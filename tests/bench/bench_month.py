@@ -1,4 +1,4 @@
-"""How long a month takes to come in: by the page, by the API, and elsewhere.
+"""Measures uploading a month by page and API, against other file servers.
 
     VAR=… python tests/bench/bench_month.py [--json FILE] [--rounds N]
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from portal.stack import ports  # noqa: E402 - the path comes first
 from tests.bench import bench_portal, measurements  # noqa: E402 - the same
 from tests.bench.measurements import Times, milliseconds  # noqa: E402 - the same
-from tests.bench.other_servers import elsewhere, hashed, put_all  # noqa: E402 - the same
+from tests.bench.other_servers import hashed, put_all, run_other_servers  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from tests.bench.sized_files import Body, Files
@@ -93,7 +93,7 @@ def rounds(told: Any, folder: Path, company: Any, files: "Files") -> Times:
         filter(None, map(shutil.which, CHROMIUM)), None
     )
     with (
-        elsewhere(folder) as others,
+        run_other_servers(folder) as others,
         bench_portal.serving("portal.wsgi:application") as web,
         sync_playwright() as playwright,
     ):

@@ -1,4 +1,4 @@
-"""What the benchmarks of whole acts run on: a portal with its own database and bucket.
+"""Runs a portal with its own database and bucket for the benchmarks.
 
 The engines are those of `make bench`, or of a running `make run` (`VAR`); nothing that
 they hold is touched. To be imported before Django, which reads the environment.
@@ -38,7 +38,7 @@ CPU_CLOCK = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BenchPortal:
     """Where everything is, and the owner's sign-in, which only the floors use."""
 
     folder: Path
@@ -53,7 +53,7 @@ class Stage:
 
 
 @contextmanager
-def prepared() -> Iterator[Stage]:
+def prepared() -> Iterator[BenchPortal]:
     """Point the environment at a new database, bucket and folder; remove them after."""
     var = ROOT / (os.environ.get("VAR") or "var")
     with suppress(FileNotFoundError):
@@ -74,7 +74,7 @@ def prepared() -> Iterator[Stage]:
     try:
         _migrate()
         _as_owner(owner, "grant connect on database {} to portal_app", name)
-        yield Stage(folder, os.environ["DATABASE_OWNER_URL"])
+        yield BenchPortal(folder, os.environ["DATABASE_OWNER_URL"])
     finally:
         _empty_bucket()
         _close_connections()

@@ -1,4 +1,4 @@
-"""How fast a usage file is taken in, against the sum of what it must cost.
+"""Measures receiving a usage file, against the sum of its unavoidable steps.
 
     VAR=… python tests/bench/bench_upload.py [--json FILE] [--rounds N]
 
@@ -24,14 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.bench import bench_portal, measurements  # noqa: E402 - the path comes first
-from tests.bench.bare_libraries import Bare  # noqa: E402 - the same
+from tests.bench.bare_libraries import BareLibraries  # noqa: E402 - the same
 from tests.bench.measurements import (  # noqa: E402 - the same
     Candidates,
     Table,
     Times,
     milliseconds,
 )
-from tests.bench.other_servers import elsewhere  # noqa: E402 - the same
+from tests.bench.other_servers import run_other_servers  # noqa: E402 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,10 +81,12 @@ def one_commit(connection: psycopg.Connection) -> None:
     connection.commit()
 
 
-class Bench:
+class UploadBench:
     """What all the tables need."""
 
-    def __init__(self, at: bench_portal.Stage, company: "Company", rounds: int) -> None:
+    def __init__(
+        self, at: bench_portal.BenchPortal, company: "Company", rounds: int
+    ) -> None:
         from tests.bench.sized_files import Files
 
         self.stage = at
@@ -103,7 +105,7 @@ class Bench:
     def client(self, web: bench_portal.Web) -> bench_portal.Client:
         return bench_portal.Client(web, self.company.token)
 
-    def bare(self) -> Bare:
+    def bare(self) -> BareLibraries:
         from portal.db import unit_of_work
         from usage import tenant_keys
         from usage.models import SealingKey
@@ -113,16 +115,16 @@ class Bench:
             private = tenant_keys.opening_key(self.company.id, key.fingerprint)
         assert private is not None
         pair = self.company.server.pair
-        return Bare(sealing_private=private, signing_public=pair.public)
+        return BareLibraries(sealing_private=private, signing_public=pair.public)
 
 
-def whole_uploads(bench: Bench) -> dict[str, Table]:
+def whole_uploads(bench: UploadBench) -> dict[str, Table]:
     from tests.bench.sized_files import SIZES
 
     bare, tables = bench.bare(), {}
     with (
         committing(bench.stage.owner_url) as connection,
-        elsewhere(bench.scratch("whole")) as others,
+        run_other_servers(bench.scratch("whole")) as others,
         bench_portal.serving(PORTAL) as portal,
         bench_portal.serving(RAW) as raw,
     ):
@@ -153,7 +155,7 @@ def whole_uploads(bench: Bench) -> dict[str, Table]:
     return tables
 
 
-def where_the_time_goes(bench: Bench) -> dict[str, Table]:
+def where_the_time_goes(bench: UploadBench) -> dict[str, Table]:
     from tests.bench.sized_files import SIZES
 
     tables = {}
@@ -182,11 +184,11 @@ def report_steps(name: str, rows: list[dict[str, float]]) -> Table:
     order = sorted(steps, key=lambda step: -statistics.median(taken[step]))
     return {
         "statements": statements,
-        **{step: measurements.say(step, taken[step], "ms") for step in order},
+        **{step: measurements.report_values(step, taken[step], "ms") for step in order},
     }
 
 
-def processor(bench: Bench) -> Table:
+def processor(bench: UploadBench) -> Table:
     """Compare the processor's time per GB of bodies.
 
     Ours are refused at their last byte, by a wrong digest: all was received, hashed
@@ -202,7 +204,7 @@ def processor(bench: Bench) -> Table:
         bench_portal.serving(RAW) as raw,
         bench_portal.serving(RAW, BENCH_SPOOL=spool) as writing,
         bench_portal.serving(PORTAL) as portal,
-        elsewhere(bench.scratch("processor")) as others,
+        run_other_servers(bench.scratch("processor")) as others,
     ):
         servers = {
             "received, hashed": (raw, bench.client(raw)),
@@ -226,7 +228,7 @@ def processor(bench: Bench) -> Table:
     return measurements.report("", counted, "received, hashed, written", unit="s")
 
 
-def memory(bench: Bench) -> dict[str, Table]:
+def memory(bench: UploadBench) -> dict[str, Table]:
     """Let one worker take in files one by one and many at once; see what it holds."""
     tables = {}
     for title, environment in {"as configured": {}, "two arenas": TWO_ARENAS}.items():
@@ -236,7 +238,7 @@ def memory(bench: Bench) -> dict[str, Table]:
     return tables
 
 
-def gains(bench: Bench, web: bench_portal.Web) -> Table:
+def gains(bench: UploadBench, web: bench_portal.Web) -> Table:
     from tests.bench.sized_files import LARGE, SIZES
 
     grown: Times = defaultdict(list)
@@ -257,7 +259,10 @@ def gains(bench: Bench, web: bench_portal.Web) -> Table:
                 grown[f"{at_once} at once, most"].append(peak)
                 grown[f"{at_once} at once, most, each"].append(peak / at_once)
                 grown[f"{at_once} at once, kept after"].append(kept)
-    return {name: measurements.say(name, found, "x") for name, found in grown.items()}
+    return {
+        name: measurements.report_values(name, found, "x")
+        for name, found in grown.items()
+    }
 
 
 def main() -> None:
@@ -266,7 +271,7 @@ def main() -> None:
         from tests.builders import open_company
 
         company = open_company("B-100", name="Bench", zone="Europe/Berlin")
-        bench = Bench(at, company, told.rounds)
+        bench = UploadBench(at, company, told.rounds)
         tables = {
             "whole": whole_uploads(bench),
             "steps": where_the_time_goes(bench),

@@ -1,7 +1,7 @@
-"""Many tenants with a period each, made by SQL as the owner of the tables.
+"""Creates many tenants with a period each, by SQL as the owner of the tables.
 
 What uploads would have left behind, without the uploads: tenants, servers, licences,
-opened periods, their roll-ups and mails, in a mix as it is some days after a deadline.
+opened periods, their summaries and mails, in a mix as it is some days after a deadline.
 For the late check also a table that the product does not have: a row for each
 server-day that was received, over which the same question can be asked the long way.
 """
@@ -46,7 +46,7 @@ from portal_tenant, unnest(array['2026-04', %(period)s, '2026-06']) as period;
 """
 
 # What is missing by the tenant's number: nothing of most, two days of few, all of some.
-_ROLLUPS = """
+_SUMMARIES = """
 insert into billing_periodrollup (tenant_id, period, deadline_at, owed, covered,
   missing_from, fault_from, with_us_from, lacks_servers, open_until, late, graced,
   graced_until, strip, last_received_at)
@@ -108,14 +108,14 @@ where id %% 20 > 2 or server > 1 or day not in (10, 11);
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ManyTenants:
     """How many there are, and where."""
 
     owner_url: str
     tenants: int
 
     def make(self) -> None:
-        self._run(_TENANTS, _ROLLUPS, _REMINDERS)
+        self._run(_TENANTS, _SUMMARIES, _REMINDERS)
 
     def write_out_calendar(self) -> None:
         self._run(_RAW)

@@ -1,4 +1,4 @@
-"""How the benchmarks measure and report: rounds, medians, spreads, ratios.
+"""Measures and reports benchmarks: rounds, medians, spreads, ratios.
 
 Every round runs each candidate once, so that a noisy machine disturbs all alike. The
 figures that matter are the ratios, taken round by round.
@@ -82,7 +82,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def say(name: str, values: Sequence[float], unit: str) -> dict[str, float]:
+def report_values(name: str, values: Sequence[float], unit: str) -> dict[str, float]:
     """Print and return a figure that is no time and has no base."""
     figures = spread(values)
     sys.stdout.write(f"  {name:34} {figures['median']:8.2f} {unit}")

@@ -1,4 +1,4 @@
-"""Other servers that take files, beside which ours is measured, where installed."""
+"""Runs other file servers, where installed, to compare the portal with."""
 
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ http {{
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherServer:
     """A server that takes files by PUT, and the process that began it."""
 
     port: int
@@ -105,9 +105,9 @@ def running(command: list[str], port: int) -> Iterator[int]:
 
 
 @contextmanager
-def elsewhere(folder: Path) -> Iterator[dict[str, Elsewhere]]:
+def run_other_servers(folder: Path) -> Iterator[dict[str, OtherServer]]:
     """Start what is installed of the others; say what is not."""
-    found: dict[str, Elsewhere] = {}
+    found: dict[str, OtherServer] = {}
     with ExitStack() as stack:
         nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
         if nginx:
@@ -119,14 +119,14 @@ def elsewhere(folder: Path) -> Iterator[dict[str, Elsewhere]]:
             written = own / "nginx.conf"
             written.write_text(NGINX.format(folder=own, port=port))
             pid = stack.enter_context(running([nginx, "-c", str(written)], port))
-            found["nginx DAV"] = Elsewhere(port, "/", pid)
+            found["nginx DAV"] = OtherServer(port, "/", pid)
         if shutil.which("copyparty"):
             port, own = ports.find_free(), folder / "copyparty"
             own.mkdir()
             address = ["-i", ports.LOOPBACK, "-p", str(port)]
             volume = [*address, "-v", f"{own}::rw", "-q", "--no-thumb", "-j1"]
             pid = stack.enter_context(running(["copyparty", *volume], port))
-            found["copyparty"] = Elsewhere(port, "/", pid)
+            found["copyparty"] = OtherServer(port, "/", pid)
         for name in ("nginx DAV", "copyparty"):
             if name not in found:
                 sys.stdout.write(f"  {name} is not installed, and left out\n")

@@ -1,4 +1,4 @@
-"""The floor of receiving: reads the body in pieces of 1 MiB and hashes it, no more.
+"""Reads the body in pieces of 1 MiB and hashes it: the baseline of receiving.
 
 With BENCH_SPOOL in the environment it also writes the body to a file there, which goes
 with the request.

@@ -1,4 +1,4 @@
-"""Genuine usage files of a wanted size, and bodies with their digests."""
+"""Genuine usage files of a given size, and bodies with their digests."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -34,15 +34,15 @@ LAST_LOGIN, LAST_LOGOUT = 82_000, 82_800
 def sessions_of(name: str) -> Sessions:
     logins = int(SIZES[name] / BYTES_A_LOGIN[name])
     users = min(logins // LOGINS_EACH, MOST_USERS)
-    dice = np.random.default_rng(1)
-    login = np.sort(dice.integers(0, LAST_LOGIN, logins))
+    rng = np.random.default_rng(1)
+    login = np.sort(rng.integers(0, LAST_LOGIN, logins))
     return Sessions(
         users=[name_of(number) for number in range(users)],
         licence_sets=[["I3_ACCESS_CLIENT", f"KEY_{index}"] for index in range(SETS)],
-        user=dice.integers(0, users, logins),
-        licences=dice.integers(0, SETS, logins),
+        user=rng.integers(0, users, logins),
+        licences=rng.integers(0, SETS, logins),
         login=login,
-        logout=np.minimum(login + dice.integers(1, 3_000, logins), LAST_LOGOUT),
+        logout=np.minimum(login + rng.integers(1, 3_000, logins), LAST_LOGOUT),
         flags=np.zeros(logins, dtype=np.int64),
     )
 

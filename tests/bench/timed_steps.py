@@ -1,4 +1,4 @@
-"""The portal's application with a stopwatch around its steps, for the benchmarks.
+"""The portal's WSGI application with a timer around each step, for benchmarks.
 
 Functions are wrapped from outside; each answer says in its Server-Timing header where
 its time went. What a step calls is counted to the innermost step only, and statements
@@ -34,7 +34,7 @@ STATEMENTS = "-sql"
 COMMIT = "-commit"
 
 
-class _Watch(threading.local):
+class _StepTimer(threading.local):
     def __init__(self) -> None:
         self.spent: Counter[str] = Counter()
         self.statements = 0
@@ -60,7 +60,7 @@ class _Watch(threading.local):
             self.steps.pop()
 
 
-_watch = _Watch()
+_timer = _StepTimer()
 
 
 def _timed(owner: Any, name: str, step: str) -> None:
@@ -68,7 +68,7 @@ def _timed(owner: Any, name: str, step: str) -> None:
 
     @wraps(called)
     def timed(*args: Any, **kwargs: Any) -> Any:
-        with _watch.step(step):
+        with _timer.step(step):
             return called(*args, **kwargs)
 
     setattr(owner, name, timed)
@@ -78,7 +78,7 @@ def _timed_chunks(called: Callable[..., Iterator[bytes]]) -> Callable[..., Any]:
     def chunks(*args: Any) -> Iterator[bytes]:
         pieces = called(*args)
         while True:
-            with _watch.step("receive"):
+            with _timer.step("receive"):
                 piece = next(pieces, b"")
             if not piece:
                 return
@@ -90,7 +90,7 @@ def _timed_chunks(called: Callable[..., Iterator[bytes]]) -> Callable[..., Any]:
 def _timed_fsync(called: Callable[..., None]) -> Callable[..., None]:
     def fsync(number: int) -> None:
         is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
-        with _watch.step("fsync_folder" if is_folder else "fsync_file"):
+        with _timer.step("fsync_folder" if is_folder else "fsync_file"):
             called(number)
 
     return fsync
@@ -98,8 +98,8 @@ def _timed_fsync(called: Callable[..., None]) -> Callable[..., None]:
 
 def _counted(called: Callable[..., Any]) -> Callable[..., Any]:
     def execute(*args: Any, **kwargs: Any) -> Any:
-        _watch.statements += 1
-        with _watch.step(STATEMENTS):
+        _timer.statements += 1
+        with _timer.step(STATEMENTS):
             return called(*args, **kwargs)
 
     return execute
@@ -114,10 +114,10 @@ for _owner, _name, _step in (
     (receive, "_find_kept", "look_first"),
     (local_store.Spool, "keep", "link"),
     (receive, "_keep", "tx_received"),
-    (judge, "settle", "tx_settled"),
+    (judge, "judge_file", "tx_judged"),
     (read_file, "read", "open_and_check"),
     (read_file, "summarise", "sum_up"),
-    (judge, "take_in", "read_back"),
+    (judge, "receive_and_judge", "read_back"),
     (api, "verdict", "answer"),
     (BaseDatabaseWrapper, "_commit", COMMIT),
 ):
@@ -130,16 +130,16 @@ CursorWrapper.execute = _counted(CursorWrapper.execute)  # type: ignore[method-a
 def application(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    _watch.spent.clear()
-    _watch.statements = 0
+    _timer.spent.clear()
+    _timer.statements = 0
 
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-        _watch.switch()
-        told = [f"{name};dur={s * 1e3:.3f}" for name, s in _watch.spent.items()]
-        told.append(f"statements;dur={_watch.statements}")
+        _timer.switch()
+        timings = [f"{name};dur={s * 1e3:.3f}" for name, s in _timer.spent.items()]
+        timings.append(f"statements;dur={_timer.statements}")
         return start_response(
-            status, [*headers, ("Server-Timing", ", ".join(told))], *rest
+            status, [*headers, ("Server-Timing", ", ".join(timings))], *rest
         )
 
-    with _watch.step("middleware"):
+    with _timer.step("middleware"):
         return portal(environ, start)

@@ -1,4 +1,4 @@
-"""Who appears in many of these tests."""
+"""Fixtures shared by the billing tests: a clerk, and a tenant that lacks a day."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from portal.models import StaffRole
+from tests.billing.desk.tenants_in_situations import open_situations
 from tests.billing.lateness.late_tenants import open_periods, open_short
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import Company
@@ -28,3 +29,9 @@ def short(db: None, no_inbox: None) -> Company:
     company = open_short("A-1")
     open_periods()
     return company
+
+
+@pytest.fixture
+def situations(db: None, no_inbox: None) -> dict[str, Company]:
+    """A tenant in each situation; most of them lack the last day."""
+    return open_situations()

@@ -1,4 +1,4 @@
-"""The upload page as the server makes it: what it says, to whom, and its plain form."""
+"""The upload page as rendered by the server: texts, permissions, its plain form."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

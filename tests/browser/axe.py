@@ -1,4 +1,4 @@
-"""Whether people with a screen reader or a weak eye can use a page: axe asks it all."""
+"""Runs axe on a page: accessible to screen readers and to low vision."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Charlie, of another company, looks everywhere for what Alice's upload has made."""
+"""Charlie, of another company, looks everywhere for traces of Alice's upload."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ PAGES = (
 SAMPLE = 2
 
 
-def words_of(company: Company, *, beside: Company) -> set[str]:
+def identifiers_of(company: Company, *, beside: Company) -> set[str]:
     """All that names a company and its files, but for what the other has as well."""
     own, other = (_names(one.files()) for one in (company, beside))
     people = {person.email for person in company.people.values()}
@@ -60,13 +60,13 @@ def assert_sees_nothing(
     client: APIRequestContext, charlie: Company, *, of: Company
 ) -> None:
     """Fail if Charlie, whose browser `client` is of, is told any of it anywhere."""
-    words, files = words_of(of, beside=charlie), of.files()
+    words, files = identifiers_of(of, beside=charlie), of.files()
     assert seen(client, words) == set()
     for answer in answers_about(client, files):
         assert answer.status == 404
         # His question names the file; the answer may repeat it, and nothing else.
-        told = answer.text()
-        assert {one for one in words if one in told and one not in answer.url} == set()
+        text = answer.text()
+        assert {one for one in words if one in text and one not in answer.url} == set()
     assert_no_receipt(client, files, words)
 
 
@@ -79,6 +79,6 @@ def assert_no_receipt(
         "/files/receipt",
         form={"csrfmiddlewaretoken": CSRF, "ids": ids, "format": "csv"},
     )
-    told = answer.text()
+    text = answer.text()
     assert answer.status == (200 if files else 422)
-    assert [word for word in words if word in told and word not in ids] == []
+    assert [word for word in words if word in text and word not in ids] == []

@@ -1,4 +1,4 @@
-"""A real browser in front of the real web server, and what no page may ever do."""
+"""A real browser on the real web server, and conditions that fail every page."""
 
 import os
 import shutil
@@ -115,9 +115,9 @@ def open_page(browser: Browser, portal: Portal) -> Iterator[Open]:
     contexts = []
 
     def open_as(
-        who: Company | None, path: str, *, role: str = "admin", **wish: object
+        who: Company | None, path: str, *, role: str = "admin", **options: object
     ) -> Page:
-        context = browser.new_context(base_url=portal.address, **wish)  # type: ignore[arg-type]  # playwright's own options
+        context = browser.new_context(base_url=portal.address, **options)  # type: ignore[arg-type]  # playwright's own options
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -1,4 +1,4 @@
-"""Folders as customers have them, and how they are dropped on the page."""
+"""Creates folders as customers have them, and drops them on the upload page."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""An upload that is held in its middle, for what comes in between."""
+"""Pauses an upload in the middle, for tests of interruptions."""
 
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ def write_all(company: Company, folder: Path) -> Path:
     return folder
 
 
-class Gate:
+class UploadGate:
     """Lets some files pass to the portal, and holds the others on their way."""
 
     def __init__(self, page: Page, *, passing: int) -> None:
@@ -35,7 +35,7 @@ class Gate:
         else:
             self.held.append(route)
 
-    def let_pass(self, passing: int = 1_000) -> None:
+    def release(self, passing: int = 1_000) -> None:
         """Let go of those that are held, and let more pass."""
         self.passing = passing
         held, self.held = self.held, []
@@ -50,11 +50,11 @@ class Gate:
             route.abort("internetdisconnected")
 
 
-def drop_to_the_middle(page: Page, folder: Path) -> Gate:
-    gate = Gate(page, passing=BEFORE)
+def drop_to_the_middle(page: Page, folder: Path) -> UploadGate:
+    gate = UploadGate(page, passing=BEFORE)
     drop(page, folder)
-    settled = page.locator(".verdict .verdict-label", has_text="Accepted")
-    expect(settled).to_have_count(BEFORE, timeout=PATIENCE_MS)
+    accepted = page.locator(".verdict .verdict-label", has_text="Accepted")
+    expect(accepted).to_have_count(BEFORE, timeout=PATIENCE_MS)
     return gate
 
 

@@ -1,4 +1,4 @@
-"""Somebody who has a keyboard and nothing else."""
+"""Operates a page by keyboard alone."""
 
 import pytest
 from playwright.sync_api import Page

@@ -1,4 +1,4 @@
-"""Checks that every page on a way must pass: accessible, and fits a narrow screen."""
+"""Checks that every page on a walk must pass: accessible, fits a narrow screen."""
 
 from playwright.sync_api import Page
 
@@ -7,7 +7,7 @@ from tests.browser.axe import assert_accessible
 NARROW = {"width": 320, "height": 700}
 
 
-def look_at(page: Page) -> None:
+def check_page(page: Page) -> None:
     """Every page on the way is accessible, and fits a narrow screen."""
     assert_accessible(page)
     size = page.viewport_size

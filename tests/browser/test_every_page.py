@@ -1,7 +1,7 @@
-"""Every page there is can be read by everybody: narrow, zoomed, light and dark.
+"""Every page is readable by everybody: narrow, zoomed, light and dark.
 
-A door that shows a page and has no place in `WALK` fails the first test, so that none
-is forgotten.
+An endpoint that shows a page and has no place in `WALK` fails the first test, so that
+none is forgotten.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,9 +22,9 @@ from billing.reminders import send as reminder_send
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.permissions import PERMISSIONS
-from tests.access import two_companies as worlds
+from tests.access import two_companies
 from tests.access.matrix import ROWS, is_for_staff
-from tests.access.two_companies import World, build, callers, charlies
+from tests.access.two_companies import TwoCompanies, build, callers, charlies
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company
@@ -38,10 +38,10 @@ DESK, NARROW = {"width": 1280, "height": 800}, {"width": 320, "height": 700}
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class CompanyPages:
     """A company with a file of every kind, and its things by their names."""
 
-    world: World
+    companies: TwoCompanies
     files: Mapping[str, UsageFile]
     mail: int
 
@@ -49,24 +49,24 @@ class Scene:
         return str(self.files[name].pk)
 
 
-Paths = Callable[[Scene], tuple[str, ...]]
+Paths = Callable[[CompanyPages], tuple[str, ...]]
 
 NOBODY, PARTNER, VIEWER, CLERK = "nobody", "partner", "viewer", "clerk"
 
-# Who looks at the pages of each door, and at which of them.
+# The callers that open the pages of each endpoint, and the pages that they open.
 WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "sign-in": ((NOBODY,), lambda _: ("/sign-in", "/sign-in?next=/&ended=yes")),
     "forgotten": ((NOBODY,), lambda _: ("/forgotten",)),
     "forgotten-sent": ((NOBODY,), lambda _: ("/forgotten/sent",)),
     "new-password": (
         (NOBODY,),
-        lambda scene: ("/new-password/1/x", link_of(scene.world.alice)),
+        lambda scene: ("/new-password/1/x", link_of(scene.companies.alice)),
     ),
     "api:openapi-view": ((NOBODY,), lambda _: ("/api/v1/docs",)),
     "home": ((PARTNER,), lambda _: ("/",)),
     "signed-in": (
         (PARTNER,),
-        lambda scene: ("/signed-in", f"/signed-in?for={scene.world.charlie.id}"),
+        lambda scene: ("/signed-in", f"/signed-in?for={scene.companies.charlie.id}"),
     ),
     "switch": ((PARTNER,), lambda _: ("/switch",)),
     "change-password": (
@@ -76,14 +76,14 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "upload-page": (
         (PARTNER, VIEWER),
         lambda _: (
-            f"/upload?period=2026-05&server={worlds.SECRET_SERVER}&day=2026-05-01",
+            f"/upload?period=2026-05&server={two_companies.SECRET_SERVER}&day=2026-05-01",
         ),
     ),
     "excuses-page": (
         (PARTNER, VIEWER),
         lambda _: (
             "/excuses",
-            f"/excuses?period=2026-05&server={worlds.SECRET_SERVER}",
+            f"/excuses?period=2026-05&server={two_companies.SECRET_SERVER}",
         ),
     ),
     "licences-page": ((PARTNER, VIEWER), lambda _: ("/licences",)),
@@ -116,7 +116,7 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "staff-selected": (
         (CLERK,),
         lambda scene: tuple(
-            f"/staff/selected?period=2026-05&act={act}&tenant={scene.world.alice.id}"
+            f"/staff/selected?period=2026-05&act={act}&tenant={scene.companies.alice.id}"
             for act in ("remind", "extend&to=2026-07-01&reason=Ill")
         ),
     ),
@@ -125,17 +125,17 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "staff-tenant": (
         (CLERK,),
         lambda _: (
-            f"/staff/tenants/{worlds.SECRET_NUMBER}",
-            f"/staff/tenants/{worlds.SECRET_NUMBER}?period=2026-05",
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}",
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}?period=2026-05",
         ),
     ),
     "staff-tenant-files": (
         (CLERK,),
-        lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/files",),
+        lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}/files",),
     ),
     "staff-upload": (
         (CLERK,),
-        lambda _: (f"/staff/tenants/{worlds.SECRET_NUMBER}/upload",),
+        lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}/upload",),
     ),
     "staff-late": ((CLERK,), lambda _: ("/staff/late", "/staff/late?kind=void")),
     "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
@@ -161,12 +161,12 @@ def link_of(company: Company) -> str:
 
 
 @pytest.fixture
-def scene(db: None, clerk: Company, settings: Any) -> Scene:
-    world = build()
-    alice, charlie = world.alice, world.charlie
-    alice.people |= {PARTNER: world.partner, CLERK: clerk.people["clerk"]}
+def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
+    companies = build()
+    alice, charlie = companies.alice, companies.charlie
+    alice.people |= {PARTNER: companies.partner, CLERK: clerk.people["clerk"]}
     server = alice.registered("IC01")
-    days = [worlds.DAY + timedelta(days=number) for number in range(3)]
+    days = [two_companies.DAY + timedelta(days=number) for number in range(3)]
     files = {"long": alice.send(server.day(days[0]), name=f"{'long' * 40}.usg")[0]}
     alice.send(server.day(days[1]))
     confirm(alice)
@@ -174,8 +174,8 @@ def scene(db: None, clerk: Company, settings: Any) -> Scene:
     files["rival"], _ = alice.send(server.day(days[1], zone="UTC"), name="rival.usg")
     files["clock"], _ = alice.send(server.day(days[2], zone="Mars/Olympus"))
     own = {file.name: file for file in alice.files()}
-    files["held"] = own[f"held-{worlds.SECRET_FILE}"]
-    files["bad"] = own[f"bad-{worlds.SECRET_FILE}"]
+    files["held"] = own[f"held-{two_companies.SECRET_FILE}"]
+    files["bad"] = own[f"bad-{two_companies.SECRET_FILE}"]
     files["other"] = charlie.files()[0]
     assert [files[one].state for one in ("long", "rival", "clock", "held")] == [
         "accepted",
@@ -184,13 +184,13 @@ def scene(db: None, clerk: Company, settings: Any) -> Scene:
     settings.INBOX_BUCKET = ""
     open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
     assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
-    return Scene(world, files, mail=mailed(alice))
+    return CompanyPages(companies, files, mail=mailed(alice))
 
 
 def mailed(company: Company) -> int:
     """Have the company's admins reminded, and return the number of one of the mails."""
     ended_at = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo(company.zone))
-    open_periods.open_current_periods(today=worlds.DAY, at=NOW)
+    open_periods.open_current_periods(today=two_companies.DAY, at=NOW)
     assert reminder_plan.plan_reminders(at=ended_at) > 0
     while reminder_send.send_waiting(now=lambda: ended_at):
         pass
@@ -198,7 +198,7 @@ def mailed(company: Company) -> int:
         return Reminder.objects.values_list("pk", flat=True)[0]
 
 
-def pages_of(scene: Scene, who: str) -> Iterator[str]:
+def pages_of(scene: CompanyPages, who: str) -> Iterator[str]:
     for people, paths in WALK.values():
         if who in people:
             yield from paths(scene)
@@ -207,13 +207,15 @@ def pages_of(scene: Scene, who: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("who", [NOBODY, PARTNER, VIEWER, CLERK])
 def test_every_page_fits_and_can_be_read_by_everybody(
-    open_page: Open, scene: Scene, who: str
+    open_page: Open, scene: CompanyPages, who: str
 ) -> None:
-    company = None if who == NOBODY else scene.world.alice
+    company = None if who == NOBODY else scene.companies.alice
     page = open_page(company, "/api/v1/docs", role=who, viewport=DESK)
     if who == PARTNER:
         page.goto("/switch")
-        page.get_by_role("button", name=f"Switch to {worlds.SECRET_NAME}").click()
+        page.get_by_role(
+            "button", name=f"Switch to {two_companies.SECRET_NAME}"
+        ).click()
         page.wait_for_url("**/")
     wrong = {}
     for path in pages_of(scene, who):
@@ -251,10 +253,12 @@ def fits(page: Page) -> bool:
     )
 
 
-def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
-    world = scene.world
-    partner = next(one for one in charlies(world) if one.name == "partner for charlie")
-    clerk = next(one for one in callers(world) if one.name == "session of clerk")
+def test_an_endpoint_that_is_not_in_the_walk_shows_no_page(scene: CompanyPages) -> None:
+    companies = scene.companies
+    partner = next(
+        one for one in charlies(companies) if one.name == "partner for charlie"
+    )
+    clerk = next(one for one in callers(companies) if one.name == "session of clerk")
     getting = {name for name, methods in PERMISSIONS.items() if "GET" in methods}
     # Figures are for whoever knows a token that an installation has set, a calendar of
     # deadlines for whoever knows a private address; a mail that goes out next is shown
@@ -264,7 +268,7 @@ def test_a_door_that_is_not_in_the_walk_shows_no_page(scene: Scene) -> None:
     for name in sorted(others):
         # What the staff export or ask for is for them alone.
         who = clerk if is_for_staff(name) else partner
-        answer = who.call("GET", ROWS[name].path(world.ids["charlie"]))
+        answer = who.call("GET", ROWS[name].path(companies.ids["charlie"]))
         if name == "favicon":
             continue  # which leads to a picture
         assert answer.status_code == 200, name

@@ -1,4 +1,4 @@
-"""Files, a file, what is safe to delete: in a real browser, in every window."""
+"""Files, a file, *Safe to delete*: in a real browser, in every window."""
 
 import re
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""What is there before the upload page: sign-in, home, the API's documentation."""
+"""The first pages: sign-in, home, the API's documentation."""
 
 import pytest
 from playwright.sync_api import expect
@@ -38,5 +38,5 @@ def test_a_wrong_password_is_told_and_lets_nobody_in(
 
 def test_the_api_is_documented_from_here_alone(open_page: Open) -> None:
     page = open_page(None, "/api/v1/docs")
-    for door in ("PUT /api/v1/files/{name}", "GET /api/v1/periods/{period}"):
-        expect(page.get_by_role("heading", name=door)).to_be_visible()
+    for endpoint in ("PUT /api/v1/files/{name}", "GET /api/v1/periods/{period}"):
+        expect(page.get_by_role("heading", name=endpoint)).to_be_visible()

@@ -1,4 +1,4 @@
-"""The page of forwarding as people use it: readable by all, and without script."""
+"""The page *Forwarding* in a browser: readable by all, and without script."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from tests.browser.conftest import Open
-from tests.browser.page_checks import look_at
+from tests.browser.page_checks import check_page
 from tests.builders import NOW, Company
 from usage.forwarding import forward, probe
 from usage.forwarding import queue as forward_queue
@@ -36,7 +36,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def troubled(alice: Company, charlie: Company) -> Company:
+def with_failures(alice: Company, charlie: Company) -> Company:
     """A company with files in every state that the page knows."""
     for data in alice.server.days(DAY, DAY + timedelta(days=4)):
         alice.send(data, name="IC01-of-a-day-with-a-long-name.usg")
@@ -45,9 +45,9 @@ def troubled(alice: Company, charlie: Company) -> Company:
     with unit_of_work.acting_for(alice.id, reading=True):
         gone = Forwarding.objects.order_by("pk")[0]
     archive.remove(gone.key)
-    for look in (reconcile.reconcile, orphans.remove_orphans, probe.probe):
-        look(now=lambda: NOW + timedelta(days=1))
-    set_aside(charlie)
+    for check in (reconcile.reconcile, orphans.remove_orphans, probe.probe):
+        check(now=lambda: NOW + timedelta(days=1))
+    fail_jobs(charlie)
     for data in charlie.server.days(DAY, DAY + timedelta(days=2)):
         charlie.send(data)
     for claim in job_queue.claim(Forwarding, most=9, lease_for=timedelta(1), at=NOW):
@@ -56,24 +56,24 @@ def troubled(alice: Company, charlie: Company) -> Company:
     return charlie
 
 
-def set_aside(company: Company) -> None:
+def fail_jobs(company: Company) -> None:
     company.send(company.writer("IC09").day(DAY), name="unreadable.usg")
     company.send(company.server.day(DAY - timedelta(days=1)), name="foreign.usg")
-    aside = {"state": JobState.SET_ASIDE, "ended_at": NOW}
+    failed = {"state": JobState.SET_ASIDE, "ended_at": NOW}
     with unit_of_work.acting_for(company.id):
         unread = Settling.objects.filter(file__name="unreadable.usg")
-        unread.update(problem=judge_pending.READER_FAILED, **aside)
-        Forwarding.objects.update(problem=forward_queue.FOREIGN_BYTES, **aside)
+        unread.update(problem=judge_pending.READER_FAILED, **failed)
+        Forwarding.objects.update(problem=forward_queue.FOREIGN_BYTES, **failed)
 
 
 def test_everybody_can_use_it(
-    open_page: Open, clerk: Company, troubled: Company
+    open_page: Open, clerk: Company, with_failures: Company
 ) -> None:
     page = open_page(clerk, "/staff/forwarding", role="clerk")
-    look_at(page)
+    check_page(page)
     for summary in page.locator("main summary").all():
         summary.click()
-    look_at(page)
+    check_page(page)
     expect(page.get_by_text("The credentials for S3 have expired.")).not_to_have_count(
         0
     )
@@ -81,7 +81,7 @@ def test_everybody_can_use_it(
 
 
 def test_a_file_is_let_go_on_without_script(
-    open_page: Open, clerk: Company, troubled: Company
+    open_page: Open, clerk: Company, with_failures: Company
 ) -> None:
     page = open_page(
         clerk, "/staff/forwarding", role="clerk", java_script_enabled=False
@@ -96,5 +96,5 @@ def test_a_file_is_let_go_on_without_script(
 
 def test_nothing_waiting_is_a_page_too(open_page: Open, clerk: Company) -> None:
     page = open_page(clerk, "/staff/forwarding", role="clerk")
-    look_at(page)
+    check_page(page)
     expect(page.get_by_text("Nothing waits.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A folder is dropped that has a file in it which staff have refused before."""
+"""A dropped folder that contains a file which staff have refused before."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A customer asks to owe less, and a clerk approves it; also without script."""
+"""A customer requests to owe less, and a clerk approves it; also without script."""
 
 from datetime import UTC, date, datetime
 from urllib.parse import quote

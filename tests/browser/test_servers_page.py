@@ -1,4 +1,4 @@
-"""The page of servers: a key is confirmed, a change asked for, a server registered."""
+"""The page *Servers*: confirm a key, request a change, register a server."""
 
 from datetime import date
 

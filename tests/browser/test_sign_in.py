@@ -1,4 +1,4 @@
-"""Signing in, a new password and switching the customer, as people do it."""
+"""Sign-in, a new password and switching the customer, in a browser."""
 
 import re
 from collections.abc import Callable

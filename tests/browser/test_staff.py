@@ -1,4 +1,4 @@
-"""Billing staff: the way of a first customer, and a decision, as people do it."""
+"""Billing staff open a first customer and decide about a file, in a browser."""
 
 import re
 from datetime import date, timedelta
@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 
 from portal.jobs import queue as job_queue
 from tests.browser.conftest import Open
-from tests.browser.page_checks import look_at
+from tests.browser.page_checks import check_page
 from tests.builders import NOW, Company, Writer
-from tests.usage.inbox.s3_inboxes import open_inboxes, put, ring
+from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
 from usage.uploads import judge
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 def open_the_first_tenant(page: Page) -> None:
     page.get_by_role("link", name="Open the first tenant").click()
-    look_at(page)
+    check_page(page)
     page.get_by_label("Customer number").fill("200001")
     page.get_by_label("Name of the company").fill("Trial Company")
     page.get_by_label("Time zone").select_option("Europe/Berlin")
@@ -60,14 +60,14 @@ def test_a_first_run_without_demo_leads_to_the_first_file(
 ) -> None:
     page = open_page(clerk, "/", role="clerk")
     expect(page).to_have_url(re.compile("/staff/$"))
-    look_at(page)
+    check_page(page)
     page.get_by_role("link", name="Tenants", exact=True).first.click()
     expect(page).to_have_url(re.compile("/staff/tenants$"))
-    look_at(page)
+    check_page(page)
 
     open_the_first_tenant(page)
     expect(page.get_by_text("ida@trial.example gets a link")).to_be_visible()
-    look_at(page)
+    check_page(page)
 
     server = server_of(hand_over(page, tmp_path / "set-up.txt"))
     file = tmp_path / "IC1_2026-05-07.usg"
@@ -75,11 +75,11 @@ def test_a_first_run_without_demo_leads_to_the_first_file(
     page.get_by_label("Usage files of Trial Company").set_input_files(file)
     page.get_by_role("button", name="Send the files").click()
     expect(page.get_by_role("row", name=re.compile("IC1_2026.*Held"))).to_be_visible()
-    look_at(page)
+    check_page(page)
 
     page.get_by_role("link", name="Trial Company").click()
     expect(page.get_by_text("Next: confirm the server")).to_be_visible()
-    look_at(page)
+    check_page(page)
     page.get_by_label("Reason, kept in the audit trail").fill("Read to me by Ida")
     page.get_by_role("button", name="Trust this key of IC1").click()
     expect(page.get_by_text(re.compile("The key .* of IC1 is trusted"))).to_be_visible()
@@ -111,19 +111,19 @@ def test_the_page_of_the_inboxes_can_be_used_by_everybody(
 ) -> None:
     open_inboxes(settings)
     page = open_page(clerk, "/staff/inbox", role="clerk")
-    look_at(page)
+    check_page(page)
     put(alice, "IC01/good.usg", alice.server.day(date(2026, 5, 7)))
     put(alice, "bad.usg", b"rubbish")
     put(alice, "strange.usg", alice.writer("IC77").day(date(2026, 5, 7)))
     put(alice, "readme.txt", b"not for the portal")
-    ring()
+    run_inbox_task()
     put(alice, "IC02/a-rather-long-name_2026-05-07_0001.usg", b"broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
-            ring(NOW + timedelta(hours=1 + number))
+            run_inbox_task(NOW + timedelta(hours=1 + number))
     page.reload()
-    look_at(page)
+    check_page(page)
     page.get_by_role("link", name="Set aside").click()
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("is tried again within a minute")).to_be_visible()

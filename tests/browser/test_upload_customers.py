@@ -1,4 +1,4 @@
-"""Several people and customers at one browser: nobody is shown, or sends, another's."""
+"""Several people and customers in one browser: no file shown or sent for another."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from portal.db import unit_of_work
 from portal.models import Role
 from portal.tenants import create
 from tests.browser.axe import assert_accessible
-from tests.browser.charlie import answers_about, seen, words_of
+from tests.browser.charlie import answers_about, identifiers_of, seen
 from tests.browser.conftest import Open, give_real_password
 from tests.browser.folder_drop import UPLOAD, drop, verdicts, wait_for_end
 from tests.browser.held_upload import (
@@ -38,7 +38,7 @@ def test_a_customer_chosen_in_another_window_stops_the_upload_until_it_is_back(
     gate = drop_to_the_middle(page, folder)
     other = page.context.new_page()
     switch(other, charlie)
-    gate.let_pass()
+    gate.release()
     hold = page.get_by_role("heading", name="Another customer was chosen in another")
     expect(hold).to_be_visible()
     run = page.locator("#run")
@@ -90,7 +90,7 @@ def test_what_charlie_looks_for_is_what_alice_sees(
     for path in sorted(folder.iterdir())[:2]:
         alice.send(path.read_bytes(), name=path.name)
     page = open_page(alice, "/")
-    own = words_of(alice, beside=charlie)
+    own = identifiers_of(alice, beside=charlie)
     names = {file.name for file in alice.files()}
     ids = {str(file.pk) for file in alice.files()}
     assert names | ids | {"admin of Alice Assurance"} <= seen(page.request, own)
@@ -124,9 +124,9 @@ def test_at_a_shared_computer_charlie_is_shown_nothing_that_alice_has_left(
     for part in ("#folder", "#run", "#summary", "#delete-dialog"):
         expect(page.locator(part)).to_be_hidden()
     shown = page.content()
-    assert [one for one in words_of(alice, beside=charlie) if one in shown] == []
-    kept = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
-    assert kept == "[{},{}]"
+    assert [one for one in identifiers_of(alice, beside=charlie) if one in shown] == []
+    stored = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    assert stored == "[{},{}]"
 
 
 def test_alices_own_folder_is_rejected_for_charlie_and_is_nothing_to_her(
@@ -136,8 +136,8 @@ def test_alices_own_folder_is_rejected_for_charlie_and_is_nothing_to_her(
     drop(page, folder)
     summary = wait_for_end(page)
     expect(summary).to_contain_text(f"{ALL} rejected.")
-    told = page.locator(".verdict .code")
-    expect(told.filter(has_text="tenant-other")).to_have_count(ALL)
+    codes = page.locator(".verdict .code")
+    expect(codes.filter(has_text="tenant-other")).to_have_count(ALL)
     for word in ("Alice", alice.number):
         expect(page.locator("main")).not_to_contain_text(word)
     assert alice.files() == []

@@ -1,4 +1,4 @@
-"""What comes in between: no line, no session, *Back*, a closed tab, no script."""
+"""Interrupted uploads: no network, no session, *Back*, a closed tab, no script."""
 
 import time
 from collections import Counter
@@ -41,12 +41,12 @@ def test_twenty_seconds_without_a_line_are_waited_for_and_only_the_rest_is_sent(
     page.context.set_offline(True)
     since = time.monotonic()
     gate.cut()
-    is_told_to_wait(page)
+    assert_shows_waiting(page)
     page.get_by_role("button", name="Try the connection now").press("Enter")
     assert_accessible(page)
     expect(page.get_by_role("button", name="Pause the upload")).to_be_enabled()
     page.wait_for_timeout(max(0, OFFLINE_S - (time.monotonic() - since)) * 1000)
-    is_told_to_wait(page)
+    assert_shows_waiting(page)
     assert len(alice.files()) == BEFORE
     sent = sent_by(page)
     page.context.set_offline(False)
@@ -55,7 +55,7 @@ def test_twenty_seconds_without_a_line_are_waited_for_and_only_the_rest_is_sent(
     expect(page.locator("#period td.is-received")).to_have_count(ALL)
 
 
-def is_told_to_wait(page: Page) -> None:
+def assert_shows_waiting(page: Page) -> None:
     """Without a line the list is kept, nothing is called lost, and it is said why."""
     expect(page.locator("#run-title")).to_have_text("Upload waiting")
     expect(page.get_by_role("heading", name="There is no connection")).to_be_visible()
@@ -73,7 +73,7 @@ def test_an_expired_sign_in_keeps_the_list_and_goes_on_for_its_owner_alone(
     page = open_page(alice, UPLOAD)
     gate = drop_to_the_middle(page, folder)
     Session.objects.all().delete()
-    gate.let_pass()
+    gate.release()
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
     expect(page.locator("#run")).to_contain_text("4 of 14 files have their verdict")
     link = page.get_by_role("link", name="Sign in in a new tab")
@@ -161,7 +161,7 @@ def test_an_upload_is_paused_goes_on_is_stopped_and_the_rest_is_retried(
     go_on = page.get_by_role("button", name="Go on with the upload")
     expect(go_on).to_be_focused()
     sent = sent_by(page)
-    gate.let_pass(0)
+    gate.release(0)
     accepted = page.locator(".verdict .verdict-label", has_text="Accepted")
     expect(accepted).to_have_count(BEFORE + 4)
     assert sent == []
@@ -172,7 +172,7 @@ def test_an_upload_is_paused_goes_on_is_stopped_and_the_rest_is_retried(
     expect(page.locator("#run-title")).to_have_text("Upload stopped")
     summary = page.locator("#summary")
     expect(summary).to_contain_text("4 stopped before they were sent")
-    gate.let_pass(1_000)
+    gate.release(1_000)
     page.get_by_role("button", name="Retry 4 files that were not sent").click()
     assert_all_here(page, alice)
 
@@ -219,7 +219,7 @@ def test_a_file_that_is_held_open_or_gone_stops_no_other_and_is_retried(
     page.goto(UPLOAD)
     gate = drop_to_the_middle(page, folder)
     gone.unlink()
-    gate.let_pass()
+    gate.release()
     summary = wait_for_end(page)
     expect(summary).to_contain_text("2 not readable, 12 accepted.")
     run = page.locator("#run")

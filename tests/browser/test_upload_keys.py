@@ -1,4 +1,4 @@
-"""An upload with a keyboard alone, and what of it is said to who cannot see it."""
+"""An upload by keyboard alone, and its announcements to a screen reader."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.folder_drop import PATIENCE_MS, UPLOAD, wait_for_end
-from tests.browser.held_upload import ALL, Gate, write_all
+from tests.browser.held_upload import ALL, UploadGate, write_all
 from tests.browser.keyboard import press_to
 from tests.builders import Company
 
@@ -37,13 +37,13 @@ def test_an_upload_needs_no_mouse_and_each_step_is_said_once(
     page = open_page(alice, UPLOAD)
     expect(page.locator("#drop")).to_be_visible()
     page.evaluate(LISTEN)
-    gate = Gate(page, passing=FIRST)
+    gate = UploadGate(page, passing=FIRST)
     choose(page, files)
     pause_and_go_on(page, gate)
     summary = wait_for_end(page)
     expect(summary.get_by_role("heading")).to_be_focused()
-    hears(page, f"{ALL} files, all here")
-    was_said_once(page)
+    await_announcement(page, f"{ALL} files, all here")
+    assert_announced_once(page)
 
     press_to(page, "Dismiss this summary")
     page.keyboard.press("Enter")
@@ -59,33 +59,33 @@ def choose(page: Page, files: list[Path]) -> None:
         page.keyboard.press("Enter")
     choosing.value.set_files(files)
     expect(page.locator("#run-title")).to_be_focused()
-    hears(page, f"Upload of {ALL} files begun")
+    await_announcement(page, f"Upload of {ALL} files begun")
 
 
-def hears(page: Page, words: str) -> None:
+def await_announcement(page: Page, words: str) -> None:
     """Wait until it is said: what follows too soon would be said instead of it."""
     expect(page.locator("#upload-says")).to_contain_text(words)
 
 
-def pause_and_go_on(page: Page, gate: Gate) -> None:
+def pause_and_go_on(page: Page, gate: UploadGate) -> None:
     accepted = page.locator(".verdict .verdict-label", has_text="Accepted")
     expect(accepted).to_have_count(FIRST, timeout=PATIENCE_MS)
     press_to(page, "Pause the upload")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Go on with the upload")).to_be_focused()
-    hears(page, "is paused")
-    gate.let_pass()
+    await_announcement(page, "is paused")
+    gate.release()
     page.keyboard.press("Enter")
 
 
-def was_said_once(page: Page) -> None:
-    said = Counter(page.evaluate("said"))
-    assert set(said.values()) == {1}, said
-    words = " ".join(said)
-    for told in ("files begun", "is paused", f"{ALL} files, all here"):
-        assert told in words, said
+def assert_announced_once(page: Page) -> None:
+    announced = Counter(page.evaluate("said"))
+    assert set(announced.values()) == {1}, announced
+    words = " ".join(announced)
+    for step in ("files begun", "is paused", f"{ALL} files, all here"):
+        assert step in words, announced
     # The steps of a run, and no number that changes many times a second.
-    assert len(said) <= 7, said
+    assert len(announced) <= 7, announced
     assert page.locator("#run [role=status], #run [aria-live]").count() == 0
 
 

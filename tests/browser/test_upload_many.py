@@ -1,4 +1,4 @@
-"""Thousands of files dropped at once leave the page answering to its reader."""
+"""Thousands of files dropped at once leave the page responsive."""
 
 import hashlib
 from pathlib import Path

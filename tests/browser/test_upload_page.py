@@ -1,4 +1,4 @@
-"""Somebody drops the usage folder and sees what became of each file in it."""
+"""A dropped usage folder shows the verdict of each file in it."""
 
 from datetime import date
 from pathlib import Path
@@ -144,8 +144,8 @@ def test_a_receipt_of_the_upload_is_downloaded(
     summary = wait_for_end(page)
     with page.expect_download() as downloading:
         summary.get_by_role("button", name="Receipt, CSV").click()
-    told = Path(downloading.value.path()).read_text()
-    assert all(name in told for name in files)
+    text = Path(downloading.value.path()).read_text()
+    assert all(name in text for name in files)
     with page.expect_download() as downloading:
         summary.get_by_role("button", name="Receipt, PDF").click()
     assert Path(downloading.value.path()).read_bytes().startswith(b"%PDF")

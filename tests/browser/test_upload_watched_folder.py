@@ -1,4 +1,4 @@
-"""A folder that is kept open: what is new is sent, what is safe can be deleted."""
+"""A watched folder: new files are sent, safe ones can be deleted."""
 
 from datetime import date
 from pathlib import Path

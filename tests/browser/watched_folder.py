@@ -1,4 +1,4 @@
-"""A folder that the page keeps open, in the browser's own private storage."""
+"""A folder that the page watches, in the browser's own private storage."""
 
 from base64 import b64encode
 

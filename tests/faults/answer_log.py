@@ -1,4 +1,4 @@
-"""What was sent, and every answer to it, as a customer would have noted them."""
+"""Logs every file that was sent and every answer to it, as a customer would."""
 
 import hashlib
 import threading
@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 
 
-class Fate(StrEnum):
-    """What a file's state has to be in the end."""
+class FinalState(StrEnum):
+    """The state that a file must have in the end."""
 
     ACCEPTED = "accepted"
     HELD = "held"
@@ -27,7 +27,7 @@ class Content:
 
     tenant: str
     data: bytes
-    fate: Fate
+    final_state: FinalState
     server: str
     day: date
 
@@ -54,7 +54,7 @@ class Entry:
 
 
 @dataclass
-class Ledger:
+class AnswerLog:
     """All that was sent and answered, by content; threads may write at once.
 
     `tries` counts every time that a client began to send, `cuts` those that had no

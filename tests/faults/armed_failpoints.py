@@ -1,4 +1,4 @@
-"""Tells this process where to end itself, although it runs already."""
+"""Sets the failpoint of a process that already runs."""
 
 import importlib
 import itertools

@@ -1,4 +1,4 @@
-"""A database of its own for each module, and the portal that is broken in it."""
+"""Fixtures of the fault tests: a database per module, and a portal to be killed."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from pytest_django import DjangoDbBlocker
 
 from tests.builders import open_company
 from tests.conftest import empty_database
-from tests.faults.answer_log import Ledger
+from tests.faults.answer_log import AnswerLog
 from tests.faults.customer_client import Client, Customer
-from tests.faults.killable_portal import Rig, running_rig
-from tests.faults.stored_state import World
+from tests.faults.killable_portal import KillablePortal, run_killable_portal
+from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import database_url
 from usage.storage import archive
 
@@ -27,11 +27,11 @@ QUICK_HASHES = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="module")
-def world(
+def stored(
     _database: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
     worker_id: str,
-) -> Iterator[World]:
+) -> Iterator[StoredState]:
     """An empty database and folder, and a bucket that nobody else uses."""
     var = tmp_path_factory.mktemp("faults")
     name = f"test_portal_{worker_id}"
@@ -42,35 +42,37 @@ def world(
     ):
         archive.prepare()
         owner_url = database_url(name, variable="DATABASE_OWNER_URL")
-        yield World(owner_url, var / "usage", s3)
+        yield StoredState(owner_url, var / "usage", s3)
         connections["default"].close()
         empty_database()
 
 
 @pytest.fixture(scope="module")
-def rig(world: World, worker_id: str) -> Iterator[Rig]:
+def killable(stored: StoredState, worker_id: str) -> Iterator[KillablePortal]:
     """A portal whose parts the tests of a module kill, one after the other."""
     changes = {
-        "S3_BUCKET": world.s3["bucket"],
-        "S3_PREFIX": world.s3["prefix"],
-        "S3_INBOX_BUCKET": world.s3["bucket"],
-        "S3_INBOX_PREFIX": world.inbox_prefix,
+        "S3_BUCKET": stored.s3["bucket"],
+        "S3_PREFIX": stored.s3["prefix"],
+        "S3_INBOX_BUCKET": stored.s3["bucket"],
+        "S3_INBOX_PREFIX": stored.inbox_prefix,
     }
     database = f"test_portal_{worker_id}"
-    var: Path = world.folder.parent
-    with running_rig(var, database=database, world=world, changes=changes) as running:
+    var: Path = stored.folder.parent
+    with run_killable_portal(
+        var, database=database, stored=stored, changes=changes
+    ) as running:
         yield running
 
 
 @pytest.fixture
-def open_client(rig: Rig) -> Callable[..., Client]:
-    """Open a company and be its client; clients of one test share a ledger."""
-    ledger = Ledger()
+def open_client(killable: KillablePortal) -> Callable[..., Client]:
+    """Open a company and be its client; clients of one test share an answer log."""
+    answer_log = AnswerLog()
 
     def opened(*, servers: int = 1) -> Client:
         number = f"F-{next(_NUMBERS)}"
         company = open_company(number, name=number, zone="Europe/Berlin")
         customer = Customer.of(company, servers=servers)
-        return Client(rig.portal.port, customer, ledger)
+        return Client(killable.portal.port, customer, answer_log)
 
     return opened

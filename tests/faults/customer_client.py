@@ -1,4 +1,4 @@
-"""A customer of these tests: makes files, and sends each until it is answered."""
+"""A customer that makes files, and sends each until it is answered."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from portal.stack import ports
 from tests.builders import Company, Writer
-from tests.faults.answer_log import Content, Entry, Fate, Ledger
+from tests.faults.answer_log import AnswerLog, Content, Entry, FinalState
 from usage.usg import KeyPair
 
 # The billing period that all the files are about.
@@ -54,8 +54,8 @@ class Customer:
         stranger = company.writer("UNKNOWN")
         return cls(company.id, company.number, company.token, trusted, stranger)
 
-    def as_told(self) -> dict[str, Any]:
-        """Return all of it as JSON can say it, for another process."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it in a form that JSON can hold, for another process."""
         return {
             **{name: getattr(self, name) for name in ("tenant_id", "number", "token")},
             "sealing": self.stranger.sealing_public.hex(),
@@ -67,8 +67,8 @@ class Customer:
         }
 
     @classmethod
-    def told(cls, found: dict[str, Any]) -> "Customer":
-        """Read what `as_told` has said."""
+    def from_dict(cls, found: dict[str, Any]) -> "Customer":
+        """Make a customer of what `to_dict` returned."""
         writers = [
             Writer(
                 tenant=found["number"],
@@ -90,55 +90,57 @@ class Customer:
             raise LookupError(message)
         self._made += 1
         writer = self.trusted[number]
-        return self._content(writer, FIRST_DAY + timedelta(day), Fate.ACCEPTED)
+        return self._content(writer, FIRST_DAY + timedelta(day), FinalState.ACCEPTED)
 
     def held(self) -> Content:
         """Make a genuine file of a server whose key nobody has confirmed."""
         day = FIRST_DAY + timedelta(self.stranger.sequence % DAYS)
-        return self._content(self.stranger, day, Fate.HELD)
+        return self._content(self.stranger, day, FinalState.HELD)
 
     def rejected(self) -> Content:
         """Make what is no usage file at all, different each time."""
-        return Content(self.number, os.urandom(3_000), Fate.REJECTED, "", FIRST_DAY)
+        return Content(
+            self.number, os.urandom(3_000), FinalState.REJECTED, "", FIRST_DAY
+        )
 
-    def of_fate(self, fate: Fate) -> Content:
-        makers = {Fate.HELD: self.held, Fate.REJECTED: self.rejected}
-        return makers.get(fate, self.good)()
+    def with_final_state(self, final_state: FinalState) -> Content:
+        makers = {FinalState.HELD: self.held, FinalState.REJECTED: self.rejected}
+        return makers.get(final_state, self.good)()
 
-    def any(self, dice: random.Random) -> Content:
+    def any(self, rng: random.Random) -> Content:
         """Make a file as they come: most are good, some are not."""
-        fates = (Fate.ACCEPTED, Fate.HELD, Fate.REJECTED)
-        return self.of_fate(dice.choices(fates, (8, 1, 1))[0])
+        final_states = (FinalState.ACCEPTED, FinalState.HELD, FinalState.REJECTED)
+        return self.with_final_state(rng.choices(final_states, (8, 1, 1))[0])
 
-    def _content(self, writer: Writer, day: date, fate: Fate) -> Content:
-        return Content(self.number, writer.day(day), fate, writer.name, day)
+    def _content(self, writer: Writer, day: date, final_state: FinalState) -> Content:
+        return Content(self.number, writer.day(day), final_state, writer.name, day)
 
 
 @dataclass(frozen=True)
 class Client:
-    """Sends one customer's files to a port, and keeps the ledger."""
+    """Sends one customer's files to a port, and logs the answers."""
 
     port: int
     customer: Customer
-    ledger: Ledger
+    answer_log: AnswerLog
 
     def try_once(self, content: Content, *, name: str = "day.usg") -> Entry | None:
         """Send once; None if there was no answer, or one that promised nothing."""
-        self.ledger.note_try(content)
+        self.answer_log.note_try(content)
         began = time.monotonic()
         try:
             status, body = self._put(content, name)
         except (OSError, HTTPException, ValueError):
             # ValueError: an answer that was cut is no JSON.
-            self.ledger.note_cut()
+            self.answer_log.note_cut()
             return None
         if "verdict" not in body:
-            self.ledger.note_refusal(status, body.get("code", ""))
+            self.answer_log.note_refusal(status, body.get("code", ""))
             return None
         file, took = body["file"], time.monotonic() - began
-        told = (status, body["verdict"], file["state"], file["id"], name, took)
-        entry = Entry(*told)
-        self.ledger.note_answer(content, entry)
+        fields = (status, body["verdict"], file["state"], file["id"], name, took)
+        entry = Entry(*fields)
+        self.answer_log.note_answer(content, entry)
         return entry
 
     def send(self, content: Content, *, name: str = "day.usg") -> Entry:
@@ -160,9 +162,9 @@ class Client:
         digest = b64encode(bytes.fromhex(content.sha256)).decode()
         headers = {"Content-Digest": f"sha-256=:{digest}:"}
         path = f"/api/v1/files/{quote(name, safe='')}"
-        return self._ask("PUT", path, content.data, headers)
+        return self._request("PUT", path, content.data, headers)
 
-    def _ask(
+    def _request(
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
         headers["Authorization"] = f"Bearer {self.customer.token}"
@@ -175,22 +177,22 @@ class Client:
             connection.close()
 
     def calendar(self) -> dict[tuple[str, str], list[int]]:
-        """Return the files' numbers in each cell of the period, as the API tells."""
-        status, told = self._ask("GET", f"/api/v1/periods/{PERIOD}", b"", {})
-        assert status == 200, told
+        """Return the files' numbers in each cell of the period, by the API."""
+        status, period = self._request("GET", f"/api/v1/periods/{PERIOD}", b"", {})
+        assert status == 200, period
         return {
             (row["server"], day["day"]): day["sequences"]
-            for row in told["calendar"]
+            for row in period["calendar"]
             for day in row["days"]
             if day["state"] == "received"
         }
 
 
-def send_all(client: Client, contents: Sequence[Content], dice: random.Random) -> None:
+def send_all(client: Client, contents: Sequence[Content], rng: random.Random) -> None:
     """Send in random order, some of them twice and under another name."""
     wanted = list(contents)
-    dice.shuffle(wanted)
+    rng.shuffle(wanted)
     for number, content in enumerate(wanted):
         client.send(content, name=f"{number}.usg")
-        if dice.random() < 0.2:
+        if rng.random() < 0.2:
             client.send(content, name=f"again-{number}.usg")

@@ -1,4 +1,4 @@
-"""A Valkey of these tests' own, which can hang, be away, or forget everything."""
+"""A Valkey for one test, which can hang, stop, or lose all messages."""
 
 import random
 import signal
@@ -68,11 +68,11 @@ class Broker:
     @contextmanager
     def emptied(self) -> Iterator[None]:
         """Forget every message, again and again, at random."""
-        dice, over = random.Random(1), threading.Event()
+        rng, over = random.Random(1), threading.Event()
 
         def forget() -> None:
             with redis.Redis.from_url(self.url) as client:
-                while not over.wait(dice.uniform(*FORGETS_AFTER)):
+                while not over.wait(rng.uniform(*FORGETS_AFTER)):
                     client.flushall()
 
         thread = threading.Thread(target=forget)

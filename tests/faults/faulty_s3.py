@@ -1,8 +1,8 @@
 """A proxy in front of the real S3 server that misbehaves by script.
 
 Requests pass through it byte for byte, host name and all, so that signatures hold.
-Each asks the script first: a trick of the script answers in the server's place, or
-spoils what the server said. Loopback only, a thread for each connection.
+Each consults the script first: a behaviour of the script answers in the server's
+place, or spoils what the server said. Loopback only, a thread for each connection.
 """
 
 import socket
@@ -19,7 +19,7 @@ HEAD_ENDS = b"\r\n\r\n"
 
 
 @dataclass
-class Asked:
+class ProxiedRequest:
     """A request as it came in, and how to get its answer."""
 
     method: str
@@ -30,112 +30,113 @@ class Asked:
 
 
 # Deals with a request; whatever it does not send, the client does not get.
-Trick = Callable[[Asked], None]
+Behaviour = Callable[[ProxiedRequest], None]
 
 
-def passed(asked: Asked) -> None:
+def passed(request: ProxiedRequest) -> None:
     """Do what an honest proxy does."""
-    asked.client.sendall(asked.forward())
+    request.client.sendall(request.forward())
 
 
-def lost(asked: Asked) -> None:
+def lost(request: ProxiedRequest) -> None:
     """Let the server do it, and lose its answer."""
-    asked.forward()
+    request.forward()
 
 
-def cut(at: int) -> Trick:
+def cut(at: int) -> Behaviour:
     """Let the server do it, and cut its answer after so many bytes."""
 
-    def trick(asked: Asked) -> None:
-        asked.client.sendall(asked.forward()[:at])
+    def behaviour(request: ProxiedRequest) -> None:
+        request.client.sendall(request.forward()[:at])
 
-    return trick
+    return behaviour
 
 
-def dropped(_asked: Asked) -> None:
+def dropped(_request: ProxiedRequest) -> None:
     """Hang up without a word, having told the server nothing."""
 
 
-def hung(seconds: float) -> Trick:
+def hung(seconds: float) -> Behaviour:
     """Let the server do it, and then say nothing for so long."""
 
-    def trick(asked: Asked) -> None:
-        asked.forward()
+    def behaviour(request: ProxiedRequest) -> None:
+        request.forward()
         time.sleep(seconds)
 
-    return trick
+    return behaviour
 
 
-def slow(seconds: float) -> Trick:
-    def trick(asked: Asked) -> None:
+def slow(seconds: float) -> Behaviour:
+    def behaviour(request: ProxiedRequest) -> None:
         time.sleep(seconds)
-        passed(asked)
+        passed(request)
 
-    return trick
+    return behaviour
 
 
-def refused(status: int, code: str) -> Trick:
+def refused(status: int, code: str) -> Behaviour:
     """Answer as S3 does when it does not do it."""
 
-    def trick(asked: Asked) -> None:
-        told = (
+    def behaviour(request: ProxiedRequest) -> None:
+        error = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
         )
-        body = b"" if asked.method == "HEAD" else told.encode()
+        body = b"" if request.method == "HEAD" else error.encode()
         lines = (f"HTTP/1.1 {status} No", f"Content-Length: {len(body)}")
         head = "\r\n".join((*lines, "Content-Type: application/xml", "", ""))
-        asked.client.sendall(head.encode() + body)
+        request.client.sendall(head.encode() + body)
 
-    return trick
+    return behaviour
 
 
-def altered(old: bytes, new: bytes) -> Trick:
+def altered(old: bytes, new: bytes) -> Behaviour:
     """Let the server do it, and change something in the head of its answer."""
 
-    def trick(asked: Asked) -> None:
-        head, _, body = asked.forward().partition(HEAD_ENDS)
-        asked.client.sendall(head.replace(old, new) + HEAD_ENDS + body)
+    def behaviour(request: ProxiedRequest) -> None:
+        head, _, body = request.forward().partition(HEAD_ENDS)
+        request.client.sendall(head.replace(old, new) + HEAD_ENDS + body)
 
-    return trick
+    return behaviour
 
 
-def other_bytes(asked: Asked) -> None:
+def other_bytes(request: ProxiedRequest) -> None:
     """Let the server do it, and change the last byte of its answer.
 
     Its checksum, by which the client would notice, is left out.
     """
-    head, _, body = asked.forward().partition(HEAD_ENDS)
+    head, _, body = request.forward().partition(HEAD_ENDS)
     lines = head.split(b"\r\n")
     kept = [one for one in lines if not one.lower().startswith(b"x-amz-checksum")]
     changed = body[:-1] + bytes([body[-1] ^ 1])
-    asked.client.sendall(b"\r\n".join(kept) + HEAD_ENDS + changed)
+    request.client.sendall(b"\r\n".join(kept) + HEAD_ENDS + changed)
 
 
 @dataclass
-class Crooked:
-    """The running proxy. `script` is asked for each request, in turn.
+class FaultyS3:
+    """The running proxy. `script` is consulted for each request, in turn.
 
-    A list of tricks by method; the last one of a list stays. Methods without one pass.
+    It has a list of behaviours by method; the last one of a list stays. Methods without
+    one pass.
     `seen` has the methods of all requests.
     """
 
     address: str
-    script: dict[str, list[Trick]] = field(default_factory=dict)
+    script: dict[str, list[Behaviour]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
 
-    def trick_for(self, method: str) -> Trick:
+    def behaviour_for(self, method: str) -> Behaviour:
         self.seen.append(method)
-        tricks = self.script.get(method, [passed])
-        return tricks.pop(0) if len(tricks) > 1 else tricks[0]
+        behaviours = self.script.get(method, [passed])
+        return behaviours.pop(0) if len(behaviours) > 1 else behaviours[0]
 
 
 @contextmanager
-def crooked_store(endpoint: str) -> Iterator[Crooked]:
+def run_faulty_s3(endpoint: str) -> Iterator[FaultyS3]:
     """Stand in front of a server until the block ends."""
     target = urlsplit(endpoint)
     server = socket.create_server((ports.LOOPBACK, 0))
-    proxy = Crooked(f"http://{ports.LOOPBACK}:{server.getsockname()[1]}")
+    proxy = FaultyS3(f"http://{ports.LOOPBACK}:{server.getsockname()[1]}")
     to = (target.hostname or ports.LOOPBACK, target.port or 80)
     threads: list[threading.Thread] = []
 
@@ -160,7 +161,7 @@ def crooked_store(endpoint: str) -> Iterator[Crooked]:
             thread.join()
 
 
-def _serve(client: socket.socket, to: tuple[str, int], proxy: Crooked) -> None:
+def _serve(client: socket.socket, to: tuple[str, int], proxy: FaultyS3) -> None:
     """Deal with one request, then hang up."""
     with client, suppress(OSError):
         client.settimeout(30)
@@ -174,7 +175,7 @@ def _serve(client: socket.socket, to: tuple[str, int], proxy: Crooked) -> None:
                 return b"".join(iter(lambda: server.recv(65_536), b""))
 
         method = head.split(b" ", 1)[0].decode()
-        proxy.trick_for(method)(Asked(method, head, body, client, forward))
+        proxy.behaviour_for(method)(ProxiedRequest(method, head, body, client, forward))
 
 
 def _read(client: socket.socket) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""gunicorn as the product runs it, but for two things that make deaths cheap.
+"""gunicorn as in production, with two changes that make killed workers cheap.
 
 The application is loaded once, by the master, so that the worker that follows a
 killed one is there in a moment; and each worker may be told where it has to die.

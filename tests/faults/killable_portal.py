@@ -1,4 +1,4 @@
-"""A portal that can be killed anywhere: web server, work, and how time passes."""
+"""A portal whose web server and tasks can be killed anywhere, under a test's clock."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from django.core.management import get_commands
 
 from portal.celery import app
 from tests.faults import armed_failpoints
-from tests.faults.consistency_check import Findings, judge
+from tests.faults.consistency_check import ConsistencyReport, check_consistency
 from tests.faults.customer_client import Client
-from tests.faults.stored_state import World
+from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import (
     ROOT,
     Portal,
@@ -28,7 +28,7 @@ from tests.journeys.live_server import (
 
 KILLED = -signal.SIGKILL
 
-# What does the work that waits; a ring of each is a minute of beat.
+# The tasks that run waiting jobs; one run of each stands for a minute of beat.
 app.loader.import_default_modules()
 ALL_TASKS = tuple(
     name
@@ -37,7 +37,7 @@ ALL_TASKS = tuple(
 )
 
 # Each forwards some hundreds of files: enough for tens of thousands.
-MOST_RINGS = 200
+MOST_ROUNDS = 200
 
 CONFIGURATION = Path(__file__).with_name("gunicorn_faults.py")
 
@@ -58,7 +58,7 @@ class WorkProcess:
         )
 
     def run(self, *names: str, place: str = "") -> int:
-        """Do tasks or commands, dying at a place; `KILLED` is the answer if it died."""
+        """Run tasks or commands, dying at a place; return `KILLED` if it died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"names": names, "place": place}) + "\n")
@@ -77,7 +77,7 @@ class WorkProcess:
 
 
 def broken_invariants(work: WorkProcess) -> list[str]:
-    """Ask the product whether all that must hold does; nothing if so."""
+    """Check the product's invariants; return an empty list if all hold."""
     if "check_invariants" not in get_commands():
         return []
     # What beat has done long before in real life: months go by here in a moment.
@@ -86,7 +86,7 @@ def broken_invariants(work: WorkProcess) -> list[str]:
 
 
 def is_dead(pid: int) -> bool:
-    """Say whether a process has ended, and at most waits to be noticed."""
+    """Return whether a process has ended, even if it was not reaped yet."""
     try:
         return " Z " in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -94,12 +94,12 @@ def is_dead(pid: int) -> bool:
 
 
 @dataclass
-class Rig:
+class KillablePortal:
     """The running portal of one or more tests."""
 
     portal: Portal
     work: WorkProcess
-    world: World
+    stored: StoredState
     var: Path
     tasks: Sequence[str] = field(default=ALL_TASKS)
 
@@ -122,26 +122,26 @@ class Rig:
 
         assert wait_for(is_armed), self.portal.log
 
-    def settle_all(self) -> None:
-        """Let time pass and everybody do their work, until nothing waits."""
-        for _ in range(MOST_RINGS):
-            self.world.let_time_pass()
+    def finish_all_jobs(self) -> None:
+        """Let time pass and run every task, until no job waits."""
+        for _ in range(MOST_ROUNDS):
+            self.stored.let_time_pass()
             assert self.work.run(*self.tasks) == 0, self.portal.log
-            if not self.world.waiting():
+            if not self.stored.waiting():
                 return
 
-    def judge(self, *clients: Client) -> Findings:
-        """Have all work done, and ask the product's own checks and the judge."""
-        self.settle_all()
-        findings = judge(self.world, clients)
-        findings.wrong += broken_invariants(self.work)
-        return findings
+    def finish_and_check(self, *clients: Client) -> ConsistencyReport:
+        """Run all jobs; then check consistency and the product's own invariants."""
+        self.finish_all_jobs()
+        report = check_consistency(self.stored, clients)
+        report.wrong += broken_invariants(self.work)
+        return report
 
 
 @contextmanager
-def running_rig(
-    var: Path, *, database: str, world: World, changes: Mapping[str, str]
-) -> Iterator[Rig]:
+def run_killable_portal(
+    var: Path, *, database: str, stored: StoredState, changes: Mapping[str, str]
+) -> Iterator[KillablePortal]:
     """Serve a database, with one worker that may be killed; no task runs by itself."""
     settings = {"WEB_WORKERS": "1", "LOG_LEVEL": "ERROR", **changes}
     serving = running_portal(
@@ -153,6 +153,6 @@ def running_rig(
         )
         work = WorkProcess(environment, journal)
         try:
-            yield Rig(portal, work, world, var)
+            yield KillablePortal(portal, work, stored, var)
         finally:
             work.end()

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.faults.shared_portal import KINDS, Standing
+from tests.faults.shared_portal import KINDS, SharedPortal
 
 # Seconds between two kills: shorter than any part needs to be back, and longer.
 PAUSES = (0.1, 2.0)
@@ -17,16 +17,16 @@ WHOLE_EVERY = 40
 
 
 @dataclass
-class Killer:
+class ProcessKiller:
     """Kills one process after another; `killed` counts them by kind."""
 
-    standing: Standing
-    dice: random.Random
+    portal: SharedPortal
+    rng: random.Random
     killed: Counter[str] = field(default_factory=Counter)
 
     def kill(self, times: int) -> None:
         for number in range(times):
-            time.sleep(self.dice.uniform(*PAUSES))
+            time.sleep(self.rng.uniform(*PAUSES))
             if number % WHOLE_EVERY == WHOLE_EVERY - 1:
                 self._end_everything()
             else:
@@ -34,9 +34,9 @@ class Killer:
 
     def _kill_one(self) -> None:
         kinds = list(KINDS)
-        self.dice.shuffle(kinds)
+        self.rng.shuffle(kinds)
         for kind in kinds:
-            for pid in self.standing.find(kind)[:1]:
+            for pid in self.portal.find(kind)[:1]:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
@@ -45,6 +45,6 @@ class Killer:
                 return
 
     def _end_everything(self) -> None:
-        ending = self.dice.choice((signal.SIGKILL, signal.SIGTERM))
-        self.standing.start_again(ending)
+        ending = self.rng.choice((signal.SIGKILL, signal.SIGTERM))
+        self.portal.start_again(ending)
         self.killed[f"everything ({ending.name})"] += 1

@@ -1,4 +1,4 @@
-"""The whole portal as `make run` starts it, with parts to kill and to wait for."""
+"""Runs the whole portal as `make run` does, with parts to kill and to await."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portal.env import KNOWN
+from portal.env import VARIABLES
 from portal.stack import folder, ports
 from portal.stack.run import is_healthy
 from portal.stack.settings import S3_VARIABLES
 from tests.faults.customer_client import Customer
 from tests.faults.killable_portal import WorkProcess
-from tests.faults.stored_state import World
+from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import ROOT, wait_for
 from tests.portal.stack.stack_copies import command_line, leads_session, processes_of
 
@@ -46,7 +46,7 @@ PARTS = ("web master", "worker", "forwarder", "beat", "valkey", "s3", "postgres"
 
 
 @dataclass
-class Standing:
+class SharedPortal:
     """A running portal of its own."""
 
     var: Path
@@ -60,10 +60,10 @@ class Standing:
         return folder.read_private(self.var / folder.PARTS_FILE)
 
     @property
-    def world(self) -> World:
+    def stored(self) -> StoredState:
         parts = self.parts
         s3 = {name.removeprefix("S3_").lower(): parts[name] for name in S3_VARIABLES}
-        return World(parts["DATABASE_OWNER_URL"], self.var / "usage", s3)
+        return StoredState(parts["DATABASE_OWNER_URL"], self.var / "usage", s3)
 
     @property
     def log(self) -> str:
@@ -92,7 +92,7 @@ class Standing:
         def are_up() -> bool:
             if not is_healthy(self.port) or not all(map(self.find, PARTS)):
                 return False
-            return self.world.is_answering()
+            return self.stored.is_answering()
 
         is_up = wait_for(are_up, START_TIMEOUT)
         assert is_up, self.log[-5_000:]
@@ -107,11 +107,13 @@ class Standing:
             text=True,
             check=True,
         )
-        return [Customer.told(json.loads(line)) for line in done.stdout.splitlines()]
+        return [
+            Customer.from_dict(json.loads(line)) for line in done.stdout.splitlines()
+        ]
 
     @contextmanager
     def working(self) -> Iterator[WorkProcess]:
-        """Have a process that does the waiting work when told to."""
+        """Yield a process that runs the waiting jobs on order."""
         with (self.var / "work.log").open("ab") as journal:
             work = WorkProcess(self.environment, journal)
             try:
@@ -134,11 +136,11 @@ def _start(var: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def standing_portal(var: Path) -> Iterator[Standing]:
+def run_shared_portal(var: Path) -> Iterator[SharedPortal]:
     """Run the whole portal on an empty folder until the block ends."""
     var.mkdir(parents=True, exist_ok=True)
     port = ports.find_free()
-    own = {name: value for name, value in os.environ.items() if name not in KNOWN}
+    own = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment = {
         **own,
         "VAR": str(var),
@@ -147,16 +149,16 @@ def standing_portal(var: Path) -> Iterator[Standing]:
         "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
-    standing = Standing(var, port, environment, _start(var, environment))
+    shared = SharedPortal(var, port, environment, _start(var, environment))
     try:
-        standing.await_health()
-        yield standing
+        shared.await_health()
+        yield shared
     finally:
-        standing.supervisor.terminate()
+        shared.supervisor.terminate()
         with suppress(subprocess.TimeoutExpired):
-            standing.supervisor.wait(30)
-        standing.supervisor.kill()
-        standing.supervisor.wait()
+            shared.supervisor.wait(30)
+        shared.supervisor.kill()
+        shared.supervisor.wait()
         for pid in processes_of(var):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Looks at what a portal has, past the portal: as the owner, in folder and bucket."""
+"""Reads a portal's rows, files and objects directly, as the owner of the tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ where state = 'waiting'
 
 
 @dataclass(frozen=True)
-class World:
+class StoredState:
     """Where rows, bytes and objects are; `s3` as in the product's settings."""
 
     owner_url: str
@@ -71,7 +71,7 @@ class World:
             return connection.execute(statement).fetchall()
 
     def is_answering(self) -> bool:
-        """Say whether database and S3 do what they are asked."""
+        """Return whether database and S3 answer."""
         try:
             self.rows("select 1")
             self._store.head_bucket(Bucket=self.s3["bucket"])

@@ -1,6 +1,6 @@
-"""S3 fails in every way that it has: each file is there once in the end, and whole.
+"""S3 fails in every way that it can: each file is stored once in the end, and whole.
 
-The real S3 server, with a crooked proxy in front of it.
+The real S3 server, with a faulty proxy in front of it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.faults import faulty_s3
-from tests.faults.faulty_s3 import Crooked, Trick, crooked_store
+from tests.faults.faulty_s3 import Behaviour, FaultyS3, run_faulty_s3
 from usage.forwarding import forward as forwarding_forward
 from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
@@ -57,14 +57,14 @@ SILENCES = {
 @pytest.fixture
 def proxy(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Crooked]:
+) -> Iterator[FaultyS3]:
     """Have the portal speak to the bucket through the proxy, with little patience."""
     monkeypatch.setattr(archive, "_READ_TIMEOUT", TIMEOUT)
     # boto3 waits up to a second before it tries again; nothing here is about that.
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
     archive.prepare()
     _empty(settings.S3)
-    with crooked_store(settings.S3["endpoint_url"]) as running:
+    with run_faulty_s3(settings.S3["endpoint_url"]) as running:
         settings.S3 = {**settings.S3, "endpoint_url": running.address}
         archive._client.cache_clear()
         yield running
@@ -88,7 +88,7 @@ def _real_store(s3: dict[str, str]) -> Any:
 
 
 @pytest.fixture
-def sent(alice: Company, proxy: Crooked) -> bytes:
+def sent(alice: Company, proxy: FaultyS3) -> bytes:
     """An accepted file that waits to be forwarded."""
     data = alice.server.day(DAY)
     alice.send(data)
@@ -111,7 +111,7 @@ def forward(*, at: datetime = NOW) -> None:
     forwarding_forward.forward_waiting(now=lambda: at)
 
 
-def assert_done_once(company: Company, proxy: Crooked, data: bytes) -> None:
+def assert_done_once(company: Company, proxy: FaultyS3, data: bytes) -> None:
     row = row_of(company)
     assert (row.state, row.problem) == (JobState.DONE, "")
     proxy.script.clear()
@@ -119,7 +119,7 @@ def assert_done_once(company: Company, proxy: Crooked, data: bytes) -> None:
 
 
 def test_an_honest_proxy_changes_nothing(
-    alice: Company, proxy: Crooked, sent: bytes
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     forward()
     assert proxy.seen.count("PUT") == 1
@@ -127,7 +127,7 @@ def test_an_honest_proxy_changes_nothing(
 
 
 def test_a_lost_answer_is_found_to_be_our_own_bytes(
-    alice: Company, proxy: Crooked, sent: bytes
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     proxy.script["PUT"] = [faulty_s3.lost, faulty_s3.passed]
     forward()
@@ -136,12 +136,12 @@ def test_a_lost_answer_is_found_to_be_our_own_bytes(
     assert_done_once(alice, proxy, sent)
 
 
-@pytest.mark.parametrize("trick", SILENCES.values(), ids=SILENCES)
+@pytest.mark.parametrize("behaviour", SILENCES.values(), ids=SILENCES)
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
 def test_a_store_that_gives_no_answer_is_asked_again_later(
-    alice: Company, proxy: Crooked, sent: bytes, method: str, trick: Trick
+    alice: Company, proxy: FaultyS3, sent: bytes, method: str, behaviour: Behaviour
 ) -> None:
-    proxy.script[method] = [trick]
+    proxy.script[method] = [behaviour]
     forward()
     row = row_of(alice)
     assert row.state == JobState.WAITING
@@ -154,7 +154,7 @@ def test_a_store_that_gives_no_answer_is_asked_again_later(
 
 @pytest.mark.parametrize(("status", "code"), REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_is_kept_as_the_reason_and_tried_again(
-    alice: Company, proxy: Crooked, sent: bytes, status: int, code: str
+    alice: Company, proxy: FaultyS3, sent: bytes, status: int, code: str
 ) -> None:
     proxy.script["PUT"] = [faulty_s3.refused(status, code)]
     assert_tried_again(alice, proxy, sent, problem=code)
@@ -162,7 +162,7 @@ def test_a_refusal_is_kept_as_the_reason_and_tried_again(
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_a_refused_question_confirms_nothing_and_is_asked_again(
-    alice: Company, proxy: Crooked, sent: bytes, status: int
+    alice: Company, proxy: FaultyS3, sent: bytes, status: int
 ) -> None:
     # An answer to HEAD has no body, and so no code.
     proxy.script["HEAD"] = [faulty_s3.refused(status, "")]
@@ -170,7 +170,7 @@ def test_a_refused_question_confirms_nothing_and_is_asked_again(
 
 
 def assert_tried_again(
-    company: Company, proxy: Crooked, data: bytes, *, problem: str
+    company: Company, proxy: FaultyS3, data: bytes, *, problem: str
 ) -> None:
     forward()
     row = row_of(company)
@@ -183,7 +183,7 @@ def assert_tried_again(
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
 @pytest.mark.parametrize("at", [60, 100, 150, 250])
 def test_half_an_answer_neither_confirms_nor_accuses(
-    alice: Company, proxy: Crooked, sent: bytes, method: str, at: int
+    alice: Company, proxy: FaultyS3, sent: bytes, method: str, at: int
 ) -> None:
     # It says 200 and looks whole: what is missing are headers at its end. The bytes
     # themselves decide then.
@@ -199,7 +199,7 @@ def test_half_an_answer_neither_confirms_nor_accuses(
 
 @pytest.mark.parametrize("at", [60, 150, 700])
 def test_half_of_everything_accuses_nobody(
-    alice: Company, proxy: Crooked, sent: bytes, at: int
+    alice: Company, proxy: FaultyS3, sent: bytes, at: int
 ) -> None:
     proxy.script = {"HEAD": [faulty_s3.cut(at=150)], "GET": [faulty_s3.cut(at=at)]}
     forward()
@@ -212,7 +212,7 @@ def test_half_of_everything_accuses_nobody(
 
 
 def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
-    alice: Company, proxy: Crooked, sent: bytes
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     proxy.script["PUT"] = [faulty_s3.refused(503, "SlowDown")]
     at = NOW
@@ -226,16 +226,16 @@ def test_a_fault_of_the_store_is_never_a_fault_of_the_file(
 
 
 @pytest.mark.parametrize(
-    "trick", [faulty_s3.passed, faulty_s3.lost, faulty_s3.cut(at=8)]
+    "behaviour", [faulty_s3.passed, faulty_s3.lost, faulty_s3.cut(at=8)]
 )
 def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
-    alice: Company, proxy: Crooked, sent: bytes, trick: Trick
+    alice: Company, proxy: FaultyS3, sent: bytes, behaviour: Behaviour
 ) -> None:
     key = row_of(alice).key
     foreign = b"not ours"
     digest = b64encode(hashlib.sha256(foreign).digest()).decode()
     archive.put(key, BytesIO(foreign), archive.Content(len(foreign), digest))
-    proxy.script["PUT"] = [trick, faulty_s3.passed]
+    proxy.script["PUT"] = [behaviour, faulty_s3.passed]
     forward()
     row = row_of(alice)
     assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
@@ -244,7 +244,7 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
 
 
 def test_where_the_checksum_does_not_fit_the_bytes_decide(
-    alice: Company, proxy: Crooked, sent: bytes
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     ours = b64encode(hashlib.sha256(sent).digest())
     other = b64encode(hashlib.sha256(b"other").digest())
@@ -254,8 +254,8 @@ def test_where_the_checksum_does_not_fit_the_bytes_decide(
     assert_done_once(alice, proxy, sent)
 
 
-def test_bytes_that_came_out_otherwise_are_set_aside(
-    alice: Company, proxy: Crooked, sent: bytes
+def test_bytes_that_came_out_otherwise_wait_for_a_person(
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     ours = b64encode(hashlib.sha256(sent).digest())
     other = b64encode(hashlib.sha256(b"other").digest())
@@ -272,7 +272,7 @@ def test_bytes_that_came_out_otherwise_are_set_aside(
 
 
 def test_a_slow_store_is_waited_for(
-    alice: Company, proxy: Crooked, sent: bytes
+    alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     proxy.script["PUT"] = [faulty_s3.slow(TIMEOUT / 3)]
     forward()
@@ -280,7 +280,7 @@ def test_a_slow_store_is_waited_for(
 
 
 def test_a_store_out_of_reach_is_tried_again(
-    alice: Company, proxy: Crooked, sent: bytes, settings: Any
+    alice: Company, proxy: FaultyS3, sent: bytes, settings: Any
 ) -> None:
     there = settings.S3
     settings.S3 = {**there, "endpoint_url": "http://127.0.0.1:9"}
@@ -295,12 +295,12 @@ def test_a_store_out_of_reach_is_tried_again(
 
 
 def test_many_files_all_arrive_through_a_store_that_fails_at_random(
-    alice: Company, proxy: Crooked, dice: Callable[[], list[Trick]]
+    alice: Company, proxy: FaultyS3, random_behaviours: Callable[[], list[Behaviour]]
 ) -> None:
     wanted = alice.server.days(DAY, DAY + timedelta(days=9))
     for data in wanted:
         alice.send(data)
-    proxy.script = {"PUT": dice(), "HEAD": dice()}
+    proxy.script = {"PUT": random_behaviours(), "HEAD": random_behaviours()}
     at = NOW
     for _ in range(60):
         forward(at=at)
@@ -313,12 +313,12 @@ def test_many_files_all_arrive_through_a_store_that_fails_at_random(
 
 
 @pytest.fixture
-def dice() -> Callable[[], list[Trick]]:
-    """Some tricks in random order, and then honesty."""
+def random_behaviours() -> Callable[[], list[Behaviour]]:
+    """Some behaviours in random order, and then honesty."""
     import random
 
-    chance = random.Random(1)
-    tricks = [
+    rng = random.Random(1)
+    behaviours = [
         faulty_s3.lost,
         faulty_s3.cut(at=8),
         faulty_s3.dropped,
@@ -327,7 +327,7 @@ def dice() -> Callable[[], list[Trick]]:
         faulty_s3.refused(409, "ConditionalRequestConflict"),
     ]
 
-    def drawn() -> list[Trick]:
-        return [*chance.choices(tricks, k=12), faulty_s3.passed]
+    def drawn() -> list[Behaviour]:
+        return [*rng.choices(behaviours, k=12), faulty_s3.passed]
 
     return drawn

@@ -1,7 +1,7 @@
-"""The broker hangs, stops and forgets: no upload notices, and all is done after it.
+"""The broker hangs, stops, loses messages: no upload fails, all jobs run afterwards.
 
 FAULTS_UPLOADS says how many files are sent while it is not well; then the strict
-bounds hold, and nobody but beat rings afterwards.
+bounds hold, and only beat starts tasks afterwards.
 """
 
 import os
@@ -20,11 +20,11 @@ import pytest
 
 from portal.stack.run import CELERY, FORWARDS, describe_worker
 from tests.builders import open_company
-from tests.faults.answer_log import Ledger
-from tests.faults.consistency_check import judge
+from tests.faults.answer_log import AnswerLog
+from tests.faults.consistency_check import check_consistency
 from tests.faults.customer_client import DAYS, Client, Customer
 from tests.faults.faulty_broker import Broker, own_broker
-from tests.faults.stored_state import World
+from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import (
     ROOT,
     Portal,
@@ -70,7 +70,7 @@ class Timed:
 
 @contextmanager
 def background(environment: dict[str, str], var: Path) -> Iterator[list[int]]:
-    """Run the product's workers, and beat where nobody else is to ring.
+    """Run the product's workers, and beat where nothing else is to run tasks.
 
     What ends is started again, as the supervisor does. Yields the exit codes.
     """
@@ -118,7 +118,7 @@ def send(client: Client, number: int) -> list[float]:
     entries = [client.send(client.customer.good()) for _ in range(number)]
     # Not one of them had to be sent again.
     assert {entry.state for entry in entries} == {"accepted"}
-    assert (client.ledger.cuts, client.ledger.refusals) == (0, {})
+    assert (client.answer_log.cuts, client.answer_log.refusals) == (0, {})
     return [entry.seconds for entry in entries]
 
 
@@ -140,11 +140,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def environment(world: World, broker: Broker, worker_id: str) -> dict[str, str]:
-    """What all processes are told that differs from other tests."""
+def environment(stored: StoredState, broker: Broker, worker_id: str) -> dict[str, str]:
+    """Return the settings of all processes that differ from other tests."""
     return {
-        "S3_BUCKET": world.s3["bucket"],
-        "S3_PREFIX": world.s3["prefix"],
+        "S3_BUCKET": stored.s3["bucket"],
+        "S3_PREFIX": stored.s3["prefix"],
         "BROKER_URL": broker.url,
         "LOG_LEVEL": "ERROR",
     }
@@ -152,36 +152,38 @@ def environment(world: World, broker: Broker, worker_id: str) -> dict[str, str]:
 
 @pytest.fixture
 def portal(
-    world: World, environment: dict[str, str], worker_id: str
+    stored: StoredState, environment: dict[str, str], worker_id: str
 ) -> Iterator[Portal]:
-    var, database = world.folder.parent, f"test_portal_{worker_id}"
+    var, database = stored.folder.parent, f"test_portal_{worker_id}"
     with running_portal(var, database=database, changes=environment) as running:
         port = running.port
-        told = environment_of(var, database=database, port=port, changes=environment)
-        with background(told, var):
+        settings = environment_of(
+            var, database=database, port=port, changes=environment
+        )
+        with background(settings, var):
             yield running
 
 
 def test_no_upload_notices_the_broker_and_all_is_forwarded_after_it(
-    world: World,
+    stored: StoredState,
     portal: Portal,
     broker: Broker,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     company = open_company("B-1", name="B-1", zone="Europe/Berlin")
     servers = (len(UNWELL) + 1) * EACH * ROUNDS // DAYS + 2
-    client = Client(portal.port, Customer.of(company, servers=servers), Ledger())
+    client = Client(portal.port, Customer.of(company, servers=servers), AnswerLog())
     timed = measure(client, broker)
     began = time.monotonic()
 
     def is_done() -> bool:
-        if not IS_LONG and world.waiting():
-            # As beat would: whoever accepts a file rings.
+        if not IS_LONG and stored.waiting():
+            # As beat would: accepting a file sends a wake-up.
             send(client, 1)
             time.sleep(2)
-        return world.waiting() == 0
+        return stored.waiting() == 0
 
-    assert wait_for(is_done, DONE_WITHIN), world.waiting()
+    assert wait_for(is_done, DONE_WITHIN), stored.waiting()
     took = time.monotonic() - began
     with capsys.disabled():
         lines = [f"  {state}: {one}" for state, one in timed.items()]
@@ -191,4 +193,4 @@ def test_no_upload_notices_the_broker_and_all_is_forwarded_after_it(
     for state, one in timed.items():
         assert one.median <= MOST_TIMES * usual.median + SLACK, state
         assert one.p95 <= MOST_TIMES * usual.p95 + SLACK, state
-    assert judge(world, [client]).bad == []
+    assert check_consistency(stored, [client]).bad == []

@@ -1,4 +1,4 @@
-"""Many clients send overlapping sets in random order: each file is there once.
+"""Many clients send overlapping sets in random order: each file is stored once.
 
 FAULTS_CLIENTS and FAULTS_SECONDS say how many and for how long.
 """
@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.answer_log import Content, Fate
+from tests.faults.answer_log import Content, FinalState
 from tests.faults.customer_client import Client
-from tests.faults.killable_portal import Rig
+from tests.faults.killable_portal import KillablePortal
 
 CLIENTS = int(os.environ.get("FAULTS_CLIENTS") or 8)
 SECONDS = float(os.environ.get("FAULTS_SECONDS") or 4)
@@ -36,36 +36,38 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 3 * SECONDS)]
 class SharedSet:
     """What one tenant's clients all have in their folders: it grows."""
 
-    def __init__(self, client: Client, dice: random.Random) -> None:
+    def __init__(self, client: Client, rng: random.Random) -> None:
         self.client = client
-        self._dice = dice
+        self._rng = rng
         self._contents: list[Content] = []
         self._lock = threading.Lock()
 
     def grow(self) -> None:
         with self._lock:
-            some = [self.client.customer.any(self._dice) for _ in range(BATCH)]
+            some = [self.client.customer.any(self._rng) for _ in range(BATCH)]
             self._contents += some
 
-    def drawn(self, dice: random.Random) -> Sequence[Content]:
+    def drawn(self, rng: random.Random) -> Sequence[Content]:
         """Return some of the newest and some of all, in random order."""
         with self._lock:
-            pool = self._contents[-2 * BATCH :] + dice.sample(self._contents, BATCH)
-        return dice.sample(pool, int(len(pool) * SHARE))
+            pool = self._contents[-2 * BATCH :] + rng.sample(self._contents, BATCH)
+        return rng.sample(pool, int(len(pool) * SHARE))
 
 
 def send_for(shared: SharedSet, seed: int, until: float) -> None:
     """Be one client: draw, send, draw again; one of them adds to the set."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     while time.monotonic() < until:
-        if dice.random() < 0.2:
+        if rng.random() < 0.2:
             shared.grow()
-        for content in shared.drawn(dice):
+        for content in shared.drawn(rng):
             shared.client.send(content, name=f"{seed}-{content.day}.usg")
 
 
 def test_overlapping_sets_from_many_clients_are_each_file_once(
-    rig: Rig, open_client: Callable[..., Client], capsys: pytest.CaptureFixture[str]
+    killable: KillablePortal,
+    open_client: Callable[..., Client],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     servers = 3 + int(SECONDS * 2)
     sets = [
@@ -83,25 +85,25 @@ def test_overlapping_sets_from_many_clients_are_each_file_once(
     for future in futures:
         future.result()
     clients = [shared.client for shared in sets]
-    findings = rig.judge(*clients)
-    ledger = clients[0].ledger
+    report = killable.finish_and_check(*clients)
+    log = clients[0].answer_log
     with capsys.disabled():
         sys.stdout.write(
-            f"\n  {CLIENTS} clients, {SECONDS:.0f} s, seed {SEED}: {ledger.answered}"
-            f" answers for {len(ledger.contents)} files, {findings.kept} kept,"
-            f" {findings.confirmed} confirmed in S3, refusals {dict(ledger.refusals)}\n"
+            f"\n  {CLIENTS} clients, {SECONDS:.0f} s, seed {SEED}: {log.answered}"
+            f" answers for {len(log.contents)} files, {report.kept} kept,"
+            f" {report.confirmed} confirmed in S3, refusals {dict(log.refusals)}\n"
         )
-    assert findings.bad == []
-    assert findings.stray == []
-    assert ledger.cuts == 0
-    assert_answered_at_once(ledger.contents.values(), clients[0])
+    assert report.bad == []
+    assert report.stray == []
+    assert log.cuts == 0
+    assert_answered_at_once(log.contents.values(), clients[0])
 
 
 def assert_answered_at_once(contents: Any, client: Client) -> None:
-    """Nobody was told to wait: what could be settled was, by its own request."""
+    """Check that each file was judged by the request that sent it."""
     states = {
         entry.state
         for content in contents
-        for entry in client.ledger.answers[content.key]
+        for entry in client.answer_log.answers[content.key]
     }
-    assert states <= set(Fate)
+    assert states <= set(FinalState)

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.answer_log import Ledger
-from tests.faults.consistency_check import Findings, judge
+from tests.faults.answer_log import AnswerLog
+from tests.faults.consistency_check import ConsistencyReport, check_consistency
 from tests.faults.customer_client import Client
-from tests.faults.killable_portal import ALL_TASKS, MOST_RINGS, broken_invariants
-from tests.faults.process_killer import Killer
-from tests.faults.shared_portal import Standing, standing_portal
+from tests.faults.killable_portal import ALL_TASKS, MOST_ROUNDS, broken_invariants
+from tests.faults.process_killer import ProcessKiller
+from tests.faults.shared_portal import SharedPortal, run_shared_portal
 
 KILLS = int(os.environ.get("FAULTS_KILLS") or 6)
 SEED = int(os.environ.get("FAULTS_SEED") or 1)
 CLIENTS = 4
 
-# After so many the clients pause, all that waits is done, and the judge is asked.
+# After so many the clients pause, all waiting jobs are run, and consistency is checked.
 ROUND = 50
 
 # Days of so many servers are more than a client can send.
@@ -38,7 +38,7 @@ class Load:
     """Clients that send one file after another, until told to stop."""
 
     def __init__(self, clients: list[Client], seed: int) -> None:
-        self.troubles: list[Exception] = []
+        self.errors: list[Exception] = []
         self._clients, self._seed = clients, seed
 
     @contextmanager
@@ -57,62 +57,64 @@ class Load:
             stop.set()
             for thread in threads:
                 thread.join()
-        assert self.troubles == []
+        assert self.errors == []
 
     def _send(self, client: Client, seed: int, stop: threading.Event) -> None:
-        dice = random.Random(seed)
-        content = client.customer.any(dice)
+        rng = random.Random(seed)
+        content = client.customer.any(rng)
         try:
             while not stop.is_set():
-                client.send(content, name=f"{dice.random()}.usg")
-                if dice.random() < 0.8:
-                    content = client.customer.any(dice)
-                time.sleep(dice.uniform(0, 0.3))
-        except Exception as error:  # noqa: BLE001 - told by who waits for the thread
-            self.troubles.append(error)
+                client.send(content, name=f"{rng.random()}.usg")
+                if rng.random() < 0.8:
+                    content = client.customer.any(rng)
+                time.sleep(rng.uniform(0, 0.3))
+        except Exception as error:  # noqa: BLE001 - reported by the thread that joins this one
+            self.errors.append(error)
 
 
-def settled(standing: Standing, clients: list[Client]) -> Findings:
-    """Wait until every part is well, have all work done, and ask the judge."""
-    standing.await_health()
-    world = standing.world
-    with standing.working() as work:
-        for _ in range(MOST_RINGS):
-            world.let_time_pass()
+def finish_and_check(portal: SharedPortal, clients: list[Client]) -> ConsistencyReport:
+    """Wait until every part is well, run all waiting jobs, and check consistency."""
+    portal.await_health()
+    stored = portal.stored
+    with portal.working() as work:
+        for _ in range(MOST_ROUNDS):
+            stored.let_time_pass()
             work.run(*ALL_TASKS)
-            if not world.waiting():
+            if not stored.waiting():
                 break
-        findings = judge(world, clients)
-        findings.wrong += broken_invariants(work)
-    return findings
+        report = check_consistency(stored, clients)
+        report.wrong += broken_invariants(work)
+    return report
 
 
 def test_whatever_is_killed_nothing_is_lost_and_nothing_is_doubled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger, dice = Ledger(), random.Random(SEED)
-    with standing_portal(tmp_path / "var") as standing:
-        customers = standing.open_customers(CLIENTS, servers=SERVERS)
-        clients = [Client(standing.port, one, ledger) for one in customers]
-        killer, load = Killer(standing, dice), Load(clients, SEED)
-        left, findings = KILLS, Findings()
+    answer_log, rng = AnswerLog(), random.Random(SEED)
+    with run_shared_portal(tmp_path / "var") as portal:
+        customers = portal.open_customers(CLIENTS, servers=SERVERS)
+        clients = [Client(portal.port, one, answer_log) for one in customers]
+        killer, load = ProcessKiller(portal, rng), Load(clients, SEED)
+        left, report = KILLS, ConsistencyReport()
         while left > 0:
             with load.running():
                 killer.kill(min(left, ROUND))
             left -= ROUND
-            findings = settled(standing, clients)
-            assert findings.bad == []
+            report = finish_and_check(portal, clients)
+            assert report.bad == []
             with capsys.disabled():
-                _tell(killer, ledger, findings)
+                _write_counts(killer, answer_log, report)
 
 
-def _tell(killer: Killer, ledger: Ledger, findings: Findings) -> None:
-    slowest = max(ledger.seconds, default=0.0)
+def _write_counts(
+    killer: ProcessKiller, log: AnswerLog, report: ConsistencyReport
+) -> None:
+    slowest = max(log.seconds, default=0.0)
     sys.stdout.write(
-        f"\n{killer.killed.total()} kills, seed {SEED}: {ledger.tries} tries,"
-        f" {ledger.cuts} cut, {ledger.answered} answered (slowest {slowest:.1f} s),"
-        f" {findings.kept} kept, {findings.confirmed} confirmed in S3,"
-        f" {len(findings.stray)} stray; lost {len(findings.lost)}, doubled"
-        f" {len(findings.doubled)}\n  {dict(killer.killed)}"
-        f"\n  {dict(ledger.refusals)}\n"
+        f"\n{killer.killed.total()} kills, seed {SEED}: {log.tries} tries,"
+        f" {log.cuts} cut, {log.answered} answered (slowest {slowest:.1f} s),"
+        f" {report.kept} kept, {report.confirmed} confirmed in S3,"
+        f" {len(report.stray)} stray; lost {len(report.lost)}, doubled"
+        f" {len(report.doubled)}\n  {dict(killer.killed)}"
+        f"\n  {dict(log.refusals)}\n"
     )

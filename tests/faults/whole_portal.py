@@ -33,8 +33,8 @@ def open_tenants(tenants: int, servers: int) -> int:
     for number in range(1, tenants + 1):
         name = f"K-{number}"
         company = open_company(name, name=name, zone="Europe/Berlin")
-        told = Customer.of(company, servers=servers).as_told()
-        sys.stdout.write(json.dumps(told) + "\n")
+        customer = Customer.of(company, servers=servers).to_dict()
+        sys.stdout.write(json.dumps(customer) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A process that does the waiting work, and can be told where to die at it.
+"""A process that runs waiting jobs on order, and dies at a given failpoint.
 
 It loads the portal once and reads orders, a line of JSON each: the tasks or commands to
 run and the place to die at. Each order is done by a fork, whose exit code is the

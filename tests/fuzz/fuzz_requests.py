@@ -106,28 +106,27 @@ class Material:
     files: list[bytes]
 
 
-def make_up(dice: random.Random, material: Material) -> Request:
+def make_up(rng: random.Random, material: Material) -> Request:
     """Make a request that is sound but for a few things."""
-    body = _body(dice, material)
+    body = _body(rng, material)
     headers = [("Host", "127.0.0.1")]
-    if dice.random() < 0.8:
+    if rng.random() < 0.8:
         headers.append(("Authorization", f"Bearer {material.token}"))
-    if dice.random() < 0.8:
+    if rng.random() < 0.8:
         headers.append(("Content-Digest", _digest(body)))
-    if dice.random() < 0.5:
+    if rng.random() < 0.5:
         headers.append(("Content-Type", "application/json"))
     headers += [
-        (dice.choice(HEADERS), dice.choice(VALUES))
-        for _ in range(dice.choice((0, 1, 3)))
+        (rng.choice(HEADERS), rng.choice(VALUES)) for _ in range(rng.choice((0, 1, 3)))
     ]
-    dice.shuffle(headers)
-    methods = METHODS if dice.random() < 0.9 else ODD_METHODS
+    rng.shuffle(headers)
+    methods = METHODS if rng.random() < 0.9 else ODD_METHODS
     return Request(
-        method="PUT" if dice.random() < 0.3 else dice.choice(methods),
-        path=_path(dice, material),
+        method="PUT" if rng.random() < 0.3 else rng.choice(methods),
+        path=_path(rng, material),
         headers=tuple(headers),
         body=body,
-        length=_length(dice, body),
+        length=_length(rng, body),
     )
 
 
@@ -138,37 +137,37 @@ def _digest(body: bytes) -> str:
     return f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def _path(dice: random.Random, material: Material) -> str:
-    path = dice.choice(PATHS)
-    if dice.random() < 0.4:
-        path = f"/api/v1/files/{dice.choice(NAMES)}"
-    if dice.random() < 0.3:
-        path += "?" + "&".join(dice.choices(QUERIES, k=dice.choice((1, 2, 4))))
-    if dice.random() < 0.1:
-        at = dice.randrange(len(path) + 1)
-        path = path[:at] + dice.choice(NAMES) + path[at:]
+def _path(rng: random.Random, material: Material) -> str:
+    path = rng.choice(PATHS)
+    if rng.random() < 0.4:
+        path = f"/api/v1/files/{rng.choice(NAMES)}"
+    if rng.random() < 0.3:
+        path += "?" + "&".join(rng.choices(QUERIES, k=rng.choice((1, 2, 4))))
+    if rng.random() < 0.1:
+        at = rng.randrange(len(path) + 1)
+        path = path[:at] + rng.choice(NAMES) + path[at:]
     return path.replace("{id}", material.file_id)
 
 
-def _body(dice: random.Random, material: Material) -> bytes:
-    if dice.random() < 0.6:
-        return dice.choice(BODIES)
-    data = bytearray(dice.choice(material.files))
-    if dice.random() < 0.7:
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+def _body(rng: random.Random, material: Material) -> bytes:
+    if rng.random() < 0.6:
+        return rng.choice(BODIES)
+    data = bytearray(rng.choice(material.files))
+    if rng.random() < 0.7:
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     return bytes(data)
 
 
-def _length(dice: random.Random, body: bytes) -> str | None:
+def _length(rng: random.Random, body: bytes) -> str | None:
     sound = str(len(body))
-    if dice.random() < 0.9:
+    if rng.random() < 0.9:
         return sound
     # A length that is too large stalls, which costs a second: seldom.
     others = (None, "0", "-1", "+1", "1,1", "0x1", "9" * 30, f"0{sound}", sound + " 1")
-    return str(len(body) + 1) if dice.random() < 0.02 else dice.choice(others)
+    return str(len(body) + 1) if rng.random() < 0.02 else rng.choice(others)
 
 
-def written(request: Request) -> bytes:
+def to_bytes(request: Request) -> bytes:
     lines = [f"{request.method} {request.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in request.headers]
     if request.length is not None:
@@ -177,43 +176,43 @@ def written(request: Request) -> bytes:
     return head + b"\r\n\r\n" + request.body
 
 
-def garbled(words: bytes, dice: random.Random) -> bytes:
+def damaged(data: bytes, rng: random.Random) -> bytes:
     """Damage what is written down, now and then."""
-    if dice.random() < 0.85:
-        return words
-    at = dice.randrange(len(words))
-    junk = dice.choice((b"\x00", b"\r", b"\n", b"\r\n\r\n", b"\xff", b" ", b":", b""))
-    return words[:at] + junk + words[at + dice.randrange(4) :]
+    if rng.random() < 0.85:
+        return data
+    at = rng.randrange(len(data))
+    junk = rng.choice((b"\x00", b"\r", b"\n", b"\r\n\r\n", b"\xff", b" ", b":", b""))
+    return data[:at] + junk + data[at + rng.randrange(4) :]
 
 
-def attempt(portal: "Portal", words: bytes, tally: Tally) -> None:
+def attempt(portal: "Portal", data: bytes, tally: Tally) -> None:
     """Say it, hang up the sending side, and hear what comes."""
     began = time.monotonic()
     with portal.connect() as wire:
-        wire.try_to_send(words)
+        wire.try_to_send(data)
         wire.try_to_end_sending()
-        answer = wire.answer(to_head=words.startswith(b"HEAD"))
+        answer = wire.answer(to_head=data.startswith(b"HEAD"))
     took = time.monotonic() - began
-    assert answer.status < 500, (answer, words[:2_000])
-    assert took < MOST_SECONDS, (took, words[:2_000])
+    assert answer.status < 500, (answer, data[:2_000])
+    assert took < MOST_SECONDS, (took, data[:2_000])
     tally.statuses[answer.status] += 1
     tally.slowest = max(tally.slowest, took)
 
 
 def run(
-    say: Callable[[random.Random, Tally], None],
+    send_one: Callable[[random.Random, Tally], None],
     *,
     seed: int,
     seconds: float = 1e9,
     rounds: int = sys.maxsize,
 ) -> Tally:
     """Try until time or rounds are up."""
-    dice, tally = random.Random(seed), Tally()
+    rng, tally = random.Random(seed), Tally()
     ends = time.monotonic() + seconds
     for _ in range(rounds):
         if time.monotonic() > ends:
             break
-        say(dice, tally)
+        send_one(rng, tally)
     return tally
 
 
@@ -262,23 +261,23 @@ def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
     """Fuzz a server that is started for it, and see that it still serves at the end."""
     from django.core.management import call_command
 
-    from tests.journeys.live_server import has_trouble, request, running_portal
+    from tests.journeys.live_server import has_errors, request, running_portal
 
     call_command("collectstatic", verbosity=0, interactive=False)
     material = make_material()
     changes = {"BODY_TIMEOUT": str(BODY_TIMEOUT), "LOG_LEVEL": "ERROR"}
     with running_portal(var, database=DATABASE, changes=changes) as portal:
 
-        def say(dice: random.Random, tally: Tally) -> None:
-            attempt(portal, garbled(written(make_up(dice, material)), dice), tally)
+        def send_one(rng: random.Random, tally: Tally) -> None:
+            attempt(portal, damaged(to_bytes(make_up(rng, material)), rng), tally)
 
         try:
-            tally = run(say, seed=seed, seconds=seconds, rounds=rounds)
+            tally = run(send_one, seed=seed, seconds=seconds, rounds=rounds)
         except AssertionError:
             sys.stderr.write(portal.log[-5_000:])
             raise
-        assert portal.say(request("GET", "/healthz")).status == 200
-        assert not has_trouble(portal.log), portal.log[-5_000:]
+        assert portal.send_raw(request("GET", "/healthz")).status == 200
+        assert not has_errors(portal.log), portal.log[-5_000:]
         tally.resident = peak_of_workers(portal)
         assert tally.resident < MOST_RESIDENT_KIB, tally.resident
     return tally
@@ -306,7 +305,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fuzz-requests-") as folder:
         from portal import env
 
-        for name in env.KNOWN:
+        for name in env.VARIABLES:
             if value := env.text_or(name, ""):
                 os.environ[name] = value
         os.environ |= {"VAR": folder, "DJANGO_SETTINGS_MODULE": "portal.settings"}

@@ -48,32 +48,32 @@ def corpus() -> list[bytes]:
     return [data for data in files if 0 < len(data) < 8_192]
 
 
-def mutated(data: bytes, dice: random.Random) -> bytes:
+def mutated(data: bytes, rng: random.Random) -> bytes:
     changed = bytearray(data)
-    for _ in range(dice.choice((1, 1, 1, 2, 4))):
-        at = dice.randrange(len(changed) + 1)
-        kind = dice.randrange(6)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(len(changed) + 1)
+        kind = rng.randrange(6)
         if kind == 0 and at < len(changed):
-            changed[at] ^= 1 << dice.randrange(8)
+            changed[at] ^= 1 << rng.randrange(8)
         elif kind == 1:
-            changed[at:at] = dice.choice(NASTY)
+            changed[at:at] = rng.choice(NASTY)
         elif kind == 2:
-            del changed[at : at + dice.randrange(1, 9)]
+            del changed[at : at + rng.randrange(1, 9)]
         elif kind == 3:
-            changed[at : at + 5] = dice.choice(NASTY)
+            changed[at : at + 5] = rng.choice(NASTY)
         elif kind == 4:
-            changed[at:at] = changed[dice.randrange(at + 1) : at][:64]
+            changed[at:at] = changed[rng.randrange(at + 1) : at][:64]
         else:
             del changed[at:]
     return bytes(changed)
 
 
-def mutated_header(dice: random.Random) -> bytes:
+def mutated_header(rng: random.Random) -> bytes:
     text = headers.serialise(cases.HEADER).decode()
-    at = dice.randrange(len(text))
-    nasty = dice.choice(NASTY_TEXT)
-    changed = text[:at] + nasty + text[at + dice.randrange(6) :]
-    if dice.random() < 0.5:
+    at = rng.randrange(len(text))
+    nasty = rng.choice(NASTY_TEXT)
+    changed = text[:at] + nasty + text[at + rng.randrange(6) :]
+    if rng.random() < 0.5:
         found = json.loads(text)
         values: tuple[object, ...] = (
             -1,
@@ -87,25 +87,27 @@ def mutated_header(dice: random.Random) -> bytes:
             "0001-01-01",
             721,
         )
-        found[dice.choice(list(found))] = dice.choice(values)
+        found[rng.choice(list(found))] = rng.choice(values)
         changed = json.dumps(found)
     return changed.encode("utf-8", "surrogatepass")
 
 
-def attempt(golden: list[bytes], dice: random.Random) -> tuple[bytes, bool]:
+def attempt(golden: list[bytes], rng: random.Random) -> tuple[bytes, bool]:
     """Give a changed file, and whether its envelope is sound all the same."""
-    kind = dice.randrange(4)
+    kind = rng.randrange(4)
     if kind == 0:
-        original = dice.choice(golden)
-        return mutated(original, dice), False
+        original = rng.choice(golden)
+        return mutated(original, rng), False
     if kind == 1:
-        return cases.around(mutated(cases.PACKED, dice)), True
+        return cases.around(mutated(cases.PACKED, rng)), True
     if kind == 2:
-        return cases.plain(mutated(cases.PLAIN, dice)), True
-    return cases.with_header(mutated_header(dice)), True
+        return cases.plain(mutated(cases.PLAIN, rng)), True
+    return cases.with_header(mutated_header(rng)), True
 
 
-def judge(data: bytes, *, sound: bool, golden: set[bytes], tally: Tally) -> None:
+def check_reading(
+    data: bytes, *, sound: bool, golden: set[bytes], tally: Tally
+) -> None:
     began = time.perf_counter()
     reading = read(data, cases.expected())
     if reading.day is not None:
@@ -125,15 +127,15 @@ def judge(data: bytes, *, sound: bool, golden: set[bytes], tally: Tally) -> None
 
 
 def run(*, seed: int, seconds: float = 1e9, rounds: int = sys.maxsize) -> Tally:
-    dice, tally = random.Random(seed), Tally()
+    rng, tally = random.Random(seed), Tally()
     golden = corpus()
     known = set(golden)
     ends = time.monotonic() + seconds
     for _ in range(rounds):
         if time.monotonic() > ends:
             break
-        data, sound = attempt(golden, dice)
-        judge(data, sound=sound, golden=known, tally=tally)
+        data, sound = attempt(golden, rng)
+        check_reading(data, sound=sound, golden=known, tally=tally)
     return tally
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.live_server import Portal, has_trouble, running_portal
+from tests.journeys.live_server import Portal, has_errors, running_portal
 
 # Seconds that an upload may stand still in these tests.
 BODY_TIMEOUT = 1
@@ -25,4 +25,4 @@ def live_portal(
     with running_portal(tmp_path, database=database, changes=changes) as portal:
         yield portal
     assert [status for status in portal.statuses if status >= 500] == []
-    assert not has_trouble(portal.log), portal.log
+    assert not has_errors(portal.log), portal.log

@@ -1,4 +1,4 @@
-"""The real web server in front of a test's own database, and raw words to say to it."""
+"""The real web server on a test's own database, and raw sockets to send it bytes."""
 
 import json
 import os
@@ -57,14 +57,14 @@ class Portal:
     def log(self) -> str:
         return self.journal.read_text(errors="replace")
 
-    def connect(self) -> "Wire":
+    def connect(self) -> "RawConnection":
         client = socket.create_connection((ports.LOOPBACK, self.port), PATIENCE)
-        return Wire(client, self)
+        return RawConnection(client, self)
 
-    def say(self, words: bytes) -> "Answer":
+    def send_raw(self, data: bytes) -> "Answer":
         """Send a request as it stands, on a connection of its own."""
         with self.connect() as wire:
-            wire.send(words)
+            wire.send(data)
             return wire.answer()
 
 
@@ -84,7 +84,7 @@ class Answer:
         return str(self.json()["code"])
 
 
-class Wire:
+class RawConnection:
     """A connection on which anything can be said."""
 
     def __init__(self, client: socket.socket, portal: Portal) -> None:
@@ -92,7 +92,7 @@ class Wire:
         self._portal = portal
         self._rest = b""
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> "RawConnection":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,13 +111,13 @@ class Wire:
         self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._client.close()
 
-    def send(self, words: bytes) -> None:
-        self._client.sendall(words)
+    def send(self, data: bytes) -> None:
+        self._client.sendall(data)
 
-    def try_to_send(self, words: bytes) -> None:
+    def try_to_send(self, data: bytes) -> None:
         """Send what the other side may not want to hear any more."""
         try:
-            self._client.sendall(words)
+            self._client.sendall(data)
         except OSError:
             return
 
@@ -230,25 +230,25 @@ def request(
     method: str, path: str, body: bytes = b"", *, token: str = "", **headers: str
 ) -> bytes:
     """Write a request down; names of headers with `_` for `-`, "" leaves one out."""
-    told = {
+    headers = {
         "Host": "127.0.0.1",
         "Content-Length": str(len(body)),
         "Authorization": f"Bearer {token}" if token else "",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     lines = [f"{method} {path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in told.items() if value]
+    lines += [f"{name}: {value}" for name, value in headers.items() if value]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 # What the server and the portal log when something of theirs has failed. A refused
 # Host header is logged with a traceback as well, but is no failure.
-TROUBLE = (
+ERRORS = (
     *("Internal Server Error", "could not be settled", "Error handling request"),
     *("Socket error processing", "Exception in worker", "Exception in thread"),
 )
 
 
-def has_trouble(log: str) -> bool:
+def has_errors(log: str) -> bool:
     """Say whether the server logged a failure of ours."""
-    return any(words in log for words in TROUBLE)
+    return any(text in log for text in ERRORS)

@@ -1,4 +1,4 @@
-"""What a portal has kept: bytes on its disk, and rows."""
+"""Reads what a portal has stored: bytes on its disk, and rows."""
 
 import hashlib
 from collections.abc import Callable

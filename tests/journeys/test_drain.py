@@ -1,4 +1,4 @@
-"""`manage.py drain`: everything is done while no broker can be reached."""
+"""`manage.py drain` finishes all jobs while the broker is unreachable."""
 
 import os
 import signal
@@ -59,12 +59,12 @@ def portal(
 
 def upload(portal: Portal, company: Company, data: bytes) -> str:
     digest = digest_header(data)["Content-Digest"]
-    told = request(
+    output = request(
         *("PUT", "/api/v1/files/day.usg", data),
         token=company.token,
         Content_Digest=digest,
     )
-    return str(portal.say(told).json()["verdict"])
+    return str(portal.send_raw(output).json()["verdict"])
 
 
 def command(*arguments: str) -> list[str]:
@@ -86,7 +86,7 @@ def drain(environment: dict[str, str], *arguments: str) -> str:
 
 
 def states(company: Company) -> tuple[set[str], set[str], set[str]]:
-    """Of the files, of their forwarding, of their settling."""
+    """The states of the files, of their forwarding and of their judging."""
     with unit_of_work.acting_for(company.id, reading=True):
         return (
             {file.state for file in UsageFile.objects.all()},
@@ -95,7 +95,7 @@ def states(company: Company) -> tuple[set[str], set[str], set[str]]:
         )
 
 
-def test_uploads_are_settled_and_forwarded_without_a_broker(
+def test_uploads_are_judged_and_forwarded_without_a_broker(
     portal: Portal, alice: Company, alone: dict[str, str]
 ) -> None:
     second = alice.writer("IC02")
@@ -146,18 +146,18 @@ def test_what_cannot_be_done_now_is_no_reason_to_go_on_for_ever(
     portal: Portal, alice: Company, alone: dict[str, str]
 ) -> None:
     assert upload(portal, alice, alice.server.day(FIRST)) == "accepted"
-    told = drain({**alone, "FORWARDING": "no"})
-    assert told == "usage.forwarding.forward: 1 could not be done now.\n"
+    output = drain({**alone, "FORWARDING": "no"})
+    assert output == "usage.forwarding: 1 could not be done now.\n"
     # A store that is away: the row is due later, so now nothing is.
     away = f"http://{ports.LOOPBACK}:{ports.find_free()}"
     drain({**alone, "S3_ENDPOINT_URL": away})
     assert states(alice)[1] == {JobState.WAITING.value}
 
 
-def test_every_bell_of_the_schedule_is_rung(alone: dict[str, str]) -> None:
+def test_every_task_of_the_schedule_is_run(alone: dict[str, str]) -> None:
     from portal.jobs import drain as job_drain
 
-    found = {bell.task for bell in job_drain.scheduled_tasks(at=_now())}
+    found = {entry.task for entry in job_drain.scheduled_tasks(at=_now())}
     assert found == {one["task"] for one in app.conf.beat_schedule.values()}
     assert found <= set(app.tasks)
     assert os.environ.get("BROKER_URL") != alone["BROKER_URL"]

@@ -75,7 +75,7 @@ def curl(portal: Portal, alice: Company, path: Path) -> tuple[int, dict[str, Any
 def put(portal: Portal, alice: Company, path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     digest = b64encode(sha256(data).digest()).decode()
-    answer = portal.say(
+    answer = portal.send_raw(
         request(
             "PUT",
             f"/api/v1/files/{quote(path.name)}",
@@ -89,7 +89,7 @@ def put(portal: Portal, alice: Company, path: Path) -> dict[str, Any]:
 
 
 def get(portal: Portal, alice: Company, path: str) -> dict[str, Any]:
-    answer = portal.say(request("GET", f"/api/v1{path}", token=alice.token))
+    answer = portal.send_raw(request("GET", f"/api/v1{path}", token=alice.token))
     assert answer.status == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -219,7 +219,7 @@ def test_the_tail_of_a_file_is_enough_to_ask_about_a_directory(
         for path in paths
     ]
     body = json.dumps({"files": questions}).encode()
-    answer = live_portal.say(
+    answer = live_portal.send_raw(
         request(
             "POST",
             "/api/v1/files/check",

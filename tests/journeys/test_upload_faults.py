@@ -1,4 +1,4 @@
-"""Uploads that break off, stall or lie, against the real server: nothing is kept."""
+"""Uploads that break off, stall or lie, on the real server: nothing is stored."""
 
 import time
 from contextlib import ExitStack
@@ -23,8 +23,8 @@ LONG_TIMEOUT = 10
 
 def put(alice: Company, data: bytes, **headers: str) -> bytes:
     digest = digest_header(data)["Content-Digest"]
-    told = {"Content_Digest": digest, **headers}
-    return request("PUT", PATH, data, token=alice.token, **told)
+    given = {"Content_Digest": digest, **headers}
+    return request("PUT", PATH, data, token=alice.token, **given)
 
 
 def head(alice: Company, data: bytes, length: int) -> bytes:
@@ -34,7 +34,7 @@ def head(alice: Company, data: bytes, length: int) -> bytes:
 
 
 def files(portal: Portal, alice: Company) -> list[dict[str, object]]:
-    answer = portal.say(request("GET", "/api/v1/files", token=alice.token))
+    answer = portal.send_raw(request("GET", "/api/v1/files", token=alice.token))
     assert answer.status == 200
     found: list[dict[str, object]] = answer.json()["files"]
     return found
@@ -56,7 +56,7 @@ def test_a_chunked_upload_is_told_to_say_its_length(
 ) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
     words = put(alice, b"", Content_Length="", Transfer_Encoding="chunked") + chunked
-    answer = live_portal.say(words)
+    answer = live_portal.send_raw(words)
     assert (answer.status, answer.code) == (411, "length-required")
     assert_nothing_kept(live_portal, alice, tmp_path)
 
@@ -88,7 +88,7 @@ def test_an_upload_that_is_cut_leaves_nothing(
             else:
                 wire.close()
     assert_nothing_kept(live_portal, alice, tmp_path)
-    assert live_portal.say(words).status == 201
+    assert live_portal.send_raw(words).status == 201
     assert_rows_and_bytes_agree(alice, tmp_path)
 
 
@@ -135,14 +135,14 @@ def test_a_client_that_stalls_is_told_so_and_let_go(
 def test_forty_stalled_uploads_are_in_nobodys_way(
     live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
-    assert live_portal.say(HEALTHZ).status == 200
+    assert live_portal.send_raw(HEALTHZ).status == 200
     with ExitStack() as clients:
         for _ in range(40):
             wire = clients.enter_context(live_portal.connect())
             wire.send(head(alice, data, 1_000_000))
         started = time.monotonic()
-        assert live_portal.say(HEALTHZ).status == 200
-        assert live_portal.say(put(alice, data)).status == 201
+        assert live_portal.send_raw(HEALTHZ).status == 200
+        assert live_portal.send_raw(put(alice, data)).status == 201
         # Answered beside the stalled ones, and not after they were let go.
         assert time.monotonic() - started < LONG_TIMEOUT / 2
     assert [file["state"] for file in files(live_portal, alice)] == ["accepted"]
@@ -186,7 +186,7 @@ def test_a_body_behind_an_early_refusal_is_never_taken_for_a_request(
 def test_what_is_too_large_is_refused_before_it_is_sent(
     live_portal: Portal, alice: Company, tmp_path: Path
 ) -> None:
-    assert live_portal.say(HEALTHZ).status == 200
+    assert live_portal.send_raw(HEALTHZ).status == 200
     started = time.monotonic()
     with live_portal.connect() as wire:
         wire.send(head(alice, b"", 64 * 1024 * 1024 + 1))
@@ -212,17 +212,17 @@ def test_a_length_that_is_no_number_is_the_clients_mistake(
     live_portal: Portal, alice: Company, tmp_path: Path
 ) -> None:
     for length in ("-1", "+5", "5,5", "0x5", "1e3", "five", "5 5", "9" * 400):
-        answer = live_portal.say(put(alice, b"12345", Content_Length=length))
+        answer = live_portal.send_raw(put(alice, b"12345", Content_Length=length))
         assert answer.status in {400, 413}, length
     twice = put(alice, b"12345").replace(b"\r\n", b"\r\nContent-Length: 4\r\n", 1)
-    assert live_portal.say(twice).status == 400
+    assert live_portal.send_raw(twice).status == 400
     assert_nothing_kept(live_portal, alice, tmp_path)
 
 
 def test_an_empty_file_is_rejected_as_one(
     live_portal: Portal, alice: Company, tmp_path: Path
 ) -> None:
-    answer = live_portal.say(put(alice, b""))
+    answer = live_portal.send_raw(put(alice, b""))
     assert answer.status == 422
     assert answer.json()["file"]["problems"][0]["code"] == "file-empty"
     assert bytes_below(tmp_path) == {}

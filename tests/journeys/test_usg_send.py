@@ -1,4 +1,4 @@
-"""`python -m usage.usg send`: a directory is delivered as a server does each day."""
+"""`python -m usage.usg send` delivers a directory as a server does each day."""
 
 import fcntl
 import os
@@ -61,8 +61,8 @@ class Sender:
 
     def send(self, folder: Path, token: str, *options: str) -> tuple[int, Lines]:
         self._file.write_text(f"{token}\n")
-        told = ["send", str(folder), "--to", self.address]
-        code = main([*told, "--token-file", str(self._file), *options])
+        arguments = ["send", str(folder), "--to", self.address]
+        code = main([*arguments, "--token-file", str(self._file), *options])
         return code, self._capsys.readouterr().out.splitlines()
 
 
@@ -144,8 +144,8 @@ def test_only_what_lies_in_s3_is_deleted(
     forward.forward_waiting(now=lambda: datetime.now(UTC))
     names = sorted(path.name for path in folder.iterdir())
     code, lines = sender.send(folder, alice.token, "--delete-safe")
-    told = [line for line in lines if not line.startswith("already")]
-    assert told == [f"safe to delete: {names[0]}", f"deleted: {names[0]}"]
+    rest = [line for line in lines if not line.startswith("already")]
+    assert rest == [f"safe to delete: {names[0]}", f"deleted: {names[0]}"]
     assert code == 0
     assert sorted(path.name for path in folder.iterdir()) == names[1:]
 
@@ -176,11 +176,11 @@ def test_what_changes_before_it_is_deleted_is_kept(
 
     portal = http.Portal(sender.address, alice.token)
     found = list(
-        client_send._closed_files(folder, now=LONG_AGO + 7200, say=lambda _: None)
+        client_send._closed_files(folder, now=LONG_AGO + 7200, report=lambda _: None)
     )
     monkeypatch.setattr(client_send, "_check", check_and_change)
     said: Lines = []
-    client_send._delete(portal, found, say=said.append)
+    client_send._delete(portal, found, report=said.append)
     assert said[3:] == [
         f"kept, it is not what it was: {names[0]}",
         f"kept, it is not what it was: {names[1]}",
@@ -215,14 +215,14 @@ def test_a_token_that_lets_nobody_in_is_told_and_not_shown(
 def test_the_token_may_stand_in_the_environment(
     sender: Sender, alice: Company, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = ["send", str(folder), "--to", sender.address]
+    arguments = ["send", str(folder), "--to", sender.address]
     monkeypatch.delenv("USG_TOKEN", raising=False)
-    assert main(told) == 1
+    assert main(arguments) == 1
     monkeypatch.setenv("USG_TOKEN", alice.token)
-    assert main(told) == 0
+    assert main(arguments) == 0
 
 
-class Cutting(threading.Thread):
+class CuttingProxy(threading.Thread):
     """Stands before the portal; passes requests on and cuts the first answers."""
 
     def __init__(self, port: int, cuts: int) -> None:
@@ -266,15 +266,15 @@ class Cutting(threading.Thread):
 
 
 @pytest.fixture
-def cutting(live_portal: Portal) -> Iterator[Cutting]:
-    made = Cutting(live_portal.port, cuts=3)
+def cutting(live_portal: Portal) -> Iterator[CuttingProxy]:
+    made = CuttingProxy(live_portal.port, cuts=3)
     made.start()
     yield made
     made.end()
 
 
 def test_answers_that_are_lost_are_asked_for_again(
-    sender: Sender, cutting: Cutting, alice: Company, folder: Path, tmp_path: Path
+    sender: Sender, cutting: CuttingProxy, alice: Company, folder: Path, tmp_path: Path
 ) -> None:
     sender.address = cutting.address
     code, lines = sender.send(folder, alice.token)
@@ -321,12 +321,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def serve(server: socket.socket) -> None:
         with context.wrap_socket(server, server_side=True) as listening:
             try:
-                heard.append(listening.accept()[0].recv(100))
+                received.append(listening.accept()[0].recv(100))
             except OSError:
                 return
 
@@ -338,10 +338,10 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert code == 4
     assert lines[0].startswith("not delivered: the certificate is not trusted")
     thread.join(10)
-    assert heard == []
+    assert received == []
 
 
-class Asking(threading.Thread):
+class BusyServer(threading.Thread):
     """Says once that it is busy, for two seconds; then it has the answer."""
 
     def __init__(self) -> None:
@@ -361,9 +361,9 @@ class Asking(threading.Thread):
 
 
 def test_who_is_asked_to_wait_waits() -> None:
-    busy = Asking()
+    busy = BusyServer()
     busy.start()
     started = datetime.now(UTC)
-    answer = http.Portal(busy.address, "usg_x").ask("POST", "/x", {})
+    answer = http.Portal(busy.address, "usg_x").send_json("POST", "/x", {})
     assert answer.status == 401
     assert datetime.now(UTC) - started >= timedelta(seconds=1.4)

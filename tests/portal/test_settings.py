@@ -1,4 +1,4 @@
-"""The environment is typed, its mistakes are told, and settings have to agree."""
+"""The environment is typed, its mistakes are reported, and settings must agree."""
 
 import json
 from base64 import b64encode
@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from portal import checks, env
 from portal.http import permissions
 from portal.stack import commands
-from usage.checks import what_is_taken_can_be_read
+from usage.checks import check_file_size_limit
 from usage.usg.limits import DEFAULT_LIMITS
 
 pytestmark = pytest.mark.plain
@@ -80,7 +80,7 @@ def test_the_system_checks_find_nothing_here() -> None:
     assert run_checks() == []
 
 
-def test_an_address_without_a_door_is_a_mistake(
+def test_an_address_without_an_endpoint_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     others = {
@@ -148,7 +148,7 @@ def test_more_than_can_be_read_is_not_to_be_taken(settings: Any) -> None:
     limit = DEFAULT_LIMITS.file_bytes
     for size, told in ((limit, []), (limit + 1, ["usage.E001"])):
         settings.MAX_FILE_BYTES = size
-        assert [error.id for error in what_is_taken_can_be_read(None)] == told
+        assert [error.id for error in check_file_size_limit(None)] == told
 
 
 @pytest.mark.parametrize("value", [None, ""])

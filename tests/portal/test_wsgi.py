@@ -1,4 +1,4 @@
-"""The entry of the web server: whatever arrives becomes a request, and is answered."""
+"""The WSGI entry point: every request, however malformed, is answered."""
 
 from collections.abc import Callable
 from functools import partial

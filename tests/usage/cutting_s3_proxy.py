@@ -1,4 +1,4 @@
-"""A proxy in front of the real S3 server that cuts answers after so many bytes."""
+"""A proxy in front of the real S3 server that cuts answers after a number of bytes."""
 
 import socket
 import threading

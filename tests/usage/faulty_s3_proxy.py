@@ -1,4 +1,4 @@
-"""A small proxy in front of the real S3 server that misbehaves as it is told to."""
+"""A small proxy in front of the real S3 server with a script of faults."""
 
 import http.client
 import threading
@@ -20,7 +20,7 @@ _ERROR = "<Error><Code>{}</Code><Message>as told</Message></Error>"
 
 
 @dataclass
-class CrookedStore:
+class FaultyS3Proxy:
     """What the proxy does, and what it has seen."""
 
     address: str
@@ -29,24 +29,24 @@ class CrookedStore:
     without: str = ""
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
-    def asked(self, method: str) -> list[str]:
+    def paths_of(self, method: str) -> list[str]:
         return [path for one, path, _ in self.seen if one == method]
 
 
 @contextmanager
-def crooked_store(settings: Any) -> Iterator[CrookedStore]:
+def run_faulty_s3_proxy(settings: Any) -> Iterator[FaultyS3Proxy]:
     """Put the proxy before the store that the settings name, for a while."""
     real = urlsplit(settings.S3["endpoint_url"])
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    crooked = CrookedStore(f"http://127.0.0.1:{server.server_port}")
-    server.crooked, server.real = crooked, real.netloc  # type: ignore[attr-defined]  # for the handler
+    proxy = FaultyS3Proxy(f"http://127.0.0.1:{server.server_port}")
+    server.proxy, server.real = proxy, real.netloc  # type: ignore[attr-defined]  # for the handler
     threading.Thread(target=server.serve_forever, daemon=True).start()
     before = settings.S3
-    settings.S3 = {**before, "endpoint_url": crooked.address}
+    settings.S3 = {**before, "endpoint_url": proxy.address}
     archive._client.cache_clear()
     try:
-        yield crooked
+        yield proxy
     finally:
         settings.S3 = before
         archive._client.cache_clear()
@@ -61,22 +61,22 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self) -> None:
-        crooked: CrookedStore = self.server.crooked  # type: ignore[attr-defined]  # ours
-        crooked.seen.append((self.command, self.path, dict(self.headers)))
+        proxy: FaultyS3Proxy = self.server.proxy  # type: ignore[attr-defined]  # ours
+        proxy.seen.append((self.command, self.path, dict(self.headers)))
         body = self._body()
-        told = crooked.script(self.command, self.path)
-        if isinstance(told, tuple):
-            self._say(told[0], [], _ERROR.format(told[1]).encode())
+        scripted = proxy.script(self.command, self.path)
+        if isinstance(scripted, tuple):
+            self._respond(scripted[0], [], _ERROR.format(scripted[1]).encode())
             return
-        if isinstance(told, bytes):
-            self._say(200, [], told)
+        if isinstance(scripted, bytes):
+            self._respond(200, [], scripted)
             return
         status, headers, answer = self._pass_on(body)
-        if told == "lose":
+        if scripted == "lose":
             self.close_connection = True
             self.connection.close()
             return
-        self._say(status, headers, answer)
+        self._respond(status, headers, answer)
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _answer  # noqa: N815 - the library's names
 
@@ -94,11 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
         answer = real.getresponse()
         data = answer.read()
         real.close()
-        left_out = self.server.crooked.without  # type: ignore[attr-defined]  # ours
-        told = [(k, v) for k, v in answer.getheaders() if k.lower() != left_out]
-        return answer.status, told, data
+        left_out = self.server.proxy.without  # type: ignore[attr-defined]  # ours
+        passed_on = [(k, v) for k, v in answer.getheaders() if k.lower() != left_out]
+        return answer.status, passed_on, data
 
-    def _say(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _respond(
+        self, status: int, headers: list[tuple[str, str]], body: bytes
+    ) -> None:
         self.send_response_only(status)
         is_head = self.command == "HEAD"
         for name, value in headers:

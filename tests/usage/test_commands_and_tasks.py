@@ -1,4 +1,4 @@
-"""Commands and tasks are doors: they read the clock and call one act."""
+"""Commands and tasks are endpoints: they read the clock and call one function."""
 
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -26,16 +26,16 @@ def yesterday() -> date:
     return (datetime.now(UTC) - timedelta(days=2)).date()
 
 
-def test_every_bell_that_is_rung_has_a_task(settings: Any) -> None:
+def test_every_entry_of_the_schedule_has_a_task(settings: Any) -> None:
     app.loader.import_default_modules()
-    rung = {entry["task"] for entry in settings.CELERY["beat_schedule"].values()}
-    assert rung == {
+    scheduled = {entry["task"] for entry in settings.CELERY["beat_schedule"].values()}
+    assert scheduled == {
         *("usage.forward", "usage.settle", "usage.reconcile", "usage.collect"),
         *("usage.inbox", "usage.inbox_mail"),
         *("billing.check_lateness", "billing.open_periods", "portal.tidy"),
         *("billing.remind", "billing.send_mail", "billing.digest"),
     }
-    assert rung <= set(app.tasks)
+    assert scheduled <= set(app.tasks)
 
 
 def test_the_forward_task_forwards_all_that_waits(alice: Company) -> None:
@@ -81,13 +81,13 @@ def test_a_key_can_be_confirmed_by_command(alice: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tenant", "server", "told"),
+    ("tenant", "server", "message"),
     [("X-1", "IC01", "no tenant X-1"), ("A-100", "IC99", "no such server")],
 )
 def test_what_cannot_be_confirmed_is_told(
-    alice: Company, tenant: str, server: str, told: str
+    alice: Company, tenant: str, server: str, message: str
 ) -> None:
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         call_command("confirm_server_key", tenant, server, "00", stdout=StringIO())
 
 
@@ -115,10 +115,10 @@ def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
 
 def test_the_bucket_of_the_inbox_is_made_too(db: None, settings: Any) -> None:
     settings.INBOX_BUCKET = f"{settings.S3['bucket']}-inbox-{uuid4().hex[:8]}"
-    said = []
+    printed = []
     for _ in range(2):
         out = StringIO()
         call_command("prepare_bucket", stdout=out)
-        said.append(out.getvalue().splitlines()[1])
+        printed.append(out.getvalue().splitlines()[1])
     name = settings.INBOX_BUCKET
-    assert said == [f"{name}: made", f"{name}: is there"]
+    assert printed == [f"{name}: made", f"{name}: is there"]

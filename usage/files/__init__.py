@@ -1,1 +1,1 @@
-"""What is known of a file, and the pages that show it."""
+"""Queries, texts, schemas and pages of usage files."""

@@ -1,8 +1,8 @@
-"""Accepted files, read for what they prove: their places in chains, days and instants.
+"""Queries of accepted files by their places in chains, days and instants.
 
-Asked for with every file that comes in, several times, so each is one plain statement:
-to put it together anew took longer than to answer it. Each runs in the caller's unit
-of work, which says whose files there are.
+They run several times for every received file, so each is one plain statement:
+building it anew took longer than executing it. Each runs in the caller's unit of work,
+which decides whose files it sees.
 """
 
 from collections.abc import Collection
@@ -100,7 +100,7 @@ union all
 
 
 def accepted_since(at: datetime) -> bool:
-    """Say whether an accepted file was received at an instant or after it."""
+    """Return whether an accepted file was received at an instant or after it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select exists (select from usage_usagefile"
@@ -123,13 +123,13 @@ def accepted_around(
 
     Of each server and series the first and the last file, and both of every two
     neighbours by number that touch the days or pass over them; a few more than that,
-    as days are compared with some room. With `received_before`, neighbours are told
-    among the files received by then. Series with files that wait for a decision are
+    as days are compared with some room. With `received_before`, only files
+    received by then are neighbours. Series with files that wait for a decision are
     wanted whole: what acceptance would prove depends on their neighbours, whose days
-    a wrong clock can have put anywhere. So are servers of which it is asked what was
-    known at several instants.
+    a wrong clock can have put anywhere. So are servers whose state is
+    computed for several instants.
     """
-    said: dict[str, Any] = {
+    params: dict[str, Any] = {
         "before": received_before or _EVER,
         "first": first_day - _ROOM,
         "last": last_day + _ROOM,
@@ -137,7 +137,7 @@ def accepted_around(
         "servers": [one for one in whole_servers if one is not None],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_AROUND, said)
+        cursor.execute(_AROUND, params)
         return {ChainFile._make(row) for row in cursor.fetchall()}
 
 
@@ -145,9 +145,13 @@ def neighbours_of(
     file: UsageFile,
 ) -> tuple[ChainNeighbour | None, ChainNeighbour | None]:
     """Return the accepted files next to one in its series, before and after it."""
-    said = {"server": file.server_id, "series": file.series, "sequence": file.sequence}
+    params = {
+        "server": file.server_id,
+        "series": file.series,
+        "sequence": file.sequence,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_NEIGHBOURS, said)
+        cursor.execute(_NEIGHBOURS, params)
         found = [ChainNeighbour._make(row) for row in cursor.fetchall()]
     number = file.sequence or 0
     before = next((one for one in found if one.sequence < number), None)

@@ -1,6 +1,6 @@
-"""Runs of days that lists of files can be narrowed to: what a period is, billing says.
+"""Date ranges (the periods of billing) by which lists of files can be filtered.
 
-Billing stands above usage and registers here, once, how a tenant's spans are found.
+Billing stands above usage, and registers here, once, the function that finds them.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateRange:
-    """One run of days, both included; `name` stands in addresses, `title` on pages."""
+    """One run of days, both included; `name` is for addresses, `title` for pages."""
 
     name: str
     title: str
@@ -25,10 +25,10 @@ _finders: list[FindRanges] = []
 
 
 def register(find: FindRanges) -> None:
-    """Say how spans are found; called once from `AppConfig.ready`."""
+    """Register what finds date ranges; called once from `AppConfig.ready`."""
     _finders.append(find)
 
 
 def date_ranges(at: datetime) -> list[DateRange]:
-    """Return the tenant's spans, newest first."""
+    """Return the tenant's date ranges, newest first."""
     return [span for find in _finders for span in find(at)]

@@ -1,4 +1,4 @@
-"""The filter of a list of files."""
+"""Filter form of a list of files."""
 
 from collections.abc import Iterable
 
@@ -14,8 +14,8 @@ from usage.usg.header import SERVER_CHARACTERS
 _SENDER_CHARACTERS = 200
 
 
-class Files(forms.Form):
-    """Which files a list shows; what is left empty narrows nothing."""
+class FileFilterForm(forms.Form):
+    """Filter of a list of files; an empty field filters nothing."""
 
     period = forms.CharField(required=False, max_length=20)
     server = forms.CharField(required=False, max_length=SERVER_CHARACTERS)

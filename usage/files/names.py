@@ -1,4 +1,4 @@
-"""The name of a file as it is stored and shown."""
+"""Cleans the name of a file for storing and showing it."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Reads for the pages of a customer: what is here, from whom, and what is safe."""
+"""Queries of a customer's pages: counts, senders, servers, safe files."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -13,13 +13,13 @@ from portal.jobs.queue import JobState
 from usage.files.queries import FileFilter, matching, with_timeline
 from usage.models import KEPT, FileState, KeyState, Server, ServerRequest, UsageFile
 
-# People and tokens in the filter: who has more can narrow the list otherwise.
+# People and tokens in the filter: with more, other fields narrow the list.
 _SENDERS = 100
 
 # Requests that the page shows, decided ones among them, newest first.
 _REQUESTS = 20
 
-# How long the home page speaks of a rejected file. Its row stays.
+# How long the home page mentions a rejected file. Its row stays.
 _RECENTLY = timedelta(days=7)
 
 
@@ -48,10 +48,10 @@ class ServerTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsafeCount:
-    """How many files are not safe to delete, and for what reason."""
+    """Counts of files that are not safe to delete, by the reason."""
 
     waiting: int
-    set_aside: int
+    failed: int
     held: int
     received: int
     refused: int
@@ -60,7 +60,7 @@ class UnsafeCount:
     @property
     def all(self) -> int:
         kept = self.held + self.received + self.refused
-        return kept + self.waiting + self.set_aside + self.not_forwarded
+        return kept + self.waiting + self.failed + self.not_forwarded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class ServerEntry:
     server: Server
     files: int
     last: UsageFile | None
-    asked: list[ServerRequest]
+    requests: list[ServerRequest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class ServerCounts:
 
     servers: int
     proposed: int
-    asked: int
+    requests: int
 
 
 def list_files(wanted: FileFilter) -> QuerySet[UsageFile]:
@@ -112,7 +112,7 @@ def count_files(*, at: datetime) -> FileCounts:
 
 
 def safe_files(server_id: int | None = None) -> QuerySet[UsageFile]:
-    """Return what may be deleted at home: accepted, and confirmed in the archive."""
+    """Return files safe to delete at home: accepted, and confirmed in the archive."""
     safe = with_timeline().filter(
         state=FileState.ACCEPTED, forwarding__state=JobState.DONE
     )
@@ -144,7 +144,7 @@ def sum_safe_files() -> list[ServerTotal]:
 
 
 def count_unsafe_files() -> UnsafeCount:
-    """Count what is kept and not safe to delete, by what it waits for."""
+    """Count the kept files that are not safe to delete, by what they wait for."""
     counts: Counter[str] = Counter()
     kept = UsageFile.objects.filter(state__in=KEPT)
     for state, forwarding, count in kept.values_list(
@@ -152,12 +152,12 @@ def count_unsafe_files() -> UnsafeCount:
     ).annotate(count=Count("pk")):
         accepted = f"accepted {forwarding or ''}".strip()
         counts[accepted if state == FileState.ACCEPTED else state] += count
-    # Where forwarding is switched off, what waits does so for nobody.
+    # Where forwarding is switched off, no worker forwards what waits.
     waiting = counts[f"accepted {JobState.WAITING}"]
     idle = 0 if settings.FORWARDING else waiting
     return UnsafeCount(
         waiting=waiting - idle,
-        set_aside=counts[f"accepted {JobState.SET_ASIDE}"],
+        failed=counts[f"accepted {JobState.SET_ASIDE}"],
         held=counts[FileState.HELD],
         received=counts[FileState.RECEIVED],
         refused=counts[FileState.REFUSED],
@@ -165,7 +165,7 @@ def count_unsafe_files() -> UnsafeCount:
     )
 
 
-def server_lines() -> list[ServerEntry]:
+def server_entries() -> list[ServerEntry]:
     """Return every server by name with its keys; a fixed set of queries."""
     counts = dict(
         UsageFile.objects.filter(state=FileState.ACCEPTED)
@@ -178,16 +178,16 @@ def server_lines() -> list[ServerEntry]:
         file.server_id: file
         for file in newest.order_by("server", "-day", "-sequence").distinct("server")
     }
-    asked: dict[int, list[ServerRequest]] = {}
+    requests: dict[int, list[ServerRequest]] = {}
     for request in ServerRequest.objects.filter(decision="").order_by("asked_at"):
-        asked.setdefault(request.server_id, []).append(request)
+        requests.setdefault(request.server_id, []).append(request)
     servers = Server.objects.prefetch_related("keys").order_by("name")
     return [
         ServerEntry(
             server=server,
             files=counts.get(server.pk, 0),
             last=last.get(server.pk),
-            asked=asked.get(server.pk, []),
+            requests=requests.get(server.pk, []),
         )
         for server in servers
     ]
@@ -203,6 +203,6 @@ def count_servers() -> ServerCounts:
     found = Server.objects.aggregate(
         servers=Count("pk", distinct=True),
         proposed=Count("keys", distinct=True, filter=Q(keys__state=KeyState.PROPOSED)),
-        asked=Count("requests", distinct=True, filter=Q(requests__decision="")),
+        requests=Count("requests", distinct=True, filter=Q(requests__decision="")),
     )
     return ServerCounts(**found)

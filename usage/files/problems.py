@@ -1,6 +1,7 @@
-"""What can be wrong with a file: the format's own problems and those of its company.
+"""Problems of a file: codes, severities and their sentences.
 
-A problem is kept as a code with parameters; its sentence is made at the door.
+The format has problems of its own; a file can also conflict with others. A problem is
+stored as a code with parameters; endpoints make its sentence.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from usage.usg import SPECS, Code, Problem, Severity, Spec
 # Same server, series and number, other content: a restored machine does this.
 SEQUENCE_TAKEN = "sequence-taken"
 
-# What staff answer by assigning the file its day.
+# Problems that staff decide by assigning the file its day.
 OF_ITS_TIME = frozenset(
     {
         Code.CLOSED_BEFORE_OPENED,

@@ -1,4 +1,4 @@
-"""Reads of what customers have brought. Each runs in the caller's unit of work."""
+"""Queries of usage files and servers. Each runs in the caller's unit of work."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from usage.usg import Code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedFile:
-    """A file that somebody has, told by its hash, or by its size and last bytes."""
+    """A file that somebody has: its hash, or its size and last bytes."""
 
     size: int
     sha256: bytes | None = None
@@ -39,12 +39,12 @@ class FileFilter:
 
 
 def with_timeline() -> QuerySet[UsageFile]:
-    """Files together with all that their life line shows, in one query."""
+    """Return files with all that their timeline shows, in one query."""
     return UsageFile.objects.select_related("server", "forwarding")
 
 
 def matching(wanted: FileFilter) -> QuerySet[UsageFile]:
-    """Return the files of a filter with all that their life line shows."""
+    """Return the files of a filter with all that their timeline shows."""
     conditions = Q()
     if wanted.state:
         conditions &= Q(state=wanted.state)
@@ -79,9 +79,9 @@ def files(wanted: FileFilter, *, after: UUID | None, most: int) -> list[UsageFil
 def find_kept(wanted: Sequence[WantedFile]) -> list[UsageFile | None]:
     """For each wanted file return the one that is kept, else None, in one query.
 
-    A hash was made of the bytes that came. A tail is a signature: it tells a file
-    only where the signature was checked. What nobody has the bytes of any more is
-    wanted again.
+    A hash was computed from the received bytes. A tail is a signature: it identifies a
+    file only where the signature was checked. A file whose bytes are lost is wanted
+    again.
     """
     hashes = {bytes(one.sha256) for one in wanted if one.sha256}
     tails = {(one.size, one.tail) for one in wanted if one.tail and not one.sha256}
@@ -106,7 +106,7 @@ def find_kept(wanted: Sequence[WantedFile]) -> list[UsageFile | None]:
 
 
 def has_no_bytes(file: UsageFile) -> bool:
-    """Say whether nobody has a file's bytes any more, as far as is known here.
+    """Return whether a file's bytes are lost, as far as the portal knows.
 
     The archive alone had them and has lost them; or it was never seen to have them,
     and they are gone here, or damaged.
@@ -122,7 +122,7 @@ def has_no_bytes(file: UsageFile) -> bool:
     try:
         return local_store.size_of(file.stored_as) != file.size
     except OSError:
-        return False  # the store is away: that says nothing about the file
+        return False  # the store is away: that proves nothing about the file
 
 
 def server_named(name: str) -> QuerySet[Server]:
@@ -169,7 +169,7 @@ def refused_since(at: datetime) -> list[UsageFile]:
 def waiting_for_us() -> list[UsageFile]:
     """Return the files of known servers that are received or held.
 
-    For those that nobody has judged yet see `usage.files.unjudged`.
+    For those that are not judged yet see `usage.files.unjudged`.
     """
     states = (FileState.RECEIVED, FileState.HELD)
     return list(

@@ -1,4 +1,4 @@
-"""What the API says about files and servers, and how rows become it."""
+"""API schemas of files and servers, and their construction from rows."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -94,7 +94,7 @@ class FileQuestion(Schema):
     tail: HexTail | None = None
 
     @model_validator(mode="after")
-    def _told_somehow(self) -> "FileQuestion":
+    def _has_hash_or_tail(self) -> "FileQuestion":
         if self.sha256 is None and self.tail is None:
             message = "sha256 or tail is needed"
             raise ValueError(message)

@@ -1,4 +1,4 @@
-"""What rows of the staff's pages say: shapes, words, short hashes."""
+"""Presents files as rows of the staff's pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _OTHERWISE = _("A decision")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
-    """One file: what was found, in sentences, and what it waits for, in a word each."""
+    """One file: its problems in sentences, and what it waits for, in a word each."""
 
     file: UsageFile
     mark: str
@@ -37,7 +37,7 @@ class FileRow:
 
 
 def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
-    """Return what a list says of a file, read with its forwarding if it has one."""
+    """Return the list row of a file, read with its forwarding if it has one."""
     mark, state = file_text.state_text(file)
     archive_mark, archive = file_text.archive_text(file) if has_forwarding else ("", "")
     return FileRow(
@@ -57,7 +57,7 @@ def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
 
 
 def waits_for(file: UsageFile) -> list[Text]:
-    """Say what a held file waits for, each thing once."""
+    """Return what a held file waits for, each thing once."""
     if file.state != FileState.HELD:
         return []
     codes = problems.holding(file.problems)
@@ -65,7 +65,7 @@ def waits_for(file: UsageFile) -> list[Text]:
 
 
 def is_ours(file: UsageFile) -> bool:
-    """Say whether staff are to decide; a server's key is for a tenant admin."""
+    """Return whether staff are to decide; a server's key is for a tenant admin."""
     codes = set(problems.holding(file.problems))
     return file.state == FileState.HELD and codes != {Code.SIGNER_UNKNOWN}
 

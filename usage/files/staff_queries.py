@@ -1,4 +1,4 @@
-"""Reads over all tenants, for billing staff: in a unit of work of the staff."""
+"""Queries over all tenants for billing staff: in a unit of work of the staff."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def tenants(search: str = "") -> QuerySet[Tenant]:
 
 
 def rows(shown: Collection[Tenant]) -> list[TenantRow]:
-    """Return what the list says of these tenants; three queries, however many."""
+    """Return the list rows of these tenants; three queries, however many."""
     those = [tenant.pk for tenant in shown]
     kept = UsageFile.objects.filter(tenant__in=those).exclude(state=FileState.REJECTED)
     files = {

@@ -1,4 +1,4 @@
-"""What pages and receipts say of a file: its state, whose turn it is, its life line."""
+"""Texts of a file for pages and receipts: state, whose turn, timeline."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _ARCHIVE: Mapping[str, tuple[str, Text]] = {
 }
 _NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
 
-# What stands in the same place for the others.
+# The same for the others.
 _BEFORE: Mapping[str, tuple[str, Text]] = {
     FileState.HELD: ("silent", _("Not before a decision")),
     FileState.RECEIVED: ("silent", _("Not before its verdict")),
@@ -53,7 +53,7 @@ _ANSWERS: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEvent:
-    """One event of a file's life; `at` None: it has not happened, or never will."""
+    """One event of a file's timeline; `at` None: it has not happened, or never will."""
 
     name: Text
     what: Text
@@ -64,7 +64,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileText:
-    """What is said of one file."""
+    """The texts of one file."""
 
     file: UsageFile
     mark: str
@@ -75,14 +75,14 @@ class FileText:
 
     @property
     def problems(self) -> list[dict[str, Any]]:
-        """Everything found wrong, with sentences; the same sentence once.
+        """Return the problems with their sentences; the same sentence once.
 
-        Once it is refused there is nothing more to do about any of it.
+        Problems of a refused file have no advice: there is nothing more to do.
         """
-        told = [problems.describe(row) for row in self.file.problems]
+        found = [problems.describe(row) for row in self.file.problems]
         if self.file.state == FileState.REFUSED:
-            told = [{**one, "advice": ""} for one in told]
-        return list({(one["code"], one["title"]): one for one in told}.values())
+            found = [{**one, "advice": ""} for one in found]
+        return list({(one["code"], one["title"]): one for one in found}.values())
 
     @property
     def sha256(self) -> str:
@@ -95,12 +95,12 @@ def state_text(file: UsageFile) -> tuple[str, Text]:
 
 
 def archive_text(file: UsageFile) -> tuple[str, Text]:
-    """Return shape and word of a file's way to the archive, read with its life line."""
+    """Return shape and word of a file's way to the archive, read with its timeline."""
     return _archive(file, _forwarding(file))
 
 
 def file_text(file: UsageFile) -> FileText:
-    """Say what is known of a file that was read with its life line."""
+    """Return the texts of a file that was read with its timeline."""
     forwarding = _forwarding(file)
     mark, state = state_text(file)
     archive_mark, archive = archive_text(file)
@@ -120,13 +120,13 @@ def verdict_sentence(file: UsageFile) -> Text:
 
 
 def waits_for_key(file: UsageFile) -> bool:
-    """Say whether a tenant admin has to confirm the key of its server first."""
+    """Return whether a tenant admin has to confirm the key of its server first."""
     is_held = file.state == FileState.HELD
     return is_held and Code.SIGNER_UNKNOWN in problems.holding(file.problems)
 
 
 def whose_turn(file: UsageFile, *, admins: Collection[str] = ()) -> str:
-    """Say whose turn it is, and what to do.
+    """Return a sentence: whose turn it is, and what to do.
 
     `admins` are the names of those whom the reader can ask to confirm a server's key;
     empty for one who may do it.
@@ -250,7 +250,7 @@ def _archive(file: UsageFile, forwarding: Forwarding | None) -> tuple[str, Text]
 
 
 def _rests(forwarding: Forwarding) -> bool:
-    """Say whether a file waits for nothing but that forwarding is switched on."""
+    """Return whether a file waits only because forwarding is switched off."""
     return forwarding.state == JobState.WAITING and not settings.FORWARDING
 
 

@@ -1,7 +1,7 @@
-"""What files claim that are received and not settled yet.
+"""Reads the headers of received files that are not judged yet.
 
-Nothing of it is proved. It shows people that their file is with us, it is told of
-nobody else, and it counts for nothing: the verdict takes its place.
+The headers are not verified. They are shown to the tenant's own people, as a sign that
+their file was received, and count for nothing: the verdict replaces them.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,11 +14,11 @@ from usage.storage import local as local_store
 from usage.usg import Header, peek
 
 # Files whose headers are read for one answer, the oldest: a tenth of a millisecond
-# each. As a rule there are none; there are many only while settling is broken.
+# each. As a rule there are none; there are many only while judging is broken.
 MOST = 500
 
-# A name stands for the server that the table would find for it; names that nobody
-# knows stand for one server where they differ in case only.
+# Maps each name to the server that the table has for it, whatever its case; unknown
+# names that differ in case only are one server.
 _SERVERS = """
 select asked.name,
     coalesce(known.name, min(asked.name) over (partition by lower(asked.name)))
@@ -36,10 +36,10 @@ class UnjudgedFile:
 
 
 def unjudged_files(tenant_number: str) -> list[UnjudgedFile]:
-    """Return what the tenant's files that nobody has judged say of themselves.
+    """Return the headers of the tenant's files that are not judged yet.
 
-    In at most two queries. Where the header cannot be read, or names another tenant,
-    the file says nothing.
+    In at most two queries. A file whose header cannot be read, or names another tenant,
+    is left out.
     """
     received = UsageFile.objects.filter(state=FileState.RECEIVED, server=None)
     found = [
@@ -62,9 +62,9 @@ def _header_of(file: UsageFile) -> Header | None:
         return None
 
 
-def _server_names(asked: Collection[str]) -> Mapping[str, str]:
-    if not asked:
+def _server_names(claimed: Collection[str]) -> Mapping[str, str]:
+    if not claimed:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_SERVERS, [list(asked)])
+        cursor.execute(_SERVERS, [list(claimed)])
         return dict(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""The pages of a customer's files: all of them, one of them, those safe to delete."""
+"""Pages of a customer's files: the list, one file, files safe to delete."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from portal.tenants import memberships
 from usage.files import date_ranges, overview_queries
 from usage.files import queries as file_queries
 from usage.files import text as file_text
-from usage.files.forms import Files
+from usage.files.forms import FileFilterForm
 from usage.models import FileState, How, Server, UsageFile
 
 # Rows of a list: a screen or two, and quickly there.
@@ -30,7 +30,7 @@ SAFE_PAGE = 100
 def files(request: PortalRequest) -> HttpResponse:
     """List every file that was ever sent, newest first."""
     now = timezone.now()
-    form = Files(request.GET)
+    form = FileFilterForm(request.GET)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = date_ranges.date_ranges(now)
         wanted = form.wanted(found)

@@ -1,1 +1,1 @@
-"""Accepted files are forwarded to the S3 archive."""
+"""Forwards accepted files to the S3 archive."""

@@ -1,4 +1,4 @@
-"""Accepted files are sent on to S3, each once, and confirmed there."""
+"""Forwards accepted files to S3, each once, and confirms them there."""
 
 import logging
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from usage.storage.content import BytesDifferError
 
 logger = logging.getLogger(__name__)
 
-# How long one file may take before another worker begins it again: put, asked for and
+# How long one file may take before another worker begins it again: put, head and
 # read, two tries of 25 seconds each, or 64 MB over a slow line. Doing it twice is
 # harmless, the second put is refused.
 _LEASE = timedelta(minutes=6)
 
-# S3 took the bytes, and does not have them when it is asked.
+# S3 took the bytes, and does not have them when it is read.
 NOT_CONFIRMED = "not-confirmed"
 
-# What a store says no to for one file, it says to all as a rule: who comes in, which
-# bucket, whose clock, and how much at a time. Some answers have a status and no word.
+# Refusals that hold for all files as a rule: of credentials, bucket, clock, or request
+# rate. Some answers have a status and no code.
 _OF_ALL = frozenset(
     {
         *("AccessDenied", "AccountProblem", "AllAccessDisabled", "InvalidAccessKeyId"),
@@ -51,10 +51,10 @@ _OF_ALL = frozenset(
 
 
 def forward_waiting(*, now: Callable[[], datetime]) -> bool:
-    """Forward one file that is due; False if there is none, or no other one would go.
+    """Forward one file that is due; False if there is none, or S3 takes no other.
 
-    Where S3 says no as it would to every file, one of another tenant is tried too: it
-    may have been said of some keys alone, as by a policy of the bucket. `now` is asked
+    Where S3 refuses as it would for every file, a file of another tenant is tried too:
+    the refusal may be of some keys alone, as by a policy of the bucket. `now` is called
     again after the put: a wait begins, and a file is confirmed, when the store has
     answered.
     """
@@ -76,7 +76,7 @@ def _claim(*, at: datetime, other_than: int | None = None) -> Claim | None:
 
 
 def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
-    """Forward one file, or write down why not; returned is what S3 did not do."""
+    """Forward one file, or record why not; return the error of S3, if any."""
     failpoints.reach("forward:claimed")
     try:
         _forward(claim, now=now)
@@ -97,17 +97,17 @@ def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
         logger.exception("The bytes of a file could not be read (%s)", claim.pk)
         _postpone(claim, problem=local_store.STORE_AWAY, at=now())
     except Exception:
-        # Whatever is wrong with one file must not keep the others waiting.
+        # An error of one file must not keep the others waiting.
         logger.exception("Forwarding %s failed", claim.pk)
         _postpone(claim, problem="failed", at=now())
     return None
 
 
 def is_of_all(error: BucketError) -> bool:
-    """Say whether what is wrong is wrong for every file, as far as one can tell.
+    """Return whether an error is one for every file, as far as one can tell.
 
-    Nobody has to be asked again for the next one then, only to wait as long or to be
-    told the same.
+    S3 need not be called for the next file then: it would take as long, or answer the
+    same.
     """
     return not error.has_answered or error.code in _OF_ALL
 

@@ -1,4 +1,4 @@
-"""What a store honours of the things that forwarding rests on: asked at each start."""
+"""Probes the archive at each start for the S3 features that forwarding needs."""
 
 import hashlib
 import logging
@@ -16,32 +16,32 @@ from usage.storage.archive import BucketError, Content
 
 logger = logging.getLogger(__name__)
 
-# Below it lie only the probe's own objects, for a moment. No tenant has this number.
+# It has only the probe's own objects, for a moment. No tenant has this number.
 FOLDER = ".probe/"
 
-# A put for which there was something already replaced it.
+# A put replaced an object that was there already.
 CONDITION_IGNORED = "condition-ignored"
 
 # Bytes that are not those of the checksum were taken.
 CHECKSUM_IGNORED = "checksum-ignored"
 
-# It does not say what the SHA-256 of an object is: each is read to be confirmed.
+# The store does not return the SHA-256 of an object: each is read to be confirmed.
 CHECKSUM_MISSING = "checksum-missing"
 
-# What is removed there is gone for good.
+# The bucket keeps no versions: a removed object is gone for good.
 UNVERSIONED = "unversioned"
 
-# It takes objects and does not let its own be removed.
+# The store takes objects and does not let the probe remove its own.
 PROBE_LEFT = "probe-left"
 
-# Of these only the last two are no danger to what is there.
+# Only these two are no danger to stored objects.
 _HARMLESS = frozenset({UNVERSIONED, PROBE_LEFT})
 
 
 def probe(*, now: Callable[[], datetime]) -> Report:
-    """Put tiny objects, look what the store makes of them, and remove them again.
+    """Put tiny objects, compare what the store has then, and remove them again.
 
-    A store that is away or refuses is no error here: the report says so. Begins and
+    A store that is away or refuses is no error here: the report records it. Begins and
     commits units of work of its own.
     """
     begun = reports.begin(reports.ReportKind.PROBE, at=now())
@@ -93,7 +93,7 @@ def _remove(key: str, found: ReportFindings) -> None:
     try:
         archive.remove(key)
     except BucketError as error:
-        # What is wrong besides is told by whatever brought us here.
+        # Any other error is reported by the probe itself.
         if error.has_answered:
             found.note(PROBE_LEFT, about=key)
 

@@ -1,4 +1,4 @@
-"""Reads of the work that waits in rows, over all tenants: for the staff.
+"""Queries of the forwarding and judging queues over all tenants, for the staff.
 
 All of them run in a unit of work of the staff.
 """
@@ -15,19 +15,19 @@ from portal.jobs.queue import JobState, Work
 from usage.forwarding.queue import SUPERSEDED
 from usage.models import Forwarding, Settling
 
-# Kinds of work, by the names that pages and addresses call them.
-FORWARDING, SETTLING = "forwarding", "settling"
-MODELS: Mapping[str, type[Work]] = {FORWARDING: Forwarding, SETTLING: Settling}
+# Kinds of jobs, by their names on pages and in addresses.
+FORWARDING, JUDGING = "forwarding", "settling"
+MODELS: Mapping[str, type[Work]] = {FORWARDING: Forwarding, JUDGING: Settling}
 
-# Since when a file waits for it.
-_SINCE: Mapping[str, str] = {FORWARDING: "settled_at", SETTLING: "received_at"}
+# The file's column since when it waits for the job.
+_SINCE: Mapping[str, str] = {FORWARDING: "settled_at", JUDGING: "received_at"}
 
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingReason:
-    """Rows of a kind that wait, or are set aside, for one reason.
+    """Jobs of a kind that wait, or have failed, for one reason.
 
     `next_at` is when the first of them is tried again, None where none is.
     """
@@ -41,11 +41,11 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
-    """What there is of one kind of work; `oldest_at` of what waits."""
+    """Counts of one kind of job; `oldest_at` of those that wait."""
 
     kind: str
     waiting: int
-    set_aside: int
+    failed: int
     withdrawn: int
     oldest_at: datetime | None
     reasons: Sequence[WaitingReason]
@@ -53,7 +53,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyThroughput:
-    """What was confirmed in one hour; `size` in bytes."""
+    """Files confirmed in one hour; `size` in bytes."""
 
     begins_at: datetime
     files: int
@@ -62,7 +62,7 @@ class HourlyThroughput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """What was confirmed in the last 24 hours, and in the hours that had anything."""
+    """Files confirmed in the last 24 hours, and in each hour that had any."""
 
     files: int
     size: int
@@ -74,7 +74,7 @@ class Throughput:
 
 
 def queue_state(kind: str) -> QueueState:
-    """Sum up what is not done, in one query."""
+    """Count the jobs that are not done, in one query."""
     rows = MODELS[kind]._default_manager.exclude(state=JobState.DONE)
     groups = (
         rows.order_by()
@@ -87,14 +87,14 @@ def queue_state(kind: str) -> QueueState:
     )
     found: list[dict[str, Any]] = [dict(group) for group in groups]
     waiting = [one for one in found if one["state"] == JobState.WAITING]
-    aside = [one for one in found if one["state"] == JobState.SET_ASIDE]
-    withdrawn = [one for one in aside if one["problem"] == SUPERSEDED]
+    failed = [one for one in found if one["state"] == JobState.SET_ASIDE]
+    withdrawn = [one for one in failed if one["problem"] == SUPERSEDED]
     reasons = [one for one in found if one["problem"] and one not in withdrawn]
     oldest = [one["oldest_at"] for one in waiting if one["oldest_at"]]
     return QueueState(
         kind=kind,
         waiting=_sum(waiting),
-        set_aside=_sum(aside) - _sum(withdrawn),
+        failed=_sum(failed) - _sum(withdrawn),
         withdrawn=_sum(withdrawn),
         oldest_at=min(oldest, default=None),
         reasons=[_reason(kind, one) for one in sorted(reasons, key=_worst_first)],
@@ -138,7 +138,7 @@ def throughput(*, at: datetime) -> Throughput:
 
 
 def failed_jobs() -> QuerySet[Any, dict[str, Any]]:
-    """Name all rows that wait for a person, oldest first: `kind` and `pk`."""
+    """Return all rows that wait for a person, oldest first: `kind` and `pk`."""
     found = [
         failed_of(kind).values("pk", "ended_at", kind=Value(kind)) for kind in MODELS
     ]
@@ -146,19 +146,19 @@ def failed_jobs() -> QuerySet[Any, dict[str, Any]]:
 
 
 def failed_of(kind: str) -> QuerySet[Any]:
-    """Return the rows of a kind that a person can let go on."""
+    """Return the rows of a kind that a person can retry."""
     rows = MODELS[kind]._default_manager.filter(state=JobState.SET_ASIDE)
     return rows.exclude(problem=SUPERSEDED)
 
 
 def retrying(kind: str, code: str, *, at: datetime) -> QuerySet[Any]:
-    """Return the rows of a kind that wait for a reason, and not for being done."""
+    """Return the rows of a kind that wait for a next try, for one reason."""
     rows = MODELS[kind]._default_manager.filter(state=JobState.WAITING, problem=code)
     return rows.filter(lease=None, due_at__gt=at)
 
 
 def load_rows(named: Collection[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """Read the rows that `set_aside` has named, in its order: a query for each kind."""
+    """Read rows that `failed_jobs` has named, in its order: a query for each kind."""
     rows: dict[tuple[str, int], Any] = {}
     for kind, model in MODELS.items():
         wanted = [one["pk"] for one in named if one["kind"] == kind]

@@ -1,4 +1,4 @@
-"""The forward row of an accepted file: made with it, withdrawn if it counts no more."""
+"""The forward row of an accepted file: queues the file, or withdraws it."""
 
 from datetime import datetime
 from urllib.parse import quote
@@ -13,22 +13,22 @@ from usage.models import Forwarding, UsageFile
 # Another file counts in the place of this one.
 SUPERSEDED = "superseded"
 
-# Under our key lies something that is not ours. It is never overwritten.
+# The object under the key is not the portal's. It is never overwritten.
 FOREIGN_BYTES = "foreign-bytes"
 
-# S3 has the bytes no more, and neither has the portal.
+# Neither S3 nor the portal has the bytes any more.
 OBJECT_LOST = "object-lost"
 
-# A key has at most 1,024 bytes, and a letter can take twelve of them. The hash tells
-# two servers apart whose names begin alike.
+# A key has at most 1,024 bytes, and a character can take twelve of them. The hash
+# distinguishes two servers whose names begin alike.
 _KEY_SERVER_CHARACTERS = 48
 
 
 def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
-    """Let a file be forwarded, in the unit of work that accepts it.
+    """Queue a file to be forwarded, in the unit of work that accepts it.
 
-    One that was withdrawn before it went goes now; one that is in S3 stays there.
-    Also where forwarding is switched off: the rows wait until it is on.
+    A file that was withdrawn before it was sent is sent now; one that is in S3 stays
+    there. Also where forwarding is switched off: the rows wait until it is on.
     """
     row, is_new = Forwarding.objects.get_or_create(
         file=file,
@@ -42,10 +42,10 @@ def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
 
 
 def withdraw(file: UsageFile, *, at: datetime) -> None:
-    """Take a file that counts no more out of the queue, if it has not gone yet.
+    """Remove a file that counts no more from the queue, if it was not sent yet.
 
-    Whoever is sending it this moment loses the lease, and what came of it is not
-    written down: the object lies under a key of its own and does no harm.
+    A worker that is sending it at this moment loses the lease, and its result is not
+    recorded: the object has a key of its own and does no harm.
     """
     Forwarding.objects.filter(file=file, state=JobState.WAITING).update(
         state=JobState.SET_ASIDE,
@@ -57,7 +57,7 @@ def withdraw(file: UsageFile, *, at: datetime) -> None:
 
 
 def object_key(file: UsageFile, tenant: Tenant) -> str:
-    """Return where a file lies in the bucket: found by a person, never taken twice."""
+    """Return a file's key in the bucket: readable for people, and used only once."""
     name = file.server.name if file.server else ""
     server = quote(name[:_KEY_SERVER_CHARACTERS], safe="")
     return (

@@ -1,4 +1,4 @@
-"""A person lets work go on that was set aside, or that waits to be tried again."""
+"""Retries failed jobs, and waiting jobs at once, at the request of staff."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,20 +14,20 @@ from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
 from usage.forwarding import queries as forwarding_queries
 
-# Rows that one press of a button lets go on; a further one takes the next.
+# Rows that one press of a button retries; a further press takes the next.
 MOST = 1_000
 
 # Rows of one tenant in one unit of work: its lock is held for them.
 _AT_ONCE = 100
 
-_BELLS = {
+_TASKS = {
     forwarding_queries.FORWARDING: "usage.forward",
-    forwarding_queries.SETTLING: "usage.settle",
+    forwarding_queries.JUDGING: "usage.settle",
 }
 
 
 def retry(kind: str, pk: int, *, by: str, at: datetime) -> bool:
-    """Let one row that is set aside go on; False if somebody was faster.
+    """Retry one failed row; False if somebody was faster.
 
     Raises:
         Refused: there is no such row.
@@ -43,7 +43,7 @@ def retry(kind: str, pk: int, *, by: str, at: datetime) -> bool:
 
 
 def retry_all(kind: str, code: str, *, by: str, at: datetime) -> int:
-    """Let rows go on that are set aside for one reason; return how many.
+    """Retry rows that failed for one reason; return how many.
 
     At most `MOST`, oldest first in each tenant.
 
@@ -60,7 +60,7 @@ def retry_all(kind: str, code: str, *, by: str, at: datetime) -> int:
 
 
 def retry_now(kind: str, code: str, *, by: str, at: datetime) -> int:
-    """Have rows tried now that wait for one reason; return how many, at most `MOST`.
+    """Have rows that wait for one reason tried now; return how many, at most `MOST`.
 
     Raises:
         Refused: there is no such kind.
@@ -72,7 +72,7 @@ def retry_now(kind: str, code: str, *, by: str, at: datetime) -> int:
         with unit_of_work.acting_for(tenant_id):
             rows = forwarding_queries.retrying(kind, code, at=at).filter(pk__in=pks)
             count += rows.update(due_at=at)
-            wakeup.wake_up(_BELLS[kind])
+            wakeup.wake_up(_TASKS[kind])
     if count:
         with unit_of_work.acting_for(unit_of_work.STAFF):
             audit_log.append(
@@ -119,5 +119,5 @@ def _retry(kind: str, tenant_id: int, pks: list[int], *, by: str, at: datetime) 
                 details={"name": row.file.name, "kind": kind, "was": row.problem},
                 at=at,
             )
-        wakeup.wake_up(_BELLS[kind])
+        wakeup.wake_up(_TASKS[kind])
     return count

@@ -1,4 +1,4 @@
-"""What the page of forwarding says: reasons, ages, reports, in words."""
+"""Presents reasons, ages and reports on the staff page of forwarding."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Text = str | Promise
 
 _KINDS: Mapping[str, Text] = {
     forwarding_queries.FORWARDING: _("on the way to S3"),
-    forwarding_queries.SETTLING: _("to be checked"),
+    forwarding_queries.JUDGING: _("to be checked"),
 }
 
-# Each look: what it is called, what it does, and what is said before the first one.
+# Each kind of report: its title, and when and on what it is made.
 _REPORTS: Mapping[str, tuple[Text, Text]] = {
     ReportKind.RECONCILIATION: (
         _("Reconciliation"),
@@ -38,7 +38,7 @@ _REPORTS: Mapping[str, tuple[Text, Text]] = {
     ),
 }
 
-# What a report has counted, in the words of the page; the others are findings.
+# Counts of a report, and their names on the page; the other codes are findings.
 _COUNTS: Mapping[str, Text] = {
     "files": _("stored files looked at"),
     "objects": _("objects in S3"),
@@ -54,24 +54,24 @@ _COUNTS: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonRow:
-    """Files that wait or are set aside for one reason."""
+    """Files that wait or have failed for one reason."""
 
     reason: forwarding_queries.WaitingReason
-    told: Explanation
+    explanation: Explanation
     kind: Text
     mark: str
-    is_set_aside: bool
+    has_failed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetAsideRow:
+class FailedJobRow:
     """One file that waits for a person."""
 
     kind: str
-    kind_words: Text
+    kind_text: Text
     pk: int
     file: UsageFile
-    told: Explanation
+    explanation: Explanation
     since: datetime | None
     where: str
 
@@ -80,7 +80,7 @@ class SetAsideRow:
 class FindingRow:
     """Findings of one code: how many, and what the first ones are about."""
 
-    told: Explanation
+    explanation: Explanation
     mark: str
     count: int
     shown: list[dict[str, Any]]
@@ -100,35 +100,35 @@ class LatestReport:
 
     @property
     def is_bad(self) -> bool:
-        return any(finding.told.is_bad for finding in self.findings)
+        return any(finding.explanation.is_bad for finding in self.findings)
 
 
 def reason_row(reason: forwarding_queries.WaitingReason) -> ReasonRow:
-    is_set_aside = reason.state == JobState.SET_ASIDE
+    has_failed = reason.state == JobState.SET_ASIDE
     return ReasonRow(
         reason=reason,
-        told=forwarding_text.explain(reason.code),
+        explanation=forwarding_text.explain(reason.code),
         kind=_KINDS[reason.kind],
-        mark="excused" if is_set_aside else "pending",
-        is_set_aside=is_set_aside,
+        mark="excused" if has_failed else "pending",
+        has_failed=has_failed,
     )
 
 
-def set_aside_row(kind: str, row: Any) -> SetAsideRow:
-    """Return what the list says of a row, read with tenant, file and server."""
-    return SetAsideRow(
+def failed_job_row(kind: str, row: Any) -> FailedJobRow:
+    """Return the list row of a job, read with tenant, file and server."""
+    return FailedJobRow(
         kind=kind,
-        kind_words=_KINDS[kind],
+        kind_text=_KINDS[kind],
         pk=row.pk,
         file=row.file,
-        told=forwarding_text.explain(row.problem),
+        explanation=forwarding_text.explain(row.problem),
         since=row.ended_at,
         where=getattr(row, "key", ""),
     )
 
 
 def age(found: Collection[forwarding_queries.QueueState], *, at: datetime) -> str:
-    """Say how long the oldest file waits, empty if none does."""
+    """Return how long the oldest file has waited, empty if none waits."""
     since = [queue.oldest_at for queue in found if queue.oldest_at]
     if not since:
         return ""
@@ -143,7 +143,7 @@ def age(found: Collection[forwarding_queries.QueueState], *, at: datetime) -> st
 
 
 def latest_reports(reports: Collection[Report]) -> list[LatestReport]:
-    """Say what was found last by each kind of look."""
+    """Return the last report of each kind."""
     newest = {report.kind: report for report in reports}
     return [
         _latest_report(title, about, newest.get(kind))
@@ -171,14 +171,17 @@ def _findings(report: Report) -> list[FindingRow]:
         by_code.setdefault(one["code"], []).append(one)
     found = []
     for code, shown in by_code.items():
-        told, count = forwarding_text.explain(code), report.counts.get(code, len(shown))
+        explanation, count = (
+            forwarding_text.explain(code),
+            report.counts.get(code, len(shown)),
+        )
         found.append(
             FindingRow(
-                told=told,
-                mark="missing" if told.is_bad else "silent",
+                explanation=explanation,
+                mark="missing" if explanation.is_bad else "silent",
                 count=count,
                 shown=shown,
                 more=max(count - FINDINGS_SHOWN, 0),
             )
         )
-    return sorted(found, key=lambda row: not row.told.is_bad)
+    return sorted(found, key=lambda row: not row.explanation.is_bad)

@@ -1,4 +1,4 @@
-"""Forwarding: what waits, what failed and why, and what the nightly looks found."""
+"""Staff page of forwarding: queues, failed files and reports; retry actions."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from usage.forwarding import retry as forwarding_retry
 from usage.forwarding import staff_presenters as forwarding_staff_presenters
 from usage.models import reports as model_reports
 
-# Set-aside files on one page: what one scrolls through without losing the place.
-SET_ASIDE_A_PAGE = 50
+# Failed files on one page: what one scrolls through without losing the place.
+FAILED_A_PAGE = 50
 
 # Digits of a row's number that PostgreSQL can look for.
 _DIGITS = 18
@@ -35,7 +35,7 @@ def forwarding(request: PortalRequest) -> HttpResponse:
             forwarding_queries.queue_state(kind) for kind in forwarding_queries.MODELS
         ]
         done = forwarding_queries.throughput(at=now)
-        pages = Paginator(forwarding_queries.failed_jobs(), SET_ASIDE_A_PAGE)
+        pages = Paginator(forwarding_queries.failed_jobs(), FAILED_A_PAGE)
         page: Page[dict[str, Any]] = pages.get_page(request.GET.get("page"))
         rows = forwarding_queries.load_rows(list(page))
         reports = model_reports.newest()
@@ -52,9 +52,9 @@ def forwarding(request: PortalRequest) -> HttpResponse:
         "done": done,
         "page": page,
         "rows": [
-            forwarding_staff_presenters.set_aside_row(kind, row) for kind, row in rows
+            forwarding_staff_presenters.failed_job_row(kind, row) for kind, row in rows
         ],
-        "looks": forwarding_staff_presenters.latest_reports(reports),
+        "reports": forwarding_staff_presenters.latest_reports(reports),
         "keep_days": settings.KEEP_BYTES_DAYS,
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
@@ -63,7 +63,7 @@ def forwarding(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def retry(request: PortalRequest) -> HttpResponse:
-    """Let one file go on that was set aside."""
+    """Retry one failed file."""
     now = timezone.now()
     kind, pk = request.POST.get("kind", ""), request.POST.get("row", "")
     if not (pk.isascii() and pk.isdigit() and len(pk) <= _DIGITS):
@@ -78,11 +78,11 @@ def retry(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def retry_all(request: PortalRequest) -> HttpResponse:
-    """Let all files go on that are set aside, or that wait, for one reason."""
+    """Retry all files that failed, or that wait, for one reason."""
     now = timezone.now()
     wanted = {name: request.POST.get(name, "") for name in ("kind", "code", "state")}
-    is_set_aside = wanted["state"] == "set-aside"
-    act = forwarding_retry.retry_all if is_set_aside else forwarding_retry.retry_now
+    has_failed = wanted["state"] == "set-aside"
+    act = forwarding_retry.retry_all if has_failed else forwarding_retry.retry_now
     code = wanted["code"].replace("\0", "")
     count = act(wanted["kind"], code, by=request.caller.name, at=now)
     text = ngettext(

@@ -1,7 +1,7 @@
-"""What waits or was found, in words: why, whose turn it is, what to do.
+"""Texts of failure reasons and findings: what happened, whose turn, what to do.
 
-One table for the reasons of work in rows, S3's own words among them, and one for what
-the looks after the archive find. A code that is not there is shown as it is.
+One table for the failure reasons of jobs, S3's own codes among them, and one for the
+findings of the checks of the archive. A code that is in neither is shown as it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ Text = str | Promise
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code in words; `is_bad`: somebody has to do something before it passes."""
+    """Title and advice of a code; `is_bad`: it does not pass unless somebody acts."""
 
     code: str
     title: Text
@@ -62,7 +62,7 @@ _ELSEWHERE = _("The bucket is in another region.")
 _NO_KMS = _("S3 cannot use the encryption key.")
 
 _SIMPLE: Mapping[str, tuple[Text, Text]] = {
-    # Who comes in.
+    # Credentials and permissions.
     **dict.fromkeys(("AccessDenied", "403", "AllAccessDisabled"), (_REFUSED, _RIGHTS)),
     **dict.fromkeys(
         ("InvalidAccessKeyId", "InvalidClientTokenId", "401"),
@@ -78,7 +78,7 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
         _("The clock of this machine and that of S3 do not agree."),
         _("The operator's turn: set the clock. It is tried again by itself."),
     ),
-    # Where to.
+    # Addresses and the network.
     "NoSuchBucket": (_("There is no such bucket."), _BUCKET),
     **dict.fromkeys(
         (
@@ -93,7 +93,7 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
     ),
     "SSLError": (_("S3 does not prove who it is."), _NETWORK),
     **dict.fromkeys(("ReadTimeoutError", "ConnectTimeoutError"), (_SILENT, _NETWORK)),
-    # How.
+    # Encryption, load and content.
     **dict.fromkeys(
         (
             *("KMS.NotFoundException", "KMS.DisabledException"),
@@ -117,7 +117,7 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
         ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "400"),
         (_("S3 got other bytes than were sent, or could not read the request."), _OURS),
     ),
-    # Of the portal's own.
+    # Codes of the portal.
     "not-confirmed": (_("S3 took the file and did not have it afterwards."), _OURS),
     "failed": (_("It failed in the portal itself; the log says how."), _OPERATOR),
     "busy": (_("The customer's files were being worked on."), _OURS),
@@ -158,7 +158,7 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
     "superseded": (_("Another file counts in its place."), _("Nothing to do.")),
 }
 
-# What only the looks after the archive find.
+# Findings of the checks of the archive alone.
 _FOUND: Mapping[str, tuple[Text, Text]] = {
     "row-missing": (
         _("An accepted file was not on its way to S3. It is now."),
@@ -215,18 +215,18 @@ _FOUND: Mapping[str, tuple[Text, Text]] = {
     ),
 }
 
-# Findings that ask for nothing.
+# Findings that need no action.
 _QUIET = frozenset({"leftover-set-apart", "probe-left", "unversioned", "superseded"})
 
 
 def explain(code: str) -> Explanation:
-    """Say a reason or a finding in words; an unknown one as it is."""
+    """Return the text of a reason or a finding; an unknown code as it is."""
     title, advice = _SIMPLE.get(code) or _FOUND.get(code) or (code, _OPERATOR)
     return Explanation(code, title, advice, code not in _QUIET)
 
 
 def report_lines(report: Report) -> Iterator[str]:
-    """Say a report on a terminal, a line each."""
+    """Yield the lines of a report for a terminal."""
     for what, number in sorted(report.counts.items()):
         yield f"{what}: {number}"
     for finding in report.findings:

@@ -1,4 +1,4 @@
-"""A usage directory is uploaded to an inbox, as its server would do it by itself."""
+"""Uploads a usage directory to a tenant's inbox, as servers do by themselves."""
 
 import hashlib
 from base64 import b64encode
@@ -16,7 +16,7 @@ from usage.storage.archive import Content
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One file and its key; `is_new` False: something lies there already."""
+    """One file and its key; `is_new` False: the key was taken already."""
 
     path: Path
     key: str
@@ -26,8 +26,8 @@ class Delivered:
 def deliver(directory: Path, tenant: Tenant) -> Iterator[Delivered]:
     """Put each usage file into the tenant's inbox, the oldest names first.
 
-    Nothing is replaced there and nothing deleted here, so that it can be done again
-    every day.
+    Nothing is replaced in the inbox and nothing is deleted from the directory, so that
+    this can be done again every day.
 
     Raises:
         BucketError: the store refused, failed or could not be reached.

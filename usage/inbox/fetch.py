@@ -1,12 +1,11 @@
-"""What lies in the inboxes is taken in, each object once, and its verdict left there.
+"""Fetches and judges each inbox object once, and leaves its verdict in the bucket.
 
-An object goes the way of every file: `usage.uploads.judge.receive_and_judge`. Its row
-says how far it has come, so that whoever comes after a crash goes on from there:
+Its row records how far it has come, so that the next worker continues after a crash:
 
 1. the id that its file will have is drawn and committed;
 2. the bytes are fetched and received, under this id if they are new;
-3. the row says which file answers for them; from here on nothing is fetched any more;
-4. the verdict is left in the bucket, as `INBOX_AFTER` says;
+3. the row names the file that has them; from here on nothing is fetched any more;
+4. the verdict is left in the bucket, by the setting `INBOX_AFTER`;
 5. the row is done.
 """
 
@@ -48,27 +47,28 @@ from usage.uploads import judge, receive
 
 logger = logging.getLogger(__name__)
 
-# Of files that nobody has sent us by hand.
+# Sender of files that nobody has sent by hand.
 SENT_BY = "automated upload"
 
 # How long one object may take before another worker begins it again: the largest file
-# over a slow line, and six questions to a store that answers late.
+# over a slow line, and six requests to a store that answers late.
 _LEASE = timedelta(minutes=10)
 
-# An object that cannot be taken, whoever tries. The others go on.
+# An object that no worker can fetch. The others go on.
 TAKING_FAILED = "taking-failed"
 
-# The file is safe, and somebody else has still to judge it.
+# The file is safe, and is still to be judged (`usage.uploads.judge_pending`).
 _RECEIVED = "received"
 
 
 def fetch_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
-    """Take what is due, of each tenant one object in turn; False: the store is away.
+    """Fetch what is due, one object of each tenant in turn; False: the store is away.
 
-    `now` is asked for each object. What is not done by `until` is the next ring's.
+    `now` is called for each object. What is not done by `until` is left to the next
+    run.
     """
     while waiting := job_queue.tenants_waiting(InboxObject, at=now()):
-        # Whoever is left for the next ring is not always the same one.
+        # It is not always the same tenant that is left for the next run.
         random.shuffle(waiting)
         for tenant_id in waiting:
             if now() >= until:
@@ -88,7 +88,7 @@ def _fetch(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     except BucketError as error:
         logger.warning("An object was not taken (row %s): %s", claim.pk, error.code)
         _postpone(claim, problem=error.code, at=now())
-        # Where nobody answers, the next object would only wait as long again.
+        # Where the store does not answer, the next object would only wait as long.
         return error.has_answered
     except (Refused, Unavailable) as error:
         # Cut on its way, no room, or the tenant's lock is not to be had.
@@ -115,7 +115,7 @@ def _fetch_one(claim: Claim, *, now: Callable[[], datetime]) -> None:
         _postpone(claim, problem=_RECEIVED, at=now())
         return
     if not _is_mine(claim):
-        # Somebody has it by now, and may have left what has changed meanwhile.
+        # Another worker has it by now, and may have left a newer verdict.
         return
     lies_at = verdict_files.write_verdict(row, verdict, file)
     failpoints.reach("inbox:told")
@@ -131,7 +131,7 @@ def _begin(claim: Claim, *, at: datetime) -> InboxObject | None:
                 logger.critical("An object of an inbox was set aside (%s)", row.key)
             return None
         if row.file_id is None and _was_fetched(row):
-            # By somebody who did not come to say so.
+            # By a worker that did not get to record it.
             row.file_id, row.is_new = row.intended, True
         elif row.file_id is None:
             # Anew each time: bytes of an earlier try may lie under the id of that one.
@@ -149,7 +149,7 @@ def _was_fetched(row: InboxObject) -> bool:
 def _verdict(
     claim: Claim, row: InboxObject, *, now: Callable[[], datetime]
 ) -> tuple[InboxVerdict | None, UsageFile | None]:
-    """Return what becomes of an object, None while its file is only received."""
+    """Return the verdict on an object, None while its file is only received."""
     file_id = row.file_id
     if file_id is None:
         if row.size > settings.MAX_FILE_BYTES:
@@ -165,7 +165,7 @@ def _verdict(
 
 
 def _receive(row: InboxObject, *, at: datetime) -> tuple[UUID, bool]:
-    """Take the bytes in; return which file answers for them, and whether it is new."""
+    """Receive the bytes; return the file that has them, and whether it is new."""
     arrival = receive.IncomingFile(
         tenant_id=row.tenant_id,
         name=row.key.rpartition("/")[2],
@@ -188,9 +188,9 @@ def _chunks(row: InboxObject) -> Iterator[bytes]:
 
 
 def _link(claim: Claim, row: InboxObject, file_id: UUID) -> UsageFile:
-    """Let the row name its file, and read that as it is then.
+    """Link the row to its file, and read that as it is then.
 
-    Under the tenant's lock: whoever accepts the file later finds the row.
+    Under the tenant's lock: a transaction that accepts the file later finds the row.
     """
     with unit_of_work.acting_for(claim.tenant_id, holding=True):
         file = file_queries.with_timeline().filter(pk=file_id).first()
@@ -217,14 +217,14 @@ def _complete(
             job_queue.complete(InboxObject, claim, at=at)
             _count_from(row, at=at)
         else:
-            # Somebody was faster: what this one has left may lie over a newer verdict.
+            # Another worker was faster: this one may have overwritten a newer verdict.
             done = InboxObject.objects.filter(pk=claim.pk, state=JobState.DONE)
             _update_verdict(done.exclude(verdict=verdict), at=at)
     failpoints.reach("inbox:committed")
 
 
 def _count_from(row: InboxObject, *, at: datetime) -> None:
-    """Let a file that came another way count as here since its object was.
+    """Date a file that was also sent another way from when its object was here.
 
     With the verdict, so that the late check waits for the object until then.
     """
@@ -256,15 +256,15 @@ def _postpone(claim: Claim, *, problem: str, at: datetime) -> None:
 
 
 def update_verdict(file: UsageFile) -> None:
-    """Have the verdict in the inbox changed once its file has another one.
+    """Queue the verdict in the inbox to be rewritten once its file has another one.
 
-    Also of a file that came another way first: its bytes lie there all the same.
+    Also for a file that was sent another way first: the inbox has its bytes too.
     """
     if file.settled_at is None:
         return
     rows = InboxObject.objects.filter(file=file).exclude(state=JobState.SET_ASIDE)
-    told = Q(state=JobState.DONE, verdict=file.state)
-    _update_verdict(rows.exclude(told), at=file.settled_at)
+    is_current = Q(state=JobState.DONE, verdict=file.state)
+    _update_verdict(rows.exclude(is_current), at=file.settled_at)
 
 
 def _update_verdict(rows: QuerySet[InboxObject], *, at: datetime) -> None:
@@ -275,7 +275,7 @@ def _update_verdict(rows: QuerySet[InboxObject], *, at: datetime) -> None:
         faults=0,
         problem="",
         ended_at=None,
-        # Whoever has claimed it meanwhile tells what was before.
+        # A worker that has claimed it meanwhile would write the former verdict.
         lease=None,
         leased_until=None,
     )
@@ -284,7 +284,7 @@ def _update_verdict(rows: QuerySet[InboxObject], *, at: datetime) -> None:
 
 
 def retry(tenant_id: int, object_id: int, *, by: str, at: datetime) -> bool:
-    """Let an object that was set aside be taken again; False if it was not."""
+    """Have a failed object fetched again; False if it had not failed."""
     with unit_of_work.acting_for(tenant_id, holding=True):
         row = InboxObject.objects.filter(pk=object_id).first()
         if row is None or not job_queue.retry(InboxObject, object_id, at=at):

@@ -1,4 +1,4 @@
-"""The tenants' inboxes are listed, page by page; what is new in them becomes rows.
+"""Lists the tenants' inboxes page by page, and adds a row for each new object.
 
 Servers upload by themselves into a bucket, each tenant's below a prefix of its own.
 An inbox is listed from its first key to its last, then again; a listing is a row of
@@ -23,7 +23,7 @@ from usage.storage.archive import BucketError
 
 logger = logging.getLogger(__name__)
 
-# What is taken ends like this, and what we leave beside it.
+# The ending of keys that are fetched, and of what the portal leaves beside them.
 ENDING, NOTE = ".usg", ".verdict.json"
 
 # Where objects are moved to, below the tenant's prefix; nothing there is taken.
@@ -41,13 +41,13 @@ _LAST = "\U0010ffff"
 # Objects of one page: as many as S3 gives.
 _PAGE = 1_000
 
-# After a whole listing the next one begins, so that beat's next ring finds it due.
+# From the end of a listing to the next: due by the next scheduled run.
 _EVERY = timedelta(seconds=50)
 
-# An inbox that cannot be listed, for a reason that nobody has thought of.
+# An inbox that cannot be listed, for an unforeseen reason.
 LISTING_FAILED = "failed"
 
-# An object that was gone and is listed is asked for again, this often at most.
+# An object that was gone and is listed is fetched again, this often at most.
 _GONE_FOR = timedelta(minutes=15)
 
 # Two tries of 25 seconds without an answer, and the rows of a page.
@@ -66,7 +66,7 @@ def prefix_of(tenant: Tenant) -> str:
 def list_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
     """List page after page of what is due; False if the store is away.
 
-    `now` is asked for each page. What is not done by `until` is the next ring's.
+    `now` is called for each page. What is not done by `until` is left to the next run.
     """
     if not _add_listings(at=now()):
         return True
@@ -80,7 +80,7 @@ def list_waiting(*, now: Callable[[], datetime], until: datetime) -> bool:
 
 
 def _add_listings(*, at: datetime) -> bool:
-    """See to it that each tenant has its row; False if no inbox may be looked at."""
+    """Add the rows of new tenants; False if no inbox may be listed."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         if _overlaps_archive():
             logger.critical("No inbox is looked at: forwarded files lie in it.")
@@ -96,9 +96,9 @@ def _add_listings(*, at: datetime) -> bool:
 
 
 def _overlaps_archive() -> bool:
-    """Say whether what we forward for some tenant would be found in an inbox.
+    """Return whether files forwarded for some tenant would be found in an inbox.
 
-    Where all tenants' would, the system check portal.E006 says so.
+    Where those of all tenants would, the system check portal.E006 reports it.
     """
     archive, inboxes = settings.S3["prefix"], settings.INBOX_PREFIX
     if settings.S3["bucket"] != settings.INBOX_BUCKET:
@@ -114,7 +114,7 @@ def _list_page(claim: Claim, *, now: Callable[[], datetime]) -> bool:
     except BucketError as error:
         logger.warning("An inbox was not listed (row %s): %s", claim.pk, error.code)
         _postpone(claim, problem=error.code, at=now())
-        # Where nobody answers, the next inbox would only wait as long again.
+        # Where the store does not answer, the next inbox would only wait as long.
         return error.has_answered
     except Exception:
         # Whatever it is, the other inboxes go on.
@@ -202,14 +202,14 @@ def _add_objects(tenant_id: int, wanted: list[ListedObject], *, at: datetime) ->
     )
     there = [known.get((one.key, one.etag, one.modified_at)) for one in wanted]
     back = [row[1] for row in there if row and row[0] == InboxVerdict.GONE]
-    # It was not given, and is listed all the same: it is asked for again.
+    # Fetching it failed as gone, and it is listed all the same: fetched again.
     InboxObject.objects.filter(
         pk__in=back, state=JobState.DONE, ended_at__lt=at - _GONE_FOR
     ).update(state=JobState.WAITING, due_at=at, verdict="", ended_at=None)
 
 
 def _is_ours(key: str, prefix: str) -> bool:
-    """Say whether we have put it there, or it is a folder's empty mark."""
+    """Return whether the portal put it there, or it is a folder's empty mark."""
     is_moved = key.startswith(tuple(f"{prefix}{name}" for name in FOLDERS.values()))
     return is_moved or key.endswith((NOTE, "/"))
 

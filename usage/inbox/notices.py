@@ -1,7 +1,7 @@
-"""The admins of a tenant are told by mail what was bad in their inbox.
+"""Mails a tenant's admins about bad objects in their inbox, at most once a day.
 
-A mail is a row of work. What is found within the time that a mail waits is in it; what
-comes after it has gone waits for the next day's, so that nobody gets two in a day.
+A mail is a job. Objects found while it waits are in it; those found after it was sent
+wait for the next day's mail, so that nobody gets two in a day.
 """
 
 import logging
@@ -31,13 +31,13 @@ from usage.models import INBOX_BAD, FileState, InboxNotice, InboxObject, InboxVe
 
 logger = logging.getLogger(__name__)
 
-# How long a mail waits for more to say: servers upload all their files at once.
+# How long a mail waits for further objects: servers upload all their files at once.
 _GATHER = timedelta(minutes=15)
 
-# When the mail of the next day goes, in the tenant's zone.
+# When the mail of the next day is sent, in the tenant's zone.
 _MORNING = time(9)
 
-# Objects that a mail names; it says how many more there are.
+# Objects that a mail names; it gives the number of the others.
 _NAMED = 50
 
 # Mails to as many admins as a tenant has, each given ten seconds by the mail server.
@@ -48,18 +48,18 @@ REFUSED_ADDRESS, DEFERRED = "address-refused", "mail-deferred"
 UNSURE = "delivery-unsure"
 SENDING_FAILED = "sending-failed"
 
-# Of several of these, the one that says how it goes on.
+# Of several of these, the first one decides how the job goes on.
 _FIRST = (DEFERRED, REFUSED_ADDRESS, UNSURE)
 _PROBLEMS = {DeliveryOutcome.LATER: DEFERRED, DeliveryOutcome.REFUSED: REFUSED_ADDRESS}
 
 
 class MailServerAwayError(Exception):
-    """Nobody can be reached through the mail server now, or nobody knows it."""
+    """The mail server is away, or hung up without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeLine:
-    """What a mail says of one object: its name, what became of it, and why."""
+    """One object in a mail: its name, its verdict, and why."""
 
     name: str
     verdict: str
@@ -78,13 +78,13 @@ def add(row: InboxObject, *, at: datetime) -> None:
 def _open_notice(tenant: Tenant, *, at: datetime) -> InboxNotice:
     zone = ZoneInfo(tenant.zone)
     due_at = at + _GATHER
-    # The day on which it goes: what is found before midnight may go after it.
+    # The day on which it is sent: what is found before midnight may be sent after.
     today = due_at.astimezone(zone).date()
     notice = _notice(tenant, today, due_at=due_at)
     is_unread = notice.lease is None and not notice.sent_to
     if notice.state == JobState.WAITING and is_unread:
         return notice
-    # Somebody has it, or it is being written: who has claimed it has read what it says.
+    # It was sent, or is being written: the worker that claimed it has read its objects.
     tomorrow = today + timedelta(days=1)
     morning = datetime.combine(tomorrow, _MORNING, zone)
     return _notice(tenant, tomorrow, due_at=morning)
@@ -94,26 +94,26 @@ def _notice(tenant: Tenant, day: date, *, due_at: datetime) -> InboxNotice:
     InboxNotice.objects.get_or_create(
         tenant=tenant, day=day, defaults={"due_at": due_at}
     )
-    # Locked, so that nobody claims it before it says all that it will.
+    # Locked, so that no worker claims it before all its objects name it.
     return InboxNotice.objects.select_for_update(of=("self",)).get(day=day)
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send the mails of one tenant that are due; False if there is nothing to do.
 
-    That is so, too, while the mail server is away, or this portal may send no mail: a
-    later ring tries again.
+    False, too, while the mail server is away, or this portal may send no mail: a later
+    run tries again.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        leave = mail_switch.send_permission()
-    if leave.held:
+        permission = mail_switch.send_permission()
+    if permission.held:
         return False
     claims = job_queue.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
     if not claims:
         return False
     claim = claims[0]
     try:
-        problem = _send(claim, leave, at=now())
+        problem = _send(claim, permission, at=now())
     except MailServerAwayError as error:
         logger.warning("Mails about an inbox have to wait: %s", error)
         with unit_of_work.acting_for(claim.tenant_id):
@@ -138,15 +138,15 @@ def _end(claim: Claim, problem: str, *, at: datetime) -> None:
             job_queue.record_failure(InboxNotice, claim, problem=problem, at=at)
 
 
-def _send(claim: Claim, leave: mail_switch.SendPermission, *, at: datetime) -> str:
-    """Send to every admin who does not have it; return what kept somebody from it."""
+def _send(claim: Claim, permission: mail_switch.SendPermission, *, at: datetime) -> str:
+    """Send to every admin who does not have it; return why somebody did not get it."""
     with unit_of_work.acting_for(claim.tenant_id):
         notice = InboxNotice.objects.select_related("tenant").get(pk=claim.pk)
         if not job_queue.begin(InboxNotice, claim, problem=SENDING_FAILED, at=at):
             return ""
-        restored_at = leave.restored_at
+        restored_at = permission.restored_at
         if restored_at is not None and notice.due_at <= restored_at:
-            # What this database was restored from may have sent it.
+            # The portal that this database was copied from may have sent it.
             return ""
         lines, count = _lines(notice)
         people = _admins() if lines else []
@@ -154,37 +154,37 @@ def _send(claim: Claim, leave: mail_switch.SendPermission, *, at: datetime) -> s
     for person in people:
         if person.pk in (*notice.sent_to, *notice.unsure):
             continue
-        letter = _message(notice, person, lines, more=count - len(lines))
-        came = _hand_over(claim, notice, person, letter)
-        if came.outcome in _PROBLEMS:
-            logger.warning("A mail was declined (row %s): %s", claim.pk, came.problem)
-            problems_met.append(_PROBLEMS[came.outcome])
+        message = _message(notice, person, lines, more=count - len(lines))
+        result = _deliver(claim, notice, person, message)
+        if result.outcome in _PROBLEMS:
+            logger.warning("A mail was declined (row %s): %s", claim.pk, result.problem)
+            problems_met.append(_PROBLEMS[result.outcome])
     # What passes by itself comes before what a person has to look at.
     return min(problems_met, key=_FIRST.index, default="")
 
 
-def _hand_over(
-    claim: Claim, notice: InboxNotice, person: User, letter: EmailMultiAlternatives
+def _deliver(
+    claim: Claim, notice: InboxNotice, person: User, message: EmailMultiAlternatives
 ) -> DeliveryResult:
-    """Send one mail, and note who has it.
+    """Send one mail, and record who has it.
 
-    Before that it is noted that nobody knows: after a crash, or without an answer, it
-    may have gone, and is not sent again unless somebody says so.
+    Before that the recipient is noted as unsure: after a crash, or without an answer,
+    the mail may have been sent, and is not sent again unless staff retry it.
 
     Raises:
-        AwayError: the mail server is away, or has hung up without an answer.
+        MailServerAwayError: it is away, or has hung up without an answer.
 
     """
     before = notice.unsure
     _note(claim, notice, unsure=[*before, person.pk])
-    came = mail_send.deliver(letter)
-    if came.outcome is DeliveryOutcome.SENT:
+    result = mail_send.deliver(message)
+    if result.outcome is DeliveryOutcome.SENT:
         _note(claim, notice, unsure=before, sent_to=[*notice.sent_to, person.pk])
-    elif came.outcome is not DeliveryOutcome.UNSURE:
+    elif result.outcome is not DeliveryOutcome.UNSURE:
         _note(claim, notice, unsure=before)
-    if came.outcome is DeliveryOutcome.UNSURE or came.problem == mail_send.AWAY:
-        raise MailServerAwayError(came.problem)
-    return came
+    if result.outcome is DeliveryOutcome.UNSURE or result.problem == mail_send.AWAY:
+        raise MailServerAwayError(result.problem)
+    return result
 
 
 def _note(claim: Claim, notice: InboxNotice, **changes: list[int]) -> None:
@@ -237,16 +237,16 @@ def _message(
 
 
 def message_id(notice: InboxNotice, person: User) -> str:
-    """Return the same name for the same mail, sent again after a crash."""
+    """Return the same Message-ID for the same mail, sent again after a crash."""
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
     return f"<inbox-{notice.tenant_id}-{notice.day}-{person.pk}@{host}>"
 
 
 def retry(tenant_id: int, notice_id: int, *, by: str, at: datetime) -> bool:
-    """Let mails that were set aside go, also to who perhaps has them.
+    """Have failed mails sent, also to those who perhaps have them.
 
-    False if they were not set aside (any more).
+    False if they had not failed, or were retried meanwhile.
     """
     with unit_of_work.acting_for(tenant_id, holding=True):
         notice = InboxNotice.objects.filter(pk=notice_id).first()

@@ -1,4 +1,4 @@
-"""What lies in the inboxes of all tenants, for those who look after them.
+"""Queries of the inboxes of all tenants, for the staff.
 
 Each read runs in the caller's unit of work.
 """
@@ -22,12 +22,12 @@ from usage.models import (
 
 
 class InboxFilter(StrEnum):
-    """What one looks for among the objects."""
+    """Kinds of objects that the list can be narrowed to."""
 
     WAITING = "waiting"
     HELD = "held"
     REJECTED = "rejected"
-    SET_ASIDE = "set-aside"
+    FAILED = "set-aside"
 
 
 _KINDS: Mapping[InboxFilter, Q] = {
@@ -35,15 +35,15 @@ _KINDS: Mapping[InboxFilter, Q] = {
     # Of what was held, a person may have decided meanwhile.
     InboxFilter.HELD: Q(verdict=InboxVerdict.HELD, file__state=FileState.HELD),
     InboxFilter.REJECTED: Q(verdict__in=INBOX_REJECTED),
-    InboxFilter.SET_ASIDE: Q(state=JobState.SET_ASIDE),
+    InboxFilter.FAILED: Q(state=JobState.SET_ASIDE),
 }
 
 # Those that become fewer again. The others grow with every day of every server.
-_OPEN = (InboxFilter.WAITING, InboxFilter.HELD, InboxFilter.SET_ASIDE)
+_OPEN = (InboxFilter.WAITING, InboxFilter.HELD, InboxFilter.FAILED)
 
 
 def objects(kind: str = "", *, after: int | None = None) -> QuerySet[InboxObject]:
-    """Objects, newest first, with tenant and file; of one kind or all.
+    """Return objects, newest first, with tenant and file; of one kind or all.
 
     With `after`, those that come after the one with this number, if there is one.
     """
@@ -65,7 +65,7 @@ def counts() -> dict[str, int]:
 
 
 def listings() -> QuerySet[InboxListing]:
-    """Return the listings with something to say, those that fail first."""
+    """Return the listings that fail or ignore objects, those that fail first."""
     odd = InboxListing.objects.exclude(problem="", ignored=0)
     return odd.select_related("tenant").order_by("-problem", "-ignored", "tenant")
 

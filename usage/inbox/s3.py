@@ -1,7 +1,7 @@
-"""The inbox's S3 edge: what servers upload, and what is left there for them.
+"""S3 client of the inbox: lists, fetches, moves and writes objects.
 
-Servers put there what they like and when they like, so each object is asked for with
-its ETag: what was replaced meanwhile is another one.
+Servers write there whatever and whenever they like, so each object is fetched with its
+ETag: an object that was replaced meanwhile is another one.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING
 
-from usage.storage.archive import CUT_SHORT, BucketError, Content, client, told
+from usage.storage.archive import (
+    CUT_SHORT,
+    BucketError,
+    Content,
+    client,
+    translate_errors,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -21,10 +27,10 @@ _NOT_FOUND = 404
 # Bytes that are read at a time.
 _CHUNK = 1024 * 1024
 
-# What a copy of ours says in its metadata: the ETag of the object that it was.
+# Metadata of the portal's copies: the ETag of the object that was copied.
 _COPY_OF = "portal-copy-of"
 
-# Answers of the store to somebody who asks for an object that is not there.
+# Statuses with which the store answers a request for an object that is not there.
 _GONE = frozenset({_NOT_FOUND, _PRECONDITION_FAILED})
 
 # An answer with the same status: there is no such bucket.
@@ -56,7 +62,7 @@ def list_page(
         BucketError: the store refused, failed or could not be reached.
 
     """
-    with told():
+    with translate_errors():
         page = client().list_objects_v2(
             Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=most
         )
@@ -91,7 +97,7 @@ def put_note(bucket: str, key: str, data: bytes, *, content_type: str) -> None:
         BucketError: the store refused, failed or could not be reached.
 
     """
-    with told():
+    with translate_errors():
         client().put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
 
@@ -103,7 +109,7 @@ def put_new(bucket: str, key: str, body: IO[bytes], content: Content) -> bool:
 
     """
     try:
-        with told():
+        with translate_errors():
             client().put_object(
                 Bucket=bucket,
                 Key=key,
@@ -120,7 +126,7 @@ def put_new(bucket: str, key: str, body: IO[bytes], content: Content) -> bool:
 
 
 def is_there(bucket: str, key: str, *, etag: str, size: int) -> bool | None:
-    """Say whether a key has this object, or our copy; None if it has nothing at all.
+    """Return whether a key has this object, or our copy; None if it has nothing.
 
     Raises:
         BucketError: the store refused, failed or could not be reached.
@@ -133,7 +139,7 @@ def is_there(bucket: str, key: str, *, etag: str, size: int) -> bool | None:
 def move(bucket: str, key: str, *, etag: str, size: int, to: str) -> None:
     """Copy an object within its bucket, and remove it once the copy is there.
 
-    What was uploaded in parts has another ETag as a copy, so the copy says in its
+    What was uploaded in parts has another ETag as a copy, so the copy names in its
     metadata what it is a copy of. An object that is our copy is moved on as it is.
 
     Raises:
@@ -157,14 +163,14 @@ def move(bucket: str, key: str, *, etag: str, size: int, to: str) -> None:
         )
         if not is_there(bucket, to, etag=etag, size=size):
             raise BucketError("copy-differs", has_answered=True)
-        # Also where a store does not know the condition: it is asked just before.
+        # Also where a store does not know the condition: it is compared just before.
         if is_there(bucket, key, etag=etag, size=size):
             s3.delete_object(Bucket=bucket, Key=key, IfMatch=found["ETag"])
 
 
 def _look(bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
     try:
-        with told():
+        with translate_errors():
             found = client().head_object(Bucket=bucket, Key=key)
     except BucketError as error:
         if error.status == _NOT_FOUND:
@@ -191,7 +197,7 @@ def prepare(bucket: str) -> bool:
         BucketError: the store refused, failed or could not be reached.
 
     """
-    with told():
+    with translate_errors():
         there = client().list_buckets().get("Buckets", [])
         if bucket in [one.get("Name") for one in there]:
             return False
@@ -202,7 +208,7 @@ def prepare(bucket: str) -> bool:
 @contextmanager
 def _gone_or_error() -> Iterator[None]:
     try:
-        with told():
+        with translate_errors():
             yield
     except BucketError as error:
         # A bucket that is not there is no object that has gone.

@@ -1,4 +1,4 @@
-"""What rows of the staff's page about the inboxes say."""
+"""Presents inbox objects, listings and mails as rows of the staff page."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _VERDICTS: Mapping[str, tuple[str, Text]] = {
 _SET_ASIDE: tuple[str, Text] = ("excused", _("Set aside"))
 _WAITING: tuple[str, Text] = ("pending", _("Waiting"))
 
-# Why an object, or a listing, has to wait: our own words for what we found.
+# Why an object, or a listing, has to wait: texts of the portal's own codes.
 _REASONS: Mapping[str, Text] = {
     inbox_fetch.TAKING_FAILED: _("It could not be taken in, three times over."),
     inbox_listing.LISTING_FAILED: _("It failed; the log of the portal says why."),
@@ -66,7 +66,7 @@ class ObjectRow:
 
 
 def object_row(row: InboxObject) -> ObjectRow:
-    """Return what the list says of an object that was read with tenant and file."""
+    """Return the row of an object that was read with tenant and file."""
     mark, state = _state(row)
     return ObjectRow(
         row=row,
@@ -93,15 +93,15 @@ def _reasons(row: InboxObject) -> list[Text]:
         return [reason(row.problem)] if row.problem else []
     found = row.file.problems if row.file else []
     if row.file and row.file.state == FileState.ACCEPTED:
-        found = []  # warnings are told on its own page
+        found = []  # warnings are shown on its own page
     # One sentence can hold for its beginning and its end.
     return list(dict.fromkeys(problems.describe(one)["title"] for one in found))
 
 
 def reason(problem: str) -> Text:
-    """Say why something waits; what the store said is told in its own word."""
-    said = _REASONS.get(problem)
-    return said or gettext("The store says: %(code)s.") % {"code": problem}
+    """Return why something waits; a code of the store is shown as it is."""
+    text = _REASONS.get(problem)
+    return text or gettext("The store says: %(code)s.") % {"code": problem}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

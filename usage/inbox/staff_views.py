@@ -1,4 +1,4 @@
-"""The S3 inboxes of all tenants: what came in, what was bad, what is set aside."""
+"""Staff page of all tenants' S3 inboxes, and its retry actions."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -22,10 +22,10 @@ from usage.models import InboxNotice, InboxObject
 # Objects on one page: what one scrolls through without losing the place.
 OBJECTS_A_PAGE = 50
 
-# Listings above them that fail, or have met with something else than usage files.
+# Listings above them that fail, or have found something else than usage files.
 LISTINGS_SHOWN = 20
 
-# Mails there that wait for a person. Once one goes on, the next one is seen.
+# Mails that wait for a person. Once one is retried, the next one is shown.
 MAILS_SHOWN = 20
 
 # Digits of a row's number that PostgreSQL can look for.
@@ -38,7 +38,7 @@ def inbox(request: PortalRequest) -> HttpResponse:
     kind = kind if kind in set(InboxFilter) else ""
     after = _number(request.GET.get("after", ""))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        # One more than is shown says whether there are older ones.
+        # One more than is shown, to know whether there are older ones.
         found = list(inbox_queries.objects(kind, after=after)[: OBJECTS_A_PAGE + 1])
         counts = inbox_queries.counts()
         odd = list(inbox_queries.listings()[:LISTINGS_SHOWN])
@@ -66,7 +66,7 @@ def _number(text: str) -> int | None:
 
 @require_POST
 def retry(request: PortalRequest, object_id: int) -> HttpResponse:
-    """Have an object that was set aside taken again."""
+    """Have a failed object fetched again."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         row = InboxObject.objects.filter(pk=object_id).first()
     if row is None:
@@ -84,7 +84,7 @@ def retry(request: PortalRequest, object_id: int) -> HttpResponse:
 
 @require_POST
 def retry_mails(request: PortalRequest, notice_id: int) -> HttpResponse:
-    """Have mails that were set aside sent to all who do not surely have them."""
+    """Have failed mails sent to all who do not surely have them."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = InboxNotice.objects.filter(pk=notice_id)
         tenant_id = rows.values_list("tenant_id", flat=True).first()

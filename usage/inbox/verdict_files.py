@@ -1,7 +1,7 @@
-"""What is left in an inbox for the server that uploaded there.
+"""Writes a verdict into the inbox: a JSON beside the object, or a move.
 
 By the setting `INBOX_AFTER`: nothing (`leave`), a small JSON beside the object
-(`verdict`), or the object itself in a folder that says it (`move`).
+(`verdict`), or the object itself, moved to the folder of its verdict (`move`).
 """
 
 import json
@@ -17,7 +17,7 @@ from usage.inbox import s3 as inbox_s3
 from usage.inbox.s3 import GoneError
 from usage.models import KEPT, InboxObject, InboxVerdict, UsageFile
 
-# Ways that an object can go once its verdict is known.
+# What can be done with an object once its verdict is known.
 LEAVE, NOTE, MOVE = "leave", "verdict", "move"
 WAYS = (LEAVE, NOTE, MOVE)
 
@@ -60,9 +60,9 @@ def _put_note(row: InboxObject, verdict: InboxVerdict, file: UsageFile | None) -
 def verdict_document(
     row: InboxObject, verdict: InboxVerdict, file: UsageFile | None
 ) -> dict[str, Any]:
-    """Return what is said of an object: as the API answers, and which object it was."""
+    """Return the JSON of a verdict: as the API answers, and which object it was."""
     is_here = file is not None and file.state in KEPT and not row.is_new
-    said: dict[str, Any] = {
+    document: dict[str, Any] = {
         "verdict": Answer.ALREADY_HERE if is_here else verdict,
         "object": {
             "key": row.key,
@@ -76,8 +76,8 @@ def verdict_document(
         _, body = error_document(
             Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
         )
-        said["problem"] = body
-    return said
+        document["problem"] = body
+    return document
 
 
 def _move(row: InboxObject, folder: str) -> str:
@@ -89,7 +89,7 @@ def _move(row: InboxObject, folder: str) -> str:
     try:
         inbox_s3.move(bucket, place, etag=etag, size=size, to=target)
     except GoneError:
-        # Somebody has taken it away, or we have, and did not come to say so.
+        # Somebody has removed it, or a worker has moved it without recording it.
         is_there = inbox_s3.is_there(bucket, target, etag=etag, size=size)
         return target if is_there else row.lies_at
     return target

@@ -1,4 +1,4 @@
-"""What always holds of files, their work and their trail; asked of rows alone."""
+"""Invariants of files, their jobs and audit trail; reads database rows alone."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -17,7 +17,7 @@ from django.db.models import (
 from django.db.models.functions import Cast
 
 from portal.health.invariants import (
-    MOST_TOLD,
+    MOST_REPORTED,
     Finding,
     Findings,
     Invariant,
@@ -53,18 +53,18 @@ _MAY_BECOME: Mapping[str, frozenset[str]] = {
 _CHUNK = 2_000
 
 
-def _one_file_for_a_content(place: InvariantScope) -> Findings:
+def _one_file_for_a_content(scope: InvariantScope) -> Findings:
     kept = UsageFile.objects.filter(state__in=KEPT).values("sha256")
-    with place.reading():
+    with scope.reading():
         for row in _repeated(kept):
             subject = f"the content {bytes(row['sha256']).hex()}"
             yield Finding(subject, f"is kept by {row['rows']} files")
 
 
-def _one_file_for_a_number(place: InvariantScope) -> Findings:
+def _one_file_for_a_number(scope: InvariantScope) -> Findings:
     accepted = UsageFile.objects.filter(state=FileState.ACCEPTED)
     numbers = accepted.values("server__name", "series", "sequence")
-    with place.reading():
+    with scope.reading():
         for row in _repeated(numbers):
             subject = (
                 f"number {row['sequence']} of {row['server__name']}, series"
@@ -75,14 +75,14 @@ def _one_file_for_a_number(place: InvariantScope) -> Findings:
 
 def _repeated(values: "QuerySet[UsageFile, Any]") -> Iterable[Any]:
     counted = values.annotate(rows=Count("pk")).order_by().filter(rows__gt=1)
-    return counted[:MOST_TOLD]
+    return counted[:MOST_REPORTED]
 
 
-def _accepted_files_are_forwarded(place: InvariantScope) -> Findings:
+def _accepted_files_are_forwarded(scope: InvariantScope) -> Findings:
     rows = Forwarding.objects.filter(file=OuterRef("pk"))
     accepted = UsageFile.objects.filter(state=FileState.ACCEPTED)
     others = Forwarding.objects.exclude(file__state=FileState.ACCEPTED)
-    with place.reading():
+    with scope.reading():
         without = accepted.filter(~Exists(rows))
         yield from _of_files(without, "is accepted and has no forward row")
         withdrawn = rows.filter(state=JobState.SET_ASIDE, problem=SUPERSEDED)
@@ -93,48 +93,50 @@ def _accepted_files_are_forwarded(place: InvariantScope) -> Findings:
         yield from _of_files(still, "is not accepted, and waits to be forwarded")
 
 
-def _received_files_wait_to_be_settled(place: InvariantScope) -> Findings:
+def _received_files_wait_to_be_judged(scope: InvariantScope) -> Findings:
     open_rows = Settling.objects.filter(file=OuterRef("pk")).exclude(
         state=JobState.DONE
     )
     received = UsageFile.objects.filter(state=FileState.RECEIVED)
-    with place.reading():
+    with scope.reading():
         left = received.filter(~Exists(open_rows))
         yield from _of_files(left, "is received, and no work is left that settles it")
 
 
-def _of_files(files: "QuerySet[UsageFile]", says: str) -> Findings:
-    for file in files.order_by("pk")[:MOST_TOLD]:
-        yield Finding(subject_of(file), says)
+def _of_files(files: "QuerySet[UsageFile]", text: str) -> Findings:
+    for file in files.order_by("pk")[:MOST_REPORTED]:
+        yield Finding(subject_of(file), text)
 
 
 def subject_of(file: UsageFile) -> str:
     return f"{file.name} ({file.pk}, {file.state})"
 
 
-def _only_listed_changes(place: InvariantScope) -> Findings:
+def _only_listed_changes(scope: InvariantScope) -> Findings:
     """Walk each file's entries, which are read in one statement with its state."""
-    with place.reading():
+    with scope.reading():
         for subject, steps in groupby(_steps(), key=lambda step: step[0]):
             for before, after in _pairs(act for _, act, _ in steps):
                 if after not in _MAY_BECOME[before]:
-                    says = f"went from {before} to {after}"
-                    yield Finding(f"the file {subject}", says)
+                    text = f"went from {before} to {after}"
+                    yield Finding(f"the file {subject}", text)
 
 
-def _state_is_what_the_trail_says(place: InvariantScope) -> Findings:
-    with place.reading():
+def _state_matches_the_trail(scope: InvariantScope) -> Findings:
+    with scope.reading():
         for subject, steps in groupby(_steps(), key=lambda step: step[0]):
             *_, (_, act, state) = steps
-            told = _BECOMES[act]
+            logged = _BECOMES[act]
             # Rows of rejected files go when there are too many of them.
-            if state != told and not (state is None and told == FileState.REJECTED):
+            if state != logged and not (state is None and logged == FileState.REJECTED):
                 is_now = state or "gone"
-                yield Finding(f"the file {subject}", f"is {is_now}; its trail: {told}")
-        untold = UsageFile.objects.exclude(state=FileState.RECEIVED).filter(
+                yield Finding(
+                    f"the file {subject}", f"is {is_now}; its trail: {logged}"
+                )
+        unlogged = UsageFile.objects.exclude(state=FileState.RECEIVED).filter(
             ~Exists(_entries().filter(subject=Cast(OuterRef("pk"), CharField())))
         )
-        yield from _of_files(untold, "has changed its state without an audit entry")
+        yield from _of_files(unlogged, "has changed its state without an audit entry")
 
 
 def _entries() -> "QuerySet[AuditEntry]":
@@ -159,15 +161,15 @@ def _pairs(acts: Iterable[str]) -> Iterator[tuple[str, str]]:
         before = _BECOMES[act]
 
 
-def _unended_work(place: InvariantScope) -> Findings:
+def _unended_work(scope: InvariantScope) -> Findings:
     has_ended = Q(ended_at__isnull=False)
     for model in (Settling, Forwarding):
-        with place.reading():
+        with scope.reading():
             odd = model._default_manager.filter(
                 (Q(state=JobState.WAITING) & has_ended)
                 | (~Q(state=JobState.WAITING) & (~has_ended | ~Q(lease=None)))
             )
-            for pk, state in odd.values_list("pk", "state")[:MOST_TOLD]:
+            for pk, state in odd.values_list("pk", "state")[:MOST_REPORTED]:
                 subject = f"{model._meta.verbose_name} {pk}"
                 yield Finding(subject, f"is {state}, but its other columns differ")
 
@@ -192,7 +194,7 @@ INVARIANTS = (
     Invariant(
         name="received-files-wait-to-be-settled",
         sentence="Every file that is only received has work that will settle it.",
-        check=_received_files_wait_to_be_settled,
+        check=_received_files_wait_to_be_judged,
     ),
     Invariant(
         name="only-listed-changes",
@@ -202,7 +204,7 @@ INVARIANTS = (
     Invariant(
         name="states-are-in-the-trail",
         sentence="A file's state is the one that its last audit entry tells of.",
-        check=_state_is_what_the_trail_says,
+        check=_state_matches_the_trail,
     ),
     Invariant(
         name="work-agrees-with-itself",

@@ -1,7 +1,7 @@
-"""What always holds of stored bytes, here and in S3.
+"""Invariants of stored bytes, in the local store and in S3.
 
-Bytes are read outside of any unit of work. What then looks wrong is asked for once
-more: a file may have been judged, or its bytes removed, while they were read.
+Bytes are read outside of any unit of work. A file that then looks wrong is read
+again: it may have been judged, or its bytes removed, while they were read.
 """
 
 import hashlib
@@ -35,15 +35,15 @@ _STRAY_AFTER = timedelta(hours=1)
 
 _PIECE = 1024 * 1024
 
-# Columns that settling copies from a file's header.
+# Columns that judging copies from a file's header.
 _FROM_HEADER = ("signer", "series", "sequence", "previous", "opened_at", "closed_at")
 
 
-def _files(place: InvariantScope, *states: str) -> Iterator[UsageFile]:
+def _files(scope: InvariantScope, *states: str) -> Iterator[UsageFile]:
     """Yield a tenant's files in batches, each read in a unit of work of its own."""
     after = UUID(int=0)
     while True:
-        with place.reading():
+        with scope.reading():
             files = UsageFile.objects.filter(state__in=states, pk__gt=after)
             found = files.select_related("tenant", "forwarding").order_by("pk")
             batch = list(found[:_BATCH])
@@ -54,21 +54,21 @@ def _files(place: InvariantScope, *states: str) -> Iterator[UsageFile]:
 
 
 def _wrong(
-    place: InvariantScope, file: UsageFile, judge: Callable[[UsageFile], str]
+    scope: InvariantScope, file: UsageFile, judge: Callable[[UsageFile], str]
 ) -> Findings:
     """Yield what is wrong with a file, if that is still so when it is read again."""
     if not judge(file):
         return
-    with place.reading():
+    with scope.reading():
         files = UsageFile.objects.select_related("tenant", "forwarding")
         again = files.filter(pk=file.pk, state=file.state).first()
-    if again is not None and (says := judge(again)):
-        yield Finding(f"{again.name} ({again.pk}, {again.state})", says)
+    if again is not None and (text := judge(again)):
+        yield Finding(f"{again.name} ({again.pk}, {again.state})", text)
 
 
-def _bytes_are_kept(place: InvariantScope) -> Findings:
-    for file in _files(place, *KEPT):
-        yield from _wrong(place, file, _wrong_bytes)
+def _bytes_are_kept(scope: InvariantScope) -> Findings:
+    for file in _files(scope, *KEPT):
+        yield from _wrong(scope, file, _wrong_bytes)
 
 
 def _wrong_bytes(file: UsageFile) -> str:
@@ -94,24 +94,24 @@ def _is_confirmed(file: UsageFile) -> bool:
     return row is not None and row.state == JobState.DONE
 
 
-def _no_stray_bytes(place: InvariantScope) -> Findings:
-    until = place.at - _STRAY_AFTER
-    kept = local_store.stored_since(place.tenant_id or 0)
+def _no_stray_bytes(scope: InvariantScope) -> Findings:
+    until = scope.at - _STRAY_AFTER
+    kept = local_store.stored_since(scope.tenant_id or 0)
     names = (name for name, at in kept if at < until)
     while batch := list(islice(names, _BATCH)):
-        with place.reading():
+        with scope.reading():
             rows = UsageFile.objects.filter(stored_as__in=batch)
             known = set(rows.values_list("stored_as", flat=True))
         for name in batch:
             if name not in known:
-                says = "lies in the store, and no file answers for it"
-                yield Finding(name, says, is_breach=False)
+                text = "lies in the store, and no file answers for it"
+                yield Finding(name, text, is_breach=False)
 
 
-def _totals_are_those_of_the_bytes(place: InvariantScope) -> Findings:
-    for file in _files(place, FileState.ACCEPTED):
+def _totals_are_those_of_the_bytes(scope: InvariantScope) -> Findings:
+    for file in _files(scope, FileState.ACCEPTED):
         if file.stored_as:
-            yield from _wrong(place, file, _wrong_totals)
+            yield from _wrong(scope, file, _wrong_totals)
 
 
 def _wrong_totals(file: UsageFile) -> str:
@@ -119,14 +119,14 @@ def _wrong_totals(file: UsageFile) -> str:
         with unit_of_work.acting_for(file.tenant_id, reading=True):
             reading, totals = read_file.read_file(file, _key_of(file))
     except FileNotFoundError:
-        return ""  # told as lost bytes; or removed since, being in S3
+        return ""  # reported as lost bytes; or removed since, being in S3
     header = reading.header
     if header is None or totals is None or reading.outcome == Severity.REJECT:
         return "is accepted, and cannot be read any more"
-    told = {name: getattr(header, name) for name in _FROM_HEADER}
-    told |= {"day": file.assigned_day or header.day}
-    told |= {"logins": totals.logins, "users": totals.users}
-    differ = [name for name, value in told.items() if _column(file, name) != value]
+    expected = {name: getattr(header, name) for name in _FROM_HEADER}
+    expected |= {"day": file.assigned_day or header.day}
+    expected |= {"logins": totals.logins, "users": totals.users}
+    differ = [name for name, value in expected.items() if _column(file, name) != value]
     return f"says otherwise than its bytes: {', '.join(differ)}" if differ else ""
 
 
@@ -142,10 +142,10 @@ def _key_of(file: UsageFile) -> read_file.KnownKey:
     return known
 
 
-def _confirmed_files_are_in_s3(place: InvariantScope) -> Findings:
+def _confirmed_files_are_in_s3(scope: InvariantScope) -> Findings:
     after = 0
     while True:
-        with place.reading():
+        with scope.reading():
             done = Forwarding.objects.filter(state=JobState.DONE, pk__gt=after)
             batch = list(done.select_related("file").order_by("pk")[:_BATCH])
         if not batch:

@@ -1,4 +1,4 @@
-"""What whoever watches the portal is told of files: figures, and how their ways are."""
+"""Metrics and readiness checks of files, the local store and forwarding."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ _SLOW_AFTER = timedelta(hours=1)
 
 
 def unjudged_files_metric(at: datetime) -> Iterator[Family]:
-    """Files that were answered with *received* and have no verdict yet."""
+    """Yield the age of the oldest file that was received and has no verdict yet."""
     received = UsageFile.objects.filter(state=FileState.RECEIVED)
     since = received.aggregate(since=Min("received_at"))["since"]
     age = (at - since).total_seconds() if since else 0.0
@@ -39,7 +39,7 @@ def unjudged_files_metric(at: datetime) -> Iterator[Family]:
 
 
 def file_metrics(at: datetime) -> Iterator[Family]:
-    """Verdicts by state and way in, and what is kept; counts the whole table once."""
+    """Yield files by state and way in, and stored bytes; scans the table once."""
     rows = UsageFile.objects.order_by("state", "how").values_list("state", "how")
     is_recent = Q(received_at__gte=at - _DAY)
     has_bytes = ~Q(stored_as="")
@@ -74,7 +74,7 @@ def _store(_at: datetime) -> readiness.Health:
 
 
 def _forwarding(at: datetime) -> readiness.Health:
-    """Judge S3 by what waits for it: it is not asked for every probe."""
+    """Derive the health of S3 from the queue; the probe does not call S3."""
     waiting = Forwarding.objects.filter(
         state=JobState.WAITING, file__settled_at__lt=at - _SLOW_AFTER
     )
@@ -89,6 +89,6 @@ PARTS = (
         name="forwarding",
         check=_forwarding,
         otherwise=readiness.Health.DEGRADED,
-        asks_database=True,
+        needs_database=True,
     ),
 )

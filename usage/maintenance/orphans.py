@@ -1,9 +1,9 @@
-"""Stored bytes that no row answers for are set apart, and removed much later.
+"""Quarantines stored bytes that no row refers to, and removes them much later.
 
 A crash between the bytes and their row, or between a row and the removal of its bytes,
 leaves such a file; but so does a database that was restored from an older copy, and
-then they are customers' files that were answered. The other way round there is nothing
-to collect: the bytes of a row are never touched here.
+then they are customers' files that were acknowledged. The bytes of a row are never
+touched here.
 """
 
 import logging
@@ -24,10 +24,10 @@ from usage.storage.archive import BucketError
 logger = logging.getLogger(__name__)
 
 # Far more than any request takes from its first byte to its row (a body may take ten
-# minutes), and than clocks of two machines may differ.
+# minutes), and than the clocks of two machines may differ.
 SAFE_AGE = timedelta(days=1)
 
-# How long they lie apart, so that somebody can still bring them in again.
+# How long they stay in quarantine, so that somebody can still upload them again.
 KEPT_APART = timedelta(days=60)
 
 # Crashes leave a handful. Many are files whose rows went missing, as after a database
@@ -47,11 +47,11 @@ NAME_UNKNOWN = "name-unknown"
 
 
 def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
-    """Set apart what is left over; remove bytes whose time to be kept is over.
+    """Quarantine bytes without a row; remove bytes whose time to be kept is over.
 
     Args:
         now: the clock.
-        most: leftovers that are set apart; with more than that none is.
+        most: leftovers that are set apart; if there are more, none is.
 
     """
     begun = reports.begin(reports.ReportKind.COLLECTION, at=now())
@@ -96,12 +96,12 @@ def _set_leftovers_apart(
 
 
 def _set_apart(name: str, *, before: datetime, on: date) -> bool:
-    """Set one apart, unless somebody answers for it again; False if so."""
+    """Quarantine one, unless a row names it again; False if so."""
     tenant_id, _, last = name.split("/")
     with unit_of_work.acting_for(int(tenant_id), holding=True):
         files = UsageFile.objects.filter(pk=UUID(last.removesuffix(".usg")))
-        is_answered = files.filter(stored_as=name).exists()
-        if is_answered or not local_store.is_older_than(name, than=before):
+        has_row = files.filter(stored_as=name).exists()
+        if has_row or not local_store.is_older_than(name, than=before):
             return False
         local_store.quarantine(name, on=on)
     return True

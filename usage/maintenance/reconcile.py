@@ -1,8 +1,8 @@
-"""Every night rows, stored bytes and S3 are held against each other, both ways.
+"""Compares rows, stored bytes and S3 with each other every night, both ways.
 
-No lock and no transaction is held while a store is asked. Rows are read as staff, a
-thousand at a time; what is put right is put right in a unit of work of its tenant, on
-condition that the row is still what it was. Nothing is ever removed here.
+No lock and no transaction is held while a store is read. Rows are read as staff, a
+thousand at a time; each repair is a unit of work of the tenant, on condition that the
+row has not changed since. Nothing is ever removed here.
 """
 
 import logging
@@ -39,22 +39,22 @@ Row = TypeVar("Row", bound=Model)
 # Rows that are read at a time; as many as S3 lists at a time.
 _ROWS = 1_000
 
-# What was confirmed so shortly before the run began is left to the next one: the clocks
+# Files confirmed so shortly before the run began are left to the next one: the clocks
 # of several machines need not agree to the second.
 _MARGIN = timedelta(minutes=15)
 
-# Objects a night whose SHA-256 is asked for, the longest unasked first: some seconds
-# to minutes. Sizes are known of all of them from the list.
+# Objects whose SHA-256 is compared in a night, the longest unchecked first: some
+# seconds to minutes. The sizes of all objects are known from the list.
 SHARE = 1_000
 
-# Rows that one run puts right. More is no accident of single files: a person shall see
+# Rows that one run repairs. More are no accident of single files: a person shall see
 # it before everything is sent again, and the next run goes on.
-MOST_MENDED = 10_000
+MOST_REPAIRED = 10_000
 
-# When S3 last said what it has of a file.
-_LAST_ASKED = Coalesce("checked_at", "ended_at")
+# When S3 was last read for a file.
+_LAST_CHECKED = Coalesce("checked_at", "ended_at")
 
-# Who has mended, in the audit trail.
+# Actor of the repairs, in the audit trail.
 ACTOR = "reconciliation"
 
 # Codes of findings; `usage.forwarding.text` has their sentences.
@@ -66,12 +66,12 @@ class _Run:
     now: Callable[[], datetime]
     begun_at: datetime
     found: ReportFindings = field(default_factory=ReportFindings)
-    asking: repair.ArchiveInspector = field(init=False)
+    inspector: repair.ArchiveInspector = field(init=False)
     # One bit for each forward row: seen in the list with the size that it should have.
     seen: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self.asking = repair.ArchiveInspector(self.found)
+        self.inspector = repair.ArchiveInspector(self.found)
 
     @property
     def before(self) -> datetime:
@@ -79,9 +79,9 @@ class _Run:
 
 
 def reconcile(*, now: Callable[[], datetime]) -> Report:
-    """Compare everything once; the report says what was found and put right.
+    """Compare everything once; the report has the findings and repairs.
 
-    A store that is away ends its part, and the report says so.
+    A store that is away ends its part, and the report records that.
     """
     begun = reports.begin(reports.ReportKind.RECONCILIATION, at=now())
     run = _Run(now=now, begun_at=begun.begun_at)
@@ -105,10 +105,10 @@ def reconcile(*, now: Callable[[], datetime]) -> Report:
 
 
 def _make_missing_rows(run: _Run) -> None:
-    """Find accepted files that nothing would ever forward."""
+    """Add the forward rows of accepted files that have none."""
     lacking = UsageFile.objects.filter(state=FileState.ACCEPTED, forwarding=None)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        files = list(lacking.select_related("tenant")[:MOST_MENDED])
+        files = list(lacking.select_related("tenant")[:MOST_REPAIRED])
     for file in files:
         logger.critical("The accepted file %s had no forward row", file.pk)
         if repair.add_forwarding(file.tenant_id, file.pk, by=ACTOR, at=run.now()):
@@ -137,7 +137,7 @@ def _check_bytes(run: _Run) -> None:
 
 
 def _is_stored_still(file: UsageFile) -> bool:
-    """Say whether the row still names the bytes: it may have let them go meanwhile."""
+    """Return whether the row still names the bytes: they may have gone meanwhile."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = UsageFile.objects.filter(pk=file.pk, stored_as=file.stored_as)
         return rows.exists()
@@ -155,8 +155,8 @@ def _check_archive(run: _Run) -> None:
     for rows in _in_pages(confirmed):
         for row in rows:
             if not _is_seen(row, run):
-                _ask_and_mend(row, run)
-    _ask_for_share(run)
+                _check_and_repair(row, run)
+    _check_share(run)
 
 
 def _listed() -> Iterator[Sequence[Listed]]:
@@ -195,25 +195,25 @@ def _is_seen(row: Forwarding, run: _Run) -> bool:
     return place < len(run.seen) and bool(run.seen[place] >> row.pk % 8 & 1)
 
 
-def _ask_for_share(run: _Run) -> None:
-    """Have the SHA-256 of some compared: those that were asked for longest ago."""
+def _check_share(run: _Run) -> None:
+    """Compare the SHA-256 of some objects: those that were checked longest ago."""
     rows = _confirmed().filter(ended_at__lt=run.before)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        share = list(rows.order_by(_LAST_ASKED, "pk")[:SHARE])
+        share = list(rows.order_by(_LAST_CHECKED, "pk")[:SHARE])
     for row in share:
-        _ask_and_mend(row, run)
+        _check_and_repair(row, run)
 
 
-def _ask_and_mend(row: Forwarding, run: _Run) -> None:
-    """Ask S3 for one object, and have it sent again if it is not what it should be."""
-    stored = run.asking.ask(row)
+def _check_and_repair(row: Forwarding, run: _Run) -> None:
+    """Compare one object in S3; have it sent again if it is not what it should be."""
+    stored = run.inspector.inspect(row)
     run.found.count("asked")
     if stored is None:
         return
     if stored == Stored.OURS:
         repair.note_checked(row, at=run.now())
         return
-    if run.found.counts["mended"] >= MOST_MENDED:
+    if run.found.counts["mended"] >= MOST_REPAIRED:
         run.found.count("left for the next run")
         return
     try:
@@ -229,7 +229,7 @@ def _ask_and_mend(row: Forwarding, run: _Run) -> None:
 
 
 def _confirmed() -> QuerySet[Forwarding]:
-    """Rows of files that customers are told are in the archive."""
+    """Return the rows of files that pages show as confirmed in the archive."""
     rows = Forwarding.objects.select_related("file", "tenant")
     return rows.filter(state=JobState.DONE, file__state=FileState.ACCEPTED)
 

@@ -1,7 +1,7 @@
-"""What is put right when rows, stored bytes and S3 turn out not to agree.
+"""Repairs rows that do not agree with the stored bytes or with S3.
 
-Each in a unit of work of the tenant, on condition that the row is still as it was seen,
-and told in the tenant's audit trail.
+Each repair is a unit of work of the tenant, on condition that the row is still as it
+was read, and is recorded in the tenant's audit trail.
 """
 
 import logging
@@ -26,27 +26,27 @@ logger = logging.getLogger(__name__)
 # An accepted file that nothing would have sent to S3.
 ROW_MISSING = "row-missing"
 
-# It was confirmed, and is there no more, or is another; sent again from here.
+# S3 confirmed it, and has it no more, or has another; sent again from here.
 OBJECT_MISSING = "object-missing"
 OBJECT_DIFFERS = "object-differs"
 
 
-# Objects in a row that S3 refuses to answer for; it would be the same for all others.
+# Successive objects for which S3 fails; it would be the same for all others.
 MOST_REFUSED = 20
 
 
 class ArchiveInspector:
-    """Asks S3 for one object after the other, past those that it does not answer for.
+    """Compares one object of S3 after the other, past those for which S3 fails.
 
-    Each of them is a finding, in the word of the store.
+    Each of those is a finding, with the code of the store.
     """
 
     def __init__(self, found: ReportFindings) -> None:
         self._found = found
         self._refused = 0
 
-    def ask(self, row: Forwarding) -> Stored | None:
-        """Say whose bytes lie under a row's key; None if S3 refused or failed.
+    def inspect(self, row: Forwarding) -> Stored | None:
+        """Return whose bytes are under a row's key; None if S3 refused or failed.
 
         Raises:
             BucketError: it could not be reached, or has refused one after the other.
@@ -68,7 +68,7 @@ class ArchiveInspector:
 
 
 def add_forwarding(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> bool:
-    """Let an accepted file be forwarded that has no row for it; False if it has."""
+    """Queue an accepted file without a forward row; False if it has one."""
     with unit_of_work.acting_for(tenant_id, holding=True):
         files = UsageFile.objects.select_related("tenant", "server")
         file = files.filter(pk=file_id, state=FileState.ACCEPTED, forwarding=None)
@@ -81,15 +81,15 @@ def add_forwarding(tenant_id: int, file_id: UUID, *, by: str, at: datetime) -> b
 
 
 def note_checked(row: Forwarding, *, at: datetime) -> None:
-    """Write down that S3 was asked again and has what it should."""
+    """Record that S3 was read again and has what it should."""
     with unit_of_work.acting_for(row.tenant_id):
         _as_seen(row).update(checked_at=at)
 
 
 def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str:
-    """Take back that a file is confirmed, as S3 has something else or nothing.
+    """Revoke a file's confirmation, as S3 has something else or nothing.
 
-    With its bytes here it waits to be sent once more; without them it is set aside
+    If its bytes are stored it waits to be sent once more; without them it is set aside
     for a person. Returns the code of what was found, empty if the row has changed
     since it was read.
     """

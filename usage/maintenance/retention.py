@@ -1,4 +1,4 @@
-"""Bytes that the archive has are removed here, a long time after it confirmed them."""
+"""Removes local bytes a long time after the archive confirmed them."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from usage.storage.archive import Stored
 
 logger = logging.getLogger(__name__)
 
-# Files whose bytes one run removes; the next run goes on. Each costs a question to S3.
+# Files whose bytes one run removes; the next run goes on. Each costs a request to S3.
 MOST = 10_000
 
 # Rows that are read at a time.
@@ -30,8 +30,8 @@ _ACTOR = "retention"
 def remove_old_bytes(found: ReportFindings, *, now: Callable[[], datetime]) -> None:
     """Remove the bytes of files that were confirmed long enough ago.
 
-    S3 is asked once more for each, by size and SHA-256, right before. What it does
-    not have is sent again instead.
+    Right before, the object in S3 is compared once more, by size and SHA-256. A file
+    that S3 does not have is sent again instead.
 
     Raises:
         BucketError: S3 could not be reached, or answers for none; nothing more goes.
@@ -41,14 +41,14 @@ def remove_old_bytes(found: ReportFindings, *, now: Callable[[], datetime]) -> N
     days: int = settings.KEEP_BYTES_DAYS
     if not days or not settings.FORWARDING:
         return
-    asking = repair.ArchiveInspector(found)
+    inspector = repair.ArchiveInspector(found)
     due = _due(before=now() - timedelta(days=days))
     for start in range(0, len(due), _ROWS):
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             rows = Forwarding.objects.select_related("file", "tenant")
             page = list(rows.filter(pk__in=due[start : start + _ROWS]))
         for row in page:
-            stored = asking.ask(row)
+            stored = inspector.inspect(row)
             if stored is not None:
                 _remove(row, stored, found, now=now)
 
@@ -81,17 +81,17 @@ def _remove(
             code = repair.send_again(row, stored, by=_ACTOR, at=now())
             if code:
                 found.note(code, about=row.key, tenant=number, file=str(file.pk))
-        elif _let_go(row, at=now()):
+        elif _release_bytes(row, at=now()):
             failpoints.reach("retain:committed")
-            # The row came first: what a crash leaves here, the collector removes.
+            # The row came first: bytes that a crash leaves, `orphans` removes.
             local_store.remove(file.stored_as)
             found.count("bytes-removed")
     except OperationalError:
         found.count("left for the next run")  # the tenant's lock is not to be had
 
 
-def _let_go(row: Forwarding, *, at: datetime) -> bool:
-    """Write down that the archive alone has the bytes from now on."""
+def _release_bytes(row: Forwarding, *, at: datetime) -> bool:
+    """Record that the archive alone has the bytes from now on."""
     file = row.file
     with unit_of_work.acting_for(file.tenant_id, holding=True):
         confirmed = Forwarding.objects.filter(

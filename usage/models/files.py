@@ -1,4 +1,4 @@
-"""Usage files: one row for each file that was received, its receipt for good."""
+"""Usage files: one row for each received file, which stays as its receipt."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -43,7 +43,7 @@ KEPT = (
 CHECKED = (FileState.ACCEPTED, FileState.HELD, FileState.REFUSED)
 
 
-# What an accepted file says of itself: all that is counted.
+# Columns that an accepted file has: all that is counted.
 COUNTED = (
     *("server", "signer", "series", "sequence", "day", "opened_at", "closed_at"),
     *("opened_offset", "closed_offset", "logins", "users"),
@@ -54,18 +54,18 @@ _BYTES_MAY_GO = Q(state=FileState.ACCEPTED) & ~Q(stored_as="")
 
 
 class UsageFile(models.Model):
-    """A file that somebody brought, and what became of it: its receipt for good.
+    """A file that somebody sent, and what became of it: its receipt for good.
 
     `stored_as` is the name in the usage storage, empty once there are no bytes;
     `bytes_removed_at` says since when, if the archive alone has had them since. The
     columns from `server` on are what its header and totals say; they are all there
-    once it is accepted, and as far as they could be read while it is held. What
-    billing staff decided last about it stands in the `decided` columns; where they
+    once it is accepted, and as far as they could be read while it is held. The
+    `decided` columns are the last decision of billing staff about it; where they
     have assigned its day, `day` is that one and no longer the header's. A file in a
     chain of its own (`usage.uploads.split_series`) has its place there in `series` and
     `sequence` and the header's in the `said` columns, which are empty otherwise.
-    `here_since` is when its bytes lay in the tenant's inbox, where that was before it
-    came another way.
+    `here_since` is since when the tenant's inbox had its bytes, where that was before
+    it was sent another way.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -186,5 +186,5 @@ class UsageFile(models.Model):
 
     @property
     def came_at(self) -> datetime:
-        """Since when it counts as here."""
+        """Return since when it counts as received."""
         return self.here_since or self.received_at

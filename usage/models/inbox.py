@@ -1,4 +1,4 @@
-"""What is known of the tenants' inboxes: their listing, their objects, their mails."""
+"""Models of the tenants' inboxes: listings, objects and mails."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +12,7 @@ ETAG_CHARACTERS = 100
 
 
 class InboxVerdict(models.TextChoices):
-    """What became of an object; the first ones are states of its file."""
+    """Verdict on an object; the first ones are states of its file."""
 
     ACCEPTED = "accepted", _("accepted")
     HELD = "held", _("held")
@@ -22,11 +22,12 @@ class InboxVerdict(models.TextChoices):
     GONE = "gone", _("gone before it was taken")
 
 
-# What the tenant's admins are told of. What is held may need them to confirm a key.
+# Verdicts that the tenant's admins get mails about. A held file may need them to
+# confirm a key.
 INBOX_BAD = (InboxVerdict.HELD, InboxVerdict.REJECTED, InboxVerdict.TOO_LARGE)
 
 
-# Whose bytes are not kept; there may be any number of them.
+# Verdicts on objects whose bytes are not kept; there may be any number of them.
 INBOX_REJECTED = (InboxVerdict.REJECTED, InboxVerdict.TOO_LARGE)
 
 
@@ -89,8 +90,8 @@ class InboxObject(Work):
     """An object of an inbox, as it was listed; done by the verdict on its bytes.
 
     `intended` is the id that its file gets should its bytes be new, drawn before they
-    are fetched: whoever comes after a crash knows by it what was taken already. `file`
-    is the one that answers for them, None again once a rejected one's row has gone.
+    are fetched: after a crash it shows whether they were received already. `file`
+    is the one that has them, None again once a rejected one's row was deleted.
     `lies_at` is where the object was moved to, empty while it is where it was.
     """
 

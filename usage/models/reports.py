@@ -1,6 +1,6 @@
-"""What the portal found when it looked after itself: the archive, the bytes it keeps.
+"""Reports of the nightly checks and of the archive probe.
 
-A report is of the whole installation and for its staff alone.
+A report covers the whole installation and is for its staff alone.
 """
 
 from collections import Counter
@@ -31,11 +31,11 @@ class ReportKind(models.TextChoices):
 
 
 class Report(models.Model):
-    """One look; without `ended_at` it is running, or was cut off.
+    """One check; without `ended_at` it is running, or was cut off.
 
-    `counts` says how many of what were looked at, done or found, by code. `findings`
-    are the first ones of each code, see `Findings`. `problem` is why it could not be
-    finished, in the word of the store.
+    `counts` are the numbers of things checked, done or found, by code. `findings` are
+    the first ones of each code, see `ReportFindings`. `problem` is why it could not be
+    finished, as the code of the store.
     """
 
     kind = models.CharField(max_length=20, choices=ReportKind)
@@ -59,7 +59,7 @@ class Report(models.Model):
 
 
 class ReportFindings:
-    """Collects what a look finds, in bounded memory."""
+    """Collects the findings of a check, in bounded memory."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class ReportFindings:
 
 
 def begin(kind: ReportKind, *, at: datetime) -> Report:
-    """Write down that a look has begun; in a unit of work of its own."""
+    """Record that a check has begun; in a unit of work of its own."""
     with unit_of_work.acting_for(unit_of_work.STAFF):
         report = Report.objects.create(kind=kind, begun_at=at)
         kept = Report.objects.filter(kind=kind).order_by("-begun_at", "-pk")
@@ -99,7 +99,7 @@ def begin(kind: ReportKind, *, at: datetime) -> Report:
 def end(
     report: Report, found: ReportFindings, *, at: datetime, problem: str = ""
 ) -> Report:
-    """Write down what a look has found; in a unit of work of its own."""
+    """Record what a check has found; in a unit of work of its own."""
     report.ended_at, report.problem = at, problem[:60]
     report.counts, report.findings = dict(found.counts), found.shown
     with unit_of_work.acting_for(unit_of_work.STAFF):

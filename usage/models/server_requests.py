@@ -1,4 +1,4 @@
-"""What customers ask for and staff decide: that a server owes less."""
+"""Customers' requests that a server owe less; the staff decide them."""
 
 from django.db import models
 from django.db.models import Q

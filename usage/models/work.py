@@ -1,4 +1,4 @@
-"""Work that a file makes: judging it and forwarding it to S3."""
+"""Jobs of a file: judging it, and forwarding it to S3."""
 
 from django.db import models
 from django.db.models import Q
@@ -12,7 +12,7 @@ _SET_ASIDE = Q(state=JobState.SET_ASIDE)
 
 
 class Settling(Work):
-    """A file that is to be judged, for the first time or anew; done by its verdict."""
+    """The job to judge a file, for the first time or anew; done by its verdict."""
 
     # Goes with the row of a rejected file, when there are too many of those.
     file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
@@ -28,9 +28,9 @@ class Settling(Work):
 
 
 class Forwarding(Work):
-    """An accepted file on its way to S3; done means confirmed there.
+    """The job to forward an accepted file to S3; done means confirmed there.
 
-    `checked_at` is when S3 was asked again for what it has, if it was.
+    `checked_at` is when S3 was last compared again, if it was.
     """
 
     file = models.OneToOneField(UsageFile, on_delete=models.PROTECT)

@@ -1,11 +1,11 @@
-"""The fonts of a receipt, and which of them has a shape for what is to be written.
+"""Chooses the fonts of a PDF receipt by the characters to be written.
 
 The library brings Vera, which has the letters of Western Europe. Where the system has
 DejaVu, Vera's descendant, it is taken instead: Latin, Greek, Cyrillic and more. Writing
 of East Asia names a font that every reader of PDF has, so that no file is needed; its
 Greek and Cyrillic, set wide, stand in where there is no DejaVu. What nobody has a shape
-for, and what no eye can see, is written as its number, so that a name can still be told
-from any other.
+for, and what no eye can see, is written as its number, so that a name can still be
+distinguished from any other.
 """
 
 import unicodedata
@@ -27,7 +27,7 @@ _FILES = {
     STRONG: ("DejaVuSans-Bold.ttf", "VeraBd.ttf"),
 }
 
-# First and last character of what a font is asked for; in this order.
+# First and last characters that each font is used for; in this order.
 _EAST: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("HeiseiKakuGo-W5", ((0x3041, 0x3093), (0x30A1, 0x30F6), (0x30FB, 0x30FE))),
     ("HeiseiKakuGo-W5", ((0x391, 0x3A1), (0x3A3, 0x3A9), (0x3B1, 0x3C1))),
@@ -61,7 +61,7 @@ def _shapes(font: str) -> frozenset[str]:
 
 
 def _is_unseen(character: str) -> bool:
-    """Say so of controls, marks of direction, and spaces of every other kind."""
+    """Return whether it is a control, a mark of direction, or an odd space."""
     return unicodedata.category(character)[0] in "CZ"
 
 

@@ -1,4 +1,4 @@
-"""What customers fill in for a receipt."""
+"""Form of a receipt download: file ids and format."""
 
 from uuid import UUID
 

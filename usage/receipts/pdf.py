@@ -1,4 +1,4 @@
-"""A receipt on paper: A4, a block for each file, rules and no boxes."""
+"""Writes a receipt as PDF: A4, a block for each file, rules and no boxes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _SMALL, _NORMAL, _TITLE = 7.2, 8.4, 21
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptHead:
-    """Whose receipt it is, who made it and when, and what it leaves out.
+    """Head of a receipt: its tenant, who made it and when, what is left out.
 
     `made_at` is in the tenant's zone. `missing` counts ids that are not the tenant's.
     """
@@ -50,7 +50,7 @@ class ReceiptHead:
 
 @dataclass(frozen=True, slots=True)
 class _PlacedText:
-    words: str
+    text: str
     font: str = PLAIN
     size: float = _SMALL
     colour: HexColor = _QUIET
@@ -58,7 +58,7 @@ class _PlacedText:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One file: its lines, and what stands at their right."""
+    """One file: its lines of text, and the receipt line for what is at their right."""
 
     line: ReceiptLine
     texts: list[_PlacedText]
@@ -180,8 +180,8 @@ def _draw_head(canvas: Canvas, head: ReceiptHead, blocks: Sequence[_Block]) -> f
     if head.missing:
         facts.append((gettext("Left out"), left_out(head.missing)))
     _write(canvas, gettext("Receipt"), _LEFT, _TOP, _PlacedText("", STRONG, 10, _INK))
-    words = answer % {"count": grouped(count), "size": megabytes(size)}
-    _write(canvas, words, _LEFT, _TOP - 34, _PlacedText("", STRONG, _TITLE, _INK))
+    title = answer % {"count": grouped(count), "size": megabytes(size)}
+    _write(canvas, title, _LEFT, _TOP - 34, _PlacedText("", STRONG, _TITLE, _INK))
     y = _TOP - 60
     for name, value in facts:
         _write(canvas, name, _LEFT, y, _PlacedText("", PLAIN, _NORMAL, _QUIET))
@@ -212,13 +212,13 @@ def _draw_block(canvas: Canvas, block: _Block, top: float) -> None:
     _draw_mark(canvas, block.line, y)
     alarm = _ALARM if block.line.mark == "missing" else _INK
     verdict = _PlacedText(block.line.verdict, PLAIN, _NORMAL, alarm)
-    room = width(verdict.words, PLAIN, _NORMAL)
-    _write(canvas, verdict.words, _RIGHT - room, y, verdict)
+    room = width(verdict.text, PLAIN, _NORMAL)
+    _write(canvas, verdict.text, _RIGHT - room, y, verdict)
     canvas.setFont(PLAIN, _SMALL)
     canvas.setFillColor(_QUIET)
     canvas.drawRightString(_RIGHT, y - _LEADING, megabytes(block.line.size))
-    for text in block.texts:
-        _write(canvas, text.words, _TEXT, y, text)
+    for placed in block.texts:
+        _write(canvas, placed.text, _TEXT, y, placed)
         y -= _LEADING
     _rule(canvas, top - block.height + _GAP / 2, _LINE)
 
@@ -241,12 +241,12 @@ def _draw_mark(canvas: Canvas, line: ReceiptLine, y: float) -> None:
         canvas.line(x, y, x + side, y + side)
 
 
-def _write(canvas: Canvas, words: str, x: float, y: float, text: _PlacedText) -> None:
-    canvas.setFillColor(text.colour)
-    for font, part in runs(shown(words, text.font), text.font):
-        canvas.setFont(font, text.size)
+def _write(canvas: Canvas, text: str, x: float, y: float, style: _PlacedText) -> None:
+    canvas.setFillColor(style.colour)
+    for font, part in runs(shown(text, style.font), style.font):
+        canvas.setFont(font, style.size)
         canvas.drawString(x, y, part)
-        x += float(canvas.stringWidth(part, font, text.size))
+        x += float(canvas.stringWidth(part, font, style.size))
 
 
 def _rule(canvas: Canvas, y: float, colour: HexColor) -> None:

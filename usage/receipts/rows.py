@@ -1,4 +1,4 @@
-"""Lists of files to keep: receipts and inventories as CSV, sums for sha256sum."""
+"""Writes lists of files: receipts and inventories as CSV, sums for sha256sum."""
 
 import csv
 import io
@@ -16,8 +16,8 @@ from usage.models import UsageFile
 # Files that one receipt lists: as many as somebody drops at once.
 RECEIPT_AT_MOST = 10_000
 
-# A spreadsheet takes a cell that begins so for a formula, whoever wrote it; the wide
-# forms are those of Japanese keyboards.
+# A spreadsheet reads a cell that begins like this as a formula, whoever wrote it; the
+# wide forms are those of Japanese keyboards.
 _FORMULA = (
     "=",
     "+",
@@ -40,7 +40,7 @@ Cell = str | int | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """One file on a receipt; sizes in bytes, instants as the tenant's clocks say."""
+    """One file on a receipt; sizes in bytes, instants in the tenant's zone."""
 
     name: str
     size: int
@@ -62,7 +62,7 @@ class ReceiptLine:
 
 
 def receipt_lines(files: Iterable[UsageFile], *, zone: str) -> Iterator[ReceiptLine]:
-    """Say of files, read with their life lines, what a receipt says."""
+    """Yield the receipt lines of files that were read with their timelines."""
     clock = ZoneInfo(zone)
     for file in files:
         yield _line(file_text(file), clock)
@@ -71,7 +71,7 @@ def receipt_lines(files: Iterable[UsageFile], *, zone: str) -> Iterator[ReceiptL
 def csv_pieces(found: Iterable[ReceiptLine], *, missing: int = 0) -> Iterator[str]:
     """Yield a table of lines, for spreadsheets and scripts: a piece for each line.
 
-    `missing` files were asked for and are not here: a last line says so.
+    A last line gives the number of requested files that are not here: `missing`.
     """
     yield BYTE_ORDER_MARK + csv_row(_heads())
     for line in found:
@@ -114,7 +114,7 @@ def checksum_pieces(files: Iterable[UsageFile]) -> Iterator[str]:
 
 
 def left_out(missing: int) -> str:
-    """Say how many of the files that a receipt was asked for are not on it."""
+    """Return how many of the requested files are not on a receipt, as a sentence."""
     text = ngettext(
         "%(count)s of the files asked for is not here.",
         "%(count)s of the files asked for are not here.",
@@ -128,26 +128,26 @@ def file_name(what: str, *, number: str, at: datetime, ending: str) -> str:
     return f"{what}-{number}-{at.astimezone(UTC):%Y%m%d-%H%MZ}.{ending}"
 
 
-def _line(words: FileText, clock: ZoneInfo) -> ReceiptLine:
-    file = words.file
-    done, decided = words.forwarded_at, file.decided_at
+def _line(text: FileText, clock: ZoneInfo) -> ReceiptLine:
+    file = text.file
+    done, decided = text.forwarded_at, file.decided_at
     return ReceiptLine(
         name=file.name,
         size=file.size,
-        sha256=words.sha256,
+        sha256=text.sha256,
         server=file.server.name if file.server else "",
         series=str(file.series or ""),
         sequence=file.sequence,
         day=file.day,
-        mark=words.mark,
-        verdict=str(words.state),
-        reasons=[f"{one['title']} ({one['code']})" for one in words.problems],
+        mark=text.mark,
+        verdict=str(text.state),
+        reasons=[f"{one['title']} ({one['code']})" for one in text.problems],
         decision=file.decision_reason,
         decided_at=decided.astimezone(clock) if decided else None,
         sent_by=file.sent_by,
         how=file.get_how_display(),
         received_at=file.received_at.astimezone(clock),
-        archive=str(words.archive),
+        archive=str(text.archive),
         forwarded_at=done.astimezone(clock) if done else None,
     )
 
@@ -185,7 +185,7 @@ def csv_row(cells: Iterable[Cell]) -> str:
 
 
 def _harmless(cell: Cell) -> Cell:
-    """Let a text be a text: numbers are no formulas, and stay numbers."""
+    """Quote a text that looks like a formula; numbers are none, and stay numbers."""
     if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA):
         return f"'{cell}"
     return cell

@@ -1,4 +1,4 @@
-"""Downloads: receipts, and lists that go out as they are read."""
+"""Downloads of receipts and of file lists, which are streamed as they are read."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from usage.files import date_ranges, overview_queries
-from usage.files.forms import Files
+from usage.files.forms import FileFilterForm
 from usage.files.queries import with_timeline
 from usage.files.views import chosen_server, tenant_of
 from usage.models import UsageFile
@@ -42,9 +42,9 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 def files_csv(request: PortalRequest) -> HttpResponseBase:
-    """Hand out the list of files, as it is narrowed."""
+    """Return the list of files, as it is narrowed."""
     now = timezone.now()
-    form = Files(request.GET)
+    form = FileFilterForm(request.GET)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(
@@ -56,7 +56,7 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
 
 
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
-    """Hand out the list of what is safe to delete, of all servers or of one."""
+    """Return the list of what is safe to delete, of all servers or of one."""
     now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
@@ -68,7 +68,7 @@ def safe_csv(request: PortalRequest) -> HttpResponseBase:
 
 
 def safe_sums(request: PortalRequest) -> HttpResponseBase:
-    """Hand out the sums of what is safe to delete, as sha256sum checks them."""
+    """Return the sums of what is safe to delete, as sha256sum checks them."""
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
@@ -77,7 +77,7 @@ def safe_sums(request: PortalRequest) -> HttpResponseBase:
 
 
 def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
-    """Hand out one file's receipt; `format` is csv or pdf."""
+    """Return one file's receipt; `format` is csv or pdf."""
     now = timezone.now()
     form = ReceiptForm({"ids": str(file_id), "format": request.GET.get("format", "")})
     ids, ending = form.wanted()
@@ -90,7 +90,7 @@ def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
 
 @require_POST
 def receipt(request: PortalRequest) -> HttpResponse:
-    """Hand out the receipt of up to 10,000 files; what is not here is counted."""
+    """Return the receipt of up to 10,000 files; what is not here is counted."""
     now = timezone.now()
     ids, ending = ReceiptForm(request.POST).wanted()
     return _receipt(_read(request, ids, at=now), ending)
@@ -145,9 +145,9 @@ def _safe(request: PortalRequest) -> QuerySet[UsageFile]:
 
 
 def _ids(files: QuerySet[UsageFile]) -> bytes:
-    """Settle which files a list has, and in which order, before it begins.
+    """Return the ids of a list's files in its order, before it is streamed.
 
-    As bytes one behind the other: a list of a million files takes 16 MB.
+    As bytes, one after the other: a list of a million files takes 16 MB.
     """
     ids = bytearray()
     for one in files.values_list("pk", flat=True).iterator(_CHUNK):
@@ -172,7 +172,7 @@ def _in_chunks(tenant_id: int, ids: bytes) -> Iterator[UsageFile]:
 
 
 def _streamed(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponseBase:
-    """Answer piece by piece; who gets a part only can tell, as its end is missing."""
+    """Stream piece by piece; an answer that is cut can be recognised by its end."""
     encoded = (piece.encode() for piece in pieces)
     return _named(StreamingHttpResponse(encoded, content_type=kind), name)
 

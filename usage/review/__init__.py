@@ -1,1 +1,1 @@
-"""Held files that billing staff decide."""
+"""Decisions of billing staff on held files."""

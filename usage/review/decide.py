@@ -1,8 +1,8 @@
-"""Billing staff decide what no rule can: a file's day, which of two files counts.
+"""Decides what no rule can: a file's day, and which of two files counts.
 
-Each decision is one transaction under the tenant's lock, with a reason, and is told
-in the audit trail. It is made for what is there at that moment: of two people who
-decide at once, the second is told that it is done.
+Each decision is one transaction under the tenant's lock, with a reason, and is
+recorded in the audit trail. It is made for the files that are there at that moment: of
+two people who decide at once, the second is refused as too late.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,16 +22,16 @@ from usage.usg.limits import OLDEST_AGE
 
 _NOTED = ("decided_at", "decided_by", "decision_reason")
 
-# A file can be received while its day has begun elsewhere only.
+# A file can be received when its day has begun in other zones only.
 _AHEAD = timedelta(days=1)
 
 
 def assign_day(
     tenant_id: int, *, file_id: UUID, day: date, by: str, at: datetime, reason: str
 ) -> UsageFile:
-    """Let a file whose clock or zone is implausible count for a day.
+    """Assign its day to a file whose clock or zone is implausible.
 
-    It is accepted, unless something else holds it too; then that is left.
+    It is accepted, unless something else holds it too; then it stays held.
 
     Raises:
         Refused: nothing of its time is to be decided (any more), the day cannot be
@@ -44,11 +44,11 @@ def assign_day(
         if not problems.OF_ITS_TIME.intersection(problems.holding(file.problems)):
             raise Refused("decided-already")
         _check_day(file, day)
-        said = file.day
+        former_day = file.day
         file.assigned_day = day
         _note(file, by=by, at=at, reason=reason)
         file.save(update_fields=("assigned_day", *_NOTED))
-        details = {"day": str(day), "said": str(said)}
+        details = {"day": str(day), "said": str(former_day)}
         _audit(file, act="day-assigned", details=details)
         judge.judge(file, at=at)
     return file
@@ -79,10 +79,10 @@ def choose(
     at: datetime,
     reason: str,
 ) -> UsageFile:
-    """Let one of several files with one number count, and refuse the others.
+    """Choose one of several files with one number, and refuse the others.
 
     `seen` are the files that were shown to whoever decides, the chosen one among
-    them: if others are there by now, somebody has to look again.
+    them: if there are others by now, the choice is refused.
 
     Raises:
         Refused: it is decided (by now), the chosen one waits for something else too,
@@ -150,7 +150,7 @@ def keep_both(
 def reopen(
     tenant_id: int, *, file_id: UUID, by: str, at: datetime, reason: str
 ) -> UsageFile:
-    """Take a refusal back: the file is judged as if it had been held all the time.
+    """Revoke a refusal: the file is judged as if it had been held all the time.
 
     Raises:
         Refused: it is not refused (any more), there is no reason, or no such file.

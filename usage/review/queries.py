@@ -1,4 +1,4 @@
-"""Reads of what waits for the decision of a person."""
+"""Queries of held files and unconfirmed keys that wait for a person."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ from usage.usg import Code
 
 
 class HoldReason(StrEnum):
-    """What a held file waits for; it can be several things."""
+    """Reasons for which a file is held; it can have several."""
 
     KEY = "key"
     TIME = "time"
@@ -38,7 +38,7 @@ _CODES_OF: Mapping[str, Q] = {
 
 
 def held_files(kind: str = "") -> QuerySet[UsageFile]:
-    """Files that wait, oldest first, with tenant and server; of one kind or all."""
+    """Return held files, oldest first, with tenant and server; of one kind or all."""
     held = UsageFile.objects.filter(_CODES_OF.get(kind, Q()), state=FileState.HELD)
     return held.select_related("tenant", "server").order_by("received_at", "pk")
 
@@ -48,7 +48,7 @@ def count() -> int:
 
 
 def count_for_staff() -> int:
-    """Count the files that staff decide: not those that a key alone is wanting for."""
+    """Count the files that staff decide: not those that wait for a key alone."""
     ours = _CODES_OF[HoldReason.TIME] | _CODES_OF[HoldReason.CONFLICT]
     return UsageFile.objects.filter(ours, state=FileState.HELD).count()
 
@@ -80,7 +80,7 @@ def rivals(file: UsageFile) -> list[UsageFile]:
 
 
 def successors(files: Collection[UsageFile]) -> dict[bytes, UsageFile]:
-    """For each file's hash return the file that names it as its predecessor, if any."""
+    """Return for each file's hash the file that names it as its predecessor, if any."""
     named = {bytes(file.sha256) for file in files}
     waiting = (FileState.ACCEPTED, FileState.HELD)
     later = UsageFile.objects.filter(previous__in=named, state__in=waiting)

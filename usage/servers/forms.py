@@ -1,4 +1,4 @@
-"""What customers fill in about a server: its owed days, its public key."""
+"""Forms of the servers page: a server's owed days, and its public key."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -75,7 +75,7 @@ class ServerChangeForm(forms.Form):
             self.add_error("day", _("Which day is it?"))
         return given
 
-    def wish(self) -> ServerChange:
+    def requested_change(self) -> ServerChange:
         given = self.cleaned_data
         is_first = given["what"] == ServerRequestKind.FIRST_DAY
         return ServerChange(

@@ -1,4 +1,4 @@
-"""Servers and the keys they sign with."""
+"""Registers servers, and confirms the keys that they sign with."""
 
 import logging
 from datetime import datetime
@@ -24,7 +24,7 @@ def register(
     """Add a server with a key that is trusted from the start; once is enough.
 
     In the running unit of work; the key's owner has handed it over in person. Files
-    that were held for the key are settled once this is committed.
+    that were held for the key are judged once this is committed.
     """
     unit_of_work.hold_tenant(tenant_id)
     server = file_queries.server_named(name).first()
@@ -49,9 +49,9 @@ def register(
 def confirm_key(
     tenant_id: int, *, server: str, key: str, by: str, at: datetime, reason: str = ""
 ) -> ServerKey:
-    """Trust a server's key, and settle the files that were held for it.
+    """Trust a server's key, and judge the files that were held for it.
 
-    Billing staff who do it on behalf of the tenant's people say why.
+    Billing staff who do it on behalf of the tenant's people give a `reason`.
 
     Raises:
         Refused: the tenant has no such server or key.
@@ -76,8 +76,8 @@ def judge_held(key: ServerKey, *, at: datetime) -> None:
     """Judge anew at once what was held for a key.
 
     Each file in its own unit of work: a month of them must not keep the tenant's
-    lock. What fails here, or is not come to, is in the backlog since the key is
-    trusted, and settled without anybody.
+    lock. What fails here, or is left over, is in the queue since the key is
+    trusted, and is judged by a worker.
     """
     with unit_of_work.acting_for(key.tenant_id, reading=True):
         waiting = list(

@@ -1,8 +1,9 @@
-"""What a server owes is changed: at once where that raises it, else by request.
+"""Changes a server's owed days: at once if it owes more, else by a request.
 
 Customers call, from their own pages:
 
-    ask(tenant_id, wish=Wish(...), by=..., at=...) -> ServerRequest | None
+    request_change(tenant_id, change=ServerChange(...), by=..., at=...)
+        -> ServerRequest | None
     withdraw(tenant_id, request_id=..., by=..., at=...) -> ServerRequest
 
 Billing staff call, for one request of one tenant:
@@ -10,10 +11,10 @@ Billing staff call, for one request of one tenant:
     approve(tenant_id, request_id=..., by=..., at=..., reason="") -> ServerRequest
     refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> ServerRequest
 
-Each opens a unit of work for the tenant, takes its lock, and tells the audit trail.
+Each opens a unit of work for the tenant, takes its lock, and writes the audit trail.
 All raise `Refused`: *not-found* where the tenant has no such server or request,
-*decided-already* where somebody was first, *reason-needed*. `open_requests()` lists
-what waits, oldest first, in the caller's unit of work (of a tenant or of the staff).
+*decided-already* where somebody was first, *reason-needed*. `open_requests()` returns
+those that wait, oldest first, in the caller's unit of work (a tenant's or the staff's).
 
 An approved request counts as far as no file contradicts it: the calendar reads an
 earlier file, or one after the last day, as the truth.
@@ -42,7 +43,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChange:
-    """What somebody wants a server to owe.
+    """A change of a server's first or last owed day.
 
     `day` None: from the tenant's first day on, or in use again without a last day.
     """
@@ -60,7 +61,7 @@ def open_requests() -> QuerySet[ServerRequest]:
 
 
 def request_change(
-    tenant_id: int, *, wish: ServerChange, by: str, at: datetime
+    tenant_id: int, *, change: ServerChange, by: str, at: datetime
 ) -> ServerRequest | None:
     """Change a server's first or last owed day, or ask the staff to.
 
@@ -75,23 +76,23 @@ def request_change(
     """
     with unit_of_work.acting_for(tenant_id):
         unit_of_work.hold_tenant(tenant_id)
-        server = Server.objects.filter(pk=wish.server_id).first()
+        server = Server.objects.filter(pk=change.server_id).first()
         if server is None:
             raise Refused("not-found")
-        if open_requests().filter(server=server, kind=wish.kind).exists():
+        if open_requests().filter(server=server, kind=change.kind).exists():
             raise Refused("asked-already")
-        if wish.day == _current(server, wish.kind):
+        if change.day == _current(server, change.kind):
             raise Refused("nothing-to-change")
-        if wish.day is not None and _lowers_debt(server, wish.kind, wish.day):
-            return _request(server, wish, wish.day, by=by, at=at)
-        _change(server, wish.kind, wish.day, by=by, at=at, reason=wish.reason)
+        if change.day is not None and _lowers_debt(server, change.kind, change.day):
+            return _request(server, change, change.day, by=by, at=at)
+        _change(server, change.kind, change.day, by=by, at=at, reason=change.reason)
     return None
 
 
 def withdraw(
     tenant_id: int, *, request_id: int, by: str, at: datetime
 ) -> ServerRequest:
-    """Take a request of one's own company back."""
+    """Withdraw a request of one's own company."""
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
             ServerRequest, tenant_id=tenant_id, request_id=request_id
@@ -103,7 +104,7 @@ def withdraw(
 def approve(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
 ) -> ServerRequest:
-    """Let a server owe less, as it was asked for."""
+    """Let a server owe less, as it was requested."""
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
             ServerRequest, tenant_id=tenant_id, request_id=request_id
@@ -117,7 +118,7 @@ def approve(
 def refuse(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str
 ) -> ServerRequest:
-    """Leave it as it is; the customer sees the reason."""
+    """Refuse a request; the customer sees the reason."""
     reason = approvals.required(reason)
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
@@ -136,21 +137,21 @@ def _current(server: Server, kind: ServerRequestKind) -> date | None:
 
 
 def _lowers_debt(server: Server, kind: ServerRequestKind, day: date) -> bool:
-    """Say whether the server would owe less: begin later, or end, or end earlier."""
+    """Return whether the server would owe less: begin later, or end, or end earlier."""
     if kind == ServerRequestKind.FIRST_DAY:
         return day > (server.first_owed_on or Tenant.objects.get().first_owed_on)
     return server.retired_on is None or day < server.retired_on
 
 
 def _request(
-    server: Server, wish: ServerChange, day: date, *, by: str, at: datetime
+    server: Server, change: ServerChange, day: date, *, by: str, at: datetime
 ) -> ServerRequest:
     request = ServerRequest.objects.create(
         tenant_id=server.tenant_id,
         server=server,
-        kind=wish.kind,
+        kind=change.kind,
         day=day,
-        reason=approvals.required(wish.reason),
+        reason=approvals.required(change.reason),
         asked_by=by[:200],
         asked_at=at,
     )

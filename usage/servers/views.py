@@ -1,4 +1,4 @@
-"""The page of a customer's servers, and what its forms do."""
+"""Page of a customer's servers, and the actions of its forms."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from usage.servers.forms import NewServerForm, ServerChangeForm
 
 
 def servers_page(request: PortalRequest) -> HttpResponse:
-    """Show the servers, their keys, and what is asked for about them."""
+    """Show the servers, their keys, and the requests about them."""
     return _page(request)
 
 
@@ -48,14 +48,17 @@ def confirm_key(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def change(request: PortalRequest) -> HttpResponse:
-    """Change what a server owes, or ask for it where it would owe less."""
+    """Change a server's owed days, or request it where it would owe less."""
     now = timezone.now()
     form = _change_form(request)
     if not form.is_valid():
         return _page(request, change=form)
     try:
-        asked = server_requests.request_change(
-            request.caller.tenant, wish=form.wish(), by=request.caller.name, at=now
+        waiting = server_requests.request_change(
+            request.caller.tenant,
+            change=form.requested_change(),
+            by=request.caller.name,
+            at=now,
         )
     except Refused as refusal:
         # A server that is gone has no field to blame.
@@ -66,7 +69,7 @@ def change(request: PortalRequest) -> HttpResponse:
         form.add_error(field, f"{body['title']} {body['advice']}")
         return _page(request, change=form)
     text = gettext("The owed days are changed.")
-    if asked is not None:
+    if waiting is not None:
         text = gettext(
             "Your request is with the billing staff."
             " All stays as it is until they approve it."
@@ -77,23 +80,23 @@ def change(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def withdraw(request: PortalRequest) -> HttpResponse:
-    """Take a request back that nobody has decided yet."""
+    """Withdraw a request that nobody has decided yet."""
     now = timezone.now()
     number = _sent(request, "request")
     if not (number.isascii() and number.isdigit()) or len(number) > 18:  # noqa: PLR2004 - fits any id
         raise Refused("not-found")
-    asked = server_requests.withdraw(
+    withdrawn = server_requests.withdraw(
         request.caller.tenant, request_id=int(number), by=request.caller.name, at=now
     )
     text = gettext("The request for %(server)s, %(day)s, is withdrawn.")
-    shown = {"server": asked.server.name, "day": full_day(asked.day)}
+    shown = {"server": withdrawn.server.name, "day": full_day(withdrawn.day)}
     messages.success(request, text % shown)
     return redirect("servers-page")
 
 
 @require_POST
 def register(request: PortalRequest) -> HttpResponse:
-    """Make a server known by the public key that its owner has brought."""
+    """Register a server by the public key that its owner has brought."""
     now = timezone.now()
     form = NewServerForm(request.POST, request.FILES)
     if not form.is_valid():
@@ -119,7 +122,7 @@ def _page(request: PortalRequest, **forms: Any) -> HttpResponse:
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         shown = {
             "first_owed_on": tenant_of(request).first_owed_on,
-            "lines": overview_queries.server_lines(),
+            "lines": overview_queries.server_entries(),
             "proposed": review_queries.proposed_keys(),
             "requests": overview_queries.newest_requests(),
         }

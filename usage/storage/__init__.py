@@ -1,1 +1,1 @@
-"""Where the bytes of usage files are stored: the local folder and the S3 archive."""
+"""Stores the bytes of usage files: in the local folder and the S3 archive."""

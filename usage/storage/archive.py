@@ -1,4 +1,4 @@
-"""The S3 edge: with `usage.inbox.s3` the only module that speaks to a bucket."""
+"""S3 client of the archive; only `usage.inbox.s3` calls S3 besides it."""
 
 import hashlib
 from base64 import b64encode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Seconds. A store that does not answer must not keep a worker for long.
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
 
-# Tries inside boto3, for one lost answer; longer troubles are the row's affair.
+# Tries inside boto3, for one lost answer; after longer failures the job is postponed.
 _ATTEMPTS = 2
 
 # Objects that one page of a list has at most: S3 gives no more.
@@ -35,7 +35,7 @@ _PRECONDITION_FAILED, _NOT_FOUND = 412, 404
 
 
 class Stored(StrEnum):
-    """What a bucket has under a key, compared with what ought to be there."""
+    """Result of comparing the object under a key with the expected content."""
 
     OURS = "ours"
     FOREIGN = "foreign"
@@ -43,7 +43,7 @@ class Stored(StrEnum):
 
 
 class BucketError(Exception):
-    """The store did not do what was asked; `code` says why, in its own word.
+    """The store did not do what was requested; `code` is its own code for why.
 
     `has_answered` False: not reached, or nothing in time. `status`: HTTP's, or 0.
     """
@@ -57,7 +57,7 @@ class BucketError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What bytes are: their number and the base64 of their SHA-256."""
+    """Identity of bytes: their number and the base64 of their SHA-256."""
 
     size: int
     sha256: str
@@ -65,7 +65,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
-    """What a store says of an object; None: it does not say."""
+    """Properties of an object; None where the store does not return one."""
 
     size: int
     sha256: str | None
@@ -94,8 +94,8 @@ def put(
 ) -> Stored:
     """Put bytes under a key that nobody has, and confirm that they are there.
 
-    The store compares the checksum, and refuses to replace what is there; then it is
-    asked what it has, and that decides: a put whose answer was lost is tried again by
+    The store compares the checksum, and refuses to replace what is there; then the
+    object is read, and that decides: a put whose answer was lost is tried again by
     boto3 and refused.
 
     Args:
@@ -126,7 +126,7 @@ def put(
 
 
 def compare(key: str, content: Content) -> Stored:
-    """Say whose bytes lie under a key, by their size and SHA-256.
+    """Return whose bytes are under a key, by their size and SHA-256.
 
     Bytes are called foreign only once they were read: an answer that was cut within
     its headers looks whole, and lacks the checksum.
@@ -159,7 +159,7 @@ def _read_and_compare(key: str, content: Content) -> Stored:
 
 
 def head(key: str) -> ObjectHead | None:
-    """Ask what lies under a key, None if nothing does.
+    """Return size, hash and version of an object, None if there is none.
 
     Raises:
         BucketError: the store refused, failed or could not be reached.
@@ -252,13 +252,13 @@ def prepare() -> bool:
 
 
 def _options(kept_until: datetime | None) -> dict[str, Any]:
-    wishes = {
+    options = {
         "ServerSideEncryption": settings.S3["server_side_encryption"],
         "SSEKMSKeyId": settings.S3["kms_key_id"],
         "ObjectLockMode": kept_until and settings.S3["object_lock_mode"],
         "ObjectLockRetainUntilDate": kept_until,
     }
-    return {name: wish for name, wish in wishes.items() if wish}
+    return {name: value for name, value in options.items() if value}
 
 
 @cache
@@ -281,7 +281,7 @@ def _client() -> "S3Client":
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Say in one way what the client raises in many."""
+    """Raise one kind of error for the many of the client."""
     try:
         yield
     except ClientError as error:
@@ -290,11 +290,11 @@ def _translate_errors() -> Iterator[None]:
         raise BucketError(code, has_answered=True, status=status) from error
     except BotoCoreError as error:
         # Its wrapping for whatever else was raised while it was sending: not the
-        # store's doing, and told as what it is.
+        # store's doing, and raised as what it is.
         if type(error) is HTTPClientError:
             raise error.kwargs["error"] from error
         raise BucketError(type(error).__name__, has_answered=False) from error
 
 
-# For the edge of the inbox, which speaks to the same store in the same way.
-client, told = _client, _translate_errors
+# For the client of the inbox, which calls the same store in the same way.
+client, translate_errors = _client, _translate_errors

@@ -1,4 +1,4 @@
-"""A file's bytes, wherever they are: stored here, or in the archive alone."""
+"""Opens a file's bytes from the local store or, if removed there, the archive."""
 
 import hashlib
 from base64 import b64encode
@@ -16,7 +16,7 @@ class BytesAwayError(OSError):
 
 
 class BytesDifferError(Exception):
-    """The bytes that are stored here are not those that came."""
+    """The stored bytes are not those that were received."""
 
 
 def content_of(file: UsageFile) -> Content:
@@ -25,9 +25,9 @@ def content_of(file: UsageFile) -> Content:
 
 @contextmanager
 def opened(file: UsageFile, *, is_checked: bool = False) -> Iterator[memoryview]:
-    """Show a file's bytes; those that were removed here come from the archive.
+    """Open a file's bytes; those that were removed here are fetched from the archive.
 
-    Those from here are checked by their SHA-256 only if it is asked for.
+    Stored bytes are checked by their SHA-256 only with `is_checked`.
 
     Raises:
         BytesDifferError: what is stored here is damaged.

@@ -1,4 +1,4 @@
-"""Where the bytes of usage files lie: a durable folder, or any Django storage.
+"""Stores the bytes of usage files in a durable folder, or any Django storage.
 
 A file is written in two steps, so that nothing half written is ever found under its
 name: bytes go to a spool file while they arrive (`Spool`), and `keep` moves them into
@@ -24,10 +24,10 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from portal.errors import Unavailable
 
-# The operating system's words for "there is no room".
+# Errors of the operating system for "there is no room".
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-# And for "this file system has no files without a name".
+# Errors for "this file system has no files without a name".
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 
 # Codes of what can be wrong with stored bytes: they are not there, they are others than
@@ -117,8 +117,8 @@ class Spool:
     def keep(self, *, tenant_id: int, file_id: UUID) -> str:
         """Move the bytes to the storage; return the name that they have there.
 
-        The name is of no file that was ever here, so that bytes are never shared
-        between receipts and may go when their own receipt says so.
+        No earlier file had this name, so that receipts never share bytes, and bytes may
+        be removed when their own receipt allows it.
         """
         name = name_of(tenant_id, file_id)
         try:
@@ -158,7 +158,7 @@ def _link(spooled: Path, path: Path) -> None:
 
 @contextmanager
 def opened(name: str) -> Iterator[memoryview]:
-    """Show a stored file's bytes, without copying them where they lie on a disk."""
+    """Open a stored file's bytes, without copying them where they lie on a disk."""
     with _storage().open(name, "rb") as file:
         try:
             number = file.fileno()
@@ -203,7 +203,7 @@ def size_of(name: str) -> int | None:
     """Return how many bytes are stored under a name, None if there is no such file.
 
     Raises:
-        OSError: the store is away; that says nothing about the file.
+        OSError: the store is away; that proves nothing about the file.
 
     """
     try:
@@ -213,7 +213,7 @@ def size_of(name: str) -> int | None:
 
 
 def is_older_than(name: str, *, than: datetime) -> bool:
-    """Say whether a file was last written before an instant; False if it is gone."""
+    """Return whether a file was last written before an instant; False if it is gone."""
     try:
         return _storage().get_modified_time(name) < than
     except FileNotFoundError:

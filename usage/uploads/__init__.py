@@ -1,1 +1,1 @@
-"""A file arrives and gets its verdict."""
+"""Receives usage files and judges them."""

@@ -1,4 +1,4 @@
-"""Several files of one plain form, each received and judged by itself."""
+"""Receives and judges each file of a plain multipart form separately."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FILES, END = "files", "end"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormFileOutcome:
-    """What became of one file of the form: its row, or why there is none."""
+    """Outcome of one file of the form: its row, or why there is none."""
 
     name: str
     file: UsageFile | None = None
@@ -29,7 +29,7 @@ class FormFileOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Whose files they are, who sends them, and when the request reached us."""
+    """The tenant and name of the sender, and when the request was received."""
 
     tenant_id: int
     name: str
@@ -37,9 +37,9 @@ class Sender:
 
 
 def is_cut(fields: QueryDict) -> bool:
-    """Say whether the form ended before its last field.
+    """Return whether the form ended before its last field.
 
-    A multipart body that is cut loses its last files without a word. The hidden
+    A multipart body that is cut loses its last files without an error. The hidden
     field comes after them, so where it is missing, files may be missing too.
     """
     return fields.get(END) != END
@@ -48,7 +48,7 @@ def is_cut(fields: QueryDict) -> bool:
 def receive_all(
     files: "MultiValueDict[str, UploadedFile[bytes]]", sender: Sender
 ) -> list[FormFileOutcome]:
-    """Take the form's files in, one after the other; one that fails stops no other."""
+    """Receive the form's files one after the other; one that fails stops no other."""
     return [_receive_one(one, sender) for one in files.getlist(FILES)]
 
 

@@ -1,8 +1,8 @@
-"""A file is judged: opened, checked, counted, and its verdict written down for good.
+"""Judges a received file: opens it, checks it, and records the verdict.
 
 One transaction under the tenant's lock changes the file, its server, the audit trail
 and the forward row together. It can be run again at any time: a file that somebody
-else has settled meanwhile is left as it is.
+else has judged meanwhile is left as it is.
 """
 
 import logging
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 # the same mistake again and again, and the newest show it.
 REJECTED_ROWS = 1_000
 
-# Columns that are named as in the header, and those that settling may change at all.
+# Columns that are named as in the header, and all those that judging may change.
 _FROM_HEADER = (
     "signer",
     "series",
@@ -65,10 +65,10 @@ _JUDGED_COLUMNS = (
 def receive_and_judge(
     arrival: receive.IncomingFile, chunks: Iterable[bytes], *, at: datetime
 ) -> tuple[UsageFile, bool]:
-    """Receive a file and give its verdict; the bool says whether it is new here.
+    """Receive a file and give its verdict; the bool: whether it is new.
 
     Raises:
-        Refused, Unavailable: nothing is kept, see `intake.receive`.
+        Refused, Unavailable: nothing is kept, see `usage.uploads.receive.receive`.
 
     """
     receipt = receive.receive(arrival, chunks)
@@ -76,7 +76,7 @@ def receive_and_judge(
     try:
         file = _judge_own(arrival.tenant_id, receipt, at=at)
     except Exception:
-        # From here on the file is safe and will be settled by the sweep: whatever
+        # From here on the file is safe and `judge_pending` will judge it: whatever
         # went wrong is ours, and the answer is "received".
         logger.exception("The file %s could not be settled yet", receipt.file_id)
     if file is None:
@@ -97,7 +97,8 @@ def _judge_own(
     sends a file again and again that no process survives must not end one with each.
     """
     if not receipt.is_new:
-        # With the lock: who brought the same file a moment ago has judged it then.
+        # With the lock: the request that brought the same file a moment ago has
+        # judged it by then.
         with unit_of_work.acting_for(tenant_id, holding=True):
             if not pending.begin(receipt.file_id):
                 return None
@@ -114,8 +115,8 @@ def _judge_own(
 def judge_file(tenant_id: int, file_id: UUID, *, at: datetime) -> UsageFile | None:
     """Judge a file that is received or held; leave every other one alone.
 
-    Returns the file with its life line, as it is once this is committed; None if it
-    was rejected and its row is one too many.
+    Returns the file with its timeline, as it is once this is committed; None if it
+    was rejected and its row was deleted, being one too many.
     """
     with judging(tenant_id):
         waiting = UsageFile.objects.filter(
@@ -140,7 +141,7 @@ def judging(tenant_id: int) -> Iterator[None]:
 
 def judge(file: UsageFile, *, at: datetime) -> None:
     """Judge a file that is received or held, in the running unit of work."""
-    # Asked for by the reader, and again when the file is written down.
+    # Called by the reader, and again when the verdict is written.
     known_key = cache(_known_key)
     reading, totals = read_file.read_file(file, known_key)
     failpoints.reach("settle:examined")
@@ -168,7 +169,7 @@ def _apply(
     problems = found_by_reader(reading.problems)
     if reading.outcome != Severity.REJECT and reading.header is not None:
         file.server = _server_of(file, reading.header, known_key=known_key, at=at)
-        _describe(file, reading.header, totals)
+        _copy_header(file, reading.header, totals)
         split_series.follow_predecessor(file)
         problems += _conflicts(file)
     if file.assigned_day is not None:
@@ -179,20 +180,20 @@ def _apply(
     if outcome == Severity.REJECT and was == FileState.RECEIVED:
         _reject(file)
     elif outcome in (Severity.REJECT, Severity.HOLD):
-        # What was answered as held is kept, whatever a later look at it finds: only
+        # What was answered as held is kept, whatever a later judgement finds: only
         # a person may decide that it goes.
         file.state = FileState.HELD
         file.save(update_fields=_JUDGED_COLUMNS)
     else:
         _accept(file, at=at)
     if file.state != was:
-        _write_down(file, problems, at=at)
+        _audit(file, problems, at=at)
     if file.state != FileState.REJECTED:
         _send_signals(file, at=at)
 
 
-def _describe(file: UsageFile, header: Header, totals: Totals | None) -> None:
-    """Copy what a genuine file says of itself."""
+def _copy_header(file: UsageFile, header: Header, totals: Totals | None) -> None:
+    """Copy the header of a genuine file into its columns."""
     moved_to = (file.series, file.sequence) if file.said_series else None
     for field in _FROM_HEADER:
         setattr(file, field, getattr(header, field))
@@ -243,7 +244,7 @@ def _conflicts(file: UsageFile) -> list[FoundProblem]:
 
 
 def _send_signals(file: UsageFile, *, at: datetime) -> None:
-    """Tell everybody of a file, and of those that moved with it: what they prove."""
+    """Send the signal for a file, and for those that moved with it."""
     signals.file_changed.send(sender=UsageFile, file=file, at=at)
     if file.state in (FileState.ACCEPTED, FileState.HELD):
         for moved in split_series.move_successors(file):
@@ -260,10 +261,10 @@ def _reject(file: UsageFile) -> None:
     stored_as, file.stored_as = file.stored_as, ""
     file.state = FileState.REJECTED
     file.save(update_fields=_JUDGED_COLUMNS)
-    # The row comes first: bytes that nobody answers for any more may lie a while,
-    # bytes that somebody answers for may not be gone.
+    # The row comes first: bytes without a row may stay stored for a while, bytes
+    # that a row names may not be gone.
     transaction.on_commit(lambda: local_store.remove(stored_as))
-    # Never this one: its verdict is just being told.
+    # Never this one: its verdict is just being answered.
     rejected = UsageFile.objects.filter(state=FileState.REJECTED)
     others = rejected.exclude(pk=file.pk).order_by("-received_at", "-pk")
     # As a rule none, or one: what is beyond the limit, not all that is within it.
@@ -272,9 +273,7 @@ def _reject(file: UsageFile) -> None:
         rejected.filter(pk__in=stale).delete()
 
 
-def _write_down(
-    file: UsageFile, problems: Iterable[FoundProblem], *, at: datetime
-) -> None:
+def _audit(file: UsageFile, problems: Iterable[FoundProblem], *, at: datetime) -> None:
     audit_log.append(
         tenant_id=file.tenant_id,
         actor=file.sent_by,

@@ -1,4 +1,4 @@
-"""Files that nobody has settled yet, or that are to be judged anew, are settled."""
+"""Judges files that have no verdict yet, or that are to be judged anew."""
 
 import logging
 from datetime import datetime, timedelta
@@ -23,12 +23,12 @@ _BATCH = 16
 # as the task may live. Doing it twice is harmless.
 _LEASE = timedelta(minutes=5)
 
-# A file that the reader does not survive. It stays received, and staff are told.
+# A file that the reader does not survive. It stays received, and staff are notified.
 READER_FAILED = "reader-failed"
 
 
 def judge_pending(*, at: datetime) -> int:
-    """Settle one batch of what is left and due; return how many files were claimed."""
+    """Judge one batch of files that are due; return how many were claimed."""
     claims = job_queue.claim(Settling, most=_BATCH, lease_for=_LEASE, at=at)
     if claims:
         failpoints.reach("sweep:claimed")
@@ -40,7 +40,7 @@ def judge_pending(*, at: datetime) -> int:
         try:
             _judge(claim, at=at)
         except OperationalError as error:
-            # The tenant's lock is not to be had: asking for it again for each of the
+            # The tenant's lock is not to be had: waiting for it again for each of the
             # tenant's files would keep those of the others waiting.
             logger.warning("Settling %s has to wait: %s", claim.pk, error)
             busy.add(claim.tenant_id)
@@ -48,7 +48,7 @@ def judge_pending(*, at: datetime) -> int:
         except ReaderFailedError as error:
             _charge(claim, error, at=at)
         except Exception as error:
-            # What is wrong is told whole once, and must not keep the others waiting.
+            # The trace is logged once; the error must not keep the others waiting.
             is_first = claim.attempts == 1
             logger.error(  # noqa: TRY400 - the trace at the first attempt only
                 "A file could not be settled (row %s, attempt %s): %r",

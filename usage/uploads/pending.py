@@ -1,8 +1,8 @@
-"""The settling row of a file: what is to be judged, and is done by its verdict.
+"""The queue of files to be judged: adds, charges, reopens and ends its rows.
 
-Made with the file, ended in the transaction that judges it, whoever does that, and
-opened again when something changes that a verdict rests on. All of it under the
-tenant's lock, so that a row and its file cannot disagree.
+A row is added with its file, ended in the transaction that judges the file, and
+reopened when something changes that the verdict depends on. All of it happens under
+the tenant's lock, so that a row and its file cannot disagree.
 """
 
 from datetime import datetime, timedelta
@@ -15,12 +15,12 @@ from portal.jobs import wakeup
 from portal.jobs.queue import JobState
 from usage.models import Settling, UsageFile
 
-# A request settles its own file within this time, or has died.
+# A request judges its own file within this time, or has died.
 _OWN_TRY = timedelta(minutes=2)
 
 
 def add(file: UsageFile) -> None:
-    """Let a new file be settled, should its own request not come to it.
+    """Queue a new file to be judged, in case its own request does not judge it.
 
     That request's try is charged, as if it had begun.
     """
@@ -62,7 +62,7 @@ def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:
         unique_fields=["file"],
         update_fields=[
             *("state", "attempts", "faults", "due_at", "problem", "ended_at"),
-            # Whoever has claimed it meanwhile looked at what was before.
+            # A worker that has claimed it meanwhile judges by the former state.
             *("lease", "leased_until"),
         ],
     )
@@ -70,8 +70,8 @@ def reopen(files: QuerySet[UsageFile], *, at: datetime) -> None:
 
 
 def end(file_id: UUID, *, at: datetime) -> None:
-    """Take a judged file out of the backlog, whoever has claimed it."""
-    # Also where it was set aside: somebody may have decided on the file meanwhile.
+    """Take a judged file out of the queue, whoever has claimed it."""
+    # Also where the job failed: somebody may have decided on the file meanwhile.
     rows = Settling.objects.filter(file=file_id).exclude(state=JobState.DONE)
     rows.update(
         state=JobState.DONE,

@@ -1,4 +1,4 @@
-"""A stored file is opened, read and totalled; nothing is decided here."""
+"""Opens, reads and totals a stored file; decides nothing."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,42 +16,42 @@ from usage.usg import Expected, Reading, Totals, read, summarise
 KnownKey = Callable[[str, bytes], ServerKey | None]
 
 # Bounds the memory that opened files take in this process.
-_gate = threading.BoundedSemaphore(settings.SETTLING_AT_ONCE)
+_gate = threading.BoundedSemaphore(settings.JUDGED_AT_ONCE)
 
 
 class ReaderFailedError(Exception):
     """The reader ended in a way that it must not: the file's fault, or the reader's.
 
-    Everything that it asks of others, keys above all, fails as what it is.
+    Lookups that it calls, keys above all, raise their own errors.
     """
 
 
 def read_file(file: UsageFile, known_key: KnownKey) -> tuple[Reading, Totals | None]:
-    """Read a file's bytes; what was opened is let go before the gate is.
+    """Read a file's bytes; the opened day is freed before the gate is.
 
-    Inside the tenant's lock, never around it: who waits for one tenant's lock must not
-    take a place from the files of all others.
+    The gate is taken inside the tenant's lock, never around it: a thread that waits
+    for one tenant's lock must not take a place from the files of all others.
 
     Raises:
         ReaderFailedError: see there.
         OSError: the bytes could not be had.
 
     """
-    asked = _Lookups()
-    expected = _expected(file, known_key, asked)
+    lookups = _Lookups()
+    expected = _expected(file, known_key, lookups)
     with _gate, content.opened(file) as data:
         try:
             reading = read(data, expected)
             totals = summarise(reading.day) if reading.day is not None else None
         except Exception as error:
-            if asked.has_failed:
+            if lookups.has_failed:
                 raise
             raise ReaderFailedError from error
         return replace(reading, day=None), totals
 
 
 class _Lookups:
-    """Notices when what the reader asked of others failed, not the reader."""
+    """Records that a lookup of the reader failed, not the reader itself."""
 
     has_failed = False
 
@@ -64,14 +64,14 @@ class _Lookups:
             raise
 
 
-def _expected(file: UsageFile, known_key: KnownKey, asked: _Lookups) -> Expected:
+def _expected(file: UsageFile, known_key: KnownKey, lookups: _Lookups) -> Expected:
     def is_trusted(server: str, signer: bytes) -> bool:
-        with asked.watched():
+        with lookups.watched():
             key = known_key(server, signer)
             return key is not None and key.state == KeyState.CONFIRMED
 
     def opening_key(wanted: str) -> bytes | None:
-        with asked.watched():
+        with lookups.watched():
             return tenant_keys.opening_key(file.tenant_id, wanted)
 
     return Expected(

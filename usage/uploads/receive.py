@@ -1,7 +1,7 @@
-"""A file arrives: bounded, hashed on its way, durable before anything is answered.
+"""Receives a file: limits its size, hashes it and stores it durably.
 
-What `receive` has answered is on the disk and in a committed row. Until then there is
-nothing but a spool file that vanishes with the request.
+When `receive` returns, the file is on the disk and in a committed row. Until then there
+is only a spool file that vanishes with the request.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ from usage.models import KEPT, FileState, UsageFile
 from usage.storage import local as local_store
 from usage.uploads import pending, restore_bytes
 
-# Length of the signature at the end of a usage file: with the size it tells one file
-# from another without reading all of it.
+# Length of the signature at the end of a usage file: with the size it identifies a
+# file without reading all of it.
 TAIL_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingFile:
-    """What is known of a file before its bytes are here.
+    """Facts of a file before its bytes are received.
 
     `size` in bytes and `sha256` are what the sender announced; `sha256` is None where
-    the way in has no place for it. `received_at` is when the request reached us.
+    the way in cannot carry it. `received_at` is when the request reached us.
     `file_id` is the id that the file gets if its bytes are new here.
     """
 
@@ -49,7 +49,7 @@ class IncomingFile:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """Which row answers for the bytes; `is_new` False: it was here before.
+    """The file whose row has the bytes; `is_new` False: it was here before.
 
     `is_nowhere`: it was, and nobody has its bytes any more.
     """
@@ -60,7 +60,7 @@ class ReceivedFile:
 
 
 def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
-    """Take the bytes in and answer for them.
+    """Store the bytes durably with a row, or find the file that has them.
 
     Raises:
         Refused: too large, cut on its way, or not what was announced; nothing is
@@ -100,7 +100,7 @@ def _spool(
 def _keep(
     arrival: IncomingFile, spool: local_store.Spool, *, sha256: bytes, tail: bytes
 ) -> ReceivedFile:
-    """Make the bytes durable, then say so in a row.
+    """Make the bytes durable, then commit their row.
 
     The bytes come first: a crash in between leaves a file that nobody was promised,
     never a promise without its file. The tenant's lock makes one of two requests
@@ -129,7 +129,7 @@ def _keep(
     if here is None:
         failpoints.reach("receive:committed")
         return ReceivedFile(file_id, is_new=True)
-    # The other request was first: its bytes are the ones that are answered for.
+    # The other request was first: its row names its own bytes.
     local_store.remove(stored_as)
     return here
 
@@ -137,7 +137,7 @@ def _keep(
 def _write_row(
     arrival: IncomingFile, file_id: UUID, stored_as: str, *, sha256: bytes, tail: bytes
 ) -> ReceivedFile | None:
-    """Write the row and its work down, or return the one that was here before."""
+    """Add the row and its job, or return the row that was here before."""
     here = _kept(sha256)
     if here is None:
         file = UsageFile.objects.create(

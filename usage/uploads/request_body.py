@@ -1,4 +1,4 @@
-"""The body of an upload as a stream that is bounded in bytes and in time."""
+"""Reads the body of an upload as a stream, bounded in bytes and in time."""
 
 import re
 from base64 import b64decode
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 _SHA256_BYTES = 32
 
-# More digits than any size has; what is longer is no number to convert.
+# More digits than any size has; longer ones are not converted.
 _SIZE_DIGITS = 15
 
 
@@ -59,13 +59,13 @@ def announced_sha256(request: HttpRequest) -> bytes:
 def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
     """Yield the body, at most `size` bytes of it.
 
-    A body that ends early ends the iteration: whoever knows its length has to see
-    that. A body that stands still would keep its thread for ever, so the socket gets
-    a time limit where the web server shows it; how long all of it may take is the
-    web server's affair (`portal.stack.web_worker`).
+    A body that ends early ends the iteration: the caller, who knows the length, has to
+    notice. A body that stalls would keep its thread for ever, so the socket gets a
+    time limit where the web server gives access to it; the limit for the whole body is
+    the web server's (`portal.stack.web_worker`).
 
     Raises:
-        Refused: nothing came for too long, or all of it takes too long.
+        Refused: nothing was received for too long, or all of it takes too long.
 
     """
     environ = request.environ if isinstance(request, WSGIRequest) else {}
@@ -89,7 +89,7 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Say whether a body could not be read because nothing came in time."""
+    """Return whether a body could not be read because nothing came in time."""
     return isinstance(error, TimeoutError) or isinstance(
         error.__context__, TimeoutError
     )

@@ -1,6 +1,7 @@
-"""A file whose bytes nobody has any more comes in once more, and is whole again.
+"""Restores the lost bytes of a known file from a repeated upload.
 
-It is *already here*, and would be let go again: these bytes are the only ones.
+The hash is known, so the upload would be discarded as a duplicate; but these are the
+only surviving bytes.
 """
 
 from datetime import datetime
@@ -21,8 +22,8 @@ def restore(
 ) -> bool:
     """Keep spooled bytes for a file that has none anywhere; False if it needs none.
 
-    It keeps its receipt with the time of the first one. If it is accepted and was set
-    aside it goes to S3 again; what still waits has its turn by itself.
+    The file keeps its receipt with the time of the first upload. If it is accepted and
+    its forwarding failed, it is sent to S3 again; a job that still waits needs nothing.
 
     Raises:
         Unavailable: the bytes could not be kept.
@@ -31,8 +32,8 @@ def restore(
     with unit_of_work.acting_for(tenant_id, reading=True):
         if _lost(file_id) is None:
             return False
-    # The lock comes before the bytes: under the same name somebody else may be keeping
-    # the same ones.
+    # The lock comes before the bytes: another request may be keeping the same bytes
+    # under the same name.
     with unit_of_work.acting_for(tenant_id, holding=True):
         file = _lost(file_id)
         if file is None:

@@ -1,11 +1,11 @@
-"""What became of each file of a plain form, as its result table shows it."""
+"""Presents each file of a plain form as a row of the result table."""
 
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from portal.errors import error_document as told_refusal
-from usage.files.problems import describe as told_problem
+from portal.errors import error_document
+from usage.files.problems import describe
 from usage.models import FileState
 from usage.uploads.form_upload import FormFileOutcome
 
@@ -17,7 +17,7 @@ _VERDICTS = {
     FileState.REJECTED: ("missing", "missing", gettext_lazy("Rejected")),
     FileState.REFUSED: ("excused", "excused", gettext_lazy("Refused by decision")),
 }
-# What one is told of such a file also where it was here already.
+# Verdicts that are shown also where the file was here already.
 _REPEATED = (FileState.REJECTED, FileState.REFUSED)
 _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
@@ -35,8 +35,6 @@ def result_rows(one: FormFileOutcome) -> dict[str, Any]:
         "mark": mark,
         "shape": shape,
         "verdict": verdict,
-        "problems": [told_problem(row) for row in one.file.problems]
-        if one.file
-        else [],
-        "refusal": told_refusal(one.refusal)[1] if one.refusal else None,
+        "problems": [describe(row) for row in one.file.problems] if one.file else [],
+        "refusal": error_document(one.refusal)[1] if one.refusal else None,
     }

@@ -1,11 +1,11 @@
-"""A chain of its own: what a restored machine wrote after its snapshot.
+"""Moves files that a restored server wrote into a series of their own.
 
-A server that was put back to an earlier state numbers on from there, so its files
-claim numbers that others have. Each names its predecessor by its hash, so it is known
-which of the two histories a file belongs to. Where staff decide that both happened,
-the files of one are numbered anew, from 1, in a series that no server uses; `said_*`
-keeps what they say themselves. Whatever names one of them as its predecessor follows
-it, in whatever order they come.
+A server that was restored to an earlier state (a snapshot) goes on numbering from
+there, so its files claim numbers that other files have. Each file names its predecessor
+by its hash, which shows to which of the two histories it belongs. Where staff decide
+that both happened, the files of one are numbered anew, from 1, in a series that no
+server uses; `said_*` keeps series and number of their headers. A file that names one of
+them as its predecessor is moved too, in whatever order they arrive.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ PLACED = ("series", "sequence", "said_series", "said_sequence")
 
 T = TypeVar("T")
 
-# Of what is refused or rejected nothing follows.
+# Refused and rejected files have no successors.
 _COUNTS = (FileState.ACCEPTED, FileState.HELD)
 
 
@@ -33,17 +33,17 @@ class _ChainPlace:
 
 
 def begin_series(file: UsageFile) -> None:
-    """Let a file be the first of a chain of its own; nothing is saved."""
+    """Make a file the first of a series of its own; nothing is saved."""
     if file.series is None:
         message = "A file whose header was not read has no place to leave."
         raise RuntimeError(message)
-    # The same file begins the same chain, however often that is decided.
+    # The same file begins the same series, however often that is decided.
     series = uuid5(file.series, bytes(file.sha256).hex())
     _move(file, _ChainPlace(series, 1))
 
 
 def follow_predecessor(file: UsageFile) -> None:
-    """Let a file go where its predecessor went, if it went; nothing is saved."""
+    """Move a file after its predecessor, if that was moved; nothing is saved."""
     if file.said_series is not None or file.previous is None:
         return
     before = UsageFile.objects.filter(
@@ -53,14 +53,16 @@ def follow_predecessor(file: UsageFile) -> None:
         state__in=_COUNTS,
     ).first()
     if before is not None and _is_next(file, before):
-        _move(file, _ChainPlace(_there(before.series), _there(before.sequence) + 1))
+        _move(
+            file, _ChainPlace(_required(before.series), _required(before.sequence) + 1)
+        )
 
 
 def move_successors(file: UsageFile) -> Iterator[UsageFile]:
-    """Move the files that follow one which was moved; yield those that count.
+    """Move the files that follow a moved one; yield the accepted ones.
 
-    A held one is judged again once this is committed, and so is whoever waits for the
-    number that one has left. Where the new place is taken a file stays.
+    A held file is judged again once this is committed, and so are held files whose
+    number an accepted one has left free. Where the new place is taken a file stays.
     """
     if file.said_series is None:
         return
@@ -76,20 +78,20 @@ def move_successors(file: UsageFile) -> Iterator[UsageFile]:
         before = places.get(bytes(one.previous or b""))
         if before is None or not _is_next(one, before):
             continue
-        place = _ChainPlace(_there(before.series), _there(before.sequence) + 1)
+        place = _ChainPlace(_required(before.series), _required(before.sequence) + 1)
         counts = one.state == FileState.ACCEPTED
         if counts and _accepted_at(one, place).exists():
             continue
-        left = _ChainPlace(_there(one.series), _there(one.sequence))
+        left = _ChainPlace(_required(one.series), _required(one.sequence))
         _move(one, place)
         one.save(update_fields=PLACED)
         places[bytes(one.sha256)] = one
         if counts:
-            pending.reopen(_held_at(one, left), at=_there(file.settled_at))
+            pending.reopen(_held_at(one, left), at=_required(file.settled_at))
             yield one
         else:
             mine = UsageFile.objects.filter(pk=one.pk)
-            pending.reopen(mine, at=_there(file.settled_at))
+            pending.reopen(mine, at=_required(file.settled_at))
 
 
 def _move(file: UsageFile, place: _ChainPlace) -> None:
@@ -98,7 +100,7 @@ def _move(file: UsageFile, place: _ChainPlace) -> None:
 
 
 def _is_next(later: UsageFile, earlier: UsageFile) -> bool:
-    return later.sequence == _there(earlier.said_sequence) + 1
+    return later.sequence == _required(earlier.said_sequence) + 1
 
 
 def _accepted_at(file: UsageFile, place: _ChainPlace) -> QuerySet[UsageFile]:
@@ -115,7 +117,7 @@ def _at(file: UsageFile, place: _ChainPlace) -> QuerySet[UsageFile]:
     )
 
 
-def _there(value: T | None) -> T:
+def _required(value: T | None) -> T:
     if value is None:
         message = "A file that was read and judged has all that its header says."
         raise RuntimeError(message)

@@ -1,4 +1,4 @@
-"""The `.usg` format: reading, writing and making up usage files.
+"""The `.usg` format: reads, writes and emulates usage files.
 
 Plain Python: no framework, no settings, no clock. The specification with test vectors
 is docs/usg-format.md.

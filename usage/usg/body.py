@@ -1,4 +1,4 @@
-"""The MessagePack map of the body, walked so that no count is believed unseen.
+"""Packs and unpacks the MessagePack map of the body, and bounds every count in it.
 
 The map has exactly the entries of ENTRIES in that order: what comes before the texts
 can be stepped over in a few strides, and there is no room for a duplicate key.

@@ -1,4 +1,4 @@
-"""Names for everything that can be wrong with a usage file."""
+"""Codes and severities of everything that can be wrong with a usage file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

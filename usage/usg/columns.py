@@ -1,4 +1,4 @@
-"""The opened day: NumPy columns, and the check of every value in them."""
+"""The opened day as NumPy columns, and the check of every value in them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Flag(IntFlag):
-    """What a row says about its two ends."""
+    """Flags of a row about its two ends."""
 
     FROM_BEFORE = 1
     GOES_ON = 2
@@ -72,7 +72,7 @@ class OpenedDay:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """What a writer is given: the same columns, from any sequences of numbers."""
+    """Input of a writer: the same columns, from any sequences of numbers."""
 
     users: Sequence[str] = ()
     licence_sets: Sequence[Sequence[str]] = ()

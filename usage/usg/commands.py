@@ -1,4 +1,4 @@
-"""What the subcommands of `python -m usage.usg` do, each returning its exit code."""
+"""Runs the subcommands of `python -m usage.usg`; each returns its exit code."""
 
 import argparse
 import json
@@ -129,7 +129,7 @@ def send_directory(args: argparse.Namespace) -> int:
         token = args.token.strip()
     portal = Portal(args.to, token)
     return send(
-        portal, args.directory, now=args.now, say=to_stdout, delete=args.delete_safe
+        portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
     )
 
 

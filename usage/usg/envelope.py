@@ -1,4 +1,4 @@
-"""Sealing and signing: the one module of the format that uses `cryptography`.
+"""Seals and signs: the one module of the format that uses `cryptography`.
 
 Keys are raw bytes (32 each) everywhere else, so that no other module depends on a
 library's classes.

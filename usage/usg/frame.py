@@ -1,4 +1,7 @@
-"""One Zstandard frame, and nothing but: the libraries alone do not insist on that."""
+"""Compresses and decompresses exactly one Zstandard frame.
+
+The libraries alone do not insist that there is nothing but that frame.
+"""
 
 import zstandard
 

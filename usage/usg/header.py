@@ -1,4 +1,4 @@
-"""The clear header: one flat JSON object, strictly read."""
+"""Writes and strictly reads the clear header: one flat JSON object."""
 
 import json
 import re

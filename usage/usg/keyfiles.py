@@ -1,4 +1,4 @@
-"""Key files: a few lines of text that say what they are.
+"""Writes and reads key files: a few lines of text that say what they are.
 
     usg-key 1
     kind: sealing-private

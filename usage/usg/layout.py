@@ -1,4 +1,4 @@
-"""The fixed bytes: magic, version, suite, two lengths; what else a file may be."""
+"""Reads the fixed bytes (magic, version, suite, two lengths); names alien files."""
 
 import struct
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every bound of the format in one place, each with its reason."""
+"""All limits of the format in one place, each with its reason."""
 
 from dataclasses import dataclass
 from datetime import timedelta

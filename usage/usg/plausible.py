@@ -1,4 +1,4 @@
-"""Step 8: what the file says of its time, against a day, a zone and its receipt.
+"""Step 8: checks a file's times against its day, its zone and its receipt.
 
 All in whole seconds since 1970, so that the years 1 and 9999 overflow nothing.
 """

@@ -1,10 +1,10 @@
-"""Problems are data: a code, where it was found, and bounded parameters."""
+"""Problems as data: a code, where it was found, and bounded parameters."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from usage.usg.codes import NO_PARAMS, RANK, Code, Params, Severity, Spec
-from usage.usg.wording import SPECS
+from usage.usg.text import SPECS
 
 __all__ = ["SPECS", "Code", "Params", "Problem", "Severity", "Spec", "shown", "worst"]
 
@@ -26,7 +26,7 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """English; doors translate SPECS[code].title and fill it themselves."""
+        """English; endpoints translate SPECS[code].title and fill it themselves."""
         return SPECS[self.code].title % self.params
 
     @property
@@ -50,7 +50,7 @@ def worst(problems: Iterable[Problem]) -> Severity:
 
 
 def as_json(problem: Problem) -> Mapping[str, object]:
-    """Give the form of the command line and of the golden vectors."""
+    """Return the form of the command line and of the golden vectors."""
     return {
         "code": problem.code.value,
         "severity": problem.severity.value,

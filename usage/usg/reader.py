@@ -1,4 +1,4 @@
-"""Bytes in, a reading out: the opened day, or every problem that was found."""
+"""Reads a file's bytes: returns the opened day, or every problem that was found."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Buffer = bytes | bytearray | memoryview | mmap
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the reader is told: whose file it should be, when it came, which keys.
+    """What the reader checks against: the tenant, the time of receipt, the keys.
 
     `opening_key` maps the fingerprint of a sealing key to the raw private X25519 key of
     this tenant, or None. `is_trusted` says whether a signing key (raw, public) is
@@ -88,7 +88,7 @@ def read(data: Buffer, expected: Expected) -> Reading:
 
 
 def peek(data: Buffer) -> Header | None:
-    """Read what a file claims, unproved: for showing a name, never for a decision."""
+    """Read a file's header unverified: for showing a name, never for a decision."""
     with memoryview(data).cast("B") as view:
         found, _ = layout.locate(view, DEFAULT_LIMITS)
         if found is None:

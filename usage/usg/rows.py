@@ -1,4 +1,4 @@
-"""Sessions as JSON lines, for people and scripts: one row a line.
+"""Converts sessions to and from JSON lines, for people and scripts: one row a line.
 
 {"user": "ada", "licences": ["I3_ACCESS_CLIENT"],
  "login": "2026-05-07T06:00:00Z", "logout": "2026-05-07T07:00:00Z", "flags": 0}

@@ -1,4 +1,4 @@
-"""Small exact figures of one opened day."""
+"""Computes small exact figures of one opened day."""
 
 import unicodedata
 from collections.abc import Sequence

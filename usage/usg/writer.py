@@ -1,4 +1,4 @@
-"""Writing a file: the checks of the reader first, then sealing and signing."""
+"""Writes a file: runs the checks of the reader first, then seals and signs."""
 
 import hashlib
 from dataclasses import replace

@@ -32,38 +32,38 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.VAR).resolve() / "demo"
         now = timezone.now()
-        demo = Demo(folder, at=now, say=self._say)
-        # Scripts ask for JSON again and again: of a demo that is there it is a read.
+        demo = Demo(folder, at=now, log=self._log)
+        # Scripts request JSON again and again: an existing demo is only read then.
         makes_past = not (options["json"] and demo.is_begun)
         if not options["sign_ins"]:
             demo.make()
-            if makes_past and not demo.is_told:
+            if makes_past and not demo.has_history:
                 demo_history.make(at=now)
-                demo.mark_told()
+                demo.mark_history_made()
         found = demo.as_json(settings.PORTAL_ADDRESS)
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
         elif not options["silent"]:
-            self._tell(found)
+            self._print_sign_ins(found)
 
-    def _say(self, line: str) -> None:
+    def _log(self, line: str) -> None:
         # Progress is for people: scripts read the standard output.
         self.stderr.write(line)
 
-    def _tell(self, found: dict[str, Any]) -> None:
-        say = self.stdout.write
-        say(f"\n  Usage portal with DEMO DATA: {found['address']}\n")
-        say("  Sign in as")
+    def _print_sign_ins(self, found: dict[str, Any]) -> None:
+        write = self.stdout.write
+        write(f"\n  Usage portal with DEMO DATA: {found['address']}\n")
+        write("  Sign in as")
         for user in found["users"]:
             numbers = ", ".join(user["tenants"]) or "all tenants"
             who = f"{user['email']:26} {user['password']:18}"
-            say(f"    {who} {user['role']}, {numbers}")
-        say("\n  Usage files that are not sent yet lie in")
+            write(f"    {who} {user['role']}, {numbers}")
+        write("\n  Usage files that are not sent yet lie in")
         for tenant in found["tenants"]:
-            say(
+            write(
                 f"    {tenant['usage_directory']}   {tenant['number']} {tenant['name']}"
             )
-        say(
+        write(
             "\n  First: send one of these folders as README.md shows; tokens are in"
             "\n    manage.py demo --json"
             f"\n  API documentation: {found['address']}/api/v1/docs\n"

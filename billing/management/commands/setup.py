@@ -63,13 +63,13 @@ class Command(BaseCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Said at the end: what is undone by a later refusal was never so.
-        self._said: list[str] = []
+        # Printed at the end: a later refusal may undo these steps.
+        self._results: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         if options["number"] is None:
-            self._staff_alone(options["staff_email"], at=now)
+            self._make_staff_only(options["staff_email"], at=now)
             return
         _require_all(options, "name", "zone", "admin_email")
         trusted = self._read_keys(options["server"])
@@ -86,23 +86,23 @@ class Command(BaseCommand):
                     server_keys.register(
                         tenant.pk, name=name, public=public, by=BY, at=now
                     )
-                    self._said.append(f"{name} is trusted.")
+                    self._results.append(f"{name} is trusted.")
                 secret = self._token(tenant, is_wanted=options["new_token"], at=now)
         except Refused as error:
-            _, said = error_document(error)
-            message = f"{said['title']} {said['advice']}"
+            _, document = error_document(error)
+            message = f"{document['title']} {document['advice']}"
             raise CommandError(message) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        self._tell(tenant, key, secret)
+        self._print_results(tenant, key, secret)
 
-    def _staff_alone(self, email: str, *, at: datetime) -> None:
+    def _make_staff_only(self, email: str, *, at: datetime) -> None:
         try:
             with unit_of_work.acting_for(unit_of_work.STAFF):
                 self._person(email, staff_role=StaffRole.CLERK, at=at)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        self.stdout.write(self._said[0])
+        self.stdout.write(self._results[0])
         self.stdout.write(
             f"{settings.PORTAL_ADDRESS} leads on from there, to the first tenant."
         )
@@ -111,7 +111,7 @@ class Command(BaseCommand):
         found = Tenant.objects.filter(number=options["number"]).first()
         if found is not None:
             _require_same(found, options)
-            self._said.append(f"Tenant {found.number} is there.")
+            self._results.append(f"Tenant {found.number} is there.")
             return found
         tenant = create.open_tenant(
             number=options["number"],
@@ -135,7 +135,7 @@ class Command(BaseCommand):
     def _person(self, email: str, *, staff_role: str, at: datetime) -> User:
         found = User.objects.filter(email=email.strip().lower()).first()
         if found is not None:
-            self._said.append(f"{found.email} is there; the password stays.")
+            self._results.append(f"{found.email} is there; the password stays.")
             return found
         password = secrets.token_urlsafe(12)
         user = create.add_person(
@@ -145,11 +145,11 @@ class Command(BaseCommand):
             staff_role=staff_role,
             at=at,
         )
-        self._said.append(f"{user.email} signs in with {password}")
+        self._results.append(f"{user.email} signs in with {password}")
         return user
 
     def _read_keys(self, given: list[list[str]]) -> list[tuple[str, bytes]]:
-        # Before anything is made: a wrong path must not leave half a set-up behind.
+        # Before anything is created: a wrong path must not leave half a set-up behind.
         try:
             return [
                 (name, read_key(Path(path), Purpose.SIGNING).public)
@@ -166,17 +166,17 @@ class Command(BaseCommand):
         )
         return f"{secret}   (shown once)"
 
-    def _tell(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
-        say = self.stdout.write
-        for line in self._said:
-            say(line)
-        say(f"\nWhat a server of {tenant.number} needs:")
-        say(f"  portal         {settings.PORTAL_ADDRESS}")
-        say(f"  tenant         {tenant.number}")
-        say(f"  API token      {secret}")
-        say("  sealing key    this public key file:\n")
-        say(public_text(Purpose.SEALING, bytes(key.public)))
-        say(
+    def _print_results(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
+        write = self.stdout.write
+        for line in self._results:
+            write(line)
+        write(f"\nWhat a server of {tenant.number} needs:")
+        write(f"  portal         {settings.PORTAL_ADDRESS}")
+        write(f"  tenant         {tenant.number}")
+        write(f"  API token      {secret}")
+        write("  sealing key    this public key file:\n")
+        write(public_text(Purpose.SEALING, bytes(key.public)))
+        write(
             "A server makes its own signing key (python -m usage.usg keys signing FILE)"
             " and hands\nover the .pub file: give it here with --server NAME FILE, or"
             " confirm it after its\nfirst upload with manage.py confirm_server_key."
@@ -184,10 +184,10 @@ class Command(BaseCommand):
 
 
 def _require_same(tenant: Tenant, options: dict[str, Any]) -> None:
-    """Refuse options that say otherwise than what is there: nothing changes by them."""
+    """Refuse options that differ from the existing tenant; they change nothing."""
     with_licences = LicenceChange.objects.filter(tenant=tenant).order_by("-from_on")
     latest = with_licences.values_list("keys", flat=True).first()
-    there = {
+    current = {
         "name": tenant.name,
         "zone": tenant.zone,
         "first_day": tenant.first_owed_on,
@@ -196,9 +196,9 @@ def _require_same(tenant: Tenant, options: dict[str, Any]) -> None:
     if options["licence"]:
         options = {**options, "licence": sorted(set(options["licence"]))}
     differing = [
-        f"--{name.replace('_', '-')} (it is {_shown(there[name])})"
-        for name in there
-        if options[name] and options[name] != there[name]
+        f"--{name.replace('_', '-')} (it is {_shown(current[name])})"
+        for name in current
+        if options[name] and options[name] != current[name]
     ]
     if differing:
         message = (

@@ -1,1 +1,1 @@
-"""One module for each command."""
+"""The management commands of the portal app."""

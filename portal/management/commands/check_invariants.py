@@ -1,4 +1,4 @@
-"""Checks everything that must always hold, and reports what does not."""
+"""Checks all invariants, and prints every breach and warning."""
 
 import json
 from typing import Any
@@ -30,34 +30,34 @@ class Command(BaseCommand):
             message = f"There is no tenant {options['tenant']}."
             raise CommandError(message)
         try:
-            told = self._look(tenants, **options)
+            reported = self._report(tenants, **options)
         except OperationalError as error:
             message = f"The database did not answer; nothing is known: {error}"
             raise CommandError(message, returncode=2) from error
         checked = len(invariants.registered(_reads(**options)))
         if options["json"]:
-            found = [_as_json(one) for one in told]
+            found = [_as_json(one) for one in reported]
             summary = {"invariants": checked, "tenants": len(tenants)}
             self.stdout.write(json.dumps({**summary, "findings": found}))
-        breaches = sum(one.finding.is_breach for one in told)
+        breaches = sum(one.finding.is_breach for one in reported)
         if breaches:
             message = f"Found {breaches} times what must never be."
             raise CommandError(message)
         if not options["json"]:
             self.stdout.write(f"{checked} invariants hold in {len(tenants)} tenants.")
 
-    def _look(
+    def _report(
         self, tenants: list[tuple[int, str]], **options: Any
     ) -> list[ReportedFinding]:
-        """Tell each finding as it is made: on a large installation it takes a while."""
-        told = []
+        """Print each finding as it is made: a large installation takes a while."""
+        reported = []
         now = timezone.now()
         reads = _reads(**options)
         for one in invariants.findings(tenants=tenants, reads=reads, at=now):
-            told.append(one)
+            reported.append(one)
             if not options["json"]:
-                self.stdout.write(_in_words(one))
-        return told
+                self.stdout.write(_as_text(one))
+        return reported
 
 
 def _reads(**options: Any) -> CheckCost:
@@ -66,21 +66,21 @@ def _reads(**options: Any) -> CheckCost:
     return CheckCost.ROWS if options["rows_only"] else CheckCost.BYTES
 
 
-def _in_words(told: ReportedFinding) -> str:
-    kind = "BROKEN" if told.finding.is_breach else "warning"
-    where = f"tenant {told.tenant}: " if told.tenant else ""
+def _as_text(reported: ReportedFinding) -> str:
+    kind = "BROKEN" if reported.finding.is_breach else "warning"
+    where = f"tenant {reported.tenant}: " if reported.tenant else ""
     return (
-        f"{kind} {told.invariant.name} ({told.invariant.sentence})\n"
-        f"  {where}{told.finding.subject} {told.finding.says}."
+        f"{kind} {reported.invariant.name} ({reported.invariant.sentence})\n"
+        f"  {where}{reported.finding.subject} {reported.finding.text}."
     )
 
 
-def _as_json(told: ReportedFinding) -> dict[str, Any]:
+def _as_json(reported: ReportedFinding) -> dict[str, Any]:
     return {
-        "invariant": told.invariant.name,
-        "sentence": told.invariant.sentence,
-        "tenant": told.tenant or None,
-        "subject": told.finding.subject,
-        "says": told.finding.says,
-        "is_breach": told.finding.is_breach,
+        "invariant": reported.invariant.name,
+        "sentence": reported.invariant.sentence,
+        "tenant": reported.tenant or None,
+        "subject": reported.finding.subject,
+        "says": reported.finding.text,
+        "is_breach": reported.finding.is_breach,
     }

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal.jobs import drain, shutdown
 
-# Without a broker nobody says when there is work: so often it is looked for.
+# Seconds between two rounds: without a broker no wake-up arrives.
 _SECONDS = 5.0
 
 
@@ -29,21 +29,21 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         shutdown.handle_signals()
-        bells = drain.scheduled_tasks(at=timezone.now())
-        wanted = [bell for bell in bells if options["all"] or not bell.is_rare]
+        tasks = drain.scheduled_tasks(at=timezone.now())
+        wanted = [task for task in tasks if options["all"] or not task.is_rare]
         is_well, left = drain.drain(wanted, now=timezone.now)
         if options["loop"] is not None:
-            self._go_on(bells, options["loop"])
+            self._loop(tasks, options["loop"])
         else:
-            self._tell(left, is_well=is_well)
+            self._print_result(left, is_well=is_well)
 
-    def _go_on(self, bells: list[drain.ScheduledTask], seconds: float) -> None:
-        """Do what is due, over and over; what fails is logged and tried again."""
+    def _loop(self, tasks: list[drain.ScheduledTask], seconds: float) -> None:
+        """Run the due tasks in a loop; one that fails is logged and tried again."""
         while not shutdown.wait(seconds):
-            due = [bell for bell in bells if bell.is_due()]
+            due = [task for task in tasks if task.is_due()]
             drain.run_tasks(due, at=timezone.now())
 
-    def _tell(self, left: dict[str, int], *, is_well: bool) -> None:
+    def _print_result(self, left: dict[str, int], *, is_well: bool) -> None:
         for kind, rows in left.items():
             if rows:
                 self.stdout.write(f"{kind}: {rows} could not be done now.")

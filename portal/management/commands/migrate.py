@@ -1,4 +1,4 @@
-"""Migrates as the owner of the tables."""
+"""Runs migrations as the owner of the tables."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.management.commands.migrate import Command as DjangoMigrate
 
 
 class Command(DjangoMigrate):
-    """Django's, as the tables' owner: the application may not change tables."""
+    """Django's command, as the tables' owner: the application may not change tables."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,5 +1,5 @@
-// The calendar as one stop for the Tab key: arrow keys move inside, and the first
-// day that is missing is brought into view when the page opens.
+// Makes the calendar one stop for the Tab key: arrow keys move inside, and the first
+// day that is missing is scrolled into view when the page opens.
 
 import { showReaderTimes } from "./reader-time.mjs";
 
@@ -29,7 +29,7 @@ function nextCell(cells, row, column, [down, right]) {
   return null;
 }
 
-function settle(table) {
+function setTabStop(table) {
   const all = [...table.querySelectorAll(".cell")];
   const first =
     table.querySelector('.cell[aria-current="true"]') ??
@@ -44,7 +44,7 @@ function settle(table) {
   }
 }
 
-function move(event) {
+function moveFocus(event) {
   const step = STEPS[event.key];
   const cell = event.target.closest?.(".calendar .cell");
   if (!step || !cell) return;
@@ -59,15 +59,15 @@ function move(event) {
 }
 
 function setUp(root) {
-  for (const table of root.querySelectorAll("table.calendar")) settle(table);
+  for (const table of root.querySelectorAll("table.calendar")) setTabStop(table);
 }
 
-document.addEventListener("keydown", move);
+document.addEventListener("keydown", moveFocus);
 setUp(document);
 // The part of the page with the calendar is replaced as verdicts come in.
 const part = document.getElementById("period");
-function renew() {
+function refresh() {
   setUp(part);
   showReaderTimes();
 }
-if (part) new MutationObserver(renew).observe(part, { childList: true });
+if (part) new MutationObserver(refresh).observe(part, { childList: true });

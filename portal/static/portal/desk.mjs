@@ -1,13 +1,13 @@
-// The billing desk: how many tenants are ticked, and what of theirs is missing. Without
-// this the boxes and the buttons work as they are.
+// Counts the selected tenants of the billing desk, and their missing days. Without this
+// script the boxes and the buttons work as they are.
 
 const form = document.getElementById("selection");
 
-function say(element, text, count) {
+function setText(element, text, count) {
   element.textContent = text.replace("{count}", String(count));
 }
 
-function tell() {
+function updateBar() {
   const boxes = [...form.elements.tenant.length ? form.elements.tenant : [form.elements.tenant]];
   const ticked = boxes.filter((box) => box.checked);
   const all = document.getElementById("select-all");
@@ -17,10 +17,10 @@ function tell() {
   for (const button of form.querySelectorAll(".bulk button")) button.hidden = !ticked.length;
   const count = document.getElementById("selected-count");
   const { none, one, many } = count.dataset;
-  say(count, ticked.length > 1 ? many : ticked.length ? one : none, ticked.length);
+  setText(count, ticked.length > 1 ? many : ticked.length ? one : none, ticked.length);
   const missing = document.getElementById("selected-missing");
   const sum = ticked.reduce((found, box) => found + Number(box.dataset.missing), 0);
-  say(missing, sum ? missing.dataset.missing : "", sum);
+  setText(missing, sum ? missing.dataset.missing : "", sum);
 }
 
 function begin() {
@@ -28,12 +28,12 @@ function begin() {
   all.hidden = false;
   all.addEventListener("change", () => {
     for (const box of form.querySelectorAll("[name=tenant]")) box.checked = all.checked;
-    tell();
+    updateBar();
   });
-  form.addEventListener("change", tell);
+  form.addEventListener("change", updateBar);
   // The form is as it was only after the event.
-  form.addEventListener("reset", () => setTimeout(tell));
-  tell();
+  form.addEventListener("reset", () => setTimeout(updateBar));
+  updateBar();
 }
 
 if (form) begin();

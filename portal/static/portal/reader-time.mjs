@@ -1,5 +1,5 @@
-// Behind a deadline, which is told in the tenant's zone: what the reader's own clock
-// shows then, and where that clock is, if it shows something else.
+// Adds the reader's local time, with its place, to a deadline that is shown in the
+// tenant's zone, if the two clocks differ.
 
 const DAY = { day: "numeric", month: "long" };
 const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -10,15 +10,15 @@ function offsetOf(text) {
   return Number(`${sign}1`) * (60 * Number(hours) + Number(minutes));
 }
 
-function tell(time) {
+function appendReaderTime(time) {
   if (time.dataset.told) return;
   time.dataset.told = "yes";
   const instant = new Date(time.dateTime);
   if (offsetOf(time.dateTime) === -instant.getTimezoneOffset()) return;
-  const language = document.documentElement.lang || "en";
-  const tellIn = (form) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, form);
-  const own = `${tellIn(DAY).format(instant)}, ${tellIn(TIME).format(instant)}`;
-  const { timeZone } = tellIn(TIME).resolvedOptions();
+  const lang = document.documentElement.lang || "en";
+  const formatterFor = (form) => new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, form);
+  const own = `${formatterFor(DAY).format(instant)}, ${formatterFor(TIME).format(instant)}`;
+  const { timeZone } = formatterFor(TIME).resolvedOptions();
   const zone = timeZone.split("/").pop().replaceAll("_", " ");
   const words = document.createElement("span");
   words.className = "quiet own-time";
@@ -28,9 +28,9 @@ function tell(time) {
   time.closest("p").append(words);
 }
 
-/** Tell all that the page has now; what was told before stays. */
+/** Add reader times to all deadlines on the page; existing ones stay. */
 export function showReaderTimes() {
-  for (const time of document.querySelectorAll("time[data-own]")) tell(time);
+  for (const time of document.querySelectorAll("time[data-own]")) appendReaderTime(time);
 }
 
 showReaderTimes();

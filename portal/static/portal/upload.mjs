@@ -1,5 +1,5 @@
-// The upload page: what is dropped, chosen or pasted goes into a run, and the page
-// shows what becomes of it.
+// The upload page: sends dropped, chosen and pasted files in a run, and shows its
+// progress and the verdicts.
 
 import "./calendar.mjs";
 import { Calendar } from "./upload/calendar.mjs";
@@ -48,33 +48,33 @@ function begin(gathering, { isFresh = true } = {}) {
     view.clear();
   }
   if (gathering.found.length) run.add(gathering.found);
-  view.left(gathering);
+  view.showSkipped(gathering);
 }
 
 /** Begin with what a drop or a paste holds, once all of it is known. */
-async function take({ read, kept }) {
-  if (!run.isGoing) view.reading(0);
-  lead();
+async function beginWhenRead({ read, kept }) {
+  if (!run.isGoing) view.showReading(0);
+  focusRun();
   const gathering = await read;
   begin(gathering);
-  if (!gathering.found.length) announce(words.say("nothing"));
+  if (!gathering.found.length) announce(words.render("nothing"));
   const handle = await kept;
   if (handle?.kind === "directory") folder.propose(handle);
 }
 
 /** Lead to the run whoever has just dropped or chosen something. */
-function lead() {
+function focusRun() {
   section.hidden = false;
   document.getElementById("run-title").focus();
 }
 
-const onCount = (count) => run.isGoing || view.reading(count);
+const onCount = (count) => run.isGoing || view.showReading(count);
 
 for (const id of ["pick-folder", "pick-files"]) {
   document.getElementById(id).addEventListener("change", ({ target }) => {
     const gathering = fromList(target.files);
     target.value = "";
-    take({ read: Promise.resolve(gathering), kept: null });
+    beginWhenRead({ read: Promise.resolve(gathering), kept: null });
   });
 }
 
@@ -101,12 +101,12 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   drop.classList.remove("is-over");
-  take(fromTransfer(event.dataTransfer, onCount));
+  beginWhenRead(fromTransfer(event.dataTransfer, onCount));
 });
 addEventListener("paste", (event) => {
   if (!event.clipboardData?.types.includes("Files")) return;
   event.preventDefault();
-  take(fromTransfer(event.clipboardData, onCount));
+  beginWhenRead(fromTransfer(event.clipboardData, onCount));
 });
 
 function warn(event) {
@@ -115,20 +115,20 @@ function warn(event) {
 
 run.addEventListener("began", () => {
   addEventListener("beforeunload", warn);
-  summary.underWay(run);
+  summary.saveProgress(run);
 });
 run.addEventListener("moved", ({ detail }) => {
-  if (detail.item.isSettled && detail.item.row) calendar.soon();
+  if (detail.item.hasEnded && detail.item.row) calendar.refreshSoon();
 });
 run.addEventListener("done", () => {
   removeEventListener("beforeunload", warn);
   const focused = document.activeElement;
   const isHere = section.contains(focused) || focused === document.body;
   announce(summary.done(run));
-  calendar.soon();
+  calendar.refreshSoon();
   if (isHere) summary.heading.focus();
 });
 // Left in the middle, by whatever way: the next visit says how far it had come.
-addEventListener("pagehide", () => run.isGoing && summary.underWay(run));
+addEventListener("pagehide", () => run.isGoing && summary.saveProgress(run));
 
 root.hidden = false;

@@ -1,4 +1,4 @@
-"""A tenant in Berlin in May 2026, for examples: what it sent, what is seen."""
+"""Builds the facts of a tenant in Berlin in May 2026, for examples."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Random lives of servers, written by a generator that knows the truth.
+"""Generates random histories of servers together with their true calendar.
 
 `written` is everything a server ever wrote, in the order it wrote it. What the portal
 was given is a part of it. `expected` works out each cell from instants alone, in
@@ -159,7 +159,7 @@ def delivered(rng: Random, written: Sequence[FileFact]) -> list[FileFact]:
 
 
 @dataclass(frozen=True)
-class Hole:
+class UnexplainedTime:
     """Time between two delivered files that nothing accounts for."""
 
     start: datetime
@@ -172,25 +172,27 @@ def claims_to_be_first(fact: FileFact) -> bool:
     return fact.sequence == 1 and fact.previous is None
 
 
-def holes(written: Sequence[FileFact], here: Sequence[FileFact]) -> list[Hole]:
+def unexplained_times(
+    written: Sequence[FileFact], here: Sequence[FileFact]
+) -> list[UnexplainedTime]:
     """Find the time in which, for all the portal can know, something was written.
 
     Looks at the truth for what a chain of numbers can tell: `here` in written order.
     """
     if not here:
-        return [Hole(EVER, NEVER, is_numbered=False)]
+        return [UnexplainedTime(EVER, NEVER, is_numbered=False)]
     place = {fact.sha256: n for n, fact in enumerate(written)}
     found = []
     if not claims_to_be_first(here[0]):
         is_numbered = here[0].sequence > 1
-        found.append(Hole(EVER, here[0].opened_at, is_numbered))
+        found.append(UnexplainedTime(EVER, here[0].opened_at, is_numbered))
     for earlier, later in pairwise(here):
         is_one_series = earlier.series == later.series
         is_next = place[later.sha256] == place[earlier.sha256] + 1
         if is_next and (is_one_series or later.previous == earlier.sha256):
             continue
-        found.append(Hole(earlier.closed_at, later.opened_at, is_one_series))
-    found.append(Hole(here[-1].closed_at, NEVER, is_numbered=False))
+        found.append(UnexplainedTime(earlier.closed_at, later.opened_at, is_one_series))
+    found.append(UnexplainedTime(here[-1].closed_at, NEVER, is_numbered=False))
     return found
 
 
@@ -199,7 +201,7 @@ def expected(
     *,
     zone: str,
     here: Sequence[FileFact],
-    missing: Iterable[Hole],
+    missing: Iterable[UnexplainedTime],
     down: frozenset[date] = frozenset(),
     lost: frozenset[date] = frozenset(),
 ) -> CellState:

@@ -1,4 +1,4 @@
-"""Random tenants with long histories and everything that can be odd."""
+"""Generates random tenants with long histories and all kinds of anomalies."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta

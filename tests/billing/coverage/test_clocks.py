@@ -1,4 +1,4 @@
-"""A clock that stood wrong proves nothing between two installations of a server."""
+"""A wrong clock proves nothing between two installations of a server."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta

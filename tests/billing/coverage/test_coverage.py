@@ -1,4 +1,4 @@
-"""What files prove about days and about each other, by example."""
+"""The days that files prove, and the files that other files prove, by example."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Excuses, files that wait, and which files are needed, by example."""
+"""Excuses, files awaiting review, and the files a calendar needs, by example."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,7 +15,7 @@ from billing.coverage.coverage import (
     WhyCode,
     calendar,
 )
-from billing.coverage.series import one_a_number
+from billing.coverage.series import one_per_number
 from billing.coverage.window import select_files
 from tests.billing.coverage.berlin_tenant import (
     AFTER,
@@ -226,11 +226,11 @@ def test_the_neighbours_are_few() -> None:
 def test_of_files_with_one_number_the_one_that_a_later_file_names_is_taken() -> None:
     files = month()[:3]
     twin = replace(files[1], sha256=sha("twin"))
-    assert twin not in one_a_number(files, [twin])
+    assert twin not in one_per_number(files, [twin])
     # With no later file to name one, the one that waits.
-    assert set(one_a_number(files[:2], [twin])) == {files[0], twin}
+    assert set(one_per_number(files[:2], [twin])) == {files[0], twin}
     later = replace(files[2], previous=twin.sha256)
-    assert set(one_a_number([*files[:2], later], [twin])) == {files[0], twin, later}
+    assert set(one_per_number([*files[:2], later], [twin])) == {files[0], twin, later}
     triplet = replace(files[1], sha256=b"\0" * 32)
     for waiting in ([twin, triplet], [triplet, twin]):
-        assert triplet in one_a_number(files[:2], waiting)
+        assert triplet in one_per_number(files[:2], waiting)

@@ -1,4 +1,4 @@
-"""The calendar against random histories whose truth is known."""
+"""The calendar equals the known truth of random histories."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,8 +27,8 @@ from tests.billing.coverage.random_histories import (
     claims_to_be_first,
     delivered,
     expected,
-    holes,
     life,
+    unexplained_times,
 )
 from tests.billing.coverage.random_tenants import some_days, tenant
 
@@ -81,7 +81,7 @@ def test_every_cell_is_what_the_truth_says_and_the_neighbours_can_prove(
         ),
     )
     found = calendar(period, facts, at=LONG_AFTER)
-    unproved = holes(written, here)
+    unproved = unexplained_times(written, here)
     for day in period.days():
         cell = found.cells["IC01", day]
         assert cell.state is expected(

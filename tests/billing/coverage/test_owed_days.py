@@ -1,4 +1,4 @@
-"""Who owes which days, and when a day is over, by example."""
+"""Owed days by server, licence and first day, and when a day ends, by example."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Where a tenant stands, and who is late, by example."""
+"""The standing of a tenant and its lateness, by example."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -238,7 +238,7 @@ def test_a_file_held_in_time_keeps_from_being_late() -> None:
 def test_an_excuse_helps_only_if_it_was_asked_for_in_time(kind: ExcuseKind) -> None:
     files = [f for f in month() if f.sequence < 30]  # 27 May and what follows: not here
 
-    def asked(asked_at: datetime, approved_at: datetime | None) -> TenantFacts:
+    def with_excuse(asked_at: datetime, approved_at: datetime | None) -> TenantFacts:
         excuse = ExcuseFact(
             server="IC01",
             kind=kind,
@@ -248,10 +248,10 @@ def test_an_excuse_helps_only_if_it_was_asked_for_in_time(kind: ExcuseKind) -> N
         )
         return tenant(files, excuses=(excuse,))
 
-    assert at(asked(IN_TIME, None), DUE) is Standing.INCOMPLETE
-    assert at(asked(IN_TIME, DUE + DAY), DUE + DAY) is Standing.COMPLETE
-    assert at(asked(DUE, None), DUE) is Standing.LATE
-    assert at(asked(DUE, DUE + DAY), DUE + DAY) is Standing.COMPLETED_LATE
+    assert at(with_excuse(IN_TIME, None), DUE) is Standing.INCOMPLETE
+    assert at(with_excuse(IN_TIME, DUE + DAY), DUE + DAY) is Standing.COMPLETE
+    assert at(with_excuse(DUE, None), DUE) is Standing.LATE
+    assert at(with_excuse(DUE, DUE + DAY), DUE + DAY) is Standing.COMPLETED_LATE
 
 
 def test_an_extension_is_the_effective_deadline() -> None:

@@ -1,4 +1,4 @@
-"""A period in a few numbers tells at any time what the whole calendar tells."""
+"""The summary of a period agrees with its whole calendar at any time."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

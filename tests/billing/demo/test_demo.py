@@ -1,4 +1,4 @@
-"""The demo data is made by the same acts as any other, and only once."""
+"""The demo data is made by the product's own functions, and only once."""
 
 import json
 from collections import Counter
@@ -39,14 +39,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer periods, servers and logins: what is made is the same in kind."""
     monkeypatch.setattr(demo_build, "_PERIODS", 2)
     smaller = tuple(
-        replace(sketch, server_names=sketch.server_names[:1], users=5)
-        for sketch in personas.PERSONAS
+        replace(persona, server_names=persona.server_names[:1], users=5)
+        for persona in personas.PERSONAS
     )
     monkeypatch.setattr(personas, "PERSONAS", smaller)
 
 
 def make(folder: Path) -> Demo:
-    made = Demo(folder, at=NOW, say=lambda _: None)
+    made = Demo(folder, at=NOW, log=lambda _: None)
     made.make()
     return made
 
@@ -173,10 +173,10 @@ def test_who_is_late_twice_was_told_of_both_periods_on_different_days(
         "2026-05": datetime(2026, 6, 5, 1, tzinfo=UTC),
         "2026-06": datetime(2026, 7, 5, 1, tzinfo=UTC),
     }
-    told = {row.day: (row.period, row.step) for row in rows(company)}
-    assert len(told) == len(rows(company))
+    message = {row.day: (row.period, row.step) for row in rows(company)}
+    assert len(message) == len(rows(company))
     # The less urgent of two waits for the next day on which nothing goes before it.
-    july = {day.day: what for day, what in told.items() if day.month == 7}
+    july = {day.day: what for day, what in message.items() if day.month == 7}
     assert july == {
         3: ("2026-06", "target"),
         4: ("2026-06", "last"),
@@ -260,7 +260,7 @@ def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "needs --zone too"),
         (("--zone", "Europe/Atlantis"), "no time zone Europe/Atlantis"),
@@ -271,9 +271,9 @@ def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> N
     ],
 )
 def test_setup_says_what_is_wrong_and_makes_nothing(
-    db: None, arguments: tuple[str, ...], told: str
+    db: None, arguments: tuple[str, ...], message: str
 ) -> None:
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         call_command("setup", *SETUP, *arguments, stdout=StringIO())
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not Tenant.objects.exists()
@@ -291,11 +291,11 @@ def test_its_late_tenants_are_flagged_and_were_told(
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         flags = LateFlag.objects.filter(period="2026-10").values_list("tenant__number")
         late = {number for (number,) in flags}
-        told = Counter(Reminder.objects.values_list("tenant__number", "outcome"))
+        message = Counter(Reminder.objects.values_list("tenant__number", "outcome"))
     assert late == {"100582", "100733"}
-    assert {number for number, _ in told} == late
-    assert {outcome for _, outcome in told} == {"sent"}
-    count = sum(told.values())
+    assert {number for number, _ in message} == late
+    assert {outcome for _, outcome in message} == {"sent"}
+    count = sum(message.values())
     assert len(list((tmp_path / "mail").iterdir())) == count
     # Once more changes nothing.
     assert demo_history.make(at=NOW)

@@ -1,4 +1,4 @@
-"""Three tenants after a deadline, and the page that acts for several, taken apart."""
+"""Opens three tenants after a deadline, and parses the page of bulk actions."""
 
 import re
 from html import unescape
@@ -12,9 +12,9 @@ from tests.billing.lateness.late_tenants import (
     DAY,
     LAST,
     MAY,
-    checked,
     open_periods,
     open_short,
+    run_check,
 )
 from tests.builders import Company
 
@@ -27,7 +27,7 @@ def open_three(settings: Any) -> list[Company]:
     companies = [open_short(number) for number in ("L-1", "L-2", "L-3")]
     open_periods()
     send_all(companies[2])
-    assert checked(CHECKED) == 2
+    assert run_check(CHECKED) == 2
     return companies
 
 

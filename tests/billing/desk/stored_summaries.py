@@ -1,4 +1,4 @@
-"""Tenants with any stored summary, for tests of the desk's SQL."""
+"""Creates tenants with arbitrary stored summaries, for tests of the desk's SQL."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -21,7 +21,7 @@ MANY = 1_000
 IN_MAY = DeskFilter(period=MAY)
 
 
-def out_of_thin_air(rng: Random) -> Summary:
+def random_summary(rng: Random) -> Summary:
     """Any numbers at all, also such as no history has."""
 
     def instants() -> tuple[datetime, ...]:
@@ -46,7 +46,7 @@ def out_of_thin_air(rng: Random) -> Summary:
     )
 
 
-def keep(number: int, found: Summary, *, due: datetime = DUE) -> int:
+def store_tenant(number: int, found: Summary, *, due: datetime = DUE) -> int:
     """Give a tenant of its own what the desk reads of it."""
     one = Tenant.objects.create(
         number=f"{number:06}",
@@ -66,6 +66,6 @@ def keep(number: int, found: Summary, *, due: datetime = DUE) -> int:
     return one.pk
 
 
-def all_rows(at: datetime, wish: DeskFilter = IN_MAY) -> list[DeskRow]:
+def all_rows(at: datetime, desk_filter: DeskFilter = IN_MAY) -> list[DeskRow]:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        return desk_queries.desk_rows(wish, at=at, most=MANY)
+        return desk_queries.desk_rows(desk_filter, at=at, most=MANY)

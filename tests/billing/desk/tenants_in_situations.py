@@ -1,10 +1,8 @@
-"""A tenant in each situation that there is; most of them lack the last day."""
+"""Creates a tenant in each situation; most of them lack the last day."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
-
-import pytest
 
 from billing.coverage import licences
 from billing.coverage.standing import Standing
@@ -47,10 +45,8 @@ IN_THE_END = {
 }
 
 
-@pytest.fixture
-def situations(db: None, settings: Any) -> dict[str, Company]:
-    """A tenant in each situation; most of them lack the last day."""
-    settings.INBOX_BUCKET = ""
+def open_situations() -> dict[str, Company]:
+    """Open a tenant in each situation, by its name; nobody may have an inbox."""
     found = {name: open_short(name) for name in IN_THE_END}
     open_periods()
     for name, company in found.items():
@@ -60,7 +56,7 @@ def situations(db: None, settings: Any) -> dict[str, Company]:
     licensed(found["NONE"])
     deadlines.extend(found["EXTENDED"].id, MAY, to=EXTENDED, **BY)
     for name in ("EXCUSED", "ASKED"):
-        asked = excuse_requests.ask(
+        asked = excuse_requests.request_excuse(
             found[name], LAST, kind=ExcuseKindChoices.LOST, at=BEFORE
         )
         if name == "EXCUSED":
@@ -82,12 +78,14 @@ def starts_later(company: Company) -> None:
     """Let its server owe from the last day of the period on."""
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = server_requests.ServerChange(
+    change = server_requests.ServerChange(
         server_id=server.pk,
         kind=ServerRequestKind.FIRST_DAY,
         day=LAST,
         reason="It is new.",
     )
-    asked = server_requests.request_change(company.id, wish=wish, by="admin", at=BEFORE)
+    asked = server_requests.request_change(
+        company.id, change=change, by="admin", at=BEFORE
+    )
     if asked is not None:
         server_requests.approve(company.id, request_id=asked.pk, by="clerk", at=BEFORE)

@@ -1,4 +1,4 @@
-"""Staff ask by the API how all tenants of a period stand."""
+"""The staff API returns the standing of all tenants of a period."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -31,7 +31,7 @@ def auditor(db: None) -> Client:
     return staff_client(StaffRole.AUDITOR)
 
 
-def asked(client: Client, **query: str | int) -> dict[str, Any]:
+def desk_rows_by_api(client: Client, **query: str | int) -> dict[str, Any]:
     answer = client.get(ADDRESS, {"period": PERIOD, **query})
     assert answer.status_code == 200, answer.content
     found: dict[str, Any] = answer.json()
@@ -41,7 +41,7 @@ def asked(client: Client, **query: str | int) -> dict[str, Any]:
 def test_it_says_of_each_what_its_own_period_says(
     alice: Company, charlie: Company, auditor: Client, api: Callable[..., Any]
 ) -> None:
-    found = asked(auditor)
+    found = desk_rows_by_api(auditor)
     assert found["period"] == PERIOD
     assert found["counts"]["late"] == 2
     assert found["next"] is None
@@ -58,7 +58,7 @@ def test_it_says_of_each_what_its_own_period_says(
 
 
 def test_it_names_days_and_numbers(alice: Company, auditor: Client) -> None:
-    (seen,) = asked(auditor, q=alice.number)["tenants"]
+    (seen,) = desk_rows_by_api(auditor, q=alice.number)["tenants"]
     days = [(one["server"], one["day"]) for one in seen["missing"]]
     assert days == [("IC01", "2026-05-07"), ("IC01", "2026-05-08")]
     (gap,) = seen["missing_files"]
@@ -70,14 +70,14 @@ def test_it_names_days_and_numbers(alice: Company, auditor: Client) -> None:
 def test_it_comes_in_pages_and_narrowed(
     alice: Company, charlie: Company, auditor: Client
 ) -> None:
-    first = asked(auditor, limit=1)
-    second = asked(auditor, limit=1, after=first["next"])
+    first = desk_rows_by_api(auditor, limit=1)
+    second = desk_rows_by_api(auditor, limit=1, after=first["next"])
     numbers = [one["number"] for page in (first, second) for one in page["tenants"]]
     assert set(numbers) == {alice.number, charlie.number}
     assert second["next"] is None
-    assert asked(auditor, standing="complete")["tenants"] == []
-    assert len(asked(auditor, standing="late")["tenants"]) == 2
-    assert asked(auditor, q="no such tenant")["counts"]["late"] == 0
+    assert desk_rows_by_api(auditor, standing="complete")["tenants"] == []
+    assert len(desk_rows_by_api(auditor, standing="late")["tenants"]) == 2
+    assert desk_rows_by_api(auditor, q="no such tenant")["counts"]["late"] == 0
 
 
 @pytest.mark.parametrize(

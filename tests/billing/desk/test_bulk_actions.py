@@ -1,4 +1,4 @@
-"""Acts for several tenants: what is shown is done, once, and for nobody else."""
+"""Bulk actions do what the page shows, once, and for no other tenant."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""What the desk exports is what its list says, and nothing that a sheet would run."""
+"""The desk's export equals its list, and holds no formula a spreadsheet would run."""
 
 import csv
 import io

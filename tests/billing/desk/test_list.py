@@ -1,4 +1,4 @@
-"""The desk as a list: its order, its pages, its search, and how often it asks."""
+"""The desk's list: order, pages, search, and its number of queries."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -15,7 +15,12 @@ from billing.desk.sql import ORDER, DeskFilter, DeskOrder
 from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.coverage.berlin_tenant import MAY
-from tests.billing.desk.stored_summaries import DUE, all_rows, keep, out_of_thin_air
+from tests.billing.desk.stored_summaries import (
+    DUE,
+    all_rows,
+    random_summary,
+    store_tenant,
+)
 from tests.billing.staff.staff_clients import staff_client
 
 DAY = timedelta(days=1)
@@ -27,7 +32,7 @@ def many(db: None) -> None:
     rng = Random(5)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(90):
-            keep(number, out_of_thin_air(rng))
+            store_tenant(number, random_summary(rng))
 
 
 @pytest.mark.usefixtures("many")
@@ -36,20 +41,20 @@ def many(db: None) -> None:
 def test_its_pages_one_behind_the_other_are_the_whole_list(
     sort: DeskOrder, standing: Standing | None
 ) -> None:
-    wish = DeskFilter(period=MAY, sort=sort, standing=standing)
+    desk_filter = DeskFilter(period=MAY, sort=sort, standing=standing)
     for at in INSTANTS:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            counted = desk_queries.standing_counts(wish, at=at)
+            counted = desk_queries.standing_counts(desk_filter, at=at)
             paged = [
                 row.tenant_id
                 for offset in range(0, 100, 7)
                 for row in desk_queries.desk_rows(
-                    wish, at=at, most=7, offset=offset, counted=counted
+                    desk_filter, at=at, most=7, offset=offset, counted=counted
                 )
             ]
-            whole = desk_queries.tenant_ids(wish, at=at)
+            whole = desk_queries.tenant_ids(desk_filter, at=at)
         assert paged == whole
-        assert [row.tenant_id for row in all_rows(at, wish)] == whole
+        assert [row.tenant_id for row in all_rows(at, desk_filter)] == whole
         expected = counted[standing] if standing else sum(counted.values())
         assert len(whole) == expected
 
@@ -113,7 +118,7 @@ def test_it_asks_as_often_for_ninety_tenants_as_for_one() -> None:
         for more in ("", "&standing=late", "&sort=missing", "&q=tenant", "&page=2")
     ]
 
-    def asked() -> list[int]:
+    def query_counts() -> list[int]:
         found = []
         for address in addresses:
             clerk.get(address)
@@ -124,12 +129,12 @@ def test_it_asks_as_often_for_ninety_tenants_as_for_one() -> None:
 
     rng = Random(9)
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        keep(0, out_of_thin_air(rng))
-    before = asked()
+        store_tenant(0, random_summary(rng))
+    before = query_counts()
     with unit_of_work.acting_for(unit_of_work.STAFF):
         for number in range(1, 90):
-            keep(number, out_of_thin_air(rng))
-    assert asked() == before
+            store_tenant(number, random_summary(rng))
+    assert query_counts() == before
 
 
 @pytest.mark.usefixtures("many")

@@ -1,4 +1,4 @@
-"""The desk says of each tenant what the tenant's own calendar says, whatever it is."""
+"""The desk agrees with each tenant's own calendar, in every situation."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from tests.billing.lateness.late_tenants import (
     DUE,
     MAY,
     SECOND,
-    checked,
+    run_check,
 )
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import NOW, Company
@@ -83,7 +83,7 @@ def test_each_stands_as_it_should(situations: dict[str, Company]) -> None:
         "TOO-LATE": at_first["TOO-LATE"],
     }
     flagged = sum(one is Standing.LATE for one in IN_THE_END.values())
-    assert checked(AT_LAST) == flagged + 1  # who has completed it too late
+    assert run_check(AT_LAST) == flagged + 1  # who has completed it too late
 
 
 def test_each_says_on_the_page_what_it_is(situations: dict[str, Company]) -> None:

@@ -1,4 +1,4 @@
-"""The desk's SQL says of all tenants what the pure functions say of each."""
+"""The desk's SQL agrees with the pure functions for every tenant."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ from tests.billing.desk.stored_summaries import (
     DUE,
     IN_MAY,
     all_rows,
-    keep,
-    out_of_thin_air,
+    random_summary,
+    store_tenant,
 )
 
 DAY = timedelta(days=1)
@@ -44,14 +44,14 @@ def instants_around(found: list[Summary]) -> Iterator[datetime]:
         yield from (at - timedelta(microseconds=1), at, at + DAY / 3)
 
 
-@pytest.mark.parametrize("make", [from_histories, out_of_thin_air])
+@pytest.mark.parametrize("make", [from_histories, random_summary])
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.usefixtures("db")
-def test_it_says_of_each_what_its_roll_up_says(seed: int, make: Maker) -> None:
+def test_it_says_of_each_what_its_summary_says(seed: int, make: Maker) -> None:
     rng = Random(seed)
     found = [make(rng) for _ in range(60)]
     with unit_of_work.acting_for(unit_of_work.STAFF):
-        kept = {keep(number, one): one for number, one in enumerate(found)}
+        kept = {store_tenant(number, one): one for number, one in enumerate(found)}
     for at in instants_around(found):
         rows = {row.tenant_id: row for row in all_rows(at)}
         assert rows.keys() == kept.keys()

@@ -1,4 +1,4 @@
-"""Tenants who are late, or not, for what is decided about them."""
+"""Creates tenants with and without late flags, for tests of decisions about them."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -66,12 +66,12 @@ def opened(company: Company, period: Period = MAY) -> TenantPeriod:
         return TenantPeriod.objects.get(period=str(period))
 
 
-def rolled_up(company: Company, period: Period = MAY) -> PeriodSummary:
+def summary_row(company: Company, period: Period = MAY) -> PeriodSummary:
     with unit_of_work.acting_for(company.id, reading=True):
         return PeriodSummary.objects.get(period=str(period))
 
 
-def told(company: Company) -> list[str]:
+def audited_acts(company: Company) -> list[str]:
     """Return what the audit trail tells of deadlines and flags."""
     with unit_of_work.acting_for(company.id, reading=True):
         acts = AuditEntry.objects.filter(tenant=company.id).order_by("number")
@@ -79,7 +79,7 @@ def told(company: Company) -> list[str]:
     return [name for name in names if name.startswith(("late-", "deadline-"))]
 
 
-def names_late() -> set[str]:
+def numbers_of_late() -> set[str]:
     """Return the numbers of all tenants with a flag that is not void."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = LateFlag.objects.filter(voided_at=None)
@@ -90,12 +90,12 @@ def names_late() -> set[str]:
         )
 
 
-def checked(at: datetime) -> int:
+def run_check(at: datetime) -> int:
     """Run the check; return how many flags it raised. Nothing else is broken by it."""
     return late_check.check_lateness(at).raised
 
 
-def unheld(at: datetime) -> set[tuple[str, bool]]:
+def broken_invariants(at: datetime) -> set[tuple[str, bool]]:
     """Name the invariants of rows that do not hold, and whether they are breaches."""
     found = invariants.findings(
         tenants=invariants.tenants_to_check(), reads=invariants.CheckCost.ROWS, at=at

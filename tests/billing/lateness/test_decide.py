@@ -1,4 +1,4 @@
-"""What staff decide about a late flag: waived days, a consequence."""
+"""Staff decide about a late flag: waive days, choose a consequence."""
 
 from typing import Any
 
@@ -19,15 +19,15 @@ from tests.billing.lateness.late_tenants import (
     DUE,
     HOUR,
     LAST,
-    checked,
+    audited_acts,
+    broken_invariants,
     flag,
     open_periods,
     open_short,
-    told,
-    unheld,
+    run_check,
 )
+from tests.billing.reminders.tenant_with_gaps import reminder_states as mail_states
 from tests.billing.reminders.tenant_with_gaps import run
-from tests.billing.reminders.tenant_with_gaps import told as mail_states
 from tests.builders import Company
 
 FIRST_DAY, LAST_DAY = "2026-05-26 IC01", "2026-05-27 IC01"
@@ -40,7 +40,7 @@ def late(db: None, settings: Any) -> Company:
     settings.INBOX_BUCKET = ""
     company = open_short("L-1")
     open_periods()
-    assert checked(CHECKED) == 1
+    assert run_check(CHECKED) == 1
     assert flag(company).evidence == [FIRST_DAY, LAST_DAY]
     return company
 
@@ -52,7 +52,7 @@ def half(db: None, settings: Any) -> Company:
     company = open_short("L-1")
     open_periods()
     company.send(company.server.day(LAST - DAY), at=BEFORE)
-    assert checked(CHECKED) == 1
+    assert run_check(CHECKED) == 1
     assert flag(company).evidence == [LAST_DAY]
     return company
 
@@ -100,7 +100,7 @@ def test_waived_days_are_open_no_more(late: Company) -> None:
         "deadline_at": DUE.isoformat(),
         "reason": "Water, too.",
     }
-    assert unheld(AFTER) == set()
+    assert broken_invariants(AFTER) == set()
 
 
 @pytest.mark.parametrize("cells", [(), ("2026-05-25 IC01",), (FIRST_DAY, "x")])
@@ -121,7 +121,7 @@ def test_each_needs_a_reason(late: Company) -> None:
         waive(late, FIRST_DAY, reason=" ")
     with pytest.raises(Refused, match="reason-needed"):
         decide(late, "penalty", "", reason="\0")
-    assert told(late) == ["late-flag-raised"]
+    assert audited_acts(late) == ["late-flag-raised"]
 
 
 def test_a_flag_of_another_tenant_is_not_found(late: Company, charlie: Company) -> None:
@@ -142,8 +142,8 @@ def test_new_missing_days_reopen_it(half: Company) -> None:
     found = flag(half)
     assert found.open_days == ["2026-05-26 IC02", "2026-05-27 IC02"]
     assert found.evidence == [LAST_DAY]
-    assert "late-flag-reopened" in told(half)
-    assert unheld(AFTER + DAY) == set()
+    assert "late-flag-reopened" in audited_acts(half)
+    assert broken_invariants(AFTER + DAY) == set()
 
 
 def test_a_consequence_is_decided_with_its_reason(late: Company) -> None:
@@ -168,7 +168,7 @@ def test_new_missing_days_are_to_be_decided_too(half: Company) -> None:
     half.send(unknown.day(LAST - DAY), at=AFTER + DAY)
     assert flag(half).undecided_days == ["2026-05-26 IC02", "2026-05-27 IC02"]
     assert to_decide() == ["Late, with more days since the decision"]
-    assert told(half)[-1] == "late-flag-reopened"
+    assert audited_acts(half)[-1] == "late-flag-reopened"
     # It is told of at nine on the next morning, and then decided.
     run(AFTER + 2 * DAY)
     assert mail_states(half) == []

@@ -1,4 +1,4 @@
-"""The same tenants are late whenever the check runs, to the second, in eight zones."""
+"""The late check flags the same tenants whenever it runs, in eight zones."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +22,9 @@ from tests.billing.lateness.late_tenants import (
     LAST,
     MAY,
     SECOND,
+    broken_invariants,
     open_periods,
     open_short,
-    unheld,
 )
 from tests.builders import Company
 
@@ -52,7 +52,7 @@ def due(zone: str) -> datetime:
     return periods.deadline_at(MAY, ZoneInfo(zone), late_from=5)
 
 
-class Town:
+class TenantsInZones:
     """In each zone: who is in time by a second, late by none, and never here."""
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Town:
         self.late: dict[str, datetime] = {}
         self.done: set[str] = set()
         for zone in ZONES:
-            self._settle(zone, "in-time", -SECOND)
-            self._settle(zone, "late", 0 * SECOND)
-            self._settle(zone, "never", None)
+            self._add_tenant(zone, "in-time", -SECOND)
+            self._add_tenant(zone, "late", 0 * SECOND)
+            self._add_tenant(zone, "never", None)
         open_periods()
 
-    def _settle(self, zone: str, name: str, after: timedelta | None) -> None:
+    def _add_tenant(self, zone: str, name: str, after: timedelta | None) -> None:
         place = zone.rpartition("/")[2].replace("_", "-")
         company = open_short(f"{name}-{place}", zone=zone)
         first, last = (company.server.day(day) for day in (LAST - DAY, LAST))
@@ -77,7 +77,7 @@ class Town:
         if name == "late":
             self.done.add(company.number)
 
-    def live(self, checks: Iterable[datetime]) -> None:
+    def upload_and_check(self, checks: Iterable[datetime]) -> None:
         """Let files come and checks run, each at its time."""
         uploads = sorted(self.uploads, key=lambda one: one[0])
         for at in checks:
@@ -88,26 +88,26 @@ class Town:
         for came_at, company, data in uploads:
             company.send(data, at=came_at)
 
-    def says(self) -> None:
-        """Find everybody flagged who should be, once, and told once."""
+    def assert_flagged_once(self) -> None:
+        """Check that exactly the late tenants are flagged, once, with audit entries."""
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             found = list(LateFlag.objects.select_related("tenant"))
             acts = AuditEntry.objects.filter(act="late-flag-raised")
-            told = sorted(acts.values_list("tenant__number", flat=True))
+            audited = sorted(acts.values_list("tenant__number", flat=True))
         assert {one.tenant.number: one.deadline_at for one in found} == self.late
         assert len(found) == len(self.late)
         assert [one.evidence for one in found] == [EVIDENCE] * len(found)
         assert {one.tenant.number for one in found if one.completed_at} == self.done
         assert not any(one.voided_at for one in found)
         assert all(one.raised_at >= one.deadline_at + HOUR for one in found)
-        assert told == sorted(self.late)
-        assert unheld(AT_LAST) == set()
+        assert audited == sorted(self.late)
+        assert broken_invariants(AT_LAST) == set()
 
 
 @pytest.fixture
-def town(db: None, settings: Any) -> Town:
+def zones(db: None, settings: Any) -> TenantsInZones:
     settings.INBOX_BUCKET = ""
-    return Town()
+    return TenantsInZones()
 
 
 def hourly(_rng: Random) -> list[datetime]:
@@ -123,22 +123,26 @@ def doubled_or_missing(rng: Random) -> list[datetime]:
 
 
 @pytest.mark.parametrize("beats", [hourly, once_at_the_end, doubled_or_missing])
-def test_the_same_are_late_whenever_it_runs(town: Town, beats: Check) -> None:
-    town.live(beats(Random(5)))
-    town.says()
+def test_the_same_are_late_whenever_it_runs(
+    zones: TenantsInZones, beats: Check
+) -> None:
+    zones.upload_and_check(beats(Random(5)))
+    zones.assert_flagged_once()
 
 
-def test_an_hour_after_each_deadline_and_not_a_second_before(town: Town) -> None:
-    town.live([])
+def test_an_hour_after_each_deadline_and_not_a_second_before(
+    zones: TenantsInZones,
+) -> None:
+    zones.upload_and_check([])
     for zone in ZONES:
         edge = due(zone) + HOUR
         assert late_check.check_lateness(edge - SECOND).raised == 0
         assert late_check.check_lateness(edge).raised == 2
-    town.says()
+    zones.assert_flagged_once()
 
 
-def test_five_at_once_in_any_order(town: Town) -> None:
-    town.live([])
+def test_five_at_once_in_any_order(zones: TenantsInZones) -> None:
+    zones.upload_and_check([])
 
     def run(number: int) -> int:
         beats = [*HOURS[::3], AT_LAST]
@@ -150,5 +154,5 @@ def test_five_at_once_in_any_order(town: Town) -> None:
 
     with ThreadPoolExecutor(5) as pool:
         raised = sum(pool.map(run, range(5)))
-    assert raised == len(town.late)
-    town.says()
+    assert raised == len(zones.late)
+    zones.assert_flagged_once()

@@ -14,16 +14,16 @@ from tests.billing.lateness.late_tenants import (
     AFTER,
     CHECKED,
     HOUR,
-    checked,
-    names_late,
+    broken_invariants,
+    numbers_of_late,
     open_periods,
     open_short,
-    unheld,
+    run_check,
 )
 from tests.builders import Company
 
-# One tenant's roll-up, once more for tenants that have nothing else.
-_ROLL_UPS = """
+# One tenant's summary, once more for tenants that have nothing else.
+_SUMMARIES = """
 insert into billing_periodrollup (tenant_id, period, deadline_at, owed, covered,
     missing_from, fault_from, with_us_from, lacks_servers, open_until, late, strip)
 select t.id, r.period, r.deadline_at, r.owed, r.covered, r.missing_from, r.fault_from,
@@ -73,7 +73,7 @@ def more(first: Company, count: int) -> None:
             )
             for one in range(count)
         )
-    owner(_ROLL_UPS, first.id, last)
+    owner(_SUMMARIES, first.id, last)
 
 
 def stops() -> list[SafetyStop]:
@@ -87,7 +87,7 @@ def release(reason: str = "It is so.") -> None:
 
 def test_nineteen_are_flagged(first: Company) -> None:
     more(first, 18)
-    assert checked(CHECKED) == 19
+    assert run_check(CHECKED) == 19
     assert stops() == []
 
 
@@ -97,7 +97,7 @@ def test_twenty_are_held_and_released(first: Company) -> None:
     assert late_check.check_lateness(CHECKED + HOUR) == late_check.CheckResult(0, ())
     (stop,) = stops()
     assert (stop.found, stop.usual, stop.raised_at) == (20, 0, CHECKED)
-    assert names_late() == set()
+    assert numbers_of_late() == set()
     with pytest.raises(Refused, match="reason-needed"):
         release(" ")
     release()
@@ -109,18 +109,18 @@ def test_twenty_are_held_and_released(first: Company) -> None:
     )
     with pytest.raises(Refused, match="decided-already"):
         release()
-    assert checked(AFTER) == 20
-    assert len(names_late()) == 20
+    assert run_check(AFTER) == 20
+    assert len(numbers_of_late()) == 20
 
 
 def test_the_staffs_trail_tells_of_it(first: Company) -> None:
     more(first, 19)
-    checked(CHECKED)
+    run_check(CHECKED)
     release()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         acts = AuditEntry.objects.filter(tenant=None).order_by("number")
-        told = [(one.act, one.actor, one.subject) for one in acts]
-    assert told == [
+        audited = [(one.act, one.actor, one.subject) for one in acts]
+    assert audited == [
         ("safety-stop-raised", "the portal", "2026-05"),
         ("safety-stop-released", "clerk", "2026-05"),
     ]
@@ -128,10 +128,10 @@ def test_the_staffs_trail_tells_of_it(first: Company) -> None:
 
 def test_it_does_not_matter_in_how_many_runs_they_fall_late(first: Company) -> None:
     more(first, 18)
-    assert checked(CHECKED) == 19
+    assert run_check(CHECKED) == 19
     more(first, 1)
     assert late_check.check_lateness(AFTER) == late_check.CheckResult(0, ("2026-05",))
-    assert (stops()[0].found, len(names_late())) == (20, 19)
+    assert (stops()[0].found, len(numbers_of_late())) == (20, 19)
 
 
 def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
@@ -141,7 +141,7 @@ def test_a_period_that_is_late_as_usual_is_flagged(first: Company) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         after = Tenant.objects.order_by("-pk")[16].pk
     owner(_FLAGS, after)
-    assert checked(CHECKED) == 20
+    assert run_check(CHECKED) == 20
     more(first, 2)
     assert late_check.check_lateness(AFTER).stopped == ("2026-05",)
     assert stops()[0].usual == pytest.approx(32 / 3)
@@ -159,9 +159,9 @@ def test_exactly_twice_the_mean_is_held(first: Company) -> None:
 
 def test_who_is_held_is_told_of_as_odd(first: Company) -> None:
     more(first, 19)
-    assert unheld(AFTER) >= {("who-was-late-has-a-flag", False)}
-    checked(CHECKED)
-    assert ("who-was-late-has-a-flag", False) in unheld(AFTER)
+    assert broken_invariants(AFTER) >= {("who-was-late-has-a-flag", False)}
+    run_check(CHECKED)
+    assert ("who-was-late-has-a-flag", False) in broken_invariants(AFTER)
     release()
-    checked(AFTER)
-    assert ("who-was-late-has-a-flag", False) not in unheld(AFTER)
+    run_check(AFTER)
+    assert ("who-was-late-has-a-flag", False) not in broken_invariants(AFTER)

@@ -1,4 +1,4 @@
-"""The staff's morning mail: to whom, when, once, and what it says."""
+"""The staff's morning mail: recipients, time, once a day, content."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -54,8 +54,8 @@ def test_it_goes_each_morning_once_to_who_wants_it(clerk: Client) -> None:
     assert due(MORNING - timedelta(minutes=30)) == 0
     assert due() == 1
     assert due(MORNING + timedelta(minutes=15)) == 0
-    (letter,) = sent()
-    assert letter.to == [ADDRESS]
+    (message,) = sent()
+    assert message.to == [ADDRESS]
     assert due(MORNING + timedelta(days=1)) == 1
     # After noon it is no news.
     assert due(MORNING + timedelta(days=2, hours=7)) == 0
@@ -68,10 +68,10 @@ def test_it_says_how_tenants_stand_and_what_waits(
     admin.force_login(alice.people["admin"])
     admin.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
     due()
-    (letter,) = sent()
-    assert "incomplete" in letter.body.lower()
-    assert "1 request to answer" in letter.body
-    assert "/staff/held" in letter.body
+    (message,) = sent()
+    assert "incomplete" in message.body.lower()
+    assert "1 request to answer" in message.body
+    assert "/staff/held" in message.body
 
 
 def test_who_wants_it_no_more_or_is_no_staff_gets_none(

@@ -1,4 +1,4 @@
-"""People and reminders: who gets which mail, the mails sent, a private calendar."""
+"""The page *People and reminders*: mail choices, sent mails, a private calendar."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
 from portal.models import Membership, Tenant, User
 from tests.billing.lateness.late_tenants import HOUR, open_short
-from tests.billing.reminders.tenant_with_gaps import DEADLINE, bring
+from tests.billing.reminders.tenant_with_gaps import DEADLINE, send_days
 from tests.builders import NOW, Company
 
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -161,7 +161,7 @@ def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
     company = open_short("A-1")
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
 
-    def said(at: datetime) -> list[str]:
+    def summaries(at: datetime) -> list[str]:
         with unit_of_work.acting_for(company.id, reading=True):
             events = ical.feed_events(at=at)
         return [one.summary for one in events if "28 April" in one.summary]
@@ -169,10 +169,10 @@ def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
     late = DEADLINE + HOUR
     asked = "A-1, usage files for 28 April to 27 May: please upload before 4 June"
     now_late = "A-1, usage files for 28 April to 27 May: late from now on"
-    assert said(ENDED) == said(late) == [asked, now_late]
-    bring(company)
+    assert summaries(ENDED) == summaries(late) == [asked, now_late]
+    send_days(company)
     done = ["A-1, usage files for 28 April to 27 May: everything is here"]
-    assert said(ENDED) == said(late) == done
+    assert summaries(ENDED) == summaries(late) == done
 
 
 def test_the_tile_counts_members_and_who_gets_reminders(alice: Company) -> None:

@@ -1,4 +1,4 @@
-"""The receipt of an upload by mail: to whoever asks, once a day, of own files alone."""
+"""Upload receipts by mail: on request, once a day, of own files alone."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def _morning() -> Iterator[None]:
 
 
 @pytest.fixture
-def post_office(alice: Company, settings: Any) -> Iterator[Server]:
+def mail_server(alice: Company, settings: Any) -> Iterator[Server]:
     with running(settings) as server:
         yield server
 
@@ -55,7 +55,7 @@ def signed_in(company: Company, role: str = "uploader") -> Client:
     return client
 
 
-def asked(company: Company, *ids: object, role: str = "uploader") -> str:
+def request_receipt(company: Company, *ids: object, role: str = "uploader") -> str:
     fields = {"ids": "\n".join(str(one) for one in ids)}
     answer = signed_in(company, role).post(ASK, fields, follow=True)
     assert answer.status_code == 200
@@ -72,9 +72,9 @@ def rows(company: Company) -> list[ReceiptMail]:
         return list(ReceiptMail.objects.order_by("pk"))
 
 
-def attached(letter: EmailMessage) -> dict[str, bytes]:
+def attached(message: EmailMessage) -> dict[str, bytes]:
     found = {}
-    for part in letter.iter_attachments():
+    for part in message.iter_attachments():
         content = part.get_payload(decode=True)
         assert isinstance(content, bytes)
         found[str(part.get_content_type())] = content
@@ -82,84 +82,88 @@ def attached(letter: EmailMessage) -> dict[str, bytes]:
 
 
 def test_it_goes_to_who_asked_and_to_nobody_else(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     files = uploaded(alice)
-    said = asked(alice, *(file.pk for file in files))
+    said = request_receipt(alice, *(file.pk for file in files))
     assert f"The receipt is on its way to {UPLOADER}." in said
     send()
-    (letter,) = post_office.taken
-    assert letter["To"] == UPLOADER
-    assert (letter["Cc"], letter["Bcc"]) == (None, None)
-    found = attached(letter)
+    (message,) = mail_server.taken
+    assert message["To"] == UPLOADER
+    assert (message["Cc"], message["Bcc"]) == (None, None)
+    found = attached(message)
     table = list(csv.DictReader(io.StringIO(found["text/csv"].decode("utf-8-sig"))))
     assert {"day-0.usg", "day-1.usg"} <= {
         cell for row in table for cell in row.values()
     }
     assert found["application/pdf"].startswith(b"%PDF-")
     (row,) = rows(alice)
-    assert (row.told_state, row.recipient, row.asked_by) == ("sent", UPLOADER, UPLOADER)
+    assert (row.shown_state, row.recipient, row.asked_by) == (
+        "sent",
+        UPLOADER,
+        UPLOADER,
+    )
 
 
 def test_another_address_in_the_form_is_not_heard(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     (file,) = uploaded(alice, 1)
     given = {"to": "spy@evil.example", "recipient": "x@y.example"}
     signed_in(alice).post(ASK, {"ids": str(file.pk), **given})
     send()
-    assert [one["To"] for one in post_office.taken] == [UPLOADER]
+    assert [one["To"] for one in mail_server.taken] == [UPLOADER]
 
 
 def test_files_of_another_company_are_in_no_receipt(
-    alice: Company, charlie: Company, post_office: Server
+    alice: Company, charlie: Company, mail_server: Server
 ) -> None:
     (own,), (foreign,) = uploaded(alice, 1), uploaded(charlie, 1)
     client = signed_in(charlie)
     assert client.post(ASK, {"ids": str(own.pk)}).status_code == 404
-    asked(charlie, own.pk, foreign.pk)
+    request_receipt(charlie, own.pk, foreign.pk)
     send()
-    (letter,) = post_office.taken
-    assert letter["To"] == "uploader@c-300.example"
-    assert b"Alice" not in letter.as_bytes()
-    assert str(own.pk).encode() not in attached(letter)["text/csv"]
+    (message,) = mail_server.taken
+    assert message["To"] == "uploader@c-300.example"
+    assert b"Alice" not in message.as_bytes()
+    assert str(own.pk).encode() not in attached(message)["text/csv"]
     assert [row.missing for row in rows(charlie)] == [1]
     assert rows(alice) == []
 
 
 def test_asked_twice_it_is_mailed_once_a_day(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     first, second = (file.pk for file in uploaded(alice))
-    asked(alice, first, second)
-    assert "went to" in asked(alice, second, first)
+    request_receipt(alice, first, second)
+    assert "went to" in request_receipt(alice, second, first)
     send()
-    asked(alice, first, second)
+    request_receipt(alice, first, second)
     send()
-    assert len(post_office.taken) == 1
+    assert len(mail_server.taken) == 1
     # Of other files, by another person, on another day it is another one.
-    asked(alice, first)
-    asked(alice, first, second, role="viewer")
+    request_receipt(alice, first)
+    request_receipt(alice, first, second, role="viewer")
     send()
     with time_machine.travel(ENDED + DAY):
-        asked(alice, first, second)
+        request_receipt(alice, first, second)
         send(25)
-    assert len(post_office.taken) == 4
-    assert len({one["Message-ID"] for one in post_office.taken}) == 4
+    assert len(mail_server.taken) == 4
+    assert len({one["Message-ID"] for one in mail_server.taken}) == 4
 
 
 def test_one_that_was_cut_is_not_sent_again(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     (file,) = uploaded(alice, 1)
-    asked(alice, file.pk)
-    post_office.cut_at = "answer"
+    request_receipt(alice, file.pk)
+    mail_server.cut_at = "answer"
     send()
-    post_office.cut_at = ""
+    mail_server.cut_at = ""
     for hours in (2, 12):
         send(hours)
-    assert [row.told_state for row in rows(alice)] == ["unsure"]
-    assert len(post_office.taken) == 1
+    assert [row.shown_state for row in rows(alice)] == ["unsure"]
+    assert len(mail_server.taken) == 1
     clerk = staff_client(StaffRole.CLERK)
     said = clerk.get("/staff/mail?kind=receipt&told=unsure").content.decode()
     assert UPLOADER in said
@@ -168,45 +172,45 @@ def test_one_that_was_cut_is_not_sent_again(
     assert "It counts as sent" in said
 
 
-def test_who_left_meanwhile_gets_none(alice: Company, post_office: Server) -> None:
+def test_who_left_meanwhile_gets_none(alice: Company, mail_server: Server) -> None:
     (file,) = uploaded(alice, 1)
-    asked(alice, file.pk)
+    request_receipt(alice, file.pk)
     with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(user=alice.people["uploader"]).delete()
     send()
     assert [row.problem for row in rows(alice)] == ["not-wanted"]
-    assert post_office.taken == []
+    assert mail_server.taken == []
 
 
 def test_a_stop_does_not_hold_what_somebody_asks_for(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     (file,) = uploaded(alice, 1)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="x", by="clerk", at=ENDED)
-    asked(alice, file.pk)
+    request_receipt(alice, file.pk)
     send()
-    assert [row.told_state for row in rows(alice)] == ["sent"]
-    assert len(post_office.taken) == 1
+    assert [row.shown_state for row in rows(alice)] == ["sent"]
+    assert len(mail_server.taken) == 1
 
 
 def test_a_restored_copy_holds_it(
-    alice: Company, post_office: Server, settings: Any
+    alice: Company, mail_server: Server, settings: Any
 ) -> None:
     (file,) = uploaded(alice, 1)
-    asked(alice, file.pk)
+    request_receipt(alice, file.pk)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="x", by="clerk", at=ENDED)
         assert mail_switch.send_permission().held == mail_switch.STOPPED
     (settings.VAR / "mail-stamp").unlink()
     send()
-    assert [row.told_state for row in rows(alice)] == ["waiting"]
+    assert [row.shown_state for row in rows(alice)] == ["waiting"]
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.resume(reason="x", by="clerk", at=ENDED)
     mail_switch.claim(by="operator", at=ENDED + HOUR)
     send(3)
     assert [row.problem for row in rows(alice)] == ["restored"]
-    assert post_office.taken == []
+    assert mail_server.taken == []
 
 
 @pytest.mark.parametrize("ids", ["", "x", "../..", "0" * 32])

@@ -1,4 +1,4 @@
-"""Compares stored summaries with what they are computed to."""
+"""Compares stored summaries with freshly computed ones."""
 
 from collections.abc import Iterator
 

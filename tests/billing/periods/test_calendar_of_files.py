@@ -1,4 +1,4 @@
-"""Files in, calendar out, through the real database: order and company never matter."""
+"""Files make the calendar, in any order and beside any other tenant."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -106,13 +106,13 @@ def test_files_of_a_server_nobody_confirmed_are_with_us(alice: Company) -> None:
 def test_any_order_from_several_clients_gives_one_calendar(
     db: None, seed: int, lost: set[int]
 ) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     number = uuid4().hex  # the same seed may be tried again
     companies = [
         open_company(f"{name}-{number}", name=name, zone="Europe/Berlin")
         for name in ("one", "two")
     ]
-    first = MAY.starts_on + timedelta(days=dice.randrange(12))
+    first = MAY.starts_on + timedelta(days=rng.randrange(12))
     kept: dict[str, list[bytes]] = {}
     for company in companies:
         company.server.sequence = 0
@@ -125,7 +125,7 @@ def test_any_order_from_several_clients_gives_one_calendar(
         in_order.send(data, at=AFTER)
     # Three clients send everything, each in an order of its own, all at once.
     batches = [
-        dice.sample(kept[shuffled.number], len(kept[shuffled.number])) for _ in range(3)
+        rng.sample(kept[shuffled.number], len(kept[shuffled.number])) for _ in range(3)
     ]
 
     def client(batch: list[bytes]) -> int:
@@ -156,9 +156,9 @@ def test_any_order_from_several_clients_gives_one_calendar(
 def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
     db: None, seed: int
 ) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     company = open_company(
-        uuid4().hex, name="T", zone=dice.choice(["Asia/Kolkata", "America/Chicago"])
+        uuid4().hex, name="T", zone=rng.choice(["Asia/Kolkata", "America/Chicago"])
     )
     day = MAY.starts_on - timedelta(days=40)
     while day < MAY.ends_on + timedelta(days=40):
@@ -168,13 +168,13 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
                 "opened_at": datetime(2031, 1, 1, tzinfo=UTC),
                 "closed_at": datetime(2031, 1, 2, tzinfo=UTC),
             }
-            if dice.random() < 0.1
+            if rng.random() < 0.1
             else {}
         )
         data = company.server.day(day, **wrong)
-        if dice.random() < 0.4:
-            company.send(data, at=NOW + timedelta(days=dice.randrange(60)))
-        day += timedelta(days=dice.choice([1, 1, 1, 2, 9]))
+        if rng.random() < 0.4:
+            company.send(data, at=NOW + timedelta(days=rng.randrange(60)))
+        day += timedelta(days=rng.choice([1, 1, 1, 2, 9]))
     deadline_at = view(company).deadline_at
     with unit_of_work.acting_for(company.id, reading=True):
         facts = load_facts.tenant_facts(

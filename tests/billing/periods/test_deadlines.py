@@ -1,4 +1,4 @@
-"""Staff move a deadline: more time, another zone; it only ever gets later."""
+"""Staff move a deadline by extension or zone, only ever to a later instant."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,15 +20,15 @@ from tests.billing.lateness.late_tenants import (
     HOUR,
     MAY,
     SECOND,
-    checked,
+    audited_acts,
+    broken_invariants,
     flag,
     flags,
     open_periods,
     open_short,
     opened,
-    rolled_up,
-    told,
-    unheld,
+    run_check,
+    summary_row,
 )
 from tests.builders import Company
 
@@ -62,44 +62,44 @@ def test_a_day_is_on_time_to_its_end_in_the_zone_of_the_period(
     row = opened(company)
     assert (row.effective_at, row.deadline_at) == (LATER, DUE)
     assert (row.decided_by, row.decision_reason) == ("clerk", "Holidays.")
-    assert rolled_up(company).deadline_at == LATER
-    assert told(company) == ["deadline-extended"]
-    assert unheld(BEFORE) == set()
+    assert summary_row(company).deadline_at == LATER
+    assert audited_acts(company) == ["deadline-extended"]
+    assert broken_invariants(BEFORE) == set()
 
 
 def test_nobody_is_late_before_the_new_deadline(company: Company) -> None:
     extend(company)
-    assert checked(CHECKED) == checked(LATER + HOUR - SECOND) == 0
-    assert checked(LATER + HOUR) == 1
+    assert run_check(CHECKED) == run_check(LATER + HOUR - SECOND) == 0
+    assert run_check(LATER + HOUR) == 1
     assert flag(company).deadline_at == LATER
 
 
 def test_a_flag_is_voided_by_it_and_the_new_deadline_raises_its_own(
     company: Company,
 ) -> None:
-    checked(CHECKED)
+    run_check(CHECKED)
     extend(company, at=AFTER)
     first = flag(company)
     assert (first.void_reason, first.voided_at) == (VoidReason.EXTENDED, AFTER)
-    assert checked(LATER) == 0
-    assert unheld(LATER) == set()
-    assert checked(LATER + HOUR) == 1
+    assert run_check(LATER) == 0
+    assert broken_invariants(LATER) == set()
+    assert run_check(LATER + HOUR) == 1
     first, second = flags(company)
     assert (first.void_reason, second.voided_at) == (VoidReason.EXTENDED, None)
-    assert told(company) == [
+    assert audited_acts(company) == [
         *("late-flag-raised", "late-flag-voided", "deadline-extended"),
         "late-flag-raised",
     ]
-    assert unheld(LATER + 2 * HOUR) == set()
+    assert broken_invariants(LATER + 2 * HOUR) == set()
 
 
 def test_a_void_flag_stays_void_whatever_comes(company: Company) -> None:
-    checked(CHECKED)
+    run_check(CHECKED)
     extend(company, at=AFTER)
     for data in company.server.days(date(2026, 5, 26), date(2026, 5, 28)):
         company.send(data, at=LATER)
     assert flag(company).void_reason == VoidReason.EXTENDED
-    assert checked(LATER + HOUR) == 1
+    assert run_check(LATER + HOUR) == 1
     assert [bool(one.completed_at) for one in flags(company)] == [False, True]
 
 
@@ -142,10 +142,10 @@ def test_a_zone_to_the_west_makes_the_deadline_later(company: Company) -> None:
     row = opened(company)
     assert row.zone == "America/Los_Angeles"
     assert row.effective_at == datetime(2026, 6, 5, 7, tzinfo=UTC)
-    assert checked(CHECKED) == 0
-    assert checked(row.effective_at + HOUR) == 1
-    assert unheld(row.effective_at + HOUR) == set()
-    assert told(company) == ["deadline-zone-corrected", "late-flag-raised"]
+    assert run_check(CHECKED) == 0
+    assert run_check(row.effective_at + HOUR) == 1
+    assert broken_invariants(row.effective_at + HOUR) == set()
+    assert audited_acts(company) == ["deadline-zone-corrected", "late-flag-raised"]
 
 
 def test_a_zone_to_the_east_takes_nothing_away(company: Company) -> None:
@@ -153,7 +153,7 @@ def test_a_zone_to_the_east_takes_nothing_away(company: Company) -> None:
     row = opened(company)
     assert (row.zone, row.effective_at) == ("Asia/Tokyo", DUE)
     # The later instant is the one of the zone before, and no breach.
-    assert unheld(BEFORE) == set()
+    assert broken_invariants(BEFORE) == set()
 
 
 def test_an_extension_stands_beside_it_while_it_is_later(company: Company) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of each period equals what it would be worked out to, at any time."""
+"""The stored summary of each period equals the computed one, at any time."""
 
 from datetime import date, datetime, timedelta
 from random import Random
@@ -85,13 +85,15 @@ def test_it_follows_servers(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id, reading=True):
         server = Server.objects.get()
     before = differing(alice)
-    wish = server_requests.ServerChange(
+    change = server_requests.ServerChange(
         server_id=server.pk,
         kind=ServerRequestKind.LAST_DAY,
         day=date(2026, 5, 10),
         reason="It was switched off.",
     )
-    asked = server_requests.request_change(alice.id, wish=wish, by="admin", at=AFTER)
+    asked = server_requests.request_change(
+        alice.id, change=change, by="admin", at=AFTER
+    )
     assert asked is not None
     server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=AFTER)
     assert (before, differing(alice)) == ([], [])
@@ -109,7 +111,7 @@ def test_what_one_tenant_sends_changes_nothing_of_another(
         assert list(PeriodSummary.objects.order_by("period").values()) == before
 
 
-def test_a_period_without_its_roll_up_is_given_one(alice: Company) -> None:
+def test_a_period_without_its_summary_is_given_one(alice: Company) -> None:
     alice.send(alice.server.day(FIRST))
     with connections["owner"].cursor() as cursor:
         cursor.execute("delete from billing_periodrollup where period = '2026-05'")

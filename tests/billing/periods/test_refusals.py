@@ -1,4 +1,4 @@
-"""What we refuse after the deadline gives the tenant three days; by example."""
+"""A refusal after the deadline gives the tenant three days, by example."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

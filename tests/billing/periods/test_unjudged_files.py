@@ -1,4 +1,4 @@
-"""A file that is received and not judged yet is with us, by what it claims."""
+"""A received, unjudged file counts as waiting for the billing team."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,7 +21,7 @@ AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = date(2026, 5, 7)
 
 
-def send_unsettled(company: Company, *files: bytes) -> None:
+def send_unjudged(company: Company, *files: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         for data in files:
@@ -34,18 +34,18 @@ def cells(company: Company) -> dict[tuple[str, date], str]:
     return {key: cell.state.value for key, cell in calendar.cells.items()}
 
 
-def test_a_file_that_could_not_be_settled_is_with_us(alice: Company) -> None:
+def test_a_file_that_could_not_be_judged_is_with_us(alice: Company) -> None:
     days = alice.server.days(MAY.starts_on, MAY.ends_on)
     for data in days[:9]:
         alice.send(data)
-    send_unsettled(alice, *days[9:])
+    send_unjudged(alice, *days[9:])
     found = [state for _, state in sorted(cells(alice).items())]
     assert found == ["received"] * 9 + ["with us"] * 21
 
 
 @pytest.mark.parametrize("name", ["IC01", "ic01", "Ic01"])
 def test_a_known_server_is_meant_whatever_the_case(alice: Company, name: str) -> None:
-    send_unsettled(alice, alice.writer(name).day(DAY))
+    send_unjudged(alice, alice.writer(name).day(DAY))
     found = cells(alice)
     assert {server for server, _ in found} == {"IC01"}
     assert found["IC01", DAY] == "with us"
@@ -54,7 +54,7 @@ def test_a_known_server_is_meant_whatever_the_case(alice: Company, name: str) ->
 def test_a_server_that_nobody_knows_is_with_us_once(alice: Company) -> None:
     pair = alice.writer("x").pair
     one, two = (alice.writer(name, pair=pair) for name in ("IC77", "ic77"))
-    send_unsettled(alice, one.day(DAY), two.day(DAY + timedelta(days=1)))
+    send_unjudged(alice, one.day(DAY), two.day(DAY + timedelta(days=1)))
     found = cells(alice)
     names = {server for server, _ in found} - {"IC01"}
     assert len(names) == 1
@@ -82,7 +82,7 @@ def test_a_claim_counts_until_the_verdict_only(alice: Company) -> None:
     other = alice.writer("IC77")
     damaged = bytearray(other.day(DAY))
     damaged[-1] ^= 1
-    send_unsettled(alice, bytes(damaged))
+    send_unjudged(alice, bytes(damaged))
     assert cells(alice)["IC77", DAY] == "with us"
     assert judge_pending.judge_pending(at=AFTER) == 1
     assert {server for server, _ in cells(alice)} == {"IC01"}
@@ -95,7 +95,7 @@ def test_what_waits_costs_the_same_however_many_there_are(
     for number in (1, 12):
         server = alice.registered(f"IC{number:02}")
         first = MAY.starts_on
-        send_unsettled(alice, *server.days(first, first + timedelta(days=number)))
+        send_unjudged(alice, *server.days(first, first + timedelta(days=number)))
         with CaptureQueriesContext(connection) as made:
             cells(alice)
         counted.append(len(made))

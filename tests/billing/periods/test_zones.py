@@ -1,4 +1,4 @@
-"""A tenant moves: what is open keeps its deadline, what opens later does not."""
+"""A tenant's new zone changes the deadlines of later periods, not of open ones."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -27,13 +27,18 @@ from tests.billing.lateness.late_tenants import (
     DUE,
     HOUR,
     MAY,
-    checked,
+    broken_invariants,
     open_short,
     opened,
-    rolled_up,
-    unheld,
+    run_check,
+    summary_row,
 )
-from tests.billing.reminders.tenant_with_gaps import open_periods, rows, run, told
+from tests.billing.reminders.tenant_with_gaps import (
+    open_periods,
+    reminder_states,
+    rows,
+    run,
+)
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import NOW, Company
 from tests.portal.mail.sent_mails import sent
@@ -119,7 +124,7 @@ def test_what_makes_no_change_is_told(
     assert zone_of(company) == "Europe/Berlin"
 
 
-def test_below_the_door_there_has_to_be_such_a_zone(company: Company) -> None:
+def test_below_the_endpoint_there_has_to_be_such_a_zone(company: Company) -> None:
     with pytest.raises(Refused) as refusal:
         move(company, "Mars/Olympus")
     assert refusal.value.code == "zone-unknown"
@@ -129,18 +134,18 @@ def test_below_the_door_there_has_to_be_such_a_zone(company: Company) -> None:
 def test_what_is_open_keeps_its_deadline_and_what_opens_later_does_not(
     company: Company, clerk: Client
 ) -> None:
-    before = rolled_up(company)
+    before = summary_row(company)
     move(company)
     open_june()
     assert (opened(company).deadline_at, opened(company).zone) == (DUE, "Europe/Berlin")
-    after = rolled_up(company)
+    after = summary_row(company)
     assert (after.deadline_at, after.missing_from) == (DUE, before.missing_from)
     # The midnight that ends 4 July in Los Angeles.
     due = datetime(2026, 7, 5, 7, tzinfo=UTC)
     assert (opened(company, JUNE).deadline_at, opened(company, JUNE).zone) == (
         *(due, WEST),
     )
-    assert unheld(BEFORE) == set()
+    assert broken_invariants(BEFORE) == set()
     viewer = Client()
     viewer.force_login(company.people["viewer"])
     may, june = f"?period={MAY}", f"?period={JUNE}"
@@ -166,7 +171,7 @@ def test_a_late_flag_is_told_in_the_zone_of_its_period(
     company: Company, clerk: Client
 ) -> None:
     move(company)
-    assert checked(CHECKED) == 1
+    assert run_check(CHECKED) == 1
     for path in ("/staff/late", PAGE):
         assert "Fri 5 June 2026, 00:00 CEST" in shown(clerk, path)
     data = b"".join(clerk.get("/staff/late.csv").streaming_content)  # type: ignore[attr-defined]  # streamed
@@ -183,9 +188,9 @@ def test_a_mail_comes_in_the_new_morning_and_says_the_old_deadline(
     target = morning(WEST, date(2026, 6, 3))
     assert reminder_plan.plan_reminders(at=target - HOUR) == 0
     run(target)
-    (letter,) = sent()
-    assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in letter.body
-    assert told(company) == [("target", "sent", "")]
+    (message,) = sent()
+    assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in message.body
+    assert reminder_states(company) == [("target", "sent", "")]
 
 
 @pytest.mark.parametrize(("first", "then"), [(WEST, EAST), (EAST, WEST)])
@@ -201,7 +206,7 @@ def test_who_moves_far_gets_one_mail_in_each_day_of_the_new_zone(
     move(company, then, at=at)
     zone = ZoneInfo(then)
     again = send_now.preview_remind_now([company.id], JUNE, at=at + HOUR)
-    assert [one.why_not for one in again.asked] == [WhyNot.TODAY]
+    assert [one.why_not for one in again.selected] == [WhyNot.TODAY]
     for halves in range(1, 96):
         run(at + halves * HOUR / 2)
     days = [

@@ -1,4 +1,4 @@
-"""A mail server that can be cut at any command, and what it has taken."""
+"""A mail server that can be cut at any command, and records accepted mail."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""A customer whose period has ended with gaps, on the morning of the first reminder."""
+"""Creates a customer whose ended period has gaps, on the first reminder's morning."""
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime
@@ -28,7 +28,7 @@ def open_periods(*, today: date = date(2026, 5, 20)) -> None:
     period_open_periods.open_current_periods(today=today, at=NOW)
 
 
-def bring(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:
+def send_days(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:
     for data in company.server.days(first, last):
         company.send(data, at=AFTER)
 
@@ -38,8 +38,8 @@ def rows(company: Company) -> list[Reminder]:
         return list(Reminder.objects.order_by("pk"))
 
 
-def told(company: Company) -> list[tuple[str, str, str]]:
-    return [(row.step, row.told_state, row.problem) for row in rows(company)]
+def reminder_states(company: Company) -> list[tuple[str, str, str]]:
+    return [(row.step, row.shown_state, row.problem) for row in rows(company)]
 
 
 def send(at: datetime) -> int:
@@ -55,16 +55,16 @@ def run(at: datetime) -> None:
     send(at)
 
 
-def ask(
+def request_excuse(
     company: Company, *, at: datetime, days: Collection[date] = (LAST - DAY, LAST)
 ) -> Excuse:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = excuses.ExcuseRequest(
+    request = excuses.ExcuseRequest(
         server_id=server.pk,
         kind=ExcuseKindChoices.LOST,
         period=MAY,
         reason="The disk broke.",
         days=frozenset(days),
     )
-    return excuses.request_excuse(company.id, wish=wish, by="anna", at=at)
+    return excuses.request_excuse(company.id, request=request, by="anna", at=at)

@@ -1,4 +1,4 @@
-"""What a reminder says: the days that it asks for, and late only of who is late."""
+"""The text of a reminder: the days it requests, and *late* only for late tenants."""
 
 from billing.coverage import licences
 from billing.lateness import decide
@@ -18,17 +18,17 @@ from tests.billing.lateness.late_tenants import (
     HOUR,
     LAST,
     MAY,
-    checked,
     flag,
+    run_check,
 )
 from tests.billing.reminders.tenant_with_gaps import (
     DEADLINE,
     ENDED,
-    ask,
     open_periods,
+    reminder_states,
+    request_excuse,
     rows,
     run,
-    told,
 )
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.mail.sent_mails import html_of, sent
@@ -38,21 +38,24 @@ NIGHT = DEADLINE + 4 * HOUR
 MORNING = DEADLINE + 9 * HOUR
 
 
-def said() -> tuple[str, str]:
+def mail_texts() -> tuple[str, str]:
     """Return the text and the HTML of the only mail, each with the subject."""
-    (letter,) = sent()
-    return f"{letter.subject}\n{letter.body}", f"{letter.subject}\n{html_of(letter)}"
+    (message,) = sent()
+    return (
+        f"{message.subject}\n{message.body}",
+        f"{message.subject}\n{html_of(message)}",
+    )
 
 
 def test_days_that_are_waived_or_decided_on_are_not_asked_for(short: Company) -> None:
-    checked(NIGHT)
+    run_check(NIGHT)
     found = flag(short)
     first, _ = found.open_days
     decide.waive(
         *(short.id,), flag_id=found.pk, cells=[first], by="x", at=NIGHT, reason="Fire."
     )
     run(MORNING)
-    for text in said():
+    for text in mail_texts():
         assert "1 server-day is missing." in text
         assert "27 May." in text
         assert "26 to 27 May" not in text
@@ -62,15 +65,15 @@ def test_faults_of_automated_upload_are_not_counted(short: Company) -> None:
     for day, key in ((LAST - DAY, licences.AUTOMATED), (LAST, licences.MANUAL)):
         licence_requests.set_licences(short.id, from_on=day, keys=[key], by="x", at=NOW)
     run(ENDED)
-    assert "1 server-day is missing. Please upload before 4 June." in said()[0]
+    assert "1 server-day is missing. Please upload before 4 June." in mail_texts()[0]
 
 
 def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> None:
-    asked = ask(short, at=BEFORE)
+    asked = request_excuse(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=MORNING, reason="No.")
     send_now.remind_now([short.id], MAY, by="clerk", at=MORNING)
     run(MORNING)
-    for text in said():
+    for text in mail_texts():
         assert "2 server-days are missing." in text
         assert "The deadline was" in text
         assert " late" not in text.lower()
@@ -96,31 +99,31 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
     open_periods()
     send_now.remind_now([new.pk], MAY, by="clerk", at=MORNING)
     run(MORNING)
-    for text in said():
+    for text in mail_texts():
         assert "No server has sent anything yet." in text
         assert "The deadline was" in text
         assert " late" not in text.lower()
 
 
 def test_who_is_late_is_told_so(short: Company) -> None:
-    checked(NIGHT)
+    run_check(NIGHT)
     run(MORNING)
-    for text in said():
+    for text in mail_texts():
         assert "A-1 is late" in text
         assert "Late since" in text
 
 
 def test_a_refusal_is_told_of_once_with_its_reason(short: Company) -> None:
-    asked = ask(short, at=BEFORE)
+    asked = request_excuse(short, at=BEFORE)
     refused_at = MORNING + HOUR
     excuses.refuse(
         *(short.id,), excuse_id=asked.pk, by="x", at=refused_at, reason="It is on tape."
     )
     for hours in range(0, 72, 5):
-        checked(refused_at + hours * HOUR)
+        run_check(refused_at + hours * HOUR)
         run(refused_at + hours * HOUR)
-    assert told(short) == [("refused", "sent", "")]
-    for text in said():
+    assert reminder_states(short) == [("refused", "sent", "")]
+    for text in mail_texts():
         assert "refused: usage files of 28 April to 27 May" in text
         assert "Excuse for IC01, 26 to 27 May" in text
         assert "It is on tape." in text
@@ -128,26 +131,28 @@ def test_a_refusal_is_told_of_once_with_its_reason(short: Company) -> None:
         assert "It counts as late from" in text
         assert "Mon 8 June 2026, 10:00" in text
     for hours in range(73, 96):
-        checked(refused_at + hours * HOUR)
+        run_check(refused_at + hours * HOUR)
         run(refused_at + hours * HOUR)
-    assert told(short)[1:] == [("late", "sent", "")]
+    assert reminder_states(short)[1:] == [("late", "sent", "")]
 
 
 def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
-    asked = ask(short, at=BEFORE)
+    asked = request_excuse(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="No.")
     reminder_plan.plan_reminders(at=MORNING)
     for data in short.server.days(LAST - DAY, LAST):
         short.send(data, at=MORNING)
     run(MORNING)
-    assert [row[:2] for row in told(short)] == [("refused", "unneeded")]
+    assert [row[:2] for row in reminder_states(short)] == [("refused", "unneeded")]
 
 
 def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
-    asked = ask(short, at=BEFORE)
+    asked = request_excuse(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
     with unit_of_work.acting_for(unit_of_work.STAFF):
         (planned,) = reminder_plan.preview_reminders(at=NIGHT, most=10)
     assert (planned.step, planned.at) == ("refused", MORNING)
-    assert "On tape." in reminder_send.draft(as_row(planned), at=MORNING).kept["text"]
+    assert (
+        "On tape." in reminder_send.draft(as_row(planned), at=MORNING).columns["text"]
+    )
     assert rows(short) == []

@@ -1,4 +1,4 @@
-"""Reminders: to whom, when, what they say, and that what came stops them."""
+"""Reminders: recipients, times, texts, and files that end them."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from tests.billing.reminders.tenant_with_gaps import (
     BERLIN,
     DEADLINE,
     ENDED,
-    bring,
     open_periods,
+    reminder_states,
     rows,
     run,
     send,
-    told,
+    send_days,
 )
 from tests.builders import Company, open_company
 from tests.portal.mail.sent_mails import html_of, links_of, sent
@@ -104,7 +104,7 @@ def test_the_steps_come_in_their_order_and_the_late_ones_need_a_flag(
     steps = [row.step for row in rows(alice)]
     weekly = [f"weekly-{number}" for number in range(1, 9)]
     assert steps == ["ended", "soon", "target", "last", "late", *weekly]
-    assert {row.told_state for row in rows(alice)} == {"sent"}
+    assert {row.shown_state for row in rows(alice)} == {"sent"}
     assert len(sent()) == len(steps)
 
 
@@ -112,7 +112,7 @@ def test_however_often_it_is_planned_a_step_is_mailed_once(alice: Company) -> No
     for at in every_quarter(ENDED, ENDED + timedelta(hours=20)):
         run(at)
         reminder_plan.plan_reminders(at=at)
-    assert told(alice) == [("ended", "sent", "")]
+    assert reminder_states(alice) == [("ended", "sent", "")]
     assert len(sent()) == 1
 
 
@@ -125,7 +125,7 @@ def test_runs_at_once_send_one_mail(alice: Company) -> None:
 
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(one, range(10)))
-    assert told(alice) == [("ended", "sent", "")]
+    assert reminder_states(alice) == [("ended", "sent", "")]
     assert len(sent()) == 1
 
 
@@ -137,27 +137,27 @@ def test_it_goes_at_nine_of_the_tenants_morning(alice: Company) -> None:
 
 def test_only_the_latest_step_goes_after_a_time_without_any(alice: Company) -> None:
     run(berlin(date(2026, 6, 4), 16))
-    assert told(alice) == [("last", "sent", "")]
+    assert reminder_states(alice) == [("last", "sent", "")]
 
 
 def test_at_night_a_step_waits_unless_the_deadline_would_pass(alice: Company) -> None:
     assert reminder_plan.plan_reminders(at=berlin(date(2026, 6, 3), 22)) == 0
     assert reminder_plan.plan_reminders(at=berlin(date(2026, 6, 4), 3)) == 0
     run(berlin(date(2026, 6, 4), 23, 45))
-    assert told(alice) == [("last", "sent", "")]
+    assert reminder_states(alice) == [("last", "sent", "")]
     assert reminder_plan.plan_reminders(at=DEADLINE) == 0
 
 
 def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
-    bring(alice, FIRST, last=date(2026, 5, 20))
+    send_days(alice, FIRST, last=date(2026, 5, 20))
     data = alice.server.days(date(2026, 5, 21), LAST)
     alice.send(data[0], at=AFTER)
     alice.send(data[4], at=AFTER)
     run(TARGET)
-    (letter,) = sent()
-    assert letter.to == [alice.people["admin"].email]
-    assert "A-100" in letter.subject
-    for text in (letter.body, html_of(letter)):
+    (message,) = sent()
+    assert message.to == [alice.people["admin"].email]
+    assert "A-100" in message.subject
+    for text in (message.body, html_of(message)):
         assert "Alice Assurance" in text
         assert "IC01" in text
         assert "3 files, numbers 3 to 5, somewhere 22 to 24 May." in text
@@ -166,30 +166,30 @@ def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
         assert "The files lie on each server in i3\\ic\\work\\usage." in text
         assert "Please upload before 4 June." in text
         assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in text
-    assert any(link.endswith("/upload?period=2026-05") for link in links_of(letter))
+    assert any(link.endswith("/upload?period=2026-05") for link in links_of(message))
     (row,) = rows(alice)
-    assert (row.subject, row.text) == (letter.subject, letter.body)
-    assert row.html == html_of(letter)
-    assert row.message_id == letter.extra_headers["Message-ID"]
+    assert (row.subject, row.text) == (message.subject, message.body)
+    assert row.html == html_of(message)
+    assert row.message_id == message.extra_headers["Message-ID"]
 
 
 def test_who_has_brought_all_is_not_reminded(alice: Company) -> None:
-    bring(alice, FIRST)
+    send_days(alice, FIRST)
     run(ENDED)
-    assert told(alice) == []
+    assert reminder_states(alice) == []
 
 
 def test_a_file_between_planning_and_sending_stops_the_mail(alice: Company) -> None:
-    bring(alice, FIRST, last=date(2026, 5, 26))
+    send_days(alice, FIRST, last=date(2026, 5, 26))
     assert reminder_plan.plan_reminders(at=ENDED) == 1
     alice.send(alice.server.day(LAST), at=AFTER)
     send(ENDED)
-    assert told(alice) == [("ended", "unneeded", "complete")]
+    assert reminder_states(alice) == [("ended", "unneeded", "complete")]
     assert sent() == []
 
 
 def test_what_waits_for_us_is_not_reminded_of(alice: Company) -> None:
-    bring(alice, FIRST, last=date(2026, 5, 26))
+    send_days(alice, FIRST, last=date(2026, 5, 26))
     assert reminder_plan.plan_reminders(at=ENDED) == 1
     # Of the same server, of a key that nobody has confirmed: held.
     stranger = alice.writer("IC01")
@@ -197,7 +197,7 @@ def test_what_waits_for_us_is_not_reminded_of(alice: Company) -> None:
     stranger.previous = alice.server.previous
     alice.send(stranger.day(LAST), at=AFTER)
     send(ENDED)
-    assert told(alice) == [("ended", "unneeded", "with-us")]
+    assert reminder_states(alice) == [("ended", "unneeded", "with-us")]
 
 
 def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) -> None:
@@ -221,7 +221,9 @@ def test_a_waiver_a_decision_and_completion_end_the_late_ones(alice: Company) ->
         assert reminder_plan.plan_reminders(at=late_at + timedelta(days=7)) == 0
         send(late_at)
         answer = next((one for one in ("waived", "decided") if changes.get(one)), "")
-        assert told(alice)[-1][1:] == ("unneeded", answer or "settled"), changes
+        assert reminder_states(alice)[-1][1:] == ("unneeded", answer or "settled"), (
+            changes
+        )
         back: dict[str, Any] = {"voided_at": None, "void_reason": "", "waived": []}
         change_flag(alice, decided=[], completed_at=None, **back)
     assert sent() == []
@@ -257,12 +259,12 @@ def test_a_safety_stop_holds_late_mails_and_no_others(alice: Company) -> None:
         )
     assert reminder_plan.plan_reminders(at=at + timedelta(days=7)) == 0
     send(at)
-    assert told(alice) == [("late", "waiting", "safety-stop")]
+    assert reminder_states(alice) == [("late", "waiting", "safety-stop")]
     with unit_of_work.acting_for(unit_of_work.STAFF):
         stop.released_at = at
         stop.save()
     send(at + timedelta(hours=1))
-    assert told(alice) == [("late", "sent", "")]
+    assert reminder_states(alice) == [("late", "sent", "")]
 
 
 def test_one_a_day_for_each_recipient_of_a_tenant(alice: Company) -> None:
@@ -300,7 +302,7 @@ def test_who_wants_none_any_more_gets_none(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.ADMIN).delete()
     send(ENDED)
-    assert told(alice) == [("ended", "unneeded", "not-wanted")]
+    assert reminder_states(alice) == [("ended", "unneeded", "not-wanted")]
 
 
 def test_charlie_gets_nothing_about_alice(alice: Company, charlie: Company) -> None:
@@ -311,14 +313,14 @@ def test_charlie_gets_nothing_about_alice(alice: Company, charlie: Company) -> N
         "admin@a-100.example",
         "admin@c-300.example",
     ]
-    for letter in sent():
+    for message in sent():
         own, other = (
-            ("Alice", "Charlie") if "a-100" in letter.to[0] else ("Charlie", "Alice")
+            ("Alice", "Charlie") if "a-100" in message.to[0] else ("Charlie", "Alice")
         )
-        said = f"{letter.subject} {letter.body} {html_of(letter)}"
-        assert own in said
-        assert other not in said
-        assert ("C-300" in said) == (own == "Charlie")
+        text = f"{message.subject} {message.body} {html_of(message)}"
+        assert own in text
+        assert other not in text
+        assert ("C-300" in text) == (own == "Charlie")
 
 
 @pytest.mark.parametrize(
@@ -328,12 +330,12 @@ def test_a_name_breaks_no_header(alice: Company, name: str) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(name=name)
     run(ENDED)
-    (letter,) = sent()
-    raw = letter.message().as_bytes()
+    (message,) = sent()
+    raw = message.message().as_bytes()
     head, _, _ = raw.partition(b"\n\n")
     assert b"\nBcc:" not in head
-    assert letter.recipients() == ["admin@a-100.example"]
-    assert "<b>&" not in html_of(letter)
+    assert message.recipients() == ["admin@a-100.example"]
+    assert "<b>&" not in html_of(message)
 
 
 def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -> None:
@@ -347,9 +349,12 @@ def test_a_copy_that_was_restored_sends_nothing(alice: Company, settings: Any) -
     # Told to go on, it leaves out what its original may have sent.
     mail_switch.claim(by="test", at=TARGET)
     run(TARGET)
-    assert told(alice) == [("ended", "sent", ""), ("target", "unneeded", "restored")]
+    assert reminder_states(alice) == [
+        ("ended", "sent", ""),
+        ("target", "unneeded", "restored"),
+    ]
     run(berlin(date(2026, 6, 4)))
-    assert told(alice)[-1] == ("last", "sent", "")
+    assert reminder_states(alice)[-1] == ("last", "sent", "")
 
 
 def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> None:
@@ -364,7 +369,7 @@ def test_a_folder_that_was_copied_is_a_copy(alice: Company, settings: Any) -> No
     assert reminder_plan.plan_reminders(at=TARGET) == 0
     mail_switch.claim(by="test", at=ENDED)
     run(TARGET)
-    assert told(alice)[-1] == ("target", "sent", "")
+    assert reminder_states(alice)[-1] == ("target", "sent", "")
 
 
 def test_tables_made_anew_are_a_copy(alice: Company) -> None:
@@ -389,11 +394,11 @@ def test_staff_can_stop_all_mail(alice: Company) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="wrong dates", by="clerk", at=ENDED)
     run(ENDED)
-    assert told(alice) == []
+    assert reminder_states(alice) == []
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.resume(reason="put right", by="clerk", at=ENDED)
     run(ENDED)
-    assert told(alice) == [("ended", "sent", "")]
+    assert reminder_states(alice) == [("ended", "sent", "")]
 
 
 def test_the_preview_says_what_goes_next_and_writes_nothing(alice: Company) -> None:
@@ -425,11 +430,11 @@ def test_the_preview_has_one_a_day_for_each_recipient(
     ]
 
 
-def test_a_mail_that_cannot_be_written_is_set_aside(
+def test_a_mail_that_cannot_be_written_waits_for_a_person(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reminder_plan.plan_reminders(at=ENDED)
     monkeypatch.setattr(reminder_send, "_name_of", lambda _: 1 / 0)
     for number in range(3):
         send(ENDED + timedelta(hours=number))
-    assert told(alice) == [("ended", "failed", "sending-failed")]
+    assert reminder_states(alice) == [("ended", "failed", "sending-failed")]

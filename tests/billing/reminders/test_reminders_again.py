@@ -13,15 +13,15 @@ from billing.periods import deadlines
 from billing.reminders import plan as reminder_plan
 from billing.requests import excuses
 from portal.db import unit_of_work
-from tests.billing.lateness.late_tenants import DAY, HOUR, LAST, MAY, checked, flag
+from tests.billing.lateness.late_tenants import DAY, HOUR, LAST, MAY, flag, run_check
 from tests.billing.reminders.tenant_with_gaps import (
     BERLIN,
-    ask,
     open_periods,
+    reminder_states,
+    request_excuse,
     rows,
     run,
     send,
-    told,
 )
 from tests.builders import Company, open_company
 from tests.portal.mail.sent_mails import html_of, sent
@@ -41,12 +41,12 @@ def extend(company: Company, day: int, *, at: datetime) -> None:
 def days_pass(first: datetime, last: datetime) -> None:
     at = first
     while at <= last:
-        checked(at)
+        run_check(at)
         run(at)
         at += timedelta(hours=8)
 
 
-def went(company: Company) -> list[tuple[str, int]]:
+def sent_steps(company: Company) -> list[tuple[str, int]]:
     return [(row.step, row.day.day) for row in rows(company) if row.outcome == "sent"]
 
 
@@ -55,7 +55,7 @@ def test_who_was_told_of_the_last_day_is_told_of_the_new_one(short: Company) -> 
     extend(short, 14, at=LAST_DAY + HOUR)
     days_pass(LAST_DAY + 2 * HOUR, june(16))
     # Nothing steps back to what comes before the last day.
-    assert went(short) == [("last", 4), ("last", 14), ("late", 15)]
+    assert sent_steps(short) == [("last", 4), ("last", 14), ("late", 15)]
     names = [row.message_id for row in rows(short)]
     assert len(set(names)) == len(names)
 
@@ -64,7 +64,7 @@ def test_who_was_late_and_is_given_time_is_told_of_both_again(short: Company) ->
     days_pass(june(5), june(7))
     extend(short, 14, at=june(8))
     days_pass(june(8), june(16))
-    assert went(short) == [("late", 5), ("last", 14), ("late", 15)]
+    assert sent_steps(short) == [("late", 5), ("last", 14), ("late", 15)]
 
 
 def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
@@ -74,7 +74,7 @@ def test_what_waits_about_a_deadline_that_was_extended_goes_as_the_new_one(
     extend(short, 5, at=LAST_DAY)
     run(june(5))
     run(june(5, 10))
-    assert [(row.step, row.told_state, row.extended_to) for row in rows(short)] == [
+    assert [(row.step, row.shown_state, row.extended_to) for row in rows(short)] == [
         ("last", "unneeded", None),
         ("last", "sent", june(6, 0)),
     ]
@@ -88,19 +88,19 @@ def refuse(company: Company, asked: Excuse, *, at: datetime) -> None:
 
 def test_what_was_not_needed_goes_once_it_is_needed(short: Company) -> None:
     assert reminder_plan.plan_reminders(at=LAST_DAY) == 1
-    asked = ask(short, at=LAST_DAY)
+    asked = request_excuse(short, at=LAST_DAY)
     run(LAST_DAY)
-    assert told(short) == [("last", "unneeded", "with-us")]
+    assert reminder_states(short) == [("last", "unneeded", "with-us")]
     refuse(short, asked, at=LAST_DAY + HOUR)
     run(LAST_DAY + 2 * HOUR)
     run(LAST_DAY + 3 * HOUR)
-    assert told(short) == [("last", "sent", "")]
+    assert reminder_states(short) == [("last", "sent", "")]
     assert len(sent()) == 1
 
 
 def test_runs_at_once_let_it_go_once(short: Company) -> None:
     reminder_plan.plan_reminders(at=LAST_DAY)
-    asked = ask(short, at=LAST_DAY)
+    asked = request_excuse(short, at=LAST_DAY)
     send(LAST_DAY)
     refuse(short, asked, at=LAST_DAY + HOUR)
 
@@ -112,7 +112,7 @@ def test_runs_at_once_let_it_go_once(short: Company) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(8)))
-    assert told(short) == [("last", "sent", "")]
+    assert reminder_states(short) == [("last", "sent", "")]
     assert len(sent()) == 1
 
 
@@ -132,7 +132,7 @@ def test_what_may_have_gone_is_not_needed_for_good(
         ended = {"state": "done", "outcome": "unneeded", "problem": "with-us"}
         Reminder.objects.update(**ended | changes)
     assert reminder_plan.plan_reminders(at=LAST_DAY + HOUR) == 0
-    assert [row.told_state for row in rows(short)] == ["unneeded"]
+    assert [row.shown_state for row in rows(short)] == ["unneeded"]
 
 
 def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) -> None:
@@ -153,7 +153,7 @@ def test_it_is_not_needed_again_on_a_day_that_another_one_has(short: Company) ->
 
 def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> None:
     """One of two late days comes, the other one is waived: nothing is asked for."""
-    checked(june(5, 7))
+    run_check(june(5, 7))
     short.send(short.server.day(LAST - DAY), at=june(6, 7))
     found = flag(short)
     waived = [f"{LAST} IC01"]
@@ -171,24 +171,24 @@ def test_what_is_never_needed_keeps_nothing_else_from_going(short: Company) -> N
             assert [one.step for one in foretold] == ["ended"]
     # Tried once a day, and only until there is something else to say.
     assert [row.step for row in rows(short)] == ["weekly-3", "ended", "soon"]
-    assert went(short) == [("ended", 28), ("soon", 30)]
-    assert told(short)[0] == ("weekly-3", "unneeded", "settled")
+    assert sent_steps(short) == [("ended", 28), ("soon", 30)]
+    assert reminder_states(short)[0] == ("weekly-3", "unneeded", "settled")
 
 
 def test_a_refusal_that_was_made_good_does_not_hold_back_late_mails(
     short: Company,
 ) -> None:
-    asked = ask(short, at=LAST_DAY, days={LAST})
+    asked = request_excuse(short, at=LAST_DAY, days={LAST})
     refuse(short, asked, at=june(5, 14))
-    again = ask(short, at=june(5, 15), days={LAST})
+    again = request_excuse(short, at=june(5, 15), days={LAST})
     run(june(5, 18))
     excuses.approve(
         short.id, excuse_id=again.pk, by="clerk", at=june(5, 16), reason="Well."
     )
-    checked(june(6, 7))
+    run_check(june(6, 7))
     for minutes in (0, 15, 30):
         run(june(6) + timedelta(minutes=minutes))
-    assert went(short) == [("late", 6)]
+    assert sent_steps(short) == [("late", 6)]
 
 
 def test_refusals_of_one_day_are_one_mail_that_names_them_all(
@@ -199,17 +199,17 @@ def test_refusals_of_one_day_are_one_mail_that_names_them_all(
         *("A-1",), name="A-1", zone="Europe/Berlin", first_owed_on=days[-1]
     )
     open_periods()
-    *six, seventh = [ask(company, at=LAST_DAY, days={day}) for day in days]
+    *six, seventh = [request_excuse(company, at=LAST_DAY, days={day}) for day in days]
     for number, one in enumerate(six):
         refuse(company, one, at=june(8, 10) + timedelta(minutes=2 * number))
     for at in (june(8, 11), june(8, 12), june(9)):
         run(at)
-    assert went(company) == [("refused", 8)]
+    assert sent_steps(company) == [("refused", 8)]
     refuse(company, seventh, at=june(9, 11))
     for at in (june(9, 12), june(10), june(11, 16), june(12)):
-        checked(at - HOUR)
+        run_check(at - HOUR)
         run(at)
-    assert went(company) == [("refused", 8), ("refused", 9), ("late", 12)]
+    assert sent_steps(company) == [("refused", 8), ("refused", 9), ("late", 12)]
     assert len({row.message_id for row in rows(company)}) == 3
     first, second, late = [[one.body, html_of(one)] for one in sent()]
     for texts, count in ((first, 6), (second, 7)):

@@ -1,4 +1,4 @@
-"""Reminders over a mail server that is cut: nobody gets two, the unsure are known."""
+"""Reminders through a mail server that is cut: none twice, unsure ones recorded."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,10 +34,10 @@ IN_TEXT = {"data", "text", "answer"}
 
 
 @pytest.fixture
-def post(alice: Company, settings: Any) -> Iterator[Server]:
+def mail_server(alice: Company, settings: Any) -> Iterator[Server]:
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
-    with running(settings) as post:
-        yield post
+    with running(settings) as mail_server:
+        yield mail_server
 
 
 def recipients(company: Company, count: int) -> list[str]:
@@ -63,8 +63,8 @@ def rows(company: Company) -> list[Reminder]:
         return list(Reminder.objects.order_by("pk"))
 
 
-def rings(first: datetime, count: int = 12, *, minutes: int = 20) -> None:
-    """Ring as beat does, each time until there is nothing that can be sent."""
+def run_send_task(first: datetime, count: int = 12, *, minutes: int = 20) -> None:
+    """Run the task as beat does, each time until there is nothing that can be sent."""
     for number in range(count):
         at = first + timedelta(minutes=minutes * number)
         reminder_plan.plan_reminders(at=at)
@@ -74,61 +74,65 @@ def rings(first: datetime, count: int = 12, *, minutes: int = 20) -> None:
 
 @pytest.mark.parametrize("where", CUTS)
 def test_cut_at_each_command_nobody_gets_two(
-    alice: Company, post: Server, where: str
+    alice: Company, mail_server: Server, where: str
 ) -> None:
     people = recipients(alice, MAILS)
-    post.cut_at, post.every = where, 3
-    rings(ENDED)
-    assert post.seen[where] >= MAILS
-    assert all(len(post.of(person)) <= 1 for person in people)
-    sent = {row.recipient for row in rows(alice) if row.told_state == "sent"}
-    unsure = {row.recipient for row in rows(alice) if row.told_state == "unsure"}
+    mail_server.cut_at, mail_server.every = where, 3
+    run_send_task(ENDED)
+    assert mail_server.seen[where] >= MAILS
+    assert all(len(mail_server.of(person)) <= 1 for person in people)
+    sent = {row.recipient for row in rows(alice) if row.shown_state == "sent"}
+    unsure = {row.recipient for row in rows(alice) if row.shown_state == "unsure"}
     assert sent | unsure == set(people)
     assert bool(unsure) == (where in IN_TEXT)
     # Whom it says it has sent to has it; only the unsure may have it or not.
-    taken = {person for person in people if post.of(person)}
+    taken = {person for person in people if mail_server.of(person)}
     assert sent <= taken
     assert taken - sent <= unsure
     # And they stay as they are.
-    post.cut_at = ""
-    rings(ENDED + timedelta(hours=6), 3)
-    assert {row.recipient for row in rows(alice) if row.told_state == "sent"} == sent
+    mail_server.cut_at = ""
+    run_send_task(ENDED + timedelta(hours=6), 3)
+    assert {row.recipient for row in rows(alice) if row.shown_state == "sent"} == sent
 
 
 def test_cut_everywhere_in_a_run_of_a_hundred_mails_nobody_gets_two(
-    alice: Company, post: Server
+    alice: Company, mail_server: Server
 ) -> None:
     people = recipients(alice, MANY)
-    post.cut_at, post.every, post.in_turn = CUTS[0], 2, CUTS
-    rings(ENDED, 70, minutes=5)
-    assert all(len(post.of(person)) <= 1 for person in people)
+    mail_server.cut_at, mail_server.every, mail_server.in_turn = CUTS[0], 2, CUTS
+    run_send_task(ENDED, 70, minutes=5)
+    assert all(len(mail_server.of(person)) <= 1 for person in people)
     by_state: dict[str, set[str]] = {}
     for row in rows(alice):
-        by_state.setdefault(row.told_state, set()).add(row.recipient)
+        by_state.setdefault(row.shown_state, set()).add(row.recipient)
     sent, unsure = by_state.pop("sent"), by_state.pop("unsure")
     assert by_state == {}
     assert sent | unsure == set(people)
     assert unsure
-    assert sent <= {person for person in people if post.of(person)}
+    assert sent <= {person for person in people if mail_server.of(person)}
 
 
-def test_two_runs_at_once_send_each_mail_once(alice: Company, post: Server) -> None:
+def test_two_runs_at_once_send_each_mail_once(
+    alice: Company, mail_server: Server
+) -> None:
     people = recipients(alice, MAILS)
 
     def run(_: int) -> None:
         try:
-            rings(ENDED, 1)
+            run_send_task(ENDED, 1)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, range(4)))
-    rings(ENDED + timedelta(minutes=30), 2)
-    assert [len(post.of(person)) for person in people] == [1] * MAILS
-    assert {row.told_state for row in rows(alice)} == {"sent"}
+    run_send_task(ENDED + timedelta(minutes=30), 2)
+    assert [len(mail_server.of(person)) for person in people] == [1] * MAILS
+    assert {row.shown_state for row in rows(alice)} == {"sent"}
 
 
-def test_whose_worker_never_came_back_is_unsure(alice: Company, post: Server) -> None:
+def test_whose_worker_never_came_back_is_unsure(
+    alice: Company, mail_server: Server
+) -> None:
     reminder_plan.plan_reminders(at=ENDED)
     (claim,) = job_queue.claim(
         Reminder, most=1, lease_for=timedelta(minutes=10), at=ENDED
@@ -136,32 +140,32 @@ def test_whose_worker_never_came_back_is_unsure(alice: Company, post: Server) ->
     with unit_of_work.acting_for(unit_of_work.STAFF):
         leave = mail_switch.send_permission()
     assert reminder_send._prepare(leave, frozenset(), claim, ENDED) is not None
-    assert rows(alice)[0].told_state == "sending"
-    rings(ENDED + timedelta(minutes=11), 2)
+    assert rows(alice)[0].shown_state == "sending"
+    run_send_task(ENDED + timedelta(minutes=11), 2)
     (row,) = rows(alice)
-    assert (row.told_state, row.problem) == ("unsure", NEVER_ANSWERED)
-    assert post.taken == []
+    assert (row.shown_state, row.problem) == ("unsure", NEVER_ANSWERED)
+    assert mail_server.taken == []
 
 
 def test_a_recipient_refused_for_good_stops_nobody_else(
-    alice: Company, post: Server
+    alice: Company, mail_server: Server
 ) -> None:
     first, second, third = recipients(alice, 3)
-    post.refuses = {first: "550 no such person", second: "450 mailbox busy"}
-    rings(ENDED, 3)
-    told = {row.recipient: (row.told_state, row.problem) for row in rows(alice)}
+    mail_server.refuses = {first: "550 no such person", second: "450 mailbox busy"}
+    run_send_task(ENDED, 3)
+    told = {row.recipient: (row.shown_state, row.problem) for row in rows(alice)}
     assert told == {
         first: ("failed", "address-refused"),
         second: ("waiting", "address-refused-for-now"),
         third: ("sent", ""),
     }
-    post.refuses = {}
-    rings(ENDED + timedelta(hours=2), 3)
-    assert [len(post.of(one)) for one in (first, second, third)] == [0, 1, 1]
+    mail_server.refuses = {}
+    run_send_task(ENDED + timedelta(hours=2), 3)
+    assert [len(mail_server.of(one)) for one in (first, second, third)] == [0, 1, 1]
 
 
 def test_an_address_that_cannot_be_written_stops_nobody_else(
-    alice: Company, post: Server
+    alice: Company, mail_server: Server
 ) -> None:
     admin = alice.people["admin"].email
     # Django's own check of addresses lets it through.
@@ -171,12 +175,12 @@ def test_an_address_that_cannot_be_written_stops_nobody_else(
         User.objects.filter(email=alice.people["viewer"].email).update(email=address)
     with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.VIEWER).update(gets_reminders=True)
-    rings(ENDED, 2)
-    assert {row.recipient: (row.told_state, row.problem) for row in rows(alice)} == {
+    run_send_task(ENDED, 2)
+    assert {row.recipient: (row.shown_state, row.problem) for row in rows(alice)} == {
         address: ("failed", "address-refused"),
         admin: ("sent", ""),
     }
-    assert len(post.of(admin)) == 1
+    assert len(mail_server.of(admin)) == 1
 
 
 @pytest.mark.parametrize(
@@ -188,37 +192,37 @@ def test_an_address_that_cannot_be_written_stops_nobody_else(
     ],
 )
 def test_what_a_server_answers_to_the_text(
-    alice: Company, post: Server, answer: str, told: tuple[str, str]
+    alice: Company, mail_server: Server, answer: str, told: tuple[str, str]
 ) -> None:
-    post.refuses_text = answer
-    rings(ENDED, 2)
-    assert [(row.told_state, row.problem) for row in rows(alice)] == [told]
+    mail_server.refuses_text = answer
+    run_send_task(ENDED, 2)
+    assert [(row.shown_state, row.problem) for row in rows(alice)] == [told]
 
 
 def test_a_server_that_is_away_is_tried_for_ever(alice: Company, settings: Any) -> None:
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with running(settings):
         pass  # its port is free again
-    rings(ENDED, 20)
+    run_send_task(ENDED, 20)
     (row,) = rows(alice)
-    assert (row.told_state, row.problem, row.faults) == ("waiting", "mail-away", 0)
+    assert (row.shown_state, row.problem, row.faults) == ("waiting", "mail-away", 0)
     assert row.begun_at is None
-    with running(settings) as post:
-        rings(ENDED + timedelta(hours=7), 1)
-    assert len(post.taken) == 1
+    with running(settings) as mail_server:
+        run_send_task(ENDED + timedelta(hours=7), 1)
+    assert len(mail_server.taken) == 1
 
 
 @pytest.mark.parametrize("name", ["Alice\r\nBcc: spy@evil.example", "ß" * 200])
 def test_a_name_of_a_tenant_breaks_no_header(
-    alice: Company, post: Server, name: str
+    alice: Company, mail_server: Server, name: str
 ) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(name=name)
-    rings(ENDED, 1)
-    (letter,) = post.taken
-    assert letter["Bcc"] is None
-    assert letter["To"] == "admin@a-100.example"
-    text = letter.get_body(("plain",))
+    run_send_task(ENDED, 1)
+    (message,) = mail_server.taken
+    assert message["Bcc"] is None
+    assert message["To"] == "admin@a-100.example"
+    text = message.get_body(("plain",))
     assert text is not None
     assert name.split("\r\n", maxsplit=1)[0] in text.get_content()
 
@@ -232,7 +236,7 @@ def test_another_backend_that_breaks_leaves_it_unsure(
         "django.core.mail.backends.locmem.EmailBackend.send_messages",
         lambda *_: 1 / 0,
     )
-    rings(ENDED, 3)
+    run_send_task(ENDED, 3)
     assert [row.outcome for row in rows(alice)] == [MailOutcome.UNSURE]
 
 
@@ -241,11 +245,11 @@ def test_a_folder_that_cannot_be_written_is_ours(alice: Company, settings: Any) 
     settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     settings.EMAIL_FILE_PATH = settings.VAR / "mail"
     settings.EMAIL_FILE_PATH.write_text("a file where the folder should be")
-    rings(ENDED, 2)
-    assert [row.told_state for row in rows(alice)] == ["waiting"]
+    run_send_task(ENDED, 2)
+    assert [row.shown_state for row in rows(alice)] == ["waiting"]
     settings.EMAIL_FILE_PATH.unlink()
-    rings(ENDED + timedelta(hours=1), 1)
-    assert [row.told_state for row in rows(alice)] == ["sent"]
+    run_send_task(ENDED + timedelta(hours=1), 1)
+    assert [row.shown_state for row in rows(alice)] == ["sent"]
     assert len(list(settings.EMAIL_FILE_PATH.iterdir())) == 1
 
 

@@ -1,4 +1,4 @@
-"""Remind now: numbered rounds, pressed twice, and a preview that says so before."""
+"""*Remind now*: numbered rounds, double clicks, and a preview of both."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +21,12 @@ from tests.billing.reminders.cutting_mail_server import Server, running
 from tests.billing.reminders.tenant_with_gaps import (
     DEADLINE,
     ENDED,
-    bring,
     open_periods,
+    reminder_states,
     rows,
     run,
     send,
-    told,
+    send_days,
 )
 from tests.builders import Company
 
@@ -44,7 +44,7 @@ def charlie(db: None) -> Company:
 
 
 @pytest.fixture
-def post_office(alice: Company, charlie: Company, settings: Any) -> Iterator[Server]:
+def mail_server(alice: Company, charlie: Company, settings: Any) -> Iterator[Server]:
     open_periods()
     with running(settings) as server:
         yield server
@@ -63,11 +63,11 @@ def remind(*companies: Company, at: datetime = AT) -> ReminderRound:
 
 
 def why(found: ReminderRound) -> list[str]:
-    return [one.why_not for one in found.asked]
+    return [one.why_not for one in found.selected]
 
 
 def test_rounds_are_numbered_and_pressed_twice_it_writes_once(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     assert remind(alice).mails == 1
     assert why(remind(alice)) == [WhyNot.TODAY]
@@ -75,14 +75,14 @@ def test_rounds_are_numbered_and_pressed_twice_it_writes_once(
     assert why(remind(alice, at=AT + HOUR)) == [WhyNot.TODAY]
     assert remind(alice, at=AT + DAY).mails == 1
     send(AT + DAY)
-    assert told(alice) == [("now-1", "sent", ""), ("now-2", "sent", "")]
-    assert len(post_office.taken) == 2
-    assert len({one["Message-ID"] for one in post_office.taken}) == 2
+    assert reminder_states(alice) == [("now-1", "sent", ""), ("now-2", "sent", "")]
+    assert len(mail_server.taken) == 2
+    assert len({one["Message-ID"] for one in mail_server.taken}) == 2
     assert {row.asked_by for row in rows(alice)} == {"clerk"}
 
 
 def test_pressed_by_several_at_once_it_writes_once(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     def one(_: int) -> None:
         try:
@@ -94,12 +94,12 @@ def test_pressed_by_several_at_once_it_writes_once(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(8)))
     send(AT)
-    assert told(alice) == [("now-1", "sent", "")]
-    assert len(post_office.taken) == 1
+    assert reminder_states(alice) == [("now-1", "sent", "")]
+    assert len(mail_server.taken) == 1
 
 
 def test_it_and_the_steps_are_one_mail_a_day(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     run(ENDED)
     assert why(remind(alice)) == [WhyNot.TODAY]
@@ -108,14 +108,14 @@ def test_it_and_the_steps_are_one_mail_a_day(
     send(target - 2 * HOUR)
     run(target)
     run(target + HOUR)
-    assert [step for step, *_ in told(alice)] == ["ended", "now-1"]
-    assert len(post_office.taken) == 2
+    assert [step for step, *_ in reminder_states(alice)] == ["ended", "now-1"]
+    assert len(mail_server.taken) == 2
 
 
 def test_only_who_lacks_something_in_an_open_period(
-    alice: Company, charlie: Company, post_office: Server
+    alice: Company, charlie: Company, mail_server: Server
 ) -> None:
-    bring(alice)
+    send_days(alice)
     found = remind(alice, charlie)
     assert why(found) == [WhyNot.NOTHING_MISSING, ""]
     assert (found.tenants, found.mails) == (1, 1)
@@ -123,25 +123,25 @@ def test_only_who_lacks_something_in_an_open_period(
     nobody = send_now.preview_remind_now([10**6], MAY, at=AT)
     assert why(old) == why(nobody) == [WhyNot.NOT_OPEN]
     send(AT)
-    assert [one["To"] for one in post_office.taken] == ["admin@c-300.example"]
+    assert [one["To"] for one in mail_server.taken] == ["admin@c-300.example"]
 
 
-def test_where_nobody_wants_any_it_says_so(alice: Company, post_office: Server) -> None:
+def test_where_nobody_wants_any_it_says_so(alice: Company, mail_server: Server) -> None:
     with unit_of_work.acting_for(alice.id):
         Membership.objects.update(gets_reminders=False)
     assert why(remind(alice)) == [WhyNot.NOBODY]
 
 
-def test_a_file_that_comes_first_stops_it(alice: Company, post_office: Server) -> None:
+def test_a_file_that_comes_first_stops_it(alice: Company, mail_server: Server) -> None:
     remind(alice)
-    bring(alice)
+    send_days(alice)
     send(AT)
-    assert told(alice) == [("now-1", "unneeded", "complete")]
-    assert post_office.taken == []
+    assert reminder_states(alice) == [("now-1", "unneeded", "complete")]
+    assert mail_server.taken == []
 
 
 def test_the_contact_gets_it_once_it_is_late(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     with unit_of_work.acting_for(alice.id):
         Tenant.objects.update(escalation_address="boss@a-100.example")
@@ -150,12 +150,12 @@ def test_the_contact_gets_it_once_it_is_late(
     late = DEADLINE + 12 * HOUR
     remind(alice, at=late)
     send(late)
-    assert len(post_office.of("boss@a-100.example")) == 1
-    assert len(post_office.of("admin@a-100.example")) == 2
+    assert len(mail_server.of("boss@a-100.example")) == 1
+    assert len(mail_server.of("admin@a-100.example")) == 2
 
 
 def test_a_safety_stop_holds_what_says_late(
-    alice: Company, charlie: Company, post_office: Server
+    alice: Company, charlie: Company, mail_server: Server
 ) -> None:
     late = DEADLINE + 12 * HOUR
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -180,12 +180,12 @@ def test_a_safety_stop_holds_what_says_late(
         stop.released_at = None
         stop.save()
     send(late)
-    assert told(alice) == [("now-1", "waiting", "safety-stop")]
-    assert [one["To"] for one in post_office.taken] == ["admin@c-300.example"]
+    assert reminder_states(alice) == [("now-1", "waiting", "safety-stop")]
+    assert [one["To"] for one in mail_server.taken] == ["admin@c-300.example"]
 
 
 def test_while_mail_is_stopped_nothing_is_written(
-    alice: Company, post_office: Server
+    alice: Company, mail_server: Server
 ) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="x", by="clerk", at=AT)

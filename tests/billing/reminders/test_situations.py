@@ -1,4 +1,4 @@
-"""Who is reminded of what, in each situation that there is."""
+"""The reminders of a tenant in every situation."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -6,12 +6,9 @@ from zoneinfo import ZoneInfo
 
 from billing.models import Reminder
 from portal.db import unit_of_work
-from tests.billing.desk.tenants_in_situations import situations
-from tests.billing.lateness.late_tenants import DAY, HOUR, checked
+from tests.billing.lateness.late_tenants import DAY, HOUR, run_check
 from tests.billing.reminders.tenant_with_gaps import run
 from tests.builders import Company
-
-__all__ = ["situations"]  # the fixture
 
 # Nine in Berlin, where all of them are, on the target day; a few weeks from then on.
 FIRST = datetime(2026, 6, 3, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -39,7 +36,7 @@ TOLD = {
 def test_each_is_reminded_of_what_there_is(situations: dict[str, Company]) -> None:
     for number in range(DAYS):
         at = FIRST + number * DAY
-        checked(at - HOUR)
+        run_check(at - HOUR)
         run(at)
     told, said = defaultdict(list), {}
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):

@@ -1,4 +1,4 @@
-"""Excuses requested for a tenant in May 2026, and what became of them."""
+"""Builds excuse requests of a tenant in May 2026, and reads their outcome."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,9 @@ def may(day: int) -> date:
     return date(2026, 5, day)
 
 
-def wish(company: Company, *days: date, **changes: Any) -> excuses.ExcuseRequest:
+def excuse_request(
+    company: Company, *days: date, **changes: Any
+) -> excuses.ExcuseRequest:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
     fields: dict[str, Any] = {
@@ -39,20 +41,22 @@ def wish(company: Company, *days: date, **changes: Any) -> excuses.ExcuseRequest
     return excuses.ExcuseRequest(**(fields | changes))
 
 
-def ask(company: Company, *days: date, at: datetime = BEFORE, **changes: Any) -> Excuse:
+def request_excuse(
+    company: Company, *days: date, at: datetime = BEFORE, **changes: Any
+) -> Excuse:
     return excuses.request_excuse(
-        company.id, wish=wish(company, *days, **changes), by="admin", at=at
+        company.id, request=excuse_request(company, *days, **changes), by="admin", at=at
     )
 
 
-def seen(company: Company, *, at: datetime = AFTER) -> Judgement:
-    """What is so at an instant; the roll-ups say the same."""
+def current_judgement(company: Company, *, at: datetime = AFTER) -> Judgement:
+    """What is so at an instant; the stored summaries agree."""
     assert differing(company) == []
     with unit_of_work.acting_for(company.id, reading=True):
         return view_period(MAY, at=at).judgement
 
 
-def rolled_up(company: Company) -> Summary:
+def stored_summary(company: Company) -> Summary:
     with unit_of_work.acting_for(company.id, reading=True):
         return refresh_summary.stored_summary(
             PeriodSummary.objects.get(period=str(MAY))

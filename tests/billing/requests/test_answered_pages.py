@@ -1,4 +1,4 @@
-"""What a customer's pages say of what staff have answered, or are still asked."""
+"""A customer's pages show the requests that staff decided or still have open."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -30,12 +30,12 @@ from tests.billing.lateness.late_tenants import (
     HOUR,
     LAST,
     MAY,
-    checked,
     flag,
     open_periods,
     open_short,
+    run_check,
 )
-from tests.billing.reminders.tenant_with_gaps import rows, send, told
+from tests.billing.reminders.tenant_with_gaps import reminder_states, rows, send
 from tests.billing.requests import excuse_requests
 from tests.builders import Company, open_company
 from usage.models import Server
@@ -50,7 +50,7 @@ def late(db: None, settings: Any) -> Company:
     settings.INBOX_BUCKET = ""
     company = open_short("L-1")
     open_periods()
-    assert checked(CHECKED) == 1
+    assert run_check(CHECKED) == 1
     return company
 
 
@@ -65,7 +65,7 @@ def signed_in(company: Company, role: str = "admin") -> Client:
     return client
 
 
-def words(company: Company, *, at: datetime = AFTER) -> period_text.PeriodText:
+def period_texts(company: Company, *, at: datetime = AFTER) -> period_text.PeriodText:
     with unit_of_work.acting_for(company.id, reading=True):
         return period_text.period_text(period_queries.view_period(MAY, at=at), at=at)
 
@@ -78,10 +78,10 @@ def also_late(company: Company, *, at: datetime) -> list[tuple[str, int]]:
 
 @time_machine.travel(AFTER, tick=False)
 def test_what_was_waived_is_not_asked_for_any_more(late: Company) -> None:
-    said = words(late)
+    said = period_texts(late)
     assert (said.standing, said.is_alarming) == ("Late", True)
     waive(late)
-    said = words(late)
+    said = period_texts(late)
     assert (said.standing, said.mark) == ("Late, waived", "excused")
     assert (said.please, said.is_alarming) == (
         "The billing staff have waived it.",
@@ -99,7 +99,7 @@ def test_other_days_that_turn_out_missing_are_asked_for_again(late: Company) -> 
     found = late.registered("IC02")
     late.send(found.day(LAST - DAY), at=AFTER)
     assert flag(late).open_days
-    assert words(late).please == "Please upload now: this period is late."
+    assert period_texts(late).please == "Please upload now: this period is late."
     assert preview_remind_now([late.id], MAY, at=AFTER).mails == 1
 
 
@@ -116,12 +116,12 @@ def test_who_is_answered_is_not_reminded_now(late: Company, answer: str) -> None
     assert remind_now([late.id], MAY, by="clerk", at=AFTER).mails == 1
     give()
     send(AFTER)
-    assert told(late) == [("now-1", "unneeded", answer)]
+    assert reminder_states(late) == [("now-1", "unneeded", answer)]
     for found in (
         preview_remind_now([late.id], MAY, at=AFTER + DAY),
         remind_now([late.id], MAY, by="clerk", at=AFTER + DAY),
     ):
-        (one,) = found.asked
+        (one,) = found.selected
         assert (one.recipients, one.why_not) == ((), answer)
         assert why_not_text(one.why_not).startswith("Nothing: ")
     assert len(rows(late)) == 1
@@ -132,14 +132,14 @@ def test_a_planned_late_mail_says_that_it_was_waived(late: Company) -> None:
     assert reminder_plan.plan_reminders(at=morning) == 1
     waive(late)
     send(morning)
-    assert told(late) == [("late", "unneeded", "waived")]
+    assert reminder_states(late) == [("late", "unneeded", "waived")]
 
 
 def test_an_answer_of_an_earlier_deadline_counts_no_more(late: Company) -> None:
     waive(late)
     deadlines.extend(late.id, MAY, to=date(2026, 6, 12), **BY)
     assert preview_remind_now([late.id], MAY, at=AFTER).mails == 1
-    said = words(late)
+    said = period_texts(late)
     assert (said.standing, said.extended) == (
         "Incomplete",
         "Extended to Fri 12 June by the billing staff.",
@@ -148,7 +148,7 @@ def test_an_answer_of_an_earlier_deadline_counts_no_more(late: Company) -> None:
 
 @time_machine.travel(AFTER, tick=False)
 def test_an_extension_is_told(late: Company) -> None:
-    assert words(late).extended == ""
+    assert period_texts(late).extended == ""
     deadlines.extend(late.id, MAY, to=date(2026, 6, 12), **BY)
     for path in ("/", "/upload"):
         page = signed_in(late, "viewer").get(path).content.decode()
@@ -162,7 +162,7 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
     company, other = open_short("L-1"), open_short("L-2")
     with time_machine.travel(JULY, tick=False):
         period_open_periods.open_current_periods(today=JULY.date(), at=JULY)
-        checked(JULY)
+        run_check(JULY)
         assert also_late(company, at=JULY) == [("2026-05", 2)]
         assert also_late(company, at=BEFORE) == []
         for path in ("/", "/upload"):
@@ -194,14 +194,14 @@ def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None
         server = Server.objects.get()
     with CaptureQueriesContext(connection) as before:
         signed_in(late).get(address)
-    wish = ExcuseRequest(
+    request = ExcuseRequest(
         server_id=server.pk,
         kind=ExcuseKindChoices.DOWN,
         period=MAY,
         reason="Down.",
         days=frozenset({LAST - DAY, LAST}),
     )
-    excuses.request_excuse(late.id, wish=wish, by="admin", at=AFTER)
+    excuses.request_excuse(late.id, request=request, by="admin", at=AFTER)
     with CaptureQueriesContext(connection) as after:
         page = signed_in(late).get(address).content.decode()
     assert len(after) == len(before)
@@ -231,7 +231,7 @@ def test_files_asked_for_by_number_stand_beside_their_gap(
         ).judgement.calendar.missing_files
     address = "/upload?period=2026-05"
     for numbers, still in (((2, 2), True), ((3, 3), False)):
-        wish = ExcuseRequest(
+        request = ExcuseRequest(
             server_id=server.pk,
             kind=ExcuseKindChoices.LOST,
             period=MAY,
@@ -239,7 +239,7 @@ def test_files_asked_for_by_number_stand_beside_their_gap(
             series=gap.series,
             numbers=numbers,
         )
-        excuses.request_excuse(company.id, wish=wish, by="admin", at=AFTER)
+        excuses.request_excuse(company.id, request=request, by="admin", at=AFTER)
         page = signed_in(company).get(address).content.decode()
         assert "Asked to excuse on" in page
         assert ("Ask to excuse<" in page) is still
@@ -256,7 +256,9 @@ def test_a_viewers_tile_offers_no_upload(late: Company) -> None:
 def test_what_may_still_come_is_not_called_waived(late: Company) -> None:
     """Of two days one is waived; for the other an excuse was refused a moment ago."""
     day, other = LAST - DAY, LAST
-    asked = excuse_requests.ask(late, other, kind=ExcuseKindChoices.LOST, at=BEFORE)
+    asked = excuse_requests.request_excuse(
+        late, other, kind=ExcuseKindChoices.LOST, at=BEFORE
+    )
     excuses.refuse(late.id, excuse_id=asked.pk, by="clerk", at=CHECKED, reason="No.")
     assert flag(late).open_days == [f"{day} IC01"]
     waive(late)
@@ -267,4 +269,4 @@ def test_what_may_still_come_is_not_called_waived(late: Company) -> None:
     assert said.standing == "Late"
     assert said.please == "Please upload now: this period is late."
     shown = preview_remind_now([late.id], MAY, at=AFTER)
-    assert [one.why_not for one in shown.asked] == [""]
+    assert [one.why_not for one in shown.selected] == [""]

@@ -1,4 +1,4 @@
-"""Excuses, from the customer's wish through to standing and roll-up."""
+"""Excuses, from the customer's request through to standing and summary."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,14 +21,14 @@ from tests.billing.requests.excuse_requests import (
     DAY,
     FIRST,
     LAST,
-    ask,
+    current_judgement,
+    excuse_request,
     may,
-    rolled_up,
-    seen,
+    request_excuse,
     send_all,
     send_until,
     states,
-    wish,
+    stored_summary,
 )
 from tests.builders import NOW, Company
 from usage.review import decide
@@ -42,25 +42,25 @@ def _opened(alice: Company) -> None:
 def test_down_waits_with_us_and_then_counts(alice: Company) -> None:
     send_until(alice, may(20))
     gone = [may(day) for day in range(21, 28)]
-    assert seen(alice, at=BEFORE).standing is Standing.INCOMPLETE
-    excuse = ask(alice, *gone)
-    assert states(seen(alice), *gone) == ["with us"] * 7
-    assert seen(alice).standing is Standing.INCOMPLETE
-    assert len(rolled_up(alice).with_us_from) == 7
+    assert current_judgement(alice, at=BEFORE).standing is Standing.INCOMPLETE
+    excuse = request_excuse(alice, *gone)
+    assert states(current_judgement(alice), *gone) == ["with us"] * 7
+    assert current_judgement(alice).standing is Standing.INCOMPLETE
+    assert len(stored_summary(alice).with_us_from) == 7
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
-    assert states(seen(alice), *gone) == ["excused"] * 7
-    assert seen(alice).standing is Standing.COMPLETE
-    assert rolled_up(alice).covered == 30
-    assert rolled_up(alice).strip.endswith("r" + "e" * 7)
+    assert states(current_judgement(alice), *gone) == ["excused"] * 7
+    assert current_judgement(alice).standing is Standing.COMPLETE
+    assert stored_summary(alice).covered == 30
+    assert stored_summary(alice).strip.endswith("r" + "e" * 7)
 
 
 def test_lost_by_day_stands_where_numbers_are_missing(alice: Company) -> None:
     send_all(alice, without=frozenset({9}))
-    excuse = ask(alice, may(6), kind=ExcuseKindChoices.LOST)
-    assert states(seen(alice), may(6)) == ["with us"]
+    excuse = request_excuse(alice, may(6), kind=ExcuseKindChoices.LOST)
+    assert states(current_judgement(alice), may(6)) == ["with us"]
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
-    assert states(seen(alice), may(6)) == ["excused"]
-    assert seen(alice).late == ()
+    assert states(current_judgement(alice), may(6)) == ["excused"]
+    assert current_judgement(alice).late == ()
 
 
 def test_lost_by_number_covers_the_days_once_none_is_left(alice: Company) -> None:
@@ -68,59 +68,61 @@ def test_lost_by_number_covers_the_days_once_none_is_left(alice: Company) -> Non
     days = [may(6), may(7), may(8)]
     series = alice.server.series
     for numbers in ((9, 9), (10, 11)):
-        assert states(seen(alice), *days) != ["excused"] * 3
-        excuse = ask(alice, kind=ExcuseKindChoices.LOST, series=series, numbers=numbers)
+        assert states(current_judgement(alice), *days) != ["excused"] * 3
+        excuse = request_excuse(
+            alice, kind=ExcuseKindChoices.LOST, series=series, numbers=numbers
+        )
         excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
-    assert states(seen(alice), *days) == ["excused"] * 3
-    assert seen(alice).standing is Standing.COMPLETE
+    assert states(current_judgement(alice), *days) == ["excused"] * 3
+    assert current_judgement(alice).standing is Standing.COMPLETE
 
 
 def test_a_file_beats_an_excuse(alice: Company) -> None:
     (late_file,) = send_all(alice, without=frozenset({30}))
-    excuse = ask(alice, LAST)
+    excuse = request_excuse(alice, LAST)
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=BEFORE)
-    assert states(seen(alice), LAST) == ["excused"]
+    assert states(current_judgement(alice), LAST) == ["excused"]
     alice.send(late_file, at=AFTER)
-    assert states(seen(alice), LAST) == ["received"]
+    assert states(current_judgement(alice), LAST) == ["received"]
 
 
 def test_down_ends_by_itself_where_a_gap_contradicts_it(alice: Company) -> None:
     send_until(alice, may(20))
-    excuse = ask(alice, may(21), may(22))
+    excuse = request_excuse(alice, may(21), may(22))
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=BEFORE)
-    assert states(seen(alice), may(21), may(22)) == ["excused"] * 2
+    assert states(current_judgement(alice), may(21), may(22)) == ["excused"] * 2
     alice.server.sequence += 1
     alice.send(alice.server.day(may(23)), at=AFTER)
-    assert states(seen(alice), may(21), may(22)) == ["missing"] * 2
+    assert states(current_judgement(alice), may(21), may(22)) == ["missing"] * 2
 
 
 def test_asked_after_the_deadline_it_does_not_undo_lateness(alice: Company) -> None:
     send_until(alice, may(26))
-    assert [day for _, day in seen(alice).late] == [LAST]
-    excuse = ask(alice, LAST, at=AFTER)
-    assert states(seen(alice), LAST) == ["missing"]
-    assert seen(alice).standing is Standing.LATE
+    assert [day for _, day in current_judgement(alice).late] == [LAST]
+    excuse = request_excuse(alice, LAST, at=AFTER)
+    assert states(current_judgement(alice), LAST) == ["missing"]
+    assert current_judgement(alice).standing is Standing.LATE
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
-    assert states(seen(alice), LAST) == ["excused"]
-    assert seen(alice).standing is Standing.COMPLETED_LATE
+    assert states(current_judgement(alice), LAST) == ["excused"]
+    assert current_judgement(alice).standing is Standing.COMPLETED_LATE
 
 
 def test_what_is_taken_back_is_missing_again(alice: Company) -> None:
     send_until(alice, may(26))
-    excuse = ask(alice, LAST)
+    excuse = request_excuse(alice, LAST)
     excuses.withdraw(alice.id, excuse_id=excuse.pk, by="admin", at=BEFORE)
-    assert states(seen(alice, at=BEFORE), LAST) == ["missing"]
-    again = ask(alice, LAST)
+    assert states(current_judgement(alice, at=BEFORE), LAST) == ["missing"]
+    again = request_excuse(alice, LAST)
     refused = excuses.refuse(
         alice.id, excuse_id=again.pk, by="clerk", at=BEFORE, reason=" It ran. "
     )
     assert (refused.decision_reason, refused.decided_by) == ("It ran.", "clerk")
-    assert states(seen(alice, at=BEFORE), LAST) == ["missing"]
+    assert states(current_judgement(alice, at=BEFORE), LAST) == ["missing"]
 
 
 def refusal(company: Company, *days: date, **changes: Any) -> str:
     with pytest.raises(Refused) as caught:
-        ask(company, *days, **changes)
+        request_excuse(company, *days, **changes)
     assert differing(company) == []
     return caught.value.code
 
@@ -153,9 +155,9 @@ def test_nothing_is_asked_for_or_answered_twice(alice: Company) -> None:
     send_all(alice, without=frozenset({9, 30}))
     series = alice.server.series
     numbers: dict[str, Any] = {"kind": ExcuseKindChoices.LOST, "series": series}
-    excuse = ask(alice, LAST, at=AFTER)
+    excuse = request_excuse(alice, LAST, at=AFTER)
     assert refusal(alice, LAST, at=AFTER) == "asked-already"
-    ask(alice, **numbers, numbers=(9, 9))
+    request_excuse(alice, **numbers, numbers=(9, 9))
     assert refusal(alice, **numbers, numbers=(9, 9)) == "asked-already"
     excuses.approve(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER)
     for act in (excuses.approve, excuses.refuse):
@@ -171,9 +173,9 @@ def test_charlie_can_ask_for_nothing_of_alices(
     send_until(alice, may(26))
     with pytest.raises(Refused, match="not-found"):
         excuses.request_excuse(
-            charlie.id, wish=wish(alice, LAST), by="charlie", at=BEFORE
+            charlie.id, request=excuse_request(alice, LAST), by="charlie", at=BEFORE
         )
-    excuse = ask(alice, LAST)
+    excuse = request_excuse(alice, LAST)
     with pytest.raises(Refused, match="not-found"):
         excuses.withdraw(charlie.id, excuse_id=excuse.pk, by="charlie", at=BEFORE)
     with unit_of_work.acting_for(charlie.id, reading=True):
@@ -184,7 +186,7 @@ def test_charlie_can_ask_for_nothing_of_alices(
 
 def test_each_act_is_told_in_the_audit_trail(alice: Company) -> None:
     send_until(alice, may(25))
-    one, two = ask(alice, may(26)), ask(alice, LAST)
+    one, two = request_excuse(alice, may(26)), request_excuse(alice, LAST)
     excuses.withdraw(alice.id, excuse_id=one.pk, by="admin", at=BEFORE)
     excuses.refuse(alice.id, excuse_id=two.pk, by="clerk", at=AFTER, reason="It ran.")
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -203,16 +205,16 @@ def test_each_act_is_told_in_the_audit_trail(alice: Company) -> None:
 
 def test_a_refusal_after_the_deadline_gives_three_days(alice: Company) -> None:
     send_until(alice, may(26))
-    excuse = ask(alice, LAST)
+    excuse = request_excuse(alice, LAST)
     excuses.refuse(alice.id, excuse_id=excuse.pk, by="clerk", at=AFTER, reason="No.")
     up = AFTER + 3 * DAY
-    assert seen(alice, at=up - timedelta(seconds=1)).late == ()
-    assert [day for _, day in seen(alice, at=up).late] == [LAST]
-    kept = rolled_up(alice)
+    assert current_judgement(alice, at=up - timedelta(seconds=1)).late == ()
+    assert [day for _, day in current_judgement(alice, at=up).late] == [LAST]
+    kept = stored_summary(alice)
     assert (kept.late, kept.graced) == ((), ("2026-05-27 IC01",))
     assert kept.graced_until == (up,)
     alice.send(alice.server.day(LAST), at=up - timedelta(seconds=1))
-    assert seen(alice, at=up).standing is Standing.COMPLETE
+    assert current_judgement(alice, at=up).standing is Standing.COMPLETE
 
 
 def test_a_held_file_refused_after_the_deadline_gives_three_days(
@@ -220,11 +222,11 @@ def test_a_held_file_refused_after_the_deadline_gives_three_days(
 ) -> None:
     send_until(alice, may(26))
     held, _ = alice.send(alice.server.day(LAST, zone="Mars/Olympus"), at=BEFORE)
-    assert states(seen(alice), LAST) == ["with us"]
+    assert states(current_judgement(alice), LAST) == ["with us"]
     decide.refuse(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="No.")
-    assert states(seen(alice), LAST) == ["missing"]
-    assert rolled_up(alice).graced_until == (AFTER + 3 * DAY,)
-    assert seen(alice, at=AFTER).standing is Standing.INCOMPLETE
-    assert seen(alice, at=AFTER + 3 * DAY).standing is Standing.LATE
+    assert states(current_judgement(alice), LAST) == ["missing"]
+    assert stored_summary(alice).graced_until == (AFTER + 3 * DAY,)
+    assert current_judgement(alice, at=AFTER).standing is Standing.INCOMPLETE
+    assert current_judgement(alice, at=AFTER + 3 * DAY).standing is Standing.LATE
     decide.reopen(alice.id, file_id=held.pk, by="clerk", at=AFTER, reason="Yes.")
-    assert rolled_up(alice).graced_until == ()
+    assert stored_summary(alice).graced_until == ()

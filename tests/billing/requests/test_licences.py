@@ -46,17 +46,21 @@ def record(company: Company, from_on: date, *keys: str) -> None:
     )
 
 
-def ask(
+def request_licences(
     company: Company, from_on: date, *keys: str, reason: str = "A new contract."
 ) -> LicenceRequest | None:
-    wish = licence_requests.RequestedLicences(from_on=from_on, keys=keys, reason=reason)
+    requested = licence_requests.RequestedLicences(
+        from_on=from_on, keys=keys, reason=reason
+    )
     return licence_requests.request_licences(
-        company.id, wish=wish, by="admin", at=AFTER
+        company.id, requested=requested, by="admin", at=AFTER
     )
 
 
-def seen(company: Company, *, period: Period = MAY, at: datetime = AFTER) -> Judgement:
-    """What is so; the roll-ups say the same."""
+def current_judgement(
+    company: Company, *, period: Period = MAY, at: datetime = AFTER
+) -> Judgement:
+    """What is so; the stored summaries agree."""
     assert differing(company) == []
     with unit_of_work.acting_for(company.id, reading=True):
         return view_period(period, at=at).judgement
@@ -68,7 +72,7 @@ def modes(found: Judgement) -> dict[int, Mode]:
 
 def test_automated_from_the_tenth_on_is_a_fault_and_not_late(alice: Company) -> None:
     record(alice, may(10), AUTOMATED)
-    found = seen(alice)
+    found = current_judgement(alice)
     said = modes(found)
     assert {said[day] for day in (28, 29, 30, 1, 9)} >= {Mode.MANUAL}
     assert {day for day, mode in said.items() if mode is Mode.AUTOMATED} == set(
@@ -83,14 +87,14 @@ def test_automated_from_the_tenth_on_is_a_fault_and_not_late(alice: Company) -> 
 
 def test_a_tenant_without_any_key_owes_nothing(alice: Company) -> None:
     record(alice, date(2026, 4, 28))
-    assert seen(alice).standing is Standing.NOTHING_OWED
-    assert not seen(alice).calendar.cells
+    assert current_judgement(alice).standing is Standing.NOTHING_OWED
+    assert not current_judgement(alice).calendar.cells
 
 
 def test_licences_that_end_in_mid_period_and_begin_again(alice: Company) -> None:
     record(alice, may(5))
     record(alice, may(20), VIRTUAL_CLOUD)
-    said = modes(seen(alice))
+    said = modes(current_judgement(alice))
     assert sorted(said) == [1, 2, 3, 4, *range(20, 31)]
     assert {said[day] for day in range(20, 28)} == {Mode.AUTOMATED}
 
@@ -98,7 +102,7 @@ def test_licences_that_end_in_mid_period_and_begin_again(alice: Company) -> None
 def test_a_change_on_the_same_day_takes_the_place_of_the_first(alice: Company) -> None:
     record(alice, may(10), AUTOMATED)
     record(alice, may(10), MANUAL, AUTOMATED)
-    assert set(modes(seen(alice)).values()) == {Mode.MANUAL}
+    assert set(modes(current_judgement(alice)).values()) == {Mode.MANUAL}
     with unit_of_work.acting_for(alice.id, reading=True):
         history = [(one.from_on, one.keys) for one in licence_requests.changes()]
     assert history == [
@@ -110,7 +114,7 @@ def test_a_change_on_the_same_day_takes_the_place_of_the_first(alice: Company) -
 def test_a_change_holds_until_the_next_one(alice: Company) -> None:
     record(alice, may(20), AUTOMATED)
     record(alice, may(10))
-    assert sorted(modes(seen(alice))) == [*range(1, 10), *range(20, 31)]
+    assert sorted(modes(current_judgement(alice))) == [*range(1, 10), *range(20, 31)]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +131,12 @@ def test_what_raises_the_debt_takes_effect_at_once(
     alice: Company, held: tuple[str, ...], wanted: tuple[str, ...]
 ) -> None:
     record(alice, may(2), *held)
-    assert ask(alice, may(10), *wanted, reason="") is None
+    assert request_licences(alice, may(10), *wanted, reason="") is None
     with unit_of_work.acting_for(alice.id, reading=True):
         newest = licence_requests.changes()[0]
     assert (newest.from_on, set(newest.keys)) == (may(10), set(wanted))
     assert newest.changed_by == "admin"
-    seen(alice)
+    current_judgement(alice)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +153,12 @@ def test_what_lowers_the_debt_waits_for_approval(
 ) -> None:
     if held != (MANUAL,):
         record(alice, may(2), *held)
-    before = modes(seen(alice))
-    request = ask(alice, may(10), *wanted)
+    before = modes(current_judgement(alice))
+    request = request_licences(alice, may(10), *wanted)
     assert request is not None
-    assert modes(seen(alice)) == before
+    assert modes(current_judgement(alice)) == before
     licence_requests.approve(alice.id, request_id=request.pk, by="clerk", at=AFTER)
-    after = modes(seen(alice))
+    after = modes(current_judgement(alice))
     assert after != before
     assert {day: after[day] for day in range(1, 10)} == {
         day: before[day] for day in range(1, 10)
@@ -162,16 +166,16 @@ def test_what_lowers_the_debt_waits_for_approval(
 
 
 def test_withdrawn_or_refused_nothing_changes(alice: Company) -> None:
-    before = modes(seen(alice))
-    first = ask(alice, may(10))
+    before = modes(current_judgement(alice))
+    first = request_licences(alice, may(10))
     assert first is not None
     licence_requests.withdraw(alice.id, request_id=first.pk, by="admin", at=AFTER)
-    second = ask(alice, may(10))
+    second = request_licences(alice, may(10))
     assert second is not None
     licence_requests.refuse(
         alice.id, request_id=second.pk, by="clerk", at=AFTER, reason="You hold one."
     )
-    assert modes(seen(alice)) == before
+    assert modes(current_judgement(alice)) == before
     for act in (licence_requests.approve, licence_requests.refuse):
         with pytest.raises(Refused, match="decided-already"):
             act(alice.id, request_id=second.pk, by="x", at=AFTER, reason="Why not.")
@@ -190,13 +194,13 @@ def test_withdrawn_or_refused_nothing_changes(alice: Company) -> None:
 def test_what_cannot_be_asked_for(alice: Company, charlie: Company) -> None:
     def refusal(*keys: str, **changes: Any) -> str:
         with pytest.raises(Refused) as caught:
-            ask(alice, may(10), *keys, **changes)
+            request_licences(alice, may(10), *keys, **changes)
         return caught.value.code
 
     assert refusal(MANUAL) == "nothing-to-change"
     assert refusal("I3_ACCESS_CLIENT") == "input-invalid"
     assert refusal(AUTOMATED, reason=" ") == "reason-needed"
-    request = ask(alice, may(10))
+    request = request_licences(alice, may(10))
     assert request is not None
     assert refusal(AUTOMATED) == "asked-already"
     with pytest.raises(Refused, match="nothing-to-change"):
@@ -221,7 +225,7 @@ def test_periods_that_are_owed_by_it_open(charlie: Company) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_roll_ups_equal_the_recomputation_whatever_is_asked_and_answered(
+def test_summaries_equal_the_recomputation_whatever_is_requested_and_decided(
     alice: Company, seed: int
 ) -> None:
     rng = Random(seed)
@@ -242,12 +246,12 @@ def test_roll_ups_equal_the_recomputation_whatever_is_asked_and_answered(
 def _some_licences(rng: Random, company: Company, *, at: datetime) -> None:
     keys = [key for key in KEYS if rng.random() < 0.5]
     from_on = date(2026, rng.choice([4, 5, 6]), rng.randint(1, 28))
-    wish = licence_requests.RequestedLicences(
+    requested = licence_requests.RequestedLicences(
         from_on=from_on, keys=keys, reason="A new contract."
     )
     try:
         asked = licence_requests.request_licences(
-            company.id, wish=wish, by="admin", at=at
+            company.id, requested=requested, by="admin", at=at
         )
     except Refused as refusal:
         if refusal.code not in {"nothing-to-change", "asked-already"}:
@@ -276,11 +280,11 @@ def _some_excuse(
             rng.randint(gap.first_sequence, gap.last_sequence),
         )
         what, kind = {"series": gap.series, "numbers": numbers}, ExcuseKindChoices.LOST
-    wish = excuses.ExcuseRequest(
+    request = excuses.ExcuseRequest(
         server_id=server.pk, kind=kind, period=period, reason="It burnt.", **what
     )
     try:
-        excuse = excuses.request_excuse(company.id, wish=wish, by="admin", at=at)
+        excuse = excuses.request_excuse(company.id, request=request, by="admin", at=at)
     except Refused as refusal:
         if refusal.code != "asked-already":
             raise

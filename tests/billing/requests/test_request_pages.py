@@ -1,4 +1,4 @@
-"""Pages where customers ask to owe less, and staff answer; without JavaScript."""
+"""Pages for requests to owe less, and for staff to decide; without JavaScript."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -52,12 +52,12 @@ def send(client: Client, path: str, company: Company, **fields: Any) -> str:
     return text(client.post(path, fields, follow=True))
 
 
-def asked(company: Company) -> list[Excuse]:
+def stored_excuses(company: Company) -> list[Excuse]:
     with unit_of_work.acting_for(company.id, reading=True):
         return list(Excuse.objects.order_by("pk"))
 
 
-def ask(client: Client, company: Company, **fields: Any) -> str:
+def request_excuse(client: Client, company: Company, **fields: Any) -> str:
     given = {"period": "2026-05", "server": "IC01", "reason": "The disk broke."}
     return send(client, "/excuses/ask", company, **(given | fields))
 
@@ -80,22 +80,24 @@ def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
     send_until(alice, may(25))
     admin = signed_in(alice, "admin")
     days = ["2026-05-26", "2026-05-27"]
-    page = ask(admin, alice, days=days, kind="down")
-    (excuse,) = asked(alice)
+    page = request_excuse(admin, alice, days=days, kind="down")
+    (excuse,) = stored_excuses(alice)
     assert (excuse.days, excuse.kind) == ([may(26), may(27)], "down")
     assert "26 to 27 May 2026: the server was down" in page
     assert "with the billing staff" in page
     assert "waits for us" in text(admin.get("/upload?period=2026-05"))
     send(admin, "/excuses/withdraw", alice, excuse=excuse.pk)
-    assert asked(alice)[0].decision == "withdrawn"
+    assert stored_excuses(alice)[0].decision == "withdrawn"
     assert f"{alice.people['admin'].email}, <span" in text(admin.get("/excuses"))
 
 
 def test_an_admin_asks_for_numbers(alice: Company) -> None:
     send_all(alice, without=frozenset({9, 10}))
     series = str(alice.server.series)
-    page = ask(signed_in(alice, "admin"), alice, series=series, first=9, last=10)
-    (excuse,) = asked(alice)
+    page = request_excuse(
+        signed_in(alice, "admin"), alice, series=series, first=9, last=10
+    )
+    (excuse,) = stored_excuses(alice)
     assert (excuse.first_sequence, excuse.last_sequence) == (9, 10)
     assert "numbers 9 to 10: it was written, and is lost" in page
 
@@ -120,8 +122,8 @@ def test_a_form_that_is_wrong_says_so_and_asks_for_nothing(alice: Company) -> No
         fields = wrong
         if "first" in wrong:
             fields = {"series": str(alice.server.series)} | wrong
-        assert said in ask(admin, alice, **fields), wrong
-    assert asked(alice) == []
+        assert said in request_excuse(admin, alice, **fields), wrong
+    assert stored_excuses(alice) == []
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_charlies_admin_cannot_ask_for_alices_server(
     answer = signed_in(charlie, "admin").post("/excuses/ask", given)
     assert answer.status_code == 404
     send_until(alice, may(26))
-    ask(signed_in(alice, "admin"), alice, days=["2026-05-27"], kind="down")
-    body = {"excuse": asked(alice)[0].pk, "for-customer": charlie.number}
+    request_excuse(signed_in(alice, "admin"), alice, days=["2026-05-27"], kind="down")
+    body = {"excuse": stored_excuses(alice)[0].pk, "for-customer": charlie.number}
     answer = signed_in(charlie, "admin").post("/excuses/withdraw", body)
     assert answer.status_code == 404
     assert "IC01" not in text(signed_in(charlie, "admin").get("/excuses"))
@@ -156,8 +158,8 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     send_until(alice, may(25))
     admin = signed_in(alice, "admin")
     for day in ("2026-05-26", "2026-05-27"):
-        ask(admin, alice, days=[day], kind="down")
-    one, two = asked(alice)
+        request_excuse(admin, alice, days=[day], kind="down")
+    one, two = stored_excuses(alice)
     clerk = staff(StaffRole.CLERK)
     held = text(clerk.get("/staff/held"))
     assert f"/staff/tenants/A-100#excuse-{one.pk}" in held
@@ -169,7 +171,7 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     text(clerk.post(f"{tenant}/excuses/{one.pk}/approve", follow=True))
     reason = {"reason": "It ran that day."}
     text(clerk.post(f"{tenant}/excuses/{two.pk}/refuse", reason, follow=True))
-    assert [one.decision for one in asked(alice)] == ["approved", "refused"]
+    assert [one.decision for one in stored_excuses(alice)] == ["approved", "refused"]
     page = text(clerk.post(f"{tenant}/excuses/{two.pk}/approve", follow=True))
     assert "your decision was not made" in page
     log = text(admin.get("/excuses"))
@@ -181,8 +183,8 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
 
 def test_an_auditor_reads_and_has_no_buttons(alice: Company) -> None:
     send_until(alice, may(26))
-    ask(signed_in(alice, "admin"), alice, days=["2026-05-27"], kind="down")
-    tenant, excuse = "/staff/tenants/A-100", asked(alice)[0].pk
+    request_excuse(signed_in(alice, "admin"), alice, days=["2026-05-27"], kind="down")
+    tenant, excuse = "/staff/tenants/A-100", stored_excuses(alice)[0].pk
     assert "Approve the excuse" in text(staff(StaffRole.CLERK).get(tenant))
     auditor = staff(StaffRole.AUDITOR)
     seen = text(auditor.get(tenant))
@@ -211,13 +213,13 @@ def test_staff_record_licences(alice: Company) -> None:
 
 def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     admin, clerk = signed_in(alice, "admin"), staff(StaffRole.CLERK)
-    wish: dict[str, Any] = {"keys": [AUTOMATED], "from_on": "2026-06-01"}
-    page = send(admin, "/licences/ask", alice, **wish)
+    fields: dict[str, Any] = {"keys": [AUTOMATED], "from_on": "2026-06-01"}
+    page = send(admin, "/licences/ask", alice, **fields)
     assert "A decision needs a reason." in page
-    wish["reason"] = "A new contract."
-    page = send(admin, "/licences/ask", alice, **wish)
+    fields["reason"] = "A new contract."
+    page = send(admin, "/licences/ask", alice, **fields)
     assert "Your request is with the billing staff." in page
-    assert "This was asked for already" in send(admin, "/licences/ask", alice, **wish)
+    assert "This was asked for already" in send(admin, "/licences/ask", alice, **fields)
     with unit_of_work.acting_for(alice.id, reading=True):
         (request,) = LicenceRequest.objects.all()
     assert f"#licences-{request.pk}" in text(clerk.get("/staff/held"))
@@ -242,7 +244,7 @@ def test_pages_ask_the_same_however_much_was_asked_for(alice: Company) -> None:
     counted = []
     for days in ([21], [22, 23, 24, 25]):
         for day in days:
-            ask(admin, alice, days=[f"2026-05-{day}"], kind="down")
+            request_excuse(admin, alice, days=[f"2026-05-{day}"], kind="down")
         counted.append([queries_of(*page) for page in pages])
     assert counted[0] == counted[1]
     with unit_of_work.acting_for(alice.id, reading=True):

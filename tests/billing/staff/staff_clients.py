@@ -1,4 +1,4 @@
-"""Billing staff who have signed in, for tests of their pages."""
+"""Signed-in clients of billing staff, for tests of their pages."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ def staff(role: str) -> User:
         )
 
 
-def signed_in(person: User, **wish: Any) -> Client:
+def signed_in(person: User, **options: Any) -> Client:
     """Return somebody's browser, which shows the page of a fault as people see it."""
-    client = Client(**{"raise_request_exception": False, **wish})
+    client = Client(**{"raise_request_exception": False, **options})
     client.force_login(person)
     return client
 

@@ -1,4 +1,4 @@
-"""What staff have to look at: held files, many tenants; and what acts would change."""
+"""Creates held files and many tenants for staff pages; counts what actions change."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The page *Late* and what the staff do there and on a tenant's page."""
+"""The page *Late*, and its actions there and on a tenant's page."""
 
 import csv
 import io
@@ -25,12 +25,12 @@ from tests.billing.lateness.late_tenants import (
     HOUR,
     LAST,
     MAY,
-    checked,
     flag,
     flags,
     open_periods,
     open_short,
     opened,
+    run_check,
 )
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.builders import Company
@@ -48,7 +48,7 @@ def late(db: None, settings: Any) -> Company:
     settings.INBOX_BUCKET = ""
     company = open_short("L-1")
     open_periods()
-    assert checked(CHECKED) == 1
+    assert run_check(CHECKED) == 1
     return company
 
 
@@ -171,7 +171,7 @@ def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -
     fields = {"period": "2026-05", "zone": "Asia/Tokyo", "reason": "They moved."}
     for wrong in ({"zone": "Europe/Atlantis"}, {"reason": ""}):
         post(clerk, path, **(fields | wrong))
-    # That deadline has passed, by the clock of the door.
+    # That deadline has passed, by the clock of the endpoint.
     assert "The deadline has passed" in post(clerk, path, **fields)
     deadlines.extend(
         *(late.id, MAY), to=date(2027, 6, 1), by="clerk", at=BEFORE, reason="x"
@@ -248,6 +248,6 @@ def test_the_list_needs_the_same_queries_for_one_and_for_many(
     for number in range(2, 5):
         open_short(f"L-{number}")
     open_periods()
-    assert checked(CHECKED + HOUR) == 3
+    assert run_check(CHECKED + HOUR) == 3
     assert queries() == one
     assert len(flags(late)) == 1

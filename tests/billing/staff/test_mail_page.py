@@ -1,4 +1,4 @@
-"""The staff's page Mail: what is shown, what goes next, and what a person decides."""
+"""The staff's page *Mail*: sent and planned mail, and decisions about it."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -88,8 +88,8 @@ def test_a_mail_is_listed_and_shown_as_it_was_sent(
     text = shown.content.decode()
     assert "IC01" in text or alice.number in text
     assert one.subject in text
-    (letter,) = sent()
-    assert letter.subject == one.subject
+    (message,) = sent()
+    assert message.subject == one.subject
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_all_mail_is_stopped_for_a_reason_and_goes_on(clerk: Client) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         [stop] = MailStop.objects.all()
     assert (stop.reason, stop.ended_reason) == ("Wrong figures.", "Mended.")
-    assert mailed().told_state == "sent"
+    assert mailed().shown_state == "sent"
     assert {"mail-stopped", "mail-goes-on"} <= set(acts())
 
 
@@ -156,7 +156,7 @@ def test_an_unsure_mail_is_sent_again_only_by_a_person(
     assert (waiting.state, waiting.outcome) == (JobState.WAITING, "")
     assert "mail-sent-again" in acts()
     send(waiting.due_at)
-    assert row().told_state in {"sent", "unneeded"}
+    assert row().shown_state in {"sent", "unneeded"}
 
 
 def test_an_unsure_mail_can_be_said_to_have_arrived(

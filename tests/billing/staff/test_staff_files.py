@@ -1,4 +1,4 @@
-"""Files on the pages of the staff: brought for a customer, listed, decided."""
+"""Files on staff pages: uploaded for a customer, listed, decided."""
 
 from datetime import timedelta
 
@@ -112,15 +112,15 @@ def test_of_two_files_one_is_chosen_by_the_page(alice: Company, clerk: Client) -
     shown = clerk.get(page).content.decode()
     assert "Two files claim number 1 of IC01." in shown
     assert "because number 2 follows it" in shown
-    wish = {
+    fields = {
         "counts": str(second.pk),
         "seen": [str(first.pk), str(second.pk)],
         "reason": "snapshot",
     }
-    assert clerk.post(f"{page}/choose", {**wish, "counts": "x"}).status_code == 404
-    answer = clerk.post(f"{page}/choose", wish, follow=True)
+    assert clerk.post(f"{page}/choose", {**fields, "counts": "x"}).status_code == 404
+    answer = clerk.post(f"{page}/choose", fields, follow=True)
     assert "second.usg is now: accepted" in answer.content.decode()
-    answer = clerk.post(f"{page}/choose", wish, follow=True)
+    answer = clerk.post(f"{page}/choose", fields, follow=True)
     assert "your decision was not made" in answer.content.decode()
 
 
@@ -128,14 +128,14 @@ def test_of_two_files_both_count_by_the_page(alice: Company, clerk: Client) -> N
     first, second = conflict(alice)
     page = f"/staff/held/{second.pk}"
     assert f'formaction="{page}/both"' in clerk.get(page).content.decode()
-    wish = {
+    fields = {
         "apart": str(second.pk),
         "seen": [str(first.pk), str(second.pk)],
         "reason": "put back",
     }
-    answer = clerk.post(f"{page}/both", wish, follow=True)
+    answer = clerk.post(f"{page}/both", fields, follow=True)
     assert "second.usg is now: accepted" in answer.content.decode()
-    answer = clerk.post(f"{page}/both", wish, follow=True)
+    answer = clerk.post(f"{page}/both", fields, follow=True)
     assert "your decision was not made" in answer.content.decode()
 
 

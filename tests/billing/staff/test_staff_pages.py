@@ -1,4 +1,4 @@
-"""The pages of the billing staff: who may come in, and what the lists show."""
+"""The pages of the billing staff: access, and the content of their lists."""
 
 from datetime import timedelta
 
@@ -228,7 +228,7 @@ def test_without_tenants_the_way_to_the_first_is_shown(
     assert "Open the first" not in auditor.get("/staff/tenants").content.decode()
 
 
-def test_every_door_of_the_staff_asks_for_staff() -> None:
+def test_every_endpoint_of_the_staff_requires_staff() -> None:
     # What one says about oneself changes nothing for a tenant.
     own = {"staff-mail-digest"}
     for name, methods in PERMISSIONS.items():

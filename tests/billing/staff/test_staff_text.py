@@ -1,4 +1,4 @@
-"""What the staff's pages say first, of both sides, and where one stands afterwards."""
+"""The first text of staff pages, for both sides, and the redirect after an action."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,11 +22,11 @@ from tests.billing.lateness.late_tenants import (
     HOUR,
     LAST,
     MAY,
-    checked,
     flag,
     open_periods,
     open_short,
     received_only,
+    run_check,
 )
 from tests.builders import Company
 from usage.models import Server
@@ -41,7 +41,7 @@ def late(db: None, settings: Any) -> Iterator[Company]:
     with time_machine.travel(AFTER):
         company = open_short("L-1")
         open_periods()
-        assert checked(CHECKED) == 1
+        assert run_check(CHECKED) == 1
         yield company
 
 
@@ -51,34 +51,34 @@ def html(client: Client, path: str) -> str:
     return str(response.content.decode())
 
 
-def said(client: Client, path: str) -> str:
+def page_text(client: Client, path: str) -> str:
     return read(html(client, path))
 
 
 def ask_excuse(company: Company) -> int:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get(name="IC01")
-    wish = excuses.ExcuseRequest(
+    request = excuses.ExcuseRequest(
         server_id=server.pk,
         kind=ExcuseKindChoices.DOWN,
         period=MAY,
         days=frozenset({LAST}),
         reason="It was down.",
     )
-    return excuses.request_excuse(company.id, wish=wish, by="Ida", at=AFTER).pk
+    return excuses.request_excuse(company.id, request=request, by="Ida", at=AFTER).pk
 
 
 def test_a_held_file_does_not_hide_that_the_tenant_is_late(
     late: Company, clerk: Client
 ) -> None:
     late.send(late.writer("IC02").day(LAST), name="strange.usg")
-    head = said(clerk, TENANT).partition("To decide 1 file is held")[0]
+    head = page_text(clerk, TENANT).partition("To decide 1 file is held")[0]
     lines = ("2 of 4 server-days are missing.", "1 file waits for your")
     assert head.index(lines[0]) < head.index(lines[1])
     assert "Late since Fri 5 June 2026, 00:00 CEST. Nobody was told yet." in head
     assert "Please upload" not in head
     clerk.post("/staff/selected", to_post(page(clerk, named([late], "remind"))))
-    assert "Nobody was told yet." in said(clerk, TENANT)
+    assert "Nobody was told yet." in page_text(clerk, TENANT)
 
 
 def test_what_was_done_is_told_where_one_stands(late: Company, clerk: Client) -> None:
@@ -95,8 +95,8 @@ def test_what_was_done_is_told_where_one_stands(late: Company, clerk: Client) ->
     assert (
         clerk.post(f"{TENANT}/extend", fields)["Location"] == f"{TENANT}?period={MAY}"
     )
-    wish = named([late], "remind", to="tenant")
-    fields = to_post(page(clerk, wish))
+    query = named([late], "remind", to="tenant")
+    fields = to_post(page(clerk, query))
     answer = clerk.post("/staff/selected", fields)
     assert answer["Location"] == f"{TENANT}?period={MAY}"
 
@@ -115,7 +115,7 @@ def test_single_days_are_waived_and_said_so(late: Company, clerk: Client) -> Non
         "reason": "As agreed.",
     }
     clerk.post(f"{TENANT}/flags/{flag(late).pk}/decide", penalty)
-    assert "Decided: penalty" in said(clerk, f"{LATE}?kind=decided")
+    assert "Decided: penalty" in page_text(clerk, f"{LATE}?kind=decided")
 
 
 def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
@@ -123,9 +123,9 @@ def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
 ) -> None:
     asked = ask_excuse(late)
     warning = "approving does not undo lateness"
-    assert "No file is held." in said(clerk, TO_DECIDE)
+    assert "No file is held." in page_text(clerk, TO_DECIDE)
     assert f'<a href="{TENANT}">L-1</a>' in html(clerk, TO_DECIDE)
-    assert warning in said(clerk, TENANT)
+    assert warning in page_text(clerk, TENANT)
     answer = clerk.post(
         f"{TENANT}/excuses/{asked}/approve", {"reason": "Seen."}, follow=True
     )
@@ -134,15 +134,17 @@ def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
     assert "Decided excuses and licences" in told
     assert "approved clerk@vendor.example “Seen.” “It was down.” Ida" in told
     assert "IC01, 27 May: excused since." in told
-    assert "Nothing waits for a decision" in said(clerk, TO_DECIDE)
+    assert "Nothing waits for a decision" in page_text(clerk, TO_DECIDE)
 
 
 def test_licences_are_asked_for_in_words(late: Company, clerk: Client) -> None:
-    wish = licence_requests.RequestedLicences(
+    requested = licence_requests.RequestedLicences(
         from_on=LAST + DAY, keys=[AUTOMATED], reason="New contract."
     )
-    assert licence_requests.request_licences(late.id, wish=wish, by="Ida", at=AFTER)
-    assert "Automated upload from Thu 28 May 2026" in said(clerk, TO_DECIDE)
+    assert licence_requests.request_licences(
+        late.id, requested=requested, by="Ida", at=AFTER
+    )
+    assert "Automated upload from Thu 28 May 2026" in page_text(clerk, TO_DECIDE)
 
 
 def test_what_goes_next_is_read_before_it_goes(late: Company, clerk: Client) -> None:
@@ -151,11 +153,11 @@ def test_what_goes_next_is_read_before_it_goes(late: Company, clerk: Client) -> 
     query = f"tenant={late.id}&period={MAY}&to={coming.recipient}&step={coming.step}"
     link = f"/staff/mail/next?{query}".replace("@", "%40").replace("&", "&amp;")
     assert link in html(clerk, "/staff/mail")
-    assert "if nothing comes before" in said(clerk, f"/staff/mail/next?{query}")
+    assert "if nothing comes before" in page_text(clerk, f"/staff/mail/next?{query}")
     assert clerk.get(f"/staff/mail/next?{query}x").status_code == 404
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(by="clerk", reason="A test.", at=AFTER)
-    assert "were mail to go: now none does" in said(clerk, "/staff/mail")
+    assert "were mail to go: now none does" in page_text(clerk, "/staff/mail")
 
 
 def test_the_way_back_to_the_desk_keeps_what_it_was_narrowed_to(
@@ -176,8 +178,8 @@ def test_why_there_is_no_flag_is_said(db: None, clerk: Client, settings: Any) ->
     open_periods()
     received_only(company, b"no usage file", at=CHECKED - 2 * HOUR)
     with time_machine.travel(AFTER):
-        assert checked(AFTER) == 0
-        assert "No flag was raised for it" in said(clerk, f"{TENANT}?period={MAY}")
+        assert run_check(AFTER) == 0
+        assert "No flag was raised for it" in page_text(clerk, f"{TENANT}?period={MAY}")
         judge.judge_file(company.id, company.files()[0].pk, at=AFTER)
-        assert checked(AFTER) == 1
-        assert "No flag was raised" not in said(clerk, f"{TENANT}?period={MAY}")
+        assert run_check(AFTER) == 1
+        assert "No flag was raised" not in page_text(clerk, f"{TENANT}?period={MAY}")

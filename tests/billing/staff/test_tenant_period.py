@@ -1,4 +1,4 @@
-"""The period that the staff's page of a tenant shows: what is missing, who was told."""
+"""A tenant's period on its staff page: missing days, and mails sent."""
 
 from collections.abc import Iterator
 from typing import Any

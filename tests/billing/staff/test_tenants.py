@@ -1,4 +1,4 @@
-"""A tenant on the pages of the staff: opened with all it needs, and acts for it."""
+"""Tenants on staff pages: opened with all they need, and actions for them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -211,14 +211,14 @@ def test_who_has_never_signed_in_gets_the_link_again(
 def asked(company: Company) -> ServerRequest:
     with unit_of_work.acting_for(company.id, reading=True):
         server = Server.objects.get()
-    wish = server_requests.ServerChange(
+    change = server_requests.ServerChange(
         server_id=server.pk,
         kind=ServerRequestKind.LAST_DAY,
         day=DAY,
         reason="sold <it>",
     )
     request = server_requests.request_change(
-        company.id, wish=wish, by="admin@a-100.example", at=NOW
+        company.id, change=change, by="admin@a-100.example", at=NOW
     )
     assert request is not None
     return request

@@ -1,4 +1,4 @@
-"""New passwords: by a link in a mail, or by knowing the old one."""
+"""New passwords: by a link in a mail, or with the current password."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Signing in and out by mail address: who is let in, how often one may try."""
+"""Sign-in and sign-out by mail address: accounts allowed in, and rate limits."""
 
 from datetime import timedelta
 from typing import Any

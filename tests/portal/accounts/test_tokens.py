@@ -1,4 +1,4 @@
-"""Tokens are hashed, scoped, and end."""
+"""Tokens are hashed, scoped, and expire."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The audit trail is a chain that shows every later change."""
+"""The audit trail is a chain that reveals every later change."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

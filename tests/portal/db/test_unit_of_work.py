@@ -1,4 +1,4 @@
-"""The wall between tenants, as the database sees it."""
+"""Row security separates tenants, as the database sees it."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Places where tests end the process: named once, reached once, and off as a rule."""
+"""Failpoints: each named once, reached once, and off by default."""
 
 import re
 import signal

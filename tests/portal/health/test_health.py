@@ -1,4 +1,4 @@
-"""What machines are told: the state of each part, and figures that Prometheus reads."""
+"""Health endpoints: the state of each part, and metrics for Prometheus."""
 
 import re
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ TOKEN = "a token of the one who watches"
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
     for module in (metrics, readiness):
-        module.forget()
+        module.clear_cache()
     yield
     for module in (metrics, readiness):
-        module.forget()
+        module.clear_cache()
 
 
 def ready() -> tuple[int, dict[str, str]]:
@@ -61,7 +61,7 @@ def test_without_a_broker_it_goes_on(db: None, settings: Any) -> None:
 def test_files_that_wait_for_s3_too_long_are_seen(alice: Company) -> None:
     alice.send(alice.server.day(date(2026, 5, 7)), at=datetime.now(UTC))
     assert ready()[1]["forwarding"] == "ok"
-    readiness.forget()
+    readiness.clear_cache()
     alice.send(
         alice.server.day(date(2026, 5, 8)), at=datetime.now(UTC) - timedelta(hours=2)
     )
@@ -96,7 +96,7 @@ def test_with_a_migration_missing_it_is_not_ready(
         finally:
             back = newest.replace("usage", "x")
             cursor.execute(f"update django_migrations set app = 'usage' where {back}")
-    readiness.forget()
+    readiness.clear_cache()
     assert ready()[1]["migrations"] == "ok"
 
 
@@ -107,13 +107,13 @@ def test_without_a_database_it_is_not_ready_and_serves(
     with running_portal(
         tmp_path, database="x", changes={"DATABASE_URL": away}
     ) as running:
-        answer = running.say(request("GET", "/readyz"))
+        answer = running.send_raw(request("GET", "/readyz"))
         assert answer.status == 503
         parts = answer.json()["parts"]
         assert parts["database"] == parts["migrations"] == "failing"
         assert parts["store"] == "ok"
         assert b"secret" not in answer.body
-        assert running.say(request("GET", "/healthz")).status == 200
+        assert running.send_raw(request("GET", "/healthz")).status == 200
 
 
 # Figures
@@ -196,7 +196,9 @@ def test_figures_are_those_of_the_rows(alice: Company, watched: None) -> None:
     )
 
 
-def test_what_is_set_aside_is_told_by_its_reason(alice: Company, watched: None) -> None:
+def test_what_waits_for_a_person_is_counted_by_its_reason(
+    alice: Company, watched: None
+) -> None:
     alice.send(alice.server.day(date(2026, 5, 7)))
     odd = 'a "quote", a \\ and\na line'
     with connections["owner"].cursor() as cursor:
@@ -211,7 +213,7 @@ def test_a_file_without_a_verdict_grows_old(
     alice: Company, watched: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert of(figures(), "portal_files_unsettled_oldest_seconds") == 0
-    metrics.forget()
+    metrics.clear_cache()
     alice.send(alice.server.day(date(2026, 5, 7)), at=NOW)
     with connections["owner"].cursor() as cursor:
         cursor.execute(

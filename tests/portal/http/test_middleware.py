@@ -1,4 +1,4 @@
-"""What Django would answer by itself is answered in the product's own words."""
+"""Errors that Django would render itself are answered in the product's own words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def test_a_form_from_elsewhere_is_told_so(alice: Company) -> None:
     ("error", "status", "code"),
     [(OperationalError("no"), 503, "busy"), (LookupError("no"), 500, "failed")],
 )
-def test_what_nobody_foresaw_is_answered_in_the_doors_way(
+def test_what_nobody_foresaw_is_answered_in_the_endpoints_way(
     alice: Company,
     api: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The time of receipt is when a request came, not when we had time for it."""
+"""The time of receipt is when a request arrived, not when a worker was free."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

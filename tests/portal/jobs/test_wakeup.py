@@ -1,4 +1,4 @@
-"""Nothing waits for the broker, whatever state it is in."""
+"""Wake-ups: nothing waits for the broker, whatever state it is in."""
 
 import socket
 import time
@@ -21,7 +21,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _bell_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     # The one of another test may still be waiting for that test's broker.
     monkeypatch.setattr(wakeup, "_thread", wakeup._WakeUpThread())
 
@@ -33,7 +33,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return tasks
 
 
-def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
+def test_a_wakeup_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
     with transaction.atomic():
         wakeup.wake_up("usage.forward")
         time.sleep(0.05)
@@ -41,7 +41,7 @@ def test_a_ring_is_sent_after_the_commit(db: None, sent: list[str]) -> None:
     wait_for(lambda: sent == ["usage.forward"])
 
 
-def test_what_is_undone_does_not_ring(db: None, sent: list[str]) -> None:
+def test_what_is_rolled_back_sends_no_wakeup(db: None, sent: list[str]) -> None:
     with transaction.atomic():
         wakeup.wake_up("usage.forward")
         transaction.set_rollback(True)
@@ -49,7 +49,7 @@ def test_what_is_undone_does_not_ring(db: None, sent: list[str]) -> None:
     assert sent == []
 
 
-def test_rings_that_pile_up_are_sent_once(
+def test_wakeups_that_pile_up_are_sent_once(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
@@ -63,7 +63,7 @@ def test_rings_that_pile_up_are_sent_once(
         wakeup.wake_up("usage.forward")
     wait_for(lambda: bool(sent))
     time.sleep(0.3)
-    # One, and one more if it had left already when the last one rang.
+    # One, and one more if it was sent already when the last one was requested.
     assert len(sent) <= 2
 
 
@@ -82,7 +82,7 @@ def test_a_broker_that_never_answers_holds_nobody_up(
     assert time.monotonic() - started < 0.1
 
 
-def test_a_ring_that_cannot_be_sent_is_logged(
+def test_a_wakeup_that_cannot_be_sent_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(_: str) -> None:

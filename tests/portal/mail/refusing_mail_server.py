@@ -1,4 +1,4 @@
-"""A real mail server on the loopback that refuses and hangs up as it is told to."""
+"""A real mail server on the loopback that refuses or hangs up on request."""
 
 import email
 from asyncio import WriteTransport

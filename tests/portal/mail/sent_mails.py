@@ -1,4 +1,4 @@
-"""The mails that a test has caused, and what is in them."""
+"""Reads the mails that a test has sent, and their content."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ from django.core.mail import EmailMultiAlternatives
 def sent() -> list[EmailMultiAlternatives]:
     """Return all mails so far, once those that are on their way have arrived."""
     for thread in threading.enumerate():
-        if thread.name == "letter":
+        if thread.name == "mail":
             thread.join(timeout=10)
     return [one for one in mail.outbox if isinstance(one, EmailMultiAlternatives)]
 

@@ -1,4 +1,4 @@
-"""A miniature product around the real supervisor and the real engines.
+"""Copies a miniature product around the real supervisor and the real engines.
 
 What is tested here is how parts are started, watched and stopped; the portal's
 own pages would only make it slower.
@@ -100,10 +100,10 @@ class Copy:
             )
         self.started.append(process)
         self.journal = journal
-        assert self.says(until), self.log
+        assert self.await_log(until), self.log
         return process
 
-    def says(self, words: str) -> bool:
+    def await_log(self, words: str) -> bool:
         """Wait until the log of the latest run contains something."""
         return wait_for(lambda: words in self.log)
 

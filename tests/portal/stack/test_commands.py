@@ -1,4 +1,4 @@
-"""`python -m portal.stack`, and what keeps an engine from starting."""
+"""The commands of `python -m portal.stack`, and faults that keep an engine down."""
 
 import http.server
 import json
@@ -193,7 +193,7 @@ def test_a_port_is_waited_for_after_a_crash_only(
         run.await_port(supervisor, port, after_crash=False)
 
 
-class Poorly(http.server.BaseHTTPRequestHandler):
+class UnhealthyHandler(http.server.BaseHTTPRequestHandler):
     """A site that answers, but is not well."""
 
     def do_GET(self) -> None:
@@ -204,7 +204,7 @@ class Poorly(http.server.BaseHTTPRequestHandler):
 
 
 def test_only_a_portal_that_is_well_counts_as_serving() -> None:
-    with http.server.HTTPServer((ports.LOOPBACK, 0), Poorly) as server:
+    with http.server.HTTPServer((ports.LOOPBACK, 0), UnhealthyHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert not run.is_healthy(server.server_address[1])
         server.shutdown()

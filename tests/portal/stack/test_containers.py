@@ -59,9 +59,9 @@ def test_a_mistake_would_be_found() -> None:
 def test_every_variable_is_one_that_the_portal_reads(services: dict[str, Any]) -> None:
     for name in APPS:
         given = set(services[name]["environment"]) - {database.SUPERUSER_VARIABLE}
-        assert given <= set(env.KNOWN), name
+        assert given <= set(env.VARIABLES), name
     required = {
-        name for name, variable in env.KNOWN.items() if variable.default is None
+        name for name, variable in env.VARIABLES.items() if variable.default is None
     }
     assert required <= set(services["web"]["environment"])
 
@@ -86,12 +86,12 @@ def test_every_variable_of_an_installation_can_be_set() -> None:
         for name, value in re.findall(r"^  ([A-Z_0-9]+): (.+)$", block, re.M)
         if (found := VARIABLE.search(value)) and found[1] == name
     }
-    assert set(passed_on) == set(env.KNOWN) - set(NOT_SET)
+    assert set(passed_on) == set(env.VARIABLES) - set(NOT_SET)
     # An empty default here counts as not set, so the portal's own applies.
     differ = {"S3_ENDPOINT_URL", "ALLOWED_HOSTS"}
     for name, found in passed_on.items():
         if found[2] in {":-", "-"} and name not in differ:
-            assert found[3] in {"", env.KNOWN[name].default}, name
+            assert found[3] in {"", env.VARIABLES[name].default}, name
 
 
 def test_only_the_preparation_may_sign_in_as_owner(services: dict[str, Any]) -> None:

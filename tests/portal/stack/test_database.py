@@ -1,4 +1,4 @@
-"""Roles and database: made once, made again, made by somebody who is no superuser."""
+"""Roles and database: made once, made again, made by a role that is no superuser."""
 
 from collections.abc import Iterator
 from pathlib import Path

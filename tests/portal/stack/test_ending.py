@@ -1,4 +1,4 @@
-"""Stopping: requests in progress finish, nobody else is let in, and it is soon over."""
+"""Stopping: requests in progress finish, new ones are refused, and it is quick."""
 
 import os
 import re
@@ -72,7 +72,7 @@ def test_requests_in_progress_finish_and_nobody_else_is_let_in(copy: Copy) -> No
         assert kept.recv(1) == b""
         # All that the request may need is still there.
         assert any(b"postgres" in name for name in names_of(copy))
-        assert copy.says("web: ending what is in progress")
+        assert copy.await_log("web: ending what is in progress")
         assert process.poll() is None
         uploading.sendall(BODY[half:])
         told = answer(uploading)
@@ -111,7 +111,7 @@ def test_a_second_signal_ends_at_once(copy: Copy) -> None:
     with connect(copy.port, SLOW + BODY[:10]):
         time.sleep(0.2)
         process.terminate()
-        assert copy.says("web: ending what is in progress")
+        assert copy.await_log("web: ending what is in progress")
         process.send_signal(signal.SIGINT)
         assert process.wait(SOON) == 0
     assert "web does not stop and is killed" in copy.log

@@ -1,4 +1,4 @@
-"""What lies in VAR: secrets that stay, settings that replace parts."""
+"""The folder VAR: secrets that persist, settings that replace parts."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The commands that install the compiled lists: they install the lock and no more."""
+"""The install commands install the compiled lists and nothing else."""
 
 import hashlib
 import importlib.util

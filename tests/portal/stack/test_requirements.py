@@ -1,4 +1,4 @@
-"""The compiled lists of packages: complete, pinned, hashed, and no place named."""
+"""The compiled requirements: complete, pinned, hashed, and without local paths."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The supervisor with the real engines: starting, stopping, dying, starting again."""
+"""The supervisor with the real engines: start, stop, crash, restart."""
 
 import json
 import os

@@ -146,6 +146,6 @@ def test_an_unknown_transfer_coding_is_the_clients_mistake(site: int) -> None:
 
 def test_the_configuration_is_as_the_portal_says() -> None:
     env = pytest.importorskip("portal.env")
-    assert str(gunicorn_conf.workers) == env.KNOWN["WEB_WORKERS"].default
-    assert str(gunicorn_conf.threads) == env.KNOWN["WEB_THREADS"].default
-    assert str(int(web_worker.READ_TIMEOUT)) == env.KNOWN["BODY_TIMEOUT"].default
+    assert str(gunicorn_conf.workers) == env.VARIABLES["WEB_WORKERS"].default
+    assert str(gunicorn_conf.threads) == env.VARIABLES["WEB_THREADS"].default
+    assert str(int(web_worker.READ_TIMEOUT)) == env.VARIABLES["BODY_TIMEOUT"].default

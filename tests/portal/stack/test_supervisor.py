@@ -1,4 +1,4 @@
-"""The supervisor's loop, with parts made for the purpose."""
+"""The supervisor's loop, with scripts in place of the engines."""
 
 import io
 import os

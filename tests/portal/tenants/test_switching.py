@@ -1,4 +1,4 @@
-"""Whom one acts for: switching between one's own tenants, and no others."""
+"""Switching between a person's own tenants, and no others."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Made the golden files of format version 1, once.
+"""Writes the golden files of format version 1; run once.
 
 They are never made again: a reader that stops agreeing with them is wrong, not they. A
 new format version gets a folder of its own. The script refuses to replace anything.

@@ -1,4 +1,4 @@
-"""What the tests of a customer's pages share: who comes in, and confirmed files."""
+"""Shared by tests of a customer's pages: signed-in clients, confirmed files."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from usage.models import Forwarding, UsageFile
 CONFIRMED_AT = NOW + timedelta(minutes=5)
 
 
-def signed_in(company: Company, role: str = "viewer", **wish: Any) -> Client:
-    client = Client(raise_request_exception=False, **wish)
+def signed_in(company: Company, role: str = "viewer", **options: Any) -> Client:
+    client = Client(raise_request_exception=False, **options)
     client.force_login(company.people[role])
     return client
 

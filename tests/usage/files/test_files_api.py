@@ -1,4 +1,4 @@
-"""Asking which files are here, and going through the list of them."""
+"""The API checks for known files, and pages through the list of files."""
 
 import hashlib
 from datetime import date

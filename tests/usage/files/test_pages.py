@@ -1,4 +1,4 @@
-"""The list of files and the page of one: what they say, to whom, at what cost."""
+"""The list of files and the page of a file: text, permissions, number of queries."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -123,7 +123,7 @@ def test_the_lists_ask_as_little_for_80_files_as_for_3(alice: Company) -> None:
     assert max(before.values()) <= QUERIES
 
 
-def test_a_file_page_shows_its_life_line_and_facts(alice: Company) -> None:
+def test_a_file_page_shows_its_timeline_and_facts(alice: Company) -> None:
     [file] = send(alice)
     seen = page(alice, f"/files/{file.pk}")
     for words in (

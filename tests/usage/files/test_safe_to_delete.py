@@ -1,4 +1,4 @@
-"""Safe to delete: exactly what is accepted and confirmed in the archive."""
+"""*Safe to delete* lists exactly the files accepted and confirmed in the archive."""
 
 from datetime import date, timedelta
 
@@ -29,19 +29,19 @@ def test_an_accepted_and_confirmed_file_is_safe_and_nothing_else(
 ) -> None:
     safe, _ = alice.send(alice.server.day(DAY), name="safe.usg")
     alice.send(alice.server.day(DAY + timedelta(days=1)), name="waiting.usg")
-    aside, _ = alice.send(alice.server.day(DAY + timedelta(days=2)), name="aside.usg")
+    failed, _ = alice.send(alice.server.day(DAY + timedelta(days=2)), name="failed.usg")
     alice.send(alice.writer("IC77").day(DAY), name="held.usg")
     alice.send(b"PK\x03\x04", name="rejected.usg")
     confirm(alice, safe)
     with unit_of_work.acting_for(alice.id):
-        Forwarding.objects.filter(file=aside).update(
+        Forwarding.objects.filter(file=failed).update(
             state=JobState.SET_ASIDE, problem="foreign-bytes", ended_at=NOW
         )
     seen = page(alice, "/safe-to-delete")
     csv = body(signed_in(alice).get("/safe-to-delete/list.csv")).decode()
     sums = body(signed_in(alice).get("/safe-to-delete/SHA256SUMS")).decode()
     assert "1 file, 0.01 MB," in seen
-    for name in ("waiting.usg", "aside.usg", "held.usg", "rejected.usg"):
+    for name in ("waiting.usg", "failed.usg", "held.usg", "rejected.usg"):
         assert name not in seen + csv + sums
     for text in (seen, csv, sums):
         assert "safe.usg" in text

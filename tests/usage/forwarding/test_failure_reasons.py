@@ -1,4 +1,4 @@
-"""What a store says no to: retried for ever, told in words, and never in a hurry."""
+"""S3 refusals: retried without end and without haste, with the reason as text."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +12,7 @@ from portal import checks
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
-from tests.usage.faulty_s3_proxy import CrookedStore, crooked_store
+from tests.usage.faulty_s3_proxy import FaultyS3Proxy, run_faulty_s3_proxy
 from usage.forwarding import forward
 from usage.forwarding import text as forwarding_text
 from usage.models import Forwarding
@@ -24,9 +24,9 @@ DAY = date(2026, 5, 7)
 
 
 @pytest.fixture
-def store(db: None, settings: Any) -> Iterator[CrookedStore]:
+def store(db: None, settings: Any) -> Iterator[FaultyS3Proxy]:
     archive.prepare()
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         yield store
 
 
@@ -53,8 +53,8 @@ def send_days(company: Company, number: int) -> None:
         (503, "SlowDown", "slower pace"),
     ],
 )
-def test_what_is_wrong_for_every_file_is_tried_with_one_a_ring(
-    alice: Company, store: CrookedStore, status: int, code: str, words: str
+def test_what_is_wrong_for_every_file_is_tried_with_one_a_run(
+    alice: Company, store: FaultyS3Proxy, status: int, code: str, words: str
 ) -> None:
     send_days(alice, 3)
     store.script = lambda method, _: (status, code) if method == "PUT" else None
@@ -75,7 +75,7 @@ def test_what_is_wrong_for_every_file_is_tried_with_one_a_ring(
     [(409, "ConditionalRequestConflict"), (500, "InternalError"), (400, "BadDigest")],
 )
 def test_what_is_wrong_with_one_file_lets_the_others_go(
-    alice: Company, store: CrookedStore, status: int, code: str
+    alice: Company, store: FaultyS3Proxy, status: int, code: str
 ) -> None:
     send_days(alice, 3)
     bad = rows(alice)[0].key
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_one_file_lets_the_others_go(
 
 
 def test_a_put_whose_answer_was_lost_is_found_to_be_there(
-    alice: Company, store: CrookedStore
+    alice: Company, store: FaultyS3Proxy
 ) -> None:
     send_days(alice, 1)
     left = ["lose"]
@@ -104,12 +104,12 @@ def test_a_put_whose_answer_was_lost_is_found_to_be_there(
     assert forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert row.state == JobState.DONE
-    assert len(store.asked("PUT")) == 2
+    assert len(store.paths_of("PUT")) == 2
     assert archive.compare(row.key, content_of(row.file)) == Stored.OURS
 
 
 def test_what_is_lost_every_time_waits_and_is_there_when_it_is_asked_for(
-    alice: Company, store: CrookedStore
+    alice: Company, store: FaultyS3Proxy
 ) -> None:
     send_days(alice, 1)
     store.script = lambda method, _: "lose" if method == "PUT" else None
@@ -122,7 +122,7 @@ def test_what_is_lost_every_time_waits_and_is_there_when_it_is_asked_for(
 
 
 def test_what_answers_and_is_no_s3_server_is_told(
-    alice: Company, store: CrookedStore
+    alice: Company, store: FaultyS3Proxy
 ) -> None:
     send_days(alice, 1)
     store.script = lambda *_: b"It works!"
@@ -134,7 +134,7 @@ def test_what_answers_and_is_no_s3_server_is_told(
 
 
 def test_bytes_that_are_gone_are_told_and_hold_up_nobody(
-    alice: Company, store: CrookedStore, tmp_path: Any, caplog: Any
+    alice: Company, store: FaultyS3Proxy, tmp_path: Any, caplog: Any
 ) -> None:
     send_days(alice, 2)
     (tmp_path / "usage" / rows(alice)[0].file.stored_as).unlink()
@@ -155,7 +155,7 @@ def test_an_unknown_word_of_a_store_is_shown_as_it_is() -> None:
 
 
 def test_encryption_and_lock_are_asked_for(
-    alice: Company, store: CrookedStore, settings: Any
+    alice: Company, store: FaultyS3Proxy, settings: Any
 ) -> None:
     settings.S3 = {
         **settings.S3,
@@ -202,7 +202,7 @@ def test_a_locked_and_encrypted_object_is_confirmed_and_cannot_be_removed(
 
 
 def test_without_the_settings_nothing_of_it_is_asked(
-    alice: Company, store: CrookedStore
+    alice: Company, store: FaultyS3Proxy
 ) -> None:
     send_days(alice, 1)
     forward.forward_waiting(now=lambda: NOW)
@@ -239,12 +239,12 @@ def test_days_that_make_no_sense_are_found(
 ) -> None:
     assert found not in {one.id for one in checks.settings_agree(None)}
     setattr(settings, name, value)
-    told = {one.id: one for one in checks.settings_agree(None)}
-    assert isinstance(told[found], Error) == is_error
+    found_checks = {one.id: one for one in checks.settings_agree(None)}
+    assert isinstance(found_checks[found], Error) == is_error
 
 
 def test_a_refusal_of_one_tenants_keys_holds_up_nobody_else(
-    alice: Company, charlie: Company, store: CrookedStore
+    alice: Company, charlie: Company, store: FaultyS3Proxy
 ) -> None:
     # As a bucket's policy does; and the rows of that tenant are the oldest that wait.
     send_days(alice, 4)
@@ -262,8 +262,8 @@ def test_a_refusal_of_one_tenants_keys_holds_up_nobody_else(
     assert rows(alice)[0].problem == "AccessDenied"
 
 
-def test_a_refusal_of_all_is_asked_for_with_two_tenants_a_ring(
-    alice: Company, charlie: Company, store: CrookedStore
+def test_a_refusal_of_all_is_tried_with_two_tenants_a_run(
+    alice: Company, charlie: Company, store: FaultyS3Proxy
 ) -> None:
     send_days(alice, 3)
     send_days(charlie, 3)

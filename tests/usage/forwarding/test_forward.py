@@ -117,10 +117,10 @@ def test_one_file_that_fails_does_not_hold_up_the_others(
     bad = rows(alice)[1].key
     real = archive.put
 
-    def put(key: str, body: BytesIO, content: Content, **wish: Any) -> Stored:
+    def put(key: str, body: BytesIO, content: Content, **options: Any) -> Stored:
         if key == bad:
             raise MemoryError
-        return real(key, body, content, **wish)
+        return real(key, body, content, **options)
 
     monkeypatch.setattr(archive, "put", put)
     while forward.forward_waiting(now=lambda: NOW):
@@ -215,7 +215,7 @@ def silent_store() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_store_that_never_answers_ends_the_ring_after_one_file(
+def test_a_store_that_never_answers_ends_the_run_after_one_file(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch, silent_store: str
 ) -> None:
     for data in alice.server.days(DAY, DAY + timedelta(days=2)):

@@ -1,4 +1,4 @@
-"""What a store honours is asked at each start; one that is away stops nothing."""
+"""The capability probe runs at each start; an unreachable S3 stops nothing."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -11,7 +11,7 @@ from django.core.management import call_command
 from portal.db import unit_of_work
 from tests.builders import NOW
 from tests.docs_pages import DOCS, first_cells
-from tests.usage.faulty_s3_proxy import CrookedStore, crooked_store
+from tests.usage.faulty_s3_proxy import FaultyS3Proxy, run_faulty_s3_proxy
 from usage.forwarding import probe as forwarding_probe
 from usage.forwarding import queue as forward_queue
 from usage.forwarding import text as forwarding_text
@@ -22,10 +22,10 @@ from usage.storage.local import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
 
 
 @pytest.fixture
-def store(db: None, settings: Any, tmp_path: Path) -> Iterator[CrookedStore]:
+def store(db: None, settings: Any, tmp_path: Path) -> Iterator[FaultyS3Proxy]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     archive.prepare()
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         yield store
 
 
@@ -38,7 +38,7 @@ def codes(report: Report) -> list[str]:
 
 
 def test_the_store_that_comes_along_honours_what_is_needed(
-    store: CrookedStore, settings: Any
+    store: FaultyS3Proxy, settings: Any
 ) -> None:
     report = probe()
     assert codes(report) == [forwarding_probe.UNVERSIONED]
@@ -49,7 +49,7 @@ def test_the_store_that_comes_along_honours_what_is_needed(
 
 
 def test_a_bucket_with_versions_is_told_apart(
-    store: CrookedStore, settings: Any
+    store: FaultyS3Proxy, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "bucket": "versions-of-tests"}
     archive.prepare()
@@ -60,7 +60,7 @@ def test_a_bucket_with_versions_is_told_apart(
 
 
 def test_a_store_that_ignores_the_condition_is_found(
-    store: CrookedStore, caplog: pytest.LogCaptureFixture
+    store: FaultyS3Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     def script(method: str, path: str) -> None:
         if method == "PUT":
@@ -72,7 +72,7 @@ def test_a_store_that_ignores_the_condition_is_found(
 
 
 def test_a_store_that_gives_no_checksum_back_is_found(
-    store: CrookedStore, caplog: pytest.LogCaptureFixture
+    store: FaultyS3Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.without = "x-amz-checksum-sha256"
     assert codes(probe()) == [
@@ -83,7 +83,7 @@ def test_a_store_that_gives_no_checksum_back_is_found(
 
 
 def test_a_store_that_takes_any_bytes_is_found(
-    store: CrookedStore, caplog: pytest.LogCaptureFixture
+    store: FaultyS3Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     def script(method: str, path: str) -> bytes | None:
         return b"" if method == "PUT" and path.endswith("-wrong") else None
@@ -93,7 +93,7 @@ def test_a_store_that_takes_any_bytes_is_found(
 
 
 def test_a_store_where_nothing_can_be_removed_keeps_the_probe(
-    store: CrookedStore, caplog: pytest.LogCaptureFixture
+    store: FaultyS3Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.script = lambda method, _: (
         (403, "AccessDenied") if method == "DELETE" else None
@@ -107,13 +107,13 @@ def test_a_store_where_nothing_can_be_removed_keeps_the_probe(
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown"])
 def test_a_store_that_refuses_is_told_and_the_start_goes_on(
-    store: CrookedStore, code: str
+    store: FaultyS3Proxy, code: str
 ) -> None:
     store.script = lambda *_: (403, code)
-    out, told = StringIO(), StringIO()
-    call_command("prepare_bucket", stdout=out, stderr=told)
-    assert "refuses" in told.getvalue()
-    assert "could not be asked" in told.getvalue()
+    out, errors = StringIO(), StringIO()
+    call_command("prepare_bucket", stdout=out, stderr=errors)
+    assert "refuses" in errors.getvalue()
+    assert "could not be asked" in errors.getvalue()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Report.objects.get().problem == code
 
@@ -123,24 +123,24 @@ def test_a_store_that_is_away_is_told_and_the_start_goes_on(
 ) -> None:
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
     archive._client.cache_clear()
-    told = StringIO()
-    call_command("prepare_bucket", stdout=StringIO(), stderr=told)
+    errors = StringIO()
+    call_command("prepare_bucket", stdout=StringIO(), stderr=errors)
     archive._client.cache_clear()
-    assert "is away" in told.getvalue()
+    assert "is away" in errors.getvalue()
 
 
 def test_with_forwarding_off_nobody_is_asked(
-    store: CrookedStore, settings: Any
+    store: FaultyS3Proxy, settings: Any
 ) -> None:
     settings.FORWARDING, settings.INBOX_BUCKET = False, ""
     out = StringIO()
     call_command("prepare_bucket", stdout=out)
     assert "Forwarding is off" in out.getvalue()
-    assert store.asked("PUT") == []
+    assert store.paths_of("PUT") == []
 
 
 def test_every_finding_is_documented_and_has_its_words() -> None:
-    told = set(first_cells(DOCS / "operations.md", r"[a-z]+(-[a-z]+)*"))
+    errors = set(first_cells(DOCS / "operations.md", r"[a-z]+(-[a-z]+)*"))
     made = {
         *(repair.ROW_MISSING, repair.OBJECT_MISSING, repair.OBJECT_DIFFERS),
         *(
@@ -154,7 +154,7 @@ def test_every_finding_is_documented_and_has_its_words() -> None:
         *(forwarding_probe.CHECKSUM_IGNORED, forwarding_probe.CHECKSUM_MISSING),
         *(forwarding_probe.UNVERSIONED, forwarding_probe.PROBE_LEFT),
     }
-    assert made - told == set()
+    assert made - errors == set()
     for code in made | {STORE_AWAY}:
         assert str(forwarding_text.explain(code).title).endswith("."), code
         assert str(forwarding_text.explain(code).advice).endswith("."), code

@@ -1,4 +1,4 @@
-"""The page of forwarding: what waits, why, in words; and letting it go on."""
+"""The page *Forwarding*: waiting files, their reasons as text, and retries."""
 
 import re
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def send_days(company: Company, number: int) -> None:
         company.send(data, name=f"{company.number}-{len(company.files())}.usg")
 
 
-def set_aside(company: Company, model: Any = Forwarding, *, problem: str) -> None:
+def fail_jobs(company: Company, model: Any = Forwarding, *, problem: str) -> None:
     with unit_of_work.acting_for(company.id):
         model.objects.update(state=JobState.SET_ASIDE, problem=problem, ended_at=NOW)
 
@@ -138,13 +138,13 @@ def test_an_unknown_reason_is_shown_as_it_is(alice: Company, clerk: Client) -> N
     assert "TeapotError" in shown(clerk)
 
 
-def test_what_is_set_aside_is_listed_with_tenant_and_file(
+def test_what_waits_for_a_person_is_listed_with_tenant_and_file(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     send_days(charlie, 1)
-    set_aside(charlie, Settling, problem=judge_pending.READER_FAILED)
+    fail_jobs(charlie, Settling, problem=judge_pending.READER_FAILED)
     page = shown(clerk)
     assert "2 files wait for a person." in page
     for company in (alice, charlie):
@@ -158,7 +158,7 @@ def test_what_is_set_aside_is_listed_with_tenant_and_file(
 
 def test_what_was_withdrawn_waits_for_nobody(alice: Company, clerk: Client) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=forward_queue.SUPERSEDED)
+    fail_jobs(alice, problem=forward_queue.SUPERSEDED)
     assert "Nothing waits." in shown(clerk)
     (row,) = rows(alice)
     answer = clerk.post(f"{PAGE}/retry", {"kind": "forwarding", "row": row.pk})
@@ -187,16 +187,16 @@ def test_one_file_is_let_go_on_and_the_trail_says_by_whom(
     alice: Company, clerk: Client
 ) -> None:
     send_days(alice, 2)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     first, second = rows(alice)
-    wish = {"kind": "forwarding", "row": first.pk}
-    answer = clerk.post(f"{PAGE}/retry", wish, follow=True)
+    fields = {"kind": "forwarding", "row": first.pk}
+    answer = clerk.post(f"{PAGE}/retry", fields, follow=True)
     assert "It is tried again now." in answer.content.decode()
     assert [row.state for row in rows(alice)] == ["waiting", "set-aside"]
     (entry,) = acts(alice, "work-retried")
     assert (entry.actor, entry.subject) == ("clerk@vendor.example", str(first.file_id))
     assert entry.details["was"] == forward_queue.FOREIGN_BYTES
-    again = clerk.post(f"{PAGE}/retry", wish, follow=True)
+    again = clerk.post(f"{PAGE}/retry", fields, follow=True)
     assert "no longer set aside" in again.content.decode()
     assert len(acts(alice, "work-retried")) == 1
     assert second.state == JobState.SET_ASIDE
@@ -207,21 +207,21 @@ def test_all_of_one_reason_go_on_and_no_others(
 ) -> None:
     for company in (alice, charlie):
         send_days(company, 2)
-        set_aside(company, problem=forward_queue.FOREIGN_BYTES)
+        fail_jobs(company, problem=forward_queue.FOREIGN_BYTES)
     with unit_of_work.acting_for(charlie.id):
         first = Forwarding.objects.order_by("pk")[0]
         Forwarding.objects.filter(pk=first.pk).update(problem=forward_queue.OBJECT_LOST)
-    wish = {
+    fields = {
         "kind": "forwarding",
         "code": forward_queue.FOREIGN_BYTES,
         "state": "set-aside",
     }
-    answer = clerk.post(f"{PAGE}/retry-all", wish, follow=True)
+    answer = clerk.post(f"{PAGE}/retry-all", fields, follow=True)
     assert "3 files are tried again now." in answer.content.decode()
     assert [row.state for row in rows(charlie)] == ["set-aside", "waiting"]
     assert len(acts(alice, "work-retried")) == 2
     assert len(acts(charlie, "work-retried")) == 1
-    again = clerk.post(f"{PAGE}/retry-all", wish, follow=True)
+    again = clerk.post(f"{PAGE}/retry-all", fields, follow=True)
     assert "none waits for that" in again.content.decode()
 
 
@@ -248,14 +248,14 @@ def test_a_press_takes_only_so_many(
     monkeypatch.setattr(retry, "MOST", 3)
     monkeypatch.setattr(retry, "_AT_ONCE", 2)
     send_days(alice, 4)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     for count in (3, 1):
         reason = forward_queue.FOREIGN_BYTES
         assert retry.retry_all("forwarding", reason, by="me", at=NOW) == count
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "fields",
     [
         {},
         {"kind": "forwarding", "row": "99999"},
@@ -264,21 +264,21 @@ def test_a_press_takes_only_so_many(
         {"kind": "forwarding", "row": "1\0"},
     ],
 )
-def test_what_there_is_not_is_not_found(clerk: Client, wish: dict[str, str]) -> None:
-    assert clerk.post(f"{PAGE}/retry", wish).status_code == 404
+def test_what_there_is_not_is_not_found(clerk: Client, fields: dict[str, str]) -> None:
+    assert clerk.post(f"{PAGE}/retry", fields).status_code == 404
 
 
 def test_a_kind_of_work_that_there_is_not_is_not_found(clerk: Client) -> None:
     for state in ("waiting", "set-aside"):
-        wish = {"kind": "mail", "code": "x\0", "state": state}
-        assert clerk.post(f"{PAGE}/retry-all", wish).status_code == 404
+        fields = {"kind": "mail", "code": "x\0", "state": state}
+        assert clerk.post(f"{PAGE}/retry-all", fields).status_code == 404
     with pytest.raises(Refused):
         retry.retry_now("mail", "x", by="clerk", at=NOW)
 
 
 def test_an_auditor_sees_all_of_it_and_no_button(alice: Company) -> None:
     send_days(alice, 2)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     auditor = signed_in(StaffRole.AUDITOR)
     page = shown(auditor)
     assert "Other bytes than ours" in page
@@ -293,14 +293,14 @@ def test_the_page_costs_the_same_with_more_of_everything(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     send_days(alice, 1)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     # Of a kind that there is none of, none is read.
-    set_aside(alice, Settling, problem=judge_pending.READER_FAILED)
+    fail_jobs(alice, Settling, problem=judge_pending.READER_FAILED)
     look_after(alice)
     few = queries_of(clerk)
     send_days(charlie, 6)
-    set_aside(charlie, problem=forward_queue.OBJECT_LOST)
-    set_aside(charlie, Settling, problem=judge_pending.READER_FAILED)
+    fail_jobs(charlie, problem=forward_queue.OBJECT_LOST)
+    fail_jobs(charlie, Settling, problem=judge_pending.READER_FAILED)
     look_after(alice)
     assert queries_of(clerk) == few
 
@@ -319,9 +319,9 @@ def look_after(_: Company) -> None:
 def test_the_list_has_pages(
     alice: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarding_staff_views, "SET_ASIDE_A_PAGE", 2)
+    monkeypatch.setattr(forwarding_staff_views, "FAILED_A_PAGE", 2)
     send_days(alice, 3)
-    set_aside(alice, problem=forward_queue.FOREIGN_BYTES)
+    fail_jobs(alice, problem=forward_queue.FOREIGN_BYTES)
     first, second = shown(clerk), shown(clerk, f"{PAGE}?page=2")
     names = [file.name for file in alice.files()]
     assert [name in first for name in names] == [True, True, False]
@@ -357,16 +357,18 @@ def test_a_look_that_could_not_be_finished_says_why(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "said"),
+    ("minutes", "shown_age"),
     [(0, "0 minutes"), (1, "1 minute"), (90, "1 hour"), (48 * 60, "2 days")],
 )
-def test_an_age_is_said_as_people_do(alice: Company, minutes: int, said: str) -> None:
+def test_an_age_is_said_as_people_do(
+    alice: Company, minutes: int, shown_age: str
+) -> None:
     send_days(alice, 1)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [forwarding_queries.queue_state("forwarding")]
     assert (
         forwarding_staff_presenters.age(found, at=NOW + timedelta(minutes=minutes))
-        == said
+        == shown_age
     )
     assert forwarding_staff_presenters.age([], at=NOW) == ""
 

@@ -1,4 +1,4 @@
-"""What tests of the mails about inboxes share: the rows, the ring, a second admin."""
+"""Shared by tests of the mails about inboxes: rows, task run, a second admin."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""An inbox of a test's own in the real S3: servers put there, the task rings."""
+"""Inboxes of one test in the real S3: puts objects there and runs the inbox task."""
 
 import json
 from datetime import datetime, timedelta
@@ -31,8 +31,8 @@ def put(company: Company, name: str, data: bytes) -> str:
     return key
 
 
-def ring(at: datetime = NOW) -> bool:
-    """What the task does, the clock standing still."""
+def run_inbox_task(at: datetime = NOW) -> bool:
+    """Run what the inbox task runs, at a fixed time."""
     until = at + timedelta(seconds=1)
     return inbox_listing.list_waiting(now=lambda: at, until=until) and (
         inbox_fetch.fetch_waiting(now=lambda: at, until=until)
@@ -51,14 +51,14 @@ def listing(company: Company) -> InboxListing:
 
 
 def keys(company: Company) -> list[str]:
-    """What lies in the tenant's inbox, without the prefix."""
+    """Return the keys in the tenant's inbox, without the prefix."""
     prefix = f"{configured.INBOX_PREFIX}{company.number}/"
     found, _ = inbox_s3.list_page(configured.INBOX_BUCKET, prefix, after="", most=1_000)
     return sorted(one.key.removeprefix(prefix) for one in found)
 
 
-def said(key: str) -> Any:
-    """The verdict that lies beside an object."""
+def verdict_file(key: str) -> Any:
+    """Return the verdict file beside an object."""
     data = inbox_s3.fetch_chunks(
         configured.INBOX_BUCKET, f"{key}{inbox_listing.NOTE}", etag="*"
     )

@@ -14,7 +14,7 @@ from billing.coverage.standing import Standing
 from billing.periods.queries import view_period
 from portal.db import unit_of_work
 from tests.builders import Company
-from tests.usage.inbox.s3_inboxes import listing, objects, open_inboxes, ring
+from tests.usage.inbox.s3_inboxes import listing, objects, open_inboxes, run_inbox_task
 from usage import tasks
 from usage.models import FileState, How
 from usage.storage import archive
@@ -67,7 +67,7 @@ def test_a_month_of_three_servers_makes_the_calendar_complete(
     told = deliver(tmp_path / "usage")
     assert told[-1] == f"{len(written)} uploaded, 0 there already"
     assert len(list((tmp_path / "usage").iterdir())) == len(written)
-    assert ring(AFTER)
+    assert run_inbox_task(AFTER)
     assert {row.verdict for row in objects(alice)} == {"accepted"}
     files = alice.files()
     assert {file.state for file in files} == {FileState.ACCEPTED}
@@ -80,7 +80,7 @@ def test_a_month_of_three_servers_makes_the_calendar_complete(
     assert (
         deliver(tmp_path / "usage")[-1] == f"0 uploaded, {len(written)} there already"
     )
-    assert ring(AFTER + timedelta(days=1))
+    assert run_inbox_task(AFTER + timedelta(days=1))
     assert len(objects(alice)) == len(written)
     assert listing(alice).ignored == 0
 

@@ -1,4 +1,4 @@
-"""Whatever breaks around an inbox: nothing is lost, and nothing taken twice."""
+"""Faults around an inbox: nothing is lost, and nothing received twice."""
 
 import hashlib
 import socket
@@ -23,8 +23,8 @@ from tests.usage.inbox.s3_inboxes import (
     objects,
     open_inboxes,
     put,
-    ring,
-    said,
+    run_inbox_task,
+    verdict_file,
 )
 from usage import tasks
 from usage.inbox import fetch as inbox_fetch
@@ -50,7 +50,7 @@ def test_an_object_that_is_gone_when_it_is_fetched_is_done(alice: Company) -> No
     key = put(alice, "day.usg", alice.server.day(DAY))
     inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
-    ring()
+    run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.file) == (
         JobState.DONE,
@@ -67,11 +67,11 @@ def test_an_object_that_is_replaced_before_it_is_fetched_is_the_other_one(
     key = put(alice, "day.usg", first)
     inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     put(alice, "day.usg", second)
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert sorted(row.verdict for row in objects(alice)) == ["accepted", "gone"]
     (file,) = alice.files()
     assert bytes(file.sha256) == hashlib.sha256(second).digest()
-    assert said(key)["object"]["etag"] != ""
+    assert verdict_file(key)["object"]["etag"] != ""
 
 
 def test_an_object_that_is_replaced_before_it_is_moved_stays(
@@ -89,10 +89,10 @@ def test_an_object_that_is_replaced_before_it_is_moved_stays(
 
     with monkeypatch.context() as patch:
         patch.setattr(judge, "receive_and_judge", take_in_slowly)
-        ring()
+        run_inbox_task()
     assert keys(alice) == ["day.usg"]
     assert bucket_bytes(alice, "day.usg") == second
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert keys(alice) == ["accepted/day.usg"]
     assert [file.state for file in alice.files()] == ["accepted", "accepted"]
 
@@ -111,21 +111,21 @@ def test_a_store_that_cannot_be_asked_is_asked_again(
     works = settings.S3
     settings.S3 = {**works, **broken}
     archive._client.cache_clear()
-    # Where nobody answers, the ring ends; an answer leaves the others their turn.
-    assert ring() is not ends
+    # Where nobody answers, the run ends; an answer leaves the others their turn.
+    assert run_inbox_task() is not ends
     row = listing(alice)
     assert row.problem
     assert row.due_at > NOW
     settings.S3 = works
     archive._client.cache_clear()
-    assert ring(row.due_at)
+    assert run_inbox_task(row.due_at)
     assert listing(alice).problem == ""
     assert objects(alice)[0].verdict == InboxVerdict.ACCEPTED
 
 
 def test_a_bucket_that_is_not_there_is_told(alice: Company, settings: Any) -> None:
     settings.INBOX_BUCKET = "no-such-bucket-of-ours"
-    assert ring()
+    assert run_inbox_task()
     assert listing(alice).problem == "NoSuchBucket"
 
 
@@ -146,9 +146,9 @@ def test_an_object_whose_bytes_are_cut_is_fetched_again(
     assert alice.files() == []
     settings.S3 = works
     archive._client.cache_clear()
-    ring(row.due_at)
+    run_inbox_task(row.due_at)
     assert objects(alice)[0].verdict == InboxVerdict.REJECTED
-    assert said(key)["file"]["sha256"] == hashlib.sha256(big).hexdigest()
+    assert verdict_file(key)["file"]["sha256"] == hashlib.sha256(big).hexdigest()
 
 
 def test_bytes_that_end_too_early_without_a_word_are_fetched_again(
@@ -158,13 +158,13 @@ def test_bytes_that_end_too_early_without_a_word_are_fetched_again(
     put(alice, "day.usg", data)
     with monkeypatch.context() as patch:
         patch.setattr(inbox_s3, "fetch_chunks", lambda *_, **__: iter([data[:-100]]))
-        ring()
+        run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (JobState.WAITING, "body-cut", 0)
     assert alice.files() == []
 
 
-def test_a_store_that_never_answers_ends_the_ring_after_one_object(
+def test_a_store_that_never_answers_ends_the_run_after_one_object(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
@@ -207,17 +207,17 @@ def test_a_store_that_fails_while_it_is_told_the_verdict_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(inbox_s3, "put_note", refuse)
         for number in range(5):
-            ring(NOW + timedelta(hours=number))
+            run_inbox_task(NOW + timedelta(hours=number))
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (JobState.WAITING, "AccessDenied", 0)
     assert [file.state for file in alice.files()] == ["accepted"]
     # Only the verdict is left to do: the bytes are not asked for again.
     monkeypatch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
-    ring(NOW + timedelta(hours=9))
-    assert said(key)["verdict"] == "accepted"
+    run_inbox_task(NOW + timedelta(hours=9))
+    assert verdict_file(key)["verdict"] == "accepted"
 
 
-def test_one_bad_object_is_set_aside_and_stops_no_other(
+def test_one_bad_object_waits_for_a_person_and_stops_no_other(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(alice, "bad.usg", b"bad")
@@ -232,17 +232,17 @@ def test_one_bad_object_is_set_aside_and_stops_no_other(
     with monkeypatch.context() as patch:
         patch.setattr(judge, "receive_and_judge", fail)
         for number in range(job_queue.MOST_FAULTS):
-            ring(NOW + timedelta(hours=number))
+            run_inbox_task(NOW + timedelta(hours=number))
     bad, good = objects(alice)
     assert (bad.state, bad.problem) == (JobState.SET_ASIDE, inbox_fetch.TAKING_FAILED)
     assert good.verdict == InboxVerdict.ACCEPTED
     with unit_of_work.acting_for(alice.id):
         assert job_queue.retry(InboxObject, bad.pk, at=NOW)
-    ring(NOW + timedelta(days=1))
+    run_inbox_task(NOW + timedelta(days=1))
     assert objects(alice)[0].verdict == InboxVerdict.REJECTED
 
 
-def test_an_object_whose_worker_never_comes_back_is_set_aside(
+def test_an_object_whose_worker_never_comes_back_waits_for_a_person(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(alice, "bad.usg", b"bad")
@@ -251,26 +251,26 @@ def test_an_object_whose_worker_never_comes_back_is_set_aside(
     )
     for number in range(job_queue.MOST_FAULTS):
         with pytest.raises(SystemExit):
-            ring(NOW + timedelta(hours=number))
-    ring(NOW + timedelta(hours=9))
+            run_inbox_task(NOW + timedelta(hours=number))
+    run_inbox_task(NOW + timedelta(hours=9))
     assert objects(alice)[0].state == JobState.SET_ASIDE
 
 
-def test_a_file_that_could_not_be_settled_yet_gets_its_verdict_later(
+def test_a_file_that_could_not_be_judged_yet_gets_its_verdict_later(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
     with monkeypatch.context() as patch:
         patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
-        ring()
+        run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.verdict) == (JobState.WAITING, "received", "")
     assert keys(alice) == ["day.usg"]
     assert row.file is not None
     judge.judge_file(alice.id, row.file.pk, at=NOW)
     # What accepts it makes it due.
-    assert ring(NOW + timedelta(minutes=1))
-    assert said(key)["verdict"] == "accepted"
+    assert run_inbox_task(NOW + timedelta(minutes=1))
+    assert verdict_file(key)["verdict"] == "accepted"
 
 
 class Killed(BaseException):
@@ -303,11 +303,11 @@ def test_a_crash_anywhere_takes_nothing_twice(
     with monkeypatch.context() as patch:
         patch.setattr(failpoints, "reach", reach)
         with pytest.raises(Killed):
-            ring()
+            run_inbox_task()
     # Once the lease is over, and all that a sweep may have done meanwhile is done.
     for minute in (6, 20):
         judge_pending.judge_pending(at=NOW + timedelta(minutes=minute))
-        ring(NOW + timedelta(minutes=minute))
+        run_inbox_task(NOW + timedelta(minutes=minute))
     verdict = "accepted" if is_good else "rejected"
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.is_new) == (JobState.DONE, verdict, True)
@@ -326,10 +326,10 @@ def test_a_crash_anywhere_takes_nothing_twice(
 
 def test_rejected_files_whose_rows_went_are_not_fetched_again(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(state=FileState.REJECTED).delete()
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.file) == (
         JobState.DONE,
@@ -344,6 +344,6 @@ def test_no_inbox_is_looked_at_where_forwarded_files_would_lie_in_it(
 ) -> None:
     settings.INBOX_PREFIX = f"{alice.number}/"
     put(alice, "day.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     assert "No inbox is looked at" in caplog.text
     assert objects(alice) == []

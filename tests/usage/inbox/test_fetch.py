@@ -1,4 +1,4 @@
-"""Servers upload into an inbox: what is new is taken in, once; against a real S3."""
+"""Objects uploaded into an inbox are received once; against a real S3 server."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from tests.usage.inbox.s3_inboxes import (
     objects,
     open_inboxes,
     put,
-    ring,
-    said,
+    run_inbox_task,
+    verdict_file,
 )
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import listing as inbox_listing
@@ -44,7 +44,7 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
 def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) -> None:
     data = alice.server.day(DAY)
     key = put(alice, "IC01/day.usg", data)
-    assert ring()
+    assert run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.is_new) == (
         JobState.DONE,
@@ -60,18 +60,18 @@ def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) ->
         inbox_fetch.SENT_BY,
     )
     assert bytes(file.sha256) == hashlib.sha256(data).digest()
-    told = said(key)
-    assert told["verdict"] == "accepted"
-    assert told["file"]["id"] == str(file.pk)
-    assert told["file"]["sha256"] == hashlib.sha256(data).hexdigest()
-    assert told["object"]["key"] == key
+    verdict = verdict_file(key)
+    assert verdict["verdict"] == "accepted"
+    assert verdict["file"]["id"] == str(file.pk)
+    assert verdict["file"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert verdict["object"]["key"] == key
     assert keys(alice) == ["IC01/day.usg", "IC01/day.usg.verdict.json"]
 
 
 def test_nothing_is_taken_twice(alice: Company) -> None:
     put(alice, "day.usg", alice.server.day(DAY))
     for number in range(3):
-        assert ring(NOW + timedelta(minutes=number))
+        assert run_inbox_task(NOW + timedelta(minutes=number))
     (row,) = objects(alice)
     assert row.attempts == 1
     assert len(alice.files()) == 1
@@ -83,14 +83,14 @@ def test_the_time_of_receipt_is_the_earlier_of_the_objects_date_and_its_sight(
 ) -> None:
     put(alice, "day.usg", alice.server.day(DAY))
     # The store's clock is ahead of ours by months: what we saw counts.
-    assert ring(NOW)
+    assert run_inbox_task(NOW)
     (row,) = objects(alice)
     assert row.modified_at > NOW
     assert alice.files()[0].received_at == row.first_seen_at == NOW
     # We come an hour late: what the store says counts.
     put(alice, "next.usg", alice.server.day(DAY + timedelta(days=1)))
     late = datetime.now(UTC) + timedelta(hours=1)
-    assert ring(late)
+    assert run_inbox_task(late)
     row = objects(alice)[1]
     assert row.first_seen_at == late
     assert alice.files()[1].received_at == row.modified_at < late
@@ -98,22 +98,22 @@ def test_the_time_of_receipt_is_the_earlier_of_the_objects_date_and_its_sight(
 
 def test_the_same_name_with_other_bytes_is_another_object(alice: Company) -> None:
     put(alice, "day.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     key = put(alice, "day.usg", alice.server.day(DAY + timedelta(days=1)))
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert [row.verdict for row in objects(alice)] == ["accepted", "accepted"]
     assert len(alice.files()) == 2
-    assert said(key)["file"]["day"] == str(DAY + timedelta(days=1))
+    assert verdict_file(key)["file"]["day"] == str(DAY + timedelta(days=1))
 
 
 def test_bytes_that_came_another_way_are_already_here(alice: Company) -> None:
     data = alice.server.day(DAY)
     file, _ = alice.send(data)
     key = put(alice, "day.usg", data)
-    ring()
+    run_inbox_task()
     (row,) = objects(alice)
     assert (row.verdict, row.is_new, row.file_id) == ("accepted", False, file.pk)
-    assert said(key)["verdict"] == "already here"
+    assert verdict_file(key)["verdict"] == "already here"
 
 
 def test_each_tenant_has_its_own_inbox(alice: Company, charlie: Company) -> None:
@@ -126,7 +126,7 @@ def test_each_tenant_has_its_own_inbox(alice: Company, charlie: Company) -> None
         alice.server.day(DAY + timedelta(days=1)),
         content_type="application/octet-stream",
     )
-    ring()
+    run_inbox_task()
     for company in (alice, charlie):
         assert [row.verdict for row in objects(company)] == ["accepted"]
         assert len(company.files()) == 1
@@ -134,21 +134,21 @@ def test_each_tenant_has_its_own_inbox(alice: Company, charlie: Company) -> None
 
 def test_a_file_of_another_tenant_is_rejected(alice: Company, charlie: Company) -> None:
     key = put(charlie, "day.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     assert objects(charlie)[0].verdict == InboxVerdict.REJECTED
-    told = said(key)
-    assert told["verdict"] == "rejected"
-    assert told["file"]["problems"][0]["code"] == "tenant-other"
+    verdict = verdict_file(key)
+    assert verdict["verdict"] == "rejected"
+    assert verdict["file"]["problems"][0]["code"] == "tenant-other"
 
 
 def test_what_is_no_usage_file_by_its_name_is_left_and_counted(alice: Company) -> None:
     for name in ("readme.txt", "sub/log.zip", "DAY.USG", "folder/", "x.usg.part"):
         put(alice, name, b"rubbish")
-    ring()
+    run_inbox_task()
     assert [row.key.rpartition("/")[2] for row in objects(alice)] == ["DAY.USG"]
     assert listing(alice).ignored == 3
     # Verdicts of ours are none of them.
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert listing(alice).ignored == 3
 
 
@@ -160,7 +160,7 @@ def test_a_large_inbox_is_listed_page_by_page_and_taken_in_turn(
         put(alice, f"{number:02}.usg", b"rubbish %d" % number)
     put(charlie, "day.usg", charlie.server.day(DAY))
     clock = iter([NOW] * 5 + [NOW + timedelta(minutes=1)] * 50)
-    # The first ring ends after a page or two; the next goes on from there.
+    # The first run ends after a page or two; the next goes on from there.
     inbox_listing.list_waiting(
         now=lambda: next(clock), until=NOW + timedelta(seconds=1)
     )
@@ -193,14 +193,14 @@ def test_objects_can_be_moved_by_their_verdict(alice: Company, settings: Any) ->
     put(alice, "IC01/bad.usg", b"rubbish")
     stranger = alice.writer("IC77")
     put(alice, "strange.usg", stranger.day(DAY))
-    ring()
+    run_inbox_task()
     assert keys(alice) == [
         "accepted/IC01/good.usg",
         "held/strange.usg",
         "rejected/IC01/bad.usg",
     ]
     # None of them is taken as something new.
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert len(objects(alice)) == 3
     assert listing(alice).ignored == 0
     assert bucket_bytes(alice, "accepted/IC01/good.usg") == good
@@ -212,9 +212,9 @@ def test_what_was_moved_before_is_never_overwritten(
     settings.INBOX_AFTER = verdict_files.MOVE
     first, second = alice.server.days(DAY, DAY + timedelta(days=1))
     put(alice, "day.usg", first)
-    ring()
+    run_inbox_task()
     put(alice, "day.usg", second)
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     one, other = keys(alice)
     assert {bucket_bytes(alice, one), bucket_bytes(alice, other)} == {first, second}
     assert one.startswith("accepted/day-")
@@ -224,7 +224,7 @@ def test_what_was_moved_before_is_never_overwritten(
 def test_objects_can_be_left_alone(alice: Company, settings: Any) -> None:
     settings.INBOX_AFTER = verdict_files.LEAVE
     put(alice, "day.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     assert keys(alice) == ["day.usg"]
     assert objects(alice)[0].verdict == InboxVerdict.ACCEPTED
 
@@ -236,7 +236,7 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
     settings.INBOX_AFTER = way
     stranger = alice.writer("IC77")
     key = put(alice, "strange.usg", stranger.day(DAY))
-    ring()
+    run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.HELD)
     server_keys.confirm_key(
@@ -247,11 +247,11 @@ def test_a_key_that_is_confirmed_changes_what_the_inbox_says(
         at=NOW,
     )
     assert objects(alice)[0].state == JobState.WAITING
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
     if way == verdict_files.NOTE:
-        assert said(key)["verdict"] == "accepted"
+        assert verdict_file(key)["verdict"] == "accepted"
     else:
         assert keys(alice) == ["accepted/strange.usg"]
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -264,9 +264,9 @@ def test_what_is_too_large_is_not_even_fetched(
     settings.MAX_FILE_BYTES = 10
     monkeypatch.setattr(inbox_s3, "fetch_chunks", lambda *_, **__: 1 / 0)
     key = put(alice, "day.usg", b"more than ten bytes")
-    ring()
+    run_inbox_task()
     monkeypatch.undo()
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.TOO_LARGE)
-    assert said(key)["problem"]["code"] == "file-too-large"
+    assert verdict_file(key)["problem"]["code"] == "file-too-large"
     assert alice.files() == []

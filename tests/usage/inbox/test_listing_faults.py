@@ -1,4 +1,4 @@
-"""Answers that are cut, names that no row can hold: no inbox keeps another waiting."""
+"""Cut listings and names that no row can hold: no inbox delays another."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,8 +12,15 @@ from portal.jobs.queue import JobState
 from tests.builders import NOW, Company
 from tests.faults import faulty_s3
 from tests.usage.cutting_s3_proxy import cutting_proxy
-from tests.usage.faulty_s3_proxy import crooked_store
-from tests.usage.inbox.s3_inboxes import keys, listing, objects, open_inboxes, put, ring
+from tests.usage.faulty_s3_proxy import run_faulty_s3_proxy
+from tests.usage.inbox.s3_inboxes import (
+    keys,
+    listing,
+    objects,
+    open_inboxes,
+    put,
+    run_inbox_task,
+)
 from usage.inbox import listing as inbox_listing
 from usage.inbox import s3 as inbox_s3
 from usage.inbox import verdict_files
@@ -44,7 +51,7 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
     archive._client.cache_clear()
 
 
-def told(*names: tuple[str, str], more: bool = False) -> bytes:
+def listing_page(*names: tuple[str, str], more: bool = False) -> bytes:
     """A page of a store that allows any name: keys below all inboxes, and ETags."""
     found = "".join(
         _OBJECT.format(key=quote(configured.INBOX_PREFIX + name), etag=etag)
@@ -65,14 +72,14 @@ def test_a_page_that_is_cut_in_its_headers_is_no_empty_inbox(
     with cutting_proxy(works["endpoint_url"], after=STUMP) as address:
         settings.S3 = {**works, "endpoint_url": address}
         archive._client.cache_clear()
-        assert not ring()
+        assert not run_inbox_task()
         with pytest.raises(BucketError, match=CUT_SHORT):
             archive.list_page("")
     row = listing(alice)
     assert (row.problem, row.listed_at) == (CUT_SHORT, None)
     settings.S3 = works
     archive._client.cache_clear()
-    assert ring(row.due_at)
+    assert run_inbox_task(row.due_at)
     assert [one.verdict for one in objects(alice)] == ["accepted"]
 
 
@@ -83,16 +90,16 @@ def test_a_look_that_is_cut_in_its_headers_is_no_fault_of_the_object(
     settings.INBOX_AFTER = verdict_files.MOVE
     put(alice, "day.usg", alice.server.day(DAY))
     works = settings.S3
-    with faulty_s3.crooked_store(works["endpoint_url"]) as proxy:
+    with faulty_s3.run_faulty_s3(works["endpoint_url"]) as proxy:
         proxy.script["HEAD"] = [faulty_s3.passed] * asked + [faulty_s3.cut(STUMP)]
         settings.S3 = {**works, "endpoint_url": proxy.address}
         archive._client.cache_clear()
-        assert not ring()
+        assert not run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (JobState.WAITING, CUT_SHORT, 0)
     settings.S3 = works
     archive._client.cache_clear()
-    assert ring(NOW + timedelta(hours=1))
+    assert run_inbox_task(NOW + timedelta(hours=1))
     assert keys(alice) == ["accepted/day.usg"]
 
 
@@ -102,14 +109,16 @@ def test_names_that_no_row_can_hold_are_counted_and_passed_by(
     put(alice, "day.usg", alice.server.day(DAY))
     number = alice.number
     pages = [
-        told((f"{number}/{'l' * 1_100}.usg", "1"), more=True),
-        told((f"{number}/a.txt", "2"), (f"{number}/zero\0a.usg", "3"), more=True),
-        told((f"{number}/zero\x01.usg", "4")),
+        listing_page((f"{number}/{'l' * 1_100}.usg", "1"), more=True),
+        listing_page(
+            (f"{number}/a.txt", "2"), (f"{number}/zero\0a.usg", "3"), more=True
+        ),
+        listing_page((f"{number}/zero\x01.usg", "4")),
     ]
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         store.script = lambda _, path: pages.pop(0) if is_list(path, alice) else None
         inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
-        asked = [path for path in store.asked("GET") if is_list(path, alice)]
+        asked = [path for path in store.paths_of("GET") if is_list(path, alice)]
     assert pages == []
     assert listing(alice).ignored == 3
     assert [row.key.rpartition("/")[2] for row in objects(alice)] == ["zero\x01.usg"]
@@ -122,10 +131,10 @@ def test_an_inbox_that_cannot_be_noted_keeps_no_other_waiting(
     alice: Company, charlie: Company, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(charlie, "day.usg", charlie.server.day(DAY))
-    odd = told((f"{alice.number}/day.usg", "e" * 200))
-    with crooked_store(settings) as store:
+    odd = listing_page((f"{alice.number}/day.usg", "e" * 200))
+    with run_faulty_s3_proxy(settings) as store:
         store.script = lambda _, path: odd if is_list(path, alice) else None
-        assert ring()
+        assert run_inbox_task()
     assert listing(alice).problem == inbox_listing.LISTING_FAILED
     assert listing(alice).due_at > NOW
     assert "could not be listed" in caplog.text
@@ -133,7 +142,7 @@ def test_an_inbox_that_cannot_be_noted_keeps_no_other_waiting(
 
 
 def test_a_page_without_its_end_is_no_page(settings: Any) -> None:
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         store.script = lambda *_: b"<ListBucketResult></ListBucketResult>"
         with pytest.raises(BucketError, match=CUT_SHORT):
             inbox_s3.list_page("any", "", after="", most=1)
@@ -145,18 +154,18 @@ def test_an_object_that_is_listed_again_is_not_gone(
     alice: Company, settings: Any
 ) -> None:
     put(alice, "day.usg", alice.server.day(DAY))
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         store.script = lambda method, path: (
             (404, "NoSuchKey") if method == "GET" and "day.usg" in path else None
         )
-        ring()
+        run_inbox_task()
         (row,) = objects(alice)
         assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.GONE)
         # It is listed and not given, over and over: that costs a try in a while only.
         for minute in range(1, 30):
-            ring(NOW + timedelta(minutes=minute))
-        assert len([path for path in store.asked("GET") if "day.usg" in path]) == 2
-    ring(NOW + timedelta(hours=1))
+            run_inbox_task(NOW + timedelta(minutes=minute))
+        assert len([path for path in store.paths_of("GET") if "day.usg" in path]) == 2
+    run_inbox_task(NOW + timedelta(hours=1))
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
 
@@ -166,7 +175,7 @@ def test_an_object_that_is_gone_for_good_stays_so(alice: Company) -> None:
     inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     for hour in range(1, 4):
-        ring(NOW + timedelta(hours=hour))
+        run_inbox_task(NOW + timedelta(hours=hour))
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.attempts) == (
         JobState.DONE,

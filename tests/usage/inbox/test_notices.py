@@ -1,4 +1,4 @@
-"""Admins are told by mail what was bad in their inbox: at most once a day."""
+"""Admins get a mail about bad files in their inbox, at most once a day."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ from portal.models import Membership, Role
 from tests.builders import NOW, Company, Writer
 from tests.portal.mail.sent_mails import html_of, links_of, sent
 from tests.usage.inbox.notice_mails import QUARTER, notices, send
-from tests.usage.inbox.s3_inboxes import objects, open_inboxes, put, ring
+from tests.usage.inbox.s3_inboxes import objects, open_inboxes, put, run_inbox_task
 from usage import tasks
 from usage.inbox import notices as inbox_notices
 from usage.models import InboxNotice
@@ -46,7 +46,7 @@ def confirm(company: Company, writer: Writer) -> None:
 
 def test_what_is_accepted_is_not_written_about(alice: Company) -> None:
     put(alice, "day.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     assert notices(alice) == []
 
 
@@ -54,20 +54,20 @@ def test_one_mail_names_all_that_came_together(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
     put(alice, "strange.usg", alice.writer("IC77").day(DAY))
     put(alice, "good.usg", alice.server.day(DAY))
-    ring()
+    run_inbox_task()
     assert send(NOW + timedelta(minutes=14)) == 0
     assert send(NOW + QUARTER) == 1
-    (letter,) = sent()
-    assert letter.to == [alice.people["admin"].email]
-    assert "A-100" in letter.subject
-    for text in (letter.body, html_of(letter)):
+    (message,) = sent()
+    assert message.to == [alice.people["admin"].email]
+    assert "A-100" in message.subject
+    for text in (message.body, html_of(message)):
         assert "bad.usg" in text
         assert "strange.usg" in text
         assert "good.usg" not in text
         assert "held" in text
         assert "rejected" in text
         assert "Alice Assurance" in text
-    assert any(link.endswith("/files?how=inbox") for link in links_of(letter))
+    assert any(link.endswith("/files?how=inbox") for link in links_of(message))
     (notice,) = notices(alice)
     assert (notice.state, notice.faults) == (JobState.DONE, 0)
     assert {row.notice_id for row in objects(alice) if row.verdict != "accepted"} == {
@@ -78,11 +78,11 @@ def test_one_mail_names_all_that_came_together(alice: Company) -> None:
 
 def test_what_comes_after_the_mail_waits_for_the_next_day(alice: Company) -> None:
     put(alice, "one.usg", b"one")
-    ring()
+    run_inbox_task()
     send(NOW + QUARTER)
     for number, name in enumerate(("two.usg", "three.usg")):
         put(alice, name, name.encode())
-        ring(NOW + timedelta(minutes=20 + number))
+        run_inbox_task(NOW + timedelta(minutes=20 + number))
     assert send(NOW + timedelta(hours=2)) == 0
     # Nine in the morning in Berlin.
     morning = datetime(2026, 5, 21, 7, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_what_comes_after_the_mail_waits_for_the_next_day(alice: Company) -> Non
     assert "three.usg" in second.body
     # Of that day, too, there is no second one.
     put(alice, "four.usg", b"four")
-    ring(morning + timedelta(hours=1))
+    run_inbox_task(morning + timedelta(hours=1))
     assert send(morning + timedelta(hours=9)) == 0
     assert len(notices(alice)) == 3
 
@@ -104,10 +104,10 @@ def test_one_local_day_has_one_mail_also_after_midnight(alice: Company) -> None:
     # Ten minutes to midnight in Berlin: the mail goes on the next day.
     late = datetime(2026, 5, 20, 21, 50, tzinfo=UTC)
     put(alice, "one.usg", b"one")
-    ring(late)
+    run_inbox_task(late)
     assert send(late + QUARTER) == 1
     put(alice, "two.usg", b"two")
-    ring(late + timedelta(minutes=20))
+    run_inbox_task(late + timedelta(minutes=20))
     assert send(late + timedelta(hours=23)) == 0
     assert [notice.day.day for notice in notices(alice)] == [21, 22]
     assert send(datetime(2026, 5, 22, 7, tzinfo=UTC)) == 1
@@ -116,11 +116,11 @@ def test_one_local_day_has_one_mail_also_after_midnight(alice: Company) -> None:
 
 def test_a_mail_that_is_being_written_is_not_added_to(alice: Company) -> None:
     put(alice, "one.usg", b"one")
-    ring()
+    run_inbox_task()
     at = NOW + QUARTER
     (claim,) = job_queue.claim(InboxNotice, most=1, lease_for=QUARTER, at=at)
     put(alice, "two.usg", b"two")
-    ring(at)
+    run_inbox_task(at)
     assert [row.notice_id for row in objects(alice)] == [
         claim.pk,
         notices(alice)[1].pk,
@@ -133,11 +133,11 @@ def test_what_counts_by_then_is_not_written_about(
 ) -> None:
     stranger = alice.writer("IC77")
     put(alice, "strange.usg", stranger.day(DAY))
-    ring()
+    run_inbox_task()
     (notice,) = notices(alice)
     confirm(alice, stranger)
     if is_told_again:
-        ring(NOW + timedelta(minutes=1))
+        run_inbox_task(NOW + timedelta(minutes=1))
     assert send(NOW + QUARTER) == 1
     assert sent() == []
     (notice,) = notices(alice)
@@ -149,45 +149,47 @@ def test_what_still_waits_is_named_beside_what_counts_by_then(alice: Company) ->
     put(alice, "strange.usg", stranger.day(DAY))
     put(alice, "other.usg", alice.writer("IC78").day(DAY))
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     confirm(alice, stranger)
     send(NOW + QUARTER)
-    (letter,) = sent()
-    assert "strange.usg" not in letter.body
-    assert "other.usg" in letter.body
-    assert "bad.usg" in letter.body
+    (message,) = sent()
+    assert "strange.usg" not in message.body
+    assert "other.usg" in message.body
+    assert "bad.usg" in message.body
 
 
 def test_each_tenant_is_told_of_its_own(alice: Company, charlie: Company) -> None:
     put(alice, "a-secret.usg", b"one")
     put(charlie, "c-secret.usg", b"two")
-    ring()
+    run_inbox_task()
     assert send(NOW + QUARTER) == 2
     for company, own, other in (
         (alice, "a-secret", "c-secret"),
         (charlie, "c-secret", "a-secret"),
     ):
-        (letter,) = (one for one in sent() if one.to == [company.people["admin"].email])
-        assert own in letter.body
-        assert other not in letter.body + html_of(letter)
+        (message,) = (
+            one for one in sent() if one.to == [company.people["admin"].email]
+        )
+        assert own in message.body
+        assert other not in message.body + html_of(message)
 
 
-def test_a_mail_that_cannot_be_written_is_set_aside(
+def test_a_mail_that_cannot_be_written_waits_for_a_person(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     monkeypatch.setattr(inbox_notices, "_lines", lambda _: 1 / 0)
     for number in range(job_queue.MOST_FAULTS):
         send(NOW + timedelta(hours=1 + number))
     assert notices(alice)[0].state == JobState.SET_ASIDE
 
 
-def test_a_mail_whose_worker_never_comes_back_is_set_aside(
+def test_a_mail_whose_worker_never_comes_back_waits_for_a_person(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     with unit_of_work.acting_for(alice.id):
         InboxNotice.objects.update(faults=job_queue.MOST_FAULTS)
     assert send(NOW + QUARTER) == 1
@@ -199,7 +201,7 @@ def test_a_tenant_without_an_admin_gets_none(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id):
         Membership.objects.filter(role=Role.ADMIN).delete()
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     assert send(NOW + QUARTER) == 1
     assert notices(alice)[0].state == JobState.DONE
     assert sent() == []
@@ -211,28 +213,28 @@ def test_a_mail_names_so_many_and_counts_the_rest(
     monkeypatch.setattr(inbox_notices, "_NAMED", 2)
     for number in range(5):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
-    ring()
+    run_inbox_task()
     send(NOW + QUARTER)
-    (letter,) = sent()
-    assert "1.usg" in letter.body
-    assert "2.usg" not in letter.body
-    assert "3 more" in letter.body
-    assert "3 more" in html_of(letter)
+    (message,) = sent()
+    assert "1.usg" in message.body
+    assert "2.usg" not in message.body
+    assert "3 more" in message.body
+    assert "3 more" in html_of(message)
 
 
 def test_names_and_reasons_are_text_in_the_mail(alice: Company) -> None:
     put(alice, "<b>&amp;.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     send(NOW + QUARTER)
-    (letter,) = sent()
-    assert "<b>&amp;.usg" in letter.body
-    assert "&lt;b&gt;&amp;amp;.usg" in html_of(letter)
+    (message,) = sent()
+    assert "<b>&amp;.usg" in message.body
+    assert "&lt;b&gt;&amp;amp;.usg" in html_of(message)
 
 
 def test_the_task_sends_all_that_is_due(alice: Company, charlie: Company) -> None:
     for company in (alice, charlie):
         put(company, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     tasks.mail_inbox_notices()
     assert len(sent()) == 2
 
@@ -241,7 +243,7 @@ def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
     alice: Company, settings: Any
 ) -> None:
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.send_permission()
     (settings.VAR / "mail-stamp").unlink()
@@ -254,7 +256,7 @@ def test_a_copy_sends_none_and_later_none_that_its_original_may_have_sent(
 
 def test_while_staff_have_stopped_all_mail_it_waits(alice: Company) -> None:
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="wrong words", by="clerk", at=NOW)
     assert send(NOW + QUARTER) == 0

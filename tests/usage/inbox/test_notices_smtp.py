@@ -1,4 +1,4 @@
-"""The mails about inboxes against a real mail server: refused, put off, cut off."""
+"""Mails about inboxes on a real mail server: refused, deferred, cut off."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +15,7 @@ from portal.models import User
 from tests.builders import NOW, Company
 from tests.portal.mail.refusing_mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox.notice_mails import QUARTER, notices, second_admin, send
-from tests.usage.inbox.s3_inboxes import open_inboxes, put, ring
+from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
 from usage.inbox import notices as inbox_notices
 from usage.storage import archive
 
@@ -40,7 +40,7 @@ def admins(alice: Company) -> tuple[User, User]:
     """Two of them, and something to tell them."""
     second = second_admin(alice)
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     return alice.people["admin"], second
 
 
@@ -103,13 +103,13 @@ def test_what_is_refused_in_one_inbox_keeps_no_other_waiting(
     for person in admins:
         server.answers[person.email, "DATA"] = "554 no spam here"
     put(charlie, "bad.usg", b"rubbish")
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert send(DUE + timedelta(minutes=1)) == 2
     assert server.addresses() == [charlie.people["admin"].email]
 
 
 @pytest.mark.parametrize("said", [HANG_UP, "421 too busy"])
-def test_a_server_that_hangs_up_ends_the_ring_and_nobody_gets_two(
+def test_a_server_that_hangs_up_ends_the_run_and_nobody_gets_two(
     alice: Company, admins: tuple[User, User], server: MailServer, said: str
 ) -> None:
     first, second = admins
@@ -143,7 +143,7 @@ def test_what_comes_once_somebody_has_the_mail_is_told_to_everybody(
     server.answers[admins[1].email, "RCPT"] = "451 later"
     send(DUE)
     put(alice, "two.usg", b"two")
-    ring(NOW + timedelta(minutes=20))
+    run_inbox_task(NOW + timedelta(minutes=20))
     server.answers.clear()
     send(NOW + timedelta(days=2))
     for person in admins:

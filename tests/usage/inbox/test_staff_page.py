@@ -1,4 +1,4 @@
-"""The staff's page about the S3 inboxes: what it shows, what a clerk can do there."""
+"""The staff's page *Inboxes*: its content, and a clerk's actions there."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.mail.refusing_mail_server import HANG_UP, MailServer, mail_server
 from tests.usage.inbox.notice_mails import notices, second_admin, send
-from tests.usage.inbox.s3_inboxes import objects, open_inboxes, put, ring
+from tests.usage.inbox.s3_inboxes import objects, open_inboxes, put, run_inbox_task
 from usage.inbox import staff_views as inbox_staff_views
 from usage.models import InboxListing
 from usage.review import decide
@@ -62,13 +62,13 @@ def auditor(db: None) -> Client:
     return staff(StaffRole.AUDITOR)
 
 
-def set_aside(company: Company, name: str = "broken.usg") -> int:
+def failed_object(company: Company, name: str = "broken.usg") -> int:
     """Leave an object that could not be taken, whoever tried; return its id."""
     put(company, name, b"broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
-            ring(NOW + timedelta(hours=number))
+            run_inbox_task(NOW + timedelta(hours=number))
     (row,) = (row for row in objects(company) if row.state == JobState.SET_ASIDE)
     return row.pk
 
@@ -92,7 +92,7 @@ def test_it_shows_the_objects_of_all_tenants_and_why_they_are_bad(
     put(alice, "good.usg", alice.server.day(DAY))
     put(charlie, "sub/bad.usg", b"rubbish")
     put(charlie, "strange.usg", charlie.writer("IC77").day(DAY))
-    ring()
+    run_inbox_task()
     shown = page(clerk)
     for text in ("good.usg", "sub/bad.usg", "strange.usg", "Alice Assurance"):
         assert text in shown
@@ -111,12 +111,12 @@ def test_what_was_decided_meanwhile_is_held_no_more(
     alice: Company, clerk: Client
 ) -> None:
     put(alice, "strange.usg", alice.writer("IC77").day(DAY))
-    ring()
+    run_inbox_task()
     (row,) = objects(alice)
     assert row.file is not None
     decide.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
     assert "strange.usg" not in page(clerk, kind="held")
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert "strange.usg" not in page(clerk, kind="held")
     assert "Refused by decision" in page(clerk)
 
@@ -125,7 +125,7 @@ def test_inboxes_that_fail_or_hold_other_things_are_named(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     put(alice, "readme.txt", b"hello")
-    ring()
+    run_inbox_task()
     with unit_of_work.acting_for(charlie.id):
         InboxListing.objects.update(problem="AccessDenied")
     shown = page(clerk)
@@ -135,7 +135,7 @@ def test_inboxes_that_fail_or_hold_other_things_are_named(
 
 
 def test_a_clerk_has_an_object_tried_again(alice: Company, clerk: Client) -> None:
-    pk = set_aside(alice)
+    pk = failed_object(alice)
     assert "It could not be taken in" in page(clerk, kind="set-aside")
     address = f"/staff/inbox/{pk}/retry"
     assert f'action="{address}"' in page(clerk)
@@ -147,7 +147,7 @@ def test_a_clerk_has_an_object_tried_again(alice: Company, clerk: Client) -> Non
         "clerk@vendor.example",
         objects(alice)[0].key,
     )
-    ring(NOW + timedelta(days=400))
+    run_inbox_task(NOW + timedelta(days=400))
     assert objects(alice)[0].verdict == "rejected"
     again = clerk.post(address, follow=True).content.decode()
     assert "nothing was changed" in again
@@ -158,7 +158,7 @@ def test_a_clerk_has_an_object_tried_again(alice: Company, clerk: Client) -> Non
 def test_an_auditor_sees_it_and_changes_nothing(
     alice: Company, auditor: Client
 ) -> None:
-    pk = set_aside(alice)
+    pk = failed_object(alice)
     assert "<button" not in page(auditor)
     assert auditor.post(f"/staff/inbox/{pk}/retry").status_code == 403
     assert objects(alice)[0].state == JobState.SET_ASIDE
@@ -169,7 +169,7 @@ def declined(alice: Company, settings: Any) -> Iterator[MailServer]:
     """A mail server to which neither of the two admins' mails has surely gone."""
     second = second_admin(alice)
     put(alice, "bad.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     with mail_server(settings) as server:
         server.answers[alice.people["admin"].email, "DATA"] = HANG_UP
         server.answers[second.email, "RCPT"] = "550 not here"
@@ -200,7 +200,7 @@ def test_a_clerk_has_mails_sent_again(
     answer = clerk.post(address, follow=True).content.decode()
     assert "The mails are sent again" in answer
     declined.answers.clear()
-    # The door has read the clock.
+    # The endpoint reads the clock.
     assert send(timezone.now()) == 1
     first = alice.people["admin"].email
     assert declined.addresses() == [first, first, "second@a-100.example"]
@@ -229,7 +229,7 @@ def test_a_page_is_full_and_the_next_one_goes_on(
     for number in range(5):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
         # Two of them are seen at one time.
-        ring(NOW + timedelta(minutes=number // 2))
+        run_inbox_task(NOW + timedelta(minutes=number // 2))
     pages = [page(clerk, kind=kind)]
     while found := re.search(r'href="\?([^"]*after=[^"]*)"', pages[-1]):
         pages.append(page(clerk, **dict(parse_qsl(unescape(found[1])))))
@@ -244,7 +244,7 @@ def test_a_page_that_there_is_not_is_the_first(
     alice: Company, clerk: Client, after: str
 ) -> None:
     put(alice, "day.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     assert "day.usg" in page(clerk, after=after)
 
 
@@ -300,13 +300,13 @@ def test_it_costs_the_same_for_one_object_and_for_many(
     alice: Company, charlie: Company, clerk: Client
 ) -> None:
     put(alice, "0.usg", b"rubbish")
-    ring()
+    run_inbox_task()
     few = queries_of(clerk)
     for number in range(1, 9):
         put(alice, f"{number}.usg", b"rubbish %d" % number)
         put(charlie, f"{number}.txt", b"x")
         put(charlie, f"{number}.usg", charlie.writer(f"IC{number}").day(DAY))
-    ring(NOW + timedelta(minutes=1))
+    run_inbox_task(NOW + timedelta(minutes=1))
     assert len(objects(charlie)) == 8
     assert queries_of(clerk) == few
 

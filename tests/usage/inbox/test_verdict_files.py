@@ -1,4 +1,4 @@
-"""What was left in an inbox follows the file: whoever sent it, whatever is decided."""
+"""The verdict file in an inbox follows the file's verdict and later decisions."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -11,15 +11,15 @@ from django.conf import settings as configured
 from portal.health import failpoints
 from portal.jobs.queue import JobState
 from tests.builders import NOW, Company, Writer
-from tests.usage.faulty_s3_proxy import CrookedStore, crooked_store
+from tests.usage.faulty_s3_proxy import FaultyS3Proxy, run_faulty_s3_proxy
 from tests.usage.inbox.s3_inboxes import (
     bucket_bytes,
     keys,
     objects,
     open_inboxes,
     put,
-    ring,
-    said,
+    run_inbox_task,
+    verdict_file,
 )
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import verdict_files
@@ -55,28 +55,31 @@ def test_a_file_that_came_another_way_first_is_told_again_too(alice: Company) ->
     data = stranger.day(DAY)
     alice.send(data)
     key = put(alice, "strange.usg", data)
-    ring()
-    assert (objects(alice)[0].verdict, said(key)["file"]["state"]) == ("held", "held")
+    run_inbox_task()
+    assert (objects(alice)[0].verdict, verdict_file(key)["file"]["state"]) == (
+        "held",
+        "held",
+    )
     confirm(alice, stranger)
-    ring(LATER)
+    run_inbox_task(LATER)
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
-    assert said(key)["file"]["state"] == "accepted"
+    assert verdict_file(key)["file"]["state"] == "accepted"
 
 
 @pytest.mark.parametrize("way", [verdict_files.NOTE, verdict_files.MOVE])
 def test_what_a_person_refuses_is_told(alice: Company, settings: Any, way: str) -> None:
     settings.INBOX_AFTER = way
     key = put(alice, "strange.usg", alice.writer("IC77").day(DAY))
-    ring()
+    run_inbox_task()
     (row,) = objects(alice)
     assert row.file is not None
     decide.refuse(alice.id, file_id=row.file.pk, by="clerk", at=NOW, reason="No.")
-    ring(LATER)
+    run_inbox_task(LATER)
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.REFUSED)
     if way == verdict_files.NOTE:
-        assert said(key)["verdict"] == "refused"
+        assert verdict_file(key)["verdict"] == "refused"
     else:
         assert keys(alice) == ["rejected/strange.usg"]
 
@@ -95,22 +98,22 @@ def test_a_slow_worker_leaves_no_older_verdict(
         found = real(*args, **kwargs) if place == "_verdict" else None
         # Meanwhile a key is confirmed, and another worker tells what it changes.
         confirm(alice, stranger)
-        assert ring(LATER)
-        assert said(key)["verdict"] == "accepted"
+        assert run_inbox_task(LATER)
+        assert verdict_file(key)["verdict"] == "accepted"
         return found if place == "_verdict" else real(*args, **kwargs)
 
     monkeypatch.setattr(module, place, slowly)
-    ring()
-    ring(LATER + timedelta(minutes=1))
+    run_inbox_task()
+    run_inbox_task(LATER + timedelta(minutes=1))
     (row,) = objects(alice)
     assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
-    assert said(key)["verdict"] == "accepted"
+    assert verdict_file(key)["verdict"] == "accepted"
 
 
 class CopyingStore:
     """Copies as S3 does it: what was uploaded in parts has another ETag as a copy."""
 
-    def __init__(self, store: CrookedStore, endpoint: str) -> None:
+    def __init__(self, store: FaultyS3Proxy, endpoint: str) -> None:
         self.store = store
         self.s3 = boto3.client(
             "s3",
@@ -168,18 +171,18 @@ def test_an_object_of_several_parts_moves_as_often_as_its_verdict_changes(
         if dies and name == "inbox:told":
             raise SystemExit
 
-    with crooked_store(settings) as store:
+    with run_faulty_s3_proxy(settings) as store:
         store.script = CopyingStore(store, endpoint)
         with monkeypatch.context() as patch:
             patch.setattr(failpoints, "reach", reach)
             if dies:
                 with pytest.raises(SystemExit):
-                    ring()
-        ring(NOW + timedelta(hours=1))
+                    run_inbox_task()
+        run_inbox_task(NOW + timedelta(hours=1))
         assert keys(alice) == ["held/strange.usg"]
         assert objects(alice)[0].etag.endswith('-1"')
         confirm(alice, stranger)
-        ring(NOW + timedelta(hours=2))
+        run_inbox_task(NOW + timedelta(hours=2))
         (row,) = objects(alice)
         assert (row.state, row.verdict) == (JobState.DONE, InboxVerdict.ACCEPTED)
         assert keys(alice) == ["accepted/strange.usg"]

@@ -1,4 +1,4 @@
-"""Every invariant holds after real work, and is missed where somebody broke it."""
+"""Each invariant holds after real use, and its breach is reported."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from usage.uploads import read_file
 
 DAY = date(2026, 5, 7)
 HOUR = timedelta(hours=1)
-ROLL_UPS = "roll-ups-are-what-they-would-be"
+SUMMARIES = "roll-ups-are-what-they-would-be"
 
 Ids = dict[str, UUID]
 
@@ -89,7 +89,7 @@ def _fail(*_: object) -> Any:
     raise OSError("no key service")
 
 
-def look(
+def findings(
     at: datetime = NOW, reads: CheckCost = CheckCost.BUCKET
 ) -> list[ReportedFinding]:
     tenants = invariants.tenants_to_check()
@@ -97,9 +97,9 @@ def look(
 
 
 def broken(at: datetime = NOW) -> set[tuple[str, bool]]:
-    """Name what does not hold; with a file that was changed the roll-ups do not fit."""
-    found = {(told.invariant.name, told.finding.is_breach) for told in look(at)}
-    return found - {(ROLL_UPS, True)}
+    """Name the broken invariants; a changed file breaks that of the summaries, too."""
+    found = {(one.invariant.name, one.finding.is_breach) for one in findings(at)}
+    return found - {(SUMMARIES, True)}
 
 
 def test_all_of_them_hold_after_real_work(
@@ -107,7 +107,7 @@ def test_all_of_them_hold_after_real_work(
 ) -> None:
     states = {file.state for file in alice.files()}
     assert states == set(FileState)
-    assert look() == []
+    assert findings() == []
 
 
 def bytes_of(file_id: UUID) -> str:
@@ -142,7 +142,7 @@ def test_bytes_without_a_file_are_odd_after_a_while(
     folder.mkdir()
     (folder / "stray.usg").write_bytes(b"from a crash")
     soon = datetime.now(NOW.tzinfo)  # as the disk says
-    assert not {told for told in look(soon) if told.invariant.name == "no-stray-bytes"}
+    assert not {one for one in findings(soon) if one.invariant.name == "no-stray-bytes"}
     assert ("no-stray-bytes", False) in broken(soon + 2 * HOUR)
 
 
@@ -195,13 +195,13 @@ def test_a_file_that_does_not_count_and_waits_to_go_is_found(ids: Ids) -> None:
         "update usage_forwarding set file_id = %s where file_id = %s",
         *(ids["refused"], ids["accepted"]),
     )
-    [first, second] = look()
+    [first, second] = findings()
     assert {first.invariant.name, second.invariant.name} == {
         "accepted-files-are-forwarded"
     }
 
 
-def test_a_received_file_that_nothing_would_settle_is_found(ids: Ids) -> None:
+def test_a_received_file_that_nothing_would_judge_is_found(ids: Ids) -> None:
     owner(
         "update usage_settling set state = 'done', ended_at = now() where file_id = %s",
         ids["received"],
@@ -209,7 +209,7 @@ def test_a_received_file_that_nothing_would_settle_is_found(ids: Ids) -> None:
     assert broken() == {("received-files-wait-to-be-settled", True)}
 
 
-def test_one_that_is_set_aside_waits_for_a_person(ids: Ids) -> None:
+def test_a_failed_one_waits_for_a_person(ids: Ids) -> None:
     owner(
         "update usage_settling set state = 'set-aside', ended_at = now()"
         " where file_id = %s",
@@ -262,10 +262,10 @@ def test_a_broken_trail_is_found_also_the_staffs(ids: Ids) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         audit_log.append(tenant_id=None, actor="clerk", act="a", subject="b", at=NOW)
     owner("update portal_auditentry set actor = 'you' where tenant_id is null")
-    [found] = look()
+    [found] = findings()
     assert (found.invariant.name, found.tenant) == ("audit-trails-are-whole", "")
     owner("update portal_auditentry set details = '[]' where act = 'file-held'")
-    assert {told.tenant for told in look()} == {"", "A-100"}
+    assert {one.tenant for one in findings()} == {"", "A-100"}
 
 
 def test_a_row_that_names_another_tenants_is_found(
@@ -308,12 +308,12 @@ def test_a_deadline_that_no_rule_gives_is_found(ids: Ids) -> None:
     assert broken() == {("deadlines-are-those-of-the-rules", True)}
 
 
-def test_a_roll_up_that_is_not_what_the_calendar_says_is_found(ids: Ids) -> None:
-    assert look() == []
+def test_a_summary_that_is_not_what_the_calendar_says_is_found(ids: Ids) -> None:
+    assert findings() == []
     for change in ("covered = covered + 1", "deadline_at = now()", "strip = ''"):
         owner(f"update billing_periodrollup set {change} where period = '2026-05'")
-        [found] = look()
-        assert (found.invariant.name, found.finding.is_breach) == (ROLL_UPS, True)
+        [found] = findings()
+        assert (found.invariant.name, found.finding.is_breach) == (SUMMARIES, True)
 
 
 def test_a_period_that_has_not_opened_is_found(ids: Ids) -> None:

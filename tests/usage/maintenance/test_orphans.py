@@ -1,4 +1,4 @@
-"""What nobody answers for is removed; what somebody answers for never is."""
+"""Orphaned bytes and objects are removed; any that a row refers to never are."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from tests.usage.faulty_s3_proxy import crooked_store
+from tests.usage.faulty_s3_proxy import run_faulty_s3_proxy
 from usage.files.queries import WantedFile, find_kept
 from usage.files.schemas import file_out
 from usage.files.text import timeline
@@ -44,15 +44,15 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     archive._client.cache_clear()
 
 
-def collect(at: datetime = NOW, **wish: Any) -> Report:
-    return orphans.remove_orphans(now=lambda: at, **wish)
+def remove_orphans(at: datetime = NOW, **options: Any) -> Report:
+    return orphans.remove_orphans(now=lambda: at, **options)
 
 
 def codes(report: Report) -> list[str]:
     return [finding["code"] for finding in report.findings]
 
 
-def leave(company: Company, *, at: datetime) -> Path:
+def leave_orphan(company: Company, *, at: datetime) -> Path:
     """Bytes as a crash leaves them, between the file and its row."""
     name = uuid4()
     path = Path(storages["usage"].path(f"{company.id}/{name.hex[:2]}/{name}.usg"))
@@ -76,9 +76,9 @@ def stored(company: Company) -> list[Path]:
 def test_bytes_without_a_row_go_once_they_are_old(alice: Company) -> None:
     alice.send(alice.server.day(DAY))
     kept = stored(alice)
-    old = leave(alice, at=NOW - timedelta(days=1, minutes=1))
-    young = leave(alice, at=NOW - timedelta(hours=23))
-    report = collect()
+    old = leave_orphan(alice, at=NOW - timedelta(days=1, minutes=1))
+    young = leave_orphan(alice, at=NOW - timedelta(hours=23))
+    report = remove_orphans()
     assert codes(report) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
     assert young.exists()
@@ -93,7 +93,7 @@ def test_bytes_of_every_kept_state_stay(alice: Company) -> None:
     decide.refuse(alice.id, file_id=refused.pk, by="test", at=NOW, reason="no")
     assert {file.state for file in alice.files()} == {"accepted", "held", "refused"}
     kept = stored(alice)
-    assert collect(LATER - timedelta(days=9)).findings == []
+    assert remove_orphans(LATER - timedelta(days=9)).findings == []
     assert len(kept) == 3
     assert all(path.exists() for path in kept)
     assert held.stored_as
@@ -106,16 +106,16 @@ def test_what_a_restored_database_forgot_can_be_brought_in_again(
     alice.send(data)
     (path,) = stored(alice)
     forget_files()
-    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
+    assert codes(remove_orphans()) == [orphans.LEFTOVER_SET_APART]
     assert not path.exists()
     # In one folder of the day and the tenant, from which it can be sent.
     apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
     assert [one.read_bytes() for one in apart.iterdir()] == [data]
     again, is_new = alice.send(data)
     assert is_new
-    assert collect(NOW + timedelta(days=60)).findings == []
+    assert remove_orphans(NOW + timedelta(days=60)).findings == []
     assert len(list(apart.iterdir())) == 1
-    report = collect(NOW + timedelta(days=61))
+    report = remove_orphans(NOW + timedelta(days=61))
     assert report.counts["leftovers-removed"] == 1
     assert list(apart.iterdir()) == []
     assert Path(storages["usage"].path(again.stored_as)).read_bytes() == data
@@ -131,11 +131,11 @@ def forget_files() -> None:
 def test_a_leftover_that_a_crash_left_under_both_names_is_set_apart(
     alice: Company, tmp_path: Path
 ) -> None:
-    old = leave(alice, at=NOW - timedelta(days=9))
+    old = leave_orphan(alice, at=NOW - timedelta(days=9))
     apart = tmp_path / "usage" / "leftovers" / str(NOW.date()) / str(alice.id)
     apart.mkdir(parents=True)
     os.link(old, apart / old.name)
-    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
+    assert codes(remove_orphans()) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
     assert (apart / old.name).read_bytes() == b"left over"
 
@@ -145,14 +145,15 @@ def test_leftovers_wait_for_a_tenants_lock_and_hold_up_nobody(
 ) -> None:
     monkeypatch.setattr(unit_of_work, "LOCK_TIMEOUT", "50ms")
     mine, other = (
-        leave(company, at=NOW - timedelta(days=9)) for company in (alice, charlie)
+        leave_orphan(company, at=NOW - timedelta(days=9))
+        for company in (alice, charlie)
     )
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "select pg_advisory_lock(%s)", [unit_of_work._TENANT_LOCK | alice.id]
         )
         try:
-            report = collect()
+            report = remove_orphans()
         finally:
             cursor.execute("select pg_advisory_unlock_all()")
     assert report.counts["left for the next run"] == 1
@@ -168,15 +169,15 @@ def test_bytes_that_a_row_has_let_go_are_left_over(alice: Company) -> None:
     path = Path(storages["usage"].path(f"{alice.id}/{file.pk.hex[:2]}/{file.pk}.usg"))
     path.write_bytes(b"no usage file")
     os.utime(path, (0, 0))
-    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
+    assert codes(remove_orphans()) == [orphans.LEFTOVER_SET_APART]
     assert not path.exists()
 
 
 def test_with_many_leftovers_none_goes_before_a_person_says_so(
     alice: Company,
 ) -> None:
-    paths = [leave(alice, at=NOW - timedelta(days=9)) for _ in range(4)]
-    report = collect(most=3)
+    paths = [leave_orphan(alice, at=NOW - timedelta(days=9)) for _ in range(4)]
+    report = remove_orphans(most=3)
     assert set(codes(report)) == {orphans.TOO_MANY_LEFTOVERS}
     assert all(path.exists() for path in paths)
     call_command("collect", "--all", stdout=StringIO())
@@ -184,10 +185,10 @@ def test_with_many_leftovers_none_goes_before_a_person_says_so(
 
 
 def test_what_is_not_ours_is_told_and_stays(alice: Company) -> None:
-    strange = leave(alice, at=NOW - timedelta(days=9)).with_name("notes.txt")
+    strange = leave_orphan(alice, at=NOW - timedelta(days=9)).with_name("notes.txt")
     strange.write_text("mine")
     os.utime(strange, (0, 0))
-    report = collect()
+    report = remove_orphans()
     assert orphans.NAME_UNKNOWN in codes(report)
     assert strange.exists()
 
@@ -200,7 +201,7 @@ def test_old_spool_files_go_and_young_ones_stay(alice: Company, tmp_path: Path) 
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
     now = datetime.now(UTC)
-    report = collect(now)
+    report = remove_orphans(now)
     assert report.counts["spooled"] == 1
     assert not old.exists()
     assert young.exists()
@@ -215,21 +216,21 @@ def test_any_storage_will_do(alice: Company, settings: Any, tmp_path: Path) -> N
             "OPTIONS": {"location": str(tmp_path / "elsewhere")},
         },
     }
-    old = leave(alice, at=NOW - timedelta(days=9))
-    assert codes(collect()) == [orphans.LEFTOVER_SET_APART]
+    old = leave_orphan(alice, at=NOW - timedelta(days=9))
+    assert codes(remove_orphans()) == [orphans.LEFTOVER_SET_APART]
     assert not old.exists()
 
 
 def test_a_store_that_is_away_is_told(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave(alice, at=NOW - timedelta(days=9))
+    leave_orphan(alice, at=NOW - timedelta(days=9))
 
     def listdir(_: str) -> None:
         raise PermissionError
 
     monkeypatch.setattr(storages["usage"], "listdir", listdir)
-    assert collect().problem == local_store.STORE_AWAY
+    assert remove_orphans().problem == local_store.STORE_AWAY
 
 
 # Bytes whose time is over
@@ -256,9 +257,9 @@ def test_bytes_go_a_long_time_after_confirmation_and_the_receipt_stays(
     data = alice.server.day(DAY)
     file = forwarded(alice, data)
     path = Path(storages["usage"].path(file.stored_as))
-    assert collect(NOW + timedelta(days=399)).counts.get("bytes-removed") is None
+    assert remove_orphans(NOW + timedelta(days=399)).counts.get("bytes-removed") is None
     assert path.exists()
-    assert collect(LATER).counts["bytes-removed"] == 1
+    assert remove_orphans(LATER).counts["bytes-removed"] == 1
     assert not path.exists()
     left = reread(alice)
     assert (left.stored_as, left.bytes_removed_at) == ("", LATER)
@@ -271,13 +272,13 @@ def test_bytes_go_a_long_time_after_confirmation_and_the_receipt_stays(
         entry = AuditEntry.objects.get(act="bytes-removed")
         assert audit_log.first_break(tenant_id=alice.id) is None
     assert entry.subject == str(file.pk)
-    assert collect(LATER + timedelta(days=1)).findings == []
+    assert remove_orphans(LATER + timedelta(days=1)).findings == []
 
 
 def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
     data = alice.server.day(DAY)
     forwarded(alice, data)
-    collect(LATER)
+    remove_orphans(LATER)
     left = reread(alice)
     with unit_of_work.acting_for(alice.id, reading=True):
         with content.opened(left) as shown:
@@ -299,7 +300,7 @@ def test_a_decision_on_a_file_that_only_the_archive_has_judges_it_anew(
     alice: Company,
 ) -> None:
     file = forwarded(alice, alice.server.day(DAY))
-    collect(LATER)
+    remove_orphans(LATER)
     with unit_of_work.acting_for(alice.id):
         UsageFile.objects.filter(pk=file.pk).update(
             state=FileState.REFUSED, decision_reason="no", decided_at=NOW
@@ -315,24 +316,24 @@ def test_zero_days_keep_for_ever_and_so_does_forwarding_that_is_off(
     file = forwarded(alice, alice.server.day(DAY))
     ages = NOW + timedelta(days=9_999)
     settings.KEEP_BYTES_DAYS = 0
-    assert "bytes-removed" not in collect(ages).counts
+    assert "bytes-removed" not in remove_orphans(ages).counts
     settings.KEEP_BYTES_DAYS = 400
     settings.FORWARDING = False
-    assert "bytes-removed" not in collect(ages).counts
+    assert "bytes-removed" not in remove_orphans(ages).counts
     assert Path(storages["usage"].path(file.stored_as)).exists()
 
 
 def test_only_what_is_accepted_and_confirmed_goes(alice: Company) -> None:
     alice.send(alice.server.day(DAY))
     alice.send(alice.writer("IC02").day(DAY))
-    assert collect(LATER).counts.get("bytes-removed") is None
+    assert remove_orphans(LATER).counts.get("bytes-removed") is None
     assert all(file.stored_as for file in alice.files())
 
 
 def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) -> None:
     file = forwarded(alice, alice.server.day(DAY))
     archive.remove(reread(alice).forwarding.key)
-    assert codes(collect(LATER)) == [repair.OBJECT_MISSING]
+    assert codes(remove_orphans(LATER)) == [repair.OBJECT_MISSING]
     left = reread(alice)
     assert left.stored_as == file.stored_as
     assert left.forwarding.state == JobState.WAITING
@@ -341,9 +342,9 @@ def test_what_the_archive_no_longer_has_is_sent_again_instead(alice: Company) ->
 
 def test_an_archive_that_is_away_lets_nothing_go(alice: Company, settings: Any) -> None:
     forwarded(alice, alice.server.day(DAY))
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda *_: (403, "AccessDenied")
-        report = collect(LATER)
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda *_: (403, "AccessDenied")
+        report = remove_orphans(LATER)
     assert codes(report) == ["403"]
     assert reread(alice).stored_as
 
@@ -355,11 +356,11 @@ def test_one_object_that_s3_does_not_answer_for_keeps_its_bytes_alone(
         forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
     with unit_of_work.acting_for(alice.id, reading=True):
         first = Forwarding.objects.order_by("file__settled_at", "pk")[0].key
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda _, path: (
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda _, path: (
             (403, "AccessDenied") if path.endswith(first) else None
         )
-        report = collect(LATER)
+        report = remove_orphans(LATER)
     assert report.problem == ""
     assert [(one["code"], one["about"]) for one in report.findings] == [("403", first)]
     assert report.counts["bytes-removed"] == 2
@@ -371,11 +372,11 @@ def test_a_store_that_answers_for_nothing_is_asked_so_often(
     monkeypatch.setattr(repair, "MOST_REFUSED", 2)
     for number in range(4):
         forwarded(alice, alice.server.day(DAY + timedelta(days=number)))
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda *_: (403, "AccessDenied")
-        report = collect(LATER)
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda *_: (403, "AccessDenied")
+        report = remove_orphans(LATER)
     assert report.problem == "403"
-    assert len(crooked.asked("HEAD")) == 2
+    assert len(proxy.paths_of("HEAD")) == 2
 
 
 @pytest.mark.parametrize("name", ["delete", "size"])
@@ -390,7 +391,7 @@ def test_a_disk_that_fails_while_bytes_go_is_told_and_the_run_ends(
         raise PermissionError
 
     monkeypatch.setattr(storages["usage"], name, fail)
-    report = collect(LATER)
+    report = remove_orphans(LATER)
     assert report.problem == "store-away"
     assert report.ended_at == LATER
 
@@ -408,13 +409,13 @@ def test_whoever_is_sent_again_meanwhile_keeps_its_bytes(
         return found
 
     monkeypatch.setattr(archive, "compare", compare)
-    assert "bytes-removed" not in collect(LATER).counts
+    assert "bytes-removed" not in remove_orphans(LATER).counts
     assert reread(alice).stored_as
 
 
 def test_the_newest_report_of_a_kind_is_there(alice: Company) -> None:
-    collect()
-    last = collect(NOW + timedelta(days=1))
+    remove_orphans()
+    last = remove_orphans(NOW + timedelta(days=1))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert reports.newest() == [last]
     assert str(last).startswith("collection of")
@@ -425,7 +426,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
 ) -> None:
     data = alice.server.day(DAY)
     file = forwarded(alice, data)
-    collect(LATER)
+    remove_orphans(LATER)
     archive.remove(reread(alice).forwarding.key)
     # The archive is still believed to have it: nothing is kept.
     assert alice.send(data, at=LATER)[1] is False

@@ -1,4 +1,4 @@
-"""Each night rows, stored bytes and S3 are held against each other; nothing is lost."""
+"""The nightly reconciliation compares rows, stored bytes and S3; nothing is lost."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from portal.models import AuditEntry
 from tests.builders import NOW, Company
-from tests.usage.faulty_s3_proxy import crooked_store
+from tests.usage.faulty_s3_proxy import run_faulty_s3_proxy
 from usage import tasks
 from usage.forwarding import forward as forwarding_forward
 from usage.forwarding import queue as forward_queue
@@ -70,7 +70,7 @@ def codes(report: Report) -> list[str]:
     return [finding["code"] for finding in report.findings]
 
 
-def mended(company: Company) -> list[tuple[str, Any]]:
+def repairs(company: Company) -> list[tuple[str, Any]]:
     with unit_of_work.acting_for(company.id, reading=True):
         entries = AuditEntry.objects.filter(act="forwarding-mended")
         assert audit_log.first_break(tenant_id=company.id) is None
@@ -104,7 +104,7 @@ def test_what_is_gone_from_s3_is_no_longer_confirmed_and_sent_again(
     assert (first.state, first.problem) == ("waiting", repair.OBJECT_MISSING)
     assert (first.attempts, first.ended_at) == (0, None)
     assert second.state == JobState.DONE
-    assert mended(alice) == [("reconciliation", repair.OBJECT_MISSING)]
+    assert repairs(alice) == [("reconciliation", repair.OBJECT_MISSING)]
     forward(NIGHT)
     assert rows(alice)[0].state == JobState.DONE
     assert codes(reconcile(NIGHT + timedelta(days=1))) == []
@@ -149,18 +149,18 @@ def test_hashes_are_asked_for_in_turns(
     assert asked == nights
 
 
-def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
+def test_what_is_nowhere_any_more_waits_for_a_person(
     alice: Company, tmp_path: Path
 ) -> None:
     (row,) = forward_days(alice)
     data = archive.fetch(row.key)
     archive.remove(row.key)
-    let_go(row)
+    remove_local_bytes(row)
     report = reconcile()
     assert codes(report) == [forward_queue.OBJECT_LOST]
     (row,) = rows(alice)
     assert (row.state, row.problem) == ("set-aside", forward_queue.OBJECT_LOST)
-    # Told to go on it looks again, and is set aside again.
+    # Retried, it is looked for again, and fails again.
     retry(row)
     assert rows(alice)[0].problem == forward_queue.OBJECT_LOST
     # Somebody has brought it back.
@@ -169,7 +169,7 @@ def test_what_is_nowhere_any_more_is_set_aside_for_a_person(
     assert rows(alice)[0].state == JobState.DONE
 
 
-def let_go(row: Forwarding) -> None:
+def remove_local_bytes(row: Forwarding) -> None:
     with unit_of_work.acting_for(row.tenant_id):
         row.file.stored_as, row.file.bytes_removed_at = "", NOW
         row.file.save(update_fields=["stored_as", "bytes_removed_at"])
@@ -238,8 +238,8 @@ def test_what_arrives_meanwhile_is_no_finding(
     forward_days(alice, 2)
     real = archive.list_page
 
-    def list_page(prefix: str, **wish: Any) -> archive.ListPage:
-        page = real(prefix, **wish)
+    def list_page(prefix: str, **options: Any) -> archive.ListPage:
+        page = real(prefix, **options)
         # Right after the list was read, a file comes in, goes, and is confirmed.
         alice.send(alice.server.day(DAY + timedelta(days=7)), at=NIGHT)
         forward(NIGHT)
@@ -265,9 +265,9 @@ def test_a_list_has_pages(alice: Company, monkeypatch: pytest.MonkeyPatch) -> No
     real = archive.list_page
     pages = []
 
-    def list_page(prefix: str, **wish: Any) -> archive.ListPage:
-        pages.append(wish)
-        return real(prefix, most=3, **wish)
+    def list_page(prefix: str, **options: Any) -> archive.ListPage:
+        pages.append(options)
+        return real(prefix, most=3, **options)
 
     monkeypatch.setattr(archive, "list_page", list_page)
     monkeypatch.setattr(maintenance_reconcile, "_ROWS", 2)
@@ -282,8 +282,8 @@ def test_a_store_that_is_away_ends_the_run_and_changes_nothing(
     alice: Company, settings: Any
 ) -> None:
     forward_days(alice, 2)
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda *_: (503, "SlowDown")
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda *_: (503, "SlowDown")
         report = reconcile()
     assert report.problem == "SlowDown"
     assert report.counts == {"files": 2}
@@ -295,16 +295,16 @@ def test_one_object_that_s3_does_not_answer_for_holds_up_no_other(
 ) -> None:
     first, *_, last = forward_days(alice, 3)
     archive.remove(last.key)
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda method, path: (
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda method, path: (
             (403, "AccessDenied")
             if method == "HEAD" and path.endswith(first.key)
             else None
         )
         report = reconcile()
     assert report.problem == ""
-    told = [(one["code"], one["about"]) for one in report.findings]
-    assert sorted(told) == [("403", first.key), (repair.OBJECT_MISSING, last.key)]
+    rows_shown = [(one["code"], one["about"]) for one in report.findings]
+    assert sorted(rows_shown) == [("403", first.key), (repair.OBJECT_MISSING, last.key)]
     assert [row.state for row in rows(alice)] == ["done", "done", "waiting"]
 
 
@@ -313,13 +313,13 @@ def test_a_store_that_answers_for_nothing_ends_the_run(
 ) -> None:
     monkeypatch.setattr(repair, "MOST_REFUSED", 2)
     forward_days(alice, 4)
-    with crooked_store(settings) as crooked:
-        crooked.script = lambda method, _: (
+    with run_faulty_s3_proxy(settings) as proxy:
+        proxy.script = lambda method, _: (
             (403, "AccessDenied") if method == "HEAD" else None
         )
         report = reconcile()
     assert report.problem == "403"
-    assert len(crooked.asked("HEAD")) == 2
+    assert len(proxy.paths_of("HEAD")) == 2
 
 
 def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
@@ -364,13 +364,13 @@ def test_a_row_that_has_changed_meanwhile_is_left_alone(alice: Company) -> None:
     again = repair.send_again
     assert again(row, archive.Stored.NOTHING, by="one", at=NIGHT)
     assert again(row, archive.Stored.NOTHING, by="two", at=NIGHT) == ""
-    assert mended(alice) == [("one", repair.OBJECT_MISSING)]
+    assert repairs(alice) == [("one", repair.OBJECT_MISSING)]
 
 
 def test_a_run_mends_only_so_much(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance_reconcile, "MOST_MENDED", 2)
+    monkeypatch.setattr(maintenance_reconcile, "MOST_REPAIRED", 2)
     for row in forward_days(alice, 3):
         archive.remove(row.key)
     report = reconcile()
@@ -411,7 +411,7 @@ def test_task_and_command_do_the_same(alice: Company) -> None:
     call_command("reconcile", stdout=out)
     assert "files: 1" in out.getvalue()
     assert rows(alice)[0].state == JobState.WAITING
-    told = list(
+    rows_shown = list(
         forwarding_text.report_lines(Report(findings=[{"code": "x", "about": "y"}]))
     )
-    assert told == ["x: y. x"]
+    assert rows_shown == ["x: y. x"]

@@ -1,4 +1,4 @@
-"""Receipts, lists and sums: what is in them, and that nothing in them does harm."""
+"""Receipts, lists and sums: their content, and that nothing in them does harm."""
 
 import csv
 import hashlib
@@ -38,15 +38,15 @@ def rows(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
 
 
-def ask(company: Company, ids: object, **wish: str) -> Any:
-    sent = {"ids": ids, "format": wish.pop("format", "csv")}
-    return signed_in(company, wish.pop("role", "viewer")).post("/files/receipt", sent)
+def request_receipt(company: Company, ids: object, **fields: str) -> Any:
+    sent = {"ids": ids, "format": fields.pop("format", "csv")}
+    return signed_in(company, fields.pop("role", "viewer")).post("/files/receipt", sent)
 
 
 def test_a_receipt_says_all_that_is_known_of_a_file(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY), name="day.usg")
     confirm(alice)
-    answer = ask(alice, str(file.pk))
+    answer = request_receipt(alice, str(file.pk))
     assert "attachment" in answer.headers["Content-Disposition"]
     assert "receipt-A-100-" in answer.headers["Content-Disposition"]
     [row] = rows(body(answer))
@@ -74,7 +74,7 @@ def test_a_batch_has_each_file_once_and_its_reasons(alice: Company) -> None:
     good, _ = alice.send(alice.server.day(DAY))
     bad, _ = alice.send(b"PK\x03\x04")
     ids = "\r\n".join([str(good.pk), str(bad.pk), str(good.pk), ""])
-    found = rows(body(ask(alice, ids)))
+    found = rows(body(request_receipt(alice, ids)))
     assert {row["Verdict"] for row in found} == {"Accepted", "Rejected"}
     assert len(found) == 2
     assert "file-zip" in "".join(row["Reasons"] for row in found)
@@ -83,14 +83,14 @@ def test_a_batch_has_each_file_once_and_its_reasons(alice: Company) -> None:
 def test_a_receipt_says_what_was_decided_and_when(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
     decide.refuse(alice.id, file_id=file.pk, by="clerk", at=NOW, reason="A test.")
-    [row] = rows(body(ask(alice, str(file.pk))))
+    [row] = rows(body(request_receipt(alice, str(file.pk))))
     assert row["Verdict"] == "Refused by decision"
     assert (row["Decision"], row["Decided"]) == ("A test.", "2026-05-20T20:00:00+02:00")
     with unit_of_work.acting_for(alice.id, reading=True):
         [found] = receipt_rows.receipt_lines(
             overview_queries.of_ids([file.pk]), zone=alice.zone
         )
-    words = [text.words for text in receipt_pdf._block(found).texts]
+    words = [text.text for text in receipt_pdf._block(found).texts]
     at = "Wed 20 May 2026, 20:00 CEST"
     assert f"Decided by the billing staff {at}: A test." in words
 
@@ -102,7 +102,7 @@ def test_of_foreign_and_unknown_files_only_the_number_is_said(
     file, _ = alice.send(alice.server.day(DAY), name="secret.usg")
     own, _ = charlie.send(charlie.server.day(DAY), name="own.usg")
     ids = f"{file.pk}\n{uuid4()}\n{own.pk}"
-    data = body(ask(charlie, ids, format=ending))
+    data = body(request_receipt(charlie, ids, format=ending))
     if ending == "csv":
         own_row, last = rows(data)
         assert own_row["Name"] == "own.usg"
@@ -119,13 +119,13 @@ def test_of_foreign_and_unknown_files_only_the_number_is_said(
 def test_what_is_no_list_of_files_is_refused(
     alice: Company, ids: str, ending: str
 ) -> None:
-    assert ask(alice, ids, format=ending).status_code == 422
+    assert request_receipt(alice, ids, format=ending).status_code == 422
 
 
 def test_a_receipt_is_of_10_000_files_at_most(alice: Company) -> None:
     ids = [str(uuid4()) for _ in range(RECEIPT_AT_MOST + 1)]
-    assert ask(alice, "\n".join(ids)).status_code == 422
-    assert len(rows(body(ask(alice, "\n".join(ids[1:]))))) == 1
+    assert request_receipt(alice, "\n".join(ids)).status_code == 422
+    assert len(rows(body(request_receipt(alice, "\n".join(ids[1:]))))) == 1
 
 
 def test_a_receipt_needs_the_token_of_a_page(alice: Company) -> None:
@@ -150,7 +150,7 @@ def test_one_file_has_its_receipt_in_both_forms(alice: Company) -> None:
 )
 def test_a_name_is_no_formula_to_a_spreadsheet(alice: Company, name: str) -> None:
     file, _ = alice.send(alice.server.day(DAY), name=name)
-    text = body(ask(alice, str(file.pk))).decode("utf-8-sig")
+    text = body(request_receipt(alice, str(file.pk))).decode("utf-8-sig")
     [row] = rows(text.encode())
     assert row["Name"].startswith("'")
     # A number is no formula, and stays one.

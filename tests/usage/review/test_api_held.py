@@ -1,4 +1,4 @@
-"""A file that somebody has to decide about, from the first answer to the calendar."""
+"""A held file by API, from the first answer to the calendar."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_confirming_again_changes_nothing(alice: Company, api: Api) -> None:
     assert first.json() == second.json()
 
 
-def test_a_months_held_files_are_all_settled_by_one_confirmation(
+def test_a_months_held_files_are_all_judged_by_one_confirmation(
     alice: Company, api: Api
 ) -> None:
     days = alice.writer("IC77").days(DAY - timedelta(days=9), DAY)
@@ -151,7 +151,7 @@ def test_other_contents_under_a_number_that_is_taken_are_held(
         ("\u1c80", "\u0412"),
     ],
 )
-def test_a_servers_name_in_other_capitals_is_settled_too(
+def test_a_servers_name_in_other_capitals_is_judged_too(
     alice: Company, api: Api, known: str, sent: str
 ) -> None:
     """Upper and lower case do not undo each other in every script."""

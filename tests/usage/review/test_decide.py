@@ -1,4 +1,4 @@
-"""Billing staff decide what no rule can, and everything that rests on it follows."""
+"""Staff decide about held files, and everything that depends on it follows."""
 
 import hashlib
 import json
@@ -212,10 +212,10 @@ def test_a_refused_file_is_already_here_for_whoever_sends_it_again(
         content_type="application/octet-stream",
         headers=digest_header(data),
     )
-    said = answer.json()
-    assert (answer.status_code, said["verdict"]) == (200, "already here")
-    assert said["file"]["state"] == "refused"
-    assert said["file"]["decision_reason"] == WHY
+    body = answer.json()
+    assert (answer.status_code, body["verdict"]) == (200, "already here")
+    assert body["file"]["state"] == "refused"
+    assert body["file"]["decision_reason"] == WHY
     digest = bytes(held.sha256).hex()
     asked = {"files": [{"size": len(data), "sha256": digest}]}
     answer = api(
@@ -246,7 +246,7 @@ def test_a_refusal_can_be_taken_back(alice: Company) -> None:
         reopen(alice, held)
 
 
-def test_what_is_refused_is_settled_by_no_sweep_and_no_key(alice: Company) -> None:
+def test_what_is_refused_is_judged_by_no_sweep_and_no_key(alice: Company) -> None:
     writer = alice.writer("IC02")
     held, _ = alice.send(writer.day(DAY))
     refuse(alice, held)

@@ -1,4 +1,4 @@
-"""The page of servers: keys to confirm, owed days to change, servers to register."""
+"""The page *Servers*: keys to confirm, owed days to change, servers to register."""
 
 from datetime import date
 from typing import Any
@@ -40,14 +40,14 @@ def server(company: Company, name: str = "IC01") -> Server:
         return Server.objects.get(name=name)
 
 
-def asked(company: Company) -> ServerRequest:
-    wish = ServerChange(
+def request_last_day(company: Company) -> ServerRequest:
+    change = ServerChange(
         server_id=server(company).pk,
         kind=ServerRequestKind.LAST_DAY,
         day=DAY,
         reason="Gone.",
     )
-    found = server_requests.request_change(company.id, wish=wish, by="ada", at=NOW)
+    found = server_requests.request_change(company.id, change=change, by="ada", at=NOW)
     assert found is not None
     return found
 
@@ -83,7 +83,7 @@ def test_a_tenant_without_servers_reads_how_to_begin(charlie: Company) -> None:
     assert "Register a server" in seen
 
 
-def test_an_admin_confirms_a_key_and_its_held_files_are_settled(
+def test_an_admin_confirms_a_key_and_its_held_files_are_judged(
     alice: Company,
 ) -> None:
     key = proposed(alice)
@@ -154,7 +154,7 @@ def test_an_earlier_first_day_takes_effect_at_once(alice: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "text"),
     [
         ({"what": "last-day", "day": ""}, "Which day is it?"),
         ({"what": "last-day", "day": "31.4.2026"}, "Enter a valid date"),
@@ -165,15 +165,15 @@ def test_an_earlier_first_day_takes_effect_at_once(alice: Company) -> None:
     ],
 )
 def test_a_change_that_cannot_be_is_told_beside_its_field(
-    alice: Company, sent: dict[str, str], said: str
+    alice: Company, sent: dict[str, str], text: str
 ) -> None:
     answer = post(alice, "change", server=str(server(alice).pk), **sent)
-    assert said in answer.content.decode()
+    assert text in answer.content.decode()
     assert "field-error" in answer.content.decode()
 
 
 def test_a_decision_of_the_staff_is_shown_with_its_reason(alice: Company) -> None:
-    request = asked(alice)
+    request = request_last_day(alice)
     server_requests.refuse(
         alice.id, request_id=request.pk, by="clerk", at=NOW, reason="It wrote on."
     )
@@ -185,7 +185,7 @@ def test_a_decision_of_the_staff_is_shown_with_its_reason(alice: Company) -> Non
 def test_a_request_of_another_tenant_cannot_be_withdrawn(
     alice: Company, charlie: Company
 ) -> None:
-    request = asked(alice)
+    request = request_last_day(alice)
     assert post(charlie, "withdraw", request=str(request.pk)).status_code == 404
     for wrong in ("", "x", "9" * 40, "-1", "²"):
         assert post(alice, "withdraw", request=wrong).status_code == 404
@@ -230,7 +230,7 @@ def test_a_private_key_is_refused_and_not_shown_again(alice: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "text"),
     [
         ({"name": "IC88"}, "Paste the key, or choose its file."),
         ({"name": "IC88", "key_text": "ssh-ed25519 AAAA"}, "not the public key file"),
@@ -241,9 +241,9 @@ def test_a_private_key_is_refused_and_not_shown_again(alice: Company) -> None:
     ],
 )
 def test_what_is_no_server_or_no_key_is_told(
-    alice: Company, sent: dict[str, str], said: str
+    alice: Company, sent: dict[str, str], text: str
 ) -> None:
-    assert said in post(alice, "register", **sent).content.decode()
+    assert text in post(alice, "register", **sent).content.decode()
 
 
 @pytest.mark.parametrize("act", ["confirm-key", "change", "withdraw", "register"])
@@ -262,7 +262,7 @@ def test_the_home_page_says_how_files_and_servers_are(alice: Company) -> None:
     seen = page(alice, "/")
     for words in ("4 files since May 2026.", "3 held", "1 key is to be confirmed"):
         assert words in seen
-    asked(alice)
+    request_last_day(alice)
     with unit_of_work.acting_for(alice.id):
         ServerKey.objects.update(state=KeyState.CONFIRMED, decided_at=NOW)
     assert "1 request waits for the billing staff" in page(alice, "/")
@@ -273,5 +273,5 @@ def test_a_tile_asks_two_questions_at_most(alice: Company, tile: Tile) -> None:
     proposed(alice)
     with unit_of_work.acting_for(alice.id, reading=True):
         with CaptureQueriesContext(connection) as captured:
-            tile.say(NOW)
+            tile.load_state(NOW)
         assert len(captured) <= 2

@@ -1,4 +1,4 @@
-"""What lowers a server's debt waits for the staff; what raises it counts at once."""
+"""Changes that lower a server's debt wait for staff; those that raise it do not."""
 
 from datetime import date, timedelta
 
@@ -26,19 +26,21 @@ def server(company: Company) -> Server:
         return Server.objects.get(name="IC01")
 
 
-def ask(
+def request_change(
     company: Company,
     kind: ServerRequestKind,
     day: date | None,
     *,
     reason: str = "Because.",
 ) -> ServerRequest | None:
-    wish = ServerChange(server_id=server(company).pk, kind=kind, day=day, reason=reason)
-    return server_requests.request_change(company.id, wish=wish, by="ada", at=NOW)
+    change = ServerChange(
+        server_id=server(company).pk, kind=kind, day=day, reason=reason
+    )
+    return server_requests.request_change(company.id, change=change, by="ada", at=NOW)
 
 
 def approved(company: Company, kind: ServerRequestKind, day: date) -> None:
-    asked = ask(company, kind, day)
+    asked = request_change(company, kind, day)
     assert asked is not None
     server_requests.approve(company.id, request_id=asked.pk, by="clerk", at=NOW)
 
@@ -54,7 +56,7 @@ def acts(company: Company) -> list[str]:
 def test_what_lowers_the_debt_changes_nothing_until_it_is_approved(
     alice: Company, kind: ServerRequestKind, day: date
 ) -> None:
-    asked = ask(alice, kind, day)
+    asked = request_change(alice, kind, day)
     assert asked is not None
     assert (asked.decision, asked.asked_by, asked.asked_at) == ("", "ada", NOW)
     assert (server(alice).first_owed_on, server(alice).retired_on) == (None, None)
@@ -70,23 +72,23 @@ def test_what_lowers_the_debt_changes_nothing_until_it_is_approved(
 
 
 def test_what_raises_the_debt_takes_effect_at_once(alice: Company) -> None:
-    assert ask(alice, FIRST, BEFORE, reason="") is None
+    assert request_change(alice, FIRST, BEFORE, reason="") is None
     assert server(alice).first_owed_on == BEFORE
     approved(alice, LAST, LATER)
-    assert ask(alice, LAST, LATEST, reason="") is None
+    assert request_change(alice, LAST, LATEST, reason="") is None
     assert server(alice).retired_on == LATEST
-    assert ask(alice, LAST, None, reason="") is None
+    assert request_change(alice, LAST, None, reason="") is None
     assert server(alice).retired_on is None
     assert acts(alice).count("server-last-day-changed") == 3
 
 
 def test_an_earlier_last_day_is_a_request_again(alice: Company) -> None:
     approved(alice, LAST, LATEST)
-    assert ask(alice, LAST, LATER) is not None
+    assert request_change(alice, LAST, LATER) is not None
 
 
 def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
-    asked = ask(alice, LAST, LATER)
+    asked = request_change(alice, LAST, LATER)
     assert asked is not None
     with pytest.raises(Refused, match="reason-needed"):
         server_requests.refuse(
@@ -100,45 +102,45 @@ def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
 
 
 def test_a_request_is_decided_once(alice: Company) -> None:
-    asked = ask(alice, LAST, LATER)
+    asked = request_change(alice, LAST, LATER)
     assert asked is not None
     server_requests.withdraw(alice.id, request_id=asked.pk, by="ada", at=NOW)
     with pytest.raises(Refused, match="decided-already"):
         server_requests.approve(alice.id, request_id=asked.pk, by="clerk", at=NOW)
     assert server(alice).retired_on is None
-    assert ask(alice, LAST, LATER) is not None
+    assert request_change(alice, LAST, LATER) is not None
 
 
 def test_the_same_waits_for_one_answer_at_a_time(alice: Company) -> None:
-    ask(alice, LAST, LATER)
+    request_change(alice, LAST, LATER)
     for day in (LATEST, None):
         with pytest.raises(Refused, match="asked-already"):
-            ask(alice, LAST, day)
-    assert ask(alice, FIRST, LATER) is not None
+            request_change(alice, LAST, day)
+    assert request_change(alice, FIRST, LATER) is not None
 
 
-def test_a_wish_that_changes_nothing_is_told(alice: Company) -> None:
-    ask(alice, FIRST, BEFORE)
+def test_a_request_that_changes_nothing_is_refused(alice: Company) -> None:
+    request_change(alice, FIRST, BEFORE)
     for kind, day in ((FIRST, BEFORE), (LAST, None)):
         with pytest.raises(Refused, match="nothing-to-change"):
-            ask(alice, kind, day)
+            request_change(alice, kind, day)
 
 
 def test_a_request_needs_a_reason(alice: Company) -> None:
     with pytest.raises(Refused, match="reason-needed"):
-        ask(alice, FIRST, LATER, reason=" ")
+        request_change(alice, FIRST, LATER, reason=" ")
 
 
 def test_another_tenants_servers_and_requests_are_not_there(
     alice: Company, charlie: Company
 ) -> None:
-    asked = ask(alice, LAST, LATER)
+    asked = request_change(alice, LAST, LATER)
     assert asked is not None
-    wish = ServerChange(
+    change = ServerChange(
         server_id=asked.server_id, kind=FIRST, day=LATER, reason="Mine."
     )
     with pytest.raises(Refused, match="not-found"):
-        server_requests.request_change(charlie.id, wish=wish, by="charlie", at=NOW)
+        server_requests.request_change(charlie.id, change=change, by="charlie", at=NOW)
     for act in (server_requests.withdraw, server_requests.approve):
         with pytest.raises(Refused, match="not-found"):
             act(charlie.id, request_id=asked.pk, by="charlie", at=NOW)

@@ -1,4 +1,4 @@
-"""Wrong files, sent as a script sends them: a verdict each, and nothing is kept."""
+"""Bad files, sent as a script sends them: a verdict each, and no bytes stored."""
 
 import io
 import json
@@ -87,11 +87,11 @@ def test_a_golden_file_gets_its_verdict_over_http(
     found = response.json()
     assert found["verdict"] == VERDICT[known["outcome"]]
     assert response.status_code == STATUS[known["outcome"]]
-    told = [
+    verdicts = [
         (one["code"], one["severity"], one["where"])
         for one in found["file"]["problems"]
     ]
-    assert told == [
+    assert verdicts == [
         (one["code"], one["severity"], one["where"]) for one in known["problems"]
     ]
     assert all(one["title"] and one["advice"] for one in found["file"]["problems"])
@@ -100,7 +100,7 @@ def test_a_golden_file_gets_its_verdict_over_http(
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class BadFile:
     """A damage of the emulator's, and what has to be said of it."""
 
     codes: str
@@ -109,19 +109,19 @@ class Wrong:
 
 
 WRONG = {
-    "empty": Wrong("file-empty"),
-    "cut": Wrong("length-short"),
-    "appended": Wrong("length-long"),
-    "flipped": Wrong("signature-invalid"),
-    "text-mode": Wrong("magic-text-mode"),
-    "seven-bit": Wrong("magic-seven-bit"),
-    "zip": Wrong("file-zip"),
-    "plain-text": Wrong("file-plain-text"),
-    "other-tenant": Wrong("tenant-other"),
-    "other-key": Wrong("key-unknown"),
-    "other-signer": Wrong("signer-unknown", 201, "held"),
-    "future": Wrong("clock-ahead", 201, "held"),
-    "conflict": Wrong("", 201, "accepted"),
+    "empty": BadFile("file-empty"),
+    "cut": BadFile("length-short"),
+    "appended": BadFile("length-long"),
+    "flipped": BadFile("signature-invalid"),
+    "text-mode": BadFile("magic-text-mode"),
+    "seven-bit": BadFile("magic-seven-bit"),
+    "zip": BadFile("file-zip"),
+    "plain-text": BadFile("file-plain-text"),
+    "other-tenant": BadFile("tenant-other"),
+    "other-key": BadFile("key-unknown"),
+    "other-signer": BadFile("signer-unknown", 201, "held"),
+    "future": BadFile("clock-ahead", 201, "held"),
+    "conflict": BadFile("", 201, "accepted"),
 }
 
 

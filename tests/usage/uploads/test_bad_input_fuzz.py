@@ -9,7 +9,7 @@ from typing import Any
 from django.test import Client
 
 from tests.builders import Company
-from tests.fuzz.fuzz_requests import Material, Request, make_up, written
+from tests.fuzz.fuzz_requests import Material, Request, make_up, to_bytes
 from tests.journeys.stored_files import assert_rows_and_bytes_agree
 
 ROUNDS = 600
@@ -40,11 +40,11 @@ def test_no_mutated_request_is_answered_with_a_failure(
     days = alice.server.days(first, first + timedelta(days=5))
     file, _ = alice.send(days[0])
     material = Material(token=alice.token, file_id=str(file.pk), files=days)
-    dice, client = random.Random(SEED), Client(raise_request_exception=False)
+    rng, client = random.Random(SEED), Client(raise_request_exception=False)
     for _ in range(ROUNDS):
-        request = make_up(dice, material)
+        request = make_up(rng, material)
         status = sent(client, request).status_code
-        assert status < HTTPStatus.INTERNAL_SERVER_ERROR, written(request)[:2_000]
+        assert status < HTTPStatus.INTERNAL_SERVER_ERROR, to_bytes(request)[:2_000]
     # Whatever was accepted is one of the sound files, and nothing lies about.
     accepted = [one for one in alice.files() if one.state == "accepted"]
     assert len(accepted) <= len(days)

@@ -1,4 +1,4 @@
-"""Odd file names: none is refused, none decides anything, none reaches the disk."""
+"""Odd file names: none is refused, none has an effect, none reaches the disk."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Requests that are wrong in themselves: refused with a code, and nothing is kept."""
+"""Malformed requests are refused with a code, and nothing is stored."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ SHA256 = hashlib.sha256(DATA).digest()
 BASE64 = b64encode(SHA256).decode()
 
 
-def told(response: Any) -> tuple[int, str]:
+def status_and_code(response: Any) -> tuple[int, str]:
     return response.status_code, code_of(response)
 
 
@@ -67,7 +67,7 @@ def test_a_digest_that_is_missing_unreadable_or_another_is_refused(
 ) -> None:
     def answer(header: str | None) -> tuple[int, str]:
         headers = {} if header is None else {"Content-Digest": header}
-        return told(sent_with(api, alice, headers=headers))
+        return status_and_code(sent_with(api, alice, headers=headers))
 
     answers = {header: answer(header) for header, _ in DIGESTS}
     assert answers == {header: (400, code) for header, code in DIGESTS}
@@ -113,7 +113,7 @@ def test_a_length_that_is_none_is_refused(
     alice: Company, api: Api, tmp_path: Path
 ) -> None:
     answers = {
-        length: told(sent_with(api, alice, CONTENT_LENGTH=length))
+        length: status_and_code(sent_with(api, alice, CONTENT_LENGTH=length))
         for length, _, _ in LENGTHS
     }
     assert answers == {length: (status, code) for length, status, code in LENGTHS}
@@ -135,7 +135,7 @@ def test_the_length_is_looked_at_before_the_digest(alice: Company, api: Api) -> 
     assert code_of(response) == "length-required"
 
 
-def ask(api: Api, company: Company, body: bytes | str) -> Any:
+def check_files(api: Api, company: Company, body: bytes | str) -> Any:
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     return api(
         "POST",
@@ -195,8 +195,10 @@ BAD_QUESTIONS: dict[str, bytes | str] = {
 
 
 def test_a_question_of_the_wrong_form_is_refused(alice: Company, api: Api) -> None:
-    responses = {kind: ask(api, alice, body) for kind, body in BAD_QUESTIONS.items()}
-    answers = {kind: told(response) for kind, response in responses.items()}
+    responses = {
+        kind: check_files(api, alice, body) for kind, body in BAD_QUESTIONS.items()
+    }
+    answers = {kind: status_and_code(response) for kind, response in responses.items()}
     # A body beyond all measure is not read at all.
     expected = dict.fromkeys(BAD_QUESTIONS, (422, "input-invalid"))
     assert answers == {**expected, "a huge name": (400, "request-malformed")}
@@ -223,7 +225,7 @@ GOOD_QUESTIONS: dict[str, bytes | str] = {
 
 def test_an_odd_but_sound_question_is_answered(alice: Company, api: Api) -> None:
     for kind, body in GOOD_QUESTIONS.items():
-        response = ask(api, alice, body)
+        response = check_files(api, alice, body)
         assert response.status_code == 200, kind
         asked = json.loads(body)["files"]
         answers = response.json()["files"]
@@ -244,7 +246,7 @@ QUERIES = [
 
 def test_a_filter_that_means_nothing_is_refused(alice: Company, api: Api) -> None:
     answers = {
-        query: told(api("GET", f"/files?{query}", token=alice.token))
+        query: status_and_code(api("GET", f"/files?{query}", token=alice.token))
         for query in QUERIES
     }
     assert answers == dict.fromkeys(QUERIES, (422, "input-invalid"))
@@ -273,7 +275,8 @@ NOT_FOUND = [
 
 def test_an_id_that_is_of_no_file_finds_nothing(alice: Company, api: Api) -> None:
     answers = {
-        told(api("GET", f"/files/{one}", token=alice.token)) for one in NOT_FOUND
+        status_and_code(api("GET", f"/files/{one}", token=alice.token))
+        for one in NOT_FOUND
     }
     # What is no id at all can only be the name of a file to send.
     assert answers == {(404, "not-found"), (405, "method-unknown")}
@@ -295,7 +298,8 @@ NO_PERIODS = [
 
 def test_a_period_that_is_none_is_refused(alice: Company, api: Api) -> None:
     answers = {
-        told(api("GET", f"/periods/{one}", token=alice.token)) for one in NO_PERIODS
+        status_and_code(api("GET", f"/periods/{one}", token=alice.token))
+        for one in NO_PERIODS
     }
     assert answers == {(422, "period-invalid")}
 
@@ -338,7 +342,7 @@ def test_a_key_that_nobody_has_cannot_be_confirmed(alice: Company, api: Api) -> 
             expected = (404, "not-found")
             if "%00" in name + key:
                 expected = (422, "input-invalid")
-            assert told(response) == expected, (name, key)
+            assert status_and_code(response) == expected, (name, key)
 
 
 def test_a_body_where_none_is_asked_for_is_left_alone(alice: Company, api: Api) -> None:

@@ -59,12 +59,12 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
     client = threading.Thread(target=trickle)
     client.start()
     try:
-        with pytest.raises(Refused) as told:
+        with pytest.raises(Refused) as caught:
             list(request_body.chunks(request_on(ours), ANNOUNCED))
     finally:
         over.set()
         client.join()
-    assert told.value.code == TOLD
+    assert caught.value.code == TOLD
     assert 0.5 <= time.monotonic() - started < 10
 
 
@@ -72,9 +72,9 @@ def test_a_body_that_stands_still_is_ended_sooner(line: Line, settings: object) 
     settings.BODY_TIMEOUT = 0.2  # type: ignore[attr-defined]  # pytest-django's
     ours, theirs = line
     theirs.send(b"x" * 10)
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         list(request_body.chunks(request_on(ours), ANNOUNCED))
-    assert told.value.code == TOLD
+    assert caught.value.code == TOLD
 
 
 def test_a_body_that_comes_whole_leaves_nothing_behind(

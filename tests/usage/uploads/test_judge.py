@@ -116,7 +116,7 @@ def test_a_verdict_that_went_with_its_row_is_asked_for_again(
     assert refusal.value.code == "busy"
 
 
-def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
+def test_an_unknown_server_is_held_and_judged_by_confirming_its_key(
     alice: Company,
 ) -> None:
     stranger = alice.writer("IC77")
@@ -133,10 +133,10 @@ def test_an_unknown_server_is_held_and_settled_by_confirming_its_key(
         by="admin",
         at=NOW + timedelta(hours=1),
     )
-    settled = alice.files()
-    assert {file.state for file in settled} == {FileState.ACCEPTED}
+    judged = alice.files()
+    assert {file.state for file in judged} == {FileState.ACCEPTED}
     # Acceptance keeps the time of receipt.
-    assert {file.received_at for file in settled} == {NOW}
+    assert {file.received_at for file in judged} == {NOW}
     with unit_of_work.acting_for(alice.id):
         assert Forwarding.objects.count() == 3
         confirmed = ServerKey.objects.get(server__name="IC77")
@@ -189,7 +189,7 @@ def test_the_same_file_again_is_already_here(alice: Company) -> None:
     assert again.name == "one.usg"
 
 
-def test_a_file_that_cannot_be_settled_stays_received_and_is_settled_later(
+def test_a_file_that_cannot_be_judged_stays_received_and_is_judged_later(
     alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unreachable(*_: object) -> None:
@@ -228,7 +228,7 @@ def test_the_longest_server_name_still_makes_a_key(alice: Company) -> None:
         assert len(Forwarding.objects.get().key) < 1024
 
 
-def test_settling_twice_changes_nothing(alice: Company) -> None:
+def test_judging_twice_changes_nothing(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
     upload_judge.judge_file(alice.id, file.pk, at=NOW + timedelta(days=1))
     with unit_of_work.acting_for(alice.id):

@@ -1,4 +1,4 @@
-"""A tenant whose lock somebody keeps: its files wait, and nobody else's."""
+"""A tenant whose lock is held: its files wait, those of other tenants do not."""
 
 import threading
 from collections.abc import Iterator
@@ -32,19 +32,19 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def keeping(company: Company) -> Iterator[None]:
+def holding_lock(company: Company) -> Iterator[None]:
     """Keep a tenant's lock in another connection."""
-    kept, enough = threading.Event(), threading.Event()
+    held, enough = threading.Event(), threading.Event()
 
-    def keep() -> None:
+    def hold() -> None:
         with unit_of_work.acting_for(company.id, holding=True):
-            kept.set()
+            held.set()
             enough.wait(30)
         connection.close()
 
-    thread = threading.Thread(target=keep)
+    thread = threading.Thread(target=hold)
     thread.start()
-    assert kept.wait(10)
+    assert held.wait(10)
     try:
         yield
     finally:
@@ -53,11 +53,11 @@ def keeping(company: Company) -> Iterator[None]:
 
 
 @contextmanager
-def keeping_once_received(company: Company) -> Iterator[None]:
+def holding_lock_once_received(company: Company) -> Iterator[None]:
     """Keep the lock from the moment on in which a file is received."""
     receive = upload_receive.receive
     with pytest.MonkeyPatch.context() as patch:
-        held = keeping(company)
+        held = holding_lock(company)
 
         def received(*args: Any) -> upload_receive.ReceivedFile:
             receipt = receive(*args)
@@ -72,7 +72,7 @@ def keeping_once_received(company: Company) -> Iterator[None]:
 
 
 def test_a_lock_that_is_not_to_be_had_is_not_waited_for(alice: Company) -> None:
-    with keeping(alice):
+    with holding_lock(alice):
         with (
             pytest.raises(OperationalError),
             unit_of_work.acting_for(alice.id, holding=True),
@@ -93,8 +93,8 @@ def test_the_longest_wait_ends_with_the_unit_of_work(alice: Company) -> None:
         assert cursor.fetchone() == ("0",)
 
 
-def test_a_file_that_cannot_be_settled_now_is_received(alice: Company) -> None:
-    with keeping_once_received(alice):
+def test_a_file_that_cannot_be_judged_now_is_received(alice: Company) -> None:
+    with holding_lock_once_received(alice):
         file, is_new = alice.send(alice.server.day(DAY))
     assert (file.state, is_new) == (FileState.RECEIVED, True)
     assert judge_pending.judge_pending(at=LATER) == 1
@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_settled_now_is_received(alice: Company) -> None:
 def test_a_file_that_cannot_be_received_now_leaves_nothing(
     alice: Company, tmp_path: Path
 ) -> None:
-    with keeping(alice), pytest.raises(Unavailable) as refusal:
+    with holding_lock(alice), pytest.raises(Unavailable) as refusal:
         alice.send(alice.server.day(DAY))
     assert refusal.value.code == "busy"
     assert [path for path in tmp_path.rglob("*.usg") if path.is_file()] == []
@@ -117,7 +117,7 @@ def test_the_api_says_that_the_portal_is_busy(alice: Company, api: Api) -> None:
         key = ServerKey.objects.get(state=KeyState.PROPOSED)
     path = f"/servers/IC77/keys/{key.fingerprint}/confirm"
     token = alice.issue(Scope.MANAGE)
-    with keeping(alice):
+    with holding_lock(alice):
         sent = put(api, alice, alice.server.day(DAY))
         confirmed = api("POST", path, token=token)
     for answer in (sent, confirmed):
@@ -132,13 +132,13 @@ def test_one_tenants_lock_keeps_no_other_tenants_verdict(
     file, _ = alice.send(alice.writer("IC77").day(DAY))
     begun = threading.Event()
 
-    def settle() -> None:
+    def judge_later() -> None:
         begun.set()
         judge.judge_file(alice.id, file.pk, at=LATER)
         connection.close()
 
-    with keeping(alice):
-        waiting = threading.Thread(target=settle)
+    with holding_lock(alice):
+        waiting = threading.Thread(target=judge_later)
         waiting.start()
         assert begun.wait(10)
         # Until it waits for the lock, and not only is about to.
@@ -171,14 +171,14 @@ def test_the_sweep_asks_for_a_lock_once_and_goes_on(
             alice.send(data)
         charlie.send(charlie.server.day(DAY), at=NOW + timedelta(minutes=1))
     asked = []
-    settle = judge.judge_file
+    judge_later = judge.judge_file
 
     def count(tenant_id: int, *args: Any, **kwargs: Any) -> Any:
         asked.append(tenant_id)
-        return settle(tenant_id, *args, **kwargs)
+        return judge_later(tenant_id, *args, **kwargs)
 
     monkeypatch.setattr(judge, "judge_file", count)
-    with keeping(alice):
+    with holding_lock(alice):
         assert judge_pending.judge_pending(at=LATER) == 5
     assert asked == [alice.id, charlie.id]
     assert charlie.files()[0].state == FileState.ACCEPTED
@@ -195,12 +195,12 @@ def test_held_files_are_left_to_the_sweep_where_the_lock_is_not_to_be_had(
         alice.send(data)
     tried = []
 
-    def busy(_tenant: int, file_id: object, **_: object) -> None:
+    def raise_busy(_tenant: int, file_id: object, **_: object) -> None:
         tried.append(file_id)
         raise OperationalError
 
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "judge_file", busy)
+        patch.setattr(judge, "judge_file", raise_busy)
         server_keys.confirm_key(
             alice.id,
             server="IC77",

@@ -1,4 +1,4 @@
-"""What is to be judged later waits in a row, and keeps nobody else waiting."""
+"""Files to be judged later wait in a row each, and delay no others."""
 
 import logging
 from datetime import date, datetime, timedelta
@@ -25,17 +25,17 @@ LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The tasks that are rung for, and not sent."""
-    heard: list[str] = []
-    monkeypatch.setattr(wakeup._thread, "ring", heard.append)
-    return heard
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that wake-ups name; nothing is sent."""
+    woken_tasks: list[str] = []
+    monkeypatch.setattr(wakeup._thread, "request", woken_tasks.append)
+    return woken_tasks
 
 
-def send_unsettled(
+def send_unjudged(
     company: Company, data: bytes, *, at: datetime = NOW, is_broken: bool = False
 ) -> UsageFile:
-    """Send a file whose request cannot settle it; a broken one never settles."""
+    """Send a file whose request cannot judge it; a broken one never can be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "judge", lambda *_, **__: 1 / 0)
         file, _ = company.send(data, at=at)
@@ -60,7 +60,7 @@ def confirm(company: Company, server: str, public: bytes) -> None:
     server_keys.confirm_key(company.id, server=server, key=key, by="admin", at=LATER)
 
 
-def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
+def test_a_judged_file_leaves_nothing_to_judge(alice: Company) -> None:
     for data in (alice.server.day(DAY), alice.writer("IC77").day(DAY), b"rubbish"):
         file, _ = alice.send(data)
         row = row_of(alice, file)
@@ -68,7 +68,7 @@ def test_a_settled_file_leaves_nothing_to_settle(alice: Company) -> None:
 
 
 def test_a_file_is_left_to_its_own_request_first(alice: Company) -> None:
-    file = send_unsettled(alice, alice.server.day(DAY))
+    file = send_unjudged(alice, alice.server.day(DAY))
     assert judge_pending.judge_pending(at=NOW + timedelta(minutes=1)) == 0
     assert judge_pending.judge_pending(at=NOW + timedelta(minutes=2)) == 1
     assert state_of(alice, file) == FileState.ACCEPTED
@@ -80,8 +80,8 @@ def test_one_tenants_broken_files_keep_nobody_waiting(
 ) -> None:
     monkeypatch.setattr(judge_pending, "_BATCH", 4)
     for data in alice.server.days(DAY, DAY + timedelta(days=5)):
-        send_unsettled(alice, data, is_broken=True)
-    newest = send_unsettled(
+        send_unjudged(alice, data, is_broken=True)
+    newest = send_unjudged(
         charlie, charlie.server.day(DAY), at=NOW + timedelta(minutes=1)
     )
     # More than a batch of older ones fail first, and then wait, longer each time.
@@ -96,16 +96,16 @@ def test_one_tenants_broken_files_keep_nobody_waiting(
 def test_what_fails_is_told_whole_once(
     alice: Company, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send_unsettled(alice, alice.server.day(DAY), is_broken=True)
+    send_unjudged(alice, alice.server.day(DAY), is_broken=True)
     caplog.clear()
     for number in range(3):
         judge_pending.judge_pending(at=LATER + timedelta(hours=number))
-    told = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert [bool(record.exc_info) for record in told] == [True, False, False]
+    logged = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [bool(record.exc_info) for record in logged] == [True, False, False]
 
 
 def test_a_file_that_another_worker_has_claimed_is_left_to_it(alice: Company) -> None:
-    file = send_unsettled(alice, alice.server.day(DAY), is_broken=True)
+    file = send_unjudged(alice, alice.server.day(DAY), is_broken=True)
     row = row_of(alice, file)
     with unit_of_work.acting_for(alice.id):
         Settling.objects.update(lease=file.pk, leased_until=LATER + timedelta(hours=1))
@@ -116,7 +116,7 @@ def test_a_file_that_another_worker_has_claimed_is_left_to_it(alice: Company) ->
 def test_a_row_that_went_with_its_rejected_file_is_no_fault(
     alice: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = send_unsettled(alice, b"rubbish")
+    file = send_unjudged(alice, b"rubbish")
     claim = job_queue.claim
 
     def claim_and_lose(*args: Any, **kwargs: Any) -> Any:
@@ -132,8 +132,8 @@ def test_a_row_that_went_with_its_rejected_file_is_no_fault(
     assert caplog.records == []
 
 
-def test_what_is_still_to_be_settled_cannot_be_deleted(alice: Company) -> None:
-    send_unsettled(alice, alice.server.day(DAY))
+def test_what_is_still_to_be_judged_cannot_be_deleted(alice: Company) -> None:
+    send_unjudged(alice, alice.server.day(DAY))
     with unit_of_work.acting_for(alice.id):
         assert Settling.objects.all().delete()[0] == 0
     with (
@@ -143,29 +143,29 @@ def test_what_is_still_to_be_settled_cannot_be_deleted(alice: Company) -> None:
         Settling.objects.all().delete()
 
 
-def test_a_key_that_is_registered_settles_what_was_held_for_it(
-    alice: Company, rung: list[str]
+def test_a_key_that_is_registered_has_its_held_files_judged(
+    alice: Company, woken: list[str]
 ) -> None:
     stranger = alice.writer("IC77")
     held = [alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=2))]
-    rung.clear()
+    woken.clear()
     with unit_of_work.acting_for(alice.id):
         server_keys.register(
             alice.id, name="ic77", public=stranger.pair.public, by="setup", at=LATER
         )
-    assert rung == ["usage.settle"]
+    assert woken == ["usage.settle"]
     assert {row_of(alice, file).due_at for file in held} == {LATER}
     assert judge_pending.judge_pending(at=LATER) == 3
     assert {state_of(alice, file) for file in held} == {FileState.ACCEPTED}
 
 
-def test_a_key_without_files_rings_no_bell(alice: Company, rung: list[str]) -> None:
+def test_a_key_without_files_sends_no_wakeup(alice: Company, woken: list[str]) -> None:
     alice.registered("IC55")
-    assert rung == []
+    assert woken == []
 
 
-def test_confirming_settles_at_once_and_leaves_what_fails_to_the_sweep(
-    alice: Company, rung: list[str], caplog: pytest.LogCaptureFixture
+def test_confirming_judges_at_once_and_leaves_what_fails_to_the_sweep(
+    alice: Company, woken: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     stranger = alice.writer("IC77")
     broken, whole = (
@@ -179,7 +179,7 @@ def test_confirming_settles_at_once_and_leaves_what_fails_to_the_sweep(
     assert row_of(alice, whole).state == JobState.DONE
     assert state_of(alice, broken) == FileState.HELD
     assert row_of(alice, broken).state == JobState.WAITING
-    assert "usage.settle" in rung
+    assert "usage.settle" in woken
     with local_store.Spool() as spool:
         spool.write(kept)
         spool.keep(tenant_id=alice.id, file_id=broken.pk)
@@ -229,7 +229,7 @@ def test_the_task_goes_on_until_nothing_is_due(
 ) -> None:
     monkeypatch.setattr(judge_pending, "_BATCH", 2)
     for data in alice.server.days(DAY, DAY + timedelta(days=4)):
-        send_unsettled(alice, data)
+        send_unjudged(alice, data)
     tasks.judge_pending_files()
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
 
@@ -238,7 +238,7 @@ def broken_reader(*_: object) -> None:
     raise RecursionError
 
 
-def test_a_file_that_the_reader_does_not_survive_is_set_aside(
+def test_a_file_that_the_reader_does_not_survive_waits_for_a_person(
     alice: Company,
     charlie: Company,
     monkeypatch: pytest.MonkeyPatch,
@@ -254,7 +254,7 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
     assert (row.state, row.problem) == (JobState.SET_ASIDE, judge_pending.READER_FAILED)
     assert [r.levelno for r in caplog.records].count(logging.CRITICAL) == 1
     # It keeps nobody waiting, and nobody tries it until a person says so.
-    send_unsettled(charlie, charlie.server.day(DAY))
+    send_unjudged(charlie, charlie.server.day(DAY))
     assert judge_pending.judge_pending(at=LATER + timedelta(days=1)) == 1
     assert state_of(alice, file) == FileState.RECEIVED
     with unit_of_work.acting_for(alice.id):
@@ -264,8 +264,10 @@ def test_a_file_that_the_reader_does_not_survive_is_set_aside(
     assert state_of(alice, file) == FileState.ACCEPTED
 
 
-def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> None:
-    file = send_unsettled(alice, alice.server.day(DAY))
+def test_a_file_whose_worker_never_comes_back_waits_for_a_person(
+    alice: Company,
+) -> None:
+    file = send_unjudged(alice, alice.server.day(DAY))
     at = LATER
     with pytest.MonkeyPatch.context() as patch:
         # As if the process had gone: nothing is written down after the charge.
@@ -281,7 +283,7 @@ def test_a_file_whose_worker_never_comes_back_is_set_aside(alice: Company) -> No
 def test_what_is_ours_is_never_given_up(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = send_unsettled(alice, alice.server.day(DAY))
+    file = send_unjudged(alice, alice.server.day(DAY))
     with monkeypatch.context() as patch:
         patch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
         for number in range(3 * job_queue.MOST_FAULTS):
@@ -290,7 +292,7 @@ def test_what_is_ours_is_never_given_up(
     assert (row.state, row.faults) == (JobState.WAITING, 0)
 
 
-def test_a_decision_ends_what_was_set_aside(alice: Company) -> None:
+def test_a_decision_ends_a_job_that_waits_for_a_person(alice: Company) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
     with unit_of_work.acting_for(alice.id):
         Settling.objects.update(state=JobState.SET_ASIDE, problem="reader-failed")

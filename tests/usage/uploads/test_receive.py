@@ -1,4 +1,4 @@
-"""A file arrives: bounded, hashed on its way, durable before it is answered for."""
+"""Receiving a file: size limit, hash while reading, durable before the answer."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Bytes that are gone or damaged here, and nowhere else, come back when sent again."""
+"""Lost or damaged bytes that exist nowhere else are restored when sent again."""
 
 import os
 import threading
@@ -65,7 +65,7 @@ def lose(company: Company) -> None:
         Forwarding.objects.update(state=JobState.SET_ASIDE, problem="object-lost")
 
 
-def assert_regained(company: Company, times: int = 1) -> None:
+def assert_restored(company: Company, times: int = 1) -> None:
     with unit_of_work.acting_for(company.id, reading=True):
         assert AuditEntry.objects.filter(act="bytes-regained").count() == times
         assert audit_log.first_break(tenant_id=company.id) is None
@@ -89,10 +89,10 @@ def test_bytes_that_are_gone_before_s3_had_them_come_back(
     forward()
     assert reread(alice).forwarding.state == JobState.DONE
     assert archive.fetch(reread(alice).forwarding.key) == data
-    assert_regained(alice)
+    assert_restored(alice)
 
 
-def test_damaged_bytes_are_set_aside_told_and_come_back(
+def test_damaged_bytes_wait_for_a_person_are_logged_and_come_back(
     alice: Company, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = alice.server.day(DAY)
@@ -109,7 +109,7 @@ def test_damaged_bytes_are_set_aside_told_and_come_back(
     assert path.read_bytes() == data
     forward()
     assert reread(alice).forwarding.state == JobState.DONE
-    assert_regained(alice)
+    assert_restored(alice)
 
 
 def test_bytes_that_are_whole_are_not_asked_for_again(
@@ -125,7 +125,7 @@ def test_bytes_that_are_whole_are_not_asked_for_again(
     # S3 has it: nobody needs to send it for what is lost here.
     path_of(tmp_path, file).unlink()
     assert not is_wanted(alice, file)
-    assert_regained(alice, times=0)
+    assert_restored(alice, times=0)
 
 
 @pytest.mark.parametrize("state", [FileState.HELD, FileState.REFUSED])
@@ -172,7 +172,7 @@ def test_a_store_that_is_away_says_nothing_about_a_file(
     monkeypatch.setattr(local_store, "size_of", size_of)
     assert not is_wanted(alice, file)
     assert alice.send(data)[0].pk == file.pk
-    assert_regained(alice, times=0)
+    assert_restored(alice, times=0)
 
 
 class PowerCut(BaseException):
@@ -210,7 +210,7 @@ def test_who_dies_while_regaining_takes_nothing_from_another(
     other.join()
     assert path_of(tmp_path, file).read_bytes() == data
     assert reread(alice).stored_as
-    assert_regained(alice)
+    assert_restored(alice)
 
 
 def test_bytes_that_came_back_meanwhile_are_not_left_over(
@@ -224,8 +224,8 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
     at = NOW + timedelta(days=9)
     is_older = local_store.is_older_than
 
-    def is_older_while_it_comes_back(name: str, **wish: Any) -> bool:
-        found = is_older(name, **wish)
+    def is_older_while_it_comes_back(name: str, **arguments: Any) -> bool:
+        found = is_older(name, **arguments)
         monkeypatch.setattr(local_store, "is_older_than", is_older)
         alice.send(data, at=at)
         return found
@@ -240,6 +240,11 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
 def test_what_needs_nothing_is_left_alone(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
     with local_store.Spool() as spool:
-        wish: Any = {"tenant_id": alice.id, "file_id": file.pk, "by": "x", "at": NOW}
-        assert restore_bytes.restore(spool, **wish) is False
-    assert_regained(alice, times=0)
+        arguments: Any = {
+            "tenant_id": alice.id,
+            "file_id": file.pk,
+            "by": "x",
+            "at": NOW,
+        }
+        assert restore_bytes.restore(spool, **arguments) is False
+    assert_restored(alice, times=0)

@@ -1,4 +1,4 @@
-"""Both histories of a restored machine count, when staff say so."""
+"""Both histories of a restored machine count, when staff decide so."""
 
 import hashlib
 from datetime import date, timedelta
@@ -51,7 +51,7 @@ def keep_both(company: Company, file: UsageFile) -> UsageFile:
     )
 
 
-def settle_all() -> None:
+def judge_pending_files() -> None:
     while judge_pending.judge_pending(at=NOW + timedelta(minutes=5)):
         pass
 
@@ -88,7 +88,7 @@ def test_the_held_file_and_all_that_follows_it_count_as_a_chain(alice: Company) 
     assert states == ["accepted"] * 3 + ["held"] * 2 + ["accepted"] * 2
     file = keep_both(alice, sent[3])
     assert (file.state, file.sequence, file.said_sequence) == ("accepted", 1, 2)
-    settle_all()
+    judge_pending_files()
     assert places(alice) == BOTH
     assert len({file.series for file in alice.files()}) == 2
     found = cells(alice)
@@ -111,7 +111,7 @@ def test_what_comes_later_follows_in_whatever_order(
     keep_both(alice, held)
     for number in order:
         alice.send(new[1 + number])
-    settle_all()
+    judge_pending_files()
     assert places(alice) == BOTH
 
 
@@ -123,7 +123,7 @@ def test_the_first_history_may_come_last(alice: Company) -> None:
     held = [alice.send(data)[0] for data in old[1:]]
     assert {file.state for file in held} == {FileState.HELD}
     keep_both(alice, held[0])
-    settle_all()
+    judge_pending_files()
     # Now the files that came first stand in the series, the others beside it.
     moved = {file.day: file.said_sequence for file in alice.files()}
     assert (moved[day(1)], moved[day(2)], moved[day(3)]) == (2, 3, None)
@@ -141,7 +141,7 @@ def test_who_waits_for_a_number_that_was_left_is_judged_again(alice: Company) ->
     with unit_of_work.acting_for(alice.id, reading=True):
         held = UsageFile.objects.get(day=day(3))
     keep_both(alice, held)
-    settle_all()
+    judge_pending_files()
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
 
 
@@ -163,7 +163,7 @@ def test_both_are_kept_by_a_decision_with_a_reason_about_what_was_seen(
     old, new = two_histories(alice)
     sent = [alice.send(data)[0] for data in (*old, new[0])]
     held, rival = sent[3], sent[1]
-    wish = {"file_id": held.pk, "by": CLERK, "at": NOW}
+    decision = {"file_id": held.pk, "by": CLERK, "at": NOW}
     both = {held.pk, rival.pk}
     for company, seen, reason, code in (
         (alice, both, " ", "reason-needed"),
@@ -171,7 +171,7 @@ def test_both_are_kept_by_a_decision_with_a_reason_about_what_was_seen(
         (charlie, both, WHY, "not-found"),
     ):
         with pytest.raises(Refused) as refusal:
-            decide.keep_both(company.id, **wish, seen=seen, reason=reason)  # type: ignore[arg-type]  # one mapping for all
+            decide.keep_both(company.id, **decision, seen=seen, reason=reason)  # type: ignore[arg-type]  # one mapping for all
         assert refusal.value.code == code
     with pytest.raises(Refused, match="decided-already"):
         decide.keep_both(
@@ -179,4 +179,4 @@ def test_both_are_kept_by_a_decision_with_a_reason_about_what_was_seen(
         )
     keep_both(alice, held)
     with pytest.raises(Refused, match="decided-already"):
-        decide.keep_both(alice.id, **wish, seen=both, reason=WHY)  # type: ignore[arg-type]  # the same
+        decide.keep_both(alice.id, **decision, seen=both, reason=WHY)  # type: ignore[arg-type]  # the same

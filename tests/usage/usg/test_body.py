@@ -1,4 +1,4 @@
-"""The contents of a genuine file are still a stranger's bytes."""
+"""The body of a genuine file is untrusted input."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""`python -m usage.usg`, through its one door."""
+"""The command line `python -m usage.usg`."""
 
 import json
 import runpy
@@ -94,15 +94,15 @@ def test_check_may_leave_time_out_of_the_question(
     early = ["--received-at", "2020-01-01T00:00:00Z"]
     assert main(["check", str(usg), "--key", key, *early]) == 3
     assert main(["check", str(usg), "--key", key, *early, "--any-time", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (told["outcome"], told["logins"]) == ("accept", 2)
+    output = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (output["outcome"], output["logins"]) == ("accept", 2)
 
 
 def test_check_as_json_has_no_logins_without_a_key(usg: Path, capsys: Out) -> None:
     assert main(["check", str(usg), "--json", *AT]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["logins"] is None
-    assert [problem["code"] for problem in told["problems"]] == ["key-unknown"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["logins"] is None
+    assert [problem["code"] for problem in output["problems"]] == ["key-unknown"]
 
 
 def test_an_instant_without_its_zone_is_refused(usg: Path, capsys: Out) -> None:

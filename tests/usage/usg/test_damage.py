@@ -1,4 +1,4 @@
-"""Damage on the way is always noticed, and named where it can be."""
+"""Damage in transit is always noticed, and named where possible."""
 
 import hashlib
 from datetime import timedelta

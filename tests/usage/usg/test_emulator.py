@@ -43,7 +43,7 @@ SIGNING = {name: cases.secret(name) for name in server_names(3)}
 
 
 def run(directory: Path, **changed: Any) -> list[EmulatedFile]:
-    wishes: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "tenant": "C-7",
         "servers": 3,
         "from_day": FIRST,
@@ -54,7 +54,7 @@ def run(directory: Path, **changed: Any) -> list[EmulatedFile]:
         "signing_keys": SIGNING,
         "options": Options(zone="Europe/Berlin", habits=BUSY, standby=["IC03"]),
     }
-    return emulate(directory, **{**wishes, **changed})
+    return emulate(directory, **{**defaults, **changed})
 
 
 def readings(files: Sequence[EmulatedFile]) -> list[Reading]:
@@ -65,7 +65,7 @@ def readings(files: Sequence[EmulatedFile]) -> list[Reading]:
 
 
 def plan(**changed: Any) -> EmulationPlan:
-    wishes: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "tenant": "C-7",
         "signing": SIGNING,
         "sealing_public": cases.SEALING.public,
@@ -75,7 +75,7 @@ def plan(**changed: Any) -> EmulationPlan:
         "seed": 7,
         "options": Options(habits=BUSY),
     }
-    return EmulationPlan(**{**wishes, **changed})
+    return EmulationPlan(**{**defaults, **changed})
 
 
 def as_lists(sessions: Sessions) -> list[Any]:
@@ -163,13 +163,13 @@ def test_files_together_count_each_login_once(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_plaintext_and_another_another() -> None:
-    def told(seed: int) -> list[Any]:
+    def emulated(seed: int) -> list[Any]:
         return [
             (span, as_lists(rows)) for span, rows in contents(plan(seed=seed), "IC01")
         ]
 
-    assert told(7) == told(7)
-    assert told(7) != told(8)
+    assert emulated(7) == emulated(7)
+    assert emulated(7) != emulated(8)
 
 
 def test_a_later_run_goes_on_as_if_it_had_been_one(tmp_path: Path) -> None:

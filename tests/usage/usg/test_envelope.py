@@ -1,4 +1,4 @@
-"""Sealing, signing and the files keys are kept in."""
+"""Sealing, signing and the files in which keys are stored."""
 
 import stat
 from pathlib import Path

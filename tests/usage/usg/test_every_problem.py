@@ -1,4 +1,4 @@
-"""Every problem code: a file that has it, the words for it, its place in the docs."""
+"""Every problem code: a file that has it, its text, its place in the docs."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A short, repeatable run of the fuzzer that also runs by hand, for longer."""
+"""A short, repeatable run of the fuzzer, which also runs by hand for longer."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The golden files: what was true of them when version 1 was released stays true."""
+"""The golden files still read as they did when version 1 was released."""
 
 import json
 from datetime import datetime

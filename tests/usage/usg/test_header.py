@@ -1,4 +1,4 @@
-"""The header is believed in nothing but its exact form."""
+"""The header is accepted in its exact form only."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is written is what is read."""
+"""The reader returns exactly what the writer wrote."""
 
 from dataclasses import replace
 from datetime import timedelta

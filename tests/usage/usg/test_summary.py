@@ -1,4 +1,4 @@
-"""Totals count each login once, whatever cut it."""
+"""Totals count each login once, however it was split."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -26,9 +26,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = orphans.remove_orphans(
+        report = orphans.remove_orphans(
             now=timezone.now,
             most=_ALL if options["all"] else orphans.MOST,
         )
-        for line in forwarding_text.report_lines(told):
+        for line in forwarding_text.report_lines(report):
             self.stdout.write(line)

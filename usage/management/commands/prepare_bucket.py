@@ -38,17 +38,17 @@ class Command(BaseCommand):
         try:
             is_new = prepare()
         except archive.BucketError as error:
-            # Files are taken all the same, and wait until it is back.
+            # Files are received all the same, and wait until it is back.
             what = "refuses" if error.has_answered else "is away"
             self.stderr.write(f"{name}: the S3 server {what}: {error.code}")
             return
         self.stdout.write(f"{name}: {'made' if is_new else 'is there'}")
 
     def _probe(self, name: str) -> None:
-        told = probe.probe(now=timezone.now)
-        if told.problem:
-            self.stderr.write(f"{name}: could not be asked ({told.problem}).")
+        report = probe.probe(now=timezone.now)
+        if report.problem:
+            self.stderr.write(f"{name}: could not be asked ({report.problem}).")
             return
-        codes = [finding["code"] for finding in told.findings]
-        said = ", ".join(codes) or "it honours all that forwarding needs"
-        self.stdout.write(f"{name}: asked: {said}")
+        codes = [finding["code"] for finding in report.findings]
+        text = ", ".join(codes) or "it honours all that forwarding needs"
+        self.stdout.write(f"{name}: asked: {text}")

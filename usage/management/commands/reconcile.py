@@ -16,6 +16,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        told = reconcile.reconcile(now=timezone.now)
-        for line in forwarding_text.report_lines(told):
+        report = reconcile.reconcile(now=timezone.now)
+        for line in forwarding_text.report_lines(report):
             self.stdout.write(line)

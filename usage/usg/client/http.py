@@ -1,4 +1,4 @@
-"""The portal's API, as a script uses it: standard library only, and patient."""
+"""HTTP client of the portal's API for scripts: standard library only, with retries."""
 
 import json
 import random
@@ -18,7 +18,7 @@ TRIES = 7
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 
-# A portal that asks for more patience than this is left for the next run.
+# A portal that asks for a longer wait than this is left for the next run.
 LONGEST_ASKED = 600.0
 
 # Answers after which the same request may do: it is theirs, or was the line's fault.
@@ -38,20 +38,20 @@ class NotDeliveredError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the portal says; `told` is empty where it is no JSON object."""
+    """An answer of the portal; `document` is empty where it is no JSON object."""
 
     status: int
-    told: Mapping[str, Any]
+    document: Mapping[str, Any]
     retry_after: float | None = None
 
     @property
     def is_passing(self) -> bool:
-        return self.status in PASSING or self.told.get("code") in OF_THE_LINE
+        return self.status in PASSING or self.document.get("code") in OF_THE_LINE
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One portal and the token it is asked with, which is never shown.
+    """One portal and the token for its API, which is never shown.
 
     Raises ValueError for an address that is none, or that would send the token in the
     clear.
@@ -70,9 +70,9 @@ class Portal:
             message = "the token is empty, or no token"
             raise ValueError(message)
 
-    def ask(self, method: str, path: str, told: Mapping[str, Any]) -> Answer:
+    def send_json(self, method: str, path: str, document: Mapping[str, Any]) -> Answer:
         """Send a JSON object."""
-        body = json.dumps(told).encode()
+        body = json.dumps(document).encode()
         return self.patiently(
             method, path, body, headers={"Content-Type": "application/json"}
         )
@@ -106,7 +106,7 @@ class Portal:
                 continue
             if not answer.is_passing:
                 return answer
-            reason = str(answer.told.get("title") or f"status {answer.status}")
+            reason = str(answer.document.get("title") or f"status {answer.status}")
             if answer.retry_after is not None:
                 if answer.retry_after > LONGEST_ASKED:
                     break
@@ -128,15 +128,15 @@ class Portal:
             connection = HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=tls)
         else:
             connection = HTTPConnection(host, parts.port, timeout=TIMEOUT)
-        told = {"Authorization": f"Bearer {self.token}", **headers}
+        sent = {"Authorization": f"Bearer {self.token}", **headers}
         content: bytes | Iterable[bytes] = body
         if not isinstance(body, bytes):
             body.seek(0)
         try:
             try:
-                connection.request(method, parts.path.rstrip("/") + path, content, told)
+                connection.request(method, parts.path.rstrip("/") + path, content, sent)
             except (BrokenPipeError, ConnectionResetError):
-                # It has answered and hung up before all was sent: hear what it said.
+                # It has answered and hung up before all was sent: read that answer.
                 if connection.sock is None:
                     raise
             return _answer(connection.getresponse())
@@ -148,9 +148,9 @@ def _answer(response: HTTPResponse) -> Answer:
     after = response.headers.get("Retry-After", "")
     retry_after = float(after) if after.isascii() and after.isdigit() else None
     try:
-        told = json.loads(response.read(LARGEST_ANSWER))
+        document = json.loads(response.read(LARGEST_ANSWER))
     except ValueError:
-        told = {}
-    if not isinstance(told, dict):
-        told = {}
-    return Answer(response.status, told, retry_after)
+        document = {}
+    if not isinstance(document, dict):
+        document = {}
+    return Answer(response.status, document, retry_after)

@@ -1,6 +1,6 @@
 """Delivers a directory of usage files, as a server does each day.
 
-It asks first which files the portal needs, by their SHA-256, and sends those alone.
+It first requests which files the portal needs, by their SHA-256, and sends those alone.
 Whatever happens in between, it can be run again: a file is known by its content.
 """
 
@@ -23,7 +23,7 @@ try:
 except ImportError:  # Windows, which refuses to open what somebody holds
     fcntl = None  # type: ignore[assignment]  # asked for before it is used
 
-# Questions of one request: the portal takes no more.
+# Files in one request: the portal takes no more.
 _AT_ONCE = 1_000
 
 _PIECE = 1024 * 1024
@@ -31,8 +31,8 @@ _PIECE = 1024 * 1024
 # Seconds without a change after which a file is taken to be closed.
 QUIET_FOR = 120.0
 
-# A file that is shorter than it says is being written, but not for longer than a day
-# and its night: then it is cut, and the portal says so.
+# A file that is shorter than it declares is being written, but not for longer than a
+# day and its night: then it is cut, and the portal rejects it.
 _UNFINISHED_FOR = 36 * 3600.0
 
 ACCEPTED, REJECTED, HELD, UNDELIVERED = 0, 1, 3, 4
@@ -60,36 +60,38 @@ class ClosedFile:
     stamp: tuple[int, int, int]
 
 
-def send(portal: Portal, folder: Path, *, now: float, say: Report, delete: bool) -> int:
+def send(
+    portal: Portal, folder: Path, *, now: float, report: Report, delete: bool
+) -> int:
     """Deliver what is needed and return the exit code; `now` in seconds since 1970.
 
     Raises:
         OSError: the directory cannot be read.
 
     """
-    found = list(_closed_files(folder, now=now, say=say))
+    found = list(_closed_files(folder, now=now, report=report))
     codes = [ACCEPTED]
     try:
         for batch in _batches(found):
             answers = _check(portal, batch)
             for one, answer in zip(batch, answers, strict=True):
-                codes.append(_deliver(portal, one, answer, say=say))
+                codes.append(_deliver(portal, one, answer, report=report))
         if delete:
-            _delete(portal, found, say=say)
+            _delete(portal, found, report=report)
     except NotDeliveredError as error:
-        say(f"not delivered: {error}")
+        report(f"not delivered: {error}")
         codes.append(UNDELIVERED)
     except _RefusedError as error:
-        say(str(error))
+        report(str(error))
         codes.append(REJECTED)
     return max(codes, key=_WORST_LAST.index)
 
 
 class _RefusedError(Exception):
-    """The portal refuses to be asked at all: the token, most likely."""
+    """The portal refuses the request as such: the token, most likely."""
 
 
-def _closed_files(folder: Path, *, now: float, say: Report) -> Iterator[ClosedFile]:
+def _closed_files(folder: Path, *, now: float, report: Report) -> Iterator[ClosedFile]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() != ".usg" or path.is_symlink() or not path.is_file():
             continue
@@ -98,7 +100,7 @@ def _closed_files(folder: Path, *, now: float, say: Report) -> Iterator[ClosedFi
         except OSError as error:
             one, why = None, error.strerror or str(error)
         if one is None:
-            say(f"left for next time: {path.name} ({why})")
+            report(f"left for next time: {path.name} ({why})")
         else:
             yield one
 
@@ -153,15 +155,15 @@ def _batches(found: Sequence[ClosedFile]) -> Iterator[Sequence[ClosedFile]]:
 
 
 def _check(portal: Portal, batch: Sequence[ClosedFile]) -> list[Mapping[str, Any]]:
-    """Ask which of the files are needed; answers in the order of the files."""
+    """Return which of the files are needed, in the order of the files."""
     questions = [
         {"name": one.path.name, "size": one.size, "sha256": one.sha256} for one in batch
     ]
-    answer = portal.ask("POST", "/api/v1/files/check", {"files": questions})
-    files = answer.told.get("files")
+    answer = portal.send_json("POST", "/api/v1/files/check", {"files": questions})
+    files = answer.document.get("files")
     if answer.status != 200 or not isinstance(files, list):  # noqa: PLR2004 - HTTP's
-        title = answer.told.get("title") or f"status {answer.status}"
-        message = f"refused: {title} {answer.told.get('advice', '')}".rstrip()
+        title = answer.document.get("title") or f"status {answer.status}"
+        message = f"refused: {title} {answer.document.get('advice', '')}".rstrip()
         raise _RefusedError(message)
     if len(files) != len(batch):
         message = "the answer is about other files"
@@ -170,13 +172,13 @@ def _check(portal: Portal, batch: Sequence[ClosedFile]) -> list[Mapping[str, Any
 
 
 def _deliver(
-    portal: Portal, one: ClosedFile, answer: Mapping[str, Any], *, say: Report
+    portal: Portal, one: ClosedFile, answer: Mapping[str, Any], *, report: Report
 ) -> int:
     if not answer["is_needed"]:
-        say(f"already here: {one.path.name}")
+        report(f"already here: {one.path.name}")
         return _state_code(answer["file"])
     digest = b64encode(bytes.fromhex(one.sha256)).decode()
-    told = {
+    headers = {
         "Content-Length": str(one.size),
         "Content-Digest": f"sha-256=:{digest}:",
         "Content-Type": "application/octet-stream",
@@ -184,17 +186,17 @@ def _deliver(
     path = f"/api/v1/files/{quote(one.path.name, safe='')}"
     try:
         with one.path.open("rb") as body:
-            found = portal.patiently("PUT", path, body, headers=told)
+            found = portal.patiently("PUT", path, body, headers=headers)
     except OSError as error:
-        say(f"left for next time: {one.path.name} ({error.strerror or error})")
+        report(f"left for next time: {one.path.name} ({error.strerror or error})")
         return ACCEPTED
-    if found.told.get("code") == "digest-differs" and _has_changed(one):
-        say(f"left for next time: {one.path.name} (it is being written)")
+    if found.document.get("code") == "digest-differs" and _has_changed(one):
+        report(f"left for next time: {one.path.name} (it is being written)")
         return ACCEPTED
-    verdict = str(found.told.get("verdict") or "refused")
-    say(f"{verdict}: {one.path.name}")
-    for line in _reasons(found.told):
-        say(f"  {line}")
+    verdict = str(found.document.get("verdict") or "refused")
+    report(f"{verdict}: {one.path.name}")
+    for line in _reasons(found.document):
+        report(f"  {line}")
     return _CODES.get(verdict, REJECTED)
 
 
@@ -210,16 +212,16 @@ def _state_code(file: Any) -> int:
     return HELD if is_held else ACCEPTED
 
 
-def _reasons(told: Mapping[str, Any]) -> Iterator[str]:
-    if "title" in told:
-        yield f"{told['title']} {told.get('advice', '')}".rstrip()
-    file = told.get("file")
+def _reasons(document: Mapping[str, Any]) -> Iterator[str]:
+    if "title" in document:
+        yield f"{document['title']} {document.get('advice', '')}".rstrip()
+    file = document.get("file")
     for problem in file.get("problems", ()) if isinstance(file, dict) else ():
         yield f"{problem['title']} {problem['advice']}"
 
 
-def _delete(portal: Portal, found: Sequence[ClosedFile], *, say: Report) -> None:
-    """Delete what lies in S3, by the portal's word, and is still the same here."""
+def _delete(portal: Portal, found: Sequence[ClosedFile], *, report: Report) -> None:
+    """Delete files that the portal confirms in S3 and that are still the same here."""
     safe = []
     for batch in _batches(found):
         answers = _check(portal, batch)
@@ -229,14 +231,14 @@ def _delete(portal: Portal, found: Sequence[ClosedFile], *, say: Report) -> None
             if _is_safe(one, answer)
         ]
     for one in safe:
-        say(f"safe to delete: {one.path.name}")
+        report(f"safe to delete: {one.path.name}")
     for one in safe:
         with suppress(OSError):
             if _stamp(one.path) == one.stamp and _hash(one.path) == one.sha256:
                 one.path.unlink()
-                say(f"deleted: {one.path.name}")
+                report(f"deleted: {one.path.name}")
                 continue
-        say(f"kept, it is not what it was: {one.path.name}")
+        report(f"kept, it is not what it was: {one.path.name}")
 
 
 def _is_safe(one: ClosedFile, answer: Mapping[str, Any]) -> bool:

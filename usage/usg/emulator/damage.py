@@ -1,4 +1,4 @@
-"""Each way in which files go wrong on their way, or are wrong from the start."""
+"""Damages files in each way that a transfer or a faulty server does."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""A usage directory as the usage subsystem of PureConnect servers would write it.
+"""Writes a usage directory as the usage subsystem of PureConnect servers would.
 
 The same seed gives the same plaintexts; the sealed bytes differ each time, because
 sealing draws a new key for each file.
@@ -37,7 +37,7 @@ class SeriesTail:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything that need not be said.
+    """Options of an emulation; all have defaults.
 
     `standby` servers run but nobody logs in there. `damage` names kinds of damage,
     each of which befalls one file. `tails` continue a series, by server.
@@ -54,7 +54,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class EmulationPlan:
-    """Whose usage, of whom, and when; `signing` maps each server to its private key."""
+    """Parameters of an emulation; `signing` maps each server to its private key."""
 
     tenant: str
     signing: Mapping[str, bytes]
@@ -113,7 +113,7 @@ def file_name(header: Header) -> str:
 
 
 def tails_of(written: Sequence[EmulatedFile]) -> dict[str, SeriesTail]:
-    """Give what `Options.tails` of a later run needs to go on where this one ended."""
+    """Return the `Options.tails` with which a later run goes on after this one."""
     return {
         file.server: SeriesTail(file.header.series, file.sequence, file.sha256)
         for file in written
@@ -153,7 +153,7 @@ def emulate(  # noqa: PLR0913 - one call, by keyword, from commands and scripts
 
 
 def contents(plan: EmulationPlan, server: str) -> Iterator[tuple[FileSpan, Sessions]]:
-    """Tell the truth of one server: each file's span and rows, in order."""
+    """Yield the true history of one server: each file's span and rows, in order."""
     history, crowd = plan.history(server), plan.crowd(server)
     for span in history.spans(plan.from_day, plan.to_day):
         # Before its first file a server was not there to be logged in to.

@@ -1,4 +1,4 @@
-"""What servers truly did: which files each one wrote, from when to when, and why.
+"""Emulates the past of servers: which files each wrote, from when to when, and why.
 
 A pure function of seed, server and day. Two runs over adjoining periods therefore
 write what one run over both would have written.
@@ -63,7 +63,7 @@ class ServerHistory:
     habits: ServerHabits
 
     def draw(self, day: date, purpose: str) -> np.random.Generator:
-        """Give the dice of one server, day and purpose: always the same throws."""
+        """Return the dice of one server, day and purpose: always the same throws."""
         about = f"{self.server}/{purpose}".encode()
         return np.random.default_rng([self.seed, day.toordinal(), zlib.crc32(about)])
 
@@ -121,7 +121,7 @@ class ServerHistory:
         return local.replace(tzinfo=self.zone).astimezone(UTC)
 
     def midnight(self, day: date) -> datetime:
-        """Give the instant the day begins, also where no clock shows 00:00 on it."""
+        """Return the instant the day begins, also where no clock shows 00:00 on it."""
         return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
 
     def offset(self, instant: datetime) -> int:

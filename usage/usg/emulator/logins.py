@@ -1,4 +1,4 @@
-"""Made-up people and their logins, and how they are cut into the rows of a file."""
+"""Emulates people and their logins, and cuts these into the rows of a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _MEAN_LOGIN, _LONGEST_LOGIN = 15 * 60, 12 * 3600
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who logs in: numbers of people, logins each on a day, what they hold."""
+    """People who log in: their numbers, logins each on a day, licences held."""
 
     people: Sequence[int]
     logins_each: float = 4.0

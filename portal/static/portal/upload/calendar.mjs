@@ -1,4 +1,4 @@
-// The calendar above fills as verdicts come in.
+// Refreshes the calendar on the upload page while verdicts arrive.
 
 import { EXPECTED_TENANT } from "./requests.mjs";
 
@@ -16,7 +16,7 @@ export class Calendar {
   }
 
   /** Something has changed; look soon, but not at each file. */
-  soon() {
+  refreshSoon() {
     if (this.#timer || !this.part) return;
     const wait = Math.max(0, this.#askedAt + AT_MOST_EVERY_MS - performance.now());
     this.#timer = setTimeout(() => this.#refresh(), wait);
@@ -24,7 +24,7 @@ export class Calendar {
 
   async #refresh() {
     this.#timer = 0;
-    if (this.#isAsking) return this.soon();
+    if (this.#isAsking) return this.refreshSoon();
     this.#isAsking = true;
     this.#askedAt = performance.now();
     const html = await this.#fetch();

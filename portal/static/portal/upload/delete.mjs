@@ -1,6 +1,6 @@
-// Deletes files at home that are safe to delete, and nothing else. A file goes only if
-// its bytes, read again right before, are bytes of which the portal has said just then
-// that they are accepted and confirmed in the archive.
+// Deletes local files that are safe to delete, and nothing else. A file is deleted only
+// if its bytes, read again right before, are bytes that the portal has just confirmed
+// as accepted and stored in the archive.
 
 import { hex, sha256 } from "./digest.mjs";
 
@@ -28,7 +28,7 @@ export async function candidates(portal, all) {
   const safe = [];
   for (let at = 0; at < known.length; at += ASK_AT_MOST) {
     const some = known.slice(at, at + ASK_AT_MOST);
-    const answer = await portal.ask(some.map(question));
+    const answer = await portal.check(some.map(queryFor));
     if (answer.kind !== "answers") return null;
     safe.push(...some.filter((one, index) => isSafe(one, answer.files[index].file)));
   }
@@ -49,7 +49,7 @@ export async function remove(portal, listed) {
     return error.name === "NotFoundError" ? "kept-gone" : "kept-open";
   }
   if (read.sha256 !== listed.sha256) return "kept-changed";
-  const answer = await portal.ask([question(listed)]);
+  const answer = await portal.check([queryFor(listed)]);
   if (answer.kind !== "answers") return "kept-no-answer";
   if (!isSafe(listed, answer.files[0].file)) return "kept-unsafe";
   try {
@@ -70,7 +70,7 @@ async function readOne(found) {
   return { file, sha256: hex(await sha256(file)) };
 }
 
-const question = ({ found, size, sha256: known }) => ({ name: found.name, size, sha256: known });
+const queryFor = ({ found, size, sha256: known }) => ({ name: found.name, size, sha256: known });
 
 const isSafe = ({ size, sha256: known }, file) =>
   file?.is_safe_to_delete === true && file.sha256 === known && file.size === size;

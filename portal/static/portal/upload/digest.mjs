@@ -1,4 +1,4 @@
-// How a file is known: by its SHA-256, or by its size and the signature at its end.
+// Identifies a file by its SHA-256, or by its size and the signature at its end.
 
 import { Sha256 } from "./sha256.mjs";
 
@@ -30,14 +30,14 @@ export async function tail(file) {
   return hex(new Uint8Array(await file.slice(-TAIL_BYTES).arrayBuffer()));
 }
 
-/** Note what an item can be asked for by; "" where it is too short to be asked for. */
-export async function know(item, file) {
+/** Set the identity by which the portal is queried; "" where the file is too short. */
+export async function identify(item, file) {
   item.sha256 = hashesFast ? await sha256(file) : null;
   item.known = item.sha256 ? hex(item.sha256) : await tail(file);
 }
 
-/** An item as the portal is asked for it. */
-export function told(item) {
+/** The query for an item in a check request to the portal. */
+export function queryFor(item) {
   const known = hashesFast ? { sha256: item.known } : { tail: item.known };
   return { name: item.name, size: item.size, ...known };
 }

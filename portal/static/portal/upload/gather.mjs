@@ -1,4 +1,4 @@
-// What was dropped, chosen or pasted, read to its end: folders in folders as well.
+// Collects the files that were dropped, chosen or pasted, including nested folders.
 // Usage files are taken, whatever their names have in common; others are counted.
 
 /**

@@ -1,4 +1,4 @@
-// One file of an upload, and the lines in which files wait.
+// One file of an upload, and the queues in which files wait.
 
 /** Steps on a file's way, and how it can end. */
 export const WAITING = "waiting";
@@ -67,7 +67,7 @@ export class Item {
     this.open = found.open;
   }
 
-  get isSettled() {
+  get hasEnded() {
     return ENDS.has(this.state);
   }
 
@@ -76,10 +76,10 @@ export class Item {
     this.version += 1;
   }
 
-  /** Returns a function that says whether the item is still on the way it is on now. */
-  turn() {
+  /** Returns a function that is true while the current attempt at the item goes on. */
+  currentAttempt() {
     const begun = this.#begun;
-    return () => this.#begun === begun && !this.isSettled;
+    return () => this.#begun === begun && !this.hasEnded;
   }
 
   /** Begin anew; what is still under way for it comes to nothing. */
@@ -103,14 +103,14 @@ export class Item {
 }
 
 /** Files of the same content: the first is sent, the others wait for its end. */
-export class Twins {
+export class Duplicates {
   #firsts = new Map();
   #others = new Map();
 
-  /** Say whether the item waits for another one from now on. */
-  isFollowing(item) {
+  /** Let the item wait for an earlier one of its content; false if it is the first. */
+  waitForFirst(item) {
     const first = this.#firsts.get(item.content);
-    if (!first || first === item || first.isSettled) {
+    if (!first || first === item || first.hasEnded) {
       this.#firsts.set(item.content, item);
       return false;
     }
@@ -134,7 +134,7 @@ export class Twins {
 }
 
 /** First in, first out, at the same cost however many wait. */
-export class Line {
+export class Queue {
   #items = [];
   #next = 0;
 

@@ -1,6 +1,6 @@
-// What keeps an upload from going on, and how it is found out that it may again:
-// the person's pause, a lost line, a busy portal, a sign-in that has expired, another
-// customer chosen in another window.
+// Pauses an upload while it cannot go on, and checks when it can: the person's pause, a
+// lost connection, a busy portal, a sign-in that has expired, another customer chosen
+// in another window.
 
 /** Seconds between two looks whether the line is back; the last one for ever. */
 const WAITS = [1, 2, 4, 8, 15, 30];
@@ -27,10 +27,10 @@ export class Pauses {
     this.portal = portal;
     this.onChange = onChange;
     addEventListener("offline", () => isGoing() && this.add("no-line"));
-    addEventListener("online", () => this.look());
+    addEventListener("online", () => this.checkNow());
     // Somebody comes back from signing in, or to a page that was asleep.
-    addEventListener("focus", () => this.#isOut && this.look());
-    addEventListener("pageshow", (event) => event.persisted && this.look());
+    addEventListener("focus", () => this.#isOut && this.checkNow());
+    addEventListener("pageshow", (event) => event.persisted && this.checkNow());
   }
 
   get isHeld() {
@@ -49,7 +49,7 @@ export class Pauses {
   add(name) {
     if (this.#held.has(name)) return;
     this.#held.add(name);
-    if (name === "no-line") this.#lookAfter(WAITS[0]);
+    if (name === "no-line") this.#checkAfter(WAITS[0]);
     this.onChange();
   }
 
@@ -65,27 +65,28 @@ export class Pauses {
     this.release(...ORDER);
   }
 
-  /** Do as an answer asks that was not about one file. */
-  heed(answer) {
+  /** Pause as an answer requires that is not about one file. */
+  apply(answer) {
     if (answer.kind === "signed-out") this.add("signed-out");
     else if (answer.kind === "switched") {
       this.add("switched");
       // It may as well be another person who has signed in: the page says which.
-      this.look();
+      this.checkNow();
     }
     else if (answer.kind === "no-line") this.add("no-line");
     else if (answer.kind === "again") {
-      this.#lookAfter(answer.seconds ?? BUSY);
+      this.#checkAfter(answer.seconds ?? BUSY);
       this.add("busy");
     }
   }
 
-  /** Ask the portal whether it goes on; what is in the way then is what it says. */
-  async look() {
+  /** Check with the portal whether the upload can go on; update the reasons to pause. */
+  async checkNow() {
     if (this.#isLooking || !this.#isWaiting) return;
     this.#isLooking = true;
     clearTimeout(this.#timer);
-    const answer = await (this.#isOut ? this.portal.greetAnew() : this.portal.greet());
+    const { portal } = this;
+    const answer = await (this.#isOut ? portal.checkSessionAfterSignIn() : portal.checkSession());
     this.#isLooking = false;
     if (!this.#isWaiting) return;
     if (answer.kind === "answers") {
@@ -97,7 +98,7 @@ export class Pauses {
       this.onChange();
     } else {
       this.#looks = Math.min(this.#looks + 1, WAITS.length - 1);
-      this.#lookAfter(answer.seconds ?? WAITS[this.#looks]);
+      this.#checkAfter(answer.seconds ?? WAITS[this.#looks]);
       this.onChange();
     }
   }
@@ -110,9 +111,9 @@ export class Pauses {
     return OUT.some((name) => this.#held.has(name));
   }
 
-  #lookAfter(seconds) {
+  #checkAfter(seconds) {
     clearTimeout(this.#timer);
     this.againAt = Date.now() + seconds * 1000;
-    this.#timer = setTimeout(() => this.look(), seconds * 1000);
+    this.#timer = setTimeout(() => this.checkNow(), seconds * 1000);
   }
 }

@@ -1,4 +1,4 @@
-// Remembers a folder from one visit to the next, for one person and tenant.
+// Stores a folder from one visit to the next, for one person and tenant.
 
 const STORE = "folders";
 

@@ -1,4 +1,4 @@
-// What the page asks of the portal, and what an answer means for the upload.
+// Sends requests to the portal, and translates its answers for the upload.
 
 import { base64 } from "./digest.mjs";
 
@@ -30,7 +30,7 @@ export class Portal {
   }
 
   /** Ask which files are needed. @returns {Promise<Answer | {kind: "answers", files: object[]}>} */
-  async ask(questions) {
+  async check(questions) {
     let response;
     let body;
     try {
@@ -49,19 +49,19 @@ export class Portal {
       return { kind: "no-line" };
     }
     if (response.ok && body.files) return { kind: "answers", files: body.files };
-    return meaning(response.status, body, response.headers.get("Retry-After"));
+    return parseAnswer(response.status, body, response.headers.get("Retry-After"));
   }
 
-  /** Say whether this page's session is let in; costs the portal next to nothing. */
-  greet() {
-    return this.ask([]);
+  /** Check whether this page's session is still valid; costs the portal next to nothing. */
+  checkSession() {
+    return this.check([]);
   }
 
   /**
    * The same after a sign-in, which may have been somebody else's: what one person has
    * dropped is not sent in another's name. Any page brings a new CSRF cookie, too.
    */
-  async greetAnew() {
+  async checkSessionAfterSignIn() {
     let page;
     try {
       const response = await fetch(location.href);
@@ -72,7 +72,7 @@ export class Portal {
     // Not of the part for sending: where one acts now, one may not be allowed to.
     const owner = page.getElementById("period")?.dataset.owner;
     if (!owner) return { kind: "signed-out" };
-    if (owner === this.addresses.owner) return this.ask([]);
+    if (owner === this.addresses.owner) return this.check([]);
     const person = (text) => text.split("-")[0];
     const isSame = person(owner) === person(this.addresses.owner);
     return { kind: isSame ? "switched" : "somebody-else" };
@@ -95,7 +95,7 @@ export class Portal {
       request.upload.onprogress = (event) => onProgress(event.loaded);
       request.onload = () => {
         const retryAfter = request.getResponseHeader("Retry-After");
-        done(meaning(request.status, parsed(request.responseText), retryAfter));
+        done(parseAnswer(request.status, parseJson(request.responseText), retryAfter));
       };
       request.onerror = () => done({ kind: "no-line" });
       request.onabort = () => done({ kind: "aborted" });
@@ -107,7 +107,7 @@ export class Portal {
 }
 
 /** @returns {Answer} */
-function meaning(status, body, retryAfter) {
+function parseAnswer(status, body, retryAfter) {
   if (body.verdict) return { kind: "verdict", verdict: body.verdict, file: body.file };
   const told = { code: body.code ?? "", title: body.title ?? "", advice: body.advice ?? "" };
   if (status === 401 || told.code === "csrf-missing") return { kind: "signed-out" };
@@ -128,7 +128,7 @@ function secondsOf(retryAfter) {
   return Number.isFinite(until) ? Math.max(0, until / 1000) : null;
 }
 
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {

@@ -1,11 +1,12 @@
-// An upload from the first file to the last verdict: each file is read, asked for,
-// sent if it is needed, and ends in one state. Knows nothing of the page.
+// Runs an upload from the first file to the last verdict: each file is read, checked
+// with the portal, sent if it is needed, and ends in one state. Independent of the
+// page.
 
-import { know, sha256, tail, told } from "./digest.mjs";
+import { identify, queryFor, sha256, tail } from "./digest.mjs";
 import { Pauses } from "./pauses.mjs";
 import * as items from "./items.mjs";
 
-const { Item, Line, Twins } = items;
+const { Item, Queue, Duplicates } = items;
 
 /** Files read at a time; each may be in memory as a whole while it is hashed. */
 const READ_AT_ONCE = 3;
@@ -30,14 +31,14 @@ export class Run extends EventTarget {
   beganAt = null;
   isStopped = false;
 
-  #unread = new Line();
-  #unasked = new Line();
-  #needed = new Line();
+  #unread = new Queue();
+  #unasked = new Queue();
+  #needed = new Queue();
   #reading = 0;
   #asking = 0;
   #askAt = 0;
   #sending = new Set();
-  #twins = new Twins();
+  #twins = new Duplicates();
 
   /** @param {import("./requests.mjs").Portal} portal */
   constructor(portal, { maxBytes = Infinity } = {}) {
@@ -51,14 +52,14 @@ export class Run extends EventTarget {
   }
 
   get isGoing() {
-    return this.unsettled > 0;
+    return this.unfinished > 0;
   }
 
-  get settled() {
-    return this.items.length - this.unsettled;
+  get ended() {
+    return this.items.length - this.unfinished;
   }
 
-  get unsettled() {
+  get unfinished() {
     const { waiting, sending, checking } = this.counts;
     return waiting + sending + checking;
   }
@@ -77,10 +78,10 @@ export class Run extends EventTarget {
       const item = new Item(this.items.length, one);
       this.items.push(item);
       this.counts[item.state] += 1;
-      this.#become(item, items.WAITING);
+      this.#setState(item, items.WAITING);
       this.#unread.push(item);
     }
-    this.#tell("began");
+    this.#emit("began");
     this.#pump();
   }
 
@@ -99,7 +100,7 @@ export class Run extends EventTarget {
     for (const line of lines) line.takeUpTo(Infinity);
     this.#twins.clear();
     this.holds.clear();
-    for (const item of this.items) if (!item.isSettled) this.#settle(item, items.STOPPED);
+    for (const item of this.items) if (!item.hasEnded) this.#finish(item, items.STOPPED);
     for (const abort of this.#sending) abort.abort();
   }
 
@@ -109,12 +110,12 @@ export class Run extends EventTarget {
     this.beganAt = new Date();
     for (const item of this.items.filter((one) => items.UNSENT.has(one.state))) {
       item.begin();
-      this.#need(item, false);
+      this.#setNeeded(item, false);
       item.forget();
-      this.#become(item, items.WAITING);
+      this.#setState(item, items.WAITING);
       this.#unread.push(item);
     }
-    this.#tell("began");
+    this.#emit("began");
     this.#pump();
   }
 
@@ -122,66 +123,66 @@ export class Run extends EventTarget {
   #pump() {
     if (this.holds.isHeld) return;
     while (this.#reading < READ_AT_ONCE && this.#unread.length) this.#read(this.#unread.take());
-    if (this.#unasked.length && !this.#asking && this.#isTimeToAsk()) this.#ask();
+    if (this.#unasked.length && !this.#asking && this.#isTimeToCheck()) this.#check();
     while (this.#sending.size < SEND_AT_ONCE && this.#needed.length) {
       this.#send(this.#needed.take());
     }
   }
 
-  #isTimeToAsk() {
+  #isTimeToCheck() {
     const isAlone = !this.#unread.length && !this.#reading;
     return isAlone || this.#unasked.length >= ASK_AT_MOST || performance.now() >= this.#askAt;
   }
 
   async #read(item) {
     this.#reading += 1;
-    const isStill = item.turn();
+    const isStill = item.currentAttempt();
     let problem = null;
     try {
       const file = await item.open();
       item.measure(file.size);
       if (file.size > this.maxBytes) problem = [items.REJECTED, "file-too-large"];
-      else await know(item, file);
+      else await identify(item, file);
     } catch (error) {
       problem = [items.UNREADABLE, error.name];
     }
     this.#reading -= 1;
     if (!isStill()) return this.#pump();
     if (!this.#unasked.length) this.#askAt = performance.now() + ASK_AFTER_MS;
-    if (problem) this.#settle(item, problem[0], { code: problem[1] });
+    if (problem) this.#finish(item, problem[0], { code: problem[1] });
     // What is too short for a signature cannot be asked for: it is sent.
     else if (item.content) this.#unasked.push(item);
-    else this.#need(item, true);
+    else this.#setNeeded(item, true);
     this.#pump();
   }
 
-  async #ask() {
+  async #check() {
     const taken = this.#unasked.takeUpTo(ASK_AT_MOST);
-    const turns = taken.map((item) => item.turn());
+    const turns = taken.map((item) => item.currentAttempt());
     this.#asking = taken.length;
-    const answer = await this.portal.ask(taken.map(told));
+    const answer = await this.portal.check(taken.map(queryFor));
     this.#asking = 0;
     taken.forEach((item, at) => {
       if (!turns[at]()) return;
-      if (answer.kind === "answers") this.#hear(item, answer.files[at]);
-      else if (answer.kind === "refused") this.#settle(item, items.FAILED, answer);
+      if (answer.kind === "answers") this.#handleCheck(item, answer.files[at]);
+      else if (answer.kind === "refused") this.#finish(item, items.FAILED, answer);
       else this.#unasked.push(item);
     });
-    if (answer.kind !== "answers" && answer.kind !== "refused") this.holds.heed(answer);
+    if (answer.kind !== "answers" && answer.kind !== "refused") this.holds.apply(answer);
     this.#pump();
   }
 
-  #hear(item, { is_needed: isNeeded, file }) {
+  #handleCheck(item, { is_needed: isNeeded, file }) {
     if (!isNeeded) {
       item.isUnsent = true;
       item.row = file;
-      this.#settle(item, items.endOf(file));
+      this.#finish(item, items.endOf(file));
       return;
     }
-    if (!this.#twins.isFollowing(item)) this.#need(item, true);
+    if (!this.#twins.waitForFirst(item)) this.#setNeeded(item, true);
   }
 
-  #need(item, isNeeded) {
+  #setNeeded(item, isNeeded) {
     if (item.isNeeded !== isNeeded) this.bytesNeeded += isNeeded ? item.size : -item.size;
     item.isNeeded = isNeeded;
     if (isNeeded) this.#needed.push(item);
@@ -191,8 +192,8 @@ export class Run extends EventTarget {
   async #send(item) {
     const abort = new AbortController();
     this.#sending.add(abort);
-    const isStill = item.turn();
-    this.#become(item, items.SENDING);
+    const isStill = item.currentAttempt();
+    this.#setState(item, items.SENDING);
     let answer;
     try {
       const file = await item.open();
@@ -209,42 +210,42 @@ export class Run extends EventTarget {
       answer = { kind: "unreadable", code: error.name };
     }
     this.#sending.delete(abort);
-    if (isStill()) this.#heed(item, answer);
+    if (isStill()) this.#handleAnswer(item, answer);
     this.#pump();
   }
 
-  #heed(item, answer) {
+  #handleAnswer(item, answer) {
     if (answer.kind === "verdict") {
       item.row = answer.file;
       this.#progress(item, item.size);
       const isHere = answer.verdict === items.HERE;
-      this.#settle(item, isHere ? items.endOf(answer.file) : answer.verdict);
-    } else if (answer.kind === "unreadable") this.#settle(item, items.UNREADABLE, answer);
-    else if (answer.kind === "refused") this.#settle(item, items.FAILED, answer);
-    else this.#again(item, answer);
+      this.#finish(item, isHere ? items.endOf(answer.file) : answer.verdict);
+    } else if (answer.kind === "unreadable") this.#finish(item, items.UNREADABLE, answer);
+    else if (answer.kind === "refused") this.#finish(item, items.FAILED, answer);
+    else this.#retryLater(item, answer);
   }
 
   /** Send it once more, after a wait that grows; not for ever. */
-  #again(item, answer) {
+  #retryLater(item, answer) {
     this.#progress(item, 0);
     if (!["signed-out", "switched"].includes(answer.kind)) item.tries += navigator.onLine ? 1 : 0;
     if (item.tries >= TRIES) {
       const isUnsteady = answer.isDamaged && !answer.title;
-      this.#settle(item, isUnsteady ? items.UNREADABLE : items.FAILED, answer);
+      this.#finish(item, isUnsteady ? items.UNREADABLE : items.FAILED, answer);
       return;
     }
-    this.#become(item, items.WAITING);
+    this.#setState(item, items.WAITING);
     const isOurs = answer.kind === "again" && answer.seconds === null;
     if (!answer.isDamaged && !isOurs) {
       this.#needed.push(item);
-      this.holds.heed(answer);
+      this.holds.apply(answer);
       return;
     }
-    const isStill = item.turn();
+    const isStill = item.currentAttempt();
     setTimeout(() => {
       if (!isStill()) return;
       if (answer.isDamaged) {
-        this.#need(item, false);
+        this.#setNeeded(item, false);
         item.forget();
         this.#unread.push(item);
       } else this.#needed.push(item);
@@ -259,29 +260,29 @@ export class Run extends EventTarget {
     item.sent = now;
     item.version += 1;
     const isAllSent = item.state === items.SENDING && sent >= item.size && sent > 0;
-    if (isAllSent) this.#become(item, items.CHECKING);
-    else this.#tell("progress");
+    if (isAllSent) this.#setState(item, items.CHECKING);
+    else this.#emit("progress");
   }
 
-  #settle(item, state, told = null) {
+  #finish(item, state, told = null) {
     item.told = told;
     if (items.UNSENT.has(state)) this.#progress(item, 0);
-    this.#become(item, state);
-    for (const twin of this.#twins.release(item)) this.#followed(twin, item);
-    if (!this.isGoing) this.#tell("done");
+    this.#setState(item, state);
+    for (const twin of this.#twins.release(item)) this.#finishDuplicate(twin, item);
+    if (!this.isGoing) this.#emit("done");
   }
 
   /** The same content once more: it need not be sent twice. */
-  #followed(twin, first) {
-    if (twin.isSettled) return;
+  #finishDuplicate(twin, first) {
+    if (twin.hasEnded) return;
     if (items.KEPT.has(first.state)) {
       twin.row = first.row;
       twin.isUnsent = true;
-      this.#settle(twin, items.endOf(first.row));
-    } else this.#need(twin, true);
+      this.#finish(twin, items.endOf(first.row));
+    } else this.#setNeeded(twin, true);
   }
 
-  #become(item, state) {
+  #setState(item, state) {
     this.counts[item.state] -= 1;
     this.counts[state] += 1;
     const before = item.state;
@@ -291,11 +292,11 @@ export class Run extends EventTarget {
   }
 
   #onHold() {
-    this.#tell("held");
+    this.#emit("held");
     this.#pump();
   }
 
-  #tell(what) {
+  #emit(what) {
     this.dispatchEvent(new Event(what));
   }
 }

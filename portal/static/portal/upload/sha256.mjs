@@ -1,4 +1,4 @@
-// SHA-256 for pages that are not served over https, where the browser offers none.
+// SHA-256 for pages that are not served over https, where the browser has none.
 
 const K = new Uint32Array(64);
 const START = new Uint32Array(8);

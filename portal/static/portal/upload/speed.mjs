@@ -1,4 +1,4 @@
-// How fast it goes, from the last seconds: what was fast at first says nothing now.
+// Estimates the remaining time from the speed of the last seconds only.
 
 const WINDOW_MS = 12_000;
 

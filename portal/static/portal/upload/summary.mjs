@@ -1,5 +1,5 @@
-// What came of an upload, kept until it is dismissed: also when the page is loaded
-// again, and in few words when it was left in the middle.
+// Shows the result of an upload until it is dismissed, also after the page is loaded
+// again, and in short if the upload was interrupted.
 
 import { csrfToken } from "./requests.mjs";
 import * as items from "./items.mjs";
@@ -34,10 +34,10 @@ export class Summary {
   }
 
   /** @param {import("./run.mjs").Run} run whose upload is under way */
-  underWay(run) {
+  saveProgress(run) {
     this.section.hidden = true;
     const at = run.beganAt.getTime();
-    this.#save({ at, isCut: true, done: run.settled, count: run.items.length });
+    this.#save({ at, isCut: true, done: run.ended, count: run.items.length });
   }
 
   /** @param {import("./run.mjs").Run} run that has just ended */
@@ -54,10 +54,10 @@ export class Summary {
     const when = this.words.instant(new Date(kept.at));
     this.ids = kept.ids ?? [];
     this.heading.textContent = kept.isCut
-      ? this.words.say("sum-cut", { when })
+      ? this.words.render("sum-cut", { when })
       : this.#answer(kept, when);
     this.section.querySelector("[data-at=words]").textContent = kept.isCut
-      ? this.words.say("sum-cut-words", kept)
+      ? this.words.render("sum-cut-words", kept)
       : `${this.#counts(kept.counts)}.`;
     const form = this.section.querySelector("form");
     if (form) form.hidden = !this.ids.length;
@@ -67,14 +67,14 @@ export class Summary {
   #answer({ counts, count }, when) {
     const amiss = AMISS.reduce((sum, state) => sum + counts[state], 0);
     return amiss
-      ? this.words.say("sum-amiss", { when, count: amiss })
-      : this.words.say("sum-fine", { when, count });
+      ? this.words.render("sum-amiss", { when, count: amiss })
+      : this.words.render("sum-fine", { when, count });
   }
 
   #counts(counts) {
     return [...AMISS, ...FINE]
       .filter((state) => counts[state])
-      .map((state) => this.words.say(`sum-${state.replace(" ", "-")}`, { count: counts[state] }))
+      .map((state) => this.words.render(`sum-${state.replace(" ", "-")}`, { count: counts[state] }))
       .join(", ");
   }
 

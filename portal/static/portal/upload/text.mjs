@@ -1,5 +1,5 @@
-// The page's sentences, as its template has them in the reader's language, and how
-// sizes, times and days are said in them.
+// Renders the page's texts, which its template has in the reader's language, with
+// sizes, times and days.
 
 const MEGABYTE = 1_000_000;
 
@@ -23,8 +23,8 @@ export class Texts {
     this.instants = new Intl.DateTimeFormat(language, { ...INSTANT, timeZone: zone || "UTC" });
   }
 
-  /** Say something; `count` decides between one and several, and is a value too. */
-  say(key, values = {}) {
+  /** Render a text; `count` selects singular or plural, and is a value too. */
+  render(key, values = {}) {
     const form = `${key}.${this.plural.select(values.count ?? 0)}`;
     const text = this.#texts.get(form) ?? this.#texts.get(key) ?? "";
     return text.replace(/\{(\w+)\}/g, (_, name) => {
@@ -35,7 +35,7 @@ export class Texts {
 
   size(bytes) {
     const shown = bytes ? Math.max(bytes / MEGABYTE, SMALLEST) : 0;
-    return this.say("megabytes", { size: this.two.format(shown) }).replace(" ", "\u00a0");
+    return this.render("megabytes", { size: this.two.format(shown) }).replace(" ", "\u00a0");
   }
 
   /** A part of a number of bytes, and that number, in MB without their unit. */
@@ -46,23 +46,23 @@ export class Texts {
 
   /** How long something still takes; rounded as one would say it. */
   duration(seconds) {
-    if (seconds < 55) return this.say("seconds", { number: Math.max(1, Math.ceil(seconds)) });
-    if (seconds < 3570) return this.say("minutes", { number: Math.ceil(seconds / 60) });
-    return this.say("hours", { number: this.one.format(seconds / 3600) });
+    if (seconds < 55) return this.render("seconds", { number: Math.max(1, Math.ceil(seconds)) });
+    if (seconds < 3570) return this.render("minutes", { number: Math.ceil(seconds / 60) });
+    return this.render("hours", { number: this.one.format(seconds / 3600) });
   }
 
   /** @param {string} day as in the API: 2026-05-26 */
   day(day) {
-    return this.say("day", partsOf(this.days, new Date(`${day}T00:00:00Z`)));
+    return this.render("day", partsOf(this.days, new Date(`${day}T00:00:00Z`)));
   }
 
   /** A day and a time in the zone that the page speaks of. */
   instant(date) {
-    return this.say("instant", partsOf(this.instants, date));
+    return this.render("instant", partsOf(this.instants, date));
   }
 
   time(date) {
-    return this.say("time", partsOf(this.instants, date));
+    return this.render("time", partsOf(this.instants, date));
   }
 }
 

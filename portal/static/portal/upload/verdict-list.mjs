@@ -1,5 +1,5 @@
 // The list of verdicts, problems first. Only the first rows are in the page, and more
-// of them on demand: ten thousand files make no page of ten thousand rows.
+// on demand: ten thousand files do not make a page of ten thousand rows.
 
 import * as items from "./items.mjs";
 
@@ -74,7 +74,7 @@ export class VerdictList {
     const rest = count - shown.length;
     this.more.hidden = rest === 0;
     const next = Math.min(rest, ROWS);
-    if (rest) this.more.textContent = this.words.say("more", { count: rest, next });
+    if (rest) this.more.textContent = this.words.render("more", { count: rest, next });
   }
 
   #showMore() {
@@ -132,7 +132,7 @@ export class VerdictList {
       row.element.className = `verdict ${look}`;
       row.element.querySelector("use").setAttribute("href", `#m-${shape}`);
       part("name").textContent = item.path;
-      part("word").textContent = this.words.say(`state-${item.state.replace(" ", "-")}`);
+      part("word").textContent = this.words.render(`state-${item.state.replace(" ", "-")}`);
       part("progress").hidden = !isMoving;
       this.#writeReasons(part("reasons"), item);
     }
@@ -140,7 +140,7 @@ export class VerdictList {
     if (isMoving) {
       const progress = part("progress");
       progress.value = percent;
-      progress.setAttribute("aria-label", this.words.say("sent-of", { name: item.path }));
+      progress.setAttribute("aria-label", this.words.render("sent-of", { name: item.path }));
     }
     part("meta").replaceChildren(...this.#meta(item, percent));
   }
@@ -150,21 +150,21 @@ export class VerdictList {
     const reasons = item.row?.problems.length ?? 0;
     switch (item.state) {
       case items.SENDING:
-        return [this.words.say("percent", { number: percent })];
+        return [this.words.render("percent", { number: percent })];
       case items.HELD:
-        return [this.words.say(waitsForKey(item.row) ? "meta-held-key" : "meta-held")];
+        return [this.words.render(waitsForKey(item.row) ? "meta-held-key" : "meta-held")];
       case items.CHECKING:
       case items.RECEIVED:
       case items.STOPPED:
-        return [this.words.say(`meta-${item.state}`)];
+        return [this.words.render(`meta-${item.state}`)];
       case items.REJECTED:
-        return reasons ? [this.words.say("meta-reasons", { count: reasons })] : [];
+        return reasons ? [this.words.render("meta-reasons", { count: reasons })] : [];
       case items.ACCEPTED:
       case items.REFUSED:
       case items.HERE:
         return this.#metaOfKept(item);
       default:
-        return item.tries ? [this.words.say("meta-again", { count: item.tries })] : [];
+        return item.tries ? [this.words.render("meta-again", { count: item.tries })] : [];
     }
   }
 
@@ -173,10 +173,10 @@ export class VerdictList {
     if (!this.fileAddress) return [where];
     const link = document.createElement("a");
     link.href = this.fileAddress.replace("00000000-0000-0000-0000-000000000000", row.id);
-    link.textContent = this.words.say("receipt");
+    link.textContent = this.words.render("receipt");
     const whose = document.createElement("span");
     whose.className = "visually-hidden";
-    whose.textContent = ` ${this.words.say("receipt-of", { name: row.name })}`;
+    whose.textContent = ` ${this.words.render("receipt-of", { name: row.name })}`;
     link.append(whose);
     return where ? [`${where} · `, link] : [link];
   }
@@ -200,7 +200,7 @@ export class VerdictList {
 function reasonsOf(item, words) {
   if (item.state === items.REFUSED) {
     const { decision_reason: advice, decided_at: at } = item.row;
-    return [{ title: words.say("refused", { when: words.instant(new Date(at)) }), advice, code: "" }];
+    return [{ title: words.render("refused", { when: words.instant(new Date(at)) }), advice, code: "" }];
   }
   if (item.row) {
     return item.row.problems.map(({ title, advice, code, where }) => ({
@@ -213,7 +213,7 @@ function reasonsOf(item, words) {
   const key = keyOf(item);
   const name = { name: item.name };
   return key
-    ? [{ title: words.say(key, name), advice: words.say(`${key}-advice`, name), code: "" }]
+    ? [{ title: words.render(key, name), advice: words.render(`${key}-advice`, name), code: "" }]
     : [];
 }
 

@@ -1,4 +1,4 @@
-// The section that shows an upload: how far it is, what holds it, its verdicts.
+// Shows an upload: its progress, what pauses it, and its verdicts.
 
 import * as items from "./items.mjs";
 import { VerdictList } from "./verdict-list.mjs";
@@ -32,16 +32,16 @@ export class RunView {
     this.list = new VerdictList(section, words, { fileAddress });
     this.heading = section.querySelector("h2");
     run.addEventListener("moved", ({ detail }) => this.#moved(detail));
-    run.addEventListener("progress", () => this.#soon());
+    run.addEventListener("progress", () => this.#drawSoon());
     run.addEventListener("began", () => this.#began());
     run.addEventListener("held", () => this.#onHold());
     run.addEventListener("done", () => this.draw());
     const press = (name, act) => this.#at(name).addEventListener("click", act);
-    press("pause", () => this.#instead("pause", "go-on", () => run.holds.add("paused")));
-    press("go-on", () => this.#instead("go-on", "pause", () => run.holds.release("paused")));
+    press("pause", () => this.#swapButtons("pause", "go-on", () => run.holds.add("paused")));
+    press("go-on", () => this.#swapButtons("go-on", "pause", () => run.holds.release("paused")));
     press("stop", () => run.stop());
     press("retry", () => run.retry());
-    press("try-now", () => run.holds.look());
+    press("try-now", () => run.holds.checkNow());
   }
 
   #at(name) {
@@ -55,17 +55,17 @@ export class RunView {
   }
 
   /** A folder is being read: nothing is said to be all of it yet. */
-  reading(count) {
+  showReading(count) {
     this.section.hidden = false;
-    this.heading.textContent = this.words.say("reading");
-    this.#write("begun", count ? this.words.say("reading-count", { count }) : "");
+    this.heading.textContent = this.words.render("reading");
+    this.#write("begun", count ? this.words.render("reading-count", { count }) : "");
   }
 
-  /** Say what of a drop was not taken. */
-  left({ others, unread }) {
-    this.#write("others", others ? this.words.say("others", { count: others }) : "");
+  /** Show which parts of a drop were skipped. */
+  showSkipped({ others, unread }) {
+    this.#write("others", others ? this.words.render("others", { count: others }) : "");
     const names = unread.join(", ");
-    this.#write("unread", names ? this.words.say("unread", { names }) : "");
+    this.#write("unread", names ? this.words.render("unread", { names }) : "");
     this.draw();
   }
 
@@ -79,19 +79,19 @@ export class RunView {
     this.list.moved(item, before);
     if (item.state === items.HERE && item.isUnsent) this.#here.push(item);
     const { run } = this;
-    const percent = Math.floor((100 * run.settled) / run.items.length / STEP) * STEP;
+    const percent = Math.floor((100 * run.ended) / run.items.length / STEP) * STEP;
     if (run.isGoing && percent > this.#told) {
       this.#told = percent;
-      this.announce(this.words.say("say-percent", { percent }));
+      this.announce(this.words.render("say-percent", { percent }));
     }
-    this.#soon();
+    this.#drawSoon();
   }
 
   #began() {
-    this.#told = Math.floor((100 * this.run.settled) / this.run.items.length / STEP) * STEP;
+    this.#told = Math.floor((100 * this.run.ended) / this.run.items.length / STEP) * STEP;
     this.#pace.restart();
     this.section.hidden = false;
-    this.announce(this.words.say("say-began", { count: this.run.unsettled }));
+    this.announce(this.words.render("say-began", { count: this.run.unfinished }));
     this.draw();
   }
 
@@ -101,18 +101,18 @@ export class RunView {
     this.#pace.restart();
     const isPaused = foremost === "paused";
     const key = isPaused ? "say-paused" : foremost ? `hold-${foremost}` : "say-going";
-    this.announce(this.words.say(key));
+    this.announce(this.words.render(key));
     this.draw();
   }
 
   /** Press one button and go on standing on the one that takes its place. */
-  #instead(name, other, act) {
+  #swapButtons(name, other, act) {
     const hadFocus = document.activeElement === this.#at(name);
     act();
     if (hadFocus) this.#at(other).focus();
   }
 
-  #soon() {
+  #drawSoon() {
     if (this.#isDue) return;
     this.#isDue = true;
     const wait = Math.max(0, this.#drawnAt + DRAW_MS - performance.now());
@@ -133,7 +133,7 @@ export class RunView {
     this.#show("go-on", run.isGoing && run.holds.has("paused"));
     this.#show("stop", run.isGoing);
     this.#at("acts").hidden = !run.isGoing && !count;
-    this.#write("retry", !run.isGoing && count ? words.say("retry", { count }) : "");
+    this.#write("retry", !run.isGoing && count ? words.render("retry", { count }) : "");
     this.#drawHere();
     this.list.draw();
   }
@@ -149,7 +149,7 @@ export class RunView {
   /** Those that are here already do not count: nothing is to be done with them. */
   get #files() {
     const here = this.#here.length;
-    return { done: this.run.settled - here, count: this.run.items.length - here };
+    return { done: this.run.ended - here, count: this.run.items.length - here };
   }
 
   #drawHead() {
@@ -157,14 +157,14 @@ export class RunView {
     const { foremost } = run.holds;
     const going = { "": "running", paused: "paused" }[foremost] ?? "waiting";
     const ended = run.items.length ? (run.isStopped ? "stopped" : "finished") : "nothing";
-    this.heading.textContent = words.say(run.isGoing ? going : ended);
+    this.heading.textContent = words.render(run.isGoing ? going : ended);
     if (!run.beganAt || !run.items.length) {
-      this.#write("begun", words.say("nothing-words"));
+      this.#write("begun", words.render("nothing-words"));
       return;
     }
     const time = words.time(run.beganAt);
-    if (run.isGoing) this.#write("begun", words.say("begun", { time }));
-    else this.#write("begun", words.say("ended", { begun: time, ended: words.time(new Date()) }));
+    if (run.isGoing) this.#write("begun", words.render("begun", { time }));
+    else this.#write("begun", words.render("ended", { begun: time, ended: words.time(new Date()) }));
   }
 
   #drawHold() {
@@ -174,9 +174,9 @@ export class RunView {
     if (!name) return;
     const time = words.time(new Date(run.holds.againAt));
     const values = { time, ...this.#files };
-    this.#write("hold-title", words.say(`hold-${name}`));
-    this.#write("hold-words", words.say(`hold-${name}-words`, values));
-    this.#write("try-now", words.say(`hold-${name}-button`));
+    this.#write("hold-title", words.render(`hold-${name}`));
+    this.#write("hold-words", words.render(`hold-${name}-words`, values));
+    this.#write("try-now", words.render(`hold-${name}-button`));
     this.#at("sign-in").hidden = !["signed-out", "somebody-else"].includes(name);
     this.#at("switch-back").hidden = name !== "switched";
   }
@@ -185,16 +185,16 @@ export class RunView {
     const { run, words } = this;
     const isLooking = run.isGoing && run.looked < run.items.length;
     const all = { looked: run.looked, count: run.items.length };
-    const files = isLooking ? words.say("looking", all) : words.say("files", this.#files);
+    const files = isLooking ? words.render("looking", all) : words.render("files", this.#files);
     this.#write("files", run.items.length ? files : "");
     const { bytesSent, bytesNeeded } = run;
     const bytes = words.share(bytesSent, bytesNeeded);
     const isTelling = bytesNeeded >= LEAST_BYTES && !isLooking;
-    this.#write("bytes", isTelling ? words.say("bytes", bytes) : "");
+    this.#write("bytes", isTelling ? words.render("bytes", bytes) : "");
     this.#pace.note(bytesSent);
     const seconds = this.#pace.secondsFor(bytesNeeded - bytesSent);
     const isTold = run.isGoing && !isLooking && !run.holds.isHeld && seconds !== null;
-    this.#write("left", isTold ? words.say("left", { time: words.duration(seconds) }) : "");
+    this.#write("left", isTold ? words.render("left", { time: words.duration(seconds) }) : "");
     const looked = run.looked / run.items.length;
     const part = isLooking || !bytesNeeded ? looked : bytesSent / bytesNeeded;
     const bar = this.#at("all");
@@ -208,9 +208,9 @@ export class RunView {
     this.#at("rest").hidden = !count && this.#at("others").hidden && this.#at("unread").hidden;
     if (!count || this.#at("here").dataset.count === String(count)) return;
     this.#at("here").dataset.count = String(count);
-    this.#at("here-words").textContent = this.words.say("here", { count });
+    this.#at("here-words").textContent = this.words.render("here", { count });
     const names = this.#here.slice(0, NAMES).map((item) => item.path);
-    if (count > NAMES) names.push(this.words.say("here-and-more", { count: count - NAMES }));
+    if (count > NAMES) names.push(this.words.render("here-and-more", { count: count - NAMES }));
     this.#at("here-names").textContent = names.join(", ");
   }
 }

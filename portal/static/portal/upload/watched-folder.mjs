@@ -1,5 +1,5 @@
-// A folder that is kept open: looked through every minute while the page is in view,
-// what is new in it is sent, and what is safe to delete can be deleted in it.
+// Watches a folder that is kept open: scans it every minute while the page is in view,
+// sends new files, and deletes files in it that are safe to delete, on request.
 
 import { candidates, remove } from "./delete.mjs";
 import { fromFolder } from "./gather.mjs";
@@ -26,13 +26,13 @@ export class WatchedFolder {
     this.offer = root.querySelector("#folder-offer");
     this.heading = this.section.querySelector("h2");
     this.opener.addEventListener("click", () => this.#open());
-    this.#at("look").addEventListener("click", () => this.look({ isAsked: true }));
+    this.#at("look").addEventListener("click", () => this.scan({ isAsked: true }));
     this.#at("close").addEventListener("click", () => this.#close());
     this.#at("delete").addEventListener("click", () => this.#list());
     this.#in("delete").addEventListener("click", () => this.dialog.close("delete"));
     this.#in("keep").addEventListener("click", () => this.dialog.close(""));
-    setInterval(() => document.visibilityState === "visible" && this.look(), EVERY_MS);
-    if (window.showDirectoryPicker) this.#welcome();
+    setInterval(() => document.visibilityState === "visible" && this.scan(), EVERY_MS);
+    if (window.showDirectoryPicker) this.#offerLast();
   }
 
   #at(name) {
@@ -44,12 +44,12 @@ export class WatchedFolder {
   }
 
   /** Offer the folder of the last visit; it opens by itself where that is allowed. */
-  async #welcome() {
+  async #offerLast() {
     this.opener.hidden = this.offer.hidden = false;
     const handle = await remembered(this.owner);
     if (!handle || this.handle) return;
     const allowed = await permission(handle, "read", { isAsking: false });
-    if (allowed === "granted") await this.#keep(handle);
+    if (allowed === "granted") await this.#watch(handle);
     else this.#propose(handle, "folder-again");
   }
 
@@ -60,7 +60,7 @@ export class WatchedFolder {
 
   #propose(handle, key) {
     this.#offered = handle;
-    this.opener.textContent = this.words.say(key, { name: handle.name });
+    this.opener.textContent = this.words.render(key, { name: handle.name });
   }
 
   async #open() {
@@ -68,59 +68,59 @@ export class WatchedFolder {
       const handle = this.#offered ?? (await window.showDirectoryPicker({ id: "usage" }));
       if ((await permission(handle, "read")) !== "granted") return;
       await remember(this.owner, handle);
-      await this.#keep(handle);
+      await this.#watch(handle);
       this.heading.focus();
     } catch (error) {
       // Whoever closes the browser's own dialog has changed their mind.
-      if (error.name !== "AbortError") this.#lose();
+      if (error.name !== "AbortError") this.#reset();
     }
   }
 
-  async #keep(handle) {
+  async #watch(handle) {
     this.handle = handle;
     this.opener.hidden = true;
     this.section.hidden = false;
     this.#at("result").hidden = true;
-    this.heading.textContent = this.words.say("folder-title", { name: handle.name });
-    await this.look({ isAsked: true });
+    this.heading.textContent = this.words.render("folder-title", { name: handle.name });
+    await this.scan({ isAsked: true });
   }
 
   async #close() {
     await forget(this.owner);
-    this.#lose();
+    this.#reset();
     document.getElementById("pick-folder").focus();
   }
 
-  #lose() {
+  #reset() {
     this.handle = this.#offered = null;
     this.#seen.clear();
     this.section.hidden = true;
     this.opener.hidden = false;
-    this.opener.textContent = this.words.say("folder-open");
+    this.opener.textContent = this.words.render("folder-open");
   }
 
   /** Look through the folder and send what is new; by itself only what lies still. */
-  async look({ isAsked = false } = {}) {
+  async scan({ isAsked = false } = {}) {
     if (!this.handle || this.#isLooking) return;
     if ((await permission(this.handle, "read", { isAsking: false })) !== "granted") {
-      this.#at("words").textContent = this.words.say("folder-lost");
+      this.#at("words").textContent = this.words.render("folder-lost");
       return;
     }
     this.#isLooking = true;
     const gathering = await fromFolder(this.handle);
-    const fresh = await this.#fresh(gathering.found, isAsked ? 0 : SETTLED_MS);
+    const fresh = await this.#changed(gathering.found, isAsked ? 0 : SETTLED_MS);
     this.#isLooking = false;
     const time = this.words.time(new Date());
-    this.#at("looked").textContent = this.words.say("folder-looked", { time });
+    this.#at("looked").textContent = this.words.render("folder-looked", { time });
     const count = fresh.length;
     const key = count ? "folder-new" : "folder-nothing";
-    this.#at("words").textContent = this.words.say(key, { count });
+    this.#at("words").textContent = this.words.render(key, { count });
     if (count) this.send({ ...gathering, found: fresh });
     else if (isAsked) this.announce(this.#at("words").textContent);
   }
 
   /** What was not there at the last look, or has changed since. */
-  async #fresh(all, settled) {
+  async #changed(all, settled) {
     const fresh = [];
     for (const found of all) {
       const file = await found.open().catch(() => null);
@@ -137,23 +137,23 @@ export class WatchedFolder {
   async #list() {
     if (this.#isListing) return;
     this.#isListing = true;
-    await this.#listAndAsk();
+    await this.#listAndConfirm();
     this.#isListing = false;
   }
 
   /** List what could go, and delete it only if the person says so. */
-  async #listAndAsk() {
-    this.#say("delete-looking");
+  async #listAndConfirm() {
+    this.#showText("delete-looking");
     const { found } = await fromFolder(this.handle);
     const safe = await candidates(this.portal, found);
     if (!safe?.length) {
-      this.#say(safe ? "delete-none" : "delete-no-answer");
+      this.#showText(safe ? "delete-none" : "delete-no-answer");
       return;
     }
     this.#at("result").hidden = true;
     const values = { count: safe.length, size: this.words.size(sum(safe)), name: this.handle.name };
-    this.dialog.querySelector("h2").textContent = this.words.say("delete-title", values);
-    this.#in("delete").textContent = this.words.say("delete-button", values);
+    this.dialog.querySelector("h2").textContent = this.words.render("delete-title", values);
+    this.#in("delete").textContent = this.words.render("delete-button", values);
     this.#in("files").replaceChildren(
       ...safe.map((one) => line(`${one.found.path} · ${this.words.size(one.size)}`)),
     );
@@ -167,28 +167,28 @@ export class WatchedFolder {
   async #delete(safe) {
     // The press of the button is still known to the browser, which asks only then.
     if ((await permission(this.handle, "readwrite")) !== "granted") {
-      this.#say("delete-refused");
+      this.#showText("delete-refused");
       return;
     }
     const gone = [];
     const kept = [];
     for (const one of safe) {
       const why = await remove(this.portal, one);
-      if (why) kept.push(this.words.say(why, { name: one.found.path }));
+      if (why) kept.push(this.words.render(why, { name: one.found.path }));
       else gone.push(one);
     }
     const done = { count: gone.length, size: this.words.size(sum(gone)) };
-    const parts = [this.words.say("delete-done", done)];
-    if (kept.length) parts.push(this.words.say("delete-kept", { count: kept.length }));
-    this.#tell(parts.join(" "), kept);
+    const parts = [this.words.render("delete-done", done)];
+    if (kept.length) parts.push(this.words.render("delete-kept", { count: kept.length }));
+    this.#showResult(parts.join(" "), kept);
     this.#at("delete").focus();
   }
 
-  #say(key) {
-    this.#tell(this.words.say(key), []);
+  #showText(key) {
+    this.#showResult(this.words.render(key), []);
   }
 
-  #tell(text, files) {
+  #showResult(text, files) {
     this.#at("result").hidden = false;
     this.#at("result-words").textContent = text;
     this.#at("result-files").replaceChildren(...files.map(line));

@@ -1,4 +1,4 @@
-"""Stands in for the real one: the supervisor's tests are about the supervisor."""
+"""Replaces manage.py in the supervisor's tests."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A site of one page, which also says how it is read."""
+"""A site of one page, which reports how its body is read."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,6 +1,6 @@
-"""The English sentences, one pair a code: what happened, and whose turn it is.
+"""English sentences of all codes: what happened, and whose turn it is.
 
-Doors translate them; `gettext_noop` only marks them so that xgettext finds them.
+Endpoints translate them; `gettext_noop` only marks them so that xgettext finds them.
 """
 
 from collections.abc import Mapping

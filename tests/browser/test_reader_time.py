@@ -1,4 +1,4 @@
-"""A deadline is told in the tenant's zone, and in the reader's where that differs."""
+"""A deadline is shown in the tenant's zone, and in the reader's where that differs."""
 
 import re
 from functools import partial
@@ -25,13 +25,13 @@ def test_who_reads_in_another_zone_is_told_what_their_clock_shows(
 ) -> None:
     for path in PATHS:
         page = open_page(alice, path, role=role, timezone_id="America/New_York")
-        told = page.locator(".own-time")
+        own_time = page.locator(".own-time")
         # Midnight in Berlin is six in the evening before, in New York.
-        expect(told).to_have_count(1)
-        expect(told).to_contain_text(
+        expect(own_time).to_have_count(1)
+        expect(own_time).to_contain_text(
             re.compile(r"\(your time: \d+ \w+, 1[78]:00, New York\)")
         )
-        assert "Berlin" in told.locator("xpath=..").inner_text()
+        assert "Berlin" in own_time.locator("xpath=..").inner_text()
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/Paris"])
@@ -66,6 +66,6 @@ def test_a_page_begins_with_one_module_and_all_names_change_with_their_content(
         page.wait_for_load_state("networkidle")
         assert page.locator("script[type=module]").count() == 1
         modules = [url for url in asked if url.endswith(".mjs")]
-        for name in ("calendar", "own-time"):
-            assert sum(f"/{name}." in url for url in modules) == 1
+        for name in ("calendar", "reader-time"):
+            assert sum(f"/portal/{name}." in url for url in modules) == 1
         assert all(re.search(r"\.[0-9a-f]{12}\.mjs$", url) for url in modules)
