@@ -81,7 +81,8 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
                 _Dates(period=period, zone=tenant.zone, deadline_at=deadline_at)
             )
         period = period.next()
-    mark = salted_hmac("billing.deadline_feed.ical", str(tenant.pk)).hexdigest()[:20]
+    # The salt keeps its first value: subscribed calendars know their events by the uid.
+    mark = salted_hmac("billing.calendar_feed", str(tenant.pk)).hexdigest()[:20]
     return [
         FeedEvent(f"{kind}-{one.period}-{mark}", when, f"{tenant.number}, {text}")
         for one in sorted(found, key=lambda one: one.deadline_at)

@@ -25,6 +25,13 @@ HexTail = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
 
 
+# The API document names this schema so, and generated clients carry the name.
+class State(StrEnum):
+    WAITING = JobState.WAITING.value
+    DONE = JobState.DONE.value
+    SET_ASIDE = JobState.SET_ASIDE.value
+
+
 class FileProblem(Schema):
     """Something wrong with a file: a stable code, and what it says in words."""
 
@@ -62,7 +69,7 @@ class FileOut(Schema):
     sent_by: str
     received_at: datetime
     settled_at: datetime | None
-    forwarding: JobState | None
+    forwarding: State | None
     confirmed_at: datetime | None
     is_safe_to_delete: bool
     bytes_removed_at: datetime | None
@@ -177,7 +184,7 @@ def file_out(file: UsageFile) -> FileOut:
         sent_by=file.sent_by,
         received_at=file.received_at,
         settled_at=file.settled_at,
-        forwarding=JobState(forwarding.state) if forwarding else None,
+        forwarding=State(forwarding.state) if forwarding else None,
         confirmed_at=done.ended_at if done else None,
         is_safe_to_delete=done is not None and file.state == FileState.ACCEPTED,
         bytes_removed_at=file.bytes_removed_at,
