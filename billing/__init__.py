@@ -1,1 +1,1 @@
-"""What is owed and by when, and who is late."""
+"""Computes owed server-days, deadlines and lateness, and mails reminders."""

@@ -8,7 +8,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 
 from billing.calendar_view.text import reason_text
-from billing.coverage.coverage import Calendar, CellState, FileGap, MissingCell
+from billing.coverage.calendar import Calendar, CellState, FileGap, MissingCell
 from billing.coverage.periods import Period
 from billing.models import TenantPeriod
 from billing.periods import queries as period_queries

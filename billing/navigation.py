@@ -45,7 +45,7 @@ LINKS = (
         title=_("Late"),
         url_name="staff-late",
         areas=frozenset({"late"}),
-        lists=(late_queries.undecided, late_queries.stops),
+        lists=(late_queries.awaiting_decision, late_queries.stops),
         waiting_text=_flags,
     ),
     StaffLink(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from billing.coverage.coverage import Calendar, CellState
+from billing.coverage.calendar import Calendar, CellState
 from billing.mail import recipients
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
@@ -70,7 +70,7 @@ def _upload_tile(at: datetime) -> TileState:
         template="billing/tile.html",
         details={
             "view": view,
-            "words": period_text.period_text(view, at=at),
+            "text": period_text.period_text(view, at=at),
             "also_late": period_text.other_late_lines(view.period, at=at),
             "strips": strips(view.judgement.calendar),
             "first": view.period.starts_on,

@@ -15,7 +15,7 @@ from billing.coverage.periods import Period
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
 from billing.requests import excuses
-from billing.requests.text import missing_rows
+from billing.requests.presenters import missing_rows
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -108,7 +108,7 @@ def _shown(
     return {
         "view": view,
         "period": view.period,
-        "words": period_text.period_text(view, at=at),
+        "text": period_text.period_text(view, at=at),
         "months": calendar_table.months(view.period),
         "heads": calendar_table.day_heads(view.period),
         "rows": calendar_table.sheet_rows(calendar, opened=opened),

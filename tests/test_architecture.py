@@ -115,7 +115,7 @@ OF_FRAMEWORKS = {"Command", "Meta"}
 
 def test_a_class_name_has_one_meaning() -> None:
     places: dict[str, list[str]] = {}
-    for path in MODULES:
+    for path in OURS:
         for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and node.name not in OF_FRAMEWORKS:
                 places.setdefault(node.name, []).append(shown(path))

@@ -12,7 +12,7 @@ from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.calendar_view import text as calendar_text
-from billing.coverage.chain import Why, WhyCode
+from billing.coverage.chain import CellReason, CellReasonCode
 from portal.celery import app
 from portal.env import VARIABLES
 from portal.error_text import TEXTS
@@ -90,9 +90,11 @@ def test_every_problem_of_the_company_is_documented_with_its_severity() -> None:
 
 
 def test_every_reason_of_a_cell_is_documented_and_has_its_sentence() -> None:
-    assert set(WhyCode) <= set(first_cells(DOCS / "api.md", r"[a-z ]+"))
-    for code in WhyCode:
-        told = calendar_text.reason_text(Why(code, first_sequence=7, last_sequence=9))
+    assert set(CellReasonCode) <= set(first_cells(DOCS / "api.md", r"[a-z ]+"))
+    for code in CellReasonCode:
+        told = calendar_text.reason_text(
+            CellReason(code, first_sequence=7, last_sequence=9)
+        )
         assert told.endswith(".")
         assert "%(" not in told
 

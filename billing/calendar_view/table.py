@@ -8,7 +8,7 @@ from itertools import groupby
 from django.utils.translation import gettext, ngettext
 
 from billing.calendar_view.text import reason_text
-from billing.coverage.coverage import UNCOVERED, Calendar, Cell, CellState, FileGap
+from billing.coverage.calendar import UNCOVERED, Calendar, Cell, CellState, FileGap
 from billing.coverage.periods import Period
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day

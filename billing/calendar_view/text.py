@@ -4,48 +4,50 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext, gettext_noop
 
-from billing.coverage.chain import Why, WhyCode
+from billing.coverage.chain import CellReason, CellReasonCode
 from billing.coverage.facts import Mode
 
-_TEXTS: Mapping[WhyCode, str] = {
-    WhyCode.COVERED: gettext_noop("All files of this day are here."),
-    WhyCode.BETWEEN: gettext_noop(
+_TEXTS: Mapping[CellReasonCode, str] = {
+    CellReasonCode.COVERED: gettext_noop("All files of this day are here."),
+    CellReasonCode.BETWEEN: gettext_noop(
         "Nothing was written: the files before and after it have consecutive numbers."
     ),
-    WhyCode.BEFORE_FIRST: gettext_noop(
+    CellReasonCode.BEFORE_FIRST: gettext_noop(
         "Nothing was written: the server's first file came later."
     ),
-    WhyCode.NUMBERS_MISSING: gettext_noop(
+    CellReasonCode.NUMBERS_MISSING: gettext_noop(
         "Files %(first)s to %(last)s are missing, somewhere around this day."
     ),
-    WhyCode.OTHER_CONTENT: gettext_noop(
+    CellReasonCode.OTHER_CONTENT: gettext_noop(
         "The next file names another file with number %(first)s than the one here."
     ),
-    WhyCode.UNPROVED_START: gettext_noop(
+    CellReasonCode.UNPROVED_START: gettext_noop(
         "The first file of this day begins after midnight, and the one before it is"
         " not known."
     ),
-    WhyCode.UNPROVED_END: gettext_noop(
+    CellReasonCode.UNPROVED_END: gettext_noop(
         "File %(first)s ends before midnight, and the one after it is not here."
     ),
-    WhyCode.BETWEEN_SERIES: gettext_noop(
+    CellReasonCode.BETWEEN_SERIES: gettext_noop(
         "The server was installed anew, and its first file does not say which was the"
         " last one before."
     ),
-    WhyCode.PREDECESSOR: gettext_noop(
+    CellReasonCode.PREDECESSOR: gettext_noop(
         "The first file names one before it that is not here."
     ),
-    WhyCode.AFTER_LAST: gettext_noop("Nothing has come since file %(first)s."),
-    WhyCode.NO_FILES: gettext_noop("Nothing has come from this server."),
-    WhyCode.DOWN: gettext_noop("The server was down; nothing was written."),
-    WhyCode.LOST: gettext_noop("The files of this day are lost."),
-    WhyCode.HELD: gettext_noop("A file is here and waits for a decision."),
-    WhyCode.ASKED: gettext_noop("An excuse was asked for and waits for a decision."),
-    WhyCode.RUNNING: gettext_noop("The day is not over yet."),
+    CellReasonCode.AFTER_LAST: gettext_noop("Nothing has come since file %(first)s."),
+    CellReasonCode.NO_FILES: gettext_noop("Nothing has come from this server."),
+    CellReasonCode.DOWN: gettext_noop("The server was down; nothing was written."),
+    CellReasonCode.LOST: gettext_noop("The files of this day are lost."),
+    CellReasonCode.HELD: gettext_noop("A file is here and waits for a decision."),
+    CellReasonCode.ASKED: gettext_noop(
+        "An excuse was asked for and waits for a decision."
+    ),
+    CellReasonCode.RUNNING: gettext_noop("The day is not over yet."),
 }
 
 
-def reason_text(why: Why) -> str:
+def reason_text(why: CellReason) -> str:
     """Return a reason as a sentence in the reader's language."""
     first = why.first_sequence
     last = first if why.last_sequence is None else why.last_sequence

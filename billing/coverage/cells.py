@@ -9,10 +9,10 @@ from uuid import UUID
 
 from billing.coverage.chain import (
     SHUTDOWN,
+    CellReason,
+    CellReasonCode,
     SequenceGap,
     ServerProof,
-    Why,
-    WhyCode,
     prove,
 )
 from billing.coverage.facts import (
@@ -54,7 +54,7 @@ class Cell:
     """
 
     state: CellState
-    why: Why
+    why: CellReason
     mode: Mode
     files: tuple[FileFact, ...] = ()
 
@@ -138,31 +138,33 @@ class FactsReading:
     excused: ExcusedDays
     retired_on: date | None = None
 
-    def judge(self, day: date) -> tuple[CellState, Why]:
+    def judge(self, day: date) -> tuple[CellState, CellReason]:
         has_files = day in self.proof.files
         gaps = self.proof.gaps_on.get(day, [])
         live = [gap for gap in gaps if rest_of(gap, self.excused.numbers)]
         hole = live[0].why if live else self._loose_end(day)
         if hole is None:
             if gaps:
-                return CellState.EXCUSED, Why(WhyCode.LOST)
+                return CellState.EXCUSED, CellReason(CellReasonCode.LOST)
             if has_files:
-                return CellState.RECEIVED, Why(WhyCode.COVERED)
+                return CellState.RECEIVED, CellReason(CellReasonCode.COVERED)
             if day in self.proof.silent:
                 return CellState.SILENT, self.proof.silent[day]
             hole = self.proof.why_unproved(day)
         if day in self.excused.lost:
-            return CellState.EXCUSED, Why(WhyCode.LOST)
+            return CellState.EXCUSED, CellReason(CellReasonCode.LOST)
         # A file or a gap contradicts that nothing was written.
         if day in self.excused.down and not has_files and not live:
-            return CellState.EXCUSED, Why(WhyCode.DOWN)
+            return CellState.EXCUSED, CellReason(CellReasonCode.DOWN)
         return (CellState.PARTIAL if has_files else CellState.MISSING), hole
 
-    def _loose_end(self, day: date) -> Why | None:
+    def _loose_end(self, day: date) -> CellReason | None:
         why = self.proof.loose.get(day)
         if why is not None and day == self.retired_on:
             tail = self.proof.chains[-1][-1]
-            is_tail = why == Why(WhyCode.UNPROVED_END, tail.series, tail.sequence)
+            is_tail = why == CellReason(
+                CellReasonCode.UNPROVED_END, tail.series, tail.sequence
+            )
             # Shut down on the day it was retired: approving the retirement approved
             # that no file follows. Any other end (restart, crash, clock) shows that
             # more were written.
@@ -193,7 +195,7 @@ class ServerRow:
                 continue
             state, why = reading.judge(day)
             if state in UNCOVERED and day >= open_from:
-                state, why = CellState.PENDING, Why(WhyCode.RUNNING)
+                state, why = CellState.PENDING, CellReason(CellReasonCode.RUNNING)
             elif state in UNCOVERED and self._waits_for_us(day):
                 state, why = CellState.WITH_US, self._why_with_us(day)
             cells[day] = Cell(state, why, mode, files)
@@ -285,9 +287,11 @@ class ServerRow:
         reading = self._if_approved
         return reading is not None and reading.judge(day)[0] in COVERED
 
-    def _why_with_us(self, day: date) -> Why:
+    def _why_with_us(self, day: date) -> CellReason:
         for held in self.held:
             if day == (held.file.day if held.file is not None else held.day):
-                return Why(WhyCode.HELD)
+                return CellReason(CellReasonCode.HELD)
         has_open_excuse = any(not excuse.approved_at for excuse in self.excuses)
-        return Why(WhyCode.ASKED if has_open_excuse else WhyCode.HELD)
+        return CellReason(
+            CellReasonCode.ASKED if has_open_excuse else CellReasonCode.HELD
+        )

@@ -19,7 +19,7 @@ MIDNIGHT = "midnight"
 SHUTDOWN = "shutdown"
 
 
-class WhyCode(StrEnum):
+class CellReasonCode(StrEnum):
     """Why a cell has its state; endpoints turn the code into a sentence."""
 
     COVERED = "covered"  # received: all of its files are here
@@ -41,10 +41,10 @@ class WhyCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class CellReason:
     """A code with its parameters: file numbers within one series, where they apply."""
 
-    code: WhyCode
+    code: CellReasonCode
     series: UUID | None = None
     first_sequence: int | None = None
     last_sequence: int | None = None
@@ -63,12 +63,14 @@ class SequenceGap:
     last_sequence: int
     from_day: date | None
     to_day: date
-    code: WhyCode = WhyCode.NUMBERS_MISSING
+    code: CellReasonCode = CellReasonCode.NUMBERS_MISSING
     is_placed: bool = True
 
     @property
-    def why(self) -> Why:
-        return Why(self.code, self.series, self.first_sequence, self.last_sequence)
+    def why(self) -> CellReason:
+        return CellReason(
+            self.code, self.series, self.first_sequence, self.last_sequence
+        )
 
 
 @dataclass(slots=True)
@@ -77,25 +79,29 @@ class ServerProof:
 
     chains: list[list[FileFact]]
     files: dict[date, list[FileFact]] = field(default_factory=dict)
-    silent: dict[date, Why] = field(default_factory=dict)
-    loose: dict[date, Why] = field(default_factory=dict)
+    silent: dict[date, CellReason] = field(default_factory=dict)
+    loose: dict[date, CellReason] = field(default_factory=dict)
     gaps: list[SequenceGap] = field(default_factory=list)
     gaps_on: dict[date, list[SequenceGap]] = field(default_factory=dict)
 
-    def why_unproved(self, day: date) -> Why:
+    def why_unproved(self, day: date) -> CellReason:
         """Return why a day without file, gap and silence is not accounted for."""
         if not self.chains:
-            return Why(WhyCode.NO_FILES)
+            return CellReason(CellReasonCode.NO_FILES)
         newest = len(self.chains) - 1
         known = [n for n, chain in enumerate(self.chains) if chain[0].day <= day]
         first = self.chains[0][0]
         if not known and not is_very_first(first):
-            return Why(WhyCode.PREDECESSOR, first.series, first.sequence)
+            return CellReason(CellReasonCode.PREDECESSOR, first.series, first.sequence)
         # A very first file proves silence, but for where its clock was set back later.
         before = known[-1] if known else newest
         last = self.chains[before][-1]
-        code = WhyCode.AFTER_LAST if before == newest else WhyCode.BETWEEN_SERIES
-        return Why(code, last.series, last.sequence)
+        code = (
+            CellReasonCode.AFTER_LAST
+            if before == newest
+            else CellReasonCode.BETWEEN_SERIES
+        )
+        return CellReason(code, last.series, last.sequence)
 
 
 def open_after(fact: FileFact) -> date:
@@ -200,14 +206,14 @@ def _prove_start(proof: ServerProof, index: int) -> None:
         )
     is_proved = is_first and (head.sequence > 1 or is_very_first(head))
     if to_day == head.day and not is_proved:
-        why = Why(WhyCode.UNPROVED_START, head.series, head.sequence)
+        why = CellReason(CellReasonCode.UNPROVED_START, head.series, head.sequence)
         proof.loose.setdefault(head.day, why)
 
 
 def _prove_end(proof: ServerProof, chain: list[FileFact]) -> None:
     tail = chain[-1]
     if open_after(tail) == tail.day:
-        why = Why(WhyCode.UNPROVED_END, tail.series, tail.sequence)
+        why = CellReason(CellReasonCode.UNPROVED_END, tail.series, tail.sequence)
         proof.loose.setdefault(tail.day, why)
 
 
@@ -222,7 +228,9 @@ def _gap_between(earlier: FileFact, later: FileFact) -> SequenceGap:
         last_sequence=later.sequence - 1,
         from_day=first,
         to_day=last,
-        code=WhyCode.OTHER_CONTENT if is_next else WhyCode.NUMBERS_MISSING,
+        code=CellReasonCode.OTHER_CONTENT
+        if is_next
+        else CellReasonCode.NUMBERS_MISSING,
     )
 
 
@@ -232,7 +240,7 @@ def _silent_days(
     *,
     is_first: bool,
     window: tuple[date, date],
-) -> Iterator[tuple[date, Why]]:
+) -> Iterator[tuple[date, CellReason]]:
     """Yield the days that the chain passed without writing.
 
     Only up to where the chain has got to: after a clock was set back the server will
@@ -242,7 +250,7 @@ def _silent_days(
     end = open_after(chain[-1])
     head = chain[0]
     if is_first and is_very_first(head):
-        why = Why(WhyCode.BEFORE_FIRST, head.series, 1)
+        why = CellReason(CellReasonCode.BEFORE_FIRST, head.series, 1)
         for day in _days(window[0], min(head.day, end), window=window):
             yield day, why
     for earlier, later in zip(chain, [*chain[1:], None], strict=True):
@@ -253,7 +261,7 @@ def _silent_days(
         if later is not None and follows(later, earlier):
             until = max(own, later.day)
             passed = [other for other in others if _chains_meet(other, earlier, later)]
-        why = Why(WhyCode.BETWEEN, earlier.series, earlier.sequence)
+        why = CellReason(CellReasonCode.BETWEEN, earlier.series, earlier.sequence)
         for day in _days(earlier.day, min(until, end), window=window):
             is_proved = day < own or all(_is_spanned_by(day, one) for one in passed)
             if day != earlier.day and is_proved:

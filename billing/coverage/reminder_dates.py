@@ -45,7 +45,7 @@ def is_late_step(step: str) -> bool:
     return step == LATE or step.startswith("weekly-")
 
 
-def hangs_on_deadline(step: str) -> bool:
+def depends_on_deadline(step: str) -> bool:
     """Return whether a step is sent once for each deadline that a period is given."""
     return step in (LAST, REFUSED) or is_late_step(step)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from billing.coverage.calendar import Calendar, calendar
 from billing.coverage.cells import COVERED, UNCOVERED, Cell, CellState
-from billing.coverage.coverage import Calendar, calendar
 from billing.coverage.facts import ExcuseFact, HeldFact, Mode, TenantFacts
 from billing.coverage.periods import Period, has_ended, zone_named
 
@@ -99,7 +99,7 @@ def late_from(
     """
     then = calendar(
         period,
-        known_before(facts, deadline_at, deadline_at=deadline_at),
+        facts_before(facts, deadline_at, deadline_at=deadline_at),
         at=deadline_at,
         deadline_at=deadline_at,
     )
@@ -119,7 +119,7 @@ def late_from(
     }
 
 
-def known_before(
+def facts_before(
     facts: TenantFacts, at: datetime, *, deadline_at: datetime
 ) -> TenantFacts:
     """Keep what was known before an instant, and excuses requested in time.
@@ -160,7 +160,7 @@ def _judged_at(
     waiting = set(suspects)
     found: dict[tuple[str, date], datetime] = {}
     for at in sorted({deadline_at, *(end for end in ends if end > deadline_at)}):
-        known = known_before(facts, at, deadline_at=deadline_at)
+        known = facts_before(facts, at, deadline_at=deadline_at)
         graced = _with_refused(known, facts, at=at, deadline_at=deadline_at)
         if at == deadline_at and graced == known:
             return dict.fromkeys(suspects, deadline_at)

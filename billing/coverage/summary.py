@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from billing.coverage.calendar import Calendar, calendar
 from billing.coverage.cells import UNCOVERED, Cell, CellState
-from billing.coverage.coverage import Calendar, calendar
 from billing.coverage.facts import Mode, TenantFacts
 from billing.coverage.periods import Period, day_ends_at, ends_at, zone_named
 from billing.coverage.standing import Standing, late_from

@@ -41,7 +41,7 @@ def _preview_remind(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
             what = gettext("a mail to %(who)s") % {"who": ", ".join(one.recipients)}
             effects.append(ActionEffect(row, what, is_done=True))
         else:
-            why = mail_text.why_not_text(one.why_not)
+            why = mail_text.not_reminded_text(one.why_not)
             effects.append(ActionEffect(row, why, is_done=False))
     return effects
 

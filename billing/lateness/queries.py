@@ -73,7 +73,7 @@ def counts(period: str = "") -> dict[str, int]:
     return {"": found.pop("all"), **found}
 
 
-def undecided() -> QuerySet[LateFlag]:
+def awaiting_decision() -> QuerySet[LateFlag]:
     """Return the flags with days that nobody has decided on, of all periods."""
     return LateFlag.objects.filter(_FILTERS[FlagFilter.TO_DECIDE])
 

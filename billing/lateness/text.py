@@ -7,8 +7,8 @@ from datetime import date
 from django.utils.translation import gettext
 
 from billing.calendar_view.table import days_text, state_text
+from billing.coverage.calendar import Calendar
 from billing.coverage.cells import COVERED, CellState
-from billing.coverage.coverage import Calendar
 from billing.models import Consequence, LateFlag
 
 # How long the ISO form of a day is, which begins the name of a server-day.

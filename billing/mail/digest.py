@@ -123,7 +123,7 @@ def _requests() -> str:
 
 
 def _late_flags() -> str:
-    n = late_queries.undecided().count()
+    n = late_queries.awaiting_decision().count()
     text = ngettext("%(n)s late tenant to decide", "%(n)s late tenants to decide", n)
     return _counted_text(text, n)
 

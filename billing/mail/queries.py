@@ -11,10 +11,10 @@ from django.db.models import Count, Q, QuerySet
 
 from billing.models import Digest, ReceiptMail, Reminder
 from portal.jobs.queue import JobState
-from portal.mail.outbox import Letter, LetterWork, MailOutcome
+from portal.mail.outbox import MailJob, MailOutcome, StoredMail
 
 REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
-MODELS: Mapping[str, type[Letter]] = {
+MODELS: Mapping[str, type[StoredMail]] = {
     REMINDER: Reminder,
     RECEIPT: ReceiptMail,
     DIGEST: Digest,
@@ -37,11 +37,11 @@ def _has_state(state: str, kind: str) -> Q:
         return Q(outcome="", **({"state": JobState.WAITING} if is_job else {}))
     found = Q(outcome=MailOutcome(state))
     if state == MailFilter.FAILED and is_job:
-        found |= Q(outcome="", state=JobState.SET_ASIDE)
+        found |= Q(outcome="", state=JobState.FAILED)
     return found
 
 
-def list_mails(kind: str, state: str = "") -> QuerySet[Letter]:
+def list_mails(kind: str, state: str = "") -> QuerySet[StoredMail]:
     """Return mails of a kind without their texts, newest first; of one state or all."""
     rows = MODELS[kind]._default_manager.filter(
         _has_state(state, kind) if state else Q()
@@ -58,19 +58,19 @@ def counts(kind: str) -> dict[str, int]:
     return {"": found.pop("all"), **found}
 
 
-def find(kind: str, pk: int) -> Letter | None:
+def find(kind: str, pk: int) -> StoredMail | None:
     """Return a mail with its texts, None if there is none."""
     model = MODELS.get(kind)
     return model._default_manager.filter(pk=pk).first() if model else None
 
 
-def waiting_for_staff(model: type[LetterWork]) -> QuerySet[LetterWork]:
+def waiting_for_staff(model: type[MailJob]) -> QuerySet[MailJob]:
     """Return the mails that wait for a person: the failed and the unsure.
 
     These and no others have the state "set aside". A digest never has it: the next one
     has the same content.
     """
-    return model._default_manager.filter(state=JobState.SET_ASIDE)
+    return model._default_manager.filter(state=JobState.FAILED)
 
 
 WAITING_FOR_STAFF = (

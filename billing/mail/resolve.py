@@ -8,10 +8,10 @@ from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
-from portal.mail.outbox import LetterWork, MailOutcome
+from portal.mail.outbox import MailJob, MailOutcome
 from portal.models import Tenant
 
-_MODELS: dict[str, type[LetterWork]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
+_MODELS: dict[str, type[MailJob]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
 
 
 def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
@@ -63,7 +63,7 @@ def mark_arrived(kind: str, pk: int, *, by: str, at: datetime) -> bool:
     return done == 1
 
 
-def _tenant_of(kind: str, pk: int) -> tuple[type[LetterWork], int] | None:
+def _tenant_of(kind: str, pk: int) -> tuple[type[MailJob], int] | None:
     model = _MODELS.get(kind)
     if model is None:
         return None
@@ -85,7 +85,7 @@ def _free_day(row: Reminder, *, at: datetime) -> object:
     return day
 
 
-def _note(row: LetterWork, act: str, *, by: str, at: datetime) -> None:
+def _note(row: MailJob, act: str, *, by: str, at: datetime) -> None:
     audit_log.append(
         tenant_id=row.tenant_id,
         actor=by,

@@ -15,7 +15,7 @@ from billing.mail.text import problem_text, state_text, step_text
 from billing.models import Digest, ReceiptMail, Reminder
 from billing.periods.text import span_text
 from billing.reminders.plan import PlannedMail
-from portal.mail.outbox import Letter, LetterWork, MailOutcome
+from portal.mail.outbox import MailJob, MailOutcome, StoredMail
 from portal.models import Tenant
 from portal.templatetags.shown import day as day_text
 
@@ -30,7 +30,7 @@ _UTC = "UTC"
 class MailRow:
     """One mail; its instants are shown in `zone`."""
 
-    mail: Letter
+    mail: StoredMail
     tenant: Tenant | None
     zone: str
     what: str
@@ -53,10 +53,10 @@ class NextRow:
     query: str
 
 
-def mail_rows(mails: Iterable[Letter]) -> list[MailRow]:
+def mail_rows(mails: Iterable[StoredMail]) -> list[MailRow]:
     """Return the table rows of mails, in a unit of work of the staff."""
     found = list(mails)
-    ids = {one.tenant_id for one in found if isinstance(one, LetterWork)}
+    ids = {one.tenant_id for one in found if isinstance(one, MailJob)}
     tenants = Tenant.objects.in_bulk(ids)
     return [_row(one, tenants) for one in found]
 
@@ -127,8 +127,8 @@ def style_sources(html: str) -> Iterator[str]:
         yield f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
 
 
-def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
-    tenant = tenants[mail.tenant_id] if isinstance(mail, LetterWork) else None
+def _row(mail: StoredMail, tenants: dict[int, Tenant]) -> MailRow:
+    tenant = tenants[mail.tenant_id] if isinstance(mail, MailJob) else None
     mark, state = state_text(mail.shown_state)
     period = Period.parse(mail.period) if isinstance(mail, Reminder) else None
     return MailRow(
@@ -145,7 +145,7 @@ def _row(mail: Letter, tenants: dict[int, Tenant]) -> MailRow:
     )
 
 
-def _what(mail: Letter) -> str:
+def _what(mail: StoredMail) -> str:
     match mail:
         case Reminder():
             return step_text(mail.step)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from billing.coverage.reminder_dates import ENDED, LAST, LATE, REFUSED, SOON, TARGET
 from billing.models import NOW
-from billing.reminders.send_now import WhyNot
+from billing.reminders.send_now import NotReminded
 
 _STEPS: Mapping[str, str] = {
     ENDED: gettext_noop("The period has ended"),
@@ -61,14 +61,16 @@ _PROBLEMS: Mapping[str, str] = {
     "overtaken": gettext_noop("A later one has taken its place."),
 }
 
-_WHY_NOT: Mapping[str, str] = {
-    WhyNot.NOT_OPEN: gettext_noop("The period is not open."),
-    WhyNot.NOTHING_MISSING: gettext_noop("Nothing is missing."),
-    WhyNot.NOBODY: gettext_noop("Nobody there gets reminders."),
-    WhyNot.STOPPED: gettext_noop("Late mails of this period are held."),
-    WhyNot.WAIVED: gettext_noop("Nothing: the lateness was waived."),
-    WhyNot.DECIDED: gettext_noop("Nothing: what the lateness leads to is decided."),
-    WhyNot.TODAY: gettext_noop("Everybody there has had a mail today."),
+_NOT_REMINDED: Mapping[str, str] = {
+    NotReminded.NOT_OPEN: gettext_noop("The period is not open."),
+    NotReminded.NOTHING_MISSING: gettext_noop("Nothing is missing."),
+    NotReminded.NOBODY: gettext_noop("Nobody there gets reminders."),
+    NotReminded.STOPPED: gettext_noop("Late mails of this period are held."),
+    NotReminded.WAIVED: gettext_noop("Nothing: the lateness was waived."),
+    NotReminded.DECIDED: gettext_noop(
+        "Nothing: what the lateness leads to is decided."
+    ),
+    NotReminded.TODAY: gettext_noop("Everybody there has had a mail today."),
 }
 
 
@@ -93,6 +95,6 @@ def problem_text(code: str) -> str:
     return gettext(_PROBLEMS[code]) if code in _PROBLEMS else code
 
 
-def why_not_text(code: str) -> str:
+def not_reminded_text(code: str) -> str:
     """Return why nobody of a tenant is reminded now; empty if somebody is."""
-    return gettext(_WHY_NOT[code]) if code else ""
+    return gettext(_NOT_REMINDED[code]) if code else ""

@@ -4,11 +4,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from portal.mail.outbox import Letter, LetterWork, MailOutcome
+from portal.mail.outbox import MailJob, MailOutcome, StoredMail
 from portal.models import Tenant, User
 
 
-class ReceiptMail(LetterWork):
+class ReceiptMail(MailJob):
     """The mail with the receipt of a batch, once a day for the same files.
 
     `digest` is the SHA-256 over the sorted ids in `files`; `day` is of the tenant's
@@ -20,9 +20,9 @@ class ReceiptMail(LetterWork):
     day = models.DateField()
     missing = models.PositiveIntegerField(default=0)
 
-    class Meta(LetterWork.Meta):
+    class Meta(MailJob.Meta):
         constraints = [
-            *LetterWork.Meta.constraints,
+            *MailJob.Meta.constraints,
             models.UniqueConstraint(
                 fields=["tenant", "recipient", "digest", "day"],
                 name="a_receipt_is_mailed_once_a_day",
@@ -33,7 +33,7 @@ class ReceiptMail(LetterWork):
         return f"receipt to {self.recipient} ({self.shown_state})"
 
 
-class Digest(Letter):
+class Digest(StoredMail):
     """The morning's mail to one of the billing staff; it belongs to no tenant.
 
     The row is written, as begun, before the mail is handed over. So nobody gets two

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from billing.coverage.reminder_dates import REFUSED
-from portal.mail.outbox import LetterWork, MailOutcome
+from portal.mail.outbox import MailJob, MailOutcome
 
 # Outcomes that use up the one mail that a recipient may get in a day.
 TAKES_THE_DAY = ("", MailOutcome.SENT, MailOutcome.UNSURE)
@@ -18,7 +18,7 @@ SAFETY_STOP = "safety-stop"
 NOW = "now-"
 
 
-class Reminder(LetterWork):
+class Reminder(MailJob):
     """One mail to one address about one step of a period.
 
     `step` is of `billing.coverage.reminder_dates`, or "now-1", "now-2" …, requested by
@@ -34,9 +34,9 @@ class Reminder(LetterWork):
     day = models.DateField()
     extended_to = models.DateTimeField(null=True)
 
-    class Meta(LetterWork.Meta):
+    class Meta(MailJob.Meta):
         constraints = [
-            *LetterWork.Meta.constraints,
+            *MailJob.Meta.constraints,
             models.UniqueConstraint(
                 fields=["tenant", "recipient", "period", "step", "extended_to"],
                 name="a_step_is_mailed_once_to_each_recipient",
@@ -49,7 +49,7 @@ class Reminder(LetterWork):
             ),
         ]
         indexes = [
-            *LetterWork.Meta.indexes,
+            *MailJob.Meta.indexes,
             models.Index(fields=["tenant", "period"], name="reminders_of_a_period"),
         ]
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from django.utils.translation import gettext, ngettext
 
 from billing.calendar_view import table as calendar_table
+from billing.coverage.calendar import Calendar
 from billing.coverage.cells import UNCOVERED
-from billing.coverage.coverage import Calendar
 from billing.coverage.facts import Mode
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.reminder_dates import LAST

@@ -19,7 +19,7 @@ from billing.coverage.reminder_dates import (
     REFUSED,
     STEPS,
     DueStep,
-    hangs_on_deadline,
+    depends_on_deadline,
     is_late_step,
     latest,
     next_morning,
@@ -167,7 +167,7 @@ def _parameters(
             at.astimezone(zone_named(group.zone)).date(),
             at,
             group.period.ends_on,
-            hangs_on_deadline(due.step),
+            depends_on_deadline(due.step),
             group.until,
         )
         for group, due, at in dues
@@ -182,6 +182,6 @@ def _parameters(
         "stopped": SAFETY_STOP,
         "grace": GRACE,
         "restored": permission.restored_at,
-        "hanging": [one for one in (*STEPS, REFUSED) if hangs_on_deadline(one)],
+        "hanging": [one for one in (*STEPS, REFUSED) if depends_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **parameters}

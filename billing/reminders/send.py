@@ -16,7 +16,7 @@ from billing.coverage.facts import Mode
 from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.reminder_dates import (
-    hangs_on_deadline,
+    depends_on_deadline,
     is_late_step,
     latest,
     next_morning,
@@ -153,7 +153,7 @@ def _overtaken_reason(facts: ReminderFacts) -> str:
 
 def _is_for_deadline(row: Reminder) -> bool:
     """Return whether the step depends on no deadline or on the effective one."""
-    if not hangs_on_deadline(row.step):
+    if not depends_on_deadline(row.step):
         return True
     opened = TenantPeriod.objects.filter(period=row.period).first()
     return opened is not None and opened.extended_to == row.extended_to

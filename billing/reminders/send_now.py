@@ -35,7 +35,7 @@ from portal.mail import switch as mail_switch
 from portal.models import Membership, Role
 
 
-class WhyNot(StrEnum):
+class NotReminded(StrEnum):
     """Reasons why nobody of a tenant is reminded."""
 
     NOT_OPEN = "not-open"
@@ -163,7 +163,7 @@ def _round(
     for tenant_id in sorted(set(tenant_ids)):
         row = opened.get(tenant_id)
         if row is None or tenant_id not in lacking:
-            why = WhyNot.NOTHING_MISSING if row else WhyNot.NOT_OPEN
+            why = NotReminded.NOTHING_MISSING if row else NotReminded.NOT_OPEN
             selected.append(RemindedTenant(tenant_id, (), why, day=at.date()))
             continue
         today = at.astimezone(zone_named(row.tenant.zone)).date()
@@ -173,17 +173,31 @@ def _round(
             )
             continue
         if is_stopped and at >= row.effective_at:
-            selected.append(RemindedTenant(tenant_id, (), WhyNot.STOPPED, day=today))
+            selected.append(
+                RemindedTenant(tenant_id, (), NotReminded.STOPPED, day=today)
+            )
             continue
-        busy = mailed[tenant_id]
-        free = tuple(
-            one
-            for one in sorted(people[tenant_id])
-            if (one, today) not in busy and (one, None) not in busy
+        free = _free_today(people[tenant_id], mailed[tenant_id], today)
+        why_not = (
+            ""
+            if free
+            else NotReminded.TODAY
+            if people[tenant_id]
+            else NotReminded.NOBODY
         )
-        why_not = "" if free else WhyNot.TODAY if people[tenant_id] else WhyNot.NOBODY
         selected.append(RemindedTenant(tenant_id, free, why_not, day=today))
     return ReminderRound(held, tuple(selected))
+
+
+def _free_today(
+    people: Collection[str], mailed: Collection[tuple[str, date | None]], today: date
+) -> tuple[str, ...]:
+    """Return the recipients, sorted, without a mail of today or of no day yet."""
+    return tuple(
+        one
+        for one in sorted(people)
+        if (one, today) not in mailed and (one, None) not in mailed
+    )
 
 
 def _lacking(
@@ -207,7 +221,9 @@ def _lacking(
     }
 
 
-def _resolved(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, WhyNot]:
+def _resolved(
+    opened: Mapping[int, TenantPeriod], period: Period
+) -> dict[int, NotReminded]:
     """Return the tenants whose lateness staff have waived or decided, and which.
 
     Without tenants that lack more than that covers: refused days with time left, days
@@ -219,7 +235,7 @@ def _resolved(opened: Mapping[int, TenantPeriod], period: Period) -> dict[int, W
     summaries = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
     missing = dict(summaries.values_list("tenant", "lacking"))
     return {
-        flag.tenant_id: WhyNot(flag.answer)
+        flag.tenant_id: NotReminded(flag.answer)
         for flag in flags
         if flag.answer
         and flag.deadline_at == opened[flag.tenant_id].effective_at

@@ -24,8 +24,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from billing.coverage.calendar import Calendar
 from billing.coverage.cells import UNCOVERED
-from billing.coverage.coverage import Calendar
 from billing.coverage.periods import Period
 from billing.models import Excuse, ExcuseKindChoices
 from billing.periods import refresh_summary

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from billing.coverage import licences
-from billing.coverage.coverage import FileGap
+from billing.coverage.calendar import FileGap
 from billing.coverage.periods import Period
 from billing.models import ExcuseKindChoices
 from billing.requests import licences as licence_requests

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from billing.calendar_view.text import mode_text
-from billing.coverage.coverage import Calendar
+from billing.coverage.calendar import Calendar
 from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period, zone_named
 from billing.models import Excuse, LicenceRequest
@@ -24,7 +24,7 @@ from billing.requests.forms import (
     LicencesRequestForm,
     NumbersExcuseForm,
 )
-from billing.requests.text import excuse_rows, licence_rows
+from billing.requests.presenters import excuse_rows, licence_rows
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document

@@ -27,7 +27,8 @@ from billing.lateness.forms import (
 )
 from billing.lateness.text import chosen_days, flag_row
 from billing.models import LateFlag
-from billing.periods import deadlines, zones
+from billing.periods import change_zone as period_change_zone
+from billing.periods import deadlines
 from billing.periods.queries import opened_periods
 from billing.staff.action_views import back, narrowed, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
@@ -186,7 +187,7 @@ def change_zone(request: PortalRequest, number: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, first_error(form))
         return back(request, number)
-    act = partial(zones.change_zone, zone=form.cleaned_data["zone"])
+    act = partial(period_change_zone.change_zone, zone=form.cleaned_data["zone"])
     done = gettext(
         "The zone is changed for periods that open from now on."
         " Those that are open keep theirs."

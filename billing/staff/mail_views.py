@@ -31,7 +31,7 @@ from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import Letter
+from portal.mail.outbox import StoredMail
 from portal.models import MailStop
 
 # Mails on one page: short enough to scroll through.
@@ -50,7 +50,7 @@ def mails(request: PortalRequest) -> HttpResponse:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         pages = Paginator(mail_queries.list_mails(kind, state), MAILS_A_PAGE)
-        page: Page[Letter] = pages.get_page(request.GET.get("page"))
+        page: Page[StoredMail] = pages.get_page(request.GET.get("page"))
         rows = mail_rows(page)
         counts = mail_queries.counts(kind)
         upcoming = next_rows(reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN))
@@ -97,7 +97,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 
 
 @require_safe
-def coming(request: PortalRequest) -> HttpResponse:
+def planned_mail(request: PortalRequest) -> HttpResponse:
     """Show a planned mail as it would be sent then; nothing is stored."""
     now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -130,7 +130,7 @@ def send_again(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
 
 
 @require_POST
-def arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
+def mark_arrived(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     """Mark an unsure mail as arrived."""
     now = timezone.now()
     done = mail_resolve.mark_arrived(kind, mail_id, by=request.caller.name, at=now)
@@ -152,7 +152,7 @@ def stop(request: PortalRequest) -> HttpResponse:
 
 
 @require_POST
-def go_on(request: PortalRequest) -> HttpResponse:
+def resume(request: PortalRequest) -> HttpResponse:
     """Resume sending mail."""
     now = timezone.now()
     reason = _reason(request)

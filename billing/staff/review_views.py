@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
-from billing.requests.text import excuse_rows, licence_rows
+from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff.forms import DayForm
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work

@@ -19,7 +19,7 @@ from billing.periods.queries import PeriodView, opened_periods, view_period
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.forms import LicencesForm
-from billing.requests.text import excuse_rows, licence_rows
+from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff import tenant_period, tenant_requests
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -52,7 +52,7 @@ _TO_DECIDE = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRow:
     view: PeriodView
-    words: period_text.PeriodText
+    text: period_text.PeriodText
 
 
 def find_tenant(number: str) -> Tenant:
@@ -121,7 +121,7 @@ def _tenant_section(tenant: Tenant, *, at: datetime) -> dict[str, Any]:
         ),
         "licence_requests": licence_rows(licence_requests.open_requests()),
         "excuses": excuse_rows(excuses.open_excuses()[:_TO_DECIDE]),
-        "answered": tenant_requests.answered_requests(),
+        "answered": tenant_requests.decided_requests(),
         "mode": mode_text(mode),
         "files": [
             file_staff_presenters.file_row(file)
@@ -138,7 +138,7 @@ def _periods(tenant: Tenant, *, at: datetime) -> list[PeriodRow]:
     found = []
     for _ in range(_PERIODS):
         view = view_period(period, at=at)
-        found.append(PeriodRow(view=view, words=period_text.period_text(view, at=at)))
+        found.append(PeriodRow(view=view, text=period_text.period_text(view, at=at)))
         if period.starts_on <= tenant.first_owed_on:
             break
         period = period.previous()

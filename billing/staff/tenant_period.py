@@ -50,7 +50,7 @@ def period_section(
     return {
         "chosen": view.period,
         "view": view,
-        "words": period_text.period_text(view, at=at),
+        "text": period_text.period_text(view, at=at),
         "since": since,
         "summary": _summary(view, since.get("late"), mails, at=at),
         **_sheet(view),

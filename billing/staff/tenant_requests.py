@@ -7,16 +7,16 @@ from django.db.models import QuerySet
 from billing.coverage.periods import Period
 from billing.lateness.text import DAY_LETTERS
 from billing.models import Excuse, LateFlag, LicenceRequest, TenantPeriod
-from billing.requests.text import RequestRow, excuse_rows, licence_rows
+from billing.requests.presenters import RequestRow, excuse_rows, licence_rows
 from portal.approvals import AnyRequest, Decision
 
 # Newest decisions on the page of a tenant; the audit trail has all of them.
 _SHOWN = 10
 
-_ANSWERS = (Decision.APPROVED, Decision.REFUSED)
+_DECISIONS = (Decision.APPROVED, Decision.REFUSED)
 
 
-def answered_requests() -> list[RequestRow]:
+def decided_requests() -> list[RequestRow]:
     """Return the latest decided requests, newest first, in a tenant's unit of work.
 
     Two queries, whatever the number of requests.
@@ -56,5 +56,5 @@ def late_excuses(
 
 
 def _newest(found: QuerySet[AnyRequest]) -> QuerySet[AnyRequest]:
-    decided = found.filter(decision__in=_ANSWERS)
+    decided = found.filter(decision__in=_DECISIONS)
     return decided.order_by("-decided_at", "-pk")[:_SHOWN]

@@ -120,9 +120,9 @@ urlpatterns = [
         name="staff-retry-inbox-mails",
     ),
     path("mail", mail_views.mails, name="staff-mail"),
-    path("mail/next", mail_views.coming, name="staff-mail-next"),
+    path("mail/next", mail_views.planned_mail, name="staff-mail-next"),
     path("mail/stop", mail_views.stop, name="staff-mail-stop"),
-    path("mail/go-on", mail_views.go_on, name="staff-mail-go-on"),
+    path("mail/go-on", mail_views.resume, name="staff-mail-go-on"),
     path("mail/digest", mail_views.choose_digest, name="staff-mail-digest"),
     path("mail/<slug:kind>/<int:mail_id>", mail_views.mail, name="staff-mail-one"),
     path(
@@ -132,7 +132,7 @@ urlpatterns = [
     ),
     path(
         "mail/<slug:kind>/<int:mail_id>/arrived",
-        mail_views.arrived,
+        mail_views.mark_arrived,
         name="staff-mail-arrived",
     ),
     path("held", review_views.held, name="staff-held"),

@@ -20,7 +20,7 @@ from portal import VERSION
 from portal.db import unit_of_work
 from portal.jobs import heartbeat
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import JobState, Work
+from portal.jobs.queue import Job, JobState
 from portal.models import AuditEntry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -125,8 +125,8 @@ def _job_metrics(at: datetime) -> Iterator[Family]:
     yield Family("portal_work_set_aside", "Rows that wait for a person.", failed)
 
 
-def _failed_by_reason(model: type[Work]) -> list[tuple[str, int]]:
-    rows = model._default_manager.filter(state=JobState.SET_ASIDE)
+def _failed_by_reason(model: type[Job]) -> list[tuple[str, int]]:
+    rows = model._default_manager.filter(state=JobState.FAILED)
     counted = rows.values_list("problem").annotate(rows=Count("pk")).order_by("problem")
     return [(problem, count) for problem, count in counted]
 

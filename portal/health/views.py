@@ -30,7 +30,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-def figures(request: HttpRequest) -> HttpResponse:
+def metrics_text(request: HttpRequest) -> HttpResponse:
     """Return the metrics to a client with METRICS_TOKEN; not found if none is set."""
     if not settings.METRICS_TOKEN:
         raise Refused("not-found")

@@ -40,10 +40,10 @@ MOST_FAULTS = 3
 class JobState(models.TextChoices):
     WAITING = "waiting", _("waiting")
     DONE = "done", _("done")
-    SET_ASIDE = "set-aside", _("set aside")
+    FAILED = "set-aside", _("set aside")
 
 
-class Work(models.Model):
+class Job(models.Model):
     """The columns of a job row; the rights of the sweep role cover only these."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -73,9 +73,9 @@ class Work(models.Model):
         ]
 
 
-def kinds() -> list[type[Work]]:
+def kinds() -> list[type[Job]]:
     """Return the job models of all apps."""
-    return [model for model in apps.get_models() if issubclass(model, Work)]
+    return [model for model in apps.get_models() if issubclass(model, Job)]
 
 
 # Rights on the table of a subclass, as GRANT writes them: to end a job, and for
@@ -101,7 +101,7 @@ class Claim:
     faults: int
 
 
-def tenants_waiting(model: type[Work], *, at: datetime) -> list[int]:
+def tenants_waiting(model: type[Job], *, at: datetime) -> list[int]:
     """Return the ids of the tenants with rows that `claim` would find.
 
     Begins and ends a unit of work of its own, as `unit_of_work.SWEEP`.
@@ -112,7 +112,7 @@ def tenants_waiting(model: type[Work], *, at: datetime) -> list[int]:
 
 
 def claim(
-    model: type[Work],
+    model: type[Job],
     *,
     most: int,
     lease_for: timedelta,
@@ -145,7 +145,7 @@ def claim(
     return [Claim(pk, who, lease, tries + 1, faults) for pk, who, tries, faults in rows]
 
 
-def begin(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+def begin(model: type[Job], claim: Claim, *, problem: str, at: datetime) -> bool:
     """Charge a row with a fault in advance; False if it may not be tried (any more).
 
     A row that has used up its faults is failed with `problem`; a row whose lease was
@@ -158,17 +158,17 @@ def begin(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> boo
     return _leased(model, claim).update(faults=claim.faults + 1) == 1
 
 
-def complete(model: type[Work], claim: Claim, *, at: datetime) -> bool:
+def complete(model: type[Job], claim: Claim, *, at: datetime) -> bool:
     """Mark a row done in the running unit of work; False if the lease was lost."""
     return _end(model, claim, state=JobState.DONE, ended_at=at, problem="", faults=0)
 
 
-def mark_failed(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+def mark_failed(model: type[Job], claim: Claim, *, problem: str, at: datetime) -> bool:
     """Take a row out of the queue until a person looks; False if the lease was lost."""
-    return _end(model, claim, state=JobState.SET_ASIDE, ended_at=at, problem=problem)
+    return _end(model, claim, state=JobState.FAILED, ended_at=at, problem=problem)
 
 
-def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> bool:
+def postpone(model: type[Job], claim: Claim, *, problem: str, at: datetime) -> bool:
     """Give a row back after a failure of ours, due after a wait that grows.
 
     False if the lease was lost.
@@ -178,7 +178,7 @@ def postpone(model: type[Work], claim: Claim, *, problem: str, at: datetime) -> 
 
 
 def record_failure(
-    model: type[Work], claim: Claim, *, problem: str, at: datetime
+    model: type[Job], claim: Claim, *, problem: str, at: datetime
 ) -> bool:
     """Give a row back after a fault of its own, or fail it after the last one.
 
@@ -192,14 +192,14 @@ def record_failure(
     return False
 
 
-def retry(model: type[Work], pk: int, *, at: datetime) -> bool:
+def retry(model: type[Job], pk: int, *, at: datetime) -> bool:
     """Queue a failed row again from the start; False if it has not failed."""
-    rows = model._default_manager.filter(pk=pk, state=JobState.SET_ASIDE)
+    rows = model._default_manager.filter(pk=pk, state=JobState.FAILED)
     fresh = {"problem": "", "due_at": at, "ended_at": None, "lease": None}
     return rows.update(state=JobState.WAITING, attempts=0, faults=0, **fresh) == 1
 
 
-def _due(model: type[Work], *, at: datetime) -> models.QuerySet[Work]:
+def _due(model: type[Job], *, at: datetime) -> models.QuerySet[Job]:
     """Return the due rows that no worker holds."""
     free = models.Q(leased_until=None) | models.Q(leased_until__lte=at)
     return model._default_manager.filter(free, state=JobState.WAITING, due_at__lte=at)
@@ -212,12 +212,12 @@ def _wait(claim: Claim) -> timedelta:
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
-def _leased(model: type[Work], claim: Claim) -> models.QuerySet[Work]:
+def _leased(model: type[Job], claim: Claim) -> models.QuerySet[Job]:
     return model._default_manager.filter(
         pk=claim.pk, lease=claim.lease, state=JobState.WAITING
     )
 
 
-def _end(model: type[Work], claim: Claim, **changes: object) -> bool:
+def _end(model: type[Job], claim: Claim, **changes: object) -> bool:
     rows = _leased(model, claim)
     return rows.update(lease=None, leased_until=None, **changes) == 1

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
-from portal.jobs.queue import Claim, JobState, Work
+from portal.jobs.queue import Claim, Job, JobState
 from portal.mail.send import AWAY, DeliveryOutcome, DeliveryResult, deliver
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class MailOutcome(models.TextChoices):
     UNNEEDED = "unneeded", _("not needed any more")
 
 
-class Letter(models.Model):
+class StoredMail(models.Model):
     """The stored columns of a mail; the text is as handed over, empty before that.
 
     `begun_at` is stored with the text, before the mail is handed over: a row that has
@@ -77,7 +77,7 @@ class Letter(models.Model):
         return self.ended_at if self.outcome == MailOutcome.SENT else None
 
 
-class LetterWork(Work, Letter):
+class MailJob(Job, StoredMail):
     """A mail that is a job row of a tenant.
 
     `asked_by` is the person who requested it, empty for an automatic mail. `problem` is
@@ -86,19 +86,19 @@ class LetterWork(Work, Letter):
 
     asked_by = models.CharField(max_length=200, blank=True, default="", db_default="")
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         abstract = True
         constraints = [
             models.CheckConstraint(
                 condition=Q(outcome="", state=JobState.WAITING)
-                | Q(outcome="", state=JobState.SET_ASIDE)
+                | Q(outcome="", state=JobState.FAILED)
                 | Q(
                     outcome__in=[MailOutcome.SENT, MailOutcome.UNNEEDED],
                     state=JobState.DONE,
                 )
                 | Q(
                     outcome__in=[MailOutcome.FAILED, MailOutcome.UNSURE],
-                    state=JobState.SET_ASIDE,
+                    state=JobState.FAILED,
                 ),
                 name="a_%(class)s_ends_with_an_outcome",
             ),
@@ -109,12 +109,12 @@ class LetterWork(Work, Letter):
             ),
         ]
         indexes = [
-            *Work.Meta.indexes,
+            *Job.Meta.indexes,
             models.Index(fields=["-planned_at", "-id"], name="%(class)ss_newest"),
             # Mails that wait for a person: counted beside a link on every staff page.
             models.Index(
                 fields=["id"],
-                condition=Q(state=JobState.SET_ASIDE),
+                condition=Q(state=JobState.FAILED),
                 name="%(class)ss_set_aside",
             ),
         ]
@@ -123,12 +123,12 @@ class LetterWork(Work, Letter):
     def shown_state(self) -> str:
         # Failed by `portal.jobs.queue`, which sets no outcome: the mail could not be
         # built.
-        if not self.outcome and self.state == JobState.SET_ASIDE:
+        if not self.outcome and self.state == JobState.FAILED:
             return str(MailOutcome.FAILED)
         return super().shown_state
 
 
-AnyLetter = TypeVar("AnyLetter", bound=LetterWork)
+AnyStoredMail = TypeVar("AnyStoredMail", bound=MailJob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ Prepare = Callable[[Claim, datetime], EmailMultiAlternatives | None]
 
 
 def send_one(
-    model: type[LetterWork], *, prepare: Prepare, now: Callable[[], datetime]
+    model: type[MailJob], *, prepare: Prepare, now: Callable[[], datetime]
 ) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now.
 
@@ -186,7 +186,9 @@ def send_one(
     return delivery.problem != AWAY
 
 
-def begin(model: type[AnyLetter], claim: Claim, *, at: datetime) -> AnyLetter | None:
+def begin(
+    model: type[AnyStoredMail], claim: Claim, *, at: datetime
+) -> AnyStoredMail | None:
     """Return the claimed row if it may be sent now, in the running unit of work."""
     row = model._default_manager.get(pk=claim.pk)
     if row.begun_at is not None:
@@ -196,7 +198,7 @@ def begin(model: type[AnyLetter], claim: Claim, *, at: datetime) -> AnyLetter | 
 
 
 def store_text(
-    model: type[LetterWork],
+    model: type[MailJob],
     claim: Claim,
     written: WrittenMail,
     *,
@@ -210,7 +212,7 @@ def store_text(
 
 
 def end(
-    model: type[LetterWork],
+    model: type[MailJob],
     claim: Claim,
     outcome: MailOutcome,
     *,
@@ -220,7 +222,7 @@ def end(
     """Store the outcome of a mail, in the running unit of work."""
     is_well = outcome in (MailOutcome.SENT, MailOutcome.UNNEEDED)
     _leased(model, claim).update(
-        state=JobState.DONE if is_well else JobState.SET_ASIDE,
+        state=JobState.DONE if is_well else JobState.FAILED,
         outcome=outcome,
         problem=problem,
         ended_at=at,
@@ -230,9 +232,7 @@ def end(
     )
 
 
-def wait(
-    model: type[LetterWork], claim: Claim, due_at: datetime, *, problem: str
-) -> None:
+def wait(model: type[MailJob], claim: Claim, due_at: datetime, *, problem: str) -> None:
     """Give a row back that was not tried, due later."""
     _leased(model, claim).update(
         due_at=due_at,
@@ -244,7 +244,7 @@ def wait(
 
 
 def _record_outcome(
-    model: type[LetterWork], claim: Claim, delivery: DeliveryResult, *, at: datetime
+    model: type[MailJob], claim: Claim, delivery: DeliveryResult, *, at: datetime
 ) -> None:
     match delivery.outcome:
         case DeliveryOutcome.SENT:
@@ -258,7 +258,7 @@ def _record_outcome(
             job_queue.postpone(model, claim, problem=delivery.problem, at=at)
 
 
-def _leased(model: type[LetterWork], claim: Claim) -> QuerySet[LetterWork]:
+def _leased(model: type[MailJob], claim: Claim) -> QuerySet[MailJob]:
     return model._default_manager.filter(
         pk=claim.pk, lease=claim.lease, state=JobState.WAITING
     )

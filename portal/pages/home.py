@@ -1,4 +1,4 @@
-"""Views of the pages of no single app: home, switching tenants, and errors."""
+"""Views that all apps share: home, switching tenants, error pages."""
 
 import sys
 

@@ -113,14 +113,14 @@ class Child:
         if not self.part.is_stamped:
             log.write(f"{line}\n")
         elif self.part.is_shown(line):
-            log.say(line, self.part.name)
+            log.log_line(line, self.part.name)
         else:
             self._hidden.append(line)
 
     def show_hidden(self) -> None:
         """Say after all what was kept back: the part has died, it may tell why."""
         while self._hidden:
-            log.say(self._hidden.popleft(), self.part.name)
+            log.log_line(self._hidden.popleft(), self.part.name)
 
     def poll(self) -> int | None:
         """Return the exit code once the part has ended, all of its group with it.

@@ -15,7 +15,7 @@ from portal.stack import (
     run,
     settings,
 )
-from portal.stack.supervisor import FailedError, StopAskedError, Supervisor
+from portal.stack.supervisor import FailedError, StopRequestedError, Supervisor
 
 DEFAULT_PORT = 8000
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return command(told)
     except EXPLAINED as problem:
-        log.say(str(problem))
+        log.log_line(str(problem))
         return 1
 
 
@@ -93,35 +93,35 @@ def run_engines(told: argparse.Namespace) -> int:
             names = engines.start_engines(supervisor, plan)
             log.write(f"{engines.READY}\n")
             supervisor.watch()
-        except StopAskedError:
-            log.say("stopping")
+        except StopRequestedError:
+            log.log_line("stopping")
         supervisor.stop(names)
-    log.say("stopped")
+    log.log_line("stopped")
     return 0
 
 
 def run_portal(_told: argparse.Namespace) -> int:
     """Run the whole portal until told to stop."""
     _check_numbers()
-    wishes = run.Wishes(
+    options = run.RunOptions(
         var=default_folder().resolve(),
         port=_number("PORT"),
         wants_demo=os.environ.get("DEMO") != "no",
     )
-    with folder.locked(wishes.var) as after_crash, Supervisor() as supervisor:
+    with folder.locked(options.var) as after_crash, Supervisor() as supervisor:
         try:
-            run.await_port(supervisor, wishes.port, after_crash=after_crash)
-            portal = run.Run(wishes, supervisor)
-        except StopAskedError:
+            run.await_port(supervisor, options.port, after_crash=after_crash)
+            portal = run.Run(options, supervisor)
+        except StopRequestedError:
             return 0
         try:
             portal.bring_up()
             supervisor.watch()
-        except StopAskedError:
-            log.say("stopping")
+        except StopRequestedError:
+            log.log_line("stopping")
         finally:
             portal.stop()
-    log.say("stopped")
+    log.log_line("stopped")
     return 0
 
 
@@ -139,7 +139,7 @@ def _check_numbers() -> None:
 def prepare_database(_told: argparse.Namespace) -> int:
     """Prepare the database that the environment names."""
     name = database.prepare_from(os.environ)
-    log.say(f"the database {name} and its roles are prepared")
+    log.log_line(f"the database {name} and its roles are prepared")
     return 0
 
 

@@ -109,7 +109,7 @@ def start_engines(
     folder.write_private(plan.var / folder.PARTS_FILE, plan.values)
     names = [part.name for part in parts]
     if names:
-        log.say(f"{', '.join(names)}: up after {time.monotonic() - started:.1f} s")
+        log.log_line(f"{', '.join(names)}: up after {time.monotonic() - started:.1f} s")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Becomes another program that ends when its parent process ends.
+"""Replaces this process by a program that the kernel ends with its parent.
 
 Run as a file: `python -I -S launch.py PARENT SIGNAL PROGRAM …`.
 It is a program of its own because the request must be made after the fork and

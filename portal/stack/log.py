@@ -9,7 +9,7 @@ NAME_WIDTH = 9
 OURSELVES = "portal"
 
 
-def say(line: str, part: str = OURSELVES) -> None:
+def log_line(line: str, part: str = OURSELVES) -> None:
     """Write one line; a reader who has gone away must not stop the parts."""
     stamp = time.strftime("%H:%M:%S")
     write(f"{stamp} {part:<{NAME_WIDTH}} | {line}\n")

@@ -53,7 +53,7 @@ def create_cluster(data: Path, password: str, *, durable: bool) -> None:
     """Create the cluster, unless there is one; all of it or nothing."""
     if (data / "PG_VERSION").exists():
         return
-    log.say("first start: creating the database cluster", NAME)
+    log.log_line("first start: creating the database cluster", NAME)
     making = data.with_name(f"{data.name}.making")
     # What an interrupted start has left is not worth anything.
     shutil.rmtree(making, ignore_errors=True)
@@ -174,7 +174,7 @@ def _wait_for_earlier(data: Path) -> None:
     deadline = time.monotonic() + WAIT_FOR_EARLIER
     while (pid := _earlier_server(data)) is not None:
         if not told:
-            log.say(f"waiting for the earlier server ({pid}) to end", NAME)
+            log.log_line(f"waiting for the earlier server ({pid}) to end", NAME)
             told = True
         if time.monotonic() > deadline:
             message = f"an earlier server (process {pid}) still uses {data}"

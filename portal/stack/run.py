@@ -51,7 +51,7 @@ class PortTakenError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class RunOptions:
     """What whoever starts the portal may choose."""
 
     var: Path
@@ -62,16 +62,16 @@ class Wishes:
 class Run:
     """One run of the whole portal."""
 
-    def __init__(self, wishes: Wishes, supervisor: Supervisor) -> None:
-        self._wishes = wishes
+    def __init__(self, options: RunOptions, supervisor: Supervisor) -> None:
+        self._options = options
         self._supervisor = supervisor
         self._engines: list[str] = []
         self._apps: list[str] = []
-        self.plan = engines.make_plan(wishes.var, web_port=wishes.port)
+        self.plan = engines.make_plan(options.var, web_port=options.port)
         self._environment = {
             **os.environ,
-            "VAR": str(wishes.var),
-            "PORT": str(wishes.port),
+            "VAR": str(options.var),
+            "PORT": str(options.port),
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": NO_WARNING_AS_ROOT,
         }
@@ -85,8 +85,8 @@ class Run:
         self._manage("prepare_bucket")
         self._make_demo()
         self._start_apps()
-        log.say(f"ready after {time.monotonic() - started:.0f} s")
-        self._tell_what_to_do()
+        log.log_line(f"ready after {time.monotonic() - started:.0f} s")
+        self._log_next_steps()
 
     def stop(self) -> None:
         """Stop everything, the last first: who comes in, what works, the engines."""
@@ -95,10 +95,10 @@ class Run:
         self._supervisor.stop(self._engines)
 
     def _make_demo(self) -> None:
-        done = self._wishes.var / DEMO_DONE
-        if not self._wishes.wants_demo or done.exists():
+        done = self._options.var / DEMO_DONE
+        if not self._options.wants_demo or done.exists():
             return
-        log.say("first start: making the demo data (DEMO=no leaves it out)")
+        log.log_line("first start: making the demo data (DEMO=no leaves it out)")
         self._manage("demo", "--silent")
         # Only now: what was interrupted is made again at the next start.
         done.touch()
@@ -120,25 +120,27 @@ class Run:
             message = f"manage.py {name} failed (exit code {code}), see above"
             raise FailedError(message)
         if is_stamped:
-            log.say(f"done in {time.monotonic() - started:.1f} s", name)
+            log.log_line(f"done in {time.monotonic() - started:.1f} s", name)
 
     def _start_apps(self) -> None:
-        parts = list(describe_apps(self._wishes, self._environment))
+        parts = list(describe_apps(self._options, self._environment))
         for part in parts:
             self._apps.append(part.name)
             self._supervisor.start(part)
         self._supervisor.wait_ready(parts, WEB_TIMEOUT)
 
-    def _tell_what_to_do(self) -> None:
-        log.say(f"the portal answers at {self.plan.values['PORTAL_ADDRESS']}")
-        if (self._wishes.var / DEMO_DONE).exists():
+    def _log_next_steps(self) -> None:
+        log.log_line(f"the portal answers at {self.plan.values['PORTAL_ADDRESS']}")
+        if (self._options.var / DEMO_DONE).exists():
             self._manage("demo", "--sign-ins", is_stamped=False)
         else:
-            log.say("next: .venv/bin/python manage.py setup --help")
-        log.say("Ctrl-C stops it")
+            log.log_line("next: .venv/bin/python manage.py setup --help")
+        log.log_line("Ctrl-C stops it")
 
 
-def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Part]:
+def describe_apps(
+    options: RunOptions, environment: Mapping[str, str]
+) -> Iterator[Part]:
     """Describe what runs beside the engines."""
     configuration = Path(__file__).with_name("gunicorn_conf.py")
     web = ("gunicorn", "--config", str(configuration), "portal.wsgi:application")
@@ -148,9 +150,9 @@ def describe_apps(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Pa
     beat = (
         *(*CELERY, "beat", "--loglevel", "WARNING"),
         # No pid file: after a crash it would keep the next one from starting.
-        *("--pidfile=", f"--schedule={wishes.var / 'beat-schedule'}"),
+        *("--pidfile=", f"--schedule={options.var / 'beat-schedule'}"),
     )
-    is_serving = partial(is_healthy, wishes.port)
+    is_serving = partial(is_healthy, options.port)
     describe = partial(_describe_app, environment=environment)
     yield describe("worker", worker)
     yield describe("forwarder", forwarder)

@@ -20,7 +20,7 @@ from portal.stack.children import Child, Part
 TICK = 0.5
 
 # How often a part that is starting is asked whether it is ready.
-ASK_EVERY = 0.05
+POLL_EVERY = 0.05
 
 # The first restart comes soon, for the one-off crash; the later ones rarely, so
 # that a part which cannot start does not fill the log.
@@ -34,13 +34,13 @@ RECOVERED_AFTER = 60.0
 PATIENCE = 5.0
 
 # What takes longer to stop says why.
-TELL_AFTER = 2.0
+LOG_STOP_AFTER = 2.0
 
 # A slow step says that it is still at it.
-STILL_EVERY = 10.0
+LOG_PROGRESS_EVERY = 10.0
 
 
-class StopAskedError(Exception):
+class StopRequestedError(Exception):
     """Ctrl-C or SIGTERM while something was being waited for."""
 
 
@@ -66,7 +66,7 @@ class Supervisor:
         signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._before[number] = signal.signal(number, self._ask_to_stop)
+            self._before[number] = signal.signal(number, self._request_stop)
         # Only so that the end of a child wakes the loop.
         ignore = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         self._before[signal.SIGCHLD] = ignore
@@ -81,7 +81,7 @@ class Supervisor:
         self._wakeup.close()
         self._alarm.close()
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._asked = True
 
     def start(self, part: Part) -> None:
@@ -95,17 +95,17 @@ class Supervisor:
         self._crashes.pop(part.name, None)
         child = Child(part)
         self._selector.register(child, selectors.EVENT_READ)
-        reminder = time.monotonic() + STILL_EVERY
+        reminder = time.monotonic() + LOG_PROGRESS_EVERY
         try:
             while (code := child.poll()) is None:
                 self.turn(TICK)
                 if time.monotonic() > reminder:
-                    reminder += STILL_EVERY
+                    reminder += LOG_PROGRESS_EVERY
                     seconds = time.monotonic() - child.started
-                    log.say(f"still at it after {seconds:.0f} s", part.name)
+                    log.log_line(f"still at it after {seconds:.0f} s", part.name)
         finally:
             child.send(signal.SIGKILL)
-            self._let_go(child)
+            self._close(child)
         if code:
             child.show_hidden()
         return code
@@ -116,7 +116,7 @@ class Supervisor:
         while not is_done():
             if time.monotonic() > deadline:
                 return False
-            self.turn(ASK_EVERY)
+            self.turn(POLL_EVERY)
         return True
 
     def wait_ready(self, parts: Sequence[Part], seconds: float) -> None:
@@ -139,20 +139,20 @@ class Supervisor:
 
     def turn(self, seconds: float) -> None:
         """Go once around: output, ends, restarts; raise once asked to stop."""
-        self._listen(seconds)
+        self._read_output(seconds)
         for child in list(self._children.values()):
             code = child.poll()
             if code is not None:
-                self._bury(child, code)
+                self._handle_exit(child, code)
         for name, (moment, part) in list(self._due.items()):
             if time.monotonic() >= moment:
                 del self._due[name]
                 self.start(part)
         if self._asked:
             self._asked = False
-            raise StopAskedError
+            raise StopRequestedError
 
-    def _listen(self, seconds: float) -> None:
+    def _read_output(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
             if isinstance(key.fileobj, Child):
                 if not key.fileobj.read():
@@ -160,9 +160,9 @@ class Supervisor:
             else:
                 self._wakeup.recv(4096)
 
-    def _bury(self, child: Child, code: int) -> None:
+    def _handle_exit(self, child: Child, code: int) -> None:
         part = child.part
-        self._let_go(child)
+        self._close(child)
         del self._children[part.name]
         child.show_hidden()
         if time.monotonic() - child.started > RECOVERED_AFTER:
@@ -171,10 +171,10 @@ class Supervisor:
         self._crashes[part.name] = crashes + 1
         pause = min(BACKOFF_FIRST * 2**crashes, BACKOFF_LONGEST)
         ending = describe_end(code)
-        log.say(f"{part.name} ended ({ending}); starting it again in {pause:g} s")
+        log.log_line(f"{part.name} ended ({ending}); starting it again in {pause:g} s")
         self._due[part.name] = (time.monotonic() + pause, part)
 
-    def _let_go(self, child: Child) -> None:
+    def _close(self, child: Child) -> None:
         if child in {key.fileobj for key in self._selector.get_map().values()}:
             self._selector.unregister(child)
         child.close()
@@ -186,24 +186,24 @@ class Supervisor:
         for child in stopping.values():
             child.send(signal.SIGKILL if kill else child.part.stop_with)
         started = time.monotonic()
-        reminder = started + TELL_AFTER
+        reminder = started + LOG_STOP_AFTER
         while stopping:
-            self._listen(ASK_EVERY)
+            self._read_output(POLL_EVERY)
             for name, child in list(stopping.items()):
                 if child.poll() is not None:
-                    self._let_go(stopping.pop(name))
+                    self._close(stopping.pop(name))
                     child.part.clean_up()
             self._kill_the_rest(stopping.values(), time.monotonic() - started)
             if stopping and time.monotonic() > reminder:
                 reminder = math.inf
-                log.say(f"{', '.join(stopping)}: ending what is in progress")
+                log.log_line(f"{', '.join(stopping)}: ending what is in progress")
 
     def _kill_the_rest(self, stopping: Iterable[Child], waited: float) -> None:
         """Kill parts that have had their time; all, where somebody asks once more."""
         is_asked, self._asked = self._asked, False
         for child in stopping:
             if is_asked or waited > child.part.patience + child.respite:
-                log.say(f"{child.part.name} does not stop and is killed")
+                log.log_line(f"{child.part.name} does not stop and is killed")
                 child.send(signal.SIGKILL)
                 # Not again at once: the kernel takes a moment.
                 child.respite += PATIENCE

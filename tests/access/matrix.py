@@ -8,7 +8,7 @@ from http import HTTPStatus
 from portal.accounts.caller import Permission
 from portal.http.middleware import API
 from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
-from tests.access.two_companies import BROKEN, Caller, Ids, TwoCompanies, check_body
+from tests.access.two_companies import BROKEN, Ids, TestCaller, TwoCompanies, check_body
 from tests.builders import digest_header
 
 Body = Callable[[TwoCompanies, str], bytes]
@@ -281,14 +281,16 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedAnswer:
     """The statuses that are right, and the code that goes with them."""
 
     statuses: frozenset[int]
     code: str = ""
 
 
-def expected(name: str, method: str, caller: Caller, *, whose: str) -> Expected:
+def expected(
+    name: str, method: str, caller: TestCaller, *, whose: str
+) -> ExpectedAnswer:
     """Say what a call should be answered, from the registry's need alone."""
     row, methods = ROWS[name], PERMISSIONS[name]
     if not methods:
@@ -299,11 +301,11 @@ def expected(name: str, method: str, caller: Caller, *, whose: str) -> Expected:
     is_api = row.path(_NO_IDS).startswith(API)
     refusal = _api_refusal(need, caller) if is_api else _page_refusal(need, caller)
     if refusal or whose == caller.company or row.foreign is None:
-        return refusal or Expected(row.own)
-    return Expected(row.foreign, "not-found")
+        return refusal or ExpectedAnswer(row.own)
+    return ExpectedAnswer(row.foreign, "not-found")
 
 
-def _api_refusal(need: Requirement, caller: Caller) -> Expected | None:
+def _api_refusal(need: Requirement, caller: TestCaller) -> ExpectedAnswer | None:
     standing = STANDING[caller.name]
     if need == ANYBODY:
         return None
@@ -316,7 +318,7 @@ def _api_refusal(need: Requirement, caller: Caller) -> Expected | None:
     return None
 
 
-def _page_refusal(need: Requirement, caller: Caller) -> Expected | None:
+def _page_refusal(need: Requirement, caller: TestCaller) -> ExpectedAnswer | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
     if need == ANYBODY:
@@ -347,7 +349,7 @@ def is_for_staff(name: str) -> bool:
     }
 
 
-def may_know_alice(name: str, caller: Caller) -> bool:
+def may_know_alice(name: str, caller: TestCaller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
     is_staff = isinstance(standing, frozenset) and Permission.STAFF_READ in standing
@@ -360,15 +362,15 @@ def may_know_alice(name: str, caller: Caller) -> bool:
     return caller.company == "alice" and is_member
 
 
-def may_name_alice(caller: Caller, path: str) -> bool:
+def may_name_alice(caller: TestCaller, path: str) -> bool:
     """Say whether an answer may name Alice: who belongs to both can switch to her."""
     is_partner = caller.name == "partner for charlie"
     is_link = re.match(r"/files/[0-9a-f-]{36}\b", path) is not None
     return is_partner and (path in {"/switch", "/signed-in"} or is_link)
 
 
-def _refusal(status: HTTPStatus, code: str) -> Expected:
-    return Expected(frozenset({int(status)}), code)
+def _refusal(status: HTTPStatus, code: str) -> ExpectedAnswer:
+    return ExpectedAnswer(frozenset({int(status)}), code)
 
 
 _NO_IDS = Ids(*[""] * 14)

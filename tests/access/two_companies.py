@@ -36,7 +36,7 @@ DAY = date(2026, 5, 1)
 
 
 @dataclass
-class Caller:
+class TestCaller:
     """A client with its credentials."""
 
     name: str
@@ -241,7 +241,7 @@ def _retire(person: User) -> None:
         User.objects.filter(pk=person.pk).update(is_active=False)
 
 
-def callers(companies: TwoCompanies) -> Iterator[Caller]:
+def callers(companies: TwoCompanies) -> Iterator[TestCaller]:
     """Yield everybody, each with a browser of his own."""
     yesterday = datetime.now(tz=UTC) - timedelta(days=1)
     alice = companies.alice
@@ -253,36 +253,38 @@ def callers(companies: TwoCompanies) -> Iterator[Caller]:
         "token of scope upload": alice.token,
         "token of scope manage": alice.issue(Scope.MANAGE),
     }
-    yield Caller("nobody", "alice", _browser(), {})
+    yield TestCaller("nobody", "alice", _browser(), {})
     for name, secret in bearers.items():
-        yield Caller(name, "alice", _browser(), _script(secret))
+        yield TestCaller(name, "alice", _browser(), _script(secret))
     for name, header in BROKEN.items():
         client = _browser(alice.people["admin"])
-        yield Caller(f"broken: {name}", "alice", client, {"Authorization": header})
+        yield TestCaller(f"broken: {name}", "alice", client, {"Authorization": header})
     for role in Role.values:
-        yield Caller(f"session of {role}", "alice", _browser(alice.people[role]), {})
+        yield TestCaller(
+            f"session of {role}", "alice", _browser(alice.people[role]), {}
+        )
     for role in StaffRole.values:
-        yield Caller(f"session of {role}", "alice", _browser(_staff(role)), {})
+        yield TestCaller(f"session of {role}", "alice", _browser(_staff(role)), {})
     gone = _gone(alice)
-    yield Caller("session of one who left", "alice", _browser(gone), {})
+    yield TestCaller("session of one who left", "alice", _browser(gone), {})
     _retire(gone)
-    yield Caller("partner for alice", "alice", _partner(companies, alice), {})
+    yield TestCaller("partner for alice", "alice", _partner(companies, alice), {})
     yield from charlies(companies)
 
 
-def charlies(companies: TwoCompanies) -> Iterator[Caller]:
+def charlies(companies: TwoCompanies) -> Iterator[TestCaller]:
     """Yield everybody who acts for Charlie."""
     charlie = companies.charlie
     for scope in Scope.values:
         headers = _script(charlie.issue(scope))
-        yield Caller(f"charlie's token: {scope}", "charlie", _browser(), headers)
+        yield TestCaller(f"charlie's token: {scope}", "charlie", _browser(), headers)
     for role in Role.values:
         client = _browser(charlie.people[role])
-        yield Caller(f"charlie's session: {role}", "charlie", client, {})
-    yield Caller("partner for charlie", "charlie", _partner(companies, charlie), {})
+        yield TestCaller(f"charlie's session: {role}", "charlie", client, {})
+    yield TestCaller("partner for charlie", "charlie", _partner(companies, charlie), {})
     # A session that names a tenant its person was never in, or is no longer.
     client = _browser(charlie.people["admin"], tenant=companies.alice.id)
-    yield Caller("charlie's session set to alice", "charlie", client, {})
+    yield TestCaller("charlie's session set to alice", "charlie", client, {})
 
 
 def _partner(companies: TwoCompanies, company: Company) -> Client:

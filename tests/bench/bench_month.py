@@ -28,7 +28,7 @@ from tests.bench.measurements import Times, milliseconds  # noqa: E402 - the sam
 from tests.bench.other_servers import hashed, put_all, run_other_servers  # noqa: E402 - the same
 
 if TYPE_CHECKING:
-    from tests.bench.sized_files import Body, Files
+    from tests.bench.sized_files import Files, SizedBody
 
 # Two servers' days, of the usual size.
 MONTH, SIZE = 62, "3 MB"
@@ -41,7 +41,7 @@ BASE = "API, one by one"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
-def at_once(send: Callable[[Any], None], bodies: list[tuple[str, "Body"]]) -> None:
+def at_once(send: Callable[[Any], None], bodies: list[tuple[str, "SizedBody"]]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         shares = [bodies[share::AT_ONCE] for share in range(AT_ONCE)]
         list(pool.map(send, shares))
@@ -68,18 +68,18 @@ class UploadPage:
         )
 
 
-def to_folder(folder: Path, bodies: list[tuple[str, "Body"]]) -> Path:
+def to_folder(folder: Path, bodies: list[tuple[str, "SizedBody"]]) -> Path:
     folder.mkdir()
     for number, body in bodies:
         (folder / f"{number}.usg").write_bytes(body.data)
     return folder
 
 
-def month(files: "Files", name: str) -> list[tuple[str, "Body"]]:
+def month(files: "Files", name: str) -> list[tuple[str, "SizedBody"]]:
     return [(f"{name}-{number}", files.make(SIZE)) for number in range(MONTH)]
 
 
-def of_portal(token: str, body: "Body") -> dict[str, str]:
+def of_portal(token: str, body: "SizedBody") -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Content-Digest": body.digest}
 
 

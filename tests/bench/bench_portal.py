@@ -26,7 +26,7 @@ from psycopg import sql
 from portal.stack import gunicorn_conf, ports
 
 if TYPE_CHECKING:
-    from tests.bench.sized_files import Body
+    from tests.bench.sized_files import SizedBody
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -188,7 +188,7 @@ def serving(application: str, **environment: str) -> Iterator[Web]:
         web.stop()
 
 
-class Client:
+class BenchClient:
     """One connection that is kept, as a script's would be."""
 
     def __init__(self, web: Web, token: str = "") -> None:
@@ -197,7 +197,7 @@ class Client:
         self.status = 0
         self.headers = HTTPMessage()
 
-    def put(self, body: "Body") -> bytes:
+    def put(self, body: "SizedBody") -> bytes:
         """Upload; return the body of the answer."""
         headers = {
             "Authorization": f"Bearer {self._token}",

@@ -36,7 +36,7 @@ from tests.bench.other_servers import run_other_servers  # noqa: E402 - the same
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.sized_files import Body
+    from tests.bench.sized_files import SizedBody
     from tests.builders import Company
 
 # First uploads fill caches and open connections; they are not counted.
@@ -53,7 +53,7 @@ STEPS = "tests.bench.timed_steps:application"
 TWO_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 
-def send(client: bench_portal.Client, body: "Body") -> None:
+def send(client: bench_portal.BenchClient, body: "SizedBody") -> None:
     answer = client.put(body)
     assert client.status == HTTPStatus.CREATED, answer
     assert b'"accepted"' in answer, answer
@@ -102,8 +102,8 @@ class UploadBench:
         folder.mkdir(mode=0o755)
         return folder
 
-    def client(self, web: bench_portal.Web) -> bench_portal.Client:
-        return bench_portal.Client(web, self.company.token)
+    def client(self, web: bench_portal.Web) -> bench_portal.BenchClient:
+        return bench_portal.BenchClient(web, self.company.token)
 
     def bare(self) -> BareLibraries:
         from portal.db import unit_of_work
@@ -128,7 +128,7 @@ def whole_uploads(bench: UploadBench) -> dict[str, Table]:
         bench_portal.serving(PORTAL) as portal,
         bench_portal.serving(RAW) as raw,
     ):
-        ours, floor = bench.client(portal), bench_portal.Client(raw)
+        ours, floor = bench.client(portal), bench_portal.BenchClient(raw)
         for name in SIZES:
             times: Times = defaultdict(list)
             for number in range(bench.rounds + WARMING_UP):
@@ -194,9 +194,9 @@ def processor(bench: UploadBench) -> Table:
     Ours are refused at their last byte, by a wrong digest: all was received, hashed
     and written to the spool, and nothing after that was done.
     """
-    from tests.bench.sized_files import LARGE, Body, digest_of
+    from tests.bench.sized_files import LARGE, SizedBody, digest_of
 
-    body = Body(bench.files.make(LARGE).data, digest_of(b""))
+    body = SizedBody(bench.files.make(LARGE).data, digest_of(b""))
     spool = str(bench.stage.spool)
     sys.stdout.write("\nProcessor seconds of the web server per GB received\n")
     seconds: Times = defaultdict(list)

@@ -17,7 +17,7 @@ from portal.stack import ports
 from tests.bench.bench_portal import CPU_CLOCK
 
 if TYPE_CHECKING:
-    from tests.bench.sized_files import Body
+    from tests.bench.sized_files import SizedBody
 
 PATIENCE = 60.0
 
@@ -56,12 +56,12 @@ class OtherServer:
         pids = [self.pid, *map(int, children.split())]
         return sum(time.clock_gettime(~pid << 3 | CPU_CLOCK) for pid in pids)
 
-    def put(self, name: str, body: "Body") -> None:
+    def put(self, name: str, body: "SizedBody") -> None:
         put_all(self.port, self.path, hashed, [(name, body)])
 
 
 def put_all(
-    port: int, path: str, headers: Callable[["Body"], dict[str, str]], bodies: Any
+    port: int, path: str, headers: Callable[["SizedBody"], dict[str, str]], bodies: Any
 ) -> None:
     """Send bodies over one connection, as a script does that keeps it."""
     connection = HTTPConnection(ports.LOOPBACK, port, timeout=PATIENCE)
@@ -73,7 +73,7 @@ def put_all(
     connection.close()
 
 
-def hashed(body: "Body") -> dict[str, str]:
+def hashed(body: "SizedBody") -> dict[str, str]:
     """Hash as whoever wants to know what came has to; the others do not ask."""
     return {"X-Sum": sha256(body.data).hexdigest()}
 

@@ -48,7 +48,7 @@ def sessions_of(name: str) -> Sessions:
 
 
 @dataclass(frozen=True)
-class Body:
+class SizedBody:
     """Bytes to send, and the Content-Digest that is sent with them."""
 
     data: bytes
@@ -63,10 +63,10 @@ class Files:
         self._sessions = {name: sessions_of(name) for name in SIZES}
         self._numbers = count()
 
-    def make(self, name: str) -> Body:
+    def make(self, name: str) -> SizedBody:
         day = FIRST_DAY + timedelta(days=next(self._numbers) % DAYS)
         data = self._company.server.day(day, sessions=self._sessions[name])
-        return Body(data, digest_of(data))
+        return SizedBody(data, digest_of(data))
 
 
 def digest_of(data: bytes) -> str:

@@ -23,7 +23,7 @@ from portal.models import StaffRole, User
 from portal.tenants import create
 from tests.browser.charlie import CSRF, assert_sees_nothing
 from tests.builders import NOW, PASSWORD, Company, Writer
-from tests.journeys.live_server import Portal, running_portal
+from tests.journeys.live_server import RunningPortal, running_portal
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -75,7 +75,7 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def portal(
     static_files: Path, db: None, tmp_path: Path, worker_id: str
-) -> Iterator[Portal]:
+) -> Iterator[RunningPortal]:
     """The test's own portal; no answer may be a 5xx, nothing may be in its log."""
     (tmp_path / "static").rmdir()
     (tmp_path / "static").symlink_to(static_files)
@@ -87,7 +87,7 @@ def portal(
         yield running
 
 
-def session_cookie(user: User, portal: Portal) -> Any:
+def session_cookie(user: User, portal: RunningPortal) -> Any:
     """A session as signing in makes it, without the time that a password takes."""
     client = Client()
     client.force_login(user)
@@ -105,7 +105,7 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser, portal: Portal) -> Iterator[Open]:
+def open_page(browser: Browser, portal: RunningPortal) -> Iterator[Open]:
     """Open a page in a context of its own, signed in as a person or as nobody.
 
     Whatever the page asks of another host, and whatever it breaks of its own content
@@ -158,7 +158,7 @@ def open_page(browser: Browser, portal: Portal) -> Iterator[Open]:
 
 @pytest.fixture
 def charlie_sees_nothing(
-    browser: Browser, portal: Portal, alice: Company, charlie: Company
+    browser: Browser, portal: RunningPortal, alice: Company, charlie: Company
 ) -> Iterator[None]:
     """Let Charlie look, at the end of the test, for what it has made of Alice's."""
     yield

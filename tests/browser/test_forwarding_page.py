@@ -59,7 +59,7 @@ def with_failures(alice: Company, charlie: Company) -> Company:
 def fail_jobs(company: Company) -> None:
     company.send(company.writer("IC09").day(DAY), name="unreadable.usg")
     company.send(company.server.day(DAY - timedelta(days=1)), name="foreign.usg")
-    failed = {"state": JobState.SET_ASIDE, "ended_at": NOW}
+    failed = {"state": JobState.FAILED, "ended_at": NOW}
     with unit_of_work.acting_for(company.id):
         unread = Settling.objects.filter(file__name="unreadable.usg")
         unread.update(problem=judge_pending.READER_FAILED, **failed)

@@ -19,7 +19,7 @@ from tests.browser.held_upload import (
     write_all,
 )
 from tests.builders import Company
-from tests.journeys.live_server import Portal
+from tests.journeys.live_server import RunningPortal
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
@@ -68,7 +68,11 @@ def assert_shows_waiting(page: Page) -> None:
 
 
 def test_an_expired_sign_in_keeps_the_list_and_goes_on_for_its_owner_alone(
-    open_page: Open, alice: Company, charlie: Company, folder: Path, portal: Portal
+    open_page: Open,
+    alice: Company,
+    charlie: Company,
+    folder: Path,
+    portal: RunningPortal,
 ) -> None:
     page = open_page(alice, UPLOAD)
     gate = drop_to_the_middle(page, folder)
@@ -93,7 +97,7 @@ def test_an_expired_sign_in_keeps_the_list_and_goes_on_for_its_owner_alone(
 
 
 def test_coming_back_from_signing_in_is_noticed(
-    open_page: Open, alice: Company, folder: Path, portal: Portal
+    open_page: Open, alice: Company, folder: Path, portal: RunningPortal
 ) -> None:
     page = open_page(alice, UPLOAD)
     gate = drop_to_the_middle(page, folder)

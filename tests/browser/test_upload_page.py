@@ -19,7 +19,7 @@ from tests.browser.folder_drop import (
     write_days,
 )
 from tests.builders import Company
-from tests.journeys.live_server import Portal
+from tests.journeys.live_server import RunningPortal
 from usage.forwarding import forward
 from usage.models import Forwarding
 from usage.storage import archive
@@ -107,7 +107,11 @@ def assert_in_s3_byte_for_byte(company: Company, folder: Path) -> None:
 
 
 def test_the_summary_stays_until_it_is_dismissed_and_is_nobody_elses(
-    open_page: Open, alice: Company, charlie: Company, tmp_path: Path, portal: Portal
+    open_page: Open,
+    alice: Company,
+    charlie: Company,
+    tmp_path: Path,
+    portal: RunningPortal,
 ) -> None:
     write_days(tmp_path / "ic", alice.server, last=date(2026, 4, 29))
     page = open_page(alice, UPLOAD)
@@ -154,7 +158,7 @@ def test_a_receipt_of_the_upload_is_downloaded(
     expect(page.locator("main")).to_contain_text("IC01_2026-04-28.usg")
 
 
-def sign_in(page: Page, who: Company, portal: Portal) -> None:
+def sign_in(page: Page, who: Company, portal: RunningPortal) -> None:
     page.context.add_cookies([session_cookie(who.people["admin"], portal)])
 
 

@@ -13,7 +13,7 @@ from tests.browser.conftest import Open, session_cookie
 from tests.browser.folder_drop import sent_by, wait_for_end, write_days
 from tests.browser.watched_folder import names, open_with_folder, put
 from tests.builders import Company
-from tests.journeys.live_server import Portal
+from tests.journeys.live_server import RunningPortal
 from usage.forwarding import forward
 from usage.models import Forwarding
 from usage.storage import archive
@@ -118,7 +118,11 @@ def unconfirm(company: Company, data: bytes) -> None:
 
 
 def test_the_folder_is_there_for_whoever_opened_it_until_it_is_let_go(
-    open_page: Open, alice: Company, charlie: Company, tmp_path: Path, portal: Portal
+    open_page: Open,
+    alice: Company,
+    charlie: Company,
+    tmp_path: Path,
+    portal: RunningPortal,
 ) -> None:
     files = write_days(tmp_path / "ic", alice.server)
     page = open_with_folder(open_page, alice, dict(list(files.items())[:2]))

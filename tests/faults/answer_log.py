@@ -18,7 +18,7 @@ class FinalState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Content:
+class SentContent:
     """Bytes to be sent, and what has to come of them.
 
     `tenant` is the customer number; `server` and `day` are the cell that the file
@@ -61,14 +61,14 @@ class AnswerLog:
     answer; `refusals` has the answers that promised nothing, by status and code.
     """
 
-    contents: dict[tuple[str, str], Content] = field(default_factory=dict)
+    contents: dict[tuple[str, str], SentContent] = field(default_factory=dict)
     answers: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     tries: int = 0
     cuts: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note_try(self, content: Content) -> None:
+    def note_try(self, content: SentContent) -> None:
         with self._lock:
             self.tries += 1
             self.contents[content.key] = content
@@ -82,7 +82,7 @@ class AnswerLog:
         with self._lock:
             self.refusals[f"{status} {code}"] += 1
 
-    def note_answer(self, content: Content, entry: Entry) -> None:
+    def note_answer(self, content: SentContent, entry: Entry) -> None:
         with self._lock:
             self.answers[content.key].append(entry)
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from tests.builders import open_company
 from tests.conftest import empty_database
 from tests.faults.answer_log import AnswerLog
-from tests.faults.customer_client import Client, Customer
+from tests.faults.customer_client import Customer, FaultClient
 from tests.faults.killable_portal import KillablePortal, run_killable_portal
 from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import database_url
@@ -65,14 +65,14 @@ def killable(stored: StoredState, worker_id: str) -> Iterator[KillablePortal]:
 
 
 @pytest.fixture
-def open_client(killable: KillablePortal) -> Callable[..., Client]:
+def open_client(killable: KillablePortal) -> Callable[..., FaultClient]:
     """Open a company and be its client; clients of one test share an answer log."""
     answer_log = AnswerLog()
 
-    def opened(*, servers: int = 1) -> Client:
+    def opened(*, servers: int = 1) -> FaultClient:
         number = f"F-{next(_NUMBERS)}"
         company = open_company(number, name=number, zone="Europe/Berlin")
         customer = Customer.of(company, servers=servers)
-        return Client(killable.portal.port, customer, answer_log)
+        return FaultClient(killable.portal.port, customer, answer_log)
 
     return opened

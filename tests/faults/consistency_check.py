@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
-from tests.faults.answer_log import AnswerLog, Content, Entry, FinalState
-from tests.faults.customer_client import Client
+from tests.faults.answer_log import AnswerLog, Entry, FinalState, SentContent
+from tests.faults.customer_client import FaultClient
 from tests.faults.stored_state import AUDIT, FILES, Row, StoredState
 
 # States in which the portal answers for the bytes.
@@ -50,7 +50,7 @@ class _Case:
     """The inputs of one check, and its report."""
 
     stored: StoredState
-    clients: Mapping[str, Client]
+    clients: Mapping[str, FaultClient]
     answer_log: AnswerLog
     files: list[Row]
     report: ConsistencyReport = field(default_factory=ConsistencyReport)
@@ -65,7 +65,7 @@ class _Case:
 
 
 def check_consistency(
-    stored: StoredState, clients: Iterable[Client]
+    stored: StoredState, clients: Iterable[FaultClient]
 ) -> ConsistencyReport:
     """Compare the clients' shared answer log with all stored data of their tenants."""
     by_tenant = {client.customer.number: client for client in clients}
@@ -88,7 +88,7 @@ def check_consistency(
 
 
 def _check_content(
-    case: _Case, content: Content, entries: list[Entry], rows: list[Row]
+    case: _Case, content: SentContent, entries: list[Entry], rows: list[Row]
 ) -> None:
     """Every answer names a row, of kept contents the same one, in its right state."""
     found, ids = case.report, {row["id"] for row in rows}
@@ -178,7 +178,7 @@ def _check_bucket(case: _Case) -> None:
             found.confirmed += 1
 
 
-def _check_calendar(case: _Case, client: Client) -> None:
+def _check_calendar(case: _Case, client: FaultClient) -> None:
     """Each accepted file fills its cell, and no other cell is filled."""
     accepted = {
         (row["tenant"], row["sha256"])

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from portal.stack import ports
 from tests.builders import Company, Writer
-from tests.faults.answer_log import AnswerLog, Content, Entry, FinalState
+from tests.faults.answer_log import AnswerLog, Entry, FinalState, SentContent
 from usage.usg import KeyPair
 
 # The billing period that all the files are about.
@@ -82,7 +82,7 @@ class Customer:
         who = (found["tenant_id"], found["number"], found["token"])
         return cls(*who, writers[:-1], writers[-1])
 
-    def good(self) -> Content:
+    def good(self) -> SentContent:
         """Make a file for a server-day that has none yet."""
         number, day = divmod(self._made, DAYS)
         if number >= len(self.trusted):
@@ -92,39 +92,41 @@ class Customer:
         writer = self.trusted[number]
         return self._content(writer, FIRST_DAY + timedelta(day), FinalState.ACCEPTED)
 
-    def held(self) -> Content:
+    def held(self) -> SentContent:
         """Make a genuine file of a server whose key nobody has confirmed."""
         day = FIRST_DAY + timedelta(self.stranger.sequence % DAYS)
         return self._content(self.stranger, day, FinalState.HELD)
 
-    def rejected(self) -> Content:
+    def rejected(self) -> SentContent:
         """Make what is no usage file at all, different each time."""
-        return Content(
+        return SentContent(
             self.number, os.urandom(3_000), FinalState.REJECTED, "", FIRST_DAY
         )
 
-    def with_final_state(self, final_state: FinalState) -> Content:
+    def with_final_state(self, final_state: FinalState) -> SentContent:
         makers = {FinalState.HELD: self.held, FinalState.REJECTED: self.rejected}
         return makers.get(final_state, self.good)()
 
-    def any(self, rng: random.Random) -> Content:
+    def any(self, rng: random.Random) -> SentContent:
         """Make a file as they come: most are good, some are not."""
         final_states = (FinalState.ACCEPTED, FinalState.HELD, FinalState.REJECTED)
         return self.with_final_state(rng.choices(final_states, (8, 1, 1))[0])
 
-    def _content(self, writer: Writer, day: date, final_state: FinalState) -> Content:
-        return Content(self.number, writer.day(day), final_state, writer.name, day)
+    def _content(
+        self, writer: Writer, day: date, final_state: FinalState
+    ) -> SentContent:
+        return SentContent(self.number, writer.day(day), final_state, writer.name, day)
 
 
 @dataclass(frozen=True)
-class Client:
+class FaultClient:
     """Sends one customer's files to a port, and logs the answers."""
 
     port: int
     customer: Customer
     answer_log: AnswerLog
 
-    def try_once(self, content: Content, *, name: str = "day.usg") -> Entry | None:
+    def try_once(self, content: SentContent, *, name: str = "day.usg") -> Entry | None:
         """Send once; None if there was no answer, or one that promised nothing."""
         self.answer_log.note_try(content)
         began = time.monotonic()
@@ -143,7 +145,7 @@ class Client:
         self.answer_log.note_answer(content, entry)
         return entry
 
-    def send(self, content: Content, *, name: str = "day.usg") -> Entry:
+    def send(self, content: SentContent, *, name: str = "day.usg") -> Entry:
         """Send until it is answered.
 
         Raises:
@@ -158,7 +160,7 @@ class Client:
             time.sleep(PAUSE)
         raise GaveUpError(name)
 
-    def _put(self, content: Content, name: str) -> tuple[int, dict[str, Any]]:
+    def _put(self, content: SentContent, name: str) -> tuple[int, dict[str, Any]]:
         digest = b64encode(bytes.fromhex(content.sha256)).decode()
         headers = {"Content-Digest": f"sha-256=:{digest}:"}
         path = f"/api/v1/files/{quote(name, safe='')}"
@@ -188,7 +190,9 @@ class Client:
         }
 
 
-def send_all(client: Client, contents: Sequence[Content], rng: random.Random) -> None:
+def send_all(
+    client: FaultClient, contents: Sequence[SentContent], rng: random.Random
+) -> None:
     """Send in random order, some of them twice and under another name."""
     wanted = list(contents)
     rng.shuffle(wanted)

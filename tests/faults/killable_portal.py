@@ -16,11 +16,11 @@ from django.core.management import get_commands
 from portal.celery import app
 from tests.faults import armed_failpoints
 from tests.faults.consistency_check import ConsistencyReport, check_consistency
-from tests.faults.customer_client import Client
+from tests.faults.customer_client import FaultClient
 from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import (
     ROOT,
-    Portal,
+    RunningPortal,
     environment_of,
     running_portal,
     wait_for,
@@ -97,7 +97,7 @@ def is_dead(pid: int) -> bool:
 class KillablePortal:
     """The running portal of one or more tests."""
 
-    portal: Portal
+    portal: RunningPortal
     work: WorkProcess
     stored: StoredState
     var: Path
@@ -130,7 +130,7 @@ class KillablePortal:
             if not self.stored.waiting():
                 return
 
-    def finish_and_check(self, *clients: Client) -> ConsistencyReport:
+    def finish_and_check(self, *clients: FaultClient) -> ConsistencyReport:
         """Run all jobs; then check consistency and the product's own invariants."""
         self.finish_all_jobs()
         report = check_consistency(self.stored, clients)

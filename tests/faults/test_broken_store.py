@@ -238,7 +238,7 @@ def test_foreign_bytes_are_never_replaced_whatever_becomes_of_the_answers(
     proxy.script["PUT"] = [behaviour, faulty_s3.passed]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.FAILED, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     assert objects() == {key: foreign}
 
@@ -263,7 +263,7 @@ def test_bytes_that_came_out_otherwise_wait_for_a_person(
     proxy.script["GET"] = [faulty_s3.other_bytes]
     forward()
     row = row_of(alice)
-    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.FAILED, forward_queue.FOREIGN_BYTES)
     proxy.script.clear()
     with unit_of_work.acting_for(alice.id):
         job_queue.retry(Forwarding, row.pk, at=NOW)

@@ -22,12 +22,12 @@ from portal.stack.run import CELERY, FORWARDS, describe_worker
 from tests.builders import open_company
 from tests.faults.answer_log import AnswerLog
 from tests.faults.consistency_check import check_consistency
-from tests.faults.customer_client import DAYS, Client, Customer
+from tests.faults.customer_client import DAYS, Customer, FaultClient
 from tests.faults.faulty_broker import Broker, own_broker
 from tests.faults.stored_state import StoredState
 from tests.journeys.live_server import (
     ROOT,
-    Portal,
+    RunningPortal,
     environment_of,
     running_portal,
     wait_for,
@@ -114,7 +114,7 @@ def background(environment: dict[str, str], var: Path) -> Iterator[list[int]]:
             thread.join()
 
 
-def send(client: Client, number: int) -> list[float]:
+def send(client: FaultClient, number: int) -> list[float]:
     entries = [client.send(client.customer.good()) for _ in range(number)]
     # Not one of them had to be sent again.
     assert {entry.state for entry in entries} == {"accepted"}
@@ -122,7 +122,7 @@ def send(client: Client, number: int) -> list[float]:
     return [entry.seconds for entry in entries]
 
 
-def measure(client: Client, broker: Broker) -> dict[str, Timed]:
+def measure(client: FaultClient, broker: Broker) -> dict[str, Timed]:
     """Send some files in each state of the broker, round by round."""
     timed = {state: Timed([]) for state in (WELL, *UNWELL)}
     send(client, 5)
@@ -153,7 +153,7 @@ def environment(stored: StoredState, broker: Broker, worker_id: str) -> dict[str
 @pytest.fixture
 def portal(
     stored: StoredState, environment: dict[str, str], worker_id: str
-) -> Iterator[Portal]:
+) -> Iterator[RunningPortal]:
     var, database = stored.folder.parent, f"test_portal_{worker_id}"
     with running_portal(var, database=database, changes=environment) as running:
         port = running.port
@@ -166,13 +166,15 @@ def portal(
 
 def test_no_upload_notices_the_broker_and_all_is_forwarded_after_it(
     stored: StoredState,
-    portal: Portal,
+    portal: RunningPortal,
     broker: Broker,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     company = open_company("B-1", name="B-1", zone="Europe/Berlin")
     servers = (len(UNWELL) + 1) * EACH * ROUNDS // DAYS + 2
-    client = Client(portal.port, Customer.of(company, servers=servers), AnswerLog())
+    client = FaultClient(
+        portal.port, Customer.of(company, servers=servers), AnswerLog()
+    )
     timed = measure(client, broker)
     began = time.monotonic()
 

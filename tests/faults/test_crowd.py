@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.answer_log import Content, FinalState
-from tests.faults.customer_client import Client
+from tests.faults.answer_log import FinalState, SentContent
+from tests.faults.customer_client import FaultClient
 from tests.faults.killable_portal import KillablePortal
 
 CLIENTS = int(os.environ.get("FAULTS_CLIENTS") or 8)
@@ -36,10 +36,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 3 * SECONDS)]
 class SharedSet:
     """What one tenant's clients all have in their folders: it grows."""
 
-    def __init__(self, client: Client, rng: random.Random) -> None:
+    def __init__(self, client: FaultClient, rng: random.Random) -> None:
         self.client = client
         self._rng = rng
-        self._contents: list[Content] = []
+        self._contents: list[SentContent] = []
         self._lock = threading.Lock()
 
     def grow(self) -> None:
@@ -47,7 +47,7 @@ class SharedSet:
             some = [self.client.customer.any(self._rng) for _ in range(BATCH)]
             self._contents += some
 
-    def drawn(self, rng: random.Random) -> Sequence[Content]:
+    def drawn(self, rng: random.Random) -> Sequence[SentContent]:
         """Return some of the newest and some of all, in random order."""
         with self._lock:
             pool = self._contents[-2 * BATCH :] + rng.sample(self._contents, BATCH)
@@ -66,7 +66,7 @@ def send_for(shared: SharedSet, seed: int, until: float) -> None:
 
 def test_overlapping_sets_from_many_clients_are_each_file_once(
     killable: KillablePortal,
-    open_client: Callable[..., Client],
+    open_client: Callable[..., FaultClient],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     servers = 3 + int(SECONDS * 2)
@@ -99,7 +99,7 @@ def test_overlapping_sets_from_many_clients_are_each_file_once(
     assert_answered_at_once(log.contents.values(), clients[0])
 
 
-def assert_answered_at_once(contents: Any, client: Client) -> None:
+def assert_answered_at_once(contents: Any, client: FaultClient) -> None:
     """Check that each file was judged by the request that sent it."""
     states = {
         entry.state

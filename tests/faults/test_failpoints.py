@@ -11,8 +11,8 @@ from itertools import combinations_with_replacement
 import pytest
 
 from portal.health import failpoints
-from tests.faults.answer_log import Content, FinalState
-from tests.faults.customer_client import Client
+from tests.faults.answer_log import FinalState, SentContent
+from tests.faults.customer_client import FaultClient
 from tests.faults.killable_portal import ALL_TASKS, KILLED, KillablePortal
 
 pytestmark = pytest.mark.faults
@@ -58,7 +58,10 @@ def stage(place: str) -> str:
 
 
 def kill_in_request(
-    killable: KillablePortal, client: Client, content: Content, places: list[str]
+    killable: KillablePortal,
+    client: FaultClient,
+    content: SentContent,
+    places: list[str],
 ) -> None:
     """Have the web server die under the client, which sends until it is answered.
 
@@ -70,7 +73,10 @@ def kill_in_request(
 
 
 def leave_unjudged(
-    killable: KillablePortal, client: Client, content: Content, places: list[str]
+    killable: KillablePortal,
+    client: FaultClient,
+    content: SentContent,
+    places: list[str],
 ) -> None:
     """Have the web server die, at last when the row is committed; the client leaves."""
     for place in dict.fromkeys((*places, "receive:committed")):
@@ -79,7 +85,10 @@ def leave_unjudged(
 
 
 def go_through(
-    killable: KillablePortal, client: Client, content: Content, places: tuple[str, ...]
+    killable: KillablePortal,
+    client: FaultClient,
+    content: SentContent,
+    places: tuple[str, ...],
 ) -> None:
     """Take one file from request to S3, dying at each place on its way."""
     stages = set(map(stage, places))
@@ -112,7 +121,7 @@ def go_through(
     kill_tasks(killable, [place for place in places if place not in here])
 
 
-def lose(killable: KillablePortal, content: Content) -> None:
+def lose(killable: KillablePortal, content: SentContent) -> None:
     """Let nobody have a file's bytes: let go here, and then lost by S3."""
     killable.finish_all_jobs()
     killable.stored.let_years_pass()
@@ -156,7 +165,7 @@ def kill_on_inbox_path(killable: KillablePortal, places: list[str]) -> None:
 @pytest.mark.parametrize("places", PLACES, ids=" then ".join)
 def test_who_dies_there_loses_and_doubles_nothing(
     killable: KillablePortal,
-    open_client: Callable[..., Client],
+    open_client: Callable[..., FaultClient],
     places: tuple[str, ...],
 ) -> None:
     client = open_client()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.answer_log import Content, FinalState
-from tests.faults.customer_client import Client
+from tests.faults.answer_log import FinalState, SentContent
+from tests.faults.customer_client import FaultClient
 from tests.faults.killable_portal import KillablePortal
 from tests.journeys.stored_files import bytes_below
 
@@ -35,13 +35,13 @@ def no_room(killable: KillablePortal) -> Iterator[Callable[[int], None]]:
 
 def test_a_full_disk_is_said_clearly_and_keeps_nothing(
     killable: KillablePortal,
-    open_client: Callable[..., Client],
+    open_client: Callable[..., FaultClient],
     no_room: Callable[[int], None],
 ) -> None:
     client = open_client()
     day = client.customer.good()
     data = day.data * (LARGE // len(day.data))
-    large = Content(day.tenant, data, FinalState.REJECTED, day.server, day.day)
+    large = SentContent(day.tenant, data, FinalState.REJECTED, day.server, day.day)
     before = bytes_below(killable.var)
     no_room(ROOM)
     assert client.try_once(large) is None

@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.answer_log import AnswerLog
 from tests.faults.consistency_check import ConsistencyReport, check_consistency
-from tests.faults.customer_client import Client
+from tests.faults.customer_client import FaultClient
 from tests.faults.killable_portal import ALL_TASKS, MOST_ROUNDS, broken_invariants
 from tests.faults.process_killer import ProcessKiller
 from tests.faults.shared_portal import SharedPortal, run_shared_portal
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120 + 10 * KILLS)]
 class Load:
     """Clients that send one file after another, until told to stop."""
 
-    def __init__(self, clients: list[Client], seed: int) -> None:
+    def __init__(self, clients: list[FaultClient], seed: int) -> None:
         self.errors: list[Exception] = []
         self._clients, self._seed = clients, seed
 
@@ -59,7 +59,7 @@ class Load:
                 thread.join()
         assert self.errors == []
 
-    def _send(self, client: Client, seed: int, stop: threading.Event) -> None:
+    def _send(self, client: FaultClient, seed: int, stop: threading.Event) -> None:
         rng = random.Random(seed)
         content = client.customer.any(rng)
         try:
@@ -72,7 +72,9 @@ class Load:
             self.errors.append(error)
 
 
-def finish_and_check(portal: SharedPortal, clients: list[Client]) -> ConsistencyReport:
+def finish_and_check(
+    portal: SharedPortal, clients: list[FaultClient]
+) -> ConsistencyReport:
     """Wait until every part is well, run all waiting jobs, and check consistency."""
     portal.await_health()
     stored = portal.stored
@@ -93,7 +95,7 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_is_doubled(
     answer_log, rng = AnswerLog(), random.Random(SEED)
     with run_shared_portal(tmp_path / "var") as portal:
         customers = portal.open_customers(CLIENTS, servers=SERVERS)
-        clients = [Client(portal.port, one, answer_log) for one in customers]
+        clients = [FaultClient(portal.port, one, answer_log) for one in customers]
         killer, load = ProcessKiller(portal, rng), Load(clients, SEED)
         left, report = KILLS, ConsistencyReport()
         while left > 0:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from tests.journeys.live_server import Portal
+    from tests.journeys.live_server import RunningPortal
 
 DATABASE = "fuzz_requests"
 BODY_TIMEOUT = 1
@@ -80,7 +80,7 @@ BODIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class FuzzRequest:
     """A request before it is written down."""
 
     method: str
@@ -91,7 +91,7 @@ class Request:
 
 
 @dataclass
-class Tally:
+class RequestTally:
     statuses: Counter[int] = field(default_factory=Counter)
     slowest: float = 0.0
     resident: int = 0
@@ -106,7 +106,7 @@ class Material:
     files: list[bytes]
 
 
-def make_up(rng: random.Random, material: Material) -> Request:
+def make_up(rng: random.Random, material: Material) -> FuzzRequest:
     """Make a request that is sound but for a few things."""
     body = _body(rng, material)
     headers = [("Host", "127.0.0.1")]
@@ -121,7 +121,7 @@ def make_up(rng: random.Random, material: Material) -> Request:
     ]
     rng.shuffle(headers)
     methods = METHODS if rng.random() < 0.9 else ODD_METHODS
-    return Request(
+    return FuzzRequest(
         method="PUT" if rng.random() < 0.3 else rng.choice(methods),
         path=_path(rng, material),
         headers=tuple(headers),
@@ -167,7 +167,7 @@ def _length(rng: random.Random, body: bytes) -> str | None:
     return str(len(body) + 1) if rng.random() < 0.02 else rng.choice(others)
 
 
-def to_bytes(request: Request) -> bytes:
+def to_bytes(request: FuzzRequest) -> bytes:
     lines = [f"{request.method} {request.path} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in request.headers]
     if request.length is not None:
@@ -185,7 +185,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return data[:at] + junk + data[at + rng.randrange(4) :]
 
 
-def attempt(portal: "Portal", data: bytes, tally: Tally) -> None:
+def attempt(portal: "RunningPortal", data: bytes, tally: RequestTally) -> None:
     """Say it, hang up the sending side, and hear what comes."""
     began = time.monotonic()
     with portal.connect() as wire:
@@ -200,14 +200,14 @@ def attempt(portal: "Portal", data: bytes, tally: Tally) -> None:
 
 
 def run(
-    send_one: Callable[[random.Random, Tally], None],
+    send_one: Callable[[random.Random, RequestTally], None],
     *,
     seed: int,
     seconds: float = 1e9,
     rounds: int = sys.maxsize,
-) -> Tally:
+) -> RequestTally:
     """Try until time or rounds are up."""
-    rng, tally = random.Random(seed), Tally()
+    rng, tally = random.Random(seed), RequestTally()
     ends = time.monotonic() + seconds
     for _ in range(rounds):
         if time.monotonic() > ends:
@@ -257,7 +257,7 @@ def make_material() -> Material:
     return Material(token=company.token, file_id=str(file.pk), files=days)
 
 
-def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
+def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> RequestTally:
     """Fuzz a server that is started for it, and see that it still serves at the end."""
     from django.core.management import call_command
 
@@ -268,7 +268,7 @@ def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
     changes = {"BODY_TIMEOUT": str(BODY_TIMEOUT), "LOG_LEVEL": "ERROR"}
     with running_portal(var, database=DATABASE, changes=changes) as portal:
 
-        def send_one(rng: random.Random, tally: Tally) -> None:
+        def send_one(rng: random.Random, tally: RequestTally) -> None:
             attempt(portal, damaged(to_bytes(make_up(rng, material)), rng), tally)
 
         try:
@@ -283,7 +283,7 @@ def fuzz(var: Path, *, seed: int, seconds: float, rounds: int) -> Tally:
     return tally
 
 
-def peak_of_workers(portal: "Portal") -> int:
+def peak_of_workers(portal: "RunningPortal") -> int:
     """Return the most memory that a process of the server has had, in KiB."""
     pid = portal.process.pid
     workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

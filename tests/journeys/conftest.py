@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.live_server import Portal, has_errors, running_portal
+from tests.journeys.live_server import RunningPortal, has_errors, running_portal
 
 # Seconds that an upload may stand still in these tests.
 BODY_TIMEOUT = 1
@@ -14,7 +14,7 @@ BODY_TIMEOUT = 1
 @pytest.fixture
 def live_portal(
     db: None, tmp_path: Path, worker_id: str, request: pytest.FixtureRequest
-) -> Iterator[Portal]:
+) -> Iterator[RunningPortal]:
     """Serve the test's own database and folder; no answer may be a 5xx.
 
     A test may ask for another BODY_TIMEOUT by an indirect parameter.

@@ -41,7 +41,7 @@ def wait_for(is_so: Callable[[], bool], seconds: float = PATIENCE) -> bool:
 
 
 @dataclass
-class Portal:
+class RunningPortal:
     """A running web server, and what it wrote to its log."""
 
     port: int
@@ -61,7 +61,7 @@ class Portal:
         client = socket.create_connection((ports.LOOPBACK, self.port), PATIENCE)
         return RawConnection(client, self)
 
-    def send_raw(self, data: bytes) -> "Answer":
+    def send_raw(self, data: bytes) -> "RawAnswer":
         """Send a request as it stands, on a connection of its own."""
         with self.connect() as wire:
             wire.send(data)
@@ -69,7 +69,7 @@ class Portal:
 
 
 @dataclass
-class Answer:
+class RawAnswer:
     """What came back: 0 when the connection was closed without a word."""
 
     status: int
@@ -87,7 +87,7 @@ class Answer:
 class RawConnection:
     """A connection on which anything can be said."""
 
-    def __init__(self, client: socket.socket, portal: Portal) -> None:
+    def __init__(self, client: socket.socket, portal: RunningPortal) -> None:
         self._client = client
         self._portal = portal
         self._rest = b""
@@ -136,11 +136,11 @@ class RawConnection:
         self._rest += data
         return bool(data)
 
-    def answer(self, *, to_head: bool = False) -> Answer:
+    def answer(self, *, to_head: bool = False) -> RawAnswer:
         """Read one whole answer, as its own Content-Length bounds it."""
         while b"\r\n\r\n" not in self._rest:
             if not self._more():
-                return Answer(0, {}, self._rest)
+                return RawAnswer(0, {}, self._rest)
         head, _, self._rest = self._rest.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {
@@ -154,7 +154,7 @@ class RawConnection:
         while len(self._rest) < length and self._more():
             pass
         body, self._rest = self._rest[:length], self._rest[length:]
-        return Answer(status, headers, body)
+        return RawAnswer(status, headers, body)
 
     def is_closed(self) -> bool:
         """Say whether the other side ends the connection, with nothing more said."""
@@ -194,7 +194,7 @@ def running_portal(
     database: str,
     changes: Mapping[str, str] | None = None,
     configuration: Path = CONFIGURATION,
-) -> Iterator[Portal]:
+) -> Iterator[RunningPortal]:
     """Run gunicorn, by default as the product configures it, until the block ends."""
     port = ports.find_free()
     environment = environment_of(var, database=database, port=port, changes=changes)
@@ -213,7 +213,7 @@ def running_portal(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    portal = Portal(port, process, journal)
+    portal = RunningPortal(port, process, journal)
     try:
         assert wait_for(lambda: ports.is_answering(port)), portal.log
         yield portal

@@ -19,7 +19,7 @@ from tests.builders import Company, digest_header
 from tests.journeys.live_server import (
     PATIENCE,
     ROOT,
-    Portal,
+    RunningPortal,
     environment_of,
     request,
     running_portal,
@@ -49,7 +49,7 @@ def alone(tmp_path: Path, worker_id: str) -> dict[str, str]:
 @pytest.fixture
 def portal(
     db: None, alone: dict[str, str], tmp_path: Path, worker_id: str
-) -> Iterator[Portal]:
+) -> Iterator[RunningPortal]:
     archive.prepare()
     changes = {name: alone[name] for name in ("BROKER_URL", "S3_BUCKET")}
     database = f"test_portal_{worker_id}"
@@ -57,7 +57,7 @@ def portal(
         yield running
 
 
-def upload(portal: Portal, company: Company, data: bytes) -> str:
+def upload(portal: RunningPortal, company: Company, data: bytes) -> str:
     digest = digest_header(data)["Content-Digest"]
     output = request(
         *("PUT", "/api/v1/files/day.usg", data),
@@ -96,7 +96,7 @@ def states(company: Company) -> tuple[set[str], set[str], set[str]]:
 
 
 def test_uploads_are_judged_and_forwarded_without_a_broker(
-    portal: Portal, alice: Company, alone: dict[str, str]
+    portal: RunningPortal, alice: Company, alone: dict[str, str]
 ) -> None:
     second = alice.writer("IC02")
     for number in range(DAYS):
@@ -120,7 +120,7 @@ def _now() -> datetime:
 
 
 def test_a_loop_goes_on_until_it_is_told_to_end(
-    portal: Portal, alice: Company, alone: dict[str, str], tmp_path: Path
+    portal: RunningPortal, alice: Company, alone: dict[str, str], tmp_path: Path
 ) -> None:
     journal = tmp_path / "drain.log"
     with journal.open("wb") as output:
@@ -143,7 +143,7 @@ def test_a_loop_goes_on_until_it_is_told_to_end(
 
 
 def test_what_cannot_be_done_now_is_no_reason_to_go_on_for_ever(
-    portal: Portal, alice: Company, alone: dict[str, str]
+    portal: RunningPortal, alice: Company, alone: dict[str, str]
 ) -> None:
     assert upload(portal, alice, alice.server.day(FIRST)) == "accepted"
     output = drain({**alone, "FORWARDING": "no"})

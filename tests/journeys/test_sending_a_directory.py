@@ -18,7 +18,7 @@ from django.db import connections
 
 from portal.db import unit_of_work
 from tests.builders import Company
-from tests.journeys.live_server import Portal, request
+from tests.journeys.live_server import RunningPortal, request
 from tests.journeys.stored_files import assert_rows_and_bytes_agree, bytes_below
 from usage.forwarding import forward
 from usage.models import Forwarding
@@ -49,7 +49,9 @@ def write_directory(alice: Company, folder: Path, **options: Any) -> list[Emulat
     )
 
 
-def curl(portal: Portal, alice: Company, path: Path) -> tuple[int, dict[str, Any]]:
+def curl(
+    portal: RunningPortal, alice: Company, path: Path
+) -> tuple[int, dict[str, Any]]:
     """Send one file with the command that README shows."""
     digest = b64encode(sha256(path.read_bytes()).digest()).decode()
     program = shutil.which("curl")
@@ -72,7 +74,7 @@ def curl(portal: Portal, alice: Company, path: Path) -> tuple[int, dict[str, Any
     return int(status), json.loads(body)
 
 
-def put(portal: Portal, alice: Company, path: Path) -> dict[str, Any]:
+def put(portal: RunningPortal, alice: Company, path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     digest = b64encode(sha256(data).digest()).decode()
     answer = portal.send_raw(
@@ -88,21 +90,21 @@ def put(portal: Portal, alice: Company, path: Path) -> dict[str, Any]:
     return found
 
 
-def get(portal: Portal, alice: Company, path: str) -> dict[str, Any]:
+def get(portal: RunningPortal, alice: Company, path: str) -> dict[str, Any]:
     answer = portal.send_raw(request("GET", f"/api/v1{path}", token=alice.token))
     assert answer.status == 200
     found: dict[str, Any] = answer.json()
     return found
 
 
-def calendar(portal: Portal, alice: Company) -> dict[str, Any]:
+def calendar(portal: RunningPortal, alice: Company) -> dict[str, Any]:
     """What a period is made of, without what depends on the hour it is asked at."""
     found = get(portal, alice, "/periods/2026-05")
     return {name: found[name] for name in ("owed", "received", "missing", "calendar")}
 
 
 def test_a_directory_sent_with_curl_fills_the_calendar_and_lies_in_s3(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     written = write_directory(alice, tmp_path / "i3" / "ic" / "work" / "usage")
     paths = [file.path for file in written if file.path is not None]
@@ -156,7 +158,7 @@ def _assert_bytes_in_s3(alice: Company, paths: Sequence[Path]) -> None:
 
 
 def test_six_clients_in_any_order_leave_what_one_in_order_leaves(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     written = write_directory(alice, tmp_path / "alice", damage=DAMAGED)
     paths = [file.path for file in written if file.path is not None]
@@ -191,7 +193,7 @@ def test_six_clients_in_any_order_leave_what_one_in_order_leaves(
 
 
 def _one_after_the_other(
-    portal: Portal, alice: Company, paths: Sequence[Path]
+    portal: RunningPortal, alice: Company, paths: Sequence[Path]
 ) -> dict[str, Any]:
     """Forget all files, and send them again, one by one and in order."""
     with connections["owner"].cursor() as cursor:
@@ -202,7 +204,7 @@ def _one_after_the_other(
 
 
 def test_the_tail_of_a_file_is_enough_to_ask_about_a_directory(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     written = write_directory(alice, tmp_path / "alice")
     paths = [file.path for file in written if file.path is not None]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders import Company, digest_header
 from tests.journeys.conftest import BODY_TIMEOUT
-from tests.journeys.live_server import Answer, Portal, request, wait_for
+from tests.journeys.live_server import RawAnswer, RunningPortal, request, wait_for
 from tests.journeys.stored_files import assert_rows_and_bytes_agree, bytes_below
 
 pytestmark = pytest.mark.faults
@@ -33,14 +33,14 @@ def head(alice: Company, data: bytes, length: int) -> bytes:
     return whole[: len(whole) - len(data)]
 
 
-def files(portal: Portal, alice: Company) -> list[dict[str, object]]:
+def files(portal: RunningPortal, alice: Company) -> list[dict[str, object]]:
     answer = portal.send_raw(request("GET", "/api/v1/files", token=alice.token))
     assert answer.status == 200
     found: list[dict[str, object]] = answer.json()["files"]
     return found
 
 
-def assert_nothing_kept(portal: Portal, alice: Company, var: Path) -> None:
+def assert_nothing_kept(portal: RunningPortal, alice: Company, var: Path) -> None:
     # The server may notice a moment after the client.
     assert wait_for(lambda: bytes_below(var) == {}), bytes_below(var)
     assert files(portal, alice) == []
@@ -52,7 +52,7 @@ def data(alice: Company) -> bytes:
 
 
 def test_a_chunked_upload_is_told_to_say_its_length(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
     words = put(alice, b"", Content_Length="", Transfer_Encoding="chunked") + chunked
@@ -62,7 +62,7 @@ def test_a_chunked_upload_is_told_to_say_its_length(
 
 
 def test_a_length_beside_chunks_is_refused(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
     words = put(alice, b"", Content_Length="5", Transfer_Encoding="chunked") + chunked
@@ -75,7 +75,7 @@ def test_a_length_beside_chunks_is_refused(
 
 
 def test_an_upload_that_is_cut_leaves_nothing(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     words = put(alice, data)
     begin = len(words) - len(data)
@@ -93,7 +93,7 @@ def test_an_upload_that_is_cut_leaves_nothing(
 
 
 def test_an_upload_that_ends_early_is_told_how_much_arrived(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     with live_portal.connect() as wire:
         wire.send(put(alice, data)[:-10])
@@ -106,7 +106,7 @@ def test_an_upload_that_ends_early_is_told_how_much_arrived(
 
 
 def test_a_length_that_promises_less_than_comes_takes_no_more_than_it_says(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     with live_portal.connect() as wire:
         wire.send(put(alice, data, Content_Length=str(len(data) - 10)))
@@ -116,7 +116,7 @@ def test_a_length_that_promises_less_than_comes_takes_no_more_than_it_says(
 
 
 def test_a_client_that_stalls_is_told_so_and_let_go(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     for sent in (0, 1, len(data) // 2, len(data) - 1):
         started = time.monotonic()
@@ -133,7 +133,7 @@ def test_a_client_that_stalls_is_told_so_and_let_go(
 
 @pytest.mark.parametrize("live_portal", [LONG_TIMEOUT], indirect=True)
 def test_forty_stalled_uploads_are_in_nobodys_way(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     assert live_portal.send_raw(HEALTHZ).status == 200
     with ExitStack() as clients:
@@ -151,7 +151,7 @@ def test_forty_stalled_uploads_are_in_nobodys_way(
     assert_rows_and_bytes_agree(alice, tmp_path)
 
 
-def next_on(portal: Portal, words: bytes) -> tuple[Answer, Answer]:
+def next_on(portal: RunningPortal, words: bytes) -> tuple[RawAnswer, RawAnswer]:
     """Send a request, and a GET behind it on the same connection."""
     with portal.connect() as wire:
         wire.try_to_send(words + HEALTHZ)
@@ -162,7 +162,7 @@ SMUGGLED = b"GET /api/v1/smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 def test_a_body_behind_an_early_refusal_is_never_taken_for_a_request(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     for size in (100, 10_000, 60_000, 100_000, 3_000_000):
         body = (SMUGGLED * (size // len(SMUGGLED) + 1))[:size]
@@ -184,7 +184,7 @@ def test_a_body_behind_an_early_refusal_is_never_taken_for_a_request(
 
 @pytest.mark.parametrize("live_portal", [LONG_TIMEOUT], indirect=True)
 def test_what_is_too_large_is_refused_before_it_is_sent(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     assert live_portal.send_raw(HEALTHZ).status == 200
     started = time.monotonic()
@@ -197,7 +197,7 @@ def test_what_is_too_large_is_refused_before_it_is_sent(
 
 
 def test_a_client_that_asks_before_it_sends_is_answered(
-    live_portal: Portal, alice: Company, data: bytes, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, data: bytes, tmp_path: Path
 ) -> None:
     words = put(alice, data, Expect="100-continue")
     with live_portal.connect() as wire:
@@ -209,7 +209,7 @@ def test_a_client_that_asks_before_it_sends_is_answered(
 
 
 def test_a_length_that_is_no_number_is_the_clients_mistake(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     for length in ("-1", "+5", "5,5", "0x5", "1e3", "five", "5 5", "9" * 400):
         answer = live_portal.send_raw(put(alice, b"12345", Content_Length=length))
@@ -220,7 +220,7 @@ def test_a_length_that_is_no_number_is_the_clients_mistake(
 
 
 def test_an_empty_file_is_rejected_as_one(
-    live_portal: Portal, alice: Company, tmp_path: Path
+    live_portal: RunningPortal, alice: Company, tmp_path: Path
 ) -> None:
     answer = live_portal.send_raw(put(alice, b""))
     assert answer.status == 422
@@ -229,7 +229,7 @@ def test_an_empty_file_is_rejected_as_one(
 
 
 def test_a_head_is_answered_without_body_on_a_kept_connection(
-    live_portal: Portal, alice: Company
+    live_portal: RunningPortal, alice: Company
 ) -> None:
     ask = request("HEAD", "/api/v1/files", token=alice.token)
     with live_portal.connect() as wire:

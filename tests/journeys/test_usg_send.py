@@ -14,7 +14,7 @@ import pytest
 
 from portal.stack import ports
 from tests.builders import Company
-from tests.journeys.live_server import Portal
+from tests.journeys.live_server import RunningPortal
 from tests.journeys.stored_files import assert_rows_and_bytes_agree
 from usage.forwarding import forward
 from usage.models import FileState
@@ -52,7 +52,7 @@ def folder(alice: Company, tmp_path: Path) -> Path:
     return tmp_path / "usage-dir"
 
 
-class Sender:
+class SendRunner:
     def __init__(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str
     ) -> None:
@@ -68,9 +68,9 @@ class Sender:
 
 @pytest.fixture
 def sender(
-    live_portal: Portal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Sender:
-    return Sender(tmp_path, capsys, live_portal.address)
+    live_portal: RunningPortal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> SendRunner:
+    return SendRunner(tmp_path, capsys, live_portal.address)
 
 
 def verdicts(lines: Lines) -> list[str]:
@@ -78,7 +78,7 @@ def verdicts(lines: Lines) -> list[str]:
 
 
 def test_what_is_needed_is_sent_and_nothing_twice(
-    sender: Sender, alice: Company, folder: Path, tmp_path: Path
+    sender: SendRunner, alice: Company, folder: Path, tmp_path: Path
 ) -> None:
     put(folder, "notes.txt", b"no usage file")
     (folder / "link.usg").symlink_to(folder / "notes.txt")
@@ -90,7 +90,7 @@ def test_what_is_needed_is_sent_and_nothing_twice(
 
 
 def test_each_verdict_has_its_exit_code(
-    sender: Sender, alice: Company, folder: Path
+    sender: SendRunner, alice: Company, folder: Path
 ) -> None:
     stranger = alice.writer("IC77")
     put(folder, "IC77.usg", stranger.day(FIRST))
@@ -109,7 +109,7 @@ def test_each_verdict_has_its_exit_code(
 
 
 def test_what_is_still_written_is_left(
-    sender: Sender, alice: Company, folder: Path
+    sender: SendRunner, alice: Company, folder: Path
 ) -> None:
     data = alice.server.day(FIRST + timedelta(days=3))
     now = datetime.now(UTC).timestamp()
@@ -136,7 +136,7 @@ def test_what_is_still_written_is_left(
 
 
 def test_only_what_lies_in_s3_is_deleted(
-    sender: Sender, alice: Company, folder: Path
+    sender: SendRunner, alice: Company, folder: Path
 ) -> None:
     archive.prepare()
     _, lines = sender.send(folder, alice.token, "--delete-safe")
@@ -151,7 +151,7 @@ def test_only_what_lies_in_s3_is_deleted(
 
 
 def test_what_changes_before_it_is_deleted_is_kept(
-    sender: Sender,
+    sender: SendRunner,
     alice: Company,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -190,7 +190,7 @@ def test_what_changes_before_it_is_deleted_is_kept(
 
 
 def test_charlies_token_gets_and_deletes_nothing_of_alices(
-    sender: Sender, alice: Company, charlie: Company, folder: Path
+    sender: SendRunner, alice: Company, charlie: Company, folder: Path
 ) -> None:
     archive.prepare()
     sender.send(folder, alice.token)
@@ -204,7 +204,7 @@ def test_charlies_token_gets_and_deletes_nothing_of_alices(
 
 
 def test_a_token_that_lets_nobody_in_is_told_and_not_shown(
-    sender: Sender, folder: Path
+    sender: SendRunner, folder: Path
 ) -> None:
     code, lines = sender.send(folder, "usg_wrong")
     assert code == 1
@@ -213,7 +213,7 @@ def test_a_token_that_lets_nobody_in_is_told_and_not_shown(
 
 
 def test_the_token_may_stand_in_the_environment(
-    sender: Sender, alice: Company, folder: Path, monkeypatch: pytest.MonkeyPatch
+    sender: SendRunner, alice: Company, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["send", str(folder), "--to", sender.address]
     monkeypatch.delenv("USG_TOKEN", raising=False)
@@ -266,7 +266,7 @@ class CuttingProxy(threading.Thread):
 
 
 @pytest.fixture
-def cutting(live_portal: Portal) -> Iterator[CuttingProxy]:
+def cutting(live_portal: RunningPortal) -> Iterator[CuttingProxy]:
     made = CuttingProxy(live_portal.port, cuts=3)
     made.start()
     yield made
@@ -274,7 +274,11 @@ def cutting(live_portal: Portal) -> Iterator[CuttingProxy]:
 
 
 def test_answers_that_are_lost_are_asked_for_again(
-    sender: Sender, cutting: CuttingProxy, alice: Company, folder: Path, tmp_path: Path
+    sender: SendRunner,
+    cutting: CuttingProxy,
+    alice: Company,
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
     sender.address = cutting.address
     code, lines = sender.send(folder, alice.token)
@@ -287,7 +291,7 @@ def test_answers_that_are_lost_are_asked_for_again(
 
 
 def test_a_portal_that_is_away_is_left_for_next_time(
-    sender: Sender, alice: Company, folder: Path
+    sender: SendRunner, alice: Company, folder: Path
 ) -> None:
     sender.address = f"http://{ports.LOOPBACK}:{ports.find_free()}"
     code, lines = sender.send(folder, alice.token, "--delete-safe")
@@ -299,7 +303,7 @@ def test_a_portal_that_is_away_is_left_for_next_time(
     "address", ["http://portal.example", "portal.example", "ftp://x"]
 )
 def test_a_token_does_not_go_in_the_clear(
-    sender: Sender, folder: Path, address: str, capsys: pytest.CaptureFixture[str]
+    sender: SendRunner, folder: Path, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sender.address = address
     assert main(["send", str(folder), "--to", address, "--token-file", __file__]) == 1
@@ -307,7 +311,7 @@ def test_a_token_does_not_go_in_the_clear(
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(
-    sender: Sender, alice: Company, folder: Path, tmp_path: Path
+    sender: SendRunner, alice: Company, folder: Path, tmp_path: Path
 ) -> None:
     key, certificate = tmp_path / "tls.key", tmp_path / "tls.pem"
     subprocess.run(

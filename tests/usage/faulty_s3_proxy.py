@@ -37,7 +37,7 @@ class FaultyS3Proxy:
 def run_faulty_s3_proxy(settings: Any) -> Iterator[FaultyS3Proxy]:
     """Put the proxy before the store that the settings name, for a while."""
     real = urlsplit(settings.S3["endpoint_url"])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _ProxyHandler)
     server.daemon_threads = True
     proxy = FaultyS3Proxy(f"http://127.0.0.1:{server.server_port}")
     server.proxy, server.real = proxy, real.netloc  # type: ignore[attr-defined]  # for the handler
@@ -54,7 +54,7 @@ def run_faulty_s3_proxy(settings: Any) -> Iterator[FaultyS3Proxy]:
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:

@@ -157,7 +157,7 @@ def count_unsafe_files() -> UnsafeCount:
     idle = 0 if settings.FORWARDING else waiting
     return UnsafeCount(
         waiting=waiting - idle,
-        failed=counts[f"accepted {JobState.SET_ASIDE}"],
+        failed=counts[f"accepted {JobState.FAILED}"],
         held=counts[FileState.HELD],
         received=counts[FileState.RECEIVED],
         refused=counts[FileState.REFUSED],

@@ -114,7 +114,7 @@ def has_no_bytes(file: UsageFile) -> bool:
     row: Forwarding | None = getattr(file, "forwarding", None)
     if row is not None and row.state == JobState.DONE:
         return False
-    why = row.problem if row is not None and row.state == JobState.SET_ASIDE else ""
+    why = row.problem if row is not None and row.state == JobState.FAILED else ""
     if not file.stored_as:
         return file.bytes_removed_at is not None and why != ""
     if why == local_store.BYTES_DIFFER:

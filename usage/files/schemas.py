@@ -29,7 +29,7 @@ WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
 class State(StrEnum):
     WAITING = JobState.WAITING.value
     DONE = JobState.DONE.value
-    SET_ASIDE = JobState.SET_ASIDE.value
+    FAILED = JobState.FAILED.value
 
 
 class FileProblem(Schema):

@@ -30,7 +30,7 @@ _STATES: Mapping[str, tuple[str, Text]] = {
 _ARCHIVE: Mapping[str, tuple[str, Text]] = {
     JobState.DONE: ("received", _("Confirmed")),
     JobState.WAITING: ("pending", _("Waiting")),
-    JobState.SET_ASIDE: ("excused", _("Set aside")),
+    JobState.FAILED: ("excused", _("Set aside")),
 }
 _NOT_FORWARDED: tuple[str, Text] = ("silent", _("Not forwarded"))
 

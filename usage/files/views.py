@@ -69,7 +69,7 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
         else []
     )
     shown = {
-        "words": file_text.file_text(found),
+        "text": file_text.file_text(found),
         "file": found,
         "answer": file_text.verdict_sentence(found),
         "turn": file_text.whose_turn(found, admins=admins),

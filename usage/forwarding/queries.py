@@ -11,13 +11,13 @@ from typing import Any
 from django.db.models import Count, Min, QuerySet, Sum, Value
 from django.db.models.functions import TruncHour
 
-from portal.jobs.queue import JobState, Work
+from portal.jobs.queue import Job, JobState
 from usage.forwarding.queue import SUPERSEDED
 from usage.models import Forwarding, Settling
 
 # Kinds of jobs, by their names on pages and in addresses.
 FORWARDING, JUDGING = "forwarding", "settling"
-MODELS: Mapping[str, type[Work]] = {FORWARDING: Forwarding, JUDGING: Settling}
+MODELS: Mapping[str, type[Job]] = {FORWARDING: Forwarding, JUDGING: Settling}
 
 # The file's column since when it waits for the job.
 _SINCE: Mapping[str, str] = {FORWARDING: "settled_at", JUDGING: "received_at"}
@@ -87,7 +87,7 @@ def queue_state(kind: str) -> QueueState:
     )
     found: list[dict[str, Any]] = [dict(group) for group in groups]
     waiting = [one for one in found if one["state"] == JobState.WAITING]
-    failed = [one for one in found if one["state"] == JobState.SET_ASIDE]
+    failed = [one for one in found if one["state"] == JobState.FAILED]
     withdrawn = [one for one in failed if one["problem"] == SUPERSEDED]
     reasons = [one for one in found if one["problem"] and one not in withdrawn]
     oldest = [one["oldest_at"] for one in waiting if one["oldest_at"]]
@@ -147,7 +147,7 @@ def failed_jobs() -> QuerySet[Any, dict[str, Any]]:
 
 def failed_of(kind: str) -> QuerySet[Any]:
     """Return the rows of a kind that a person can retry."""
-    rows = MODELS[kind]._default_manager.filter(state=JobState.SET_ASIDE)
+    rows = MODELS[kind]._default_manager.filter(state=JobState.FAILED)
     return rows.exclude(problem=SUPERSEDED)
 
 

@@ -36,7 +36,7 @@ def queue(file: UsageFile, tenant: Tenant, *, at: datetime) -> None:
     )
     if not is_new:
         Forwarding.objects.filter(
-            pk=row.pk, state=JobState.SET_ASIDE, problem=SUPERSEDED
+            pk=row.pk, state=JobState.FAILED, problem=SUPERSEDED
         ).update(state=JobState.WAITING, problem="", due_at=at, ended_at=None)
     wakeup.wake_up("usage.forward")
 
@@ -48,7 +48,7 @@ def withdraw(file: UsageFile, *, at: datetime) -> None:
     recorded: the object has a key of its own and does no harm.
     """
     Forwarding.objects.filter(file=file, state=JobState.WAITING).update(
-        state=JobState.SET_ASIDE,
+        state=JobState.FAILED,
         problem=SUPERSEDED,
         ended_at=at,
         lease=None,

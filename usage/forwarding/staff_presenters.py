@@ -104,7 +104,7 @@ class LatestReport:
 
 
 def reason_row(reason: forwarding_queries.WaitingReason) -> ReasonRow:
-    has_failed = reason.state == JobState.SET_ASIDE
+    has_failed = reason.state == JobState.FAILED
     return ReasonRow(
         reason=reason,
         explanation=forwarding_text.explain(reason.code),

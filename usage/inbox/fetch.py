@@ -262,7 +262,7 @@ def update_verdict(file: UsageFile) -> None:
     """
     if file.settled_at is None:
         return
-    rows = InboxObject.objects.filter(file=file).exclude(state=JobState.SET_ASIDE)
+    rows = InboxObject.objects.filter(file=file).exclude(state=JobState.FAILED)
     is_current = Q(state=JobState.DONE, verdict=file.state)
     _update_verdict(rows.exclude(is_current), at=file.settled_at)
 

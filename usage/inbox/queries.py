@@ -35,7 +35,7 @@ _KINDS: Mapping[InboxFilter, Q] = {
     # Of what was held, a person may have decided meanwhile.
     InboxFilter.HELD: Q(verdict=InboxVerdict.HELD, file__state=FileState.HELD),
     InboxFilter.REJECTED: Q(verdict__in=INBOX_REJECTED),
-    InboxFilter.FAILED: Q(state=JobState.SET_ASIDE),
+    InboxFilter.FAILED: Q(state=JobState.FAILED),
 }
 
 # Those that become fewer again. The others grow with every day of every server.
@@ -72,7 +72,7 @@ def listings() -> QuerySet[InboxListing]:
 
 def notices() -> QuerySet[InboxNotice]:
     """Return the mails that wait for a person, those that have waited longest first."""
-    aside = InboxNotice.objects.filter(state=JobState.SET_ASIDE)
+    aside = InboxNotice.objects.filter(state=JobState.FAILED)
     return aside.select_related("tenant").order_by("ended_at", "pk")
 
 

@@ -74,12 +74,12 @@ def object_row(row: InboxObject) -> ObjectRow:
         mark=mark,
         state=state,
         reasons=_reasons(row),
-        may_be_retried=row.state == JobState.SET_ASIDE,
+        may_be_retried=row.state == JobState.FAILED,
     )
 
 
 def _state(row: InboxObject) -> tuple[str, Text]:
-    if row.state == JobState.SET_ASIDE:
+    if row.state == JobState.FAILED:
         return _SET_ASIDE
     if row.state == JobState.WAITING:
         return _WAITING

@@ -85,7 +85,7 @@ def _accepted_files_are_forwarded(scope: InvariantScope) -> Findings:
     with scope.reading():
         without = accepted.filter(~Exists(rows))
         yield from _of_files(without, "is accepted and has no forward row")
-        withdrawn = rows.filter(state=JobState.SET_ASIDE, problem=SUPERSEDED)
+        withdrawn = rows.filter(state=JobState.FAILED, problem=SUPERSEDED)
         idle = accepted.filter(Exists(withdrawn))
         yield from _of_files(idle, "is accepted, and withdrawn from forwarding")
         waiting = others.filter(state=JobState.WAITING).values("file")

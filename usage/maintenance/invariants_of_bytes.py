@@ -135,7 +135,7 @@ def _column(file: UsageFile, name: str) -> object:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-def _key_of(file: UsageFile) -> read_file.KnownKey:
+def _key_of(file: UsageFile) -> read_file.FindSigningKey:
     def known(_server: str, signer: bytes) -> ServerKey | None:
         return ServerKey.objects.filter(server=file.server_id, public=signer).first()
 

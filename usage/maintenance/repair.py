@@ -100,7 +100,7 @@ def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str
         changes = {"state": JobState.WAITING, "due_at": at, "ended_at": None}
     else:
         code = forward_queue.FOREIGN_BYTES if is_foreign else forward_queue.OBJECT_LOST
-        changes = {"state": JobState.SET_ASIDE, "ended_at": at}
+        changes = {"state": JobState.FAILED, "ended_at": at}
     with unit_of_work.acting_for(row.tenant_id, holding=True):
         changes |= {"attempts": 0, "faults": 0, "checked_at": None}
         if not _as_seen(row).update(problem=code, **changes):

@@ -10,11 +10,11 @@ from usage.models.inbox import (
     InboxObject,
     InboxVerdict,
 )
+from usage.models.jobs import Forwarding, Settling
 from usage.models.keys import SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
 from usage.models.server_requests import ServerRequest, ServerRequestKind
 from usage.models.servers import KeyState, Server, ServerKey
-from usage.models.work import Forwarding, Settling
 
 __all__ = [
     "CHECKED",

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.jobs.queue import JobState, Work
+from portal.jobs.queue import Job, JobState
 from usage.models.files import UsageFile
 
 # S3 allows keys of 1,024 bytes. An ETag is an MD5 in quotes, and the number of parts.
@@ -35,7 +35,7 @@ def _newest_first(name: str, of: models.Q | None = None) -> models.Index:
     return models.Index(fields=["-first_seen_at", "-id"], condition=of, name=name)
 
 
-class InboxListing(Work):
+class InboxListing(Job):
     """The listing of one tenant's inbox, again and again: a page whenever it is due.
 
     `after` is the key that the listing has come to, `begun_at` when it began. Whatever
@@ -49,7 +49,7 @@ class InboxListing(Work):
     ignored = models.PositiveIntegerField(default=0)
     ignoring = models.PositiveIntegerField(default=0)
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant"], name="a_tenant_has_one_listing_of_its_inbox"
@@ -60,7 +60,7 @@ class InboxListing(Work):
         return f"{self.tenant_id} ({self.state})"
 
 
-class InboxNotice(Work):
+class InboxNotice(Job):
     """A mail to the admins of a tenant about bad objects; one a day at most.
 
     `day` is of the tenant's zone, `sent_to` the ids of those who have it, `unsure` of
@@ -71,7 +71,7 @@ class InboxNotice(Work):
     sent_to = models.JSONField(default=list)
     unsure = models.JSONField(default=list, db_default=[])
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "day"],
@@ -86,7 +86,7 @@ class InboxNotice(Work):
         return f"{self.tenant_id} {self.day} ({self.state})"
 
 
-class InboxObject(Work):
+class InboxObject(Job):
     """An object of an inbox, as it was listed; done by the verdict on its bytes.
 
     `intended` is the id that its file gets should its bytes be new, drawn before they
@@ -109,7 +109,7 @@ class InboxObject(Work):
     lies_at = models.CharField(max_length=KEY_CHARACTERS, blank=True, default="")
     notice = models.ForeignKey(InboxNotice, on_delete=models.PROTECT, null=True)
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "key", "etag", "modified_at"],
@@ -125,11 +125,11 @@ class InboxObject(Work):
             ),
         ]
         indexes = [
-            *Work.Meta.indexes,
+            *Job.Meta.indexes,
             _newest_first("objects_newest_first"),
             _newest_first("objects_held", models.Q(verdict=InboxVerdict.HELD)),
             _newest_first("objects_rejected", models.Q(verdict__in=INBOX_REJECTED)),
-            _newest_first("objects_set_aside", models.Q(state=JobState.SET_ASIDE)),
+            _newest_first("objects_set_aside", models.Q(state=JobState.FAILED)),
         ]
 
     def __str__(self) -> str:

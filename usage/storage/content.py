@@ -11,7 +11,7 @@ from usage.storage import local as local_store
 from usage.storage.archive import BucketError, Content
 
 
-class BytesAwayError(OSError):
+class BytesUnavailableError(OSError):
     """The archive alone has the bytes, and does not give them at the moment."""
 
 
@@ -49,10 +49,10 @@ def _from_archive(file: UsageFile) -> bytes:
     try:
         data = archive.fetch(row.key)
     except BucketError as error:
-        raise BytesAwayError(error.code) from error
+        raise BytesUnavailableError(error.code) from error
     if not _is_of(file, data):
         message = f"Under {row.key} lie other bytes than ours (state {row.state})"
-        raise BytesAwayError(message)
+        raise BytesUnavailableError(message)
     return data
 
 

@@ -31,7 +31,7 @@ from usage.forwarding import queue as forward_queue
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
 from usage.storage import local as local_store
 from usage.uploads import pending, read_file, receive, split_series
-from usage.uploads.read_file import KnownKey, ReaderFailedError
+from usage.uploads.read_file import FindSigningKey, ReaderFailedError
 from usage.usg import Header, Reading, Severity, Totals, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _judge_own(
         # With the lock: the request that brought the same file a moment ago has
         # judged it by then.
         with unit_of_work.acting_for(tenant_id, holding=True):
-            if not pending.begin(receipt.file_id):
+            if not pending.count_attempt(receipt.file_id):
                 return None
     try:
         return judge_file(tenant_id, receipt.file_id, at=at)
@@ -108,7 +108,7 @@ def _judge_own(
         raise
     except Exception:
         with unit_of_work.acting_for(tenant_id):
-            pending.take_back(receipt.file_id)
+            pending.uncount_attempt(receipt.file_id)
         raise
 
 
@@ -142,7 +142,7 @@ def judging(tenant_id: int) -> Iterator[None]:
 def judge(file: UsageFile, *, at: datetime) -> None:
     """Judge a file that is received or held, in the running unit of work."""
     # Called by the reader, and again when the verdict is written.
-    known_key = cache(_known_key)
+    known_key = cache(_trusted_key)
     reading, totals = read_file.read_file(file, known_key)
     failpoints.reach("settle:examined")
     _apply(file, reading, totals, known_key=known_key, at=at)
@@ -150,7 +150,7 @@ def judge(file: UsageFile, *, at: datetime) -> None:
     failpoints.reach("settle:judged")
 
 
-def _known_key(server: str, signer: bytes) -> ServerKey | None:
+def _trusted_key(server: str, signer: bytes) -> ServerKey | None:
     keys_of_server = ServerKey.objects.filter(
         server__in=file_queries.server_named(server)
     )
@@ -162,7 +162,7 @@ def _apply(
     reading: Reading,
     totals: Totals | None,
     *,
-    known_key: KnownKey,
+    known_key: FindSigningKey,
     at: datetime,
 ) -> None:
     was = file.state
@@ -205,7 +205,7 @@ def _copy_header(file: UsageFile, header: Header, totals: Totals | None) -> None
 
 
 def _server_of(
-    file: UsageFile, header: Header, *, known_key: KnownKey, at: datetime
+    file: UsageFile, header: Header, *, known_key: FindSigningKey, at: datetime
 ) -> Server:
     """Find a genuine file's server; make it and its key known if they are new."""
     known = known_key(header.server, header.signer)

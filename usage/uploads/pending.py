@@ -1,4 +1,4 @@
-"""The queue of files to be judged: adds, charges, reopens and ends its rows.
+"""The queue of files to be judged: adds, counts tries, reopens and completes rows.
 
 A row is added with its file, ended in the transaction that judges the file, and
 reopened when something changes that the verdict depends on. All of it happens under
@@ -32,7 +32,7 @@ def add(file: UsageFile) -> None:
     )
 
 
-def begin(file_id: UUID) -> bool:
+def count_attempt(file_id: UUID) -> bool:
     """Charge a request's try in advance; False if the file may not be tried.
 
     It has been judged, or has used up its faults.
@@ -42,7 +42,7 @@ def begin(file_id: UUID) -> bool:
     return free.update(faults=F("faults") + 1) == 1
 
 
-def take_back(file_id: UUID) -> None:
+def uncount_attempt(file_id: UUID) -> None:
     """Take a charge back: what went wrong was ours."""
     rows = Settling.objects.filter(file=file_id, state=JobState.WAITING, faults__gt=0)
     rows.update(faults=F("faults") - 1)

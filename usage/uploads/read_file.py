@@ -13,7 +13,7 @@ from usage.storage import content
 from usage.usg import Expected, Reading, Totals, read, summarise
 
 # Returns a server's key by the server's name and the key, None if it is not known.
-KnownKey = Callable[[str, bytes], ServerKey | None]
+FindSigningKey = Callable[[str, bytes], ServerKey | None]
 
 # Bounds the memory that opened files take in this process.
 _gate = threading.BoundedSemaphore(settings.JUDGED_AT_ONCE)
@@ -26,7 +26,9 @@ class ReaderFailedError(Exception):
     """
 
 
-def read_file(file: UsageFile, known_key: KnownKey) -> tuple[Reading, Totals | None]:
+def read_file(
+    file: UsageFile, known_key: FindSigningKey
+) -> tuple[Reading, Totals | None]:
     """Read a file's bytes; the opened day is freed before the gate is.
 
     The gate is taken inside the tenant's lock, never around it: a thread that waits
@@ -64,7 +66,9 @@ class _Lookups:
             raise
 
 
-def _expected(file: UsageFile, known_key: KnownKey, lookups: _Lookups) -> Expected:
+def _expected(
+    file: UsageFile, known_key: FindSigningKey, lookups: _Lookups
+) -> Expected:
     def is_trusted(server: str, signer: bytes) -> bool:
         with lookups.watched():
             key = known_key(server, signer)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
     Calendar,
     CellState,
     ExcuseFact,
@@ -17,7 +17,12 @@ from billing.coverage.coverage import (
     calendar,
 )
 from billing.coverage.periods import Period
-from tests.billing.coverage.random_histories import DAY, Writer, daily, day_begins_at
+from tests.billing.coverage.random_histories import (
+    DAY,
+    HistoryWriter,
+    daily,
+    day_begins_at,
+)
 
 BERLIN = "Europe/Berlin"
 MAY = Period(2026, 5)
@@ -99,7 +104,7 @@ def excuse(kind: ExcuseKind, *, approved: bool = True, **changes: Any) -> Excuse
 
 def two_series(*, linked: bool) -> list[FileFact]:
     """Shut down on the 5th at noon, installed anew on the 8th at noon."""
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     old = list(writer.run(day_begins_at(FIRST, BERLIN), noon(may(5)), "shutdown"))
     writer.reinstall(UUID(int=0), is_linked=linked)
     end = day_begins_at(LAST + DAY, BERLIN)

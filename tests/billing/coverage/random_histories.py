@@ -15,7 +15,7 @@ from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from billing.coverage.coverage import CellState, FileFact
+from billing.coverage.calendar import CellState, FileFact
 from billing.coverage.periods import Period
 
 DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ def sha(*parts: object) -> bytes:
 
 
 @dataclass
-class Writer:
+class HistoryWriter:
     """The usage subsystem of one server: numbers, names predecessors, never skips."""
 
     server: str
@@ -111,7 +111,7 @@ def daily(
     series: int = 1,
 ) -> list[FileFact]:
     """A server that runs through: one file a day, number 1 on the first."""
-    writer = Writer(server, zone, UUID(int=series))
+    writer = HistoryWriter(server, zone, UUID(int=series))
     begin, end = day_begins_at(first, zone), day_begins_at(last + DAY, zone)
     return [
         *writer.run(begin, end, "midnight"),
@@ -122,7 +122,7 @@ def life(
     rng: Random, *, server: str, zone: str, first: date, last: date
 ) -> list[FileFact]:
     """Everything one server wrote: restarts, down times, crashes, reinstallations."""
-    writer = Writer(server, zone, UUID(int=rng.getrandbits(100)))
+    writer = HistoryWriter(server, zone, UUID(int=rng.getrandbits(100)))
     now = day_begins_at(first, zone) + HALF_HOUR * rng.choice([0, rng.randrange(900)])
     end = day_begins_at(last, zone)
     written: list[FileFact] = []

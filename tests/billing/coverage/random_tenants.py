@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
     ExcuseFact,
     ExcuseKind,
     FileFact,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from billing.coverage.coverage import FileFact, Mode, ServerFact, TenantFacts, calendar
+from billing.coverage.calendar import FileFact, Mode, ServerFact, TenantFacts, calendar
 from billing.coverage.periods import Period
 from billing.coverage.standing import judge
 

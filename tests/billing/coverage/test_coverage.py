@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
+    CellReason,
+    CellReasonCode,
     CellState,
     FileGap,
     MissingCell,
     TenantFacts,
-    Why,
-    WhyCode,
     calendar,
 )
 from billing.coverage.periods import Period
@@ -37,7 +37,7 @@ from tests.billing.coverage.berlin_tenant import (
 )
 from tests.billing.coverage.random_histories import (
     DAY,
-    Writer,
+    HistoryWriter,
     daily,
     day_begins_at,
     sha,
@@ -55,7 +55,7 @@ def test_a_file_a_day_is_complete() -> None:
     assert found.missing_files == ()
     cell = found.cells["IC01", may(1)]
     assert [fact.sequence for fact in cell.files] == [11]
-    assert cell.why == Why(WhyCode.COVERED)
+    assert cell.why == CellReason(CellReasonCode.COVERED)
 
 
 def test_missing_files_are_counted_by_number_and_told_with_their_days() -> None:
@@ -68,12 +68,12 @@ def test_missing_files_are_counted_by_number_and_told_with_their_days() -> None:
     assert found.missing_files == (FileGap("IC01", SERIES, 1042, 1044, may(5), may(7)),)
     assert found.missing_files[0].count == 3
     assert days_in(found, CellState.MISSING) == [5, 6, 7]
-    why = Why(WhyCode.NUMBERS_MISSING, SERIES, 1042, 1044)
+    why = CellReason(CellReasonCode.NUMBERS_MISSING, SERIES, 1042, 1044)
     assert found.missing[0] == MissingCell("IC01", may(5), why, is_fault=False)
 
 
 def test_the_worked_example_three_files_missing_somewhere_in_four_days() -> None:
-    writer = Writer("IC01", BERLIN, SERIES, sequence=1039)
+    writer = HistoryWriter("IC01", BERLIN, SERIES, sequence=1039)
     begin, end = day_begins_at(may(4), BERLIN), noon(may(8), 9)
     files = [
         *writer.run(begin, day_begins_at(may(5), BERLIN), "midnight"),  # 1040
@@ -90,7 +90,9 @@ def test_the_worked_example_three_files_missing_somewhere_in_four_days() -> None
     # Once they are here, the 7th turns out to have been silent.
     found = owed(files, servers=(server(first=may(4)),))
     assert days_in(found, CellState.SILENT) == [7]
-    assert found.cells["IC01", may(7)].why == Why(WhyCode.BETWEEN, SERIES, 1042)
+    assert found.cells["IC01", may(7)].why == CellReason(
+        CellReasonCode.BETWEEN, SERIES, 1042
+    )
     assert found.is_complete
 
 
@@ -117,7 +119,7 @@ def test_one_server_of_four_missing_a_day_is_seen() -> None:
 
 
 def test_a_day_off_between_consecutive_numbers_is_silent_not_missing() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = [
         *writer.run(day_begins_at(FIRST, BERLIN), noon(may(1)), "shutdown"),
         *writer.run(noon(may(4)), day_begins_at(LAST + DAY, BERLIN), "midnight"),
@@ -128,7 +130,7 @@ def test_a_day_off_between_consecutive_numbers_is_silent_not_missing() -> None:
 
 
 def test_several_files_of_a_day_need_the_chain_between_them() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     day = may(5)
     files = [
         *writer.run(day_begins_at(FIRST, BERLIN), noon(day, 8), "restart"),
@@ -148,12 +150,14 @@ def test_several_files_of_a_day_need_the_chain_between_them() -> None:
 
 
 def test_a_day_is_partial_until_closed_by_midnight_or_followed() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     end = day_begins_at(LAST, BERLIN) + 18 * HOUR
     files = list(writer.run(day_begins_at(FIRST, BERLIN), end, "shutdown"))
     found = owed(files)
     assert states(found)[LAST] is CellState.PARTIAL
-    assert found.cells["IC01", LAST].why == Why(WhyCode.UNPROVED_END, SERIES, 30)
+    assert found.cells["IC01", LAST].why == CellReason(
+        CellReasonCode.UNPROVED_END, SERIES, 30
+    )
     # Its successor, of the next period, is here.
     files += writer.run(end + 20 * HOUR, end + 22 * HOUR, "shutdown")
     assert owed(files).is_complete
@@ -162,7 +166,7 @@ def test_a_day_is_partial_until_closed_by_midnight_or_followed() -> None:
 def test_a_file_closed_days_later_by_the_start_after_a_crash_holds_what_was_seen() -> (
     None
 ):
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = list(writer.run(day_begins_at(FIRST, BERLIN), noon(may(5)), "crash"))
     files[-1] = replace(files[-1], closed_at=noon(may(7)))
     found = owed(files)
@@ -178,12 +182,14 @@ def test_a_file_closed_days_later_by_the_start_after_a_crash_holds_what_was_seen
 def test_number_one_of_the_first_series_proves_silence_before_it() -> None:
     found = owed(daily(first=may(10), last=LAST))
     assert days_in(found, CellState.SILENT) == [28, 29, 30, *range(1, 10)]
-    assert found.cells["IC01", may(9)].why == Why(WhyCode.BEFORE_FIRST, SERIES, 1)
+    assert found.cells["IC01", may(9)].why == CellReason(
+        CellReasonCode.BEFORE_FIRST, SERIES, 1
+    )
     assert found.is_complete
 
 
 def test_a_server_that_starts_at_noon_owes_nothing_before_it() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     run = writer.run(noon(may(10)), day_begins_at(LAST + DAY, BERLIN), "midnight")
     assert owed(list(run)).is_complete
 
@@ -193,7 +199,9 @@ def test_number_one_that_names_a_predecessor_proves_nothing_before_it() -> None:
     files[0] = replace(files[0], previous=sha("elsewhere"))
     found = owed(files)
     assert len(days_in(found, CellState.MISSING)) == 12
-    assert found.cells["IC01", may(9)].why == Why(WhyCode.PREDECESSOR, SERIES, 1)
+    assert found.cells["IC01", may(9)].why == CellReason(
+        CellReasonCode.PREDECESSOR, SERIES, 1
+    )
     assert found.missing_files == ()
 
 
@@ -209,7 +217,7 @@ def test_a_first_number_above_one_leaves_the_days_before_it_missing() -> None:
 
 
 def test_the_day_on_which_the_first_numbers_are_missing_is_partial() -> None:
-    writer = Writer("IC01", BERLIN, SERIES, sequence=6)
+    writer = HistoryWriter("IC01", BERLIN, SERIES, sequence=6)
     run = writer.run(noon(may(10)), day_begins_at(LAST + DAY, BERLIN), "midnight")
     found = owed(list(run), servers=(server(first=may(10)),))
     assert days_in(found, CellState.PARTIAL) == [10]
@@ -220,10 +228,16 @@ def test_between_two_series_nothing_is_proved() -> None:
     found = owed(two_series(linked=False))
     assert days_in(found, CellState.MISSING) == [6, 7]
     assert days_in(found, CellState.PARTIAL) == [5, 8]
-    assert found.cells["IC01", may(5)].why == Why(WhyCode.UNPROVED_END, SERIES, 8)
-    assert found.cells["IC01", may(6)].why == Why(WhyCode.BETWEEN_SERIES, SERIES, 8)
+    assert found.cells["IC01", may(5)].why == CellReason(
+        CellReasonCode.UNPROVED_END, SERIES, 8
+    )
+    assert found.cells["IC01", may(6)].why == CellReason(
+        CellReasonCode.BETWEEN_SERIES, SERIES, 8
+    )
     new = UUID(int=0)
-    assert found.cells["IC01", may(8)].why == Why(WhyCode.UNPROVED_START, new, 1)
+    assert found.cells["IC01", may(8)].why == CellReason(
+        CellReasonCode.UNPROVED_START, new, 1
+    )
     assert found.missing_files == ()
 
 
@@ -263,7 +277,7 @@ def test_a_series_that_claims_to_follow_itself_proves_nothing() -> None:
 
 def test_of_two_series_that_name_the_same_file_the_older_follows_it() -> None:
     files = two_series(linked=True)
-    twin = Writer("IC01", BERLIN, UUID(int=7), previous=files[7].sha256)
+    twin = HistoryWriter("IC01", BERLIN, UUID(int=7), previous=files[7].sha256)
     day = may(20)
     files += twin.run(noon(day, 3), noon(day, 5), "shutdown")
     found = owed(files)
@@ -275,7 +289,7 @@ def test_a_successor_that_names_another_file_shows_that_one_is_missing() -> None
     files = month()
     files[12] = replace(files[12], previous=sha("a restored snapshot wrote it"))
     found = owed(files)  # number 13 is of 3 May
-    why = Why(WhyCode.OTHER_CONTENT, SERIES, 12, 12)
+    why = CellReason(CellReasonCode.OTHER_CONTENT, SERIES, 12, 12)
     assert [(m.day, m.why) for m in found.missing] == [(may(2), why), (may(3), why)]
     assert found.missing_files == (FileGap("IC01", SERIES, 12, 12, may(2), may(3)),)
 
@@ -292,7 +306,7 @@ def test_missing_numbers_without_any_time_between_still_show() -> None:
 
 def test_chain_order_is_sequence_not_date() -> None:
     """A clock ten days ahead for an hour on the 5th: numbers 9 and 10 are one hour."""
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = [
         *writer.run(day_begins_at(FIRST, BERLIN), noon(may(5)), "clock"),
         *writer.run(noon(may(15)), noon(may(15), 13), "clock"),
@@ -302,7 +316,9 @@ def test_chain_order_is_sequence_not_date() -> None:
     assert [f.sequence for f in files if f.day == may(15)] == [9]
     # The chain has got to the 11th; what it passed on its way ahead is not silence.
     assert days_in(found, CellState.MISSING) == [12, 13, 14, *range(16, 28)]
-    assert found.cells["IC01", may(12)].why == Why(WhyCode.AFTER_LAST, SERIES, 16)
+    assert found.cells["IC01", may(12)].why == CellReason(
+        CellReasonCode.AFTER_LAST, SERIES, 16
+    )
     assert states(found)[may(5)] is CellState.RECEIVED
     more = writer.run(
         day_begins_at(may(12), BERLIN), day_begins_at(LAST + DAY, BERLIN), "midnight"
@@ -313,7 +329,7 @@ def test_chain_order_is_sequence_not_date() -> None:
 
 
 def test_a_first_file_with_a_clock_ahead_does_not_make_its_past_silent() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = [
         *writer.run(noon(may(20)), noon(may(20), 13), "clock"),
         *writer.run(noon(may(3)), day_begins_at(may(6), BERLIN), "midnight"),
@@ -321,7 +337,9 @@ def test_a_first_file_with_a_clock_ahead_does_not_make_its_past_silent() -> None
     found = owed(files)
     assert days_in(found, CellState.SILENT) == [28, 29, 30, 1, 2]
     assert days_in(found, CellState.MISSING)[0] == 6
-    assert found.cells["IC01", may(6)].why == Why(WhyCode.AFTER_LAST, SERIES, 4)
+    assert found.cells["IC01", may(6)].why == CellReason(
+        CellReasonCode.AFTER_LAST, SERIES, 4
+    )
 
 
 def test_numbers_missing_where_a_clock_was_set_back_touch_all_days_between() -> None:
@@ -361,7 +379,7 @@ def test_a_file_with_an_assigned_day_speaks_for_that_day_only() -> None:
 def test_opened_and_closed_are_days_of_the_server() -> None:
     """West of Greenwich the evening is tomorrow in UTC."""
     zone = "America/Los_Angeles"
-    writer = Writer("IC01", zone, SERIES)
+    writer = HistoryWriter("IC01", zone, SERIES)
     evening = day_begins_at(may(5), zone) + 20 * HOUR
     files = [
         *writer.run(day_begins_at(FIRST, zone), evening, "shutdown"),

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
+    CellReason,
+    CellReasonCode,
     CellState,
     ExcuseKind,
     HeldFact,
     TenantFacts,
-    Why,
-    WhyCode,
     calendar,
 )
 from billing.coverage.series import one_per_number
@@ -37,7 +37,7 @@ from tests.billing.coverage.berlin_tenant import (
 )
 from tests.billing.coverage.random_histories import (
     DAY,
-    Writer,
+    HistoryWriter,
     daily,
     day_begins_at,
     sha,
@@ -51,7 +51,7 @@ def test_down_excuses_days_that_nothing_proves() -> None:
     days = frozenset({may(20), may(21)})
     found = owed(files, excuses=(excuse(ExcuseKind.DOWN, days=days),))
     assert days_in(found, CellState.EXCUSED) == [20, 21]
-    assert found.cells["IC01", may(20)].why == Why(WhyCode.DOWN)
+    assert found.cells["IC01", may(20)].why == CellReason(CellReasonCode.DOWN)
     assert days_in(found, CellState.MISSING) == list(range(22, 28))
 
 
@@ -73,7 +73,7 @@ def test_lost_stands_and_a_file_beats_it() -> None:
     lost = (excuse(ExcuseKind.LOST, days=days),)
     found = owed(without(month(), 12), excuses=lost)
     assert days_in(found, CellState.EXCUSED) == [2]
-    assert found.cells["IC01", may(2)].why == Why(WhyCode.LOST)
+    assert found.cells["IC01", may(2)].why == CellReason(CellReasonCode.LOST)
     assert found.missing_files == ()
     assert found.is_complete
     assert days_in(owed(month(), excuses=lost), CellState.EXCUSED) == []
@@ -110,7 +110,7 @@ def test_an_excuse_that_waits_is_with_us_if_it_was_asked_for_in_time() -> None:
     )
     found = calendar(MAY, facts, at=AFTER)
     assert days_in(found, CellState.WITH_US) == [20]
-    assert found.cells["IC01", may(20)].why == Why(WhyCode.ASKED)
+    assert found.cells["IC01", may(20)].why == CellReason(CellReasonCode.ASKED)
     assert not found.is_complete
     in_time = calendar(
         MAY, facts, at=AFTER, deadline_at=asked.asked_at + timedelta(seconds=1)
@@ -137,7 +137,7 @@ def test_a_day_waits_for_us_only_if_nothing_else_is_missing() -> None:
 
 
 def test_a_held_file_that_shows_a_day_silent_puts_it_with_us_too() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = [
         *writer.run(day_begins_at(FIRST, BERLIN), noon(may(24)), "shutdown"),
         *writer.run(noon(may(26)), day_begins_at(LAST + DAY, BERLIN), "midnight"),
@@ -145,7 +145,7 @@ def test_a_held_file_that_shows_a_day_silent_puts_it_with_us_too() -> None:
     held = HeldFact(server="IC01", received_at=AFTER, file=files[-2])
     found = owed(files[:-2], held=(held,))
     assert days_in(found, CellState.WITH_US) == [24, 25, 26]
-    assert found.cells["IC01", may(25)].why == Why(WhyCode.HELD)
+    assert found.cells["IC01", may(25)].why == CellReason(CellReasonCode.HELD)
     assert days_in(found, CellState.MISSING) == [27]
 
 

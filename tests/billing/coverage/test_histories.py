@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
     COVERED,
     CellState,
     ExcuseFact,

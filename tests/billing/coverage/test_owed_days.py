@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.coverage.coverage import CellState, HeldFact, Mode, Why, WhyCode
+from billing.coverage.calendar import (
+    CellReason,
+    CellReasonCode,
+    CellState,
+    HeldFact,
+    Mode,
+)
 from billing.coverage.periods import day_ends_at, zone_named
 from tests.billing.coverage.berlin_tenant import (
     AFTER,
@@ -24,7 +30,7 @@ from tests.billing.coverage.berlin_tenant import (
     states,
     without,
 )
-from tests.billing.coverage.random_histories import Writer, daily, day_begins_at
+from tests.billing.coverage.random_histories import HistoryWriter, daily, day_begins_at
 
 pytestmark = pytest.mark.plain
 
@@ -38,7 +44,7 @@ def test_nothing_is_owed_before_the_tenants_first_day() -> None:
 def test_a_server_owes_from_its_first_day_to_its_last() -> None:
     found = owed([], servers=(server(first=may(3), retired=may(6)),))
     assert days_in(found, CellState.MISSING) == [3, 4, 5, 6]
-    assert found.cells["IC01", may(3)].why == Why(WhyCode.NO_FILES)
+    assert found.cells["IC01", may(3)].why == CellReason(CellReasonCode.NO_FILES)
 
 
 def test_a_file_before_the_first_owed_day_contradicts_it() -> None:
@@ -68,7 +74,7 @@ def test_a_file_after_the_last_owed_day_ends_the_retirement() -> None:
 def test_shut_down_on_the_day_it_was_retired_is_its_end(
     closed_by: str, state: CellState
 ) -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     files = list(writer.run(day_begins_at(FIRST, BERLIN), noon(may(5)), closed_by))
     found = owed(files, servers=(server(retired=may(5)),))
     assert states(found)[may(5)] is state
@@ -76,7 +82,7 @@ def test_shut_down_on_the_day_it_was_retired_is_its_end(
 
 
 def test_a_retirement_does_not_hide_numbers_missing_on_its_day() -> None:
-    writer = Writer("IC01", BERLIN, SERIES)
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
     begin, stop = day_begins_at(FIRST, BERLIN), noon(may(5), 8)
     files = [
         *writer.run(begin, stop, "restart"),
@@ -98,7 +104,7 @@ def test_a_server_known_only_from_held_files_is_owed_too() -> None:
     found = owed([], servers=(), held=held)
     assert found.owed == 30
     assert days_in(found, CellState.WITH_US, "IC07")[-3:] == [10, 11, 12]
-    assert found.cells["IC07", may(11)].why == Why(WhyCode.HELD)
+    assert found.cells["IC07", may(11)].why == CellReason(CellReasonCode.HELD)
     assert days_in(found, CellState.MISSING, "IC07") == list(range(13, 28))
     assert not found.is_complete
 
@@ -147,7 +153,7 @@ def test_a_day_that_is_not_over_where_the_server_is_is_pending() -> None:
     assert days_in(found, CellState.PENDING) == list(range(20, 28))
     assert found.has_pending
     assert not found.is_complete
-    assert found.cells["IC01", may(20)].why == Why(WhyCode.RUNNING)
+    assert found.cells["IC01", may(20)].why == CellReason(CellReasonCode.RUNNING)
     found = owed(files, at=tonight)
     assert days_in(found, CellState.MISSING) == [20]
 

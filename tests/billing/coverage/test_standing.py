@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing.coverage.coverage import (
+from billing.coverage.calendar import (
     CellState,
     ExcuseFact,
     ExcuseKind,
@@ -20,7 +20,12 @@ from billing.coverage.coverage import (
 )
 from billing.coverage.periods import Period, deadline_at, ends_at
 from billing.coverage.standing import Standing, judge, late_cells, standing
-from tests.billing.coverage.random_histories import DAY, Writer, daily, day_begins_at
+from tests.billing.coverage.random_histories import (
+    DAY,
+    HistoryWriter,
+    daily,
+    day_begins_at,
+)
 
 pytestmark = pytest.mark.plain
 
@@ -136,7 +141,7 @@ def test_the_evidence_is_what_was_missing_then() -> None:
 
 def test_a_late_file_that_proves_the_server_silent_clears_the_day() -> None:
     """Off from the 25th at noon; the next file, of 2 June, comes after the deadline."""
-    writer = Writer("IC01", BERLIN, UUID(int=1))
+    writer = HistoryWriter("IC01", BERLIN, UUID(int=1))
     noon = day_begins_at(may(25), BERLIN) + timedelta(hours=12)
     files = [
         replace(fact, received_at=IN_TIME)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing.coverage.calendar import TenantFacts
 from billing.coverage.cells import UNCOVERED, CellState
-from billing.coverage.coverage import TenantFacts
 from billing.coverage.facts import Mode
 from billing.coverage.periods import deadline_at, zone_named
 from billing.coverage.standing import Standing, judge

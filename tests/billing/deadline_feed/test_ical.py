@@ -1,4 +1,4 @@
-"""The deadline feed: what subscribed calendars recognise its events by."""
+"""The uids of the deadline feed stay the same for subscribed calendars."""
 
 from datetime import date
 from typing import Any

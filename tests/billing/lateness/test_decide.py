@@ -80,7 +80,7 @@ def to_decide() -> list[str]:
     """Say the state of each flag that is to be decided."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = [flag_row(one).state for one in late_queries.flags("to-decide")]
-        assert len(found) == late_queries.undecided().count()
+        assert len(found) == late_queries.awaiting_decision().count()
     return found
 
 

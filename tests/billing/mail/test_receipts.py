@@ -17,7 +17,7 @@ from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import Membership, StaffRole
 from tests.billing.lateness.late_tenants import DAY, HOUR
-from tests.billing.reminders.cutting_mail_server import Server, running
+from tests.billing.reminders.cutting_mail_server import CuttingMailServer, running
 from tests.billing.reminders.tenant_with_gaps import ENDED
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import Company
@@ -34,7 +34,7 @@ def _morning() -> Iterator[None]:
 
 
 @pytest.fixture
-def mail_server(alice: Company, settings: Any) -> Iterator[Server]:
+def mail_server(alice: Company, settings: Any) -> Iterator[CuttingMailServer]:
     with running(settings) as server:
         yield server
 
@@ -82,7 +82,7 @@ def attached(message: EmailMessage) -> dict[str, bytes]:
 
 
 def test_it_goes_to_who_asked_and_to_nobody_else(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     files = uploaded(alice)
     said = request_receipt(alice, *(file.pk for file in files))
@@ -106,7 +106,7 @@ def test_it_goes_to_who_asked_and_to_nobody_else(
 
 
 def test_another_address_in_the_form_is_not_heard(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     (file,) = uploaded(alice, 1)
     given = {"to": "spy@evil.example", "recipient": "x@y.example"}
@@ -116,7 +116,7 @@ def test_another_address_in_the_form_is_not_heard(
 
 
 def test_files_of_another_company_are_in_no_receipt(
-    alice: Company, charlie: Company, mail_server: Server
+    alice: Company, charlie: Company, mail_server: CuttingMailServer
 ) -> None:
     (own,), (foreign,) = uploaded(alice, 1), uploaded(charlie, 1)
     client = signed_in(charlie)
@@ -132,7 +132,7 @@ def test_files_of_another_company_are_in_no_receipt(
 
 
 def test_asked_twice_it_is_mailed_once_a_day(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     first, second = (file.pk for file in uploaded(alice))
     request_receipt(alice, first, second)
@@ -153,7 +153,7 @@ def test_asked_twice_it_is_mailed_once_a_day(
 
 
 def test_one_that_was_cut_is_not_sent_again(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     (file,) = uploaded(alice, 1)
     request_receipt(alice, file.pk)
@@ -172,7 +172,9 @@ def test_one_that_was_cut_is_not_sent_again(
     assert "It counts as sent" in said
 
 
-def test_who_left_meanwhile_gets_none(alice: Company, mail_server: Server) -> None:
+def test_who_left_meanwhile_gets_none(
+    alice: Company, mail_server: CuttingMailServer
+) -> None:
     (file,) = uploaded(alice, 1)
     request_receipt(alice, file.pk)
     with unit_of_work.acting_for(alice.id):
@@ -183,7 +185,7 @@ def test_who_left_meanwhile_gets_none(alice: Company, mail_server: Server) -> No
 
 
 def test_a_stop_does_not_hold_what_somebody_asks_for(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     (file,) = uploaded(alice, 1)
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -195,7 +197,7 @@ def test_a_stop_does_not_hold_what_somebody_asks_for(
 
 
 def test_a_restored_copy_holds_it(
-    alice: Company, mail_server: Server, settings: Any
+    alice: Company, mail_server: CuttingMailServer, settings: Any
 ) -> None:
     (file,) = uploaded(alice, 1)
     request_receipt(alice, file.pk)

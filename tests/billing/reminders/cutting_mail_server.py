@@ -19,7 +19,7 @@ CUTS = ("connect", "ehlo", "mail", "rcpt", "data", "text", "answer", "quit")
 
 
 @dataclass
-class Server:
+class CuttingMailServer:
     """What a server has taken, and how the next mails fare: a cut or a refusal each."""
 
     taken: list[EmailMessage] = field(default_factory=list)
@@ -51,7 +51,7 @@ def cut(server: SMTP) -> None:
 
 
 class _Smtp(SMTP):
-    post: Server
+    post: CuttingMailServer
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -77,8 +77,8 @@ class _Smtp(SMTP):
         cut(self)
 
 
-class _Handler:
-    def __init__(self, post: Server) -> None:
+class _MailHandler:
+    def __init__(self, post: CuttingMailServer) -> None:
         self._post = post
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it so
@@ -138,9 +138,9 @@ class _Handler:
 
 
 @contextmanager
-def running(settings: Any) -> Iterator[Server]:
+def running(settings: Any) -> Iterator[CuttingMailServer]:
     """Run a mail server in a thread, and have the portal send to it."""
-    post = Server()
+    post = CuttingMailServer()
 
     class _Controller(Controller):
         def factory(self) -> SMTP:
@@ -152,7 +152,7 @@ def running(settings: Any) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     _Smtp.post = post
-    controller = _Controller(_Handler(post), hostname="127.0.0.1", port=port)
+    controller = _Controller(_MailHandler(post), hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port

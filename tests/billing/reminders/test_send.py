@@ -21,7 +21,7 @@ from portal.mail import switch as mail_switch
 from portal.mail.outbox import NEVER_ANSWERED, MailOutcome
 from portal.models import Membership, Role, Tenant, User
 from portal.tenants import create
-from tests.billing.reminders.cutting_mail_server import CUTS, Server, running
+from tests.billing.reminders.cutting_mail_server import CUTS, CuttingMailServer, running
 from tests.builders import NOW, PASSWORD, Company
 
 ENDED = datetime(2026, 5, 28, 9, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -34,7 +34,7 @@ IN_TEXT = {"data", "text", "answer"}
 
 
 @pytest.fixture
-def mail_server(alice: Company, settings: Any) -> Iterator[Server]:
+def mail_server(alice: Company, settings: Any) -> Iterator[CuttingMailServer]:
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with running(settings) as mail_server:
         yield mail_server
@@ -74,7 +74,7 @@ def run_send_task(first: datetime, count: int = 12, *, minutes: int = 20) -> Non
 
 @pytest.mark.parametrize("where", CUTS)
 def test_cut_at_each_command_nobody_gets_two(
-    alice: Company, mail_server: Server, where: str
+    alice: Company, mail_server: CuttingMailServer, where: str
 ) -> None:
     people = recipients(alice, MAILS)
     mail_server.cut_at, mail_server.every = where, 3
@@ -96,7 +96,7 @@ def test_cut_at_each_command_nobody_gets_two(
 
 
 def test_cut_everywhere_in_a_run_of_a_hundred_mails_nobody_gets_two(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     people = recipients(alice, MANY)
     mail_server.cut_at, mail_server.every, mail_server.in_turn = CUTS[0], 2, CUTS
@@ -113,7 +113,7 @@ def test_cut_everywhere_in_a_run_of_a_hundred_mails_nobody_gets_two(
 
 
 def test_two_runs_at_once_send_each_mail_once(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     people = recipients(alice, MAILS)
 
@@ -131,7 +131,7 @@ def test_two_runs_at_once_send_each_mail_once(
 
 
 def test_whose_worker_never_came_back_is_unsure(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     reminder_plan.plan_reminders(at=ENDED)
     (claim,) = job_queue.claim(
@@ -148,7 +148,7 @@ def test_whose_worker_never_came_back_is_unsure(
 
 
 def test_a_recipient_refused_for_good_stops_nobody_else(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     first, second, third = recipients(alice, 3)
     mail_server.refuses = {first: "550 no such person", second: "450 mailbox busy"}
@@ -165,7 +165,7 @@ def test_a_recipient_refused_for_good_stops_nobody_else(
 
 
 def test_an_address_that_cannot_be_written_stops_nobody_else(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     admin = alice.people["admin"].email
     # Django's own check of addresses lets it through.
@@ -192,7 +192,7 @@ def test_an_address_that_cannot_be_written_stops_nobody_else(
     ],
 )
 def test_what_a_server_answers_to_the_text(
-    alice: Company, mail_server: Server, answer: str, told: tuple[str, str]
+    alice: Company, mail_server: CuttingMailServer, answer: str, told: tuple[str, str]
 ) -> None:
     mail_server.refuses_text = answer
     run_send_task(ENDED, 2)
@@ -214,7 +214,7 @@ def test_a_server_that_is_away_is_tried_for_ever(alice: Company, settings: Any) 
 
 @pytest.mark.parametrize("name", ["Alice\r\nBcc: spy@evil.example", "ß" * 200])
 def test_a_name_of_a_tenant_breaks_no_header(
-    alice: Company, mail_server: Server, name: str
+    alice: Company, mail_server: CuttingMailServer, name: str
 ) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         Tenant.objects.update(name=name)

@@ -12,12 +12,12 @@ from billing.coverage.periods import Period
 from billing.models import SafetyStop
 from billing.periods import deadlines
 from billing.reminders import send_now
-from billing.reminders.send_now import ReminderRound, WhyNot
+from billing.reminders.send_now import NotReminded, ReminderRound
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 from portal.models import Membership, Tenant
 from tests.billing.lateness.late_tenants import DAY, HOUR, MAY, open_short
-from tests.billing.reminders.cutting_mail_server import Server, running
+from tests.billing.reminders.cutting_mail_server import CuttingMailServer, running
 from tests.billing.reminders.tenant_with_gaps import (
     DEADLINE,
     ENDED,
@@ -44,7 +44,9 @@ def charlie(db: None) -> Company:
 
 
 @pytest.fixture
-def mail_server(alice: Company, charlie: Company, settings: Any) -> Iterator[Server]:
+def mail_server(
+    alice: Company, charlie: Company, settings: Any
+) -> Iterator[CuttingMailServer]:
     open_periods()
     with running(settings) as server:
         yield server
@@ -67,12 +69,12 @@ def why(found: ReminderRound) -> list[str]:
 
 
 def test_rounds_are_numbered_and_pressed_twice_it_writes_once(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     assert remind(alice).mails == 1
-    assert why(remind(alice)) == [WhyNot.TODAY]
+    assert why(remind(alice)) == [NotReminded.TODAY]
     send(AT)
-    assert why(remind(alice, at=AT + HOUR)) == [WhyNot.TODAY]
+    assert why(remind(alice, at=AT + HOUR)) == [NotReminded.TODAY]
     assert remind(alice, at=AT + DAY).mails == 1
     send(AT + DAY)
     assert reminder_states(alice) == [("now-1", "sent", ""), ("now-2", "sent", "")]
@@ -82,7 +84,7 @@ def test_rounds_are_numbered_and_pressed_twice_it_writes_once(
 
 
 def test_pressed_by_several_at_once_it_writes_once(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     def one(_: int) -> None:
         try:
@@ -99,10 +101,10 @@ def test_pressed_by_several_at_once_it_writes_once(
 
 
 def test_it_and_the_steps_are_one_mail_a_day(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     run(ENDED)
-    assert why(remind(alice)) == [WhyNot.TODAY]
+    assert why(remind(alice)) == [NotReminded.TODAY]
     target = ENDED + 6 * DAY
     remind(alice, at=target - 2 * HOUR)
     send(target - 2 * HOUR)
@@ -113,26 +115,30 @@ def test_it_and_the_steps_are_one_mail_a_day(
 
 
 def test_only_who_lacks_something_in_an_open_period(
-    alice: Company, charlie: Company, mail_server: Server
+    alice: Company, charlie: Company, mail_server: CuttingMailServer
 ) -> None:
     send_days(alice)
     found = remind(alice, charlie)
-    assert why(found) == [WhyNot.NOTHING_MISSING, ""]
+    assert why(found) == [NotReminded.NOTHING_MISSING, ""]
     assert (found.tenants, found.mails) == (1, 1)
     old = send_now.preview_remind_now([alice.id], Period(2024, 1), at=AT)
     nobody = send_now.preview_remind_now([10**6], MAY, at=AT)
-    assert why(old) == why(nobody) == [WhyNot.NOT_OPEN]
+    assert why(old) == why(nobody) == [NotReminded.NOT_OPEN]
     send(AT)
     assert [one["To"] for one in mail_server.taken] == ["admin@c-300.example"]
 
 
-def test_where_nobody_wants_any_it_says_so(alice: Company, mail_server: Server) -> None:
+def test_where_nobody_wants_any_it_says_so(
+    alice: Company, mail_server: CuttingMailServer
+) -> None:
     with unit_of_work.acting_for(alice.id):
         Membership.objects.update(gets_reminders=False)
-    assert why(remind(alice)) == [WhyNot.NOBODY]
+    assert why(remind(alice)) == [NotReminded.NOBODY]
 
 
-def test_a_file_that_comes_first_stops_it(alice: Company, mail_server: Server) -> None:
+def test_a_file_that_comes_first_stops_it(
+    alice: Company, mail_server: CuttingMailServer
+) -> None:
     remind(alice)
     send_days(alice)
     send(AT)
@@ -141,7 +147,7 @@ def test_a_file_that_comes_first_stops_it(alice: Company, mail_server: Server) -
 
 
 def test_the_contact_gets_it_once_it_is_late(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     with unit_of_work.acting_for(alice.id):
         Tenant.objects.update(escalation_address="boss@a-100.example")
@@ -155,7 +161,7 @@ def test_the_contact_gets_it_once_it_is_late(
 
 
 def test_a_safety_stop_holds_what_says_late(
-    alice: Company, charlie: Company, mail_server: Server
+    alice: Company, charlie: Company, mail_server: CuttingMailServer
 ) -> None:
     late = DEADLINE + 12 * HOUR
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -170,7 +176,7 @@ def test_a_safety_stop_holds_what_says_late(
         reason="x",
     )
     # Whose deadline has not passed is not told to be late.
-    assert why(remind(alice, charlie, at=late)) == [WhyNot.STOPPED, ""]
+    assert why(remind(alice, charlie, at=late)) == [NotReminded.STOPPED, ""]
     # Also one that was written before.
     with unit_of_work.acting_for(unit_of_work.STAFF):
         stop.released_at = late
@@ -185,7 +191,7 @@ def test_a_safety_stop_holds_what_says_late(
 
 
 def test_while_mail_is_stopped_nothing_is_written(
-    alice: Company, mail_server: Server
+    alice: Company, mail_server: CuttingMailServer
 ) -> None:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(reason="x", by="clerk", at=AT)

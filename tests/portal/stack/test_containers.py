@@ -137,7 +137,7 @@ def test_everything_that_runs_is_watched(services: dict[str, Any]) -> None:
 def test_commands_are_those_of_make_run(
     services: dict[str, Any], tmp_path: Path
 ) -> None:
-    wishes = run.Wishes(var=tmp_path, port=1, wants_demo=False)
+    wishes = run.RunOptions(var=tmp_path, port=1, wants_demo=False)
     parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}
     for name in APPS[1:]:
         # From the program's name on, and without what differs on purpose.
@@ -159,7 +159,7 @@ def test_every_queue_has_its_worker_and_s3_has_one_of_its_own(
     for name in ("usage.forward", "usage.inbox"):
         assert queues.pop(name) == "forward"
     assert set(queues.values()) == {"celery"}
-    wishes = run.Wishes(var=tmp_path, port=1, wants_demo=False)
+    wishes = run.RunOptions(var=tmp_path, port=1, wants_demo=False)
     parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}
     for name, queue in (("worker", "celery"), ("forwarder", "forward")):
         for words in (parts[name], services[name]["command"]):

@@ -15,7 +15,7 @@ from portal.stack import launch, log, supervisor, task_processes
 from portal.stack.children import LONGEST_LINE, Part
 from portal.stack.supervisor import (
     FailedError,
-    StopAskedError,
+    StopRequestedError,
     Supervisor,
     describe_end,
 )
@@ -50,7 +50,7 @@ def test_a_slow_step_says_that_it_is_still_at_it(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(supervisor, "STILL_EVERY", 0.1)
+    monkeypatch.setattr(supervisor, "LOG_PROGRESS_EVERY", 0.1)
     watching.run(script("slow", "import time; time.sleep(1.2)"))
     assert "still at it after 1 s" in capsys.readouterr().out
 
@@ -124,7 +124,7 @@ def test_a_part_that_does_not_stop_is_killed(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_watch(watching: Supervisor, number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
-    with pytest.raises(StopAskedError):
+    with pytest.raises(StopRequestedError):
         watching.watch()
 
 
@@ -155,7 +155,7 @@ def test_a_reader_who_left_does_not_stop_anything(
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stdout", closed)
-    log.say("is anybody there?")
+    log.log_line("is anybody there?")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_an_accepted_and_confirmed_file_is_safe_and_nothing_else(
     confirm(alice, safe)
     with unit_of_work.acting_for(alice.id):
         Forwarding.objects.filter(file=failed).update(
-            state=JobState.SET_ASIDE, problem="foreign-bytes", ended_at=NOW
+            state=JobState.FAILED, problem="foreign-bytes", ended_at=NOW
         )
     seen = page(alice, "/safe-to-delete")
     csv = body(signed_in(alice).get("/safe-to-delete/list.csv")).decode()

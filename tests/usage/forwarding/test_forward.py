@@ -70,7 +70,7 @@ def test_foreign_bytes_under_our_key_are_never_overwritten(
     archive.put(key, BytesIO(b"foreign"), content(b"foreign"))
     forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
-    assert (row.state, row.problem) == (JobState.SET_ASIDE, forward_queue.FOREIGN_BYTES)
+    assert (row.state, row.problem) == (JobState.FAILED, forward_queue.FOREIGN_BYTES)
     assert archive.fetch(key) == b"foreign"
     assert "other bytes" in caplog.text
 

@@ -84,7 +84,7 @@ def send_days(company: Company, number: int) -> None:
 
 def fail_jobs(company: Company, model: Any = Forwarding, *, problem: str) -> None:
     with unit_of_work.acting_for(company.id):
-        model.objects.update(state=JobState.SET_ASIDE, problem=problem, ended_at=NOW)
+        model.objects.update(state=JobState.FAILED, problem=problem, ended_at=NOW)
 
 
 def postpone(company: Company, *, problem: str) -> None:
@@ -163,7 +163,7 @@ def test_what_was_withdrawn_waits_for_nobody(alice: Company, clerk: Client) -> N
     (row,) = rows(alice)
     answer = clerk.post(f"{PAGE}/retry", {"kind": "forwarding", "row": row.pk})
     assert answer.status_code == 302
-    assert rows(alice)[0].state == JobState.SET_ASIDE
+    assert rows(alice)[0].state == JobState.FAILED
 
 
 def test_what_was_confirmed_is_counted_by_the_hour(
@@ -199,7 +199,7 @@ def test_one_file_is_let_go_on_and_the_trail_says_by_whom(
     again = clerk.post(f"{PAGE}/retry", fields, follow=True)
     assert "no longer set aside" in again.content.decode()
     assert len(acts(alice, "work-retried")) == 1
-    assert second.state == JobState.SET_ASIDE
+    assert second.state == JobState.FAILED
 
 
 def test_all_of_one_reason_go_on_and_no_others(
@@ -286,7 +286,7 @@ def test_an_auditor_sees_all_of_it_and_no_button(alice: Company) -> None:
     assert "<form" not in page
     for end in ("retry", "retry-all"):
         assert auditor.post(f"{PAGE}/{end}", {}).status_code == 403
-    assert {row.state for row in rows(alice)} == {JobState.SET_ASIDE}
+    assert {row.state for row in rows(alice)} == {JobState.FAILED}
 
 
 def test_the_page_costs_the_same_with_more_of_everything(

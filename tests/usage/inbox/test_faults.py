@@ -234,7 +234,7 @@ def test_one_bad_object_waits_for_a_person_and_stops_no_other(
         for number in range(job_queue.MOST_FAULTS):
             run_inbox_task(NOW + timedelta(hours=number))
     bad, good = objects(alice)
-    assert (bad.state, bad.problem) == (JobState.SET_ASIDE, inbox_fetch.TAKING_FAILED)
+    assert (bad.state, bad.problem) == (JobState.FAILED, inbox_fetch.TAKING_FAILED)
     assert good.verdict == InboxVerdict.ACCEPTED
     with unit_of_work.acting_for(alice.id):
         assert job_queue.retry(InboxObject, bad.pk, at=NOW)
@@ -253,7 +253,7 @@ def test_an_object_whose_worker_never_comes_back_waits_for_a_person(
         with pytest.raises(SystemExit):
             run_inbox_task(NOW + timedelta(hours=number))
     run_inbox_task(NOW + timedelta(hours=9))
-    assert objects(alice)[0].state == JobState.SET_ASIDE
+    assert objects(alice)[0].state == JobState.FAILED
 
 
 def test_a_file_that_could_not_be_judged_yet_gets_its_verdict_later(

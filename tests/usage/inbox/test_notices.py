@@ -182,7 +182,7 @@ def test_a_mail_that_cannot_be_written_waits_for_a_person(
     monkeypatch.setattr(inbox_notices, "_lines", lambda _: 1 / 0)
     for number in range(job_queue.MOST_FAULTS):
         send(NOW + timedelta(hours=1 + number))
-    assert notices(alice)[0].state == JobState.SET_ASIDE
+    assert notices(alice)[0].state == JobState.FAILED
 
 
 def test_a_mail_whose_worker_never_comes_back_waits_for_a_person(
@@ -193,7 +193,7 @@ def test_a_mail_whose_worker_never_comes_back_waits_for_a_person(
     with unit_of_work.acting_for(alice.id):
         InboxNotice.objects.update(faults=job_queue.MOST_FAULTS)
     assert send(NOW + QUARTER) == 1
-    assert notices(alice)[0].state == JobState.SET_ASIDE
+    assert notices(alice)[0].state == JobState.FAILED
     assert sent() == []
 
 

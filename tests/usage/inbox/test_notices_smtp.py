@@ -73,7 +73,7 @@ def test_a_mail_that_is_refused_keeps_nobody_else_waiting(
         assert send(DUE + timedelta(hours=number)) == 1
     (notice,) = notices(alice)
     assert (notice.state, notice.problem) == (
-        JobState.SET_ASIDE,
+        JobState.FAILED,
         inbox_notices.REFUSED_ADDRESS,
     )
     assert server.addresses() == [second.email]
@@ -162,7 +162,7 @@ def test_a_mail_that_perhaps_has_gone_waits_for_a_person(
     assert send(DUE + timedelta(hours=1)) == 1
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.problem) == (JobState.SET_ASIDE, inbox_notices.UNSURE)
+    assert (notice.state, notice.problem) == (JobState.FAILED, inbox_notices.UNSURE)
     assert send(DUE + timedelta(days=1)) == 0
     # Somebody says that it shall go once more.
     server.answers.clear()
@@ -194,7 +194,7 @@ def test_a_mail_whose_worker_died_waits_for_a_person(
     assert send(DUE + timedelta(hours=1)) == 1
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.unsure) == (JobState.SET_ASIDE, [first.pk])
+    assert (notice.state, notice.unsure) == (JobState.FAILED, [first.pk])
 
 
 def test_a_worker_that_has_lost_its_lease_sends_no_more(
@@ -217,4 +217,4 @@ def test_a_worker_that_has_lost_its_lease_sends_no_more(
     assert inbox_notices.send_waiting(now=lambda: DUE)
     assert server.addresses() == [first.email, second.email]
     (notice,) = notices(alice)
-    assert (notice.state, notice.unsure) == (JobState.SET_ASIDE, [first.pk])
+    assert (notice.state, notice.unsure) == (JobState.FAILED, [first.pk])

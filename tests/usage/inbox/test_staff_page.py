@@ -69,7 +69,7 @@ def failed_object(company: Company, name: str = "broken.usg") -> int:
         patch.setattr(judge, "receive_and_judge", lambda *_, **__: 1 / 0)
         for number in range(job_queue.MOST_FAULTS):
             run_inbox_task(NOW + timedelta(hours=number))
-    (row,) = (row for row in objects(company) if row.state == JobState.SET_ASIDE)
+    (row,) = (row for row in objects(company) if row.state == JobState.FAILED)
     return row.pk
 
 
@@ -161,7 +161,7 @@ def test_an_auditor_sees_it_and_changes_nothing(
     pk = failed_object(alice)
     assert "<button" not in page(auditor)
     assert auditor.post(f"/staff/inbox/{pk}/retry").status_code == 403
-    assert objects(alice)[0].state == JobState.SET_ASIDE
+    assert objects(alice)[0].state == JobState.FAILED
 
 
 @pytest.fixture

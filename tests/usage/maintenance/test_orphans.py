@@ -30,7 +30,7 @@ from usage.models import FileState, Forwarding, Report, UsageFile, reports
 from usage.review import decide
 from usage.storage import archive, content
 from usage.storage import local as local_store
-from usage.storage.content import BytesAwayError
+from usage.storage.content import BytesUnavailableError
 
 DAY = date(2026, 5, 7)
 LATER = NOW + timedelta(days=401)
@@ -284,11 +284,17 @@ def test_what_was_removed_here_is_read_from_the_archive(alice: Company) -> None:
         with content.opened(left) as shown:
             assert bytes(shown) == data
         archive.remove(left.forwarding.key)
-        with pytest.raises(BytesAwayError, match="NoSuchKey"), content.opened(left):
+        with (
+            pytest.raises(BytesUnavailableError, match="NoSuchKey"),
+            content.opened(left),
+        ):
             pass
         foreign = b"x" * len(data)
         archive.put(left.forwarding.key, BytesIO(foreign), content_of(foreign))
-        with pytest.raises(BytesAwayError, match="other bytes"), content.opened(left):
+        with (
+            pytest.raises(BytesUnavailableError, match="other bytes"),
+            content.opened(left),
+        ):
             pass
 
 
@@ -432,7 +438,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     assert alice.send(data, at=LATER)[1] is False
     assert reread(alice).stored_as == ""
     reconcile.reconcile(now=lambda: LATER + timedelta(days=1))
-    assert reread(alice).forwarding.state == JobState.SET_ASIDE
+    assert reread(alice).forwarding.state == JobState.FAILED
     with unit_of_work.acting_for(alice.id, reading=True):
         assert find_kept([WantedFile(size=len(data), sha256=bytes(file.sha256))]) == [
             None

@@ -310,7 +310,7 @@ def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
         rows = {row.file_id: row for row in Forwarding.objects.all()}
     withdrawn, waiting = rows[first.pk], rows[second.pk]
     assert (withdrawn.state, withdrawn.problem) == (
-        JobState.SET_ASIDE,
+        JobState.FAILED,
         forward_queue.SUPERSEDED,
     )
     assert waiting.state == JobState.WAITING
@@ -343,7 +343,7 @@ def test_a_choice_can_be_turned_round(alice: Company) -> None:
         rows = {row.file_id: row for row in Forwarding.objects.all()}
     assert rows[first.pk].state == JobState.WAITING
     assert rows[first.pk].problem == ""
-    assert rows[second.pk].state == JobState.SET_ASIDE
+    assert rows[second.pk].state == JobState.FAILED
 
 
 def test_a_choice_among_other_files_than_were_shown_is_not_made(

@@ -173,7 +173,7 @@ def test_the_database_refuses_a_request_about_another_tenants_server(
 def test_an_approved_request_yields_to_a_file_that_contradicts_it(
     alice: Company,
 ) -> None:
-    from billing.coverage.coverage import CellState
+    from billing.coverage.calendar import CellState
     from billing.coverage.periods import Period
     from billing.periods.queries import view_period
 

@@ -9,14 +9,14 @@ from typing import Any
 from django.test import Client
 
 from tests.builders import Company
-from tests.fuzz.fuzz_requests import Material, Request, make_up, to_bytes
+from tests.fuzz.fuzz_requests import FuzzRequest, Material, make_up, to_bytes
 from tests.journeys.stored_files import assert_rows_and_bytes_agree
 
 ROUNDS = 600
 SEED = 20_260_520
 
 
-def sent(client: Client, request: Request) -> Any:
+def sent(client: Client, request: FuzzRequest) -> Any:
     length = request.length or ""
     # The test client has no connection that could stall.
     if length.isdecimal():

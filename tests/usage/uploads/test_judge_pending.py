@@ -251,7 +251,7 @@ def test_a_file_that_the_reader_does_not_survive_waits_for_a_person(
         for number in range(job_queue.MOST_FAULTS):
             judge_pending.judge_pending(at=LATER + timedelta(hours=number))
     row = row_of(alice, file)
-    assert (row.state, row.problem) == (JobState.SET_ASIDE, judge_pending.READER_FAILED)
+    assert (row.state, row.problem) == (JobState.FAILED, judge_pending.READER_FAILED)
     assert [r.levelno for r in caplog.records].count(logging.CRITICAL) == 1
     # It keeps nobody waiting, and nobody tries it until a person says so.
     send_unjudged(charlie, charlie.server.day(DAY))
@@ -277,7 +277,7 @@ def test_a_file_whose_worker_never_comes_back_waits_for_a_person(
             assert row_of(alice, file).state == JobState.WAITING
             at += timedelta(hours=1)
         assert judge_pending.judge_pending(at=at) == 1
-    assert row_of(alice, file).state == JobState.SET_ASIDE
+    assert row_of(alice, file).state == JobState.FAILED
 
 
 def test_what_is_ours_is_never_given_up(
@@ -295,7 +295,7 @@ def test_what_is_ours_is_never_given_up(
 def test_a_decision_ends_a_job_that_waits_for_a_person(alice: Company) -> None:
     held, _ = alice.send(alice.writer("IC77").day(DAY))
     with unit_of_work.acting_for(alice.id):
-        Settling.objects.update(state=JobState.SET_ASIDE, problem="reader-failed")
+        Settling.objects.update(state=JobState.FAILED, problem="reader-failed")
     decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     judge.judge_file(alice.id, held.pk, at=LATER)
     assert row_of(alice, held).state == JobState.DONE
@@ -320,7 +320,7 @@ def test_a_file_that_the_reader_does_not_survive_is_read_three_times_whoever_sen
         for number in range(job_queue.MOST_FAULTS):
             judge_pending.judge_pending(at=LATER + timedelta(hours=number))
         assert len(read) == job_queue.MOST_FAULTS
-        assert row_of(alice, file).state == JobState.SET_ASIDE
+        assert row_of(alice, file).state == JobState.FAILED
         alice.send(data, at=LATER)
         assert len(read) == job_queue.MOST_FAULTS
     with unit_of_work.acting_for(alice.id):

@@ -62,7 +62,7 @@ def lose(company: Company) -> None:
     """Let a file be one that S3 has lost long after the portal let its bytes go."""
     with unit_of_work.acting_for(company.id):
         UsageFile.objects.update(stored_as="", bytes_removed_at=NOW)
-        Forwarding.objects.update(state=JobState.SET_ASIDE, problem="object-lost")
+        Forwarding.objects.update(state=JobState.FAILED, problem="object-lost")
 
 
 def assert_restored(company: Company, times: int = 1) -> None:
@@ -101,7 +101,7 @@ def test_damaged_bytes_wait_for_a_person_are_logged_and_come_back(
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     forward(NOW)
     row = reread(alice).forwarding
-    assert (row.state, row.problem) == (JobState.SET_ASIDE, local_store.BYTES_DIFFER)
+    assert (row.state, row.problem) == (JobState.FAILED, local_store.BYTES_DIFFER)
     assert "CRITICAL" in caplog.text
     assert archive.head(row.key) is None
     assert is_wanted(alice, file)

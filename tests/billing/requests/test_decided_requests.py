@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.lateness import decide
 from billing.lateness.decide import ConsequenceChoice
-from billing.mail.text import why_not_text
+from billing.mail.text import not_reminded_text
 from billing.models import ExcuseKindChoices, LateFlag
 from billing.periods import deadlines
 from billing.periods import open_periods as period_open_periods
@@ -123,7 +123,7 @@ def test_who_is_answered_is_not_reminded_now(late: Company, answer: str) -> None
     ):
         (one,) = found.selected
         assert (one.recipients, one.why_not) == ((), answer)
-        assert why_not_text(one.why_not).startswith("Nothing: ")
+        assert not_reminded_text(one.why_not).startswith("Nothing: ")
     assert len(rows(late)) == 1
 
 

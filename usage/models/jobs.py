@@ -4,22 +4,22 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from portal.jobs.queue import JobState, Work
+from portal.jobs.queue import Job, JobState
 from usage.models.files import UsageFile
 from usage.models.indexes import partial_index
 
-_SET_ASIDE = Q(state=JobState.SET_ASIDE)
+_SET_ASIDE = Q(state=JobState.FAILED)
 
 
-class Settling(Work):
+class Settling(Job):
     """The job to judge a file, for the first time or anew; done by its verdict."""
 
     # Goes with the row of a rejected file, when there are too many of those.
     file = models.OneToOneField(UsageFile, on_delete=models.CASCADE)
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         indexes = [
-            *Work.Meta.indexes,
+            *Job.Meta.indexes,
             partial_index("settling_set_aside", "problem", "id", of=_SET_ASIDE),
         ]
 
@@ -27,7 +27,7 @@ class Settling(Work):
         return f"{self.file_id} ({self.state})"
 
 
-class Forwarding(Work):
+class Forwarding(Job):
     """The job to forward an accepted file to S3; done means confirmed there.
 
     `checked_at` is when S3 was last compared again, if it was.
@@ -37,9 +37,9 @@ class Forwarding(Work):
     key = models.CharField(max_length=1024)
     checked_at = models.DateTimeField(null=True)
 
-    class Meta(Work.Meta):
+    class Meta(Job.Meta):
         indexes = [
-            *Work.Meta.indexes,
+            *Job.Meta.indexes,
             partial_index("forwarding_set_aside", "problem", "id", of=_SET_ASIDE),
             models.Index(fields=["key"], name="forwarding_by_key"),
             partial_index("forwarding_done", "ended_at", of=Q(state=JobState.DONE)),

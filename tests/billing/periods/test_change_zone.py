@@ -12,11 +12,11 @@ from django.test import Client
 
 from billing.coverage.periods import Period
 from billing.models import LateFlag
+from billing.periods import change_zone
 from billing.periods import open_periods as period_open_periods
-from billing.periods import zones
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send_now
-from billing.reminders.send_now import WhyNot
+from billing.reminders.send_now import NotReminded
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry, StaffRole, Tenant
@@ -67,7 +67,7 @@ def zone_of(company: Company) -> str:
 
 
 def move(company: Company, zone: str = WEST, at: datetime = NOW) -> None:
-    zones.change_zone(company.id, zone=zone, by="clerk", at=at, reason="Moved.")
+    change_zone.change_zone(company.id, zone=zone, by="clerk", at=at, reason="Moved.")
 
 
 def open_june() -> None:
@@ -206,7 +206,7 @@ def test_who_moves_far_gets_one_mail_in_each_day_of_the_new_zone(
     move(company, then, at=at)
     zone = ZoneInfo(then)
     again = send_now.preview_remind_now([company.id], JUNE, at=at + HOUR)
-    assert [one.why_not for one in again.selected] == [WhyNot.TODAY]
+    assert [one.why_not for one in again.selected] == [NotReminded.TODAY]
     for halves in range(1, 96):
         run(at + halves * HOUR / 2)
     days = [

@@ -19,7 +19,7 @@ from billing.coverage.cells import (
     ServerRow,
     Window,
 )
-from billing.coverage.chain import Why, WhyCode
+from billing.coverage.chain import CellReason, CellReasonCode
 from billing.coverage.facts import (
     ExcuseFact,
     ExcuseKind,
@@ -37,6 +37,8 @@ __all__ = [
     "Calendar",
     "Cell",
     "CellCounts",
+    "CellReason",
+    "CellReasonCode",
     "CellState",
     "ExcuseFact",
     "ExcuseKind",
@@ -47,8 +49,6 @@ __all__ = [
     "Mode",
     "ServerFact",
     "TenantFacts",
-    "Why",
-    "WhyCode",
     "calendar",
 ]
 
@@ -65,7 +65,7 @@ class MissingCell:
 
     server: str
     day: date
-    why: Why
+    why: CellReason
     is_fault: bool
 
 
