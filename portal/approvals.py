@@ -51,14 +51,19 @@ def is_decided_once(name: str) -> models.CheckConstraint:
     )
 
 
+def optional(reason: str) -> str:
+    """Return a reason as it is stored: without the space around it, and bounded."""
+    return reason.replace("\0", "").strip()[:REASON_CHARACTERS]
+
+
 def required(reason: str) -> str:
-    """Return a reason without the space around it.
+    """Return a reason as it is stored.
 
     Raises:
         Refused: the reason is empty.
 
     """
-    reason = reason.replace("\0", "").strip()[:REASON_CHARACTERS]
+    reason = optional(reason)
     if not reason:
         raise Refused("reason-needed")
     return reason
@@ -74,7 +79,8 @@ def open_request(
 
     """
     unit_of_work.hold_tenant(tenant_id)
-    rows = model._default_manager.select_related("tenant")
+    # With the tenant and, where there is one, the server.
+    rows = model._default_manager.select_related()
     found = rows.filter(pk=request_id).first()
     if found is None:
         raise Refused("not-found")

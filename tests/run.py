@@ -26,6 +26,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Seconds on two cores, as `make test` has to stay within fifteen minutes.
 BUDGETS = {
     "install and lint": 90,
+    "plain": 15,
     "database": 240,
     "access matrix": 150,
     "browser": 180,

@@ -5,6 +5,7 @@ import re
 import tokenize
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -176,17 +177,23 @@ def protected_tables() -> Iterator[str]:
                 )
 
 
-# Files that may speak HTTP, by name; and whole packages and single modules whose
-# subject it is.
+# Files that may speak HTTP: endpoints by their name, and others whose subject it is.
 ENDPOINTS = {"api", "checks", "forms", "schemas", "urls", "views"}
-OF_HTTP = (
-    "portal/accounts/",
-    "portal/http/",
-    "portal/pages/",
+OF_HTTP = {
+    "portal/accounts/adapter.py",
+    "portal/accounts/login_redirect.py",
+    "portal/accounts/password_links.py",
+    "portal/http/api_docs.py",
+    "portal/http/context_processors.py",
+    "portal/http/middleware.py",
+    "portal/http/no_store.py",
+    "portal/http/request_time.py",
+    "portal/pages/home.py",
+    "portal/pages/staff_navigation.py",
     "portal/tenants/expected_tenant.py",
     "usage/uploads/form_upload.py",
     "usage/uploads/request_body.py",
-)
+}
 
 
 def is_endpoint(path: Path) -> bool:
@@ -198,7 +205,7 @@ def test_inner_code_knows_no_http() -> None:
     assert [
         f"{shown(path)} imports {imported}"
         for path in MODULES
-        if not is_endpoint(path) and not shown(path).startswith(OF_HTTP)
+        if not is_endpoint(path) and shown(path) not in OF_HTTP
         for imported in imports_of(tree_of(path))
         if re.match(r"django\.(http|shortcuts|urls)\b|ninja\b", imported)
     ] == []
@@ -231,22 +238,29 @@ def test_reads_never_import_endpoints() -> None:
 
 # They read the clock besides endpoints: tasks, commands, and what surrounds requests.
 # The mail folder dates its files.
-OF_TIME = (
-    "portal/http/",
+OF_TIME = {
+    "portal/http/context_processors.py",
+    "portal/http/middleware.py",
     "portal/mail/file_backend.py",
-    "portal/pages/",
+    "portal/pages/home.py",
     "usage/usg/__main__.py",
-)
+}
+
+
+# Endpoints that may read it, by the name of their file.
+READERS = {"api", "tasks", "views"}
 
 
 def reads_the_clock(path: Path) -> bool:
+    """Say whether a module calls now(), by whatever name it has imported it."""
+    tree = tree_of(path)
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == "now"
         and isinstance(node.value, ast.Name)
         and node.value.id in {"datetime", "timezone"}
-        for node in ast.walk(tree_of(path))
-    )
+        for node in ast.walk(tree)
+    ) or any(name.endswith("timezone.now") for name in imports_of(tree))
 
 
 def test_only_endpoints_read_the_clock() -> None:
@@ -255,11 +269,49 @@ def test_only_endpoints_read_the_clock() -> None:
     assert [
         shown(path)
         for path in readers
-        if not is_endpoint(path)
-        and path.stem != "tasks"
+        if not READERS & {path.stem, path.stem.rpartition("_")[2]}
         and "management" not in path.parts
-        and not shown(path).startswith(OF_TIME)
+        and shown(path) not in OF_TIME
     ] == []
+
+
+def test_nothing_asks_the_linter_to_overlook_the_clock() -> None:
+    assert [
+        shown(path)
+        for path in MODULES
+        if any("noqa: TID251" in comment for comment in comments_of(path))
+    ] == []
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES
+    }
+    graph = {
+        name: {
+            found
+            for imported in imported_at_start(path)
+            for found in (imported, imported.rpartition(".")[0])
+            if found in names and found != name
+        }
+        for name, path in names.items()
+    }
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(names)
+
+
+def imported_at_start(path: Path) -> Iterator[str]:
+    """Yield what a module imports when it is loaded, not what its functions do."""
+    for node in tree_of(path).body:
+        yield from imports_of(ast.Module(body=[node], type_ignores=[]))
+
+
+def test_the_mark_of_plain_tests_is_written_out() -> None:
+    # make quick finds the files by it.
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        marks = re.findall(r"mark\.plain\b", text)
+        assert len(marks) == len(re.findall(r"pytest\.mark\.plain\b", text)), path
 
 
 # Exceptions and habits

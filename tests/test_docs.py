@@ -175,17 +175,23 @@ def test_every_task_is_documented_and_every_scheduled_one_exists() -> None:
     assert scheduled <= ours
 
 
-# Former names of commands, which scripts may still use.
-FORMER_COMMANDS = {"this_is_the_one"}
+# Former names of commands, which scripts may still use, and the present ones.
+FORMER_COMMANDS = {"this_is_the_one": "claim_mail"}
 
 
 def test_every_command_of_ours_is_documented() -> None:
     ours = {name for name, owner in get_commands().items() if owner in APPS}
-    ours -= FORMER_COMMANDS
+    ours -= FORMER_COMMANDS.keys()
     text = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = set(re.findall(r"manage\.py ([a-z_]+)", text))
     assert ours - named == set()
     assert named - set(get_commands()) == set()
+
+
+def test_a_former_name_of_a_command_runs_the_present_one() -> None:
+    for former, present in FORMER_COMMANDS.items():
+        found = load_command_class("portal", former)
+        assert type(found) is type(load_command_class("portal", present))
 
 
 def test_every_command_of_ours_says_what_it_is_for() -> None:

@@ -11,6 +11,9 @@ class Migration(migrations.Migration):
             state_operations=[
                 migrations.AlterModelTable("PeriodRollUp", "billing_periodrollup"),
                 migrations.RenameModel("PeriodRollUp", "PeriodSummary"),
+                migrations.AlterModelOptions(
+                    "PeriodSummary", {"verbose_name_plural": "period summaries"}
+                ),
             ],
         ),
     ]

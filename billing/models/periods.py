@@ -156,6 +156,7 @@ class PeriodSummary(models.Model):
     class Meta:
         # The name that the table was created with, which SQL statements use.
         db_table = "billing_periodrollup"
+        verbose_name_plural = "period summaries"
         constraints = [
             models.UniqueConstraint(
                 fields=["period", "tenant"], name="a_period_is_rolled_up_once"

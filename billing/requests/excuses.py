@@ -132,9 +132,10 @@ def _decide(
     at: datetime,
     reason: str,
 ) -> Excuse:
+    reason = approvals.optional(reason)
     with unit_of_work.acting_for(tenant_id):
         excuse = open_request(Excuse, tenant_id=tenant_id, request_id=excuse_id)
-        record_decision(excuse, decision, by=by, at=at, reason=reason[:1_000])
+        record_decision(excuse, decision, by=by, at=at, reason=reason)
         refresh_summary.refresh_all(excuse.tenant, at=at)
         _audit(excuse, act=f"excuse-{decision}", by=by, at=at, reason=reason)
     return excuse

@@ -127,7 +127,9 @@ def approve(
         request = open_request(
             LicenceRequest, tenant_id=tenant_id, request_id=request_id
         )
-        _decide(request, Decision.APPROVED, by=by, at=at, reason=reason[:1_000])
+        _decide(
+            request, Decision.APPROVED, by=by, at=at, reason=approvals.optional(reason)
+        )
         _record(request.tenant, request.from_on, request.keys, by=by, at=at)
     return request
 

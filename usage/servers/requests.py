@@ -109,7 +109,9 @@ def approve(
         request = open_request(
             ServerRequest, tenant_id=tenant_id, request_id=request_id
         )
-        _decide(request, Decision.APPROVED, by=by, at=at, reason=reason.strip())
+        _decide(
+            request, Decision.APPROVED, by=by, at=at, reason=approvals.optional(reason)
+        )
         kind = ServerRequestKind(request.kind)
         _change(request.server, kind, request.day, by=by, at=at, reason=request.reason)
     return request

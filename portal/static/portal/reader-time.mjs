@@ -20,12 +20,12 @@ function appendReaderTime(time) {
   const own = `${formatterFor(DAY).format(instant)}, ${formatterFor(TIME).format(instant)}`;
   const { timeZone } = formatterFor(TIME).resolvedOptions();
   const zone = timeZone.split("/").pop().replaceAll("_", " ");
-  const words = document.createElement("span");
-  words.className = "quiet own-time";
+  const note = document.createElement("span");
+  note.className = "quiet own-time";
   const text = time.dataset.own.replace("{time}", own).replace("{zone}", zone);
-  words.textContent = ` ${text}`;
+  note.textContent = ` ${text}`;
   // Behind the zone that the sentence ends with.
-  time.closest("p").append(words);
+  time.closest("p").append(note);
 }
 
 /** Add reader times to all deadlines on the page; existing ones stay. */

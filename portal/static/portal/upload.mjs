@@ -17,15 +17,15 @@ const SAY_MS = 1_000;
 const root = document.getElementById("upload");
 const drop = document.getElementById("drop");
 const says = document.getElementById("upload-says");
-const words = new Texts(document.getElementById("upload-words"), root.dataset.zone);
+const texts = new Texts(document.getElementById("upload-words"), root.dataset.zone);
 const portal = new Portal(root.dataset);
 const run = new Run(portal, { maxBytes: Number(root.dataset.maxBytes) || Infinity });
 const section = document.getElementById("run");
-const view = new RunView(run, words, { section, announce, fileAddress: root.dataset.file });
-const summary = new Summary(document.getElementById("summary"), words, root.dataset.owner);
+const view = new RunView(run, texts, { section, announce, fileAddress: root.dataset.file });
+const summary = new Summary(document.getElementById("summary"), texts, root.dataset.owner);
 const calendar = new Calendar(document.getElementById("period"), root.dataset.customer);
 const folder = new WatchedFolder(root, {
-  ...{ words, portal, announce },
+  ...{ texts, portal, announce },
   owner: root.dataset.owner,
   send: (gathering) => begin(gathering, { isFresh: false }),
 });
@@ -57,7 +57,7 @@ async function beginWhenRead({ read, kept }) {
   focusRun();
   const gathering = await read;
   begin(gathering);
-  if (!gathering.found.length) announce(words.render("nothing"));
+  if (!gathering.found.length) announce(texts.render("nothing"));
   const handle = await kept;
   if (handle?.kind === "directory") folder.propose(handle);
 }

@@ -101,6 +101,15 @@ def test_a_refusal_has_a_reason_and_changes_nothing(alice: Company) -> None:
     assert server(alice).retired_on is None
 
 
+def test_the_reason_of_an_approval_is_bounded(alice: Company) -> None:
+    asked = request_change(alice, LAST, LATER)
+    assert asked is not None
+    done = server_requests.approve(
+        alice.id, request_id=asked.pk, by="clerk", at=NOW, reason=" \0" + "x" * 2_000
+    )
+    assert done.decision_reason == "x" * 1_000
+
+
 def test_a_request_is_decided_once(alice: Company) -> None:
     asked = request_change(alice, LAST, LATER)
     assert asked is not None

@@ -22,9 +22,9 @@ function idsOf({ items: all }) {
 
 export class Summary {
   /** @param {string} owner  who and for whom: nobody else is shown it */
-  constructor(section, words, owner) {
+  constructor(section, texts, owner) {
     this.section = section;
-    this.words = words;
+    this.texts = texts;
     this.owner = owner;
     this.heading = section.querySelector("h2");
     section.querySelector("[data-at=dismiss]").addEventListener("click", () => this.#dismiss());
@@ -51,13 +51,13 @@ export class Summary {
   }
 
   #show(kept) {
-    const when = this.words.instant(new Date(kept.at));
+    const when = this.texts.instant(new Date(kept.at));
     this.ids = kept.ids ?? [];
     this.heading.textContent = kept.isCut
-      ? this.words.render("sum-cut", { when })
+      ? this.texts.render("sum-cut", { when })
       : this.#answer(kept, when);
     this.section.querySelector("[data-at=words]").textContent = kept.isCut
-      ? this.words.render("sum-cut-words", kept)
+      ? this.texts.render("sum-cut-words", kept)
       : `${this.#counts(kept.counts)}.`;
     const form = this.section.querySelector("form");
     if (form) form.hidden = !this.ids.length;
@@ -67,14 +67,14 @@ export class Summary {
   #answer({ counts, count }, when) {
     const amiss = AMISS.reduce((sum, state) => sum + counts[state], 0);
     return amiss
-      ? this.words.render("sum-amiss", { when, count: amiss })
-      : this.words.render("sum-fine", { when, count });
+      ? this.texts.render("sum-amiss", { when, count: amiss })
+      : this.texts.render("sum-fine", { when, count });
   }
 
   #counts(counts) {
     return [...AMISS, ...FINE]
       .filter((state) => counts[state])
-      .map((state) => this.words.render(`sum-${state.replace(" ", "-")}`, { count: counts[state] }))
+      .map((state) => this.texts.render(`sum-${state.replace(" ", "-")}`, { count: counts[state] }))
       .join(", ");
   }
 

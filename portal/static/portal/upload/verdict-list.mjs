@@ -7,7 +7,7 @@ import * as items from "./items.mjs";
 const ROWS = 100;
 
 /** Shape and colour of each state. */
-const LOOKS = {
+const STYLES = {
   [items.FAILED]: ["missing", "is-missing"],
   [items.UNREADABLE]: ["partial", "is-partial is-held"],
   [items.REJECTED]: ["missing", "is-missing"],
@@ -23,7 +23,7 @@ const LOOKS = {
 };
 
 /** Why a file could not be read, by the browser's name for it. */
-const UNREADABLE_WORDS = {
+const UNREADABLE_TEXTS = {
   NotReadableError: "unreadable-open",
   NotFoundError: "unreadable-gone",
   NotAllowedError: "unreadable-forbidden",
@@ -35,9 +35,9 @@ export class VerdictList {
   #rows = new Map();
   #most = ROWS;
 
-  /** @param {HTMLElement} root @param {import("./text.mjs").Texts} words */
-  constructor(root, words, { fileAddress }) {
-    this.words = words;
+  /** @param {HTMLElement} root @param {import("./text.mjs").Texts} texts */
+  constructor(root, texts, { fileAddress }) {
+    this.texts = texts;
     this.fileAddress = fileAddress;
     this.list = root.querySelector("[data-at=verdicts]");
     this.more = root.querySelector("[data-at=more]");
@@ -74,7 +74,7 @@ export class VerdictList {
     const rest = count - shown.length;
     this.more.hidden = rest === 0;
     const next = Math.min(rest, ROWS);
-    if (rest) this.more.textContent = this.words.render("more", { count: rest, next });
+    if (rest) this.more.textContent = this.texts.render("more", { count: rest, next });
   }
 
   #showMore() {
@@ -127,20 +127,20 @@ export class VerdictList {
     const isMoving = item.state === items.SENDING || item.state === items.CHECKING;
     const percent = item.size ? Math.floor((100 * item.sent) / item.size) : 0;
     if (row.state !== item.state) {
-      const [shape, look] = LOOKS[item.state];
+      const [shape, look] = STYLES[item.state];
       row.state = item.state;
       row.element.className = `verdict ${look}`;
       row.element.querySelector("use").setAttribute("href", `#m-${shape}`);
       part("name").textContent = item.path;
-      part("word").textContent = this.words.render(`state-${item.state.replace(" ", "-")}`);
+      part("word").textContent = this.texts.render(`state-${item.state.replace(" ", "-")}`);
       part("progress").hidden = !isMoving;
       this.#writeReasons(part("reasons"), item);
     }
-    part("size").textContent = item.size ? this.words.size(item.size) : "";
+    part("size").textContent = item.size ? this.texts.size(item.size) : "";
     if (isMoving) {
       const progress = part("progress");
       progress.value = percent;
-      progress.setAttribute("aria-label", this.words.render("sent-of", { name: item.path }));
+      progress.setAttribute("aria-label", this.texts.render("sent-of", { name: item.path }));
     }
     part("meta").replaceChildren(...this.#meta(item, percent));
   }
@@ -150,39 +150,39 @@ export class VerdictList {
     const reasons = item.row?.problems.length ?? 0;
     switch (item.state) {
       case items.SENDING:
-        return [this.words.render("percent", { number: percent })];
+        return [this.texts.render("percent", { number: percent })];
       case items.HELD:
-        return [this.words.render(waitsForKey(item.row) ? "meta-held-key" : "meta-held")];
+        return [this.texts.render(waitsForKey(item.row) ? "meta-held-key" : "meta-held")];
       case items.CHECKING:
       case items.RECEIVED:
       case items.STOPPED:
-        return [this.words.render(`meta-${item.state}`)];
+        return [this.texts.render(`meta-${item.state}`)];
       case items.REJECTED:
-        return reasons ? [this.words.render("meta-reasons", { count: reasons })] : [];
+        return reasons ? [this.texts.render("meta-reasons", { count: reasons })] : [];
       case items.ACCEPTED:
       case items.REFUSED:
       case items.HERE:
         return this.#metaOfKept(item);
       default:
-        return item.tries ? [this.words.render("meta-again", { count: item.tries })] : [];
+        return item.tries ? [this.texts.render("meta-again", { count: item.tries })] : [];
     }
   }
 
   #metaOfKept({ row }) {
-    const where = [row.server, row.day && this.words.day(row.day)].filter(Boolean).join(", ");
+    const where = [row.server, row.day && this.texts.day(row.day)].filter(Boolean).join(", ");
     if (!this.fileAddress) return [where];
     const link = document.createElement("a");
     link.href = this.fileAddress.replace("00000000-0000-0000-0000-000000000000", row.id);
-    link.textContent = this.words.render("receipt");
+    link.textContent = this.texts.render("receipt");
     const whose = document.createElement("span");
     whose.className = "visually-hidden";
-    whose.textContent = ` ${this.words.render("receipt-of", { name: row.name })}`;
+    whose.textContent = ` ${this.texts.render("receipt-of", { name: row.name })}`;
     link.append(whose);
     return where ? [`${where} · `, link] : [link];
   }
 
   #writeReasons(body, item) {
-    const reasons = reasonsOf(item, this.words);
+    const reasons = reasonsOf(item, this.texts);
     body.hidden = !reasons.length;
     body.replaceChildren(
       ...reasons.map(({ title, advice, code }) => {
@@ -196,11 +196,11 @@ export class VerdictList {
   }
 }
 
-/** Every reason with what to do: the portal's own words, or the page's. */
-function reasonsOf(item, words) {
+/** Every reason with what to do: the portal's own texts, or the page's. */
+function reasonsOf(item, texts) {
   if (item.state === items.REFUSED) {
     const { decision_reason: advice, decided_at: at } = item.row;
-    return [{ title: words.render("refused", { when: words.instant(new Date(at)) }), advice, code: "" }];
+    return [{ title: texts.render("refused", { when: texts.instant(new Date(at)) }), advice, code: "" }];
   }
   if (item.row) {
     return item.row.problems.map(({ title, advice, code, where }) => ({
@@ -213,7 +213,7 @@ function reasonsOf(item, words) {
   const key = keyOf(item);
   const name = { name: item.name };
   return key
-    ? [{ title: words.render(key, name), advice: words.render(`${key}-advice`, name), code: "" }]
+    ? [{ title: texts.render(key, name), advice: texts.render(`${key}-advice`, name), code: "" }]
     : [];
 }
 
@@ -223,7 +223,7 @@ function waitsForKey(row) {
 }
 
 function keyOf({ state, told }) {
-  if (state === items.UNREADABLE) return UNREADABLE_WORDS[told?.code] ?? "unreadable-changed";
+  if (state === items.UNREADABLE) return UNREADABLE_TEXTS[told?.code] ?? "unreadable-changed";
   if (state === items.REJECTED) return "too-large";
   return state === items.FAILED ? "no-answer" : "";
 }

@@ -24,12 +24,12 @@ export class RunView {
   #pace = new Speed();
 
   /** @param {import("./run.mjs").Run} run */
-  constructor(run, words, { section, announce, fileAddress }) {
+  constructor(run, texts, { section, announce, fileAddress }) {
     this.run = run;
-    this.words = words;
+    this.texts = texts;
     this.section = section;
     this.announce = announce;
-    this.list = new VerdictList(section, words, { fileAddress });
+    this.list = new VerdictList(section, texts, { fileAddress });
     this.heading = section.querySelector("h2");
     run.addEventListener("moved", ({ detail }) => this.#moved(detail));
     run.addEventListener("progress", () => this.#drawSoon());
@@ -57,15 +57,15 @@ export class RunView {
   /** A folder is being read: nothing is said to be all of it yet. */
   showReading(count) {
     this.section.hidden = false;
-    this.heading.textContent = this.words.render("reading");
-    this.#write("begun", count ? this.words.render("reading-count", { count }) : "");
+    this.heading.textContent = this.texts.render("reading");
+    this.#write("begun", count ? this.texts.render("reading-count", { count }) : "");
   }
 
   /** Show which parts of a drop were skipped. */
   showSkipped({ others, unread }) {
-    this.#write("others", others ? this.words.render("others", { count: others }) : "");
+    this.#write("others", others ? this.texts.render("others", { count: others }) : "");
     const names = unread.join(", ");
-    this.#write("unread", names ? this.words.render("unread", { names }) : "");
+    this.#write("unread", names ? this.texts.render("unread", { names }) : "");
     this.draw();
   }
 
@@ -82,7 +82,7 @@ export class RunView {
     const percent = Math.floor((100 * run.ended) / run.items.length / STEP) * STEP;
     if (run.isGoing && percent > this.#told) {
       this.#told = percent;
-      this.announce(this.words.render("say-percent", { percent }));
+      this.announce(this.texts.render("say-percent", { percent }));
     }
     this.#drawSoon();
   }
@@ -91,7 +91,7 @@ export class RunView {
     this.#told = Math.floor((100 * this.run.ended) / this.run.items.length / STEP) * STEP;
     this.#pace.restart();
     this.section.hidden = false;
-    this.announce(this.words.render("say-began", { count: this.run.unfinished }));
+    this.announce(this.texts.render("say-began", { count: this.run.unfinished }));
     this.draw();
   }
 
@@ -101,7 +101,7 @@ export class RunView {
     this.#pace.restart();
     const isPaused = foremost === "paused";
     const key = isPaused ? "say-paused" : foremost ? `hold-${foremost}` : "say-going";
-    this.announce(this.words.render(key));
+    this.announce(this.texts.render(key));
     this.draw();
   }
 
@@ -123,7 +123,7 @@ export class RunView {
   draw() {
     this.#isDue = false;
     this.#drawnAt = performance.now();
-    const { run, words } = this;
+    const { run, texts } = this;
     this.#drawHead();
     this.#drawHold();
     this.#drawFigures();
@@ -133,7 +133,7 @@ export class RunView {
     this.#show("go-on", run.isGoing && run.holds.has("paused"));
     this.#show("stop", run.isGoing);
     this.#at("acts").hidden = !run.isGoing && !count;
-    this.#write("retry", !run.isGoing && count ? words.render("retry", { count }) : "");
+    this.#write("retry", !run.isGoing && count ? texts.render("retry", { count }) : "");
     this.#drawHere();
     this.list.draw();
   }
@@ -153,48 +153,48 @@ export class RunView {
   }
 
   #drawHead() {
-    const { run, words } = this;
+    const { run, texts } = this;
     const { foremost } = run.holds;
     const going = { "": "running", paused: "paused" }[foremost] ?? "waiting";
     const ended = run.items.length ? (run.isStopped ? "stopped" : "finished") : "nothing";
-    this.heading.textContent = words.render(run.isGoing ? going : ended);
+    this.heading.textContent = texts.render(run.isGoing ? going : ended);
     if (!run.beganAt || !run.items.length) {
-      this.#write("begun", words.render("nothing-words"));
+      this.#write("begun", texts.render("nothing-words"));
       return;
     }
-    const time = words.time(run.beganAt);
-    if (run.isGoing) this.#write("begun", words.render("begun", { time }));
-    else this.#write("begun", words.render("ended", { begun: time, ended: words.time(new Date()) }));
+    const time = texts.time(run.beganAt);
+    if (run.isGoing) this.#write("begun", texts.render("begun", { time }));
+    else this.#write("begun", texts.render("ended", { begun: time, ended: texts.time(new Date()) }));
   }
 
   #drawHold() {
-    const { run, words } = this;
+    const { run, texts } = this;
     const name = run.isGoing && run.holds.foremost !== "paused" ? run.holds.foremost : "";
     this.#at("hold").hidden = !name;
     if (!name) return;
-    const time = words.time(new Date(run.holds.againAt));
+    const time = texts.time(new Date(run.holds.againAt));
     const values = { time, ...this.#files };
-    this.#write("hold-title", words.render(`hold-${name}`));
-    this.#write("hold-words", words.render(`hold-${name}-words`, values));
-    this.#write("try-now", words.render(`hold-${name}-button`));
+    this.#write("hold-title", texts.render(`hold-${name}`));
+    this.#write("hold-words", texts.render(`hold-${name}-words`, values));
+    this.#write("try-now", texts.render(`hold-${name}-button`));
     this.#at("sign-in").hidden = !["signed-out", "somebody-else"].includes(name);
     this.#at("switch-back").hidden = name !== "switched";
   }
 
   #drawFigures() {
-    const { run, words } = this;
+    const { run, texts } = this;
     const isLooking = run.isGoing && run.looked < run.items.length;
     const all = { looked: run.looked, count: run.items.length };
-    const files = isLooking ? words.render("looking", all) : words.render("files", this.#files);
+    const files = isLooking ? texts.render("looking", all) : texts.render("files", this.#files);
     this.#write("files", run.items.length ? files : "");
     const { bytesSent, bytesNeeded } = run;
-    const bytes = words.share(bytesSent, bytesNeeded);
+    const bytes = texts.share(bytesSent, bytesNeeded);
     const isTelling = bytesNeeded >= LEAST_BYTES && !isLooking;
-    this.#write("bytes", isTelling ? words.render("bytes", bytes) : "");
+    this.#write("bytes", isTelling ? texts.render("bytes", bytes) : "");
     this.#pace.note(bytesSent);
     const seconds = this.#pace.secondsFor(bytesNeeded - bytesSent);
     const isTold = run.isGoing && !isLooking && !run.holds.isHeld && seconds !== null;
-    this.#write("left", isTold ? words.render("left", { time: words.duration(seconds) }) : "");
+    this.#write("left", isTold ? texts.render("left", { time: texts.duration(seconds) }) : "");
     const looked = run.looked / run.items.length;
     const part = isLooking || !bytesNeeded ? looked : bytesSent / bytesNeeded;
     const bar = this.#at("all");
@@ -208,9 +208,9 @@ export class RunView {
     this.#at("rest").hidden = !count && this.#at("others").hidden && this.#at("unread").hidden;
     if (!count || this.#at("here").dataset.count === String(count)) return;
     this.#at("here").dataset.count = String(count);
-    this.#at("here-words").textContent = this.words.render("here", { count });
+    this.#at("here-words").textContent = this.texts.render("here", { count });
     const names = this.#here.slice(0, NAMES).map((item) => item.path);
-    if (count > NAMES) names.push(this.words.render("here-and-more", { count: count - NAMES }));
+    if (count > NAMES) names.push(this.texts.render("here-and-more", { count: count - NAMES }));
     this.#at("here-names").textContent = names.join(", ");
   }
 }

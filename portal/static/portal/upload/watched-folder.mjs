@@ -18,8 +18,8 @@ export class WatchedFolder {
   #isLooking = false;
   #isListing = false;
 
-  constructor(root, { words, owner, portal, announce, send }) {
-    Object.assign(this, { words, owner, portal, announce, send });
+  constructor(root, { texts, owner, portal, announce, send }) {
+    Object.assign(this, { texts, owner, portal, announce, send });
     this.section = root.querySelector("#folder");
     this.dialog = root.querySelector("#delete-dialog");
     this.opener = root.querySelector("#folder-open");
@@ -60,7 +60,7 @@ export class WatchedFolder {
 
   #propose(handle, key) {
     this.#offered = handle;
-    this.opener.textContent = this.words.render(key, { name: handle.name });
+    this.opener.textContent = this.texts.render(key, { name: handle.name });
   }
 
   async #open() {
@@ -81,7 +81,7 @@ export class WatchedFolder {
     this.opener.hidden = true;
     this.section.hidden = false;
     this.#at("result").hidden = true;
-    this.heading.textContent = this.words.render("folder-title", { name: handle.name });
+    this.heading.textContent = this.texts.render("folder-title", { name: handle.name });
     await this.scan({ isAsked: true });
   }
 
@@ -96,25 +96,25 @@ export class WatchedFolder {
     this.#seen.clear();
     this.section.hidden = true;
     this.opener.hidden = false;
-    this.opener.textContent = this.words.render("folder-open");
+    this.opener.textContent = this.texts.render("folder-open");
   }
 
   /** Look through the folder and send what is new; by itself only what lies still. */
   async scan({ isAsked = false } = {}) {
     if (!this.handle || this.#isLooking) return;
     if ((await permission(this.handle, "read", { isAsking: false })) !== "granted") {
-      this.#at("words").textContent = this.words.render("folder-lost");
+      this.#at("words").textContent = this.texts.render("folder-lost");
       return;
     }
     this.#isLooking = true;
     const gathering = await fromFolder(this.handle);
     const fresh = await this.#changed(gathering.found, isAsked ? 0 : SETTLED_MS);
     this.#isLooking = false;
-    const time = this.words.time(new Date());
-    this.#at("looked").textContent = this.words.render("folder-looked", { time });
+    const time = this.texts.time(new Date());
+    this.#at("looked").textContent = this.texts.render("folder-looked", { time });
     const count = fresh.length;
     const key = count ? "folder-new" : "folder-nothing";
-    this.#at("words").textContent = this.words.render(key, { count });
+    this.#at("words").textContent = this.texts.render(key, { count });
     if (count) this.send({ ...gathering, found: fresh });
     else if (isAsked) this.announce(this.#at("words").textContent);
   }
@@ -151,11 +151,11 @@ export class WatchedFolder {
       return;
     }
     this.#at("result").hidden = true;
-    const values = { count: safe.length, size: this.words.size(sum(safe)), name: this.handle.name };
-    this.dialog.querySelector("h2").textContent = this.words.render("delete-title", values);
-    this.#in("delete").textContent = this.words.render("delete-button", values);
+    const values = { count: safe.length, size: this.texts.size(sum(safe)), name: this.handle.name };
+    this.dialog.querySelector("h2").textContent = this.texts.render("delete-title", values);
+    this.#in("delete").textContent = this.texts.render("delete-button", values);
     this.#in("files").replaceChildren(
-      ...safe.map((one) => line(`${one.found.path} · ${this.words.size(one.size)}`)),
+      ...safe.map((one) => line(`${one.found.path} · ${this.texts.size(one.size)}`)),
     );
     this.dialog.returnValue = "";
     this.dialog.showModal();
@@ -174,18 +174,18 @@ export class WatchedFolder {
     const kept = [];
     for (const one of safe) {
       const why = await remove(this.portal, one);
-      if (why) kept.push(this.words.render(why, { name: one.found.path }));
+      if (why) kept.push(this.texts.render(why, { name: one.found.path }));
       else gone.push(one);
     }
-    const done = { count: gone.length, size: this.words.size(sum(gone)) };
-    const parts = [this.words.render("delete-done", done)];
-    if (kept.length) parts.push(this.words.render("delete-kept", { count: kept.length }));
+    const done = { count: gone.length, size: this.texts.size(sum(gone)) };
+    const parts = [this.texts.render("delete-done", done)];
+    if (kept.length) parts.push(this.texts.render("delete-kept", { count: kept.length }));
     this.#showResult(parts.join(" "), kept);
     this.#at("delete").focus();
   }
 
   #showText(key) {
-    this.#showResult(this.words.render(key), []);
+    this.#showResult(this.texts.render(key), []);
   }
 
   #showResult(text, files) {
