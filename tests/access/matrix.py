@@ -8,7 +8,13 @@ from http import HTTPStatus
 from portal.accounts.caller import Permission
 from portal.http.middleware import API
 from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
-from tests.access.two_companies import BROKEN, Ids, TestCaller, TwoCompanies, check_body
+from tests.access.two_companies import (
+    BROKEN,
+    Ids,
+    MatrixCaller,
+    TwoCompanies,
+    check_body,
+)
 from tests.builders import digest_header
 
 Body = Callable[[TwoCompanies, str], bytes]
@@ -289,7 +295,7 @@ class ExpectedAnswer:
 
 
 def expected(
-    name: str, method: str, caller: TestCaller, *, whose: str
+    name: str, method: str, caller: MatrixCaller, *, whose: str
 ) -> ExpectedAnswer:
     """Say what a call should be answered, from the registry's need alone."""
     row, methods = ROWS[name], PERMISSIONS[name]
@@ -305,7 +311,7 @@ def expected(
     return ExpectedAnswer(row.foreign, "not-found")
 
 
-def _api_refusal(need: Requirement, caller: TestCaller) -> ExpectedAnswer | None:
+def _api_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | None:
     standing = STANDING[caller.name]
     if need == ANYBODY:
         return None
@@ -318,7 +324,7 @@ def _api_refusal(need: Requirement, caller: TestCaller) -> ExpectedAnswer | None
     return None
 
 
-def _page_refusal(need: Requirement, caller: TestCaller) -> ExpectedAnswer | None:
+def _page_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
     if need == ANYBODY:
@@ -349,7 +355,7 @@ def is_for_staff(name: str) -> bool:
     }
 
 
-def may_know_alice(name: str, caller: TestCaller) -> bool:
+def may_know_alice(name: str, caller: MatrixCaller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
     is_staff = isinstance(standing, frozenset) and Permission.STAFF_READ in standing
@@ -362,7 +368,7 @@ def may_know_alice(name: str, caller: TestCaller) -> bool:
     return caller.company == "alice" and is_member
 
 
-def may_name_alice(caller: TestCaller, path: str) -> bool:
+def may_name_alice(caller: MatrixCaller, path: str) -> bool:
     """Say whether an answer may name Alice: who belongs to both can switch to her."""
     is_partner = caller.name == "partner for charlie"
     is_link = re.match(r"/files/[0-9a-f-]{36}\b", path) is not None

@@ -17,7 +17,7 @@ from tests.access import two_companies
 from tests.access.matrix import ROWS, may_name_alice
 from tests.access.two_companies import (
     CSRF,
-    TestCaller,
+    MatrixCaller,
     TwoCompanies,
     build,
     charlies,
@@ -148,7 +148,7 @@ def in_the_body(companies: TwoCompanies) -> Iterator[Probe]:
 KINDS = (in_the_path, in_the_query, in_the_headers, in_the_body)
 
 
-def attempt(caller: TestCaller, probe: Probe) -> Any:
+def attempt(caller: MatrixCaller, probe: Probe) -> Any:
     headers = dict(probe.headers) | {"X-CSRFToken": CSRF}
     if probe.method == "PUT":
         headers |= digest_header(probe.body)
@@ -196,7 +196,7 @@ def test_charlies_attempts_on_alices_things_leave_no_trace_with_him_either(
     assert two_companies.counts_of(companies.charlie.id) == before
 
 
-def strongest_token(companies: TwoCompanies) -> TestCaller:
+def strongest_token(companies: TwoCompanies) -> MatrixCaller:
     name = f"charlie's token: {Scope.MANAGE.value}"
     return next(one for one in charlies(companies) if one.name == name)
 

@@ -15,7 +15,7 @@ from portal.models import StaffRole
 from portal.tenants.expected_tenant import FIELD, HEADER
 from tests.access import matrix, two_companies
 from tests.access.matrix import ROWS
-from tests.access.two_companies import TestCaller, TwoCompanies, build, callers
+from tests.access.two_companies import MatrixCaller, TwoCompanies, build, callers
 from tests.builders import digest_header
 from usage.models import Server
 
@@ -35,7 +35,7 @@ def companies(db: None) -> TwoCompanies:
     return build()
 
 
-def caller(companies: TwoCompanies, name: str) -> TestCaller:
+def caller(companies: TwoCompanies, name: str) -> MatrixCaller:
     return next(one for one in callers(companies) if one.name == name)
 
 
@@ -50,7 +50,7 @@ def endpoints() -> list[tuple[str, str]]:
 
 
 def try_endpoint(
-    companies: TwoCompanies, one: TestCaller, name: str, method: str, number: str
+    companies: TwoCompanies, one: MatrixCaller, name: str, method: str, number: str
 ) -> Any:
     row = ROWS[name]
     path, body = row.path(companies.ids["alice"]), row.body(companies, "alice")

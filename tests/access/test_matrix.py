@@ -14,7 +14,7 @@ from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.two_companies import (
     NAMES,
-    TestCaller,
+    MatrixCaller,
     TwoCompanies,
     build,
     callers,
@@ -44,7 +44,7 @@ def test_each_caller_is_answered_as_the_registry_says(db: None, name: str) -> No
 
 
 def _faults(
-    companies: TwoCompanies, name: str, method: str, caller: TestCaller
+    companies: TwoCompanies, name: str, method: str, caller: MatrixCaller
 ) -> list[str]:
     """Try one cell, with what belongs to Alice; name all that is wrong with it."""
     row = ROWS[name]

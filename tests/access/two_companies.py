@@ -36,7 +36,7 @@ DAY = date(2026, 5, 1)
 
 
 @dataclass
-class TestCaller:
+class MatrixCaller:
     """A client with its credentials."""
 
     name: str
@@ -241,7 +241,7 @@ def _retire(person: User) -> None:
         User.objects.filter(pk=person.pk).update(is_active=False)
 
 
-def callers(companies: TwoCompanies) -> Iterator[TestCaller]:
+def callers(companies: TwoCompanies) -> Iterator[MatrixCaller]:
     """Yield everybody, each with a browser of his own."""
     yesterday = datetime.now(tz=UTC) - timedelta(days=1)
     alice = companies.alice
@@ -253,38 +253,42 @@ def callers(companies: TwoCompanies) -> Iterator[TestCaller]:
         "token of scope upload": alice.token,
         "token of scope manage": alice.issue(Scope.MANAGE),
     }
-    yield TestCaller("nobody", "alice", _browser(), {})
+    yield MatrixCaller("nobody", "alice", _browser(), {})
     for name, secret in bearers.items():
-        yield TestCaller(name, "alice", _browser(), _script(secret))
+        yield MatrixCaller(name, "alice", _browser(), _script(secret))
     for name, header in BROKEN.items():
         client = _browser(alice.people["admin"])
-        yield TestCaller(f"broken: {name}", "alice", client, {"Authorization": header})
+        yield MatrixCaller(
+            f"broken: {name}", "alice", client, {"Authorization": header}
+        )
     for role in Role.values:
-        yield TestCaller(
+        yield MatrixCaller(
             f"session of {role}", "alice", _browser(alice.people[role]), {}
         )
     for role in StaffRole.values:
-        yield TestCaller(f"session of {role}", "alice", _browser(_staff(role)), {})
+        yield MatrixCaller(f"session of {role}", "alice", _browser(_staff(role)), {})
     gone = _gone(alice)
-    yield TestCaller("session of one who left", "alice", _browser(gone), {})
+    yield MatrixCaller("session of one who left", "alice", _browser(gone), {})
     _retire(gone)
-    yield TestCaller("partner for alice", "alice", _partner(companies, alice), {})
+    yield MatrixCaller("partner for alice", "alice", _partner(companies, alice), {})
     yield from charlies(companies)
 
 
-def charlies(companies: TwoCompanies) -> Iterator[TestCaller]:
+def charlies(companies: TwoCompanies) -> Iterator[MatrixCaller]:
     """Yield everybody who acts for Charlie."""
     charlie = companies.charlie
     for scope in Scope.values:
         headers = _script(charlie.issue(scope))
-        yield TestCaller(f"charlie's token: {scope}", "charlie", _browser(), headers)
+        yield MatrixCaller(f"charlie's token: {scope}", "charlie", _browser(), headers)
     for role in Role.values:
         client = _browser(charlie.people[role])
-        yield TestCaller(f"charlie's session: {role}", "charlie", client, {})
-    yield TestCaller("partner for charlie", "charlie", _partner(companies, charlie), {})
+        yield MatrixCaller(f"charlie's session: {role}", "charlie", client, {})
+    yield MatrixCaller(
+        "partner for charlie", "charlie", _partner(companies, charlie), {}
+    )
     # A session that names a tenant its person was never in, or is no longer.
     client = _browser(charlie.people["admin"], tenant=companies.alice.id)
-    yield TestCaller("charlie's session set to alice", "charlie", client, {})
+    yield MatrixCaller("charlie's session set to alice", "charlie", client, {})
 
 
 def _partner(companies: TwoCompanies, company: Company) -> Client:
