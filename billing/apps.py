@@ -1,4 +1,4 @@
-"""App configuration of billing: registers tiles, links, ranges and invariants."""
+"""App configuration of billing: registers tiles, links, metrics and invariants."""
 
 from django.apps import AppConfig
 
@@ -11,12 +11,15 @@ class BillingConfig(AppConfig):
         from billing.date_ranges import period_ranges
         from billing.invariants import INVARIANTS
         from billing.navigation import LINKS
+        from billing.periods import metrics as period_metrics
         from billing.tiles import PEOPLE_TILE, UPLOAD_TILE
-        from portal.health import invariants
+        from portal.health import invariants, metrics, readiness
         from portal.pages import staff_navigation, tiles
         from usage.files import date_ranges
 
         invariants.register(*INVARIANTS)
+        readiness.register(*period_metrics.PARTS)
+        metrics.register(period_metrics.summary_metrics)
 
         staff_navigation.register(*LINKS)
         tiles.register(UPLOAD_TILE)

@@ -10,10 +10,10 @@ from django.conf import settings
 
 from billing.coverage import periods
 from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
+from billing.coverage.summary import Summary
 from billing.lateness import check as late_check
-from billing.lateness import update_flags
-from billing.models import LateFlag, PeriodSummary, TenantPeriod
-from billing.periods import open_periods, refresh_summary
+from billing.models import LateFlag, PeriodSummary, SummaryMark, TenantPeriod
+from billing.periods import marks, open_periods, summary_queries, update_flags
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
@@ -60,48 +60,64 @@ def _past_periods_have_opened(scope: InvariantScope) -> Findings:
 
 
 def _summaries_equal_recomputed(scope: InvariantScope) -> Findings:
-    for row in _opened(scope):
-        try:
-            # A file may be judged between two reads: report only what stays.
-            is_wrong = _differs(scope, row) and _differs(scope, row)
-        except ValueError as error:
-            yield Finding(f"the period {row.period}", f"has no calendar: {error}")
-            continue
-        if is_wrong:
-            problem = "is rolled up as something else than its calendar says"
-            yield Finding(f"the period {row.period}", problem)
+    with scope.snapshot():
+        tenant = Tenant.objects.get()
+        opened = {row.period: row for row in TenantPeriod.objects.order_by("period")}
+        rows = {row.period: row for row in PeriodSummary.objects.all()}
+        stale = marks.stale_periods(tenant.pk, opened)
+        merged = summary_queries.merge_stored(tenant, opened)
+        for name, one in opened.items():
+            problem = (
+                _why_stale(name)
+                if name in stale
+                else _difference(tenant, one, rows[name], merged[name])
+            )
+            if problem is not None:
+                yield problem
 
 
-def _differs(scope: InvariantScope, opened: TenantPeriod) -> bool:
-    with scope.reading():
-        kept = PeriodSummary.objects.filter(period=opened.period).first()
-        if kept is None:
-            return True
-        now = refresh_summary.compute_summary(Tenant.objects.get(), opened)
-    return (
-        refresh_summary.stored_summary(kept) != now
-        or kept.deadline_at != opened.effective_at
-    )
+def _why_stale(period: str) -> Finding | None:
+    """Return what is wrong about a period whose summary is stale; as a rule nothing."""
+    covering = [one for one in SummaryMark.objects.all() if one.covers(period)]
+    subject = f"the period {period}"
+    if not covering:
+        return Finding(subject, "has no summary, and no mark that it is to be computed")
+    failed_at = [one.failed_at for one in covering if one.failed_at]
+    if failed_at:
+        problem = f"cannot be summarised since {min(failed_at)}, see the log"
+        return Finding(subject, problem, is_breach=False)
+    return None
+
+
+def _difference(
+    tenant: Tenant, opened: TenantPeriod, row: PeriodSummary, merged: Summary
+) -> Finding | None:
+    subject, stored = f"the period {opened.period}", summary_queries.stored_summary(row)
+    try:
+        computed = summary_queries.compute_summary(tenant, opened)
+    except ValueError as error:
+        return Finding(subject, f"has no calendar: {error}")
+    if stored != computed or row.deadline_at != opened.effective_at:
+        return Finding(subject, "is rolled up as something else than its calendar says")
+    if stored != merged:
+        return Finding(subject, "is rolled up as something else than its servers")
+    return None
 
 
 def _flags_agree_with_summaries(scope: InvariantScope) -> Findings:
-    for finding in _disagreeing(scope):
-        # The period may change between two reads: report only what stays.
-        if finding in _disagreeing(scope):
-            yield Finding(*finding)
-
-
-def _disagreeing(scope: InvariantScope) -> list[tuple[str, str]]:
-    with scope.reading():
-        kept = {row.period: row for row in PeriodSummary.objects.all()}
-        flags = list(LateFlag.objects.order_by("pk"))
-    found = []
-    for flag in flags:
-        row = kept.get(flag.period)
-        if row is not None and not update_flags.agrees(flag, row, at=scope.at):
-            problem = f"since {flag.deadline_at} says something else than the period"
-            found.append((f"the late flag of {flag.period}", problem))
-    return found
+    with scope.snapshot():
+        rows = {row.period: row for row in PeriodSummary.objects.all()}
+        stale = marks.stale_periods(Tenant.objects.get().pk, rows)
+        for flag in LateFlag.objects.order_by("pk"):
+            row = rows.get(flag.period)
+            if row is None or flag.period in stale:
+                continue  # the refresher updates the flag with the summary
+            if not update_flags.agrees(flag, row, at=scope.at):
+                subject = f"the late flag of {flag.period}"
+                problem = (
+                    f"since {flag.deadline_at} says something else than the period"
+                )
+                yield Finding(subject, problem)
 
 
 def _late_tenants_are_flagged(scope: InvariantScope) -> Findings:

@@ -1,4 +1,4 @@
-"""Refreshes billing periods in the transaction in which files or servers change."""
+"""Opens periods and marks summaries as files and servers change."""
 
 from datetime import datetime
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from django.dispatch import receiver
 
 from billing.coverage.periods import Period
-from billing.periods import open_periods, refresh_summary
-from portal.models import Tenant
-from usage.models import FileState, UsageFile
+from billing.periods import marks, open_periods
+from billing.periods.marks import ALL_PERIODS
+from usage.models import FileState, Server, UsageFile
 from usage.signals import file_changed, servers_changed
 
 
@@ -21,9 +21,9 @@ def update_periods_of_file(*, file: UsageFile, at: datetime, **kwargs: Any) -> N
         open_periods.open_period(
             file.tenant, Period.containing(file.day), at=file.settled_at
         )
-    refresh_summary.refresh_around(file, at=at)
+    marks.mark_file(file, at=at)
 
 
 @receiver(servers_changed)
-def update_periods_of_servers(*, tenant: Tenant, at: datetime, **kwargs: Any) -> None:
-    refresh_summary.refresh_all(tenant, at=at)
+def mark_server(*, server: Server, at: datetime, **kwargs: Any) -> None:
+    marks.mark(server.tenant_id, ALL_PERIODS, at=at, server_id=server.pk)

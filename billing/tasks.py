@@ -9,9 +9,14 @@ from billing.lateness import check as late_check
 from billing.mail import digest as mail_digest
 from billing.mail import receipts as mail_receipts
 from billing.periods import open_periods as period_open_periods
+from billing.periods import refresh
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.jobs import shutdown
+
+# How long one run refreshes summaries, in seconds. A wake-up that comes meanwhile has
+# to wait that long at most, and marks of the meantime are refreshed by this run.
+_REFRESH_FOR = 50.0
 
 # How long one run sends mails; the next run sends the rest. A mail server can take
 # minutes for each, and a run has to end well within its limit.
@@ -22,6 +27,12 @@ _MAIL_FOR = timedelta(minutes=3)
 def open_periods() -> None:
     now = timezone.now()
     period_open_periods.open_current_periods(today=now.date(), at=now)
+
+
+# A run ends before the next one is due; it goes on while something is marked.
+@shared_task(name="billing.refresh_summaries", time_limit=300)
+def refresh_summaries() -> None:
+    refresh.refresh_marked(seconds=_REFRESH_FOR)
 
 
 @shared_task(name="billing.check_lateness", soft_time_limit=240, time_limit=300)

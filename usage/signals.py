@@ -10,5 +10,5 @@ from django.dispatch import Signal
 # judged again with another result.
 file_changed = Signal()
 
-# Sent with `tenant`: a server was added, or its first or last owed day changed.
+# Sent with `server`: it was added, or its first or last owed day changed.
 servers_changed = Signal()

@@ -154,18 +154,24 @@ def _judged_at(
 ) -> dict[tuple[str, date], datetime]:
     """Return when each suspect was still missing as its time was up; omit the others.
 
-    Before its time is up what we refused counts as if it still waited.
+    Before its time is up what we refused counts as if it still waited. The time of a
+    day is up at the deadline, or as extra days after a refusal on its server end.
     """
-    ends = {one.refused_at + GRACE for one in facts.refused}
+    ends: dict[str, set[datetime]] = {}
+    for one in facts.refused:
+        ends.setdefault(one.what.server, set()).add(one.refused_at + GRACE)
     waiting = set(suspects)
     found: dict[tuple[str, date], datetime] = {}
-    for at in sorted({deadline_at, *(end for end in ends if end > deadline_at)}):
+    later = {end for own in ends.values() for end in own if end > deadline_at}
+    for at in sorted({deadline_at, *later}):
         known = facts_before(facts, at, deadline_at=deadline_at)
         graced = _with_refused(known, facts, at=at, deadline_at=deadline_at)
         if at == deadline_at and graced == known:
             return dict.fromkeys(suspects, deadline_at)
         then = calendar(period, graced, at=at, deadline_at=deadline_at)
         for key in sorted(waiting):
+            if at != deadline_at and at not in ends.get(key[0], ()):
+                continue  # refusals on other servers do not concern it
             cell = then.cells.get(key)
             if cell is not None and cell.state is CellState.WITH_US:
                 continue

@@ -4,15 +4,27 @@ The calendar changes by itself only in that days end. So it is computed as if al
 were over, and for each server-day that is not covered the summary has the instant at
 which its day ends: before that it is pending. So the counts and the standing can be
 computed from the summary for any instant.
+
+A summary is made in two steps: one of each server (`summarise_server`), and that of the
+tenant, merged from them (`merge`). What a server owes depends on nothing of another.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from billing.coverage.calendar import Calendar, calendar
 from billing.coverage.cells import UNCOVERED, Cell, CellState
-from billing.coverage.facts import Mode, TenantFacts
+from billing.coverage.facts import (
+    ExcuseFact,
+    FileFact,
+    HeldFact,
+    Mode,
+    RefusedFact,
+    TenantFacts,
+)
 from billing.coverage.periods import Period, day_ends_at, ends_at, zone_named
 from billing.coverage.standing import Standing, late_from
 
@@ -29,6 +41,28 @@ STRIP: Mapping[str, CellState] = {
     "s": CellState.SILENT,
 }
 NOT_OWED = "-"
+
+# All letters, the worst first.
+_WORST_FIRST = "".join([*STRIP, NOT_OWED])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSummary:
+    """What one server contributes to the `Summary` of its tenant, under the same names.
+
+    `late` and `graced` are sorted by day.
+    """
+
+    owed: int
+    covered: int
+    missing_from: tuple[datetime, ...]
+    fault_from: tuple[datetime, ...]
+    with_us_from: tuple[datetime, ...]
+    late: tuple[str, ...]
+    graced: tuple[str, ...]
+    graced_until: tuple[datetime, ...]
+    strip: str
+    last_received_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +108,17 @@ class SummaryNumbers:
 
 def summarise(period: Period, facts: TenantFacts, *, deadline_at: datetime) -> Summary:
     """Compute the summary; `deadline_at` is the effective deadline, aware."""
+    parts = {
+        name: summarise_server(period, own, deadline_at=deadline_at)
+        for name, own in _by_server(facts).items()
+    }
+    return merge(period, parts, zone=facts.zone, collects=collects_in(period, facts))
+
+
+def summarise_server(
+    period: Period, facts: TenantFacts, *, deadline_at: datetime
+) -> ServerSummary:
+    """Compute the part of one server, from facts that have no other server's."""
     ended_at = ends_at(period, zone_named(facts.zone))
     after = calendar(period, facts, at=ended_at + _OVER, deadline_at=deadline_at)
     missing, faults, with_us = _uncovered(after)
@@ -84,14 +129,12 @@ def summarise(period: Period, facts: TenantFacts, *, deadline_at: datetime) -> S
         ).items()
     }
     graced = {name: at for name, at in late.items() if at > deadline_at}
-    return Summary(
+    return ServerSummary(
         owed=after.owed,
         covered=after.covered,
         missing_from=missing,
         fault_from=faults,
         with_us_from=with_us,
-        lacks_servers=after.lacks_servers,
-        open_until=max([ended_at.astimezone(UTC), *missing, *faults, *with_us]),
         late=tuple(name for name in late if name not in graced),
         graced=tuple(graced),
         graced_until=tuple(at.astimezone(UTC) for at in graced.values()),
@@ -100,6 +143,74 @@ def summarise(period: Period, facts: TenantFacts, *, deadline_at: datetime) -> S
             (one.received_at for one in facts.files if one.day in period), default=None
         ),
     )
+
+
+def merge(
+    period: Period, parts: Mapping[str, ServerSummary], *, zone: str, collects: bool
+) -> Summary:
+    """Merge the parts of all servers of a tenant, given by server name, in any order.
+
+    `zone` is the period's, `collects` whether the licence collects usage on any day.
+    """
+    own = [parts[name] for name in sorted(parts)]
+    owed = sum(one.owed for one in own)
+    missing, faults, with_us = (
+        tuple(sorted(chain.from_iterable(getattr(one, name) for one in own)))
+        for name in ("missing_from", "fault_from", "with_us_from")
+    )
+    received = (one.last_received_at for one in own)
+    ended_at = ends_at(period, zone_named(zone)).astimezone(UTC)
+    return Summary(
+        owed=owed,
+        covered=sum(one.covered for one in own),
+        missing_from=missing,
+        fault_from=faults,
+        with_us_from=with_us,
+        lacks_servers=collects and not owed,
+        open_until=max([ended_at, *missing, *faults, *with_us]),
+        late=tuple(chain.from_iterable(one.late for one in own)),
+        graced=tuple(chain.from_iterable(one.graced for one in own)),
+        graced_until=tuple(chain.from_iterable(one.graced_until for one in own)),
+        strip=_worst_of_each_day(period, [one.strip for one in own]),
+        last_received_at=max((at for at in received if at), default=None),
+    )
+
+
+def collects_in(period: Period, facts: TenantFacts) -> bool:
+    """Return whether the licence collects usage on a day that the tenant may owe."""
+    return any(
+        facts.collects(day) is not Mode.NONE
+        for day in period.days()
+        if facts.first_on is None or day >= facts.first_on
+    )
+
+
+def _by_server(facts: TenantFacts) -> dict[str, TenantFacts]:
+    """Split facts by server; a server may be known only from what it sent."""
+    files: dict[str, list[FileFact]] = defaultdict(list)
+    held: dict[str, list[HeldFact]] = defaultdict(list)
+    excuses: dict[str, list[ExcuseFact]] = defaultdict(list)
+    refused: dict[str, list[RefusedFact]] = defaultdict(list)
+    for file in facts.files:
+        files[file.server].append(file)
+    for one in facts.held:
+        held[one.server].append(one)
+    for excuse in facts.excuses:
+        excuses[excuse.server].append(excuse)
+    for refusal in facts.refused:
+        refused[refusal.what.server].append(refusal)
+    servers = {one.name: (one,) for one in facts.servers}
+    return {
+        name: replace(
+            facts,
+            servers=servers.get(name, ()),
+            files=tuple(files[name]),
+            held=tuple(held[name]),
+            excuses=tuple(excuses[name]),
+            refused=tuple(refused[name]),
+        )
+        for name in {*servers, *files, *held}
+    }
 
 
 def numbers_at(found: Summary, *, at: datetime) -> SummaryNumbers:
@@ -115,6 +226,13 @@ def late_at(found: Summary, *, deadline_at: datetime, at: datetime) -> frozenset
     graced = zip(found.graced, found.graced_until, strict=True)
     more = {name for name, until in graced if at >= until}
     return frozenset({*found.late, *more}) if at >= deadline_at else frozenset()
+
+
+def late_since(found: Summary, *, deadline_at: datetime) -> datetime | None:
+    """Return the instant from which the period is late; None if it never is."""
+    if found.late:
+        return deadline_at
+    return max(deadline_at, min(found.graced_until)) if found.graced else None
 
 
 def standing_at(found: Summary, *, deadline_at: datetime, at: datetime) -> Standing:
@@ -157,13 +275,13 @@ def _list_for(
 
 
 def _strip(found: Calendar) -> str:
-    days: dict[object, set[CellState]] = {}
-    for (_, day), cell in found.cells.items():
-        days.setdefault(day, set()).add(cell.state)
-    return "".join(_worst(days.get(day, ())) for day in found.period.days())
+    """Write the days of one server."""
+    letters = {state: letter for letter, state in STRIP.items()}
+    days = {day: letters[cell.state] for (_, day), cell in found.cells.items()}
+    return "".join(days.get(day, NOT_OWED) for day in found.period.days())
 
 
-def _worst(states: Iterable[CellState]) -> str:
-    there = set(states)
-    worst = (letter for letter, state in STRIP.items() if state in there)
-    return next(worst, NOT_OWED)
+def _worst_of_each_day(period: Period, strips: list[str]) -> str:
+    bare = NOT_OWED * sum(1 for _ in period.days())
+    days = zip(bare, *strips, strict=True)
+    return "".join(min(letters, key=_WORST_FIRST.index) for letters in days)

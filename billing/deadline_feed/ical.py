@@ -15,8 +15,8 @@ from django.utils.translation import gettext, gettext_noop
 from billing.coverage.periods import Period, day_ends_at, zone_named
 from billing.coverage.standing import Standing
 from billing.coverage.summary import standing_at
-from billing.models import PeriodSummary, TenantPeriod
-from billing.periods import refresh_summary
+from billing.models import TenantPeriod
+from billing.periods import summary_queries
 from billing.periods.queries import deadline_of
 from portal.models import Tenant
 from portal.templatetags.shown import short_day
@@ -62,7 +62,7 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
     """Return the dates of opened and coming periods, in the tenant's unit of work."""
     tenant = Tenant.objects.get()
     opened = list(TenantPeriod.objects.order_by("-period")[:_PAST])
-    standings = _standings(opened, at=at)
+    standings = _standings(tenant, opened, at=at)
     found = [
         _Dates(
             period=Period.parse(row.period),
@@ -76,7 +76,7 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
     period = Period.containing(today)
     for _ in range(_NEXT + 1):
         if not any(period == one.period for one in found):
-            deadline_at = deadline_of(tenant, period)
+            deadline_at = deadline_of(tenant.zone, period)
             found.append(
                 _Dates(period=period, zone=tenant.zone, deadline_at=deadline_at)
             )
@@ -116,17 +116,14 @@ def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
     return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
 
 
-def _standings(opened: list[TenantPeriod], *, at: datetime) -> dict[str, Standing]:
-    """Return the standings of opened periods at `at`; one query."""
-    deadlines = {row.period: row.effective_at for row in opened}
-    rows = PeriodSummary.objects.filter(period__in=list(deadlines))
+def _standings(
+    tenant: Tenant, opened: list[TenantPeriod], *, at: datetime
+) -> dict[str, Standing]:
+    """Return the standings of opened periods at `at`; a few queries."""
+    found = summary_queries.current_summaries(tenant, opened)
     return {
-        row.period: standing_at(
-            refresh_summary.stored_summary(row),
-            deadline_at=deadlines[row.period],
-            at=at,
-        )
-        for row in rows
+        row.period: standing_at(found[row.period], deadline_at=row.effective_at, at=at)
+        for row in opened
     }
 
 

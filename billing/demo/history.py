@@ -14,8 +14,9 @@ from django.conf import settings
 from billing.coverage import reminder_dates
 from billing.coverage.periods import Period, zone_named
 from billing.lateness import check as late_check
-from billing.lateness.update_flags import WAIT
 from billing.models import PeriodSummary, TenantPeriod
+from billing.periods import refresh
+from billing.periods.update_flags import WAIT
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
@@ -24,6 +25,10 @@ from usage.inbox import listing as inbox_listing
 
 # Nobody is flagged before their inbox was listed; do not wait longer for the store.
 _LISTING = timedelta(seconds=10)
+
+
+# Seconds for the summaries of the demo's tenants, which take a few.
+_SUMMARIES = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class _Due:
 
 def make(*, at: datetime) -> bool:
     """Make the history up to `at`; False if it is not made in this portal."""
+    refresh.work_off(seconds=_SUMMARIES)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
         lacking = PeriodSummary.objects.exclude(missing_from=[])

@@ -2,20 +2,24 @@
 
 A task calls `check_lateness` every 15 minutes. Its result does not depend on when it
 runs, nor how often or how many at once: a tenant is late as at the deadline, and the
-summary of its period keeps that for good.
+summary of its period keeps that for good. A stale summary raises no flag: it is
+refreshed first, and what cannot be refreshed now is left to a later run, which finds
+the same evidence.
 """
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
 from billing.lateness import sql as late_sql
-from billing.lateness import update_flags
-from billing.lateness.update_flags import WAIT
 from billing.models import LateFlag, PeriodSummary, SafetyStop
+from billing.periods import marks, refresh, update_flags
+from billing.periods.update_flags import WAIT
 from portal.approvals import required
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -28,25 +32,35 @@ logger = logging.getLogger(__name__)
 STOPS_FROM = 20
 STOPS_TIMES = 2
 
+# How long a run refreshes stale summaries before it flags, in seconds.
+_REFRESH_FOR = 60.0
+
 # Tenants that one run handles in each of its later steps; the next run does more.
 _AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a run: flags raised, and periods at which it stopped."""
+    """The result of a run: flags raised, and periods at which it stopped.
+
+    `unchecked` are the numbers of tenants whose summaries were stale, so that a later
+    run checks them; `failed` are those of them that cannot be computed.
+    """
 
     raised: int
     stopped: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def check_lateness(at: datetime) -> CheckResult:
     """Raise a flag for each tenant that was late an hour before `at` or earlier.
 
-    Then update the flags to which days were added by time alone, and record each new
-    flag in its tenant's audit trail, also those of a run that was cut before it
-    recorded them.
+    Stale summaries are refreshed before, for a minute at most. Then update the flags to
+    which days were added by time alone, and record each new flag in its tenant's audit
+    trail, also those of a run that was cut before it recorded them.
     """
+    _refresh_due(at=at)
     parameters = {
         **_parameters(at),
         "at": at,
@@ -65,7 +79,16 @@ def check_lateness(at: datetime) -> CheckResult:
         _update_grown_flag(tenant_id, period, at=at)
     _audit_new_flags(at=at)
     raised = sum(count for is_stop, _, count, _ in rows if not is_stop)
-    return CheckResult(raised, tuple(period for _, period, _, _ in stops))
+    left = _stale_and_due(at=at)
+    failed = tuple(sorted({one.number for one in left if one.has_failed}))
+    if failed:
+        logger.error("Summaries cannot be computed, nothing is flagged: %s", failed)
+    return CheckResult(
+        raised,
+        stopped=tuple(period for _, period, _, _ in stops),
+        unchecked=tuple(sorted({one.number for one in left})),
+        failed=failed,
+    )
 
 
 def release(period: str, *, by: str, reason: str, at: datetime) -> None:
@@ -100,6 +123,33 @@ def overdue(tenant_id: int, *, at: datetime) -> list[str]:
         return [period for _, _, period, _ in cursor.fetchall()]
 
 
+class _StalePeriod(NamedTuple):
+    tenant_id: int
+    number: str
+    period: str
+    has_failed: bool
+
+
+def _refresh_due(*, at: datetime) -> None:
+    """Refresh the stale summaries of periods whose deadline has passed, for a while."""
+    until = time.monotonic() + _REFRESH_FOR
+    for stale in _stale_and_due(at=at):
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        refresh.try_period(stale.tenant_id, stale.period, seconds=left)
+
+
+def _stale_and_due(*, at: datetime) -> list[_StalePeriod]:
+    parameters: dict[str, Any] = {"until": at - WAIT, "most": _AT_ONCE}
+    with (
+        unit_of_work.acting_for(unit_of_work.STAFF, reading=True),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(late_sql.STALE_AND_DUE, parameters)
+        return [_StalePeriod._make(row) for row in cursor.fetchall()]
+
+
 def _parameters(at: datetime) -> dict[str, bool | int | datetime]:
     return {"until": at - WAIT, "has_inbox": bool(settings.INBOX_BUCKET)}
 
@@ -122,6 +172,8 @@ def _audit_stop(period: str, found: int, usual: float, *, at: datetime) -> None:
 
 def _update_grown_flag(tenant_id: int, period: str, *, at: datetime) -> None:
     with unit_of_work.acting_for(tenant_id, holding=True):
+        if marks.stale_periods(tenant_id, [period]):
+            return  # the refresher updates the flag too
         row = PeriodSummary.objects.get(period=period)
         update_flags.update_flags(tenant_id, {period: row}, at=at)
 

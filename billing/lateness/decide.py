@@ -1,7 +1,8 @@
 """Records staff's decisions on a late flag: days that are waived, a consequence.
 
 Each is one transaction under the tenant's lock, with a reason, and is recorded in the
-audit trail. The portal itself disables nothing.
+audit trail. The period's summary is refreshed before, and the flag with it. The portal
+itself disables nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.models import Consequence, LateFlag
+from billing.periods import refresh
 from portal.approvals import required
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -49,7 +51,7 @@ def waive(
 
     """
     reason = required(reason)
-    with unit_of_work.acting_for(tenant_id, holding=True):
+    with refresh.deciding(tenant_id, _period_of(tenant_id, flag_id)):
         flag = _found(flag_id)
         chosen = set(cells)
         if not chosen or not chosen <= set(flag.open_days):
@@ -91,7 +93,7 @@ def decide(
     reason = required(reason)
     if choice.consequence not in Consequence.values:
         raise Refused("not-found")
-    with unit_of_work.acting_for(tenant_id, holding=True):
+    with refresh.deciding(tenant_id, _period_of(tenant_id, flag_id)):
         flag = _found(flag_id)
         if flag.voided_at is not None or flag.consequence != choice.seen:
             raise Refused("decided-already")
@@ -102,6 +104,12 @@ def decide(
         details = {"consequence": choice.consequence, "was": choice.seen}
         _audit(flag, act="late-decided", by=by, at=at, details=details, reason=reason)
     return flag
+
+
+def _period_of(tenant_id: int, flag_id: int) -> str:
+    """Return the period of a flag, which never changes."""
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        return _found(flag_id).period
 
 
 def _found(flag_id: int) -> LateFlag:

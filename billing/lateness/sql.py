@@ -3,10 +3,10 @@
 The first sees one moment: summaries that have late days, and files that nobody has
 judged yet, which wait for us and make nobody late. Its steps:
 
-- `due`: tenants that are late, have no flag, and have nothing that waits for us.
-  Whatever was received before the instant at which a day is judged can still clear it:
-  a file that is received only, an object of the inbox, an inbox not listed to its end
-  since.
+- `due`: tenants that are late, have no flag, and have nothing that waits for us. No
+  mark covers the period: a stale summary raises no flag. Whatever was received before
+  the instant at which a day is judged can still clear it: a file that is received only,
+  an object of the inbox, an inbox not listed to its end since.
 - `found`, `stopped`: of a period with far more late tenants than usual (those that are
   flagged already count too, so that it does not matter in how many runs they are found)
   nothing more is flagged until the staff release it.
@@ -18,6 +18,8 @@ A tenant without a day that was late at the deadline itself may have one that be
 late later, as the file or excuse it waited for was refused: then the tenant is judged
 at the first such instant.
 """
+
+from billing.periods.sql import is_stale
 
 _JUDGED = """lateral (
     select case when r.late = '{}'::varchar(300)[]
@@ -54,6 +56,7 @@ and not exists (
     where f.tenant_id = r.tenant_id and f.period = r.period
     and f.deadline_at = r.deadline_at
 )
+and not {is_stale("r")}
 and {_NOTHING_WAITS.format(before="j.judged_at")}"""  # noqa: S608 - put together from the parts above
 
 RAISE = f"""
@@ -120,6 +123,28 @@ union all
 select false, period, count(*), 0 from raised group by period
 """  # noqa: S608 - put together from the parts above
 
+# Periods whose deadline has passed, that have no flag, and whose summary is stale; the
+# newest first. A tenant of which refreshing has failed comes last.
+STALE_AND_DUE = f"""
+select p.tenant_id, t.number, p.period, exists (
+    select from billing_summarymark k
+    where k.tenant_id = p.tenant_id and k.failed_at is not null
+) as has_failed
+from billing_tenantperiod p
+join portal_tenant t on t.id = p.tenant_id
+left join billing_periodrollup r
+    on r.tenant_id = p.tenant_id and r.period = p.period
+where p.tenant_id in (select tenant_id from billing_summarymark)
+and coalesce(p.extended_to, p.deadline_at) <= %(until)s
+and {is_stale("r", tenant="p.tenant_id", period="p.period")}
+and not exists (
+    select from billing_lateflag f
+    where f.tenant_id = p.tenant_id and f.period = p.period
+    and f.deadline_at = coalesce(p.extended_to, p.deadline_at)
+)
+order by has_failed, p.period desc, p.tenant_id limit %(most)s
+"""  # noqa: S608 - put together from the parts above
+
 # Flags to which a day is added by time alone: the file or excuse it waited for was
 # refused three days (and the hour) ago. There are few, and each is updated under its
 # tenant's lock.
@@ -128,7 +153,7 @@ select r.tenant_id, r.period
 from billing_periodrollup r
 join billing_lateflag f on f.tenant_id = r.tenant_id and f.period = r.period
     and f.deadline_at = r.deadline_at
-where not (r.graced = '{{}}'::varchar(300)[])
+where not (r.graced = '{{}}'::varchar(300)[]) and not {is_stale("r")}
 and exists (
     select from unnest(r.graced, r.graced_until) g (day, until)
     where g.until <= %(until)s and not (g.day = any(f.still))

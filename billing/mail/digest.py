@@ -14,7 +14,7 @@ from billing.coverage.summary import standing_at
 from billing.lateness import queries as late_queries
 from billing.mail import queries as mail_queries
 from billing.models import Digest, PeriodSummary
-from billing.periods import refresh_summary
+from billing.periods import refresh, summary_queries
 from billing.periods.text import STANDINGS, span_text
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
@@ -32,6 +32,9 @@ from usage.servers import requests as server_requests
 # When the digest is sent, in UTC; staff have no zone of their own. After noon it is no
 # news.
 _FROM, _UNTIL = time(6), time(12)
+
+# How long a run refreshes stale summaries before it counts, in seconds.
+_REFRESH_FOR = 30.0
 
 _OUTCOMES = {
     DeliveryOutcome.SENT: MailOutcome.SENT,
@@ -63,6 +66,7 @@ def send_due(*, now: Callable[[], datetime]) -> int:
     _give_up_on_unanswered(at)
     if not _FROM <= at.time() < _UNTIL:
         return 0
+    refresh.work_off(seconds=_REFRESH_FOR)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         morning = datetime.combine(at.date(), _FROM, UTC)
@@ -152,7 +156,7 @@ def _standing_count(period: Period, *, at: datetime) -> StandingCount:
     rows = PeriodSummary.objects.filter(period=str(period)).iterator()
     found = Counter(
         standing_at(
-            refresh_summary.stored_summary(row), deadline_at=row.deadline_at, at=at
+            summary_queries.stored_summary(row), deadline_at=row.deadline_at, at=at
         )
         for row in rows
     )

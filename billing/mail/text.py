@@ -64,6 +64,9 @@ _PROBLEMS: Mapping[str, str] = {
 _NOT_REMINDED: Mapping[str, str] = {
     NotReminded.NOT_OPEN: gettext_noop("The period is not open."),
     NotReminded.NOTHING_MISSING: gettext_noop("Nothing is missing."),
+    NotReminded.UPDATING: gettext_noop(
+        "The data of this tenant is being updated. Try again in a minute."
+    ),
     NotReminded.NOBODY: gettext_noop("Nobody there gets reminders."),
     NotReminded.STOPPED: gettext_noop("Late mails of this period are held."),
     NotReminded.WAIVED: gettext_noop("Nothing: the lateness was waived."),

@@ -16,6 +16,7 @@ from billing.models.periods import (
 )
 from billing.models.reminders import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.models.requests import Excuse, ExcuseKindChoices, LicenceRequest
+from billing.models.summaries import MarkRank, ServerPeriodSummary, SummaryMark
 
 __all__ = [
     "IS_WAIVED",
@@ -30,11 +31,14 @@ __all__ = [
     "LateFlag",
     "LicenceChange",
     "LicenceRequest",
+    "MarkRank",
     "PeriodOutcome",
     "PeriodSummary",
     "ReceiptMail",
     "Reminder",
     "SafetyStop",
+    "ServerPeriodSummary",
+    "SummaryMark",
     "TenantPeriod",
     "VoidReason",
 ]

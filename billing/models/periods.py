@@ -94,10 +94,14 @@ class PeriodSummary(models.Model):
     what such a list counts and sorts by: the standing once all days are over
     (`outcome`), since when that is late (`late_from`, None for never), and how many
     server-days are missing then (`lacking`) and from when on (`lacking_from`).
+
+    The row is stale where a `SummaryMark` of a later generation covers the period; a
+    period without a row has not been computed yet.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     period = models.CharField(max_length=7)
+    generation = models.BigIntegerField(default=0, db_default=0)
     deadline_at = models.DateTimeField()
     owed = models.PositiveIntegerField()
     covered = models.PositiveIntegerField()

@@ -33,7 +33,7 @@ def change_zone(
         tenant = Tenant.objects.get()
         if tenant.zone == zone:
             raise Refused("nothing-to-change")
-        open_periods.open_due(tenant, today=at.date(), at=at)
+        open_periods.open_missing(tenant, today=at.date(), at=at)
     # The tenant's row belongs to the staff: its own members may not write it.
     with unit_of_work.acting_for(unit_of_work.STAFF):
         create.change_zone(tenant_id, zone=zone, by=by, at=at, reason=reason)

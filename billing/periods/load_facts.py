@@ -3,7 +3,7 @@
 Each read runs in the caller's unit of work.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from portal.approvals import Decision
 from portal.models import Tenant
 from usage.files import chains, unjudged
 from usage.files import queries as usage_queries
+from usage.files.chains import ChainFile
 from usage.files.unjudged import UnjudgedFile
 from usage.models import Server, UsageFile
 
@@ -47,7 +48,8 @@ class LoadedFacts:
     """The facts of a tenant that are the same for all periods they were loaded for.
 
     `has_later_files`: files have come since the first of the deadlines. `refused` has
-    all refused files that can give time after one of the deadlines.
+    all refused files that can give time after one of the deadlines. `select_files`
+    selects accepted files as `usage.files.chains.accepted_around` does.
     """
 
     tenant: Tenant
@@ -58,9 +60,31 @@ class LoadedFacts:
     excuses: Sequence[Excuse]
     refused: Sequence[UsageFile]
     has_later_files: bool
+    select_files: Callable[..., set[ChainFile]] = chains.accepted_around
+
+    def of_server(self, server: Server, *, since: datetime) -> "LoadedFacts":
+        """Return the facts of one server alone; loads its accepted files.
+
+        `since` is the first of the deadlines that they are for.
+        """
+        files = chains.files_of_server(server.pk)
+        last = files.last_received_at
+        return replace(
+            self,
+            servers=(server,),
+            waiting=[one for one in self.waiting if one.server_id == server.pk],
+            unjudged=[one for one in self.unjudged if one.header.server == server.name],
+            excuses=[one for one in self.excuses if one.server_id == server.pk],
+            refused=[one for one in self.refused if one.server_id == server.pk],
+            has_later_files=last is not None and last >= since,
+            select_files=files.around,
+        )
 
     def facts(self, period: Period, *, deadline_at: datetime, zone: str) -> TenantFacts:
-        """Return the facts of a period's calendar, with one or two more queries."""
+        """Return the facts of a period's calendar.
+
+        With one or two more queries, of one server with none.
+        """
         excuses = [one for one in self.excuses if _is_relevant(one, deadline_at)]
         refused = [one for one in self.refused if _gives_time(one, deadline_at)]
         series = {row.series for row in self.waiting if row.series}
@@ -70,7 +94,7 @@ class LoadedFacts:
         proofs = {
             proof
             for known_before in instants
-            for proof in chains.accepted_around(
+            for proof in self.select_files(
                 period.starts_on,
                 period.ends_on,
                 received_before=known_before,

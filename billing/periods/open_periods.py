@@ -1,11 +1,22 @@
-"""Opens a tenant's periods with their deadlines, and records its licences."""
+"""Opens tenants' periods with their deadlines, and records their licences.
 
-from collections.abc import Iterable, Iterator, Sequence
+Whoever opens a period of a tenant opens all that it owes up to the running one: so a
+tenant that has the running period has all of them, and one look at that finds what is
+missing, however many tenants there are.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from functools import cache, partial
+from typing import Any
+
+from django.db import connection
 
 from billing.coverage.periods import Period
-from billing.models import LicenceChange, PeriodSummary, TenantPeriod
-from billing.periods import refresh_summary
+from billing.models import LicenceChange, MarkRank, TenantPeriod
+from billing.periods import marks, store_summaries
+from billing.periods import sql as period_sql
+from billing.periods.marks import PeriodRange
 from billing.periods.queries import deadline_of
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -14,6 +25,9 @@ from portal.models import Tenant
 # How far back periods are opened: three years. Nobody is billed for what lies further
 # back, and a first day that was mistyped must not make a thousand rows.
 _PAST_PERIODS = 36
+
+# Tenants whose periods are opened in one transaction: uploads of these wait for it.
+_AT_ONCE = 1_000
 
 
 def record_licences(
@@ -31,6 +45,9 @@ def record_licences(
         from_on=from_on,
         defaults={"keys": list(licence_keys), "changed_by": by, "changed_at": at},
     )
+    if TenantPeriod.objects.filter(tenant=tenant_id).exists():
+        since = PeriodRange.around(from_on, None)
+        marks.mark(tenant_id, since, at=at, rank=MarkRank.WIDE)
     audit_log.append(
         tenant_id=tenant_id,
         actor=by,
@@ -42,12 +59,12 @@ def record_licences(
 
 
 def open_period(tenant: Tenant, period: Period, *, at: datetime) -> None:
-    """Store a period's deadline, in the running unit of work; once only."""
-    TenantPeriod.objects.bulk_create(
-        [_opened(tenant, period, at=at)],
-        # Whoever was first decides: a deadline does not move by opening it again.
-        ignore_conflicts=True,
-    )
+    """Open the period of a file, and what should have opened by `at` with it.
+
+    In the running unit of work, under the tenant's lock.
+    """
+    if not TenantPeriod.objects.filter(tenant=tenant, period=str(period)).exists():
+        _open(tenant, {period, *owed_periods(tenant, at.date())}, at=at)
 
 
 def open_until(tenant: Tenant, *, today: date, at: datetime) -> None:
@@ -55,82 +72,106 @@ def open_until(tenant: Tenant, *, today: date, at: datetime) -> None:
 
     In the running unit of work, once its licences are recorded: a tenant that owes
     from an earlier day on has its past deadlines from the beginning, and no later
-    change of zone moves them. It has no servers yet.
+    change of zone moves them. It has no servers yet, so that its summaries are stored
+    at once.
     """
-    refresh_summary.store_first_summaries(
-        tenant, _open(tenant, owed_periods(tenant, today), at=at)
-    )
+    rows = [_opened(tenant, one, at=at) for one in owed_periods(tenant, today)]
+    TenantPeriod.objects.bulk_create(rows, ignore_conflicts=True)
+    store_summaries.store_first_summaries(tenant, rows)
+
+
+def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:
+    """Open what should have opened by a day, in the tenant's unit of work.
+
+    Under the tenant's lock.
+    """
+    _open(tenant, set(owed_periods(tenant, today)), at=at)
 
 
 def open_current_periods(*, today: date, at: datetime) -> int:
     """Open, for every tenant, what should have opened by a day; return the number.
 
     Also what was missed while nothing ran: a period without its row would have a
-    deadline that moves. Each tenant in a unit of work of its own, so that what is done
-    stays done.
+    deadline that moves. Some tenants in a unit of work of the staff at a time, so that
+    what is done stays done. Takes no tenant's lock: a period opens once, whoever does
+    it, and the mark of an opened period tells that its summary is not computed yet.
     """
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        summarised = set(PeriodSummary.objects.values_list("tenant", "period"))
-        missing = {
-            tenant: periods
-            for tenant in Tenant.objects.order_by("pk")
-            if (
-                periods := [
-                    period
-                    for period in owed_periods(tenant, today)
-                    if (tenant.pk, str(period)) not in summarised
-                ]
+    running = Period.containing(today)
+    wanted: dict[str, Any] = {
+        "running": str(running),
+        "ends_on": running.ends_on,
+        "most": _AT_ONCE,
+    }
+    in_zone = cache(partial(_deadlines, today=today))
+    opened = 0
+    while True:
+        with (
+            unit_of_work.acting_for(unit_of_work.STAFF),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(period_sql.WITHOUT_RUNNING_PERIOD, wanted)
+            tenants = cursor.fetchall()
+            if not tenants:
+                return opened
+            rows = [
+                row for zone in {zone for _, zone in tenants} for row in in_zone(zone)
+            ]
+            zones, periods, ends, deadlines = map(list, zip(*rows, strict=True))
+            cursor.execute(
+                period_sql.OPEN_PERIODS,
+                {
+                    "tenants": [tenant_id for tenant_id, _ in tenants],
+                    "zones": zones,
+                    "periods": periods,
+                    "ends": ends,
+                    "deadlines": deadlines,
+                    "at": at,
+                },
             )
-        }
-    for tenant, periods in missing.items():
-        with unit_of_work.acting_for(tenant.pk, holding=True):
-            _open_and_summarise(tenant, periods, at=at)
-    return sum(map(len, missing.values()))
-
-
-def open_due(tenant: Tenant, *, today: date, at: datetime) -> None:
-    """Open what should have opened by a day, in the tenant's unit of work.
-
-    Under the tenant's lock; with the summaries of the new periods.
-    """
-    summarised = set(PeriodSummary.objects.values_list("period", flat=True))
-    periods = owed_periods(tenant, today)
-    new = [one for one in periods if str(one) not in summarised]
-    _open_and_summarise(tenant, new, at=at)
-
-
-def _open_and_summarise(
-    tenant: Tenant, periods: Iterable[Period], *, at: datetime
-) -> None:
-    names = [row.period for row in _open(tenant, periods, at=at)]
-    opened = TenantPeriod.objects.filter(period__in=names)
-    refresh_summary.refresh_summaries(tenant, opened, at=at)
-
-
-def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:
-    """Open what should have opened by a day, in the running unit of work.
-
-    Without their summaries: the caller, who changes what is owed, refreshes them all.
-    """
-    _open(tenant, owed_periods(tenant, today), at=at)
-
-
-def _open(
-    tenant: Tenant, periods: Iterable[Period], *, at: datetime
-) -> list[TenantPeriod]:
-    rows = [_opened(tenant, period, at=at) for period in periods]
-    TenantPeriod.objects.bulk_create(rows, ignore_conflicts=True)
-    return rows
+            [(count,)] = cursor.fetchall()
+        opened += count
 
 
 def owed_periods(tenant: Tenant, today: date) -> Iterator[Period]:
     """Yield a tenant's periods up to a day, the newest first."""
-    period = Period.containing(today)
-    for _ in range(_PAST_PERIODS):
+    for period in _past_periods(today):
         if period.ends_on < tenant.first_owed_on:
             return
         yield period
+
+
+def _past_periods(today: date) -> Iterator[Period]:
+    period = Period.containing(today)
+    for _ in range(_PAST_PERIODS):
+        yield period
         period = period.previous()
+
+
+def _deadlines(zone: str, *, today: date) -> list[tuple[str, str, date, datetime]]:
+    """Return the past periods in a zone: zone, name, last day, deadline."""
+    return [
+        (zone, str(period), period.ends_on, deadline_of(zone, period))
+        for period in _past_periods(today)
+    ]
+
+
+def _open(tenant: Tenant, periods: set[Period], *, at: datetime) -> None:
+    """Open those of some periods that are not open, and mark them.
+
+    A new period has no summary of any server: the whole tenant is marked for it.
+    """
+    wanted = TenantPeriod.objects.filter(
+        tenant=tenant, period__in=[str(one) for one in periods]
+    )
+    there = set(wanted.values_list("period", flat=True))
+    new = sorted(one for one in periods if str(one) not in there)
+    if not new:
+        return
+    rows = [_opened(tenant, one, at=at) for one in new]
+    # Whoever was first decides: a deadline does not move by opening it again.
+    TenantPeriod.objects.bulk_create(rows, ignore_conflicts=True)
+    span = PeriodRange(str(new[0]), str(new[-1]))
+    marks.mark(tenant.pk, span, at=at, rank=MarkRank.WIDE)
 
 
 def _opened(tenant: Tenant, period: Period, *, at: datetime) -> TenantPeriod:
@@ -138,6 +179,6 @@ def _opened(tenant: Tenant, period: Period, *, at: datetime) -> TenantPeriod:
         tenant=tenant,
         period=str(period),
         zone=tenant.zone,
-        deadline_at=deadline_of(tenant, period),
+        deadline_at=deadline_of(tenant.zone, period),
         opened_at=at,
     )

@@ -10,8 +10,9 @@ from django.db.models.functions import Coalesce
 from billing.coverage import periods
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement, Standing, judge
-from billing.models import IS_WAIVED, LateFlag, PeriodSummary, TenantPeriod
-from billing.periods import load_facts
+from billing.coverage.summary import late_at
+from billing.models import IS_WAIVED, LateFlag, TenantPeriod
+from billing.periods import load_facts, summary_queries
 from portal.models import Tenant
 
 # How many periods are searched for others that are late: those of a year.
@@ -63,7 +64,7 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
         .first()
     )
     # A period that nothing has opened yet shows what it would open with.
-    deadline_at = opened.effective_at if opened else deadline_of(tenant, period)
+    deadline_at = opened.effective_at if opened else deadline_of(tenant.zone, period)
     zone = opened.zone if opened else tenant.zone
     facts = load_facts.tenant_facts(tenant, period, deadline_at=deadline_at, zone=zone)
     return PeriodView(
@@ -79,21 +80,32 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
 def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
     """Return the periods besides the one shown that are late and not waived.
 
-    Only those in which something is still missing, newest first, of the last year;
-    one query, of summaries, in the unit of work of a tenant.
+    Only those in which something is still missing, newest first, of the last year; in
+    the unit of work of a tenant. A few queries, of summaries; a period whose summary is
+    stale is computed.
     """
     first = shown
     for _ in range(_A_YEAR):
         first = first.previous()
-    rows = (
-        PeriodSummary.objects.filter(
-            period__gte=str(first), late_from__lte=at, lacking__gt=0
-        )
+    effective_at = Coalesce("extended_to", "deadline_at")
+    outer = Coalesce(OuterRef("extended_to"), OuterRef("deadline_at"))
+    opened = (
+        TenantPeriod.objects.annotate(effective=effective_at)
+        .filter(period__gte=str(first), effective__lte=at)
         .exclude(period=str(shown))
-        .exclude(Exists(_flags(OuterRef("deadline_at")).filter(IS_WAIVED)))
+        .exclude(Exists(_flags(outer).filter(IS_WAIVED)))
         .order_by("-period")[:_A_YEAR]
     )
-    return [OtherLatePeriod(Period.parse(row.period), row.lacking) for row in rows]
+    rows = {row.period: row for row in opened}
+    if not rows:
+        return []
+    found = summary_queries.current_summaries(Tenant.objects.get(), rows.values())
+    return [
+        OtherLatePeriod(Period.parse(name), len(found[name].missing_from))
+        for name, row in rows.items()
+        if found[name].missing_from
+        and late_at(found[name], deadline_at=row.effective_at, at=at)
+    ]
 
 
 def _flags(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
@@ -106,10 +118,11 @@ def _flags(deadline_at: Coalesce | OuterRef) -> QuerySet[LateFlag]:
     )
 
 
-def deadline_of(tenant: Tenant, period: Period) -> datetime:
-    """Return the deadline that a period would open with now."""
-    zone = periods.zone_named(tenant.zone)
-    return periods.deadline_at(period, zone, late_from=settings.LATE_FROM)
+def deadline_of(zone: str, period: Period) -> datetime:
+    """Return the deadline that a period would open with now, in a tenant's zone."""
+    return periods.deadline_at(
+        period, periods.zone_named(zone), late_from=settings.LATE_FROM
+    )
 
 
 def view_urgent_period(*, at: datetime) -> PeriodView:

@@ -13,7 +13,8 @@ from billing.coverage.facts import Mode
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.reminder_dates import LAST
 from billing.coverage.standing import GRACE, Standing
-from billing.models import Excuse, LateFlag, PeriodSummary, Reminder
+from billing.coverage.summary import Summary, late_since
+from billing.models import Excuse, LateFlag, Reminder
 from billing.periods import text as period_text
 from billing.periods.queries import PeriodView
 from portal.approvals import Decision
@@ -41,7 +42,7 @@ class ReminderFacts:
     view: PeriodView
     tenant: Tenant
     flag: LateFlag | None
-    summary: PeriodSummary | None
+    summary: Summary | None
     excluded: frozenset[str]
     at: datetime
 
@@ -90,7 +91,7 @@ class RefusedItem:
     reason: str
 
 
-def grace_days(summary: PeriodSummary | None, *, at: datetime) -> dict[str, datetime]:
+def grace_days(summary: Summary | None, *, at: datetime) -> dict[str, datetime]:
     """Return the server-days that refusals give more time for, each with its end."""
     if summary is None:
         return {}
@@ -110,8 +111,10 @@ def _grace_ends(facts: ReminderFacts, requested: Calendar) -> list[datetime]:
 
 def _counts_from(facts: ReminderFacts, *, is_late: bool) -> datetime:
     """Return the deadline, or when lateness began, which a refusal can put off."""
-    late_from = facts.summary.late_from if facts.summary and is_late else None
-    return late_from or facts.view.deadline_at
+    deadline_at = facts.view.deadline_at
+    if facts.summary is None or not is_late:
+        return deadline_at
+    return late_since(facts.summary, deadline_at=deadline_at) or deadline_at
 
 
 def _refusals(period: Period, grace_ends: Collection[datetime]) -> list[RefusedItem]:

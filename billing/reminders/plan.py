@@ -27,12 +27,16 @@ from billing.coverage.reminder_dates import (
 )
 from billing.coverage.standing import GRACE
 from billing.models import SAFETY_STOP
+from billing.periods import refresh
 from billing.reminders import sql as reminder_sql
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
 
 # Reminders are planned at most this long after a deadline or a flag.
 _LONGEST = timedelta(weeks=10)
+
+# How long a run refreshes stale summaries before it plans, in seconds.
+_REFRESH_FOR = 60.0
 
 # Most urgent first: refusals give three days; then mails before the deadline passes,
 # then late periods, then mere requests.
@@ -71,8 +75,10 @@ def plan_reminders(*, at: datetime) -> int:
 
     This includes reminders that were not needed when they were due, and are needed now.
     Begins and ends units of work of its own, as staff. Plans nothing while no mail may
-    be sent: a copy of the portal plans nothing that its original has sent.
+    be sent: a copy of the portal plans nothing that its original has sent. Stale
+    summaries are refreshed first, for a minute at most.
     """
+    refresh.work_off(seconds=_REFRESH_FOR)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         groups = [] if permission.held else _load_groups(at=at)

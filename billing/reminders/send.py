@@ -29,12 +29,12 @@ from billing.models import (
     TAKES_THE_DAY,
     LateFlag,
     LicenceChange,
-    PeriodSummary,
     Reminder,
     SafetyStop,
     TenantPeriod,
 )
 from billing.periods import queries as period_queries
+from billing.periods import summary_queries
 from billing.periods.queries import PeriodView
 from billing.reminders import email as reminder_email
 from billing.reminders.email import ReminderFacts
@@ -107,7 +107,8 @@ def _load_facts(
     row: Reminder, view: PeriodView, tenant: Tenant, *, at: datetime
 ) -> ReminderFacts:
     flag = current_flag(view) if at >= view.deadline_at else None
-    summary = PeriodSummary.objects.filter(period=row.period).first()
+    opened = TenantPeriod.objects.filter(period=row.period).first()
+    summary = summary_queries.current_summary(tenant, opened) if opened else None
     excluded = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
     if row.refused_until is not None:
         cells = view.judgement.calendar.cells

@@ -7,7 +7,7 @@ a day holds here too: recipients who got one today, or wait for one, are left ou
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from django.db.models import IntegerField, Max, Q
@@ -27,7 +27,7 @@ from billing.models import (
     SafetyStop,
     TenantPeriod,
 )
-from billing.periods import refresh_summary
+from billing.periods import marks, refresh, summary_queries
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
@@ -43,6 +43,7 @@ class NotReminded(StrEnum):
     NOBODY = "nobody"
     TODAY = "mailed-today"
     STOPPED = "safety-stop"
+    UPDATING = "updating"
     WAIVED = "waived"
     DECIDED = "decided"
 
@@ -85,8 +86,9 @@ def preview_remind_now(
 ) -> ReminderRound:
     """Return what `remind_now` would do, and change nothing.
 
-    Begins and ends a unit of work of its own, as staff.
+    Begins and ends units of work of its own; stale summaries are refreshed first.
     """
+    refresh.refresh_tenants(tenant_ids, str(period))
     with unit_of_work.acting_for(unit_of_work.STAFF):
         return _round(tenant_ids, period, at=at)
 
@@ -97,9 +99,10 @@ def remind_now(
     """Store reminders for each tenant that lacks files; return what was done.
 
     What is missing is read from the summaries here, and from the files once more when a
-    mail is sent. A second press of the button stores nothing. Begins and ends a unit of
-    work of its own, as staff.
+    mail is sent. A second press of the button stores nothing. Begins and ends units of
+    work of its own; stale summaries are refreshed first.
     """
+    refresh.refresh_tenants(tenant_ids, str(period))
     with unit_of_work.acting_for(unit_of_work.STAFF):
         found = _round(tenant_ids, period, at=at)
         if found.held or not found.mails:
@@ -154,39 +157,43 @@ def _round(
         ).select_related("tenant")
     }
     lacking = _lacking(opened, period, at=at)
-    resolved = _resolved(opened, period)
     people = _recipients(lacking, opened, at=at)
     mailed = _mailed_days(lacking, opened, at=at)
-    stops = SafetyStop.objects.filter(period=str(period), released_at=None)
-    is_stopped = stops.exists()
+    why_not = _why_not(opened, lacking, period, at=at)
     selected = []
     for tenant_id in sorted(set(tenant_ids)):
-        row = opened.get(tenant_id)
-        if row is None or tenant_id not in lacking:
-            why = NotReminded.NOTHING_MISSING if row else NotReminded.NOT_OPEN
-            selected.append(RemindedTenant(tenant_id, (), why, day=at.date()))
-            continue
-        today = at.astimezone(zone_named(row.tenant.zone)).date()
-        if tenant_id in resolved:
-            selected.append(
-                RemindedTenant(tenant_id, (), resolved[tenant_id], day=today)
-            )
-            continue
-        if is_stopped and at >= row.effective_at:
-            selected.append(
-                RemindedTenant(tenant_id, (), NotReminded.STOPPED, day=today)
-            )
-            continue
-        free = _free_today(people[tenant_id], mailed[tenant_id], today)
-        why_not = (
-            ""
-            if free
-            else NotReminded.TODAY
-            if people[tenant_id]
-            else NotReminded.NOBODY
-        )
-        selected.append(RemindedTenant(tenant_id, free, why_not, day=today))
+        row, why = opened.get(tenant_id), why_not.get(tenant_id, "")
+        zone = zone_named(row.tenant.zone) if row else UTC
+        today, free = at.astimezone(zone).date(), tuple[str, ...]()
+        if row is None:
+            why = NotReminded.NOT_OPEN
+        elif not why:
+            free = _free_today(people[tenant_id], mailed[tenant_id], today)
+            if not free:
+                has_people = bool(people[tenant_id])
+                why = NotReminded.TODAY if has_people else NotReminded.NOBODY
+        selected.append(RemindedTenant(tenant_id, free, why, day=today))
     return ReminderRound(held, tuple(selected))
+
+
+def _why_not(
+    opened: Mapping[int, TenantPeriod],
+    lacking: Collection[int],
+    period: Period,
+    *,
+    at: datetime,
+) -> dict[int, NotReminded]:
+    """Return the tenants that are not reminded, whoever their recipients are."""
+    stale = marks.stale_tenants(opened, str(period))
+    stops = SafetyStop.objects.filter(period=str(period), released_at=None)
+    late = {one for one, row in opened.items() if at >= row.effective_at}
+    stopped = late if stops.exists() else set()
+    return (
+        dict.fromkeys(stopped, NotReminded.STOPPED)
+        | _resolved(opened, period)
+        | dict.fromkeys(set(opened) - set(lacking), NotReminded.NOTHING_MISSING)
+        | dict.fromkeys(stale, NotReminded.UPDATING)
+    )
 
 
 def _free_today(
@@ -207,7 +214,7 @@ def _lacking(
     rows = PeriodSummary.objects.filter(tenant__in=opened, period=str(period))
     found, without = set(), set()
     for row in rows:
-        if numbers_at(refresh_summary.stored_summary(row), at=at).missing:
+        if numbers_at(summary_queries.stored_summary(row), at=at).missing:
             found.add(row.tenant_id)
         elif row.lacks_servers:
             without.add(row.tenant_id)

@@ -11,7 +11,7 @@ Billing staff call, for one excuse of one tenant:
     refuse(tenant_id, excuse_id=..., by=..., at=..., reason=...) -> Excuse
 
 Each opens a unit of work for the tenant, takes its lock, writes to the audit trail and
-refreshes the summaries. All raise `Refused`: *not-found* where the tenant has no such
+marks the summaries. All raise `Refused`: *not-found* where the tenant has no such
 server or excuse, *decided-already* where somebody was first, *reason-needed*.
 
 The calendar decides what an excuse covers: an excuse that files contradict ends by
@@ -28,7 +28,8 @@ from billing.coverage.calendar import Calendar
 from billing.coverage.cells import UNCOVERED
 from billing.coverage.periods import Period
 from billing.models import Excuse, ExcuseKindChoices
-from billing.periods import refresh_summary
+from billing.periods import marks
+from billing.periods.marks import ALL_PERIODS
 from billing.periods.queries import view_period
 from portal import approvals
 from portal.approvals import Decision, open_request, record_decision
@@ -97,7 +98,7 @@ def request_excuse(
             asked_by=by[:200],
             asked_at=at,
         )
-        refresh_summary.refresh_all(excuse.tenant, at=at)
+        _mark(excuse, at=at)
         _audit(excuse, act="excuse-asked", by=by, at=at, reason=reason)
     return excuse
 
@@ -136,9 +137,14 @@ def _decide(
     with unit_of_work.acting_for(tenant_id):
         excuse = open_request(Excuse, tenant_id=tenant_id, request_id=excuse_id)
         record_decision(excuse, decision, by=by, at=at, reason=reason)
-        refresh_summary.refresh_all(excuse.tenant, at=at)
+        _mark(excuse, at=at)
         _audit(excuse, act=f"excuse-{decision}", by=by, at=at, reason=reason)
     return excuse
+
+
+def _mark(excuse: Excuse, *, at: datetime) -> None:
+    """Mark all periods of the server: numbers may lie around any of them."""
+    marks.mark(excuse.tenant_id, ALL_PERIODS, at=at, server_id=excuse.server_id)
 
 
 def _is_requested_already(request: ExcuseRequest) -> bool:

@@ -13,7 +13,7 @@ Customers request a change, and the staff decide on one request of one tenant:
     refuse(tenant_id, request_id=..., by=..., at=..., reason=...) -> LicenceRequest
 
 Each opens a unit of work for the tenant, takes its lock, writes to the audit trail and
-refreshes the summaries. All raise `Refused`, as `usage.servers.requests` does.
+marks the summaries. All raise `Refused`, as `usage.servers.requests` does.
 
 A change holds until the next one that is recorded for a later day; one for the same
 day takes its place.
@@ -28,7 +28,7 @@ from django.db.models import QuerySet
 from billing.coverage.facts import Mode
 from billing.coverage.licences import KEYS, mode_of
 from billing.models import LicenceChange, LicenceRequest
-from billing.periods import open_periods, refresh_summary
+from billing.periods import open_periods
 from portal import approvals
 from portal.approvals import Decision, open_request, record_decision
 from portal.audit import log as audit_log
@@ -168,7 +168,6 @@ def _record(
         tenant.pk, from_on=from_on, licence_keys=list(keys), by=by[:200], at=at
     )
     open_periods.open_missing(tenant, today=at.date(), at=at)
-    refresh_summary.refresh_all(tenant, at=at)
 
 
 def _request(

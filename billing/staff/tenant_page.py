@@ -9,12 +9,12 @@ from billing.calendar_view.text import mode_text
 from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period, zone_named
 from billing.lateness import queries as late_queries
-from billing.lateness import update_flags
 from billing.lateness.forms import ExtensionForm, ZoneChangeForm, ZoneCorrectionForm
 from billing.lateness.text import flag_row
 from billing.models import LateFlag
 from billing.onboarding import checklist
 from billing.periods import text as period_text
+from billing.periods import update_flags
 from billing.periods.queries import PeriodView, opened_periods, view_period
 from billing.requests import excuses
 from billing.requests import licences as licence_requests

@@ -14,11 +14,14 @@ from django.utils.translation import gettext, ngettext
 from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.standing import Standing
+from billing.coverage.summary import late_since
 from billing.mail.staff_presenters import mail_rows
-from billing.models import PeriodSummary, Reminder
+from billing.models import Reminder, TenantPeriod
+from billing.periods import summary_queries
 from billing.periods import text as period_text
 from billing.periods.queries import PeriodView, view_period, view_urgent_period
 from billing.reminders import send_now
+from portal.models import Tenant
 from portal.templatetags.shown import short_day, zoned
 
 
@@ -59,13 +62,15 @@ def period_section(
 
 
 def _since(view: PeriodView, *, at: datetime) -> dict[str, datetime]:
-    summary = PeriodSummary.objects.filter(period=str(view.period)).first()
-    if summary is None:
+    opened = TenantPeriod.objects.filter(period=str(view.period)).first()
+    if opened is None:
         return {}
+    found_summary = summary_queries.current_summary(Tenant.objects.get(), opened)
     is_late = view.judgement.standing is Standing.LATE
+    late_from = late_since(found_summary, deadline_at=view.deadline_at)
     found = {
-        "missing": summary.lacking_from,
-        "late": summary.late_from if is_late else None,
+        "missing": min(found_summary.missing_from, default=None),
+        "late": late_from if is_late else None,
     }
     return {name: when for name, when in found.items() if when and when <= at}
 

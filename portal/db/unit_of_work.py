@@ -68,7 +68,11 @@ class NestedUnitError(RuntimeError):
 
 @contextmanager
 def acting_for(
-    who: int | Across, *, reading: bool = False, holding: bool = False
+    who: int | Across,
+    *,
+    reading: bool = False,
+    holding: bool = False,
+    repeatable: bool = False,
 ) -> Iterator[None]:
     """Open one unit of work, as one transaction, for a tenant or across tenants.
 
@@ -77,6 +81,7 @@ def acting_for(
         reading: refuse every write, as a second safeguard for pages that only read.
         holding: take the tenant's lock, as `hold_tenant` does, in the first statement;
             the statements after it see what the lock's last holder has committed.
+        repeatable: let all statements see one moment, to compare rows with each other.
 
     Raises:
         NestedUnitError: this thread is in a unit of work already.
@@ -94,6 +99,8 @@ def acting_for(
     try:
         with transaction.atomic(durable=True):
             with connection.cursor() as cursor:
+                if repeatable:
+                    cursor.execute("set transaction isolation level repeatable read")
                 cursor.execute(statement, parameters)
             yield
     finally:

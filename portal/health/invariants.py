@@ -2,9 +2,9 @@
 
 Each is a sentence and a check of it. Apps register theirs when they start (`register`);
 `findings` runs the checks, tenant by tenant. A check changes nothing, holds no lock,
-and opens its own units of work: it reads what it compares in one statement, which sees
-one moment, or reads it again before it reports. So it may run beside the portal at any
-time.
+and opens its own units of work: it reads what it compares in one statement or snapshot,
+which sees one moment, or reads it again before it reports. So it may run beside the
+portal at any time.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -45,8 +45,15 @@ class InvariantScope:
 
     def reading(self) -> AbstractContextManager[None]:
         """Open a unit of work that reads the rows of this scope."""
-        who = unit_of_work.STAFF if self.tenant_id is None else self.tenant_id
-        return unit_of_work.acting_for(who, reading=True)
+        return unit_of_work.acting_for(self._who, reading=True)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Open a unit of work all of whose statements see one moment."""
+        return unit_of_work.acting_for(self._who, reading=True, repeatable=True)
+
+    @property
+    def _who(self) -> int | unit_of_work.Across:
+        return unit_of_work.STAFF if self.tenant_id is None else self.tenant_id
 
 
 @dataclass(frozen=True, slots=True)

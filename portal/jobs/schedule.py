@@ -17,6 +17,7 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "inbox-mail": {"task": "usage.inbox_mail", "schedule": 60},
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
+    "refresh-summaries": {"task": "billing.refresh_summaries", "schedule": 60},
     "check-lateness": {"task": "billing.check_lateness", "schedule": 900},
     "remind": {"task": "billing.remind", "schedule": 900},
     "send-mail": {"task": "billing.send_mail", "schedule": 60},
@@ -27,6 +28,8 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
 
 # S3 may hang: tasks that wait for it have a worker of their own, and hold up nothing
 # else. The nightly checks run on the other worker: forwarding does not wait for them.
+# Summaries have one too: they follow within seconds, whatever else takes long.
 ROUTES: Mapping[str, Mapping[str, str]] = {
-    name: {"queue": "forward"} for name in ("usage.forward", "usage.inbox")
+    **{name: {"queue": "forward"} for name in ("usage.forward", "usage.inbox")},
+    "billing.refresh_summaries": {"queue": "refresh"},
 }

@@ -33,6 +33,9 @@ MARGIN = 5.0
 # Files that are sent to S3 at once. A hanging S3 holds these processes and no others.
 FORWARDS = 2
 
+# Summaries are refreshed by one process: it yields to whoever changes the same tenant.
+REFRESHERS = 1
+
 # Celery reports every task twice. What a task did is said by the task.
 CHATTER = "INFO celery."
 
@@ -147,6 +150,7 @@ def describe_apps(
     tasks = min(max(os.cpu_count() or 1, LEAST_TASKS), MOST_TASKS)
     worker = describe_worker("worker", "celery", tasks)
     forwarder = describe_worker("forwarder", "forward", FORWARDS)
+    refresher = describe_worker("refresher", "refresh", REFRESHERS)
     beat = (
         *(*CELERY, "beat", "--loglevel", "WARNING"),
         # No pid file: after a crash it would keep the next one from starting.
@@ -156,6 +160,7 @@ def describe_apps(
     describe = partial(_describe_app, environment=environment)
     yield describe("worker", worker)
     yield describe("forwarder", forwarder)
+    yield describe("refresher", refresher)
     yield describe("beat", beat)
     # Last, so that it is the first to be stopped: TERM lets requests end. Where we
     # have died there is nothing left to end them with. Its workers notice that their

@@ -99,7 +99,7 @@ def main() -> None:
     told = measurements.arguments(__doc__, script=__file__, rounds=15)
     with bench_portal.prepared() as at:
         from billing.lateness import check as late_check
-        from billing.lateness.update_flags import WAIT
+        from billing.periods.update_flags import WAIT
 
         made = many_tenants.ManyTenants(at.owner_url, TENANTS)
         made.make()

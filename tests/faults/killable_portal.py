@@ -32,7 +32,10 @@ KILLED = -signal.SIGKILL
 app.loader.import_default_modules()
 ALL_TASKS = tuple(
     name
-    for name in ("usage.inbox", "usage.settle", "usage.forward")
+    for name in (
+        *("usage.inbox", "usage.settle"),
+        *("billing.refresh_summaries", "usage.forward"),
+    )
     if name in app.tasks
 )
 

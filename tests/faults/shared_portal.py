@@ -33,6 +33,8 @@ KINDS = {
     "worker's process": (b"\0--queues=celery\0", False),
     "forwarder": (b"\0--queues=forward\0", True),
     "forwarder's process": (b"\0--queues=forward\0", False),
+    "refresher": (b"\0--queues=refresh\0", True),
+    "refresher's process": (b"\0--queues=refresh\0", False),
     "beat": (b"\0beat\0", True),
     "valkey": (b"valkey-server", True),
     "s3": (b"/weed\0", True),
@@ -42,7 +44,10 @@ KINDS = {
 }
 
 # What has to be there for the portal to be well.
-PARTS = ("web master", "worker", "forwarder", "beat", "valkey", "s3", "postgres")
+PARTS = (
+    *("web master", "worker", "forwarder", "refresher", "beat"),
+    *("valkey", "s3", "postgres"),
+)
 
 
 @dataclass

@@ -28,6 +28,8 @@ left join usage_settling s on s.file_id = f.id
 left join usage_forwarding w on w.file_id = f.id
 """
 
+MARKS: LiteralString = "select id from billing_summarymark"
+
 AUDIT: LiteralString = """
 select t.number as tenant, a.number, a.act, a.subject, a.digest, a.previous
 from portal_auditentry a join portal_tenant t on t.id = a.tenant_id
@@ -85,6 +87,10 @@ class StoredState:
         with psycopg.connect(self.owner_url) as connection:
             for table in tables:
                 connection.execute(sql.SQL(PASS).format(sql.Identifier(table)))
+            connection.execute(
+                "update billing_summarymark"
+                " set due_at = least(due_at, now()), leased_until = null"
+            )
 
     def let_years_pass(self) -> None:
         """Make everything that is confirmed old enough for its bytes to go."""
@@ -104,7 +110,7 @@ class StoredState:
         return sum(
             "waiting" in (row["settling"], row["forwarding"])
             for row in self.rows(FILES)
-        )
+        ) + len(self.rows(MARKS))
 
     def objects(self, prefix: str) -> set[str]:
         """Return every key below a prefix."""

@@ -75,7 +75,7 @@ def background(environment: dict[str, str], var: Path) -> Iterator[list[int]]:
     What ends is started again, as the supervisor does. Yields the exit codes.
     """
     commands = [
-        describe_worker("worker", "celery", 1),
+        describe_worker("worker", "celery,refresh", 1),
         describe_worker("forwarder", "forward", FORWARDS),
     ]
     if IS_LONG:

@@ -23,6 +23,7 @@ TASKS = {
     "inbox": "usage.inbox",
     "sweep": "usage.settle",
     "settle": "usage.settle",
+    "summary": "billing.refresh_summaries",
     "forward": "usage.forward",
     "retain": "usage.collect",
 }
@@ -36,12 +37,16 @@ INBOX_ORDER = (
     *(
         name
         for name in failpoints.NAMES
-        if name.startswith(("sweep:", "forward:", "retain:"))
+        if name.startswith(("sweep:", "summary:", "forward:", "retain:"))
     ),
 )
 
-# Places that only an accepted file comes to.
-FORWARDED_STAGES = {"forward", "retain", "regain"}
+# Places that only an accepted file comes to. What is held marks summaries too, but a
+# second file of its kind may find the mark of the first.
+FORWARDED_STAGES = {"summary", "forward", "retain", "regain"}
+
+# Also such a place: a rejected file changes no summary.
+MARKED = "settle:marked"
 
 # Between these two places bytes lie there that no row answers for yet.
 LEAVES_BYTES = {"receive:kept", "receive:noted", "retain:committed"}
@@ -170,7 +175,9 @@ def test_who_dies_there_loses_and_doubles_nothing(
 ) -> None:
     client = open_client()
     for final_state in FinalState:
-        is_sent_on = any(stage(place) in FORWARDED_STAGES for place in places)
+        is_sent_on = MARKED in places or any(
+            stage(place) in FORWARDED_STAGES for place in places
+        )
         if final_state == FinalState.ACCEPTED or not is_sent_on:
             go_through(
                 killable, client, client.customer.with_final_state(final_state), places

@@ -5,8 +5,10 @@ building it anew took longer than executing it. Each runs in the caller's unit o
 which decides whose files it sees.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -43,18 +45,16 @@ class ChainFile(NamedTuple):
     received_at: datetime
 
 
-class ChainNeighbour(NamedTuple):
-    """An accepted file next to another; instants are aware and in UTC."""
+class _Nearby(NamedTuple):
+    """Dates of an accepted file before (-1) or after (1) another, or of held files (0).
 
-    sequence: int
-    day: date
-    opened_at: datetime
-    closed_at: datetime
-    zone: str
+    `low` and `high` are the first and the last of the dates that it lies between.
+    """
 
-    @property
-    def days(self) -> tuple[date, ...]:
-        return self.day, self.opened_at.date(), self.closed_at.date()
+    place: int
+    low: date
+    high: date
+    zone: str | None
 
 
 # The dates that a file lies between, and those of its neighbours by number: an end of a
@@ -86,16 +86,47 @@ where f.low_before is null or f.low_after is null
    or f.series = any(%(series)s) or f.server_id = any(%(servers)s)
 """
 
-_NEIGHBOURS = """
-(select sequence, day, opened_at, closed_at, zone from usage_usagefile
+_OF_SERVER = """
+select s.name, f.series, f.sequence, f.sha256, f.previous, f.day, f.opened_at,
+       f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone,
+       coalesce(f.here_since, f.received_at),
+       least(f.day, (f.opened_at at time zone 'UTC')::date,
+             (f.closed_at at time zone 'UTC')::date),
+       greatest(f.day, (f.opened_at at time zone 'UTC')::date,
+                (f.closed_at at time zone 'UTC')::date)
+from usage_usagefile f join usage_server s on s.id = f.server_id
+where f.state = 'accepted' and f.server_id = %s
+order by f.series, f.sequence
+"""
+
+# The accepted neighbours of a place in a series, and the span of the server's held
+# files: what one of those would prove lies between it and its own neighbours.
+_NEARBY = """
+(select -1, least(day, (opened_at at time zone 'UTC')::date,
+                  (closed_at at time zone 'UTC')::date),
+        greatest(day, (opened_at at time zone 'UTC')::date,
+                 (closed_at at time zone 'UTC')::date), zone
+ from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence < %(sequence)s
  order by sequence desc limit 1)
 union all
-(select sequence, day, opened_at, closed_at, zone from usage_usagefile
+(select 1, least(day, (opened_at at time zone 'UTC')::date,
+                 (closed_at at time zone 'UTC')::date),
+        greatest(day, (opened_at at time zone 'UTC')::date,
+                 (closed_at at time zone 'UTC')::date), zone
+ from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence > %(sequence)s
  order by sequence limit 1)
+union all
+select 0, min(least(day, (opened_at at time zone 'UTC')::date,
+                    (closed_at at time zone 'UTC')::date)),
+       max(greatest(day, (opened_at at time zone 'UTC')::date,
+                    (closed_at at time zone 'UTC')::date)), null
+from usage_usagefile
+where state = 'held' and server_id = %(server)s
+having count(*) > 0
 """
 
 
@@ -141,19 +172,99 @@ def accepted_around(
         return {ChainFile._make(row) for row in cursor.fetchall()}
 
 
-def neighbours_of(
-    file: UsageFile,
-) -> tuple[ChainNeighbour | None, ChainNeighbour | None]:
-    """Return the accepted files next to one in its series, before and after it."""
-    params = {
-        "server": file.server_id,
-        "series": file.series,
-        "sequence": file.sequence,
-    }
+@dataclass(frozen=True, slots=True)
+class _DatedFile:
+    """A file with the first and the last of the dates that it lies between."""
+
+    file: ChainFile
+    low: date
+    high: date
+
+
+class ServerFiles:
+    """All accepted files of one server, to select from for several periods.
+
+    `around` selects what `accepted_around` selects of this server, without a query.
+    """
+
+    def __init__(self, server_id: int, files: Sequence[_DatedFile]) -> None:
+        self._server_id = server_id
+        self._files = files
+        self.last_received_at = max(
+            (one.file.received_at for one in files), default=None
+        )
+
+    def around(
+        self,
+        first_day: date,
+        last_day: date,
+        *,
+        received_before: datetime | None = None,
+        whole_series: Collection[UUID] = (),
+        whole_servers: Collection[int | None] = (),
+    ) -> set[ChainFile]:
+        files = self._files
+        if received_before is not None:
+            files = [one for one in files if one.file.received_at < received_before]
+        if self._server_id in whole_servers:
+            return {one.file for one in files}
+        first, last = first_day - _ROOM, last_day + _ROOM
+        found: set[ChainFile] = set()
+        for series, grouped in groupby(files, key=lambda one: one.file.series):
+            run = list(grouped)
+            if series in whole_series:
+                found.update(one.file for one in run)
+                continue
+            found |= {run[0].file, run[-1].file}
+            for earlier, later in pairwise(run):
+                if (earlier.low <= last or later.low <= last) and (
+                    earlier.high >= first or later.high >= first
+                ):
+                    found |= {earlier.file, later.file}
+        return found
+
+
+def files_of_server(server_id: int) -> ServerFiles:
+    """Load all accepted files of a server; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEIGHBOURS, params)
-        found = [ChainNeighbour._make(row) for row in cursor.fetchall()]
-    number = file.sequence or 0
-    before = next((one for one in found if one.sequence < number), None)
-    after = next((one for one in found if one.sequence > number), None)
-    return before, after
+        cursor.execute(_OF_SERVER, [server_id])
+        rows = cursor.fetchall()
+    dated = [_DatedFile(ChainFile._make(row[:-2]), *row[-2:]) for row in rows]
+    return ServerFiles(server_id, dated)
+
+
+def reach_of(file: UsageFile) -> tuple[date | None, date | None]:
+    """Return the first and the last day about which a file can change what is proved.
+
+    Its days reach to its neighbours in its series, and to files of the server that are
+    held. None where it has no neighbour: the first file of a chain decides about all
+    days before it, the last one about all after it. None also where a neighbour is of
+    another zone: the zone that a server was last seen in ends all its missing days.
+    """
+    if file.series is None or file.sequence is None or file.server_id is None:
+        return None, None
+    first, last = _reach_at(file, file.series, file.sequence)
+    if file.said_series is not None and file.said_sequence is not None:
+        # It has left this place, and its neighbours there.
+        before, after = _reach_at(file, file.said_series, file.said_sequence)
+        first = min(first, before) if first and before else None
+        last = max(last, after) if last and after else None
+    return first, last
+
+
+def _reach_at(
+    file: UsageFile, series: UUID, sequence: int
+) -> tuple[date | None, date | None]:
+    params = {"server": file.server_id, "series": series, "sequence": sequence}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEARBY, params)
+        found = [_Nearby._make(row) for row in cursor.fetchall()]
+    if any(one.zone not in (None, file.zone) for one in found):
+        return None, None
+    places = {one.place for one in found}
+    instants = [at for at in (file.opened_at, file.closed_at) if at is not None]
+    days = [at.astimezone(UTC).date() for at in instants]
+    days += [file.day] if file.day is not None else []
+    first = min([*days, *(one.low for one in found)]) if -1 in places else None
+    last = max([*days, *(one.high for one in found)]) if 1 in places else None
+    return first, last

@@ -178,6 +178,9 @@ class UsageFile(models.Model):
             partial_index(
                 "files_to_decide", "received_at", "id", of=Q(state=FileState.HELD)
             ),
+            partial_index(
+                "held_files_of_a_server", "server", of=Q(state=FileState.HELD)
+            ),
             partial_index("files_whose_bytes_may_go", "settled_at", of=_BYTES_MAY_GO),
         ]
 

@@ -30,7 +30,7 @@ def register(
     server = file_queries.server_named(name).first()
     if server is None:
         server = Server.objects.create(tenant_id=tenant_id, name=name, created_at=at)
-        signals.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
+        signals.servers_changed.send(sender=Server, server=server, at=at)
     key, is_new = ServerKey.objects.get_or_create(
         server=server,
         public=public,

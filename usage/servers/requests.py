@@ -181,7 +181,7 @@ def _change(
     column = _COLUMNS[kind]
     setattr(server, column, day)
     server.save(update_fields=[column])
-    signals.servers_changed.send(sender=Server, tenant=server.tenant, at=at)
+    signals.servers_changed.send(sender=Server, server=server, at=at)
     audit_log.append(
         tenant_id=server.tenant_id,
         actor=by,

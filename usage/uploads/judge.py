@@ -216,7 +216,7 @@ def _server_of(
         server = Server.objects.create(
             tenant_id=file.tenant_id, name=header.server, created_at=at
         )
-        signals.servers_changed.send(sender=Server, tenant=file.tenant, at=at)
+        signals.servers_changed.send(sender=Server, server=server, at=at)
     ServerKey.objects.create(
         tenant_id=file.tenant_id,
         server=server,

@@ -7,7 +7,7 @@ from typing import Any
 from billing.coverage import licences
 from billing.coverage.standing import Standing
 from billing.models import ExcuseKindChoices
-from billing.periods import deadlines
+from billing.periods import deadlines, refresh
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
@@ -65,6 +65,7 @@ def open_situations() -> dict[str, Company]:
     deadlines.correct_zone(found["MOVED"].id, MAY, zone="Pacific/Pago_Pago", **BY)
     found["COMPLETE"].send(found["COMPLETE"].server.day(LAST), at=BEFORE)
     found["TOO-LATE"].send(found["TOO-LATE"].server.day(LAST), at=DUE + HOUR)
+    refresh.work_off(seconds=60)
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.periods import open_periods
+from billing.periods import open_periods, refresh
 from portal.models import Scope, StaffRole
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import NOW, Company
@@ -24,6 +24,7 @@ def _opened(alice: Company, charlie: Company) -> None:
     for number, data in enumerate(files, start=1):
         if number not in (10, 11):
             alice.send(data, at=SENT)
+    refresh.work_off(seconds=60)
 
 
 @pytest.fixture

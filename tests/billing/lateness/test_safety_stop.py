@@ -7,6 +7,7 @@ from django.db import connections
 
 from billing.lateness import check as late_check
 from billing.models import SafetyStop
+from billing.periods import refresh
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import AuditEntry, Tenant
@@ -50,6 +51,7 @@ def first(db: None, settings: Any) -> Company:
     settings.INBOX_BUCKET = ""
     company = open_short("L-000")
     open_periods()
+    refresh.work_off(seconds=60)
     return company
 
 

@@ -4,22 +4,23 @@ from collections.abc import Iterator
 
 from billing.coverage.summary import Summary
 from billing.models import PeriodSummary, TenantPeriod
-from billing.periods import refresh_summary
+from billing.periods import refresh, summary_queries
 from portal.db import unit_of_work
 from portal.models import Tenant
 from tests.builders import Company
 
 
 def differing(company: Company) -> list[tuple[str, Summary, Summary]]:
-    """Return the periods of which something else is kept than is so."""
+    """Return the periods of which something else is stored than the facts give."""
+    refresh.work_off(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
         tenant = Tenant.objects.get()
         kept = {
-            row.period: refresh_summary.stored_summary(row)
+            row.period: summary_queries.stored_summary(row)
             for row in PeriodSummary.objects.all()
         }
         found = {
-            one.period: refresh_summary.compute_summary(tenant, one) for one in opened()
+            one.period: summary_queries.compute_summary(tenant, one) for one in opened()
         }
     assert kept.keys() == found.keys()
     return [

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from billing.models import Excuse, ExcuseKindChoices, Reminder
 from billing.periods import open_periods as period_open_periods
+from billing.periods import refresh
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from billing.requests import excuses
@@ -26,6 +27,7 @@ AFTER = ENDED - 5 * HOUR
 
 def open_periods(*, today: date = date(2026, 5, 20)) -> None:
     period_open_periods.open_current_periods(today=today, at=NOW)
+    refresh.work_off(seconds=60)
 
 
 def send_days(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:

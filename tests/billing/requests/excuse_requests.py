@@ -7,7 +7,7 @@ from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement
 from billing.coverage.summary import Summary
 from billing.models import Excuse, ExcuseKindChoices, PeriodSummary
-from billing.periods import refresh_summary
+from billing.periods import refresh, summary_queries
 from billing.periods.queries import view_period
 from billing.requests import excuses
 from portal.db import unit_of_work
@@ -57,8 +57,9 @@ def current_judgement(company: Company, *, at: datetime = AFTER) -> Judgement:
 
 
 def stored_summary(company: Company) -> Summary:
+    refresh.work_off(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
-        return refresh_summary.stored_summary(
+        return summary_queries.stored_summary(
             PeriodSummary.objects.get(period=str(MAY))
         )
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.lateness import check as late_check
 from billing.models import SafetyStop
-from billing.periods import deadlines
+from billing.periods import deadlines, refresh
 from portal.db import unit_of_work
 from portal.models import StaffRole, Tenant
 from tests.billing.lateness.late_tenants import (
@@ -147,6 +147,7 @@ def test_the_tenants_page_says_the_same(late: Company, clerk: Client) -> None:
     assert "IC01 26 to 27 May" in said
     late.send(late.server.day(LAST - DAY), at=AFTER)
     late.send(late.server.day(LAST), at=AFTER)
+    refresh.work_off(seconds=60)
     assert "Completed late" in text(clerk, "/staff/tenants/L-1")
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
-APPS = ("prepare", "web", "worker", "forwarder", "beat")
+APPS = ("prepare", "web", "worker", "forwarder", "refresher", "beat")
 ENGINES = ("postgres", "valkey", "s3")
 
 # ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message}; $$ stands for itself.
@@ -158,10 +158,15 @@ def test_every_queue_has_its_worker_and_s3_has_one_of_its_own(
     queues = {name: app.amqp.router.route({}, name)["queue"].name for name in tasks}
     for name in ("usage.forward", "usage.inbox"):
         assert queues.pop(name) == "forward"
+    assert queues.pop("billing.refresh_summaries") == "refresh"
     assert set(queues.values()) == {"celery"}
     wishes = run.RunOptions(var=tmp_path, port=1, wants_demo=False)
     parts = {part.name: list(part.argv) for part in run.describe_apps(wishes, {})}
-    for name, queue in (("worker", "celery"), ("forwarder", "forward")):
+    for name, queue in (
+        ("worker", "celery"),
+        ("forwarder", "forward"),
+        ("refresher", "refresh"),
+    ):
         for words in (parts[name], services[name]["command"]):
             assert f"--queues={queue}" in words
             assert f"--hostname={name}@%h" in words

@@ -101,13 +101,15 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_goes_on(copy: Copy) -> 
 
 
 @pytest.mark.parametrize(
-    "part", ["web", "worker", "forwarder", "beat", "valkey", "s3", "postgres"]
+    "part",
+    ["web", "worker", "forwarder", "refresher", "beat", "valkey", "s3", "postgres"],
 )
 def test_a_killed_part_is_started_again(shared_copy: Copy, part: str) -> None:
     marks = {
         "web": b"gunicorn",
         "worker": b"\0--queues=celery\0",
         "forwarder": b"\0--queues=forward\0",
+        "refresher": b"\0--queues=refresh\0",
         "beat": b"\0beat\0",
         "valkey": b"valkey-server",
         "s3": b"/weed\0",

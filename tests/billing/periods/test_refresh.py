@@ -7,8 +7,9 @@ import pytest
 from django.db import connections
 
 from billing.models import PeriodSummary
-from billing.periods import open_periods
+from billing.periods import open_periods, refresh
 from portal.db import unit_of_work
+from tests.billing.lateness.late_tenants import broken_invariants
 from tests.billing.periods.summary_differences import differing
 from tests.builders import NOW, Company, Writer
 from usage.models import FileState, Server, ServerRequestKind, UsageFile
@@ -111,15 +112,14 @@ def test_what_one_tenant_sends_changes_nothing_of_another(
         assert list(PeriodSummary.objects.order_by("period").values()) == before
 
 
-def test_a_period_without_its_summary_is_given_one(alice: Company) -> None:
+def test_a_period_without_summary_and_mark_is_a_breach(alice: Company) -> None:
     alice.send(alice.server.day(FIRST))
+    assert broken_invariants(NOW) == set()
+    refresh.work_off(seconds=60)
     with connections["owner"].cursor() as cursor:
         cursor.execute("delete from billing_periodrollup where period = '2026-05'")
-        assert cursor.rowcount == 2
-    today = date(2026, 7, 10)
-    assert open_periods.open_current_periods(today=today, at=NOW) == 2
-    assert open_periods.open_current_periods(today=today, at=NOW) == 0
-    assert differing(alice) == []
+        assert cursor.rowcount
+    assert broken_invariants(NOW) == {("roll-ups-are-what-they-would-be", True)}
 
 
 def test_it_follows_a_server_to_another_zone(alice: Company) -> None:

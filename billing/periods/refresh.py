@@ -1,0 +1,242 @@
+"""Refreshes stale summaries in slices, each of which holds the tenant's lock briefly.
+
+The refresher works off marks (`refresh_marked`), one slice for each tenant in turn.
+Whoever decides something from the summary of one period refreshes that period first
+(`refresh_period`, `deciding`), and leaves the marks to the refresher.
+
+A slice is one unit of work. Its steps keep this order:
+
+1. The tenant's lock, in a statement of its own: the next one sees all that was
+   committed before.
+2. The summaries of servers, as many as are computed in a tenth of a second.
+3. The tenant's summary of each period all of whose servers are done.
+4. The late flags of these periods, read only now.
+5. The marks that are worked off, where they still have the generation that was read.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.db import OperationalError, connection
+from psycopg import errors as database_errors
+
+from billing.periods import (
+    marks,
+    stale_summaries,
+    store_summaries,
+    update_flags,
+)
+from billing.periods import sql as period_sql
+from billing.periods.marks import MOST_ATTEMPTS, MarkClaim
+from billing.periods.stale_summaries import StaleSummaries
+from portal.db import unit_of_work
+from portal.errors import Unavailable
+from portal.health import failpoints
+from portal.jobs import shutdown
+
+logger = logging.getLogger(__name__)
+
+# How long a slice computes, in seconds. An upload of the tenant waits for one slice at
+# most, and should not notice it.
+SLICE = 0.1
+
+# Marks that are claimed at once: few, so that what people do meanwhile comes soon.
+_AT_ONCE = 10
+
+# Longest wait for the next mark to become due before a run ends, in seconds.
+_LONGEST_WAIT = 5.0
+
+# How long the refresher leaves a tenant alone after a failure, and after the last one.
+_AGAIN_AFTER = timedelta(seconds=10)
+_AGAIN_AFTER_LAST = timedelta(minutes=10)
+
+# How long a decision waits for the summary that it needs, in seconds.
+PATIENCE = 30.0
+
+
+def refresh_marked(*, seconds: float) -> int:
+    """Work off marks for so long, or until none is due soon; return the slices done."""
+    until, slices = time.monotonic() + seconds, 0
+    while not shutdown.is_requested() and time.monotonic() < until:
+        claims = marks.claim(most=_AT_ONCE)
+        for claim in claims:
+            _refresh_claimed(claim)
+        slices += len(claims)
+        if claims:
+            continue
+        wait = marks.seconds_until_due()
+        if wait is None or wait > _LONGEST_WAIT:
+            break
+        shutdown.wait(min(wait, max(0.0, until - time.monotonic())))
+    return slices
+
+
+def work_off(*, seconds: float) -> bool:
+    """Work off all marks now, due or not; False if some are left.
+
+    Begins and ends units of work of its own, tenant by tenant.
+    """
+    until = time.monotonic() + seconds
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        tenants = marks.marked_tenants()
+    left = [one for one in tenants if not _work_off_tenant(one, until=until)]
+    return not left
+
+
+def _work_off_tenant(tenant_id: int, *, until: float) -> bool:
+    claim = MarkClaim(tenant_id, marks=(), attempts=0)
+    try:
+        while time.monotonic() < until:
+            if _refresh_slice(tenant_id, claim=claim):
+                return True
+    except Exception:
+        logger.exception("The summaries of tenant %s failed", tenant_id)
+    return False
+
+
+def refresh_period(tenant_id: int, period: str, *, seconds: float = PATIENCE) -> bool:
+    """Refresh one period of a tenant; False if time ran out before.
+
+    Begins and ends units of work of its own. Leaves the marks alone.
+    """
+    until = time.monotonic() + seconds
+    while not _refresh_slice(tenant_id, period=period):
+        if time.monotonic() >= until:
+            return False
+    return True
+
+
+def refresh_tenants(
+    tenant_ids: Collection[int], period: str, *, seconds: float = PATIENCE
+) -> None:
+    """Refresh one period of some tenants, as far as that is possible in time.
+
+    Begins and ends units of work of its own.
+    """
+    until = time.monotonic() + seconds
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        stale = marks.stale_tenants(tenant_ids, period)
+    for tenant_id in sorted(stale):
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        try_period(tenant_id, period, seconds=left)
+
+
+def try_period(tenant_id: int, period: str, *, seconds: float) -> bool:
+    """Refresh one period where that is possible; False if it is still stale."""
+    try:
+        return refresh_period(tenant_id, period, seconds=seconds)
+    except Exception:
+        # The refresher counts its own attempts, and reports the tenant as failed.
+        logger.exception("The summary of tenant %s, %s failed", tenant_id, period)
+        return False
+
+
+@contextmanager
+def deciding(tenant_id: int, period: str) -> Iterator[None]:
+    """Open a unit of work that holds the tenant, with a fresh summary of one period.
+
+    Raises:
+        Unavailable: the summary could not be computed in time.
+
+    """
+    if not refresh_period(tenant_id, period):
+        raise Unavailable("busy")
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        # What has changed between the two: as a rule nothing, at most a file or two.
+        while not _refresh(tenant_id, period=period):
+            pass
+        yield
+
+
+def _refresh_claimed(claim: MarkClaim) -> None:
+    if claim.attempts > MOST_ATTEMPTS:
+        # Whoever tried before has not come back: each attempt ended its process.
+        _record_failure(claim, after=_AGAIN_AFTER_LAST)
+        return
+    try:
+        _refresh_slice(claim.tenant_id, claim=claim)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, database_errors.LockNotAvailable):
+            raise
+        _give_back(claim)
+    except Exception:
+        logger.exception("The summaries of tenant %s failed", claim.tenant_id)
+        is_last = claim.attempts >= MOST_ATTEMPTS
+        _record_failure(claim, after=_AGAIN_AFTER_LAST if is_last else _AGAIN_AFTER)
+
+
+def _refresh_slice(
+    tenant_id: int, *, period: str | None = None, claim: MarkClaim | None = None
+) -> bool:
+    with unit_of_work.acting_for(tenant_id, holding=True):
+        is_done = _refresh(tenant_id, period=period, claim=claim)
+    failpoints.reach("summary:committed")
+    return is_done
+
+
+def _refresh(
+    tenant_id: int, *, period: str | None = None, claim: MarkClaim | None = None
+) -> bool:
+    """Refresh for a slice, under the tenant's lock; return whether all is done."""
+    until = time.monotonic() + SLICE
+    found = stale_summaries.find(tenant_id, period=period)
+    done = list(stale_summaries.compute_units(found, until=until))
+    failpoints.reach("summary:computed")
+    store_summaries.store_server_rows([row for _, row in done])
+    failpoints.reach("summary:servers")
+    left = found.units[len(done) :]
+    whole = found.periods.keys() - {unit.opened.period for unit in left}
+    merged = stale_summaries.merged_summaries(found, whole)
+    rows = store_summaries.store_period_rows(tenant_id, merged)
+    failpoints.reach("summary:tenant")
+    if rows:
+        by_period = {row.period: row for row in rows}
+        update_flags.update_flags(tenant_id, by_period, at=found.changed_at)
+    failpoints.reach("summary:flags")
+    if claim is not None:
+        _remove_marks(found, found.fresh | whole, claim)
+    failpoints.reach("summary:deleted")
+    return not left
+
+
+def _remove_marks(found: StaleSummaries, fresh: set[str], claim: MarkClaim) -> None:
+    """Remove the marks that are worked off, and give back those that are not."""
+    stale = found.periods.keys() - fresh
+    done = [one for one in found.marks if not any(map(one.covers, stale))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            period_sql.REMOVE,
+            {
+                "marks": [one.pk for one in done],
+                "generations": [one.generation for one in done],
+                "claimed": list(claim.marks),
+            },
+        )
+
+
+def _give_back(claim: MarkClaim) -> None:
+    """Give back marks that were not tried: somebody held the tenant's lock for long."""
+    _postpone(claim, period_sql.GIVE_BACK, after=timedelta(seconds=1))
+
+
+def _record_failure(claim: MarkClaim, *, after: timedelta) -> None:
+    _postpone(claim, period_sql.RECORD_FAILURE, after=after)
+
+
+def _postpone(claim: MarkClaim, statement: str, *, after: timedelta) -> None:
+    parameters: dict[str, Any] = {
+        "marks": list(claim.marks),
+        "after": after,
+        "is_last": after >= _AGAIN_AFTER_LAST,
+    }
+    with (
+        unit_of_work.acting_for(unit_of_work.SWEEP),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement, parameters)

@@ -1,0 +1,109 @@
+"""Stores the summaries of servers and periods, and updates the late flags after them.
+
+In the running unit of work, under the tenant's lock. The order matters: servers, then
+the tenant, then the flags. The late check locks the tenant's row while it raises a
+flag, so that the later of the two sees what the other did.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+
+from billing.coverage import summary
+from billing.coverage.facts import TenantFacts
+from billing.coverage.licences import mode_on
+from billing.coverage.periods import Period
+from billing.coverage.summary import ServerSummary, Summary
+from billing.models import (
+    LicenceChange,
+    PeriodSummary,
+    ServerPeriodSummary,
+    TenantPeriod,
+)
+from portal.models import Tenant
+
+_OF_SERVER = ("generation", *ServerSummary.__dataclass_fields__)
+_OF_TENANT = ("generation", "deadline_at", *Summary.__dataclass_fields__)
+
+
+def server_row(
+    tenant_id: int, server_id: int, period: str, found: ServerSummary, generation: int
+) -> ServerPeriodSummary:
+    """Return the row of a server's part, to be stored by `store_server_rows`."""
+    return ServerPeriodSummary(
+        tenant_id=tenant_id,
+        server_id=server_id,
+        period=period,
+        generation=generation,
+        **_columns(found),
+    )
+
+
+def store_server_rows(rows: Sequence[ServerPeriodSummary]) -> None:
+    """Store the parts of servers, in place of earlier ones."""
+    ServerPeriodSummary.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["tenant", "period", "server"],
+        update_fields=_OF_SERVER,
+    )
+
+
+def store_period_rows(
+    tenant_id: int, found: Iterable[tuple[TenantPeriod, Summary, int]]
+) -> list[PeriodSummary]:
+    """Store summaries with their generations, in place of earlier ones.
+
+    Each row is written, also where nothing changes in it: that waits for a late check
+    that holds it, and then sees the flag.
+    """
+    rows = [
+        PeriodSummary(
+            tenant_id=tenant_id,
+            period=opened.period,
+            generation=generation,
+            deadline_at=opened.effective_at,
+            **_columns(one),
+        )
+        for opened, one, generation in found
+    ]
+    PeriodSummary.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["period", "tenant"],
+        update_fields=_OF_TENANT,
+    )
+    return rows
+
+
+def store_first_summaries(tenant: Tenant, opened: Iterable[TenantPeriod]) -> None:
+    """Store the first summaries of a tenant that has its licences and nothing else.
+
+    This reads nothing but the licences, so the staff who open the tenant can do it.
+    """
+    changes = LicenceChange.objects.filter(tenant=tenant)
+    facts = TenantFacts(
+        zone=tenant.zone,
+        first_on=tenant.first_owed_on,
+        collects=partial(mode_on, tuple(changes.values_list("from_on", "keys"))),
+    )
+    store_period_rows(
+        tenant.pk,
+        (
+            (
+                one,
+                summary.summarise(
+                    Period.parse(one.period), facts, deadline_at=one.effective_at
+                ),
+                0,
+            )
+            for one in opened
+        ),
+    )
+
+
+def _columns(found: Summary | ServerSummary) -> dict[str, object]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(found).items()
+    }
