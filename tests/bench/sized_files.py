@@ -32,7 +32,10 @@ LAST_LOGIN, LAST_LOGOUT = 82_000, 82_800
 
 
 def sessions_of(name: str) -> Sessions:
-    logins = int(SIZES[name] / BYTES_A_LOGIN[name])
+    return draw_sessions(int(SIZES[name] / BYTES_A_LOGIN[name]))
+
+
+def draw_sessions(logins: int) -> Sessions:
     users = min(logins // LOGINS_EACH, MOST_USERS)
     rng = np.random.default_rng(1)
     login = np.sort(rng.integers(0, LAST_LOGIN, logins))
