@@ -191,8 +191,8 @@ def serving(application: str, **environment: str) -> Iterator[Web]:
 class BenchClient:
     """One connection that is kept, as a script's would be."""
 
-    def __init__(self, web: Web, token: str = "") -> None:
-        self._connection = HTTPConnection(ports.LOOPBACK, web.port, timeout=60)
+    def __init__(self, web: Web, token: str = "", *, timeout: float = 60) -> None:
+        self._connection = HTTPConnection(ports.LOOPBACK, web.port, timeout=timeout)
         self._token = token
         self.status = 0
         self.headers = HTTPMessage()
