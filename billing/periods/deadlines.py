@@ -1,12 +1,11 @@
 """Moves the deadline of a period: extends it, or corrects its zone.
 
 Billing staff do both. Each is one transaction under the tenant's lock, with a reason,
-and is recorded in the audit trail. A deadline only ever gets later. The period's
-summary, and late flags of the earlier deadline, follow at once.
+and is recorded in the audit trail. A deadline only ever gets later. Late flags of the
+earlier one are voided at once, the period's summary is marked.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +13,7 @@ from django.conf import settings
 from billing.coverage import periods
 from billing.coverage.periods import Period
 from billing.models import TenantPeriod
-from billing.periods import marks, refresh
+from billing.periods import marks, update_flags
 from billing.periods.marks import PeriodRange
 from portal.approvals import required
 from portal.audit import log as audit_log
@@ -24,9 +23,6 @@ from portal.tenants import create
 
 # An extension by more than this has a mistyped year.
 LONGEST = timedelta(days=366)
-
-# How long staff wait for the summary of a deadline that they have moved, in seconds.
-_REFRESH_FOR = 2.0
 
 _DECIDED = ("zone", "deadline_at", "extended_to", "decided_by", "decision_reason")
 
@@ -51,7 +47,7 @@ def extend(
 
     """
     reason = required(reason)
-    with _moving(tenant_id, period):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         opened = _opened(period)
         was = opened.effective_at
         new = _instant(to, opened)
@@ -76,7 +72,7 @@ def correct_zone(
     """
     reason = required(reason)
     create.require_zone(zone)
-    with _moving(tenant_id, period):
+    with unit_of_work.acting_for(tenant_id, holding=True):
         opened = _opened(period)
         was, zone_was = opened.effective_at, opened.zone
         if zone == zone_was:
@@ -96,15 +92,6 @@ def correct_zone(
         act = "deadline-zone-corrected"
         _save(opened, act=act, details=details, by=by, at=at, reason=reason)
     return opened
-
-
-@contextmanager
-def _moving(tenant_id: int, period: Period) -> Iterator[None]:
-    """Open a unit of work that holds the tenant, and refresh the period after it."""
-    with unit_of_work.acting_for(tenant_id, holding=True):
-        yield
-    # What is not done in this time is left to the refresher: it is marked.
-    refresh.try_period(tenant_id, str(period), seconds=_REFRESH_FOR)
 
 
 def _opened(period: Period) -> TenantPeriod:
@@ -146,6 +133,7 @@ def _save(
 ) -> None:
     opened.decided_by, opened.decision_reason = by[:200], reason
     opened.save(update_fields=_DECIDED)
+    update_flags.void_earlier(opened, at=at)
     marks.mark(opened.tenant_id, PeriodRange(opened.period, opened.period), at=at)
     audit_log.append(
         tenant_id=opened.tenant_id,

@@ -1,6 +1,6 @@
 """Updates late flags from their periods: voids, restores, completes, reopens them.
 
-In the transaction that changes the summary, after the summary has been written: the
+In the transaction that stores the summary, after the summary has been written: the
 late check locks the summary's row, so the later of the two sees what the other did.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from copy import copy
 from datetime import datetime, timedelta
 
-from billing.models import LateFlag, PeriodSummary, VoidReason
+from billing.models import LateFlag, PeriodSummary, TenantPeriod, VoidReason
 from portal.audit import log as audit_log
 
 # The actor in the audit trail where no person decided.
@@ -42,6 +42,20 @@ def update_flags(
     flags = LateFlag.objects.filter(tenant=tenant_id, period__in=list(rows))
     for flag in flags.order_by("pk"):
         _update_flag(flag, rows[flag.period], at=at)
+
+
+def void_earlier(opened: TenantPeriod, *, at: datetime) -> None:
+    """Void the flags of all deadlines of a period but the one that counts now.
+
+    In the running unit of work, under the tenant's lock. That needs no summary: nothing
+    is late by an earlier deadline any more.
+    """
+    flags = LateFlag.objects.filter(tenant=opened.tenant_id, period=opened.period)
+    earlier = flags.exclude(deadline_at=opened.effective_at).filter(voided_at=None)
+    for flag in earlier.order_by("pk"):
+        _void(flag, VoidReason.EXTENDED, at=at)
+        flag.save(update_fields=_COMPUTED_FIELDS)
+        _audit(flag, act="late-flag-voided", at=at)
 
 
 def agrees(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:

@@ -5,7 +5,8 @@
 A usual file is the next day of a server that is known, 4,500 logins in 38 kB, sent to
 the web server with a token. Shown are its time and the processor's, how both grow with
 servers and months, changes that affect all periods, uploads of the same tenant beside
-such changes, and computing one period for the page. VAR is that of running engines;
+such changes, and computing one period for the page. The refresher runs beside all of
+it, as it does in a portal. VAR is that of running engines;
 `make bench` starts some.
 """
 
@@ -252,7 +253,11 @@ def changes_beside_uploads(
 def main() -> None:
     options = measurements.arguments(__doc__, script=__file__, rounds=15)
     rounds = min(options.rounds, MOST_ROUNDS)
-    with bench_portal.prepared() as at, bench_portal.serving(PORTAL) as web:
+    with (
+        bench_portal.prepared() as at,
+        bench_portal.serving(PORTAL) as web,
+        bench_portal.refreshing(),
+    ):
         from tests.bench.tenant_changes import TenantChanges
 
         bench = LargeTenantBench(at, web, rounds)

@@ -24,6 +24,7 @@ import psycopg
 from psycopg import sql
 
 from portal.stack import gunicorn_conf, ports
+from portal.stack.run import describe_worker
 
 if TYPE_CHECKING:
     from tests.bench.sized_files import SizedBody
@@ -186,6 +187,26 @@ def serving(application: str, **environment: str) -> Iterator[Web]:
         yield web
     finally:
         web.stop()
+
+
+@contextmanager
+def refreshing() -> Iterator[int]:
+    """Run the refresher beside what is measured, as `make run` does; yield its pid."""
+    journal = Path(os.environ["VAR"]) / "refresher.log"
+    with journal.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *describe_worker("refresher", "refresh", 1)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class BenchClient:

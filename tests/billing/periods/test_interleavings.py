@@ -80,9 +80,8 @@ def no_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_refresh_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The late check, and whoever moves a deadline, find no time to refresh."""
+    """The late check finds no time to refresh."""
     monkeypatch.setattr(late_check, "_REFRESH_FOR", 0.0)
-    monkeypatch.setattr(refresh, "try_period", lambda *_, **__: False)
 
 
 def send_last_days(company: Company) -> None:
