@@ -12,7 +12,13 @@ from billing.coverage import periods
 from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
 from billing.coverage.summary import Summary
 from billing.lateness import check as late_check
-from billing.models import LateFlag, PeriodSummary, SummaryMark, TenantPeriod
+from billing.models import (
+    LateFlag,
+    LicenceChange,
+    PeriodSummary,
+    SummaryMark,
+    TenantPeriod,
+)
 from billing.periods import marks, open_periods, summary_queries, update_flags
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
@@ -65,7 +71,8 @@ def _summaries_equal_recomputed(scope: InvariantScope) -> Findings:
         opened = {row.period: row for row in TenantPeriod.objects.order_by("period")}
         rows = {row.period: row for row in PeriodSummary.objects.all()}
         stale = marks.stale_periods(tenant.pk, opened)
-        merged = summary_queries.merge_stored(tenant, opened)
+        changes = tuple(LicenceChange.objects.values_list("from_on", "keys"))
+        merged = summary_queries.merge_stored(tenant, opened, changes)
         for name, one in opened.items():
             problem = (
                 _why_stale(name)

@@ -117,11 +117,16 @@ class LoadedFacts:
 
 
 def load_facts(
-    tenant: Tenant, *, deadlines: Sequence[datetime], with_unjudged: bool = True
+    tenant: Tenant,
+    *,
+    deadlines: Sequence[datetime],
+    with_unjudged: bool = True,
+    by_server: bool = False,
 ) -> LoadedFacts:
     """Load the facts for periods with these deadlines, in a fixed set of queries.
 
-    Without files that nobody has judged yet where `with_unjudged` is False.
+    Without files that nobody has judged yet where `with_unjudged` is False. With
+    `by_server` they are for `LoadedFacts.of_server` alone.
     """
     first = min(deadlines)
     return LoadedFacts(
@@ -132,7 +137,7 @@ def load_facts(
         unjudged=unjudged.unjudged_files(tenant.number) if with_unjudged else [],
         excuses=_excuses(first, max(deadlines)),
         refused=usage_queries.refused_since(first - GRACE),
-        has_later_files=chains.accepted_since(first),
+        has_later_files=not by_server and chains.accepted_since(first),
     )
 
 

@@ -24,6 +24,9 @@ from billing.periods.load_facts import LoadedFacts
 from portal.models import Tenant
 from usage.models import Server
 
+# Periods whose servers are read at once to be merged.
+_MERGED_AT_ONCE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class StaleUnit:
@@ -42,14 +45,12 @@ class StaleUnit:
 class StaleSummaries:
     """The stale summaries of a tenant: `units` of servers, then whole `periods`.
 
-    `generations` has the newest mark that covers a period, for each stale period.
-    `fresh` are periods whose stored summary no mark has made stale.
+    `generations` has the newest mark that covers a period.
     """
 
     tenant: Tenant
     marks: list[SummaryMark]
     generations: dict[str, int]
-    fresh: set[str]
     periods: dict[str, TenantPeriod]
     loaded: LoadedFacts | None
     units: list[StaleUnit] = field(default_factory=list)
@@ -84,7 +85,6 @@ def find(tenant_id: int, *, period: str | None = None) -> StaleSummaries:
         tenant=tenant,
         marks=marks,
         generations=generations,
-        fresh=opened.keys() - stale.keys(),
         periods=stale,
         loaded=_load(tenant, stale),
     )
@@ -112,13 +112,24 @@ def compute_units(
 
 
 def merged_summaries(
-    found: StaleSummaries, periods: Iterable[str]
+    found: StaleSummaries, periods: Iterable[str], *, until: float
 ) -> Iterator[tuple[TenantPeriod, Summary, int]]:
-    """Yield the tenant's summaries of periods all of whose servers are stored."""
-    wanted = {name: found.periods[name] for name in periods}
-    merged = summary_queries.merge_stored(found.tenant, wanted) if wanted else {}
-    for name, one in merged.items():
-        yield wanted[name], one, found.generations[name]
+    """Yield the tenant's summaries of periods all of whose servers are stored.
+
+    Until an instant of `time.monotonic`, newest period first; at least a few.
+    """
+    names, loaded = sorted(periods, reverse=True), found.loaded
+    if loaded is None:
+        return
+    for start in range(0, len(names), _MERGED_AT_ONCE):
+        wanted = {
+            name: found.periods[name] for name in names[start : start + _MERGED_AT_ONCE]
+        }
+        merged = summary_queries.merge_stored(found.tenant, wanted, loaded.changes)
+        for name, one in merged.items():
+            yield wanted[name], one, found.generations[name]
+        if time.monotonic() >= until:
+            return
 
 
 def _opened_periods(
@@ -152,7 +163,9 @@ def _load(tenant: Tenant, stale: dict[str, TenantPeriod]) -> LoadedFacts | None:
     if not stale:
         return None
     deadlines = [one.effective_at for one in stale.values()]
-    return load_facts.load_facts(tenant, deadlines=deadlines, with_unjudged=False)
+    return load_facts.load_facts(
+        tenant, deadlines=deadlines, with_unjudged=False, by_server=True
+    )
 
 
 def _units(found: StaleSummaries, loaded: LoadedFacts) -> Iterator[StaleUnit]:

@@ -6,7 +6,6 @@ flag, so that the later of the two sees what the other did.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from functools import partial
 
 from billing.coverage import summary
@@ -103,7 +102,8 @@ def store_first_summaries(tenant: Tenant, opened: Iterable[TenantPeriod]) -> Non
 
 
 def _columns(found: Summary | ServerSummary) -> dict[str, object]:
+    values = {name: getattr(found, name) for name in found.__dataclass_fields__}
     return {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(found).items()
+        for name, value in values.items()
     }

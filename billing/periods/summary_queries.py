@@ -18,7 +18,6 @@ from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period
 from billing.coverage.summary import ServerSummary, Summary
 from billing.models import (
-    LicenceChange,
     PeriodSummary,
     ServerPeriodSummary,
     TenantPeriod,
@@ -70,16 +69,18 @@ def current_summary(tenant: Tenant, opened: TenantPeriod) -> Summary:
 
 
 def merge_stored(
-    tenant: Tenant, opened: Mapping[str, TenantPeriod]
+    tenant: Tenant,
+    opened: Mapping[str, TenantPeriod],
+    changes: Sequence[tuple[date, Sequence[str]]],
 ) -> dict[str, Summary]:
-    """Merge the stored parts of all servers, by opened period; two queries."""
+    """Merge the stored parts of all servers, by opened period; one query.
+
+    `changes` are the changes of the tenant's licences.
+    """
     parts: dict[str, dict[str, ServerSummary]] = {name: {} for name in opened}
     rows = ServerPeriodSummary.objects.filter(tenant=tenant, period__in=list(opened))
     for row in rows.annotate(server_name=F("server__name")):
         parts[row.period][row.server_name] = stored_server_summary(row)
-    changes = tuple(
-        LicenceChange.objects.filter(tenant=tenant).values_list("from_on", "keys")
-    )
     return {
         name: summary.merge(
             Period.parse(name),

@@ -181,6 +181,17 @@ class UsageFile(models.Model):
             partial_index(
                 "held_files_of_a_server", "server", of=Q(state=FileState.HELD)
             ),
+            # Read with every calendar; most tenants have none of either.
+            partial_index(
+                "files_of_a_tenant_that_wait",
+                "tenant",
+                of=Q(state__in=(FileState.RECEIVED, FileState.HELD)),
+            ),
+            partial_index(
+                "files_of_a_tenant_refused",
+                *("tenant", "decided_at"),
+                of=Q(state=FileState.REFUSED),
+            ),
             partial_index("files_whose_bytes_may_go", "settled_at", of=_BYTES_MAY_GO),
         ]
 

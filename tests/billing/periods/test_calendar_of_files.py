@@ -1,12 +1,10 @@
 """Files make the calendar, in any order and beside any other tenant."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +16,10 @@ from billing.periods import load_facts
 from billing.periods import queries as period_queries
 from billing.periods.open_periods import open_current_periods, open_until
 from portal.db import unit_of_work
-from portal.models import AuditEntry, Tenant
+from portal.models import Tenant
 from tests.builders import NOW, Company, open_company
-from usage.models import FileState, Forwarding, UsageFile
+from usage.files import chains
+from usage.models import FileState, Server, UsageFile
 
 MAY = Period(2026, 5)
 AFTER = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -97,56 +96,6 @@ def test_files_of_a_server_nobody_confirmed_are_with_us(alice: Company) -> None:
 
 
 @settings(
-    max_examples=3,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],  # each example costs seconds
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(seed=st.integers(0, 2**32), lost=st.sets(st.integers(0, 17), max_size=6))
-def test_any_order_from_several_clients_gives_one_calendar(
-    db: None, seed: int, lost: set[int]
-) -> None:
-    rng = random.Random(seed)
-    number = uuid4().hex  # the same seed may be tried again
-    companies = [
-        open_company(f"{name}-{number}", name=name, zone="Europe/Berlin")
-        for name in ("one", "two")
-    ]
-    first = MAY.starts_on + timedelta(days=rng.randrange(12))
-    kept: dict[str, list[bytes]] = {}
-    for company in companies:
-        company.server.sequence = 0
-        written = company.server.days(first, first + timedelta(days=17))
-        kept[company.number] = [
-            data for index, data in enumerate(written) if index not in lost
-        ]
-    in_order, shuffled = companies
-    for data in kept[in_order.number]:
-        in_order.send(data, at=AFTER)
-    # Three clients send everything, each in an order of its own, all at once.
-    batches = [
-        rng.sample(kept[shuffled.number], len(kept[shuffled.number])) for _ in range(3)
-    ]
-
-    def client(batch: list[bytes]) -> int:
-        try:
-            return sum(shuffled.send(data, at=AFTER)[1] for data in batch)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(3) as pool:
-        new = sum(pool.map(client, batches))
-    count = 18 - len(lost)
-    assert new == count
-    assert cells(in_order) == cells(shuffled)
-    for company in companies:
-        assert [file.state for file in company.files()] == [FileState.ACCEPTED] * count
-        with unit_of_work.acting_for(company.id):
-            assert Forwarding.objects.count() == count
-            assert AuditEntry.objects.filter(act="file-accepted").count() == count
-
-
-@settings(
     max_examples=4,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # each example costs seconds
@@ -191,3 +140,11 @@ def test_the_files_that_are_fetched_are_the_ones_that_prove_anything(
     )
     assert needed <= set(facts.files)
     assert set(facts.files) <= set(everything)
+    # The refresher selects the same from all files of a server.
+    with unit_of_work.acting_for(company.id, reading=True):
+        own = chains.files_of_server(Server.objects.get(name="IC01").pk)
+        for instant in (None, deadline_at):
+            days = (MAY.starts_on, MAY.ends_on)
+            assert own.around(*days, received_before=instant) == chains.accepted_around(
+                *days, received_before=instant
+            )
