@@ -1,18 +1,19 @@
-"""Measures the billing desk with many tenants, against an empty signed-in page.
+"""Measures the staff pages with many tenants, against an empty signed-in page.
 
     VAR=… python tests/bench/bench_desk.py [--json FILE] [--rounds N]
 
-10,000 tenants with three servers each, made by SQL. Every round asks
-each page once, as a clerk's browser does over a connection that it keeps: the emptiest
-page that somebody has who is signed in, pages of the staff with nothing in them (the
-desk of a period that nobody has), and the desk in what it is used for. Times are from
-the first byte asked to the last one read. VAR is that of running engines; `make bench`
-starts some.
+10,000 and 100,000 tenants with three servers each, made by SQL, in the period that has
+ended last. Every round requests each page once, as a clerk's browser does over a
+connection that it keeps: the emptiest page of somebody who is signed in, staff pages
+with nothing in them (the desk of a period that nobody has), the desk in its uses, the
+list of tenants and the page Mail. Times are from the first byte sent to the last one
+read. VAR is that of running engines; `make bench` starts some.
 """
 
 import statistics
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,13 +21,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from portal.stack import ports  # noqa: E402 - the path comes first
+from billing.coverage.periods import Period  # noqa: E402 - the path comes first
+from portal.stack import ports  # noqa: E402 - the same
 from tests.bench import bench_portal, many_tenants, measurements  # noqa: E402 - the same
 from tests.bench.measurements import Table, Times  # noqa: E402 - the same
 
-SIZES = (10_000,)
+SIZES = (10_000, 100_000)
 BASE = "empty page"
-DESK = f"/staff/?period={many_tenants.PERIOD}"
+PERIOD = Period.containing(datetime.now(UTC).date()).previous()
+DESK = f"/staff/?period={PERIOD}"
+
+# Of the name of one tenant in sixty thousand.
+RARE = "4f6d"
 PAGES = {
     BASE: "/signed-in",
     "a page of the staff, empty": "/staff/?period=2031-01",
@@ -34,8 +40,12 @@ PAGES = {
     "desk, most urgent first": DESK,
     "desk, those who are late": f"{DESK}&standing=late",
     "desk, by name": f"{DESK}&sort=tenant",
-    "desk, a search": f"{DESK}&q=bank",
+    "desk, a search for a common word": f"{DESK}&q=bank",
+    "desk, a search for a rare word": f"{DESK}&q={RARE}",
     "desk, page 100": f"{DESK}&page=100",
+    "tenants": "/staff/tenants",
+    "tenants, a search": "/staff/tenants?q=bank",
+    "mail": "/staff/mail",
 }
 
 
@@ -94,7 +104,7 @@ def of_many(tenants: int, rounds: int) -> Table:
         from django.core.management import call_command
 
         call_command("collectstatic", interactive=False, verbosity=0)
-        many_tenants.ManyTenants(told.owner_url, tenants).make()
+        many_tenants.ManyTenants(told.owner_url, tenants, PERIOD).make()
         cookie = cookie_of_a_clerk()
         with bench_portal.serving("portal.wsgi:application") as web:
             browser = SignedInClient(web, cookie)

@@ -7,11 +7,13 @@ server-day that was received, over which the same question can be asked the long
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 import psycopg
 
-PERIOD, FIRST, DAYS = "2026-05", date(2026, 4, 28), 30
+from billing.coverage.periods import Period
+
+MAY = Period(2026, 5)
+PERIOD, FIRST, DAYS = str(MAY), MAY.starts_on, 30
 SERVERS = 3
 
 # The midnight that ends 4 June in most of them; what is not here by then is late.
@@ -42,7 +44,7 @@ from portal_tenant, generate_series(1, %(servers)s) as server;
 insert into billing_tenantperiod (tenant_id, period, zone, deadline_at, opened_at)
 select id, period, zone,
        ((period || '-05')::timestamp + interval '1 month') at time zone zone, created_at
-from portal_tenant, unnest(array['2026-04', %(period)s, '2026-06']) as period;
+from portal_tenant, unnest(array[%(before)s, %(period)s, %(after)s]) as period;
 """
 
 # What is missing by the tenant's number: nothing of most, two days of few, all of some.
@@ -68,7 +70,7 @@ from (
       then (select array_agg(ended_at - n * interval '1 day' order by n desc)
             from generate_series(18, 18 + p.tenant_id %% 7) as n)
       else '{}'::timestamptz[] end as lacking,
-    (select array_agg('2026-05-' || to_char(n, 'FM00') || ' IC1')
+    (select array_agg(%(period)s || '-' || to_char(n, 'FM00') || ' IC1')
      from generate_series(8, 9 + p.tenant_id %% 7) as n) as late
   from (
     select *, ((period || '-28')::timestamp) at time zone zone as ended_at
@@ -77,13 +79,28 @@ from (
 ) as made;
 """
 
-# To two people each: of some once, of those who lack something on every step.
+# Two members of each tenant, who are its admins.
+_PEOPLE = """
+insert into portal_user (password, email, name, staff_role, is_active, is_demo,
+  gets_digest)
+select '', 'person' || person || '@t' || id || '.example', 'Person', '', true, false,
+  false
+from portal_tenant, generate_series(1, 2) as person;
+
+insert into portal_membership (tenant_id, user_id, role)
+select t.id, u.id, 'admin'
+from portal_tenant t cross join generate_series(1, 2) as person
+join portal_user u on u.email = 'person' || person || '@t' || t.id || '.example';
+"""
+
+# To both of them: of some tenants once, of those who lack something on every step.
 _REMINDERS = """
 insert into billing_reminder (tenant_id, state, attempts, faults, due_at, problem,
   ended_at, recipient, planned_at, outcome, begun_at, message_id, subject, text, html,
   asked_by, period, step, day)
-select tenant_id, 'done', 1, 0, due_at, '', due_at, 'person' || person || '@a.example',
-  due_at, 'sent', due_at, 'm' || id || '-' || step || '-' || person, '', '', '', '',
+select tenant_id, 'done', 1, 0, due_at, '', due_at,
+  'person' || person || '@t' || tenant_id || '.example', due_at, 'sent', due_at,
+  'm' || id || '-' || step || '-' || person, '', '', '', '',
   period, step, due_at::date
 from (
   select r.id, r.tenant_id, r.period, step, person,
@@ -109,13 +126,14 @@ where id %% 20 > 2 or server > 1 or day not in (10, 11);
 
 @dataclass(frozen=True, slots=True)
 class ManyTenants:
-    """How many there are, and where."""
+    """How many there are, and where; `period` is the one that some of them lack."""
 
     owner_url: str
     tenants: int
+    period: Period = MAY
 
     def make(self) -> None:
-        self._run(_TENANTS, _SUMMARIES, _REMINDERS)
+        self._run(_TENANTS, _SUMMARIES, _PEOPLE, _REMINDERS)
 
     def write_out_calendar(self) -> None:
         self._run(_RAW)
@@ -124,8 +142,10 @@ class ManyTenants:
         values = {
             "tenants": self.tenants,
             "servers": SERVERS,
-            "period": PERIOD,
-            "first": FIRST,
+            "before": str(self.period.previous()),
+            "period": str(self.period),
+            "after": str(self.period.next()),
+            "first": self.period.starts_on,
             "days": DAYS,
             "zones": _ZONES,
         }
