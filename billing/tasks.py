@@ -12,6 +12,7 @@ from billing.periods import open_periods as period_open_periods
 from billing.periods import refresh
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
+from billing.standings import merge as standings_merge
 from portal.jobs import shutdown
 
 # How long one run refreshes summaries, in seconds. A wake-up that comes meanwhile has
@@ -27,6 +28,7 @@ _MAIL_FOR = timedelta(minutes=3)
 def open_periods() -> None:
     now = timezone.now()
     period_open_periods.open_current_periods(today=now.date(), at=now)
+    standings_merge.merge_counts()
 
 
 # A run ends before the next one is due; it goes on while something is marked.

@@ -89,9 +89,11 @@ def list_standings(request: PortalRequest, given: Query[StandingsIn]) -> Standin
     now = timezone.now()
     desk_filter = _desk_filter(given)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        counts = desk_queries.standing_counts(desk_filter, at=now)
+        # Of a search that finds many tenants all are counted and sorted, as documented.
+        found = desk_queries.find_matches(desk_filter) or desk_filter
+        counts = desk_queries.standing_counts(found, at=now)
         rows = desk_queries.desk_rows(
-            desk_filter, at=now, most=given.limit + 1, offset=given.after
+            found, at=now, most=given.limit + 1, offset=given.after, counted=counts
         )
     period = desk_filter.period
     return StandingsOut(

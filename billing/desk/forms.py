@@ -10,7 +10,8 @@ from django.http import QueryDict
 
 from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
-from billing.desk.sql import ORDER, DeskFilter, DeskOrder
+from billing.desk.sql import DeskFilter, DeskOrder
+from billing.standings.sql import ORDER
 from portal.errors import Refused
 
 # Standings as written in URLs.

@@ -1,7 +1,6 @@
 """Renders the rows of the billing desk as HTML and CSV: text, marks, strip of days."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TypedDict
@@ -16,12 +15,9 @@ from django.utils.translation import get_language, gettext, ngettext
 from billing.coverage.facts import Mode
 from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period
-from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
-from billing.desk import forms as desk_forms
 from billing.desk import strip as desk_strip
 from billing.desk.queries import DeskRow
-from billing.desk.sql import DeskFilter
 from billing.periods import text as period_text
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
@@ -58,20 +54,9 @@ class DeskLine(TypedDict):
     reminders: SafeString
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandingFilter:
-    """A standing above the list: the number of tenants that have it, and its link."""
-
-    mark: str
-    word: str
-    count: int
-    query: str
-    is_on: bool
-
-
 def table_rows(
     rows: Iterable[DeskRow], period: Period, *, at: datetime, came_from: str = ""
-) -> list[SafeString]:
+) -> SafeString:
     """Return the rows of the desk's table; their links include `came_from`.
 
     That is the query of the filtered desk, for the link back. It is inserted after
@@ -86,7 +71,7 @@ def table_rows(
         open_days = desk_strip.open_days(row, period, at=at)
         html = _table_row(row, period, open_days, language)
         found.append(SafeString(html.replace(plain, link, 1)) if link else html)
-    return found
+    return SafeString("".join(found))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -190,25 +175,6 @@ def mode(row: DeskRow, period: Period) -> str:
     """Return how the tenant uploads, by its licences on the period's last day."""
     changes = [(period.ends_on, row.keys)]
     return _MODES[mode_on(changes, period.ends_on)]()
-
-
-def standing_filters(
-    desk_filter: DeskFilter, counts: Mapping[Standing, int]
-) -> list[StandingFilter]:
-    """Return the number of tenants by standing, each with a link to them."""
-    found = []
-    for slug, standing in desk_forms.SLUGS.items():
-        mark, word = period_text.badge(standing, may_be_sent=True)
-        found.append(
-            StandingFilter(
-                mark=mark,
-                word=word,
-                count=counts[standing],
-                query=desk_forms.address(desk_filter, standing=slug),
-                is_on=desk_filter.standing is standing,
-            )
-        )
-    return found
 
 
 @lru_cache(maxsize=_KEPT)

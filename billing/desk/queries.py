@@ -7,17 +7,23 @@ read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composable
 
 from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import sql as desk_sql
-from billing.desk.sql import ORDER, STANDING, DeskFilter, DeskOrder
+from billing.desk.sql import DeskFilter, DeskOrder
+from billing.standings import queries as standings_queries
+from billing.standings.sql import ORDER, STANDING
+from portal.db import binary
+
+# A page counts the tenants that a search finds up to this number, and lists no more.
+MOST_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,8 @@ def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, 
 
     Ignores `desk_filter.standing`; the other filters apply.
     """
+    if not desk_sql.is_narrowed(desk_filter):
+        return standings_queries.tenant_counts(desk_filter.period, at=at)
     found = desk_sql.from_clause(desk_filter, standing=False)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -99,6 +107,24 @@ def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, 
         )
         counted = dict(cursor.fetchall())
     return {standing: counted.get(place, 0) for place, standing in enumerate(ORDER)}
+
+
+def find_matches(desk_filter: DeskFilter) -> DeskFilter | None:
+    """Replace the search of a filter by the tenants that it finds.
+
+    None if these are more than `MOST_COUNTED`: counting and sorting them would take as
+    long as for all tenants.
+    """
+    if not desk_filter.search:
+        return desk_filter
+    most = MOST_COUNTED + 1
+    with connection.cursor() as cursor:
+        parameters = desk_sql.search_parameters(desk_filter) | {"most": most}
+        cursor.execute(desk_sql.MATCHES, parameters)
+        found = [tenant_id for (tenant_id,) in cursor.fetchall()]
+    if len(found) == most:
+        return None
+    return replace(desk_filter, search="", tenants=found)
 
 
 def desk_rows(
@@ -112,21 +138,36 @@ def desk_rows(
     """Load a part of the list, in its order; one query.
 
     With `counted`, from `standing_counts` in the same unit of work, a part of the whole
-    list by urgency is found without reading the rows before it.
+    list by urgency is found without reading the rows before it; without, that of a
+    search is found by reading rows in their order until there are enough.
     """
-    ids = desk_sql.ids(desk_filter, most=most, offset=offset)
-    if (
-        counted
-        and desk_filter.sort is DeskOrder.URGENT
-        and not desk_sql.is_narrowed(desk_filter)
-    ):
-        ids = desk_sql.blocks(desk_filter, counted, most=most, offset=offset) or ids
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ROWS.format(ids=ids, order=desk_sql.ORDERS[desk_filter.sort]),
-            desk_sql.values(desk_filter, at=at),
-        )
-        return [_row(row, at=at) for row in cursor.fetchall()]
+    ids = _ids(desk_filter, at=at, most=most, offset=offset, counted=counted)
+    if ids is None:
+        return []
+    statement = _ROWS.format(ids=ids, order=desk_sql.ORDERS[desk_filter.sort])
+    found = binary.fetch_all(statement, desk_sql.values(desk_filter, at=at))
+    return [_row(row, at=at) for row in found]
+
+
+def _ids(
+    desk_filter: DeskFilter,
+    *,
+    at: datetime,
+    most: int,
+    offset: int,
+    counted: Mapping[Standing, int] | None,
+) -> Composable | None:
+    """Compose the query for the tenants of a page; None if there are none."""
+    if desk_filter.sort is DeskOrder.URGENT and desk_filter.tenants is None:
+        if counted is not None and not desk_filter.search:
+            return desk_sql.blocks(desk_filter, counted, most=most, offset=offset)
+        if counted is None and desk_filter.search:
+            # Standings that no tenant has need no part of the statement.
+            everybody = standings_queries.tenant_counts(desk_filter.period, at=at)
+            return desk_sql.searched_blocks(
+                desk_filter, everybody, most=most, offset=offset
+            )
+    return desk_sql.ids(desk_filter, most=most, offset=offset)
 
 
 def tenant_ids(desk_filter: DeskFilter, *, at: datetime) -> list[int]:

@@ -14,17 +14,8 @@ from psycopg.sql import SQL, Composable
 
 from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
-from billing.models import PeriodOutcome
-
-# Most urgent first.
-ORDER = (
-    Standing.LATE,
-    Standing.INCOMPLETE,
-    Standing.OPEN,
-    Standing.COMPLETED_LATE,
-    Standing.COMPLETE,
-    Standing.NOTHING_OWED,
-)
+from billing.standings.sql import ORDER, STANDING
+from portal.db.patterns import contains
 
 
 class DeskOrder(StrEnum):
@@ -56,26 +47,11 @@ class DeskFilter:
     tenants: Sequence[int] | None = None
 
 
-# A place in `ORDER`. The columns `late_from` and `outcome` exist for this.
-STANDING = SQL("""
-    case when r.outcome = {nothing} then 5
-         when %(at)s < r.open_until then 2
-         when r.outcome = {covered}
-           then case when r.late_from <= %(at)s then 3 else 4 end
-         when r.late_from <= %(at)s then 0
-         else 1 end
-""").format(
-    nothing=PeriodOutcome.NOTHING_OWED.value, covered=PeriodOutcome.COVERED.value
-)
-
 _FROM = SQL("""
     from billing_periodrollup r {names} where r.period = %(period)s
 """)
 _NAMES = SQL("join portal_tenant t on t.id = r.tenant_id")
-_SEARCHED = SQL("""
-    and (upper(t.name) like upper(%(pattern)s)
-         or upper(t.number) like upper(%(pattern)s))
-""")
+_SEARCHED = SQL(" and t.search_text like upper(%(pattern)s)")
 _CHOSEN = SQL(" and r.tenant_id = any(%(tenants)s)")
 _STANDING_IS = SQL(" and {standing} = %(standing)s").format(standing=STANDING)
 
@@ -132,6 +108,25 @@ _BLOCK = SQL("""
      order by {order} limit {most} offset {offset})
 """)
 
+# The inner query has its own order, so it is not merged with the outer one, and the
+# condition is a subquery that cannot become a join: the index is walked in its order,
+# and no further than needed. A plan that collects all matches first takes longer.
+_SEARCHED_BLOCK = SQL("""
+    (select r.id, r.tenant_id, {place} as standing from (
+        select r.id, r.tenant_id from billing_periodrollup r
+        where r.period = %(period)s and {only} order by {order}
+     ) r where (
+        select t.search_text like upper(%(pattern)s) from portal_tenant t
+        where t.id = r.tenant_id
+     ) limit {most})
+""")
+_PART = SQL("select * from ({blocks}) as block limit {most} offset {offset}")
+
+# The tenants that a search finds, and one more than are counted.
+MATCHES = SQL("""
+    select t.id from portal_tenant t where true {searched} limit %(most)s
+""").format(searched=_SEARCHED)
+
 
 def ids(desk_filter: DeskFilter, *, most: int | None, offset: int) -> Composable:
     return _IDS.format(
@@ -157,17 +152,37 @@ def blocks(
             continue
         count = counted[standing]
         if offset < count and most > 0:
-            part = _BLOCK.format(
-                place=place,
-                only=_ONLY[standing],
-                order=_URGENT.get(standing, _AS_THEY_CAME),
-                most=most,
-                offset=offset,
-            )
-            parts.append(part)
+            parts.append(_BLOCK.format(most=most, offset=offset, **_of_standing(place)))
             most -= count - offset
         offset = max(0, offset - count)
     return SQL(" union all ").join(parts) if parts else None
+
+
+def searched_blocks(
+    desk_filter: DeskFilter,
+    everybody: Mapping[Standing, int],
+    *,
+    most: int,
+    offset: int,
+) -> Composable | None:
+    """Compose a part of the list of a search that finds many tenants.
+
+    Walks the indexes in the order of the list until enough tenants are found.
+    """
+    parts = [
+        _SEARCHED_BLOCK.format(most=offset + most, **_of_standing(place))
+        for place, standing in enumerate(ORDER)
+        if desk_filter.standing in (None, standing) and everybody[standing]
+    ]
+    if not parts:
+        return None
+    blocks = SQL(" union all ").join(parts)
+    return _PART.format(blocks=blocks, most=most, offset=offset)
+
+
+def _of_standing(place: int) -> dict[str, Any]:
+    order = _URGENT.get(ORDER[place], _AS_THEY_CAME)
+    return {"place": place, "only": _ONLY[ORDER[place]], "order": order}
 
 
 def is_narrowed(desk_filter: DeskFilter) -> bool:
@@ -190,14 +205,15 @@ def from_clause(
 
 
 def values(desk_filter: DeskFilter, *, at: datetime) -> dict[str, Any]:
-    plain = (
-        desk_filter.search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    )
     return {
+        **search_parameters(desk_filter),
         "at": at,
         "period": str(desk_filter.period),
         "ends_on": desk_filter.period.ends_on,
-        "pattern": f"%{plain}%",
         "tenants": list(desk_filter.tenants or ()),
         "standing": ORDER.index(desk_filter.standing) if desk_filter.standing else None,
     }
+
+
+def search_parameters(desk_filter: DeskFilter) -> dict[str, Any]:
+    return {"pattern": contains(desk_filter.search)}

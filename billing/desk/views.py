@@ -1,6 +1,6 @@
 """Views of the billing desk: all tenants of a period, most urgent first, and as CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,12 @@ from django.views.decorators.http import require_safe
 
 from billing.coverage.standing import Standing
 from billing.desk import forms as desk_forms
+from billing.desk import head as desk_head
 from billing.desk import presenters as desk_presenters
 from billing.desk import queries as desk_queries
 from billing.desk.bulk_actions import ACTIONS
-from billing.desk.queries import DeskRow
-from billing.desk.sql import DeskFilter, DeskOrder
+from billing.desk.queries import MOST_COUNTED, DeskRow
+from billing.desk.sql import DeskFilter
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
@@ -33,18 +34,17 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
     """Show how all tenants stand in a period."""
     now = timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        desk_filter, counts = _counted(request, at=now)
-        count = (
-            counts[desk_filter.standing]
-            if desk_filter.standing
-            else sum(counts.values())
-        )
-        pages = max(1, -(-count // A_PAGE))
+        desk_filter, found, counts = _counted(request, at=now)
+        count = _count(desk_filter, counts)
+        pages = max(1, -(-(MOST_COUNTED if count is None else count) // A_PAGE))
         page = desk_forms.page_number(request.GET, pages=pages)
         offset = (page - 1) * A_PAGE
+        # One more than are shown, to see whether there is a next page.
         rows = desk_queries.desk_rows(
-            desk_filter, at=now, most=A_PAGE, offset=offset, counted=counts
+            found, at=now, most=A_PAGE + 1, offset=offset, counted=counts
         )
+    has_next = len(rows) > A_PAGE and page < pages
+    rows = rows[:A_PAGE]
     shown = {
         **_head(desk_filter, counts),
         "at": now,
@@ -54,9 +54,11 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
             at=now,
             came_from=desk_forms.narrowing(desk_filter, page),
         ),
+        "line_count": len(rows),
         "count": count,
+        "most_counted": MOST_COUNTED,
         "page": page,
-        "pages": pages,
+        "has_next": has_next,
         "first": offset + 1,
         "last": offset + len(rows),
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
@@ -87,36 +89,52 @@ def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
 
 def _counted(
     request: PortalRequest, *, at: datetime
-) -> tuple[DeskFilter, dict[Standing, int]]:
-    """Count the requested period, or by default the last ended one with tenants."""
+) -> tuple[DeskFilter, DeskFilter, Mapping[Standing, int] | None]:
+    """Count the requested period, or by default the last ended one with tenants.
+
+    Returns the filter of the request, the same with the tenants that a search has
+    found, and the counts; None if the search finds too many to count.
+    """
     named = desk_forms.named_period(request.GET)
     desk_filter = desk_forms.desk_filter(
         request.GET, period=named or desk_forms.last_ended(at)
     )
+    if desk_filter.search:
+        found = desk_queries.find_matches(desk_filter)
+        if found is None:
+            return desk_filter, desk_filter, None
+        return desk_filter, found, desk_queries.standing_counts(found, at=at)
     counts = desk_queries.standing_counts(desk_filter, at=at)
-    if named is None and not desk_filter.search and not any(counts.values()):
+    if named is None and not any(counts.values()):
         desk_filter = replace(desk_filter, period=desk_filter.period.next())
         counts = desk_queries.standing_counts(desk_filter, at=at)
-    return desk_filter, counts
+    return desk_filter, desk_filter, counts
 
 
-def _head(desk_filter: DeskFilter, counts: dict[Standing, int]) -> dict[str, Any]:
+def _count(
+    desk_filter: DeskFilter, counts: Mapping[Standing, int] | None
+) -> int | None:
+    """Return the length of the list, None if it is not counted."""
+    if counts is None:
+        return None
+    return (
+        counts[desk_filter.standing] if desk_filter.standing else sum(counts.values())
+    )
+
+
+def _head(
+    desk_filter: DeskFilter, counts: Mapping[Standing, int] | None
+) -> dict[str, Any]:
     """Return the context above the list: counts as filters, orders, periods, search."""
     address = desk_forms.address
     return {
         "desk_filter": desk_filter,
         "period": desk_filter.period,
         "query": address(desk_filter),
-        "total": sum(counts.values()),
+        "total": None if counts is None else sum(counts.values()),
         "all_query": address(desk_filter, standing=""),
-        "filters": desk_presenters.standing_filters(desk_filter, counts),
-        "sorts": {
-            sort.name.lower(): {
-                "query": address(desk_filter, sort=sort.value),
-                "is_on": desk_filter.sort is sort,
-            }
-            for sort in DeskOrder
-        },
+        "filters": desk_head.standing_filters(desk_filter, counts),
+        "heads": desk_head.column_heads(desk_filter),
         "before": address(desk_filter, period=desk_filter.period.previous()),
         "after": address(desk_filter, period=desk_filter.period.next()),
     }

@@ -1,6 +1,5 @@
 """Sends the daily digest to billing staff who want it: open work, and standings."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -9,15 +8,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext, ngettext
 
 from billing.coverage.periods import Period
-from billing.coverage.standing import Standing
-from billing.coverage.summary import standing_at
 from billing.lateness import queries as late_queries
 from billing.mail import queries as mail_queries
-from billing.models import Digest, PeriodSummary
-from billing.periods import refresh, summary_queries
+from billing.models import Digest
+from billing.periods import refresh
 from billing.periods.text import STANDINGS, span_text
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
+from billing.standings import queries as standings_queries
 from portal.db import unit_of_work
 from portal.mail import message as mail_message
 from portal.mail import switch as mail_switch
@@ -153,24 +151,13 @@ def _counted_text(text: str, count: int) -> str:
 
 
 def _standing_count(period: Period, *, at: datetime) -> StandingCount:
-    rows = PeriodSummary.objects.filter(period=str(period)).iterator()
-    found = Counter(
-        standing_at(
-            summary_queries.stored_summary(row), deadline_at=row.deadline_at, at=at
-        )
-        for row in rows
-    )
-    span = span_text(period)
-    shown = [(gettext(STANDINGS[one][1]), found[one]) for one in _WORST_FIRST]
-    return StandingCount(
-        period, span, [(name, count) for name, count in shown if count]
-    )
-
-
-_WORST_FIRST = (
-    *(Standing.LATE, Standing.INCOMPLETE, Standing.OPEN),
-    *(Standing.COMPLETED_LATE, Standing.COMPLETE, Standing.NOTHING_OWED),
-)
+    found = standings_queries.tenant_counts(period, at=at)
+    counts = [
+        (gettext(STANDINGS[standing][1]), count)
+        for standing, count in found.items()
+        if count
+    ]
+    return StandingCount(period, span_text(period), counts)
 
 
 def _people_without_digest(day: date) -> list[str]:

@@ -16,6 +16,7 @@ from billing.models.periods import (
 )
 from billing.models.reminders import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.models.requests import Excuse, ExcuseKindChoices, LicenceRequest
+from billing.models.standings import SummaryCount
 from billing.models.summaries import MarkRank, ServerPeriodSummary, SummaryMark
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Reminder",
     "SafetyStop",
     "ServerPeriodSummary",
+    "SummaryCount",
     "SummaryMark",
     "TenantPeriod",
     "VoidReason",

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
-from django.db.models.functions import Greatest
+from django.db.models.functions import Coalesce, Greatest
 
 from portal.models import Tenant
 
@@ -74,6 +74,14 @@ class TenantPeriod(models.Model):
                 condition=Q(extended_to=None)
                 | Q(extended_to__gt=models.F("deadline_at")),
                 name="an_extension_is_later_than_the_deadline",
+            ),
+        ]
+        indexes = [
+            # For reminders, which look for deadlines ahead.
+            models.Index(
+                Coalesce("extended_to", "deadline_at"),
+                F("period"),
+                name="periods_by_deadline",
             ),
         ]
 
@@ -182,6 +190,12 @@ class PeriodSummary(models.Model):
                 fields=["tenant", "period"],
                 condition=~Q(graced=[]),
                 name="periods_with_graced_days",
+            ),
+            # For reminders; who lacks days is found by `desk_longest_missing`.
+            models.Index(
+                fields=["period", "tenant"],
+                condition=Q(lacks_servers=True),
+                name="periods_without_servers",
             ),
             # The desk counts by the first, and reads a page by one of the others.
             models.Index(

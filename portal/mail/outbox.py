@@ -111,6 +111,11 @@ class MailJob(Job, StoredMail):
         indexes = [
             *Job.Meta.indexes,
             models.Index(fields=["-planned_at", "-id"], name="%(class)ss_newest"),
+            # Of each outcome the newest first; counted up to a limit.
+            models.Index(
+                fields=["outcome", "-planned_at", "-id"],
+                name="%(class)ss_of_an_outcome",
+            ),
             # Mails that wait for a person: counted beside a link on every staff page.
             models.Index(
                 fields=["id"],

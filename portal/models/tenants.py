@@ -1,13 +1,19 @@
 """Models of tenants (customers) and memberships, with the role of each person."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
 from portal.models.identity import User
 
 
 class Tenant(models.Model):
-    """A customer; `number` is the customer number that usage files name."""
+    """A customer; `number` is the customer number that usage files name.
+
+    `search_text` is what a search by a part of name or number looks through: both in
+    upper case, a line each.
+    """
 
     number = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
@@ -17,6 +23,11 @@ class Tenant(models.Model):
     created_at = models.DateTimeField()
     # An additional recipient of the late mails; empty: none.
     escalation_address = models.EmailField(blank=True, default="", db_default="")
+    search_text = models.GeneratedField(
+        expression=Upper(Concat("name", models.Value("\n"), "number")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -28,6 +39,14 @@ class Tenant(models.Model):
                     " underscores."
                 ),
             ),
+        ]
+        indexes = [
+            GinIndex(
+                fields=["search_text"],
+                opclasses=["gin_trgm_ops"],
+                name="tenants_searched",
+            ),
+            models.Index(fields=["name", "number"], name="tenants_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 from billing.coverage.periods import deadline_at, zone_named
 from billing.coverage.summary import Summary, numbers_at, standing_at, summarise
 from billing.desk import queries as desk_queries
-from billing.desk.sql import ORDER
+from billing.standings.sql import ORDER
 from portal.db import unit_of_work
 from tests.billing.coverage.random_tenants import some_refused
 from tests.billing.coverage.random_tenants import tenant as random_tenant

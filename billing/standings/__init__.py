@@ -1,0 +1,1 @@
+"""The number of tenants with each standing in a period, kept by the database."""
