@@ -5,13 +5,16 @@ Mails with a link to set a password are not included: nobody else may see the li
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
 
 from billing.models import Digest, ReceiptMail, Reminder
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
+from portal.pages.paging import MOST_COUNTED, CappedPage, list_page
 
 REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
 MODELS: Mapping[str, type[StoredMail]] = {
@@ -19,6 +22,18 @@ MODELS: Mapping[str, type[StoredMail]] = {
     RECEIPT: ReceiptMail,
     DIGEST: Digest,
 }
+
+# The columns that a list of mails shows.
+_STORED = ("recipient", "planned_at", "ended_at", "outcome", "begun_at", "problem")
+_QUEUED = (*_STORED, "tenant_id", "state", "asked_by")
+_LISTED: Mapping[str, tuple[str, ...]] = {
+    REMINDER: (*_QUEUED, "period", "step"),
+    RECEIPT: _QUEUED,
+    DIGEST: (*_STORED, "day"),
+}
+
+# The numbers of mails by state, and a page of mails.
+MailPage = tuple[dict[str, int], CappedPage[StoredMail]]
 
 
 class MailFilter(StrEnum):
@@ -35,27 +50,57 @@ def _has_state(state: str, kind: str) -> Q:
     is_job = kind != DIGEST
     if state == MailFilter.WAITING:
         return Q(outcome="", **({"state": JobState.WAITING} if is_job else {}))
-    found = Q(outcome=MailOutcome(state))
-    if state == MailFilter.FAILED and is_job:
-        found |= Q(outcome="", state=JobState.FAILED)
-    return found
+    if is_job and state == MailFilter.FAILED:
+        return Q(outcome__in=["", MailOutcome.FAILED], state=JobState.FAILED)
+    return Q(outcome=MailOutcome(state))
 
 
 def list_mails(kind: str, state: str = "") -> QuerySet[StoredMail]:
-    """Return mails of a kind without their texts, newest first; of one state or all."""
+    """Return mails of a kind as a list shows them, newest first; of one state or all.
+
+    Their texts are not loaded.
+    """
     rows = MODELS[kind]._default_manager.filter(
         _has_state(state, kind) if state else Q()
     )
-    return rows.defer("text", "html").order_by("-planned_at", "-pk")
+    return rows.only(*_LISTED[kind]).order_by("-planned_at", "-pk")
+
+
+def load_page(kind: str, state: str, page: str | None, *, size: int) -> MailPage:
+    """Load a page of mails, and count those of each state up to a limit."""
+    found = counts(kind)
+    rows = list_mails(kind, state)
+    return found, list_page(
+        lambda first, most: list(rows[first : first + most]),
+        page,
+        size=size,
+        count=lambda: found[state],
+    )
 
 
 def counts(kind: str) -> dict[str, int]:
-    """Count the mails of a kind by state; all of them under an empty name."""
-    wanted = {
-        str(state): Count("pk", filter=_has_state(state, kind)) for state in MailFilter
-    }
-    found = MODELS[kind]._default_manager.aggregate(all=Count("pk"), **wanted)
-    return {"": found.pop("all"), **found}
+    """Count the mails of a kind by state; all of them under an empty name.
+
+    Each number is at most one more than `MOST_COUNTED`.
+    """
+    statement, values = _counting(kind)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        (found,) = cursor.fetchall()
+    return dict(zip(["", *map(str, MailFilter)], found, strict=True))
+
+
+@cache
+def _counting(kind: str) -> tuple[str, tuple[Any, ...]]:
+    """Combine the queries that count, once: building them costs more than running."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for state in ("", *MailFilter):
+        rows = list_mails(kind, state).order_by().values("pk")[: MOST_COUNTED + 1]
+        text, given = rows.query.sql_with_params()
+        parts.append(f"(select count(*) from ({text}) as found)")  # noqa: S608 - Django's own words
+        values += given
+    return f"select {', '.join(parts)}", tuple(values)
 
 
 def find(kind: str, pk: int) -> StoredMail | None:

@@ -4,11 +4,12 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from html import unescape
 from urllib.parse import urlencode
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from billing.coverage.periods import Period
 from billing.mail.text import problem_text, state_text, step_text
@@ -21,6 +22,9 @@ from portal.templatetags.shown import day as day_text
 
 _STYLE = re.compile(r' style="([^"]*)"')
 _SHEET = re.compile(r"<style>(.*?)</style>", re.S)
+
+# Periods whose text is kept: a page has fifty mails of one or two of them.
+_SPANS = 100
 
 # Zone of digests, which have no tenant.
 _UTC = "UTC"
@@ -57,7 +61,7 @@ def mail_rows(mails: Iterable[StoredMail]) -> list[MailRow]:
     """Return the table rows of mails, in a unit of work of the staff."""
     found = list(mails)
     ids = {one.tenant_id for one in found if isinstance(one, MailJob)}
-    tenants = Tenant.objects.in_bulk(ids)
+    tenants = Tenant.objects.only("name", "number", "zone").in_bulk(ids)
     return [_row(one, tenants) for one in found]
 
 
@@ -130,19 +134,26 @@ def style_sources(html: str) -> Iterator[str]:
 def _row(mail: StoredMail, tenants: dict[int, Tenant]) -> MailRow:
     tenant = tenants[mail.tenant_id] if isinstance(mail, MailJob) else None
     mark, state = state_text(mail.shown_state)
-    period = Period.parse(mail.period) if isinstance(mail, Reminder) else None
     return MailRow(
         mail=mail,
         tenant=tenant,
         zone=tenant.zone if tenant else _UTC,
         what=_what(mail),
-        span=span_text(period) if period else "",
+        span=_span(mail.period, get_language()) if isinstance(mail, Reminder) else "",
         mark=mark,
         state=state,
         why=problem_text(mail.problem),
         is_unsure=tenant is not None and mail.shown_state == MailOutcome.UNSURE,
         is_failed=tenant is not None and mail.shown_state == MailOutcome.FAILED,
     )
+
+
+@lru_cache(maxsize=_SPANS)
+def _span(
+    period: str,
+    language: str | None,  # noqa: ARG001 - the words are of one language
+) -> str:
+    return span_text(Period.parse(period))
 
 
 def _what(mail: StoredMail) -> str:

@@ -1,13 +1,16 @@
 """Views of the page Mail: mails with state, mails sent next, and the stop switch."""
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,6 +19,7 @@ from billing.mail import recipients
 from billing.mail import resolve as mail_resolve
 from billing.mail.queries import DIGEST, REMINDER, MailFilter
 from billing.mail.staff_presenters import (
+    MailRow,
     as_row,
     find_planned,
     mail_rows,
@@ -25,14 +29,14 @@ from billing.mail.staff_presenters import (
 from billing.models import Reminder
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
+from billing.staff.mail_rows import rendered_rows
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import StoredMail
-from portal.models import MailStop
+from portal.pages.paging import capped_text
 
 # Mails on one page: short enough to scroll through.
 MAILS_A_PAGE = 50
@@ -40,37 +44,65 @@ MAILS_A_PAGE = 50
 # Planned mails on the page: enough to check the plan.
 NEXT_SHOWN = 50
 
+# The name of the list of planned mails, beside the kinds of stored ones.
+NEXT = "next"
+
 
 @require_safe
 def mails(request: PortalRequest) -> HttpResponse:
+    """List the mails of a kind, or those that are sent next."""
     now = timezone.now()
     kind, state = request.GET.get("kind", ""), request.GET.get("told", "")
-    kind = kind if kind in mail_queries.MODELS else REMINDER
+    kind = kind if kind in {*mail_queries.MODELS, NEXT} else REMINDER
     state = state if state in set(MailFilter) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
-        pages = Paginator(mail_queries.list_mails(kind, state), MAILS_A_PAGE)
-        page: Page[StoredMail] = pages.get_page(request.GET.get("page"))
-        rows = mail_rows(page)
-        counts = mail_queries.counts(kind)
-        upcoming = next_rows(reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN))
-        stop = MailStop.objects.order_by("-pk").first()
+        stop = mail_switch.current_stop() if permission.held else None
+        shown = _upcoming(now) if kind == NEXT else _listed(request, kind, state)
         gets_digest = recipients.gets_digest(_person(request))
-    shown = {
+    may_act = Permission.STAFF_ACT in request.caller.permissions
+    if kind != NEXT:
+        actions = partial(_actions, request, kind) if may_act else _no_actions
+        shown["lines"] = rendered_rows(shown["rows"], kind, actions=actions)
+    shown |= {
         "kind": kind,
         "told": state,
-        "page": page,
-        "rows": rows,
-        "counts": counts,
-        "total": counts[""],
-        "coming": upcoming,
         "held": permission.held,
-        "stop": stop if stop and stop.ended_at is None else None,
+        "stop": stop,
         "gets_digest": gets_digest,
         "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
-        "may_act": Permission.STAFF_ACT in request.caller.permissions,
+        "may_act": may_act,
     }
     return render(request, "billing/staff/mail.html", shown)
+
+
+def _actions(request: PortalRequest, kind: str, row: MailRow) -> SafeString:
+    """Render the buttons of a mail that waits for a person."""
+    if not (row.is_unsure or row.is_failed):
+        return SafeString()
+    shown = {"row": row, "kind": kind}
+    return render_to_string("billing/staff/mail-actions.html", shown, request)
+
+
+def _no_actions(_row: MailRow) -> SafeString:
+    return SafeString()
+
+
+def _upcoming(now: datetime) -> dict[str, Any]:
+    planned = reminder_plan.preview_reminders(at=now, most=NEXT_SHOWN)
+    return {"coming": next_rows(planned)}
+
+
+def _listed(request: PortalRequest, kind: str, state: str) -> dict[str, Any]:
+    counts, page = mail_queries.load_page(
+        kind, state, request.GET.get("page"), size=MAILS_A_PAGE
+    )
+    return {
+        "page": page,
+        "rows": mail_rows(page.rows),
+        "counts": {name or "all": capped_text(count) for name, count in counts.items()},
+        "has_failed": counts[MailFilter.FAILED] > 0,
+    }
 
 
 @require_safe

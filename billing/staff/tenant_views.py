@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,12 +15,12 @@ from billing.desk.forms import named_period, way_back
 from billing.onboarding.enrol import EnrolledCustomer, enrol
 from billing.staff import tenant_page
 from billing.staff.forms import OpenTenantForm
+from billing.staff.tenant_rows import rendered_rows
 from portal.accounts import password_links
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
-from portal.models import Tenant
 from usage.files import queries as file_queries
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries
@@ -39,13 +38,10 @@ _FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
 def tenants(request: PortalRequest) -> HttpResponse:
     search = request.GET.get("q", "").replace("\0", "").strip()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        pages = Paginator(file_staff_queries.tenants(search), TENANTS_A_PAGE)
-        page: Page[Tenant] = pages.get_page(request.GET.get("page"))
-        shown = {
-            "q": search,
-            "page": page,
-            "rows": file_staff_queries.rows(list(page)),
-        }
+        page = file_staff_queries.tenants(
+            search, request.GET.get("page"), size=TENANTS_A_PAGE
+        )
+    shown = {"q": search, "page": page, "rows": rendered_rows(page.rows)}
     return render(request, "billing/staff/tenants.html", _with_rights(request, shown))
 
 

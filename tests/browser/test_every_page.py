@@ -106,6 +106,7 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
             "/staff/mail",
             "/staff/mail?kind=receipt",
             "/staff/mail?kind=digest",
+            "/staff/mail?kind=next",
         ),
     ),
     "staff-mail-one": ((CLERK,), lambda scene: (f"/staff/mail/reminder/{scene.mail}",)),

@@ -152,12 +152,12 @@ def test_what_goes_next_is_read_before_it_goes(late: Company, clerk: Client) -> 
         (coming,) = reminder_plan.preview_reminders(at=AFTER, most=9)
     query = f"tenant={late.id}&period={MAY}&to={coming.recipient}&step={coming.step}"
     link = f"/staff/mail/next?{query}".replace("@", "%40").replace("&", "&amp;")
-    assert link in html(clerk, "/staff/mail")
+    assert link in html(clerk, "/staff/mail?kind=next")
     assert "if nothing comes before" in page_text(clerk, f"/staff/mail/next?{query}")
     assert clerk.get(f"/staff/mail/next?{query}x").status_code == 404
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mail_switch.stop(by="clerk", reason="A test.", at=AFTER)
-    assert "were mail to go: now none does" in page_text(clerk, "/staff/mail")
+    assert "were mail to go: now none does" in page_text(clerk, "/staff/mail?kind=next")
 
 
 def test_the_way_back_to_the_desk_keeps_what_it_was_narrowed_to(
