@@ -38,6 +38,10 @@ _LONGEST = timedelta(weeks=10)
 # How long a run refreshes stale summaries before it plans, in seconds.
 _REFRESH_FOR = 60.0
 
+# A period that ends later than this has no step that a preview could show: the next
+# morning is at most 25 hours ahead, and no zone is more than 14 hours before UTC.
+_AHEAD = timedelta(days=2)
+
 # Most urgent first: refusals give three days; then mails before the deadline passes,
 # then late periods, then mere requests.
 _RANKS = {step: rank for rank, step in enumerate((REFUSED, "last", "target", "late"))}
@@ -90,12 +94,24 @@ def plan_reminders(*, at: datetime) -> int:
     if not dues:
         return 0
     parameters = _parameters(dues, permission) | {"now": at}
+    if not _is_wanted(parameters):
+        return 0
     try:
         replanned = _execute(reminder_sql.REPLAN, parameters)
     except IntegrityError:
         # Another run has just planned a mail for a recipient; the next run tries again.
         replanned = 0
     return replanned + _execute(reminder_sql.INSERT, parameters)
+
+
+def _is_wanted(parameters: Mapping[str, Any]) -> bool:
+    with (
+        unit_of_work.acting_for(unit_of_work.STAFF, reading=True),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(reminder_sql.IS_WANTED, parameters)
+        ((is_wanted,),) = cursor.fetchall()
+    return bool(is_wanted)
 
 
 def _execute(statement: str, parameters: Mapping[str, Any]) -> int:
@@ -131,7 +147,11 @@ def preview_reminders(*, at: datetime, most: int) -> list[PlannedMail]:
 
 def _load_groups(*, at: datetime) -> list[_PeriodGroup]:
     with connection.cursor() as cursor:
-        parameters = {"since": at - _LONGEST, "now": at}
+        parameters: dict[str, Any] = {
+            "since": at - _LONGEST,
+            "now": at,
+            "last_period": str(Period.containing((at + _AHEAD).date()).previous()),
+        }
         cursor.execute(reminder_sql.GROUPS, parameters)
         rows = cursor.fetchall()
     return [_PeriodGroup(Period.parse(name), *rest) for name, *rest in rows]
@@ -188,6 +208,7 @@ def _parameters(
         "stopped": SAFETY_STOP,
         "grace": GRACE,
         "restored": permission.restored_at,
+        "latest": max(columns[names.index("ats")]),
         "hanging": [one for one in (*STEPS, REFUSED) if depends_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **parameters}

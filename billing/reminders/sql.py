@@ -3,30 +3,46 @@
 All of them start from groups of periods, worked out by `billing.reminders.plan`.
 """
 
-# An open flag `f` of a tenant's period `tp`, for its effective deadline: one without
-# a `LateFlag.answer`, and not completed.
-_OPEN_FLAG = """
+# A flag `f` that is open: one without a `LateFlag.answer`, and not completed. Written
+# as in the index `late_flags_undecided`.
+_OPEN = """
+f.voided_at is null and f.completed_at is null
+    and not f.still <@ array_cat(f.waived, f.decided)::varchar(300)[]
+"""
+
+# An open flag of a tenant's period `tp`, for its effective deadline.
+_OPEN_FLAG = f"""
 f.tenant_id = tp.tenant_id and f.period = tp.period
     and f.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
-    and f.voided_at is null and f.completed_at is null
-    and not f.still <@ (f.waived || f.decided)
+    and {_OPEN}
 """
 
 # Tenants have few zones and fewer deadlines: what is due is worked out once for each
 # group of periods, not for each tenant. Mornings are those of the tenant's zone, for
-# all of its periods the same: by two clocks a day could have two mails. The second half
+# all of its periods the same: by two clocks a day could have two mails.
+#
+# The first part selects periods whose deadline is ahead, flagged or not: without a flag
+# only these can have a step, and none before they end. A group that contains flagged
+# tenants only is planned for nobody. The second part selects open flags. The third part
 # selects days after refusals, which have their own mails until the last day is over.
 GROUPS = f"""
-select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), f.raised_at,
-    null::timestamptz
+select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at),
+    null::timestamptz, null::timestamptz
 from billing_tenantperiod tp
 join portal_tenant t on t.id = tp.tenant_id
-left join billing_lateflag f on {_OPEN_FLAG}
+where coalesce(tp.extended_to, tp.deadline_at) > %(now)s
+    and tp.period <= %(last_period)s
+group by tp.period, t.zone, tp.extended_to, tp.deadline_at
+union
+select tp.period, t.zone, f.deadline_at, f.raised_at, null
+from billing_lateflag f
+join billing_tenantperiod tp on {_OPEN_FLAG}
+join portal_tenant t on t.id = tp.tenant_id
 where greatest(tp.deadline_at, tp.extended_to, f.raised_at) > %(since)s
-    and (f.id is null or not exists (
+    and not exists (
         select from billing_safetystop s
         where s.period = tp.period and s.released_at is null
-    ))
+    )
 union
 select tp.period, t.zone, coalesce(tp.extended_to, tp.deadline_at), null, g.until
 from billing_periodrollup r
@@ -68,11 +84,14 @@ _UNTOLD = """(
 )"""
 
 
-# Recipients and their steps. `missing_from` is sorted: its first day is over, or none
-# is. A tenant without servers gets mails only under a licence for manual upload. A
-# waiting mail keeps the next one waiting, unless a safety stop holds it: that can last.
-# A mail sent when the tenant was in another zone may count for another day there. After
-# an extension, a recipient of the mail for the last day gets no earlier step.
+# Recipients and their steps. The summaries of tenants that lack something are found by
+# indexes, those of all others are not read. `missing_from` is sorted: its first day is
+# over, or none is. A tenant without servers gets mails only under a licence for manual
+# upload. A waiting mail keeps the next one waiting, unless a safety stop holds it: that
+# can last. A mail sent when the tenant was in another zone may count for another day
+# there. After an extension, a recipient of the mail for the last day gets no earlier
+# step. Recipients who had the mail are left out first (`fresh`), by a unique index: as
+# a rule these are all, and the other conditions read all their mails.
 _WANTED = f"""
 with kind as (
     select * from unnest(
@@ -82,15 +101,20 @@ with kind as (
         %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
         ends_on, hangs, until)
+), short as materialized (
+    select tenant_id, period, missing_from, lacks_servers, graced_until
+    from billing_periodrollup
+    where period = any (%(periods)s::text[])
+        and (lacking_from <= %(latest)s or lacks_servers)
 ), lacking as (
     select tp.tenant_id, t.escalation_address, kind.*,
         case when kind.hangs then tp.extended_to end as extended_to, r.graced_until
-    from kind
-    join billing_tenantperiod tp on tp.period = kind.period
-        and coalesce(tp.extended_to, tp.deadline_at) = kind.deadline_at
-    join portal_tenant t on t.id = tp.tenant_id and t.zone = kind.zone
-    join billing_periodrollup r
-        on r.tenant_id = tp.tenant_id and r.period = tp.period
+    from short r
+    join billing_tenantperiod tp
+        on tp.tenant_id = r.tenant_id and tp.period = r.period
+    join portal_tenant t on t.id = tp.tenant_id
+    join kind on kind.period = tp.period and kind.zone = t.zone
+        and kind.deadline_at = coalesce(tp.extended_to, tp.deadline_at)
     left join billing_lateflag f on {_OPEN_FLAG}
     where case when kind.until is null
             then f.raised_at is not distinct from kind.flagged_at
@@ -114,15 +138,21 @@ with kind as (
         zone, until, case when until is null then extended_to else {{untold}} end
             as extended_to
     from told due
+), fresh as materialized (
+    select * from aimed due
+    where (until is null or extended_to is not null) and not exists (
+        select from billing_reminder r
+        where r.tenant_id = due.tenant_id and r.recipient = due.recipient
+            and r.period = due.period and r.step = due.step
+            and r.extended_to is not distinct from due.extended_to
+            and not {{tries_again}}
+    )
 )
 select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
-from aimed due where (until is null or extended_to is not null) and not exists (
+from fresh due where not exists (
     select from billing_reminder r
     where r.tenant_id = due.tenant_id and r.recipient = due.recipient
         and (r.state = 'waiting' and r.problem <> %(stopped)s
-            or r.period = due.period and r.step = due.step
-                and r.extended_to is not distinct from due.extended_to
-                and not {{tries_again}}
             or r.period = due.period and r.step = any (%(hanging)s)
                 and not due.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
@@ -140,6 +170,10 @@ def _wanted(tries_again: str) -> str:
 
 # Most urgent first: a recipient's second period has to wait for the next day.
 _URGENT_FIRST = "order by rank, deadline_at, tenant_id, recipient"
+
+# Whether anything is to be planned; as a rule nothing is, and the two statements below
+# would find that out once each.
+IS_WANTED = f"select exists ({_wanted(_TRIES_AGAIN)})"
 
 # Queues each recipient's most urgent mail again if it was not needed before. Of two
 # concurrent runs, the second one waits for the row and finds it changed.

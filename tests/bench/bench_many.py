@@ -1,0 +1,80 @@
+"""Measures the tasks of each quarter of an hour with 100,000 tenants.
+
+    VAR=… python tests/bench/bench_many.py [--json FILE] [--rounds N]
+
+Tenants with three servers and two members, made by SQL; of one in ten something is
+missing, and all of their mails were sent. The baseline is one scan of all summaries.
+VAR is that of running engines; `make bench` starts some.
+"""
+
+import sys
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.bench import bench_portal, many_tenants, measurements  # noqa: E402 - the path comes first
+
+TENANTS = 100_000
+BASE = "one scan of all summaries"
+
+# Days after the end of the period, at noon in UTC: all mails of that day were sent; a
+# day far from any deadline.
+MAILED, QUIET = 3, 20
+
+
+def scan() -> None:
+    from django.db import connection
+
+    from portal.db import unit_of_work
+
+    with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
+        cursor.execute("select count(strip) from billing_periodrollup")
+
+
+def plan(at: datetime) -> None:
+    from billing.reminders import plan as reminder_plan
+
+    assert reminder_plan.plan_reminders(at=at) == 0
+
+
+def digest(at: datetime) -> None:
+    from billing.mail import digest as mail_digest
+    from portal.db import unit_of_work
+
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        assert mail_digest.standing_counts(at=at)
+        mail_digest.open_items()
+
+
+def main() -> None:
+    told = measurements.arguments(__doc__, script=__file__, rounds=15)
+    ended = datetime.combine(many_tenants.MAY.ends_on, time(12), UTC)
+    with bench_portal.prepared() as at:
+        from billing.standings import merge as standings_merge
+        from portal.mail import switch as mail_switch
+
+        many_tenants.ManyTenants(at.owner_url, TENANTS).make()
+        # So that mails may be sent, of which none was due before the period.
+        mail_switch.claim(by="bench", at=ended - timedelta(days=60))
+        standings_merge.merge_counts()
+        candidates: measurements.Candidates = {
+            BASE: scan,
+            "plan reminders, all are mailed": partial(
+                plan, ended + timedelta(days=MAILED)
+            ),
+            "plan reminders, nothing is due": partial(
+                plan, ended + timedelta(days=QUIET)
+            ),
+            "numbers of a digest": partial(digest, ended + timedelta(days=MAILED)),
+            "merge counts": standings_merge.merge_counts,
+        }
+        times = measurements.measure(candidates, told.rounds)
+        table = measurements.report(f"{TENANTS:,} tenants", times, BASE)
+    measurements.write(told.json, {"many": table})
+
+
+if __name__ == "__main__":
+    main()
