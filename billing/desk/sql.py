@@ -209,7 +209,6 @@ def values(desk_filter: DeskFilter, *, at: datetime) -> dict[str, Any]:
         **search_parameters(desk_filter),
         "at": at,
         "period": str(desk_filter.period),
-        "ends_on": desk_filter.period.ends_on,
         "tenants": list(desk_filter.tenants or ()),
         "standing": ORDER.index(desk_filter.standing) if desk_filter.standing else None,
     }

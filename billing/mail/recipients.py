@@ -84,11 +84,6 @@ def choose_escalation(tenant_id: int, *, address: str, by: str, at: datetime) ->
     )
 
 
-def gets_digest(user_id: int) -> bool:
-    """Return whether a staff user gets the digest, in a unit of work of the staff."""
-    return User.objects.filter(pk=user_id, gets_digest=True).exists()
-
-
 def choose_digest(user_id: int, *, wanted: bool) -> None:
     """Set whether a staff user gets the digest, in a unit of work of the staff."""
     User.objects.filter(pk=user_id).exclude(staff_role="").update(gets_digest=wanted)

@@ -30,12 +30,21 @@ _SPANS = 100
 _UTC = "UTC"
 
 
+@dataclass(frozen=True, slots=True)
+class MailTenant:
+    """What a list of mails shows of a tenant."""
+
+    number: str
+    name: str
+    zone: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRow:
     """One mail; its instants are shown in `zone`."""
 
     mail: StoredMail
-    tenant: Tenant | None
+    tenant: MailTenant | None
     zone: str
     what: str
     span: str
@@ -61,7 +70,10 @@ def mail_rows(mails: Iterable[StoredMail]) -> list[MailRow]:
     """Return the table rows of mails, in a unit of work of the staff."""
     found = list(mails)
     ids = {one.tenant_id for one in found if isinstance(one, MailJob)}
-    tenants = Tenant.objects.only("name", "number", "zone").in_bulk(ids)
+    columns = Tenant.objects.filter(pk__in=ids).values_list(
+        "pk", "number", "name", "zone"
+    )
+    tenants = {pk: MailTenant(*more) for pk, *more in columns}
     return [_row(one, tenants) for one in found]
 
 
@@ -131,7 +143,7 @@ def style_sources(html: str) -> Iterator[str]:
         yield f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
 
 
-def _row(mail: StoredMail, tenants: dict[int, Tenant]) -> MailRow:
+def _row(mail: StoredMail, tenants: dict[int, MailTenant]) -> MailRow:
     tenant = tenants[mail.tenant_id] if isinstance(mail, MailJob) else None
     mark, state = state_text(mail.shown_state)
     return MailRow(

@@ -36,6 +36,7 @@ from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
+from portal.models import User
 from portal.pages.paging import capped_text
 
 # Mails on one page: short enough to scroll through.
@@ -59,7 +60,6 @@ def mails(request: PortalRequest) -> HttpResponse:
         permission = mail_switch.send_permission()
         stop = mail_switch.current_stop() if permission.held else None
         shown = _upcoming(now) if kind == NEXT else _listed(request, kind, state)
-        gets_digest = recipients.gets_digest(_person(request))
     may_act = Permission.STAFF_ACT in request.caller.permissions
     if kind != NEXT:
         actions = partial(_actions, request, kind) if may_act else _no_actions
@@ -69,7 +69,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         "told": state,
         "held": permission.held,
         "stop": stop,
-        "gets_digest": gets_digest,
+        "gets_digest": isinstance(request.user, User) and request.user.gets_digest,
         "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
         "may_act": may_act,
     }

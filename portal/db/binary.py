@@ -13,15 +13,23 @@ from psycopg.sql import Composable
 
 
 def fetch_all(
-    statement: Composable, parameters: Mapping[str, Any]
+    statement: Composable, parameters: Mapping[str, Any], *, prepare: bool = False
 ) -> list[tuple[Any, ...]]:
     """Run a statement in the running unit of work and return its rows.
 
-    Instants are aware, in UTC. The server infers the types of the parameters.
+    Instants are aware, in UTC. The server infers the types of the parameters. With
+    `prepare` it plans the statement once for each connection: for a statement whose
+    text is always the same, and whose best plan does not depend on its parameters.
     """
     connection.ensure_connection()
-    plain = psycopg.Cursor(connection.connection)
+    raw = connection.connection
+    plain = psycopg.Cursor(raw)
+    # Django turns preparing off for its connections; 0 means at the first time.
+    raw.prepare_threshold = 0 if prepare else None
     with connection._prepare_cursor(plain) as cursor:  # type: ignore[attr-defined]  # logs and counts the query as Django does
         plain.format = psycopg.pq.Format.BINARY
-        cursor.execute(statement, parameters)
+        try:
+            cursor.execute(statement, parameters)
+        finally:
+            raw.prepare_threshold = None
         return list(cursor.fetchall())

@@ -44,6 +44,19 @@ def test_it_is_counted_as_a_query_and_sees_what_the_unit_sees(
         binary.fetch_all(_STATEMENT, _PARAMETERS)
 
 
+def test_a_prepared_statement_is_kept_by_the_server(alice: Company) -> None:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        first = binary.fetch_all(_STATEMENT, _PARAMETERS)
+        assert binary.fetch_all(_STATEMENT, _PARAMETERS, prepare=True) == first
+        assert binary.fetch_all(_STATEMENT, _PARAMETERS, prepare=True) == first
+        found = binary.fetch_all(
+            SQL("select statement from pg_prepared_statements"), {}
+        )
+    assert sum("where number" in statement for (statement,) in found) == 1
+    # Other statements of the connection are not prepared.
+    assert all("pg_prepared_statements" not in statement for (statement,) in found)
+
+
 @pytest.mark.usefixtures("db")
 def test_the_owner_of_the_database_creates_the_extension() -> None:
     with connections["owner"].cursor() as cursor:
