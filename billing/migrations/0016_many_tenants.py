@@ -94,7 +94,7 @@ _REMINDERS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0014_period_summary")]
+    dependencies = [("billing", "0015_summary_marks")]
 
     operations = [
         migrations.CreateModel(
