@@ -40,7 +40,8 @@ class TenantStandingOut(Schema):
     """How one tenant stands. Counts are of server-days; see `PeriodOut`.
 
     `missing_since` is when the first day that is missing now was over. Of who lacks
-    nothing `missing` and `missing_files` are empty.
+    nothing `missing` and `missing_files` are empty. `is_updating`: a file or a change
+    of the last seconds is not counted yet.
     """
 
     number: str
@@ -60,6 +61,7 @@ class TenantStandingOut(Schema):
     last_received_at: datetime | None
     reminders: int
     reminded_at: datetime | None
+    is_updating: bool
     missing: list[api.MissingOut]
     missing_files: list[api.MissingFilesOut]
 
@@ -148,6 +150,7 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
         last_received_at=row.last_received_at,
         reminders=row.reminders,
         reminded_at=row.reminded_at,
+        is_updating=row.is_updating,
         missing=missing,
         missing_files=missing_files,
     )

@@ -98,7 +98,7 @@ def _line(
         "name": row.name,
         "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
         "missing": row.numbers.missing,
-        "state": _state(mark, word),
+        "state": _state(mark, word, row.is_updating, language),
         "strip": _strip_cell(row, open_days),
         "received": _received(row.covered, row.owed, language),
         "lacks": _lacks(row.numbers, language),
@@ -111,9 +111,17 @@ def _line(
 
 
 @lru_cache(maxsize=_KEPT)
-def _state(mark: str, word: str) -> SafeString:
-    shape = shown.mark(mark)
-    return format_html('<span class="state is-{}">{}{}</span>', mark, shape, word)
+def _state(
+    mark: str,
+    word: str,
+    is_updating: bool,  # noqa: FBT001 - a cache distinguishes positional arguments
+    language: str | None,  # noqa: ARG001 - the words are of one language
+) -> SafeString:
+    state = format_html(
+        '<span class="state is-{}">{}{}</span>', mark, shown.mark(mark), word
+    )
+    more = gettext("being updated") if is_updating else ""
+    return format_html("{}{}", state, _second(more))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -215,6 +223,7 @@ def _heads() -> list[Cell]:
         gettext("Last file"),
         gettext("Reminders"),
         gettext("Last reminder"),
+        gettext("Being updated"),
     ]
 
 
@@ -240,6 +249,7 @@ def _cells(row: DeskRow, period: Period) -> list[Cell]:
         _instant(row.last_received_at, clock),
         row.reminders,
         _instant(row.reminded_at, clock),
+        gettext("yes") if row.is_updating else gettext("no"),
     ]
 
 

@@ -18,6 +18,7 @@ from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import sql as desk_sql
 from billing.desk.sql import DeskFilter, DeskOrder
+from billing.periods.sql import is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
 from portal.db import binary
@@ -33,7 +34,8 @@ class DeskRow:
     `deadline_at` is the effective one, shown in `zone`; `missing_since` is the end of
     the first day that is missing by now. `keys` are the licence keys on the period's
     last day. `strip` is that of the summary. `reminders` counts the mails that were
-    sent, including the unsure, and `reminded_at` is when the last one was.
+    sent, including the unsure, and `reminded_at` is when the last one was. All but
+    deadline, keys and reminders is of the stored summary; `is_updating` if it is stale.
     """
 
     tenant_id: int
@@ -54,6 +56,7 @@ class DeskRow:
     keys: Sequence[str]
     reminders: int
     reminded_at: datetime | None
+    is_updating: bool
 
     @property
     def may_be_sent(self) -> bool:
@@ -71,8 +74,9 @@ _ROWS = SQL("""
            width_bucket(%(at)s, r.fault_from), width_bucket(%(at)s, r.with_us_from),
            cardinality(r.missing_from) + cardinality(r.fault_from)
              + cardinality(r.with_us_from),
-           r.lacks_servers, r.lacking_from, r.deadline_at, p.extended_to is not null,
-           r.last_received_at, r.strip, l.keys, m.reminders, m.reminded_at
+           r.lacks_servers, r.lacking_from, coalesce(p.extended_to, p.deadline_at),
+           p.extended_to is not null, r.last_received_at, r.strip, l.keys, m.reminders,
+           m.reminded_at, {is_stale}
     from unnest(%(ids)s::bigint[], %(places)s::int[])
         with ordinality as page (id, standing, number)
     join billing_periodrollup r on r.id = page.id
@@ -90,7 +94,7 @@ _ROWS = SQL("""
         and outcome in ('sent', 'unsure')
     ) as m on true
     order by page.number
-""")
+""").format(is_stale=SQL(is_stale("r")))
 
 
 def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, int]:
@@ -198,7 +202,7 @@ def in_this_order(found: Sequence[DeskRow], ids: Sequence[int]) -> Iterator[Desk
 def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
     tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
     missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
-    is_extended, last_received_at, strip, keys, reminders, reminded_at = rest
+    is_extended, last_received_at, strip, keys, reminders, reminded_at, stale = rest
     pending = all_days - missing - faults - with_us
     return DeskRow(
         tenant_id=tenant_id,
@@ -219,4 +223,5 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         keys=tuple(keys or ()),
         reminders=reminders,
         reminded_at=reminded_at,
+        is_updating=stale,
     )

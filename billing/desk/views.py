@@ -18,6 +18,7 @@ from billing.desk import queries as desk_queries
 from billing.desk.bulk_actions import ACTIONS
 from billing.desk.queries import MOST_COUNTED, DeskRow
 from billing.desk.sql import DeskFilter
+from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
@@ -43,11 +44,13 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
         rows = desk_queries.desk_rows(
             found, at=now, most=A_PAGE + 1, offset=offset, counted=counts
         )
+        updating = updating_tenants(str(desk_filter.period))
     has_next = len(rows) > A_PAGE and page < pages
     rows = rows[:A_PAGE]
     shown = {
         **_head(desk_filter, counts),
         "at": now,
+        "updating": updating,
         "lines": desk_presenters.table_rows(
             rows,
             desk_filter.period,
@@ -69,10 +72,14 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 
 @require_safe
 def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
-    """Export the filtered list, or the selected tenants on it."""
+    """Export the filtered list, or the selected tenants on it.
+
+    Stale summaries are waited for; what is stale even then says so.
+    """
     now = timezone.now()
+    period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
+    await_fresh(str(period))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
         desk_filter = desk_forms.desk_filter(request.GET, period=period)
         ticked = desk_forms.tenant_ids(request.GET)
         if ticked:

@@ -42,6 +42,7 @@ def _heads() -> list[Cell]:
         gettext("Decided at"),
         gettext("Decided by"),
         gettext("Why decided"),
+        gettext("Being updated"),
     ]
 
 
@@ -70,6 +71,7 @@ def _cells(found: FlagRow) -> list[Cell]:
         _instant(flag.decided_at, zone),
         flag.decided_by,
         flag.decision_reason,
+        gettext("yes") if found.is_updating else gettext("no"),
     ]
 
 

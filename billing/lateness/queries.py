@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     CharField,
     Count,
+    Exists,
     Func,
     OuterRef,
     Q,
@@ -18,7 +19,14 @@ from django.db.models import (
 )
 
 from billing.coverage.periods import Period
-from billing.models import IS_WAIVED, LateFlag, SafetyStop, TenantPeriod
+from billing.models import (
+    IS_WAIVED,
+    LateFlag,
+    PeriodSummary,
+    SafetyStop,
+    SummaryMark,
+    TenantPeriod,
+)
 
 
 class FlagFilter(StrEnum):
@@ -50,7 +58,8 @@ _FILTERS: Mapping[FlagFilter, Q] = {
 def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     """Return flags with their tenants, newest first; of one kind and period, or all.
 
-    Each also has the `zone` that its period's deadline is in.
+    Each also has the `zone` that its period's deadline is in, and `is_updating` if the
+    summary that it follows is stale.
     """
     found = LateFlag.objects.filter(_wanted(period))
     if kind:
@@ -58,8 +67,24 @@ def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     opened = TenantPeriod.objects.filter(
         tenant=OuterRef("tenant"), period=OuterRef("period")
     )
-    with_zones = found.annotate(zone=Subquery(opened.values("zone")[:1]))
+    summary = PeriodSummary.objects.filter(
+        tenant=OuterRef("tenant"), period=OuterRef("period")
+    )
+    with_zones = found.annotate(
+        zone=Subquery(opened.values("zone")[:1]),
+        generation=Subquery(summary.values("generation")[:1]),
+    ).annotate(is_updating=Exists(_marks_of_flag()))
     return with_zones.select_related("tenant").order_by("-raised_at", "pk")
+
+
+def _marks_of_flag() -> QuerySet[SummaryMark]:
+    """Return the marks that make the summary of the outer query's flag stale."""
+    return SummaryMark.objects.filter(
+        tenant=OuterRef("tenant"),
+        first_period__lte=OuterRef("period"),
+        last_period__gte=OuterRef("period"),
+        generation__gt=OuterRef("generation"),
+    )
 
 
 def counts(period: str = "") -> dict[str, int]:

@@ -46,6 +46,7 @@ class FlagRow:
     zone: str
     days: str
     consequences: list[tuple[str, str]]
+    is_updating: bool
 
 
 def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
@@ -65,6 +66,7 @@ def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
         zone=vars(flag)["zone"],
         days="\n".join(flag.still),
         consequences=[(one.value, str(one.label)) for one in Consequence],
+        is_updating=vars(flag)["is_updating"],
     )
 
 

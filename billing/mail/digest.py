@@ -13,6 +13,7 @@ from billing.mail import queries as mail_queries
 from billing.models import Digest
 from billing.periods import refresh
 from billing.periods.text import STANDINGS, span_text
+from billing.periods.updating import updating_tenants
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.standings import queries as standings_queries
@@ -75,6 +76,7 @@ def send_due(*, now: Callable[[], datetime]) -> int:
         if not people:
             return 0
         shown = {
+            "updating": updating_tenants().names_text,
             "periods": standing_counts(at=at),
             "open_items": open_items(),
             "day": at.date(),

@@ -163,3 +163,30 @@ select exists (
     and marked_at < clock_timestamp() - %(seconds)s * interval '1 s'
 )
 """
+
+_OF_PERIOD = "(%(period)s = '' or p.period = %(period)s)"
+
+# Tenants with a stale summary, of one period or of any, by number.
+UPDATING = f"""
+select t.number from portal_tenant t
+where t.id in (
+    select p.tenant_id from billing_summarymark m
+    join billing_tenantperiod p on p.tenant_id = m.tenant_id and {_OF_PERIOD}
+    left join billing_periodrollup r
+        on r.tenant_id = p.tenant_id and r.period = p.period
+    where {is_stale("r", tenant="p.tenant_id", period="p.period")}
+    limit %(most)s
+)
+order by t.number
+"""  # noqa: S608 - made of constants alone
+
+FAILED = f"""
+select distinct t.number from billing_summarymark m
+join portal_tenant t on t.id = m.tenant_id
+where m.failed_at is not null and exists (
+    select from billing_tenantperiod p
+    where p.tenant_id = m.tenant_id and {_OF_PERIOD}
+    and p.period between m.first_period and m.last_period
+)
+order by t.number limit %(most)s
+"""  # noqa: S608 - made of constants alone

@@ -30,6 +30,7 @@ from billing.models import LateFlag
 from billing.periods import change_zone as period_change_zone
 from billing.periods import deadlines
 from billing.periods.queries import opened_periods
+from billing.periods.updating import await_fresh, updating_tenants
 from billing.staff.action_views import back, narrowed, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
@@ -61,6 +62,7 @@ def late(request: PortalRequest) -> HttpResponse:
             "total": counts[""],
             "periods": late_queries.periods(),
             "stops": list(late_queries.stops()),
+            "updating": updating_tenants(period),
             "may_act": Permission.STAFF_ACT in request.caller.permissions,
         }
     return render(request, "billing/lateness/late.html", shown)
@@ -68,9 +70,13 @@ def late(request: PortalRequest) -> HttpResponse:
 
 @require_safe
 def late_csv(request: PortalRequest) -> StreamingHttpResponse:
-    """Export the filtered list of flags."""
+    """Export the filtered list of flags.
+
+    Stale summaries are waited for; a flag whose summary is stale even then says so.
+    """
     now = timezone.now()
     kind, period = narrowed(request.GET)
+    await_fresh(period)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
     pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))

@@ -1,0 +1,103 @@
+"""Finds the tenants whose summaries are being updated, for lists, exports and mails."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext, ngettext
+
+from billing.periods import sql as period_sql
+from portal.db import unit_of_work
+from portal.templatetags.shown import grouped
+
+# Tenants that are counted. More of them are updated after periods have opened.
+MOST_COUNTED = 1_000
+
+# Tenants that a sentence names.
+_NAMED = 10
+
+# Longest time that an export waits for stale summaries, in seconds.
+WAIT_FOR = 30.0
+
+# How often an export looks whether it can begin, in seconds.
+_LOOK_EVERY = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatingTenants:
+    """Tenants with a stale summary, by number; `failed` are those that stay so.
+
+    `count` is at most one more than `MOST_COUNTED`; `numbers` has the first of them.
+    """
+
+    count: int
+    numbers: tuple[str, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether some of them will be up to date soon."""
+        return self.count > len(self.failed)
+
+    @property
+    def text(self) -> str:
+        """What a page says of them; empty if there are none."""
+        if self.count > MOST_COUNTED:
+            text = gettext("More than %(count)s tenants are being updated.")
+            return text % {"count": grouped(MOST_COUNTED)}
+        text = ngettext(
+            "%(count)s tenant is being updated.",
+            "%(count)s tenants are being updated.",
+            self.count,
+        )
+        return text % {"count": grouped(self.count)} if self.count else ""
+
+    @property
+    def names_text(self) -> str:
+        """The same with their numbers, for a mail."""
+        names = ", ".join(self.numbers)
+        if self.count > len(self.numbers):
+            names = gettext("%(names)s and others") % {"names": names}
+        return f"{self.text} ({names})" if self.count else ""
+
+    @property
+    def failed_text(self) -> str:
+        """What a page says of those that cannot be computed; empty if all can be."""
+        if not self.failed:
+            return ""
+        text = gettext(
+            "The summaries of these tenants cannot be computed, so they are not flagged"
+            " and not reminded: %(names)s. The log of the portal has the reason."
+        )
+        return text % {"names": ", ".join(self.failed)}
+
+
+def updating_tenants(period: str = "") -> UpdatingTenants:
+    """Return the tenants with a stale summary, of one period or of any.
+
+    In a unit of work of the staff; two queries, one of them if there are none.
+    """
+    parameters: dict[str, Any] = {"period": period, "most": MOST_COUNTED + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(period_sql.UPDATING, parameters)
+        numbers = [number for (number,) in cursor.fetchall()]
+        if not numbers:
+            return UpdatingTenants(0, (), ())
+        cursor.execute(period_sql.FAILED, parameters)
+        failed = tuple(number for (number,) in cursor.fetchall())
+    return UpdatingTenants(len(numbers), tuple(numbers[:_NAMED]), failed)
+
+
+def await_fresh(period: str = "") -> None:
+    """Wait until no summary is stale, or those alone that cannot be computed.
+
+    For `WAIT_FOR` seconds at most; an export tells who is stale even then. Holds no
+    lock and no connection meanwhile. Begins and ends units of work of its own.
+    """
+    until = time.monotonic() + WAIT_FOR
+    while time.monotonic() < until:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            if not updating_tenants(period).is_waiting:
+                return
+        time.sleep(_LOOK_EVERY)

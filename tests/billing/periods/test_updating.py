@@ -1,0 +1,151 @@
+"""Lists, exports and mails tell which tenants are being updated."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from billing.mail import digest
+from billing.models import SummaryMark
+from billing.periods import marks, refresh, stale_summaries, updating
+from billing.periods.marks import ALL_PERIODS
+from portal.db import unit_of_work
+from tests.billing.lateness.late_tenants import (
+    AFTER,
+    MAY,
+    open_periods,
+    open_short,
+    run_check,
+)
+from tests.billing.periods.paused_threads import running
+from tests.builders import NOW, Company
+
+
+@pytest.fixture
+def company(db: None, no_inbox: None) -> Iterator[Company]:
+    made = open_short("U-1")
+    open_periods()
+    run_check(AFTER)
+    with time_machine.travel(AFTER):
+        yield made
+
+
+@pytest.fixture
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updating, "WAIT_FOR", 0.0)
+
+
+def mark(company: Company) -> None:
+    with unit_of_work.acting_for(company.id, holding=True):
+        marks.mark(company.id, ALL_PERIODS, at=NOW)
+
+
+def fail(company: Company) -> None:
+    mark(company)
+    with unit_of_work.acting_for(company.id):
+        SummaryMark.objects.update(failed_at=NOW)
+
+
+def exported(client: Client, path: str) -> list[dict[str, str]]:
+    data = b"".join(client.get(path).streaming_content)  # type: ignore[attr-defined]  # streamed
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+PAGES = (f"/staff/?period={MAY}", "/staff/late")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_count_the_tenants_that_are_being_updated(
+    company: Company, clerk: Client, path: str
+) -> None:
+    assert "being updated" not in clerk.get(path).content.decode()
+    mark(company)
+    page = clerk.get(path).content.decode()
+    assert "1 tenant is being updated." in page
+    assert '<span class="second">being updated</span>' in page
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_name_the_tenants_that_cannot_be_computed(
+    company: Company, clerk: Client, path: str
+) -> None:
+    fail(company)
+    page = clerk.get(path).content.decode()
+    assert "cannot be computed, so they are not flagged and not reminded: U-1." in page
+
+
+def test_the_tenants_page_tells_that_a_flag_may_be_old(
+    company: Company, clerk: Client
+) -> None:
+    text = "Files or changes of the last seconds are not counted yet."
+    assert text not in clerk.get("/staff/tenants/U-1").content.decode()
+    mark(company)
+    assert text in clerk.get("/staff/tenants/U-1").content.decode()
+
+
+@pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
+def test_an_export_says_who_is_being_updated(
+    company: Company, clerk: Client, no_wait: None, path: str
+) -> None:
+    assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
+    mark(company)
+    assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
+
+
+@pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
+def test_an_export_waits_until_the_summaries_are_refreshed(
+    company: Company,
+    clerk: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+) -> None:
+    mark(company)
+
+    def sleep(_: float) -> None:
+        running(lambda: refresh.work_off(seconds=60)).finish()
+
+    monkeypatch.setattr(updating.time, "sleep", sleep)
+    assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
+
+
+def test_an_export_does_not_wait_for_who_cannot_be_computed(
+    company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(company)
+    monkeypatch.setattr(updating.time, "sleep", lambda _: pytest.fail("it waits"))
+    path = f"/staff/desk.csv?period={MAY}"
+    assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
+
+
+def test_the_api_says_who_is_being_updated(company: Company, clerk: Client) -> None:
+    address = f"/api/v1/staff/standings?period={MAY}"
+    assert clerk.get(address).json()["tenants"][0]["is_updating"] is False
+    mark(company)
+    assert clerk.get(address).json()["tenants"][0]["is_updating"] is True
+
+
+def test_a_digest_names_who_could_not_be_updated_in_time(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale_summaries, "_compute", lambda *_: 1 / 0)
+    mark(company)
+    refresh.work_off(seconds=1)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        found = updating.updating_tenants().names_text
+    assert found == "1 tenant is being updated. (U-1)"
+    mail: Any = digest._compose(
+        "clerk@vendor.example",
+        {"updating": found, "periods": [], "open_items": [], "day": AFTER.date()},
+    )
+    assert found in mail.message.body
+
+
+def test_many_tenants_are_counted_up_to_a_limit() -> None:
+    many = updating.UpdatingTenants(1_001, ("A-1", "A-2"), ())
+    assert many.text == "More than 1,000 tenants are being updated."
+    assert many.names_text.endswith("(A-1, A-2 and others)")
+    assert updating.UpdatingTenants(0, (), ()).names_text == ""
