@@ -31,7 +31,7 @@ BASE = "empty page"
 PERIOD = Period.containing(datetime.now(UTC).date()).previous()
 DESK = f"/staff/?period={PERIOD}"
 
-# Of the name of one tenant in sixty thousand.
+# Of the names of a dozen tenants.
 RARE = "4f6d"
 PAGES = {
     BASE: "/signed-in",
