@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 
 from billing.coverage import periods
 from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
@@ -20,6 +21,7 @@ from billing.models import (
     TenantPeriod,
 )
 from billing.periods import marks, open_periods, summary_queries, update_flags
+from billing.standings import sql as standings_sql
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
@@ -127,6 +129,16 @@ def _flags_agree_with_summaries(scope: InvariantScope) -> Findings:
                 yield Finding(subject, problem)
 
 
+def _kept_counts_equal_counted(scope: InvariantScope) -> Findings:
+    if scope.tenant_id is not None:
+        return
+    with scope.snapshot(), connection.cursor() as cursor:
+        cursor.execute(standings_sql.DIFFERENCES)
+        for period, kept, counted in cursor.fetchall():
+            problem = f"is kept as having {kept} tenants of a kind, and has {counted}"
+            yield Finding(f"the period {period}", problem)
+
+
 def _late_tenants_are_flagged(scope: InvariantScope) -> Findings:
     if scope.tenant_id is None:
         return
@@ -164,6 +176,12 @@ INVARIANTS = (
         name="past-periods-have-opened",
         sentence="Every period that is owed has opened and keeps its deadline.",
         check=_past_periods_have_opened,
+    ),
+    Invariant(
+        name="kept-counts-are-right",
+        sentence="The kept numbers of tenants by standing equal counted ones.",
+        check=_kept_counts_equal_counted,
+        is_across=True,
     ),
     Invariant(
         name="roll-ups-are-what-they-would-be",

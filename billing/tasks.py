@@ -34,7 +34,8 @@ def open_periods() -> None:
 # A run ends before the next one is due; it goes on while something is marked.
 @shared_task(name="billing.refresh_summaries", time_limit=300)
 def refresh_summaries() -> None:
-    refresh.refresh_marked(seconds=_REFRESH_FOR)
+    if refresh.refresh_marked(seconds=_REFRESH_FOR):
+        standings_merge.merge_counts()
 
 
 @shared_task(name="billing.check_lateness", soft_time_limit=240, time_limit=300)

@@ -26,6 +26,9 @@ from portal.models import Tenant
 # back, and a first day that was mistyped must not make a thousand rows.
 _PAST_PERIODS = 36
 
+# What a row of `_deadlines` is made of, by the names of the statement's parameters.
+_COLUMNS = ("zones", "periods", "ends", "deadlines")
+
 # Tenants whose periods are opened in one transaction: uploads of these wait for it.
 _AT_ONCE = 1_000
 
@@ -101,6 +104,7 @@ def open_current_periods(*, today: date, at: datetime) -> int:
         "running": str(running),
         "ends_on": running.ends_on,
         "most": _AT_ONCE,
+        "after": 0,
     }
     in_zone = cache(partial(_deadlines, today=today))
     opened = 0
@@ -113,23 +117,15 @@ def open_current_periods(*, today: date, at: datetime) -> int:
             tenants = cursor.fetchall()
             if not tenants:
                 return opened
-            rows = [
-                row for zone in {zone for _, zone in tenants} for row in in_zone(zone)
-            ]
-            zones, periods, ends, deadlines = map(list, zip(*rows, strict=True))
-            cursor.execute(
-                period_sql.OPEN_PERIODS,
-                {
-                    "tenants": [tenant_id for tenant_id, _ in tenants],
-                    "zones": zones,
-                    "periods": periods,
-                    "ends": ends,
-                    "deadlines": deadlines,
-                    "at": at,
-                },
-            )
+            zones = {zone for _, zone in tenants}
+            rows = [row for zone in sorted(zones) for row in in_zone(zone)]
+            columns = map(list, zip(*rows, strict=True))
+            parameters = dict(zip(_COLUMNS, columns, strict=True))
+            parameters["tenants"] = [tenant_id for tenant_id, _ in tenants]
+            cursor.execute(period_sql.OPEN_PERIODS, parameters | {"at": at})
             [(count,)] = cursor.fetchall()
         opened += count
+        wanted["after"] = tenants[-1][0]
 
 
 def owed_periods(tenant: Tenant, today: date) -> Iterator[Period]:

@@ -107,7 +107,7 @@ where id = any(%(marks)s)
 # Tenants that owe the running period and do not have it; see `open_periods`.
 WITHOUT_RUNNING_PERIOD = """
 select t.id, t.zone from portal_tenant t
-where t.first_owed_on <= %(ends_on)s and not exists (
+where t.id > %(after)s and t.first_owed_on <= %(ends_on)s and not exists (
     select from billing_tenantperiod p
     where p.tenant_id = t.id and p.period = %(running)s
 )

@@ -54,3 +54,20 @@ insert into billing_summarycount (period, outcome, open_until, late_from, tenant
 select period, outcome, open_until, late_from, sum(tenants) from gone
 group by period, outcome, open_until, late_from having sum(tenants) <> 0
 """
+
+# Combinations whose kept number differs from the number of summaries.
+DIFFERENCES = """
+with kept as (
+    select period, outcome, open_until, late_from, sum(tenants) as tenants
+    from billing_summarycount group by period, outcome, open_until, late_from
+), counted as (
+    select period, outcome, open_until, late_from, count(*) as tenants
+    from billing_periodrollup group by period, outcome, open_until, late_from
+)
+select coalesce(k.period, c.period), coalesce(k.tenants, 0), coalesce(c.tenants, 0)
+from kept k full join counted c
+    on (k.period, k.outcome, k.open_until) = (c.period, c.outcome, c.open_until)
+    and coalesce(k.late_from, 'infinity') = coalesce(c.late_from, 'infinity')
+where coalesce(k.tenants, 0) <> coalesce(c.tenants, 0)
+order by 1
+"""

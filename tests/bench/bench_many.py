@@ -1,9 +1,10 @@
-"""Measures the tasks of each quarter of an hour with 100,000 tenants.
+"""Measures the tasks of each quarter of an hour with 100,000 tenants, and openings.
 
     VAR=… python tests/bench/bench_many.py [--json FILE] [--rounds N]
 
 Tenants with three servers and two members, made by SQL; of one in ten something is
 missing, and all of their mails were sent. The baseline is one scan of all summaries.
+At last the next period opens for all of them, and is computed for some.
 VAR is that of running engines; `make bench` starts some.
 """
 
@@ -11,6 +12,7 @@ import sys
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -23,6 +25,12 @@ BASE = "one scan of all summaries"
 # Days after the end of the period, at noon in UTC: all mails of that day were sent; a
 # day far from any deadline.
 MAILED, QUIET = 3, 20
+
+# Days after the end of the period on which the one after the next has begun.
+NEXT_PERIOD = 33
+
+# Tenants whose summaries of a new period are computed, one by one.
+REFRESHED = 200
 
 
 def scan() -> None:
@@ -49,6 +57,35 @@ def digest(at: datetime) -> None:
         mail_digest.open_items()
 
 
+def open_nothing(at: datetime) -> None:
+    from billing.periods import open_periods
+
+    assert open_periods.open_current_periods(today=at.date(), at=at) == 0
+
+
+def open_for_all(at: datetime) -> float:
+    """Open the next period for all tenants, once; return the seconds."""
+    from billing.periods import open_periods
+
+    began = perf_counter()
+    opened = open_periods.open_current_periods(today=at.date(), at=at)
+    assert opened == TENANTS, opened
+    return perf_counter() - began
+
+
+def refresh_some() -> list[float]:
+    """Refresh the new period of some tenants; return the milliseconds of each."""
+    from billing.periods import marks, refresh
+
+    taken = []
+    for claim in marks.claim(most=REFRESHED):
+        began = perf_counter()
+        refresh._refresh_claimed(claim)
+        taken.append((perf_counter() - began) * 1e3)
+    assert len(taken) == REFRESHED
+    return taken
+
+
 def main() -> None:
     told = measurements.arguments(__doc__, script=__file__, rounds=15)
     ended = datetime.combine(many_tenants.MAY.ends_on, time(12), UTC)
@@ -70,9 +107,17 @@ def main() -> None:
             ),
             "numbers of a digest": partial(digest, ended + timedelta(days=MAILED)),
             "merge counts": standings_merge.merge_counts,
+            "open periods, nothing to do": partial(open_nothing, ended),
         }
         times = measurements.measure(candidates, told.rounds)
         table = measurements.report(f"{TENANTS:,} tenants", times, BASE)
+        seconds = open_for_all(ended + timedelta(days=NEXT_PERIOD))
+        table["open a period for all"] = measurements.report_values(
+            "open a period for all", [seconds], "s"
+        )
+        table["refresh a new period"] = measurements.report_values(
+            "refresh a new period, each tenant", refresh_some(), "ms"
+        )
     measurements.write(told.json, {"many": table})
 
 

@@ -57,7 +57,7 @@ class SentFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CompanyOutcome:
     """What staff and customers see of a company in the end, without names."""
 
     summaries: dict[str, Any]
@@ -83,13 +83,13 @@ def write_month(company: Company, rng: random.Random) -> list[SentFile]:
     return files
 
 
-def outcome(company: Company) -> Outcome:
+def outcome(company: Company) -> CompanyOutcome:
     assert differing(company) == []
     with unit_of_work.acting_for(company.id, reading=True):
         opened = list(TenantPeriod.objects.order_by("period"))
         view = period_queries.view_period(MAY, at=AFTER)
         cells = view.judgement.calendar.cells
-        return Outcome(
+        return CompanyOutcome(
             summaries=summary_queries.current_summaries(opened[0].tenant, opened),
             standing=view.judgement.standing,
             cells={key: cell.state.value for key, cell in cells.items()},

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_an_export_waits_until_the_summaries_are_refreshed(
     def sleep(_: float) -> None:
         running(lambda: refresh.work_off(seconds=60)).finish()
 
-    monkeypatch.setattr(updating.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
 
 
@@ -116,7 +117,7 @@ def test_an_export_does_not_wait_for_who_cannot_be_computed(
     company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(company)
-    monkeypatch.setattr(updating.time, "sleep", lambda _: pytest.fail("it waits"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     path = f"/staff/desk.csv?period={MAY}"
     assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
 

@@ -25,7 +25,7 @@ from tests.billing.desk.stored_summaries import (
     random_summary,
     store_tenant,
 )
-from tests.billing.lateness.late_tenants import DAY
+from tests.billing.lateness.late_tenants import DAY, broken_invariants
 
 INSTANTS = (DUE - 30 * DAY, DUE - DAY, DUE, DUE + 30 * DAY)
 
@@ -113,6 +113,13 @@ def test_a_change_that_moves_no_standing_adds_no_part(tenants: list[int]) -> Non
     with unit_of_work.acting_for(tenants[0]):
         PeriodSummary.objects.update(strip="m" * 30)
     assert parts() == before
+
+
+def test_counts_that_are_wrong_are_found(tenants: list[int]) -> None:
+    assert ("kept-counts-are-right", True) not in broken_invariants(DUE)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("update billing_summarycount set tenants = tenants + 1")
+    assert ("kept-counts-are-right", True) in broken_invariants(DUE)
 
 
 def test_a_tenant_reads_and_writes_no_counts(tenants: list[int]) -> None:
