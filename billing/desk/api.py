@@ -40,8 +40,8 @@ class TenantStandingOut(Schema):
     """How one tenant stands. Counts are of server-days; see `PeriodOut`.
 
     `missing_since` is when the first day that is missing now was over. Of who lacks
-    nothing `missing` and `missing_files` are empty. `is_updating`: a file or a change
-    of the last seconds is not counted yet.
+    nothing `missing` and `missing_files` are empty. `is_updating`: the newest files or
+    changes are not counted yet.
     """
 
     number: str

@@ -164,29 +164,22 @@ select exists (
 )
 """
 
-_OF_PERIOD = "(%(period)s = '' or p.period = %(period)s)"
-
-# Tenants with a stale summary, of one period or of any, by number.
+# Tenants with a stale summary, of one period or of any, by number: since when, and
+# whether refreshing has failed.
 UPDATING = f"""
-select t.number from portal_tenant t
+select t.number, k.since, k.has_failed from portal_tenant t
+cross join lateral (
+    select min(marked_at) as since, bool_or(failed_at is not null) as has_failed
+    from billing_summarymark where tenant_id = t.id
+) k
 where t.id in (
     select p.tenant_id from billing_summarymark m
-    join billing_tenantperiod p on p.tenant_id = m.tenant_id and {_OF_PERIOD}
+    join billing_tenantperiod p on p.tenant_id = m.tenant_id
+        and (%(period)s = '' or p.period = %(period)s)
     left join billing_periodrollup r
         on r.tenant_id = p.tenant_id and r.period = p.period
     where {is_stale("r", tenant="p.tenant_id", period="p.period")}
     limit %(most)s
 )
 order by t.number
-"""  # noqa: S608 - made of constants alone
-
-FAILED = f"""
-select distinct t.number from billing_summarymark m
-join portal_tenant t on t.id = m.tenant_id
-where m.failed_at is not null and exists (
-    select from billing_tenantperiod p
-    where p.tenant_id = m.tenant_id and {_OF_PERIOD}
-    and p.period between m.first_period and m.last_period
-)
-order by t.number limit %(most)s
 """  # noqa: S608 - made of constants alone

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -26,23 +27,21 @@ _LOOK_EVERY = 0.25
 
 @dataclass(frozen=True, slots=True)
 class UpdatingTenants:
-    """Tenants with a stale summary, by number; `failed` are those that stay so.
+    """Tenants with a stale summary that will be refreshed, and those that cannot be.
 
-    `count` is at most one more than `MOST_COUNTED`; `numbers` has the first of them.
+    `count` is of the first kind, at most one more than `MOST_COUNTED`; `numbers` has
+    the first of them, `since` is when the oldest of their marks was set. `failed` are
+    the numbers of the others.
     """
 
-    count: int
-    numbers: tuple[str, ...]
-    failed: tuple[str, ...]
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether some of them will be up to date soon."""
-        return self.count > len(self.failed)
+    count: int = 0
+    numbers: tuple[str, ...] = ()
+    since: datetime | None = None
+    failed: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """What a page says of them; empty if there are none."""
+        """What a page says of those that will be refreshed; empty if there are none."""
         if self.count > MOST_COUNTED:
             text = gettext("More than %(count)s tenants are being updated.")
             return text % {"count": grouped(MOST_COUNTED)}
@@ -67,8 +66,9 @@ class UpdatingTenants:
         if not self.failed:
             return ""
         text = gettext(
-            "The summaries of these tenants cannot be computed, so they are not flagged"
-            " and not reminded: %(names)s. The log of the portal has the reason."
+            "The summaries of these tenants cannot be computed: %(names)s. Their"
+            " numbers may be old, and the portal does not flag them. The log of the"
+            " portal has the reason."
         )
         return text % {"names": ", ".join(self.failed)}
 
@@ -76,17 +76,19 @@ class UpdatingTenants:
 def updating_tenants(period: str = "") -> UpdatingTenants:
     """Return the tenants with a stale summary, of one period or of any.
 
-    In a unit of work of the staff; two queries, one of them if there are none.
+    In a unit of work of the staff; one query.
     """
     parameters: dict[str, Any] = {"period": period, "most": MOST_COUNTED + 1}
     with connection.cursor() as cursor:
         cursor.execute(period_sql.UPDATING, parameters)
-        numbers = [number for (number,) in cursor.fetchall()]
-        if not numbers:
-            return UpdatingTenants(0, (), ())
-        cursor.execute(period_sql.FAILED, parameters)
-        failed = tuple(number for (number,) in cursor.fetchall())
-    return UpdatingTenants(len(numbers), tuple(numbers[:_NAMED]), failed)
+        rows = cursor.fetchall()
+    waiting = [(number, since) for number, since, has_failed in rows if not has_failed]
+    return UpdatingTenants(
+        count=len(waiting),
+        numbers=tuple(number for number, _ in waiting[:_NAMED]),
+        since=min((since for _, since in waiting), default=None),
+        failed=tuple(number for number, _, has_failed in rows if has_failed),
+    )
 
 
 def await_fresh(period: str = "") -> None:
@@ -98,6 +100,6 @@ def await_fresh(period: str = "") -> None:
     until = time.monotonic() + WAIT_FOR
     while time.monotonic() < until:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            if not updating_tenants(period).is_waiting:
+            if not updating_tenants(period).count:
                 return
         time.sleep(_LOOK_EVERY)

@@ -66,7 +66,7 @@ def test_pages_count_the_tenants_that_are_being_updated(
     assert "being updated" not in clerk.get(path).content.decode()
     mark(company)
     page = clerk.get(path).content.decode()
-    assert "1 tenant is being updated." in page
+    assert "1 tenant is being updated. Files and changes since" in page
     assert '<span class="second">being updated</span>' in page
 
 
@@ -76,13 +76,14 @@ def test_pages_name_the_tenants_that_cannot_be_computed(
 ) -> None:
     fail(company)
     page = clerk.get(path).content.decode()
-    assert "cannot be computed, so they are not flagged and not reminded: U-1." in page
+    assert "of these tenants cannot be computed: U-1." in page
+    assert "1 tenant is" not in page
 
 
 def test_the_tenants_page_tells_that_a_flag_may_be_old(
     company: Company, clerk: Client
 ) -> None:
-    text = "Files or changes of the last seconds are not counted yet."
+    text = "The newest files or changes are not counted yet."
     assert text not in clerk.get("/staff/tenants/U-1").content.decode()
     mark(company)
     assert text in clerk.get("/staff/tenants/U-1").content.decode()
@@ -146,7 +147,7 @@ def test_a_digest_names_who_could_not_be_updated_in_time(
 
 
 def test_many_tenants_are_counted_up_to_a_limit() -> None:
-    many = updating.UpdatingTenants(1_001, ("A-1", "A-2"), ())
+    many = updating.UpdatingTenants(count=1_001, numbers=("A-1", "A-2"))
     assert many.text == "More than 1,000 tenants are being updated."
     assert many.names_text.endswith("(A-1, A-2 and others)")
-    assert updating.UpdatingTenants(0, (), ()).names_text == ""
+    assert updating.UpdatingTenants().names_text == ""
