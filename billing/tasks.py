@@ -32,7 +32,7 @@ def open_periods() -> None:
 
 
 # A run ends before the next one is due; it goes on while something is marked.
-@shared_task(name="billing.refresh_summaries", time_limit=300)
+@shared_task(name="billing.refresh_summaries", time_limit=120)
 def refresh_summaries() -> None:
     if refresh.refresh_marked(seconds=_REFRESH_FOR):
         standings_merge.merge_counts()

@@ -218,6 +218,14 @@ TEXTS: Mapping[str, ErrorText] = {
         gettext_noop("Something went wrong here."),
         gettext_noop("It is ours to mend, and is in our log. Try again later."),
     ),
+    "summary-failed": _error(
+        503,
+        gettext_noop("The numbers of this tenant cannot be computed."),
+        gettext_noop(
+            "Nothing was changed. Ask the operator: the log of the portal has the"
+            " reason."
+        ),
+    ),
     "busy": _error(
         503,
         gettext_noop("The portal is busy."),

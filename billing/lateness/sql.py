@@ -126,22 +126,21 @@ select false, period, count(*), 0 from raised group by period
 # Periods whose deadline has passed, that have no flag, and whose summary is stale; the
 # newest first. A tenant of which refreshing has failed comes last.
 STALE_AND_DUE = f"""
-select p.tenant_id, t.number, p.period, exists (
-    select from billing_summarymark k
-    where k.tenant_id = p.tenant_id and k.failed_at is not null
-) as has_failed
-from billing_tenantperiod p
+select p.tenant_id, t.number, p.period, bool_or(m.failed_at is not null) as has_failed
+from billing_summarymark m
+join billing_tenantperiod p on p.tenant_id = m.tenant_id
+    and p.period between m.first_period and m.last_period
 join portal_tenant t on t.id = p.tenant_id
 left join billing_periodrollup r
     on r.tenant_id = p.tenant_id and r.period = p.period
-where p.tenant_id in (select tenant_id from billing_summarymark)
-and coalesce(p.extended_to, p.deadline_at) <= %(until)s
+where coalesce(p.extended_to, p.deadline_at) <= %(until)s
 and {is_stale("r", tenant="p.tenant_id", period="p.period")}
 and not exists (
     select from billing_lateflag f
     where f.tenant_id = p.tenant_id and f.period = p.period
     and f.deadline_at = coalesce(p.extended_to, p.deadline_at)
 )
+group by p.tenant_id, t.number, p.period
 order by has_failed, p.period desc, p.tenant_id limit %(most)s
 """  # noqa: S608 - put together from the parts above
 

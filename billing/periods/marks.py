@@ -182,9 +182,11 @@ def seconds_until_due() -> float | None:
     return None if seconds is None else max(0.0, float(seconds))
 
 
-def marked_tenants() -> list[int]:
-    """Return the tenants with marks, by rank, in a unit of work of the staff."""
-    rows = SummaryMark.objects.order_by("rank", "due_at").values_list(
-        "tenant", flat=True
-    )
-    return list(dict.fromkeys(rows))
+def marked_tenants(*, other_than: Collection[int], most: int) -> list[int]:
+    """Return tenants with marks, by rank, in a unit of work of the staff.
+
+    Those of the first `most` marks of other tenants than some.
+    """
+    rows = SummaryMark.objects.exclude(tenant__in=other_than)
+    ordered = rows.order_by("rank", "due_at").values_list("tenant", flat=True)
+    return list(dict.fromkeys(ordered[:most]))

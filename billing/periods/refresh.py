@@ -22,7 +22,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import OperationalError, connection
-from psycopg import errors as database_errors
 
 from billing.periods import (
     marks,
@@ -49,6 +48,9 @@ _AT_ONCE = 10
 
 # Longest wait for the next mark to become due before a run ends, in seconds.
 _LONGEST_WAIT = 5.0
+
+# Tenants that are read at once to be worked off.
+_TENANTS_AT_ONCE = 500
 
 # How long the refresher leaves a tenant alone after a failure, and after the last one.
 _AGAIN_AFTER = timedelta(seconds=10)
@@ -81,10 +83,14 @@ def work_off(*, seconds: float) -> bool:
     Begins and ends units of work of its own, tenant by tenant.
     """
     until = time.monotonic() + seconds
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        tenants = marks.marked_tenants()
-    left = [one for one in tenants if not _work_off_tenant(one, until=until)]
-    return not left
+    failed: set[int] = set()
+    while time.monotonic() < until:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            tenants = marks.marked_tenants(other_than=failed, most=_TENANTS_AT_ONCE)
+        if not tenants:
+            return not failed
+        failed |= {one for one in tenants if not _work_off_tenant(one, until=until)}
+    return False
 
 
 def _work_off_tenant(tenant_id: int, *, until: float) -> bool:
@@ -142,10 +148,17 @@ def deciding(tenant_id: int, period: str) -> Iterator[None]:
     """Open a unit of work that holds the tenant, with a fresh summary of one period.
 
     Raises:
-        Unavailable: the summary could not be computed in time.
+        Unavailable: the summary could not be computed, or not in time.
 
     """
-    if not refresh_period(tenant_id, period):
+    try:
+        is_fresh = refresh_period(tenant_id, period)
+    except OperationalError:
+        raise
+    except Exception as error:
+        logger.exception("The summary of tenant %s, %s failed", tenant_id, period)
+        raise Unavailable("summary-failed") from error
+    if not is_fresh:
         raise Unavailable("busy")
     with unit_of_work.acting_for(tenant_id, holding=True):
         # What has changed between the two: as a rule nothing, at most a file or two.
@@ -162,8 +175,8 @@ def _refresh_claimed(claim: MarkClaim) -> None:
     try:
         _refresh_slice(claim.tenant_id, claim=claim)
     except OperationalError as error:
-        if not isinstance(error.__cause__, database_errors.LockNotAvailable):
-            raise
+        # A lock, or the database itself, is not to be had: no fault of the tenant's.
+        logger.warning("The summaries of tenant %s wait: %s", claim.tenant_id, error)
         _give_back(claim)
     except Exception:
         logger.exception("The summaries of tenant %s failed", claim.tenant_id)
@@ -221,7 +234,7 @@ def _remove_marks(found: StaleSummaries, stale: set[str], claim: MarkClaim) -> N
 
 
 def _give_back(claim: MarkClaim) -> None:
-    """Give back marks that were not tried: somebody held the tenant's lock for long."""
+    """Give back marks that could not be tried."""
     _postpone(claim, period_sql.GIVE_BACK, after=timedelta(seconds=1))
 
 

@@ -175,6 +175,7 @@ cross join lateral (
 where t.id in (
     select p.tenant_id from billing_summarymark m
     join billing_tenantperiod p on p.tenant_id = m.tenant_id
+        and p.period between m.first_period and m.last_period
         and (%(period)s = '' or p.period = %(period)s)
     left join billing_periodrollup r
         on r.tenant_id = p.tenant_id and r.period = p.period

@@ -36,6 +36,7 @@ from billing.periods import queries as period_queries
 from billing.periods.marks import ALL_PERIODS
 from billing.requests import excuses
 from portal.db import unit_of_work
+from portal.errors import Unavailable
 from tests.billing.lateness.late_tenants import (
     AFTER,
     BEFORE,
@@ -360,6 +361,11 @@ def test_a_tenant_that_cannot_be_computed_holds_up_nobody_and_is_reported(
         with unit_of_work.acting_for(company.id, reading=True):
             view = period_queries.view_period(MAY, at=AFTER)
         assert view.judgement.standing is Standing.LATE
+        with (
+            pytest.raises(Unavailable, match="summary-failed"),
+            refresh.deciding(company.id, str(MAY)),
+        ):
+            pass
     send_last_days(company)
 
 

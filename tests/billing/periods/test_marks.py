@@ -302,5 +302,8 @@ def test_the_migration_marks_all_tenants_and_nothing_is_broken(
     owner(migration._MARK_ALL)
     assert broken_invariants(NOW) == set()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        assert set(marks.marked_tenants()) == {alice.id, charlie.id}
+        assert set(marks.marked_tenants(other_than=(), most=9)) == {
+            alice.id,
+            charlie.id,
+        }
     assert differing(alice) == differing(charlie) == []
