@@ -1,4 +1,4 @@
-"""App configuration of billing: registers tiles, links, metrics and invariants."""
+"""App configuration of billing: registers tiles, links, metrics, invariants."""
 
 from django.apps import AppConfig
 

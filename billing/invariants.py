@@ -77,7 +77,7 @@ def _summaries_equal_recomputed(scope: InvariantScope) -> Findings:
         merged = summary_queries.merge_stored(tenant, opened, changes)
         for name, one in opened.items():
             problem = (
-                _why_stale(name)
+                _stale_finding(name)
                 if name in stale
                 else _difference(tenant, one, rows[name], merged[name])
             )
@@ -85,15 +85,15 @@ def _summaries_equal_recomputed(scope: InvariantScope) -> Findings:
                 yield problem
 
 
-def _why_stale(period: str) -> Finding | None:
+def _stale_finding(period: str) -> Finding | None:
     """Return what is wrong about a period whose summary is stale; as a rule nothing."""
     covering = [one for one in SummaryMark.objects.all() if one.covers(period)]
     subject = f"the period {period}"
     if not covering:
-        return Finding(subject, "has no summary, and no mark that it is to be computed")
+        return Finding(subject, "has neither a summary nor a mark")
     failed_at = [one.failed_at for one in covering if one.failed_at]
     if failed_at:
-        problem = f"cannot be summarised since {min(failed_at)}, see the log"
+        problem = f"cannot be refreshed since {min(failed_at)}; see the log"
         return Finding(subject, problem, is_breach=False)
     return None
 
@@ -107,9 +107,11 @@ def _difference(
     except ValueError as error:
         return Finding(subject, f"has no calendar: {error}")
     if stored != computed or row.deadline_at != opened.effective_at:
-        return Finding(subject, "is rolled up as something else than its calendar says")
+        return Finding(subject, "has a summary that differs from its calendar")
     if stored != merged:
-        return Finding(subject, "is rolled up as something else than its servers")
+        return Finding(
+            subject, "has a summary that differs from its servers' summaries"
+        )
     return None
 
 
@@ -123,9 +125,7 @@ def _flags_agree_with_summaries(scope: InvariantScope) -> Findings:
                 continue  # the refresher updates the flag with the summary
             if not update_flags.agrees(flag, row, at=scope.at):
                 subject = f"the late flag of {flag.period}"
-                problem = (
-                    f"since {flag.deadline_at} says something else than the period"
-                )
+                problem = f"(deadline {flag.deadline_at}) differs from the summary"
                 yield Finding(subject, problem)
 
 
@@ -135,7 +135,9 @@ def _kept_counts_equal_counted(scope: InvariantScope) -> Findings:
     with scope.snapshot(), connection.cursor() as cursor:
         cursor.execute(standings_sql.DIFFERENCES)
         for period, kept, counted in cursor.fetchall():
-            problem = f"is kept as having {kept} tenants of a kind, and has {counted}"
+            problem = (
+                f"has a kept count of {kept} where {counted} summaries are counted"
+            )
             yield Finding(f"the period {period}", problem)
 
 
@@ -179,7 +181,7 @@ INVARIANTS = (
     ),
     Invariant(
         name="kept-counts-are-right",
-        sentence="The kept numbers of tenants by standing equal counted ones.",
+        sentence="Kept counts equal counted summaries.",
         check=_kept_counts_equal_counted,
         is_across=True,
     ),

@@ -15,8 +15,8 @@ from billing.reminders import send as reminder_send
 from billing.standings import merge as standings_merge
 from portal.jobs import shutdown
 
-# How long one run refreshes summaries, in seconds. A wake-up that comes meanwhile has
-# to wait that long at most, and marks of the meantime are refreshed by this run.
+# How long one run refreshes summaries, in seconds. A wake-up during a run waits for at
+# most so long; the run processes marks set meanwhile.
 _REFRESH_FOR = 50.0
 
 # How long one run sends mails; the next run sends the rest. A mail server can take
@@ -31,7 +31,7 @@ def open_periods() -> None:
     standings_merge.merge_counts()
 
 
-# A run ends before the next one is due; it goes on while something is marked.
+# Ends before the next scheduled run.
 @shared_task(name="billing.refresh_summaries", time_limit=120)
 def refresh_summaries() -> None:
     if refresh.refresh_marked(seconds=_REFRESH_FOR):

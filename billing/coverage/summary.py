@@ -5,8 +5,8 @@ were over, and for each server-day that is not covered the summary has the insta
 which its day ends: before that it is pending. So the counts and the standing can be
 computed from the summary for any instant.
 
-A summary is made in two steps: one of each server (`summarise_server`), and that of the
-tenant, merged from them (`merge`). What a server owes depends on nothing of another.
+It is computed in two steps: a summary of each server (`summarise_server`), then merged
+for the tenant (`merge`). Servers do not depend on each other.
 """
 
 from collections import defaultdict
@@ -118,7 +118,7 @@ def summarise(period: Period, facts: TenantFacts, *, deadline_at: datetime) -> S
 def summarise_server(
     period: Period, facts: TenantFacts, *, deadline_at: datetime
 ) -> ServerSummary:
-    """Compute the part of one server, from facts that have no other server's."""
+    """Compute the summary of one server, from its facts alone."""
     ended_at = ends_at(period, zone_named(facts.zone))
     after = calendar(period, facts, at=ended_at + _OVER, deadline_at=deadline_at)
     missing, faults, with_us = _uncovered(after)
@@ -148,7 +148,7 @@ def summarise_server(
 def merge(
     period: Period, parts: Mapping[str, ServerSummary], *, zone: str, collects: bool
 ) -> Summary:
-    """Merge the parts of all servers of a tenant, given by server name, in any order.
+    """Merge the summaries of all servers of a tenant, given by server name.
 
     `zone` is the period's, `collects` whether the licence collects usage on any day.
     """
@@ -275,7 +275,7 @@ def _list_for(
 
 
 def _strip(found: Calendar) -> str:
-    """Write the days of one server."""
+    """Return the strip of one server: a letter for each day."""
     letters = {state: letter for letter, state in STRIP.items()}
     days = {day: letters[cell.state] for (_, day), cell in found.cells.items()}
     return "".join(days.get(day, NOT_OWED) for day in found.period.days())

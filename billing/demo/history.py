@@ -41,7 +41,7 @@ class _Due:
 
 def make(*, at: datetime) -> bool:
     """Make the history up to `at`; False if it is not made in this portal."""
-    refresh.work_off(seconds=_SUMMARIES)
+    refresh.refresh_all(seconds=_SUMMARIES)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
         lacking = PeriodSummary.objects.exclude(missing_from=[])

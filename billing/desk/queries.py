@@ -34,8 +34,8 @@ class DeskRow:
     `deadline_at` is the effective one, shown in `zone`; `missing_since` is the end of
     the first day that is missing by now. `keys` are the licence keys on the period's
     last day. `strip` is that of the summary. `reminders` counts the mails that were
-    sent, including the unsure, and `reminded_at` is when the last one was. All but
-    deadline, keys and reminders is of the stored summary; `is_updating` if it is stale.
+    sent, including the unsure, and `reminded_at` is when the last one was. Standing,
+    counts, strip and last file are of the stored summary; `is_updating`: it is stale.
     """
 
     tenant_id: int

@@ -1,7 +1,7 @@
 """Composes the SQL statements of the billing desk from a few parts.
 
-All SQL text is in this module or in `billing.desk.queries`; user input is passed as
-parameters.
+The SQL of the desk is in this module and in `billing.desk.queries`; the standing and
+the test for stale summaries are shared. User input is passed as parameters.
 """
 
 from collections.abc import Mapping, Sequence

@@ -74,7 +74,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Export the filtered list, or the selected tenants on it.
 
-    Stale summaries are waited for; what is stale even then says so.
+    Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
     now = timezone.now()
     period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)

@@ -82,7 +82,9 @@ def check_lateness(at: datetime) -> CheckResult:
     left = _stale_and_due(at=at)
     failed = tuple(sorted({one.number for one in left if one.has_failed}))
     if failed:
-        logger.error("Summaries cannot be computed, nothing is flagged: %s", failed)
+        logger.error(
+            "Tenants whose summaries cannot be computed are not flagged: %s", failed
+        )
     return CheckResult(
         raised,
         stopped=tuple(period for _, period, _, _ in stops),
@@ -137,7 +139,7 @@ def _refresh_due(*, at: datetime) -> None:
         left = until - time.monotonic()
         if left <= 0:
             return
-        refresh.try_period(stale.tenant_id, stale.period, seconds=left)
+        refresh.try_refresh_period(stale.tenant_id, stale.period, seconds=left)
 
 
 def _stale_and_due(*, at: datetime) -> list[_StalePeriod]:

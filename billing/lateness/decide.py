@@ -51,7 +51,7 @@ def waive(
 
     """
     reason = required(reason)
-    with refresh.deciding(tenant_id, _period_of(tenant_id, flag_id)):
+    with refresh.holding_fresh_period(tenant_id, _period_of(tenant_id, flag_id)):
         flag = _found(flag_id)
         chosen = set(cells)
         if not chosen or not chosen <= set(flag.open_days):
@@ -93,7 +93,7 @@ def decide(
     reason = required(reason)
     if choice.consequence not in Consequence.values:
         raise Refused("not-found")
-    with refresh.deciding(tenant_id, _period_of(tenant_id, flag_id)):
+    with refresh.holding_fresh_period(tenant_id, _period_of(tenant_id, flag_id)):
         flag = _found(flag_id)
         if flag.voided_at is not None or flag.consequence != choice.seen:
             raise Refused("decided-already")

@@ -10,8 +10,8 @@ judged yet, which wait for us and make nobody late. Its steps:
 - `found`, `stopped`: of a period with far more late tenants than usual (those that are
   flagged already count too, so that it does not matter in how many runs they are found)
   nothing more is flagged until the staff release it.
-- `held`: rows are locked and read again. A row that an upload is just changing is left
-  to the next run; a later upload sees the flag and updates it.
+- `held`: rows are locked and read again. A row that the refresher is writing is left
+  to the next run; a later refresh sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.
 
 A tenant without a day that was late at the deadline itself may have one that became

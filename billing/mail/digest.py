@@ -65,7 +65,7 @@ def send_due(*, now: Callable[[], datetime]) -> int:
     _give_up_on_unanswered(at)
     if not _FROM <= at.time() < _UNTIL:
         return 0
-    refresh.work_off(seconds=_REFRESH_FOR)
+    refresh.refresh_all(seconds=_REFRESH_FOR)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         morning = datetime.combine(at.date(), _FROM, UTC)
@@ -76,7 +76,8 @@ def send_due(*, now: Callable[[], datetime]) -> int:
         if not people:
             return 0
         shown = {
-            "updating": updating_tenants().names_text,
+            "updating": (updating := updating_tenants()).names_text,
+            "failed": updating.failed_text,
             "periods": standing_counts(at=at),
             "open_items": open_items(),
             "day": at.date(),

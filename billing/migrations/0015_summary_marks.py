@@ -12,7 +12,8 @@ grant usage on sequence billing_mark_generation to portal_tenant, portal_staff;
 """
 
 # What the earlier version has stored stays until it is computed anew, by server. Until
-# then it counts as stale. One mark for each tenant, behind all that people do.
+# then it counts as stale. One mark for each tenant, after files and decisions and before
+# openings.
 _MARK_ALL = """
 insert into billing_summarymark (tenant_id, rank, first_period, last_period, generation,
     changed_at, marked_at, due_at)

@@ -197,7 +197,7 @@ class PeriodSummary(models.Model):
                 condition=Q(lacks_servers=True),
                 name="periods_without_servers",
             ),
-            # The desk counts by the first, and reads a page by one of the others.
+            # The desk reads a page by one of these, and counts the matches of a search.
             models.Index(
                 fields=["period", "outcome", "open_until", "late_from"],
                 name="desk_counts",

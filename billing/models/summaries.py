@@ -12,9 +12,9 @@ class MarkRank(models.IntegerChoices):
     """Why summaries are stale; the refresher takes the lowest rank first."""
 
     FACTS = 0
-    """A file came, or a person changed something of one server or period."""
+    """A file was received, or one server or period changed."""
     WIDE = 1
-    """A change that concerns all servers of a tenant."""
+    """A change of a whole tenant."""
     OPENING = 2
     """Periods have opened for all tenants."""
 
@@ -59,7 +59,7 @@ class SummaryMark(models.Model):
     `server` None means all servers, and what belongs to the tenant alone. The periods
     from `first_period` to `last_period` are stale where their summary has an earlier
     `generation`. `changed_at` is the instant of the newest change, all others are
-    those of the database's clock. `failed_at` is since when refreshing has failed.
+    those of the database's clock. `failed_at` is when the last attempt first failed.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)

@@ -83,7 +83,7 @@ class LoadedFacts:
     def facts(self, period: Period, *, deadline_at: datetime, zone: str) -> TenantFacts:
         """Return the facts of a period's calendar.
 
-        With one or two more queries, of one server with none.
+        With one or two more queries; with none for a single server.
         """
         excuses = [one for one in self.excuses if _is_relevant(one, deadline_at)]
         refused = [one for one in self.refused if _gives_time(one, deadline_at)]

@@ -3,12 +3,13 @@
 Whoever changes a fact marks, in the same transaction and under the tenant's lock, what
 became stale: a server or the whole tenant, and a range of periods. The refresher
 (`billing.periods.refresh`) computes it later. In every committed state a summary equals
-what its facts give, or a mark of a later generation covers it. Nothing is decided from
-a summary without looking for marks in the same snapshot (`billing.periods.sql`).
+what its facts give, or a mark of a later generation covers it. No late flag and no
+decision uses a summary unless the same statement, or one under the tenant's lock, finds
+no such mark (`billing.periods.sql`).
 
-Generations come from one sequence and never begin anew: a mark that was removed and set
-again is another one. All instants of a mark but `changed_at` are of the database's
-clock, so that machines need not agree about the time.
+Generations come from one sequence and are never reused: a mark that is removed and set
+again has a new generation. All instants of a mark except `changed_at` are read from the
+database's clock, so that the clocks of machines do not matter.
 """
 
 from collections.abc import Collection
@@ -30,15 +31,15 @@ from usage.models import UsageFile
 # The task that refreshes what is marked.
 TASK = "billing.refresh_summaries"
 
-# What a file proves reaches to its neighbours, and its instants may lie on other days
-# than the one it is for.
+# A file is evidence for the days next to its own too, and its instants may be on other
+# dates than its day.
 _ROOM = timedelta(days=2)
 
-# How long a claim holds. A slice takes a tenth of a second: after this the process that
-# claimed it has ended.
-_LEASE = timedelta(seconds=60)
+# How long a claim lasts: longer than the slices of all its tenants take, also if they
+# wait for locks. If a claim ends early, a mark is refreshed twice, which is harmless.
+_LEASE = timedelta(seconds=120)
 
-# Attempts in a row that end without a result: then something is wrong with the tenant.
+# Consecutive failed attempts after which a mark counts as failed.
 MOST_ATTEMPTS = 3
 
 
@@ -54,9 +55,9 @@ class PeriodRange:
 
     @classmethod
     def around(cls, first: date | None, last: date | None) -> "PeriodRange":
-        """Return the periods that some days lie in, with room for clocks and zones.
+        """Return the periods of some days, with a margin of two days.
 
-        None is without limit, and so is a day that only a wrong clock can show.
+        A day of None, or outside the supported years, sets no limit.
         """
         found = cls()
         return cls(
@@ -111,13 +112,14 @@ def mark(
 
 
 def mark_file(file: UsageFile, *, at: datetime) -> None:
-    """Mark the periods of which a file can have changed what is proved."""
+    """Mark the periods whose evidence a file can have changed."""
     server = file.server
     if server is None:
-        # Its server is unknown: it belongs to no calendar.
+        # Without a server, no calendar contains the file.
         return
     periods = ALL_PERIODS
-    # Before it is registered, a server is known since its first file: in all periods.
+    # A file older than its server's registration changes since when the server is
+    # known, which affects all periods.
     if file.came_at >= server.created_at:
         periods = PeriodRange.around(*chains.reach_of(file))
     mark(file.tenant_id, periods, at=at, server_id=server.pk)
@@ -146,10 +148,10 @@ def stale_tenants(tenant_ids: Collection[int], period: str) -> set[int]:
 
 
 def claim(*, most: int) -> list[MarkClaim]:
-    """Claim up to `most` marks that are due, by tenant, in their order.
+    """Claim up to `most` due marks, grouped by tenant, the lowest rank first.
 
     Begins and ends a unit of work of its own, as `unit_of_work.SWEEP`. The attempt is
-    charged now, so that a tenant that ends its process is noticed.
+    counted now, so that a tenant that ends the refresher is detected.
     """
     parameters: dict[str, Any] = {"most": most, "lease": _LEASE}
     with (
@@ -169,7 +171,7 @@ def claim(*, most: int) -> list[MarkClaim]:
 
 
 def seconds_until_due() -> float | None:
-    """Return when the next mark is due; None if there is none.
+    """Return the seconds until a mark can be claimed; None if there is none.
 
     Begins and ends a unit of work of its own, as `unit_of_work.SWEEP`.
     """

@@ -11,8 +11,8 @@ from portal.db import unit_of_work
 from portal.health.metrics import Family
 from portal.health.readiness import Health, ReadinessPart
 
-# Seconds after which a mark of what people did is overdue: the refresher takes it up
-# within five, and a run of the schedule within a minute.
+# Seconds after which a mark of rank `facts` is overdue. The refresher processes it
+# within five, or within a minute if the wake-up is lost.
 _OVERDUE = 600.0
 
 
@@ -30,12 +30,10 @@ def summary_metrics(_at: datetime) -> Iterator[Family]:
         counts.append((labels, float(marks)))
         ages.append((labels, float(age)))
     yield Family("portal_summary_marks", "Marks of stale summaries.", counts)
-    yield Family(
-        "portal_summary_marks_oldest_seconds", "How long the oldest is there.", ages
-    )
+    yield Family("portal_summary_marks_oldest_seconds", "Age of the oldest mark.", ages)
     yield Family(
         "portal_summaries_failed",
-        "Tenants whose summaries could not be computed.",
+        "Tenants whose summaries cannot be computed.",
         [({}, float(failed))],
     )
 

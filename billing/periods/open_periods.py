@@ -1,8 +1,7 @@
 """Opens tenants' periods with their deadlines, and records their licences.
 
-Whoever opens a period of a tenant opens all that it owes up to the running one: so a
-tenant that has the running period has all of them, and one look at that finds what is
-missing, however many tenants there are.
+Opening a period also opens all earlier ones that the tenant owes, up to the running
+one. So one query for tenants without the running period finds all that is missing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,8 @@ _PAST_PERIODS = 36
 # What a row of `_deadlines` is made of, by the names of the statement's parameters.
 _COLUMNS = ("zones", "periods", "ends", "deadlines")
 
-# Tenants whose periods are opened in one transaction: uploads of these wait for it.
+# Tenants whose periods are opened in one transaction. An upload that opens the same
+# period waits for it.
 _AT_ONCE = 1_000
 
 
@@ -94,10 +94,10 @@ def open_missing(tenant: Tenant, *, today: date, at: datetime) -> None:
 def open_current_periods(*, today: date, at: datetime) -> int:
     """Open, for every tenant, what should have opened by a day; return the number.
 
-    Also what was missed while nothing ran: a period without its row would have a
-    deadline that moves. Some tenants in a unit of work of the staff at a time, so that
-    what is done stays done. Takes no tenant's lock: a period opens once, whoever does
-    it, and the mark of an opened period tells that its summary is not computed yet.
+    This includes periods missed while the portal was down: a period without its row
+    would have a deadline that moves. Some tenants at a time, each time in a unit of
+    work of the staff. Takes no tenant's lock: a period opens only once, and its mark
+    shows that it has no summary yet.
     """
     running = Period.containing(today)
     wanted: dict[str, Any] = {
@@ -144,7 +144,7 @@ def _past_periods(today: date) -> Iterator[Period]:
 
 
 def _deadlines(zone: str, *, today: date) -> list[tuple[str, str, date, datetime]]:
-    """Return the past periods in a zone: zone, name, last day, deadline."""
+    """Return the running and the past periods: zone, name, last day, deadline."""
     return [
         (zone, str(period), period.ends_on, deadline_of(zone, period))
         for period in _past_periods(today)

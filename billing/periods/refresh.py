@@ -1,8 +1,8 @@
 """Refreshes stale summaries in slices, each of which holds the tenant's lock briefly.
 
-The refresher works off marks (`refresh_marked`), one slice for each tenant in turn.
+The refresher processes marks (`refresh_marked`), one slice for each tenant in turn.
 Whoever decides something from the summary of one period refreshes that period first
-(`refresh_period`, `deciding`), and leaves the marks to the refresher.
+(`refresh_period`, `holding_fresh_period`), and leaves the marks to the refresher.
 
 A slice is one unit of work. Its steps keep this order:
 
@@ -11,7 +11,7 @@ A slice is one unit of work. Its steps keep this order:
 2. The summaries of servers, as many as are computed in the time of a slice.
 3. The tenant's summary of each period all of whose servers are done.
 4. The late flags of these periods, read only now.
-5. The marks that are worked off, where they still have the generation that was read.
+5. The marks that are done, where they still have the generation that was read.
 """
 
 import logging
@@ -43,16 +43,17 @@ logger = logging.getLogger(__name__)
 # second: an upload of the tenant waits for one slice at most, and should not notice it.
 SLICE = 0.05
 
-# Marks that are claimed at once: few, so that what people do meanwhile comes soon.
+# Marks claimed at once: few, so that marks of a lower rank set meanwhile are claimed
+# soon.
 _AT_ONCE = 10
 
 # Longest wait for the next mark to become due before a run ends, in seconds.
 _LONGEST_WAIT = 5.0
 
-# Tenants that are read at once to be worked off.
+# Tenants that are read at once to be refreshed.
 _TENANTS_AT_ONCE = 500
 
-# How long the refresher leaves a tenant alone after a failure, and after the last one.
+# How long a mark is postponed after a failure, and after the last attempt.
 _AGAIN_AFTER = timedelta(seconds=10)
 _AGAIN_AFTER_LAST = timedelta(minutes=10)
 
@@ -61,24 +62,27 @@ PATIENCE = 30.0
 
 
 def refresh_marked(*, seconds: float) -> int:
-    """Work off marks for so long, or until none is due soon; return the slices done."""
-    until, slices = time.monotonic() + seconds, 0
+    """Process marks for so long, or until none is due soon.
+
+    Return how often a tenant was claimed.
+    """
+    until, claimed = time.monotonic() + seconds, 0
     while not shutdown.is_requested() and time.monotonic() < until:
         claims = marks.claim(most=_AT_ONCE)
         for claim in claims:
             _refresh_claimed(claim)
-        slices += len(claims)
+        claimed += len(claims)
         if claims:
             continue
         wait = marks.seconds_until_due()
         if wait is None or wait > _LONGEST_WAIT:
             break
         shutdown.wait(min(wait, max(0.0, until - time.monotonic())))
-    return slices
+    return claimed
 
 
-def work_off(*, seconds: float) -> bool:
-    """Work off all marks now, due or not; False if some are left.
+def refresh_all(*, seconds: float) -> bool:
+    """Refresh all stale summaries now, due or not; False if some are left.
 
     Begins and ends units of work of its own, tenant by tenant.
     """
@@ -89,11 +93,11 @@ def work_off(*, seconds: float) -> bool:
             tenants = marks.marked_tenants(other_than=failed, most=_TENANTS_AT_ONCE)
         if not tenants:
             return not failed
-        failed |= {one for one in tenants if not _work_off_tenant(one, until=until)}
+        failed |= {one for one in tenants if not _refresh_all_of(one, until=until)}
     return False
 
 
-def _work_off_tenant(tenant_id: int, *, until: float) -> bool:
+def _refresh_all_of(tenant_id: int, *, until: float) -> bool:
     claim = MarkClaim(tenant_id, marks=(), attempts=0)
     try:
         while time.monotonic() < until:
@@ -119,7 +123,7 @@ def refresh_period(tenant_id: int, period: str, *, seconds: float = PATIENCE) ->
 def refresh_tenants(
     tenant_ids: Collection[int], period: str, *, seconds: float = PATIENCE
 ) -> None:
-    """Refresh one period of some tenants, as far as that is possible in time.
+    """Refresh one period of some tenants, within some seconds.
 
     Begins and ends units of work of its own.
     """
@@ -130,11 +134,11 @@ def refresh_tenants(
         left = until - time.monotonic()
         if left <= 0:
             return
-        try_period(tenant_id, period, seconds=left)
+        try_refresh_period(tenant_id, period, seconds=left)
 
 
-def try_period(tenant_id: int, period: str, *, seconds: float) -> bool:
-    """Refresh one period where that is possible; False if it is still stale."""
+def try_refresh_period(tenant_id: int, period: str, *, seconds: float) -> bool:
+    """Refresh one period; log an error and return False if it fails."""
     try:
         return refresh_period(tenant_id, period, seconds=seconds)
     except Exception:
@@ -144,7 +148,7 @@ def try_period(tenant_id: int, period: str, *, seconds: float) -> bool:
 
 
 @contextmanager
-def deciding(tenant_id: int, period: str) -> Iterator[None]:
+def holding_fresh_period(tenant_id: int, period: str) -> Iterator[None]:
     """Open a unit of work that holds the tenant, with a fresh summary of one period.
 
     Raises:
@@ -161,7 +165,7 @@ def deciding(tenant_id: int, period: str) -> Iterator[None]:
     if not is_fresh:
         raise Unavailable("busy")
     with unit_of_work.acting_for(tenant_id, holding=True):
-        # What has changed between the two: as a rule nothing, at most a file or two.
+        # A few files may have arrived since.
         while not _refresh(tenant_id, period=period):
             pass
         yield
@@ -169,15 +173,15 @@ def deciding(tenant_id: int, period: str) -> Iterator[None]:
 
 def _refresh_claimed(claim: MarkClaim) -> None:
     if claim.attempts > MOST_ATTEMPTS:
-        # Whoever tried before has not come back: each attempt ended its process.
+        # Each earlier attempt ended its process.
         _record_failure(claim, after=_AGAIN_AFTER_LAST)
         return
     try:
         _refresh_slice(claim.tenant_id, claim=claim)
     except OperationalError as error:
-        # A lock, or the database itself, is not to be had: no fault of the tenant's.
+        # A lock or the database is not available, which is no fault of the tenant.
         logger.warning("The summaries of tenant %s wait: %s", claim.tenant_id, error)
-        _give_back(claim)
+        _release(claim)
     except Exception:
         logger.exception("The summaries of tenant %s failed", claim.tenant_id)
         is_last = claim.attempts >= MOST_ATTEMPTS
@@ -199,12 +203,12 @@ def _refresh(
     """Refresh for a slice, under the tenant's lock; return whether all is done."""
     found = stale_summaries.find(tenant_id, period=period)
     until = time.monotonic() + SLICE
-    done = list(stale_summaries.compute_units(found, until=until))
+    done = list(stale_summaries.compute_server_periods(found, until=until))
     failpoints.reach("summary:computed")
     store_summaries.store_server_rows([row for _, row in done])
     failpoints.reach("summary:servers")
-    left = found.units[len(done) :]
-    whole = found.periods.keys() - {unit.opened.period for unit in left}
+    left = found.server_periods[len(done) :]
+    whole = found.periods.keys() - {one.opened.period for one in left}
     merged = stale_summaries.merged_summaries(found, whole, until=until)
     rows = store_summaries.store_period_rows(tenant_id, merged)
     failpoints.reach("summary:tenant")
@@ -220,7 +224,7 @@ def _refresh(
 
 
 def _remove_marks(found: StaleSummaries, stale: set[str], claim: MarkClaim) -> None:
-    """Remove the marks that are worked off, and give back those of stale periods."""
+    """Remove the marks that are done, and release those of stale periods."""
     done = [one for one in found.marks if not any(map(one.covers, stale))]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -233,9 +237,9 @@ def _remove_marks(found: StaleSummaries, stale: set[str], claim: MarkClaim) -> N
         )
 
 
-def _give_back(claim: MarkClaim) -> None:
-    """Give back marks that could not be tried."""
-    _postpone(claim, period_sql.GIVE_BACK, after=timedelta(seconds=1))
+def _release(claim: MarkClaim) -> None:
+    """Release marks that could not be tried; that is no failed attempt."""
+    _postpone(claim, period_sql.RELEASE, after=timedelta(seconds=1))
 
 
 def _record_failure(claim: MarkClaim, *, after: timedelta) -> None:

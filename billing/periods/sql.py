@@ -17,9 +17,9 @@ def is_stale(row: str, *, tenant: str = "", period: str = "") -> str:
     ))"""
 
 
-# A mark of the same server and rank is widened. It becomes due a second after the last
-# change, and five after the first one: changes that come together are computed once.
-# What failed before is tried again at once, for the facts have changed.
+# A mark of the same server and rank is widened. It is due one second after the last
+# change, five after the first at the latest: the changes of these seconds are computed
+# once. A failed mark is retried at once, because the facts have changed.
 MARK = """
 insert into billing_summarymark (tenant_id, server_id, rank, first_period, last_period,
     generation, changed_at, marked_at, due_at)
@@ -36,7 +36,7 @@ on conflict (tenant_id, server_id, rank) do update set
 returning generation, xmax = 0
 """
 
-# The tenants whose turn it is: the lowest rank first, within it the longest waiting.
+# Due marks, the lowest rank first, then the longest due.
 CLAIM = """
 with due as (
     select id from billing_summarymark
@@ -50,7 +50,7 @@ from due where due.id = m.id
 returning m.tenant_id, m.id, m.attempts, m.rank
 """
 
-# Seconds until a mark is due; none without marks that can be claimed.
+# Seconds until a mark is due; null without a mark that can be claimed.
 NEXT_DUE = """
 select extract(epoch from min(due_at) - clock_timestamp())
 from billing_summarymark
@@ -74,8 +74,8 @@ where p.tenant_id = any(%(tenants)s) and p.period = %(period)s
 and {is_stale("r", tenant="p.tenant_id", period="p.period")}
 """  # noqa: S608 - made of constants alone
 
-# Removes marks that still have the generation that was read, and gives back those of
-# the claim that are left: behind the other tenants, and as if tried for the first time.
+# Removes marks that still have the generation that was read, and releases those of the
+# claim that are left: behind the other tenants, and with no attempt counted.
 REMOVE = """
 with removed as (
     delete from billing_summarymark m
@@ -88,13 +88,13 @@ update billing_summarymark set leased_until = null, attempts = 0,
 where id = any(%(claimed)s) and id not in (select id from removed)
 """
 
-GIVE_BACK = """
+RELEASE = """
 update billing_summarymark set leased_until = null,
     attempts = greatest(attempts - 1, 0), due_at = clock_timestamp() + %(after)s
 where id = any(%(marks)s)
 """
 
-# After the last attempt a mark counts as failed, until it is worked off.
+# After the last attempt a mark is failed until it is removed.
 RECORD_FAILURE = """
 update billing_summarymark set leased_until = null,
     due_at = clock_timestamp() + %(after)s,
@@ -155,7 +155,7 @@ COUNT_FAILED = """
 select count(distinct tenant_id) from billing_summarymark where failed_at is not null
 """
 
-# Wide changes and openings may take long; those that fail are reported by themselves.
+# Wide changes and openings may take long; failed marks have a metric of their own.
 IS_OVERDUE = """
 select exists (
     select from billing_summarymark
@@ -173,7 +173,7 @@ cross join lateral (
     from billing_summarymark where tenant_id = t.id
 ) k
 where t.id in (
-    select p.tenant_id from billing_summarymark m
+    select distinct p.tenant_id from billing_summarymark m
     join billing_tenantperiod p on p.tenant_id = m.tenant_id
         and p.period between m.first_period and m.last_period
         and (%(period)s = '' or p.period = %(period)s)

@@ -29,7 +29,7 @@ _MERGED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class StaleUnit:
+class StaleServerPeriod:
     """A server and period to compute; `generation` is that of its newest mark.
 
     `is_own`: a mark names this server, not all of them.
@@ -43,7 +43,7 @@ class StaleUnit:
 
 @dataclass(kw_only=True)
 class StaleSummaries:
-    """The stale summaries of a tenant: `units` of servers, then whole `periods`.
+    """The stale summaries of a tenant: `server_periods`, and whole `periods`.
 
     `generations` has the newest mark that covers a period.
     """
@@ -53,7 +53,7 @@ class StaleSummaries:
     generations: dict[str, int]
     periods: dict[str, TenantPeriod]
     loaded: LoadedFacts | None
-    units: list[StaleUnit] = field(default_factory=list)
+    server_periods: list[StaleServerPeriod] = field(default_factory=list)
 
     @property
     def changed_at(self) -> datetime:
@@ -89,24 +89,27 @@ def find(tenant_id: int, *, period: str | None = None) -> StaleSummaries:
         loaded=_load(tenant, stale),
     )
     if found.loaded is not None:
-        found.units = sorted(_units(found, found.loaded), key=_first_come)
+        found.server_periods = sorted(
+            _server_periods(found, found.loaded), key=_own_marks_first
+        )
     return found
 
 
-def compute_units(
+def compute_server_periods(
     found: StaleSummaries, *, until: float
-) -> Iterator[tuple[StaleUnit, ServerPeriodSummary]]:
-    """Yield units and their rows until an instant of `time.monotonic`; at least one.
+) -> Iterator[tuple[StaleServerPeriod, ServerPeriodSummary]]:
+    """Yield stale server periods and their rows until an instant of `time.monotonic`.
 
-    Server by server: all accepted files of a server are loaded once.
+    At least one, if there is any. Server by server: all accepted files of a server are
+    loaded once.
     """
     if found.loaded is None:
         return
     since = min(one.effective_at for one in found.periods.values())
-    for server, units in groupby(found.units, key=lambda unit: unit.server):
+    for server, stale in groupby(found.server_periods, key=lambda one: one.server):
         own = found.loaded.of_server(server, since=since)
-        for unit in units:
-            yield unit, _compute(found.tenant, own, unit)
+        for one in stale:
+            yield one, _compute(found.tenant, own, one)
             if time.monotonic() >= until:
                 return
 
@@ -116,7 +119,8 @@ def merged_summaries(
 ) -> Iterator[tuple[TenantPeriod, Summary, int]]:
     """Yield the tenant's summaries of periods all of whose servers are stored.
 
-    Until an instant of `time.monotonic`, newest period first; at least a few.
+    Until an instant of `time.monotonic`, newest period first; at least
+    `_MERGED_AT_ONCE` of them, if there are so many.
     """
     names, loaded = sorted(periods, reverse=True), found.loaded
     if loaded is None:
@@ -135,7 +139,7 @@ def merged_summaries(
 def _opened_periods(
     tenant_id: int, marks: list[SummaryMark], period: str | None
 ) -> dict[str, TenantPeriod]:
-    """Return the opened periods that a mark covers, newest first."""
+    """Return the opened periods that a mark covers, or the given one; newest first."""
     wanted = TenantPeriod.objects.filter(tenant=tenant_id)
     if period is not None:
         wanted = wanted.filter(period=period)
@@ -168,7 +172,9 @@ def _load(tenant: Tenant, stale: dict[str, TenantPeriod]) -> LoadedFacts | None:
     )
 
 
-def _units(found: StaleSummaries, loaded: LoadedFacts) -> Iterator[StaleUnit]:
+def _server_periods(
+    found: StaleSummaries, loaded: LoadedFacts
+) -> Iterator[StaleServerPeriod]:
     rows = ServerPeriodSummary.objects.filter(
         tenant=found.tenant, period__in=list(found.periods)
     )
@@ -186,19 +192,21 @@ def _units(found: StaleSummaries, loaded: LoadedFacts) -> Iterator[StaleUnit]:
             generation = stored.get((server.pk, name))
             if generation is None or generation < needed:
                 is_own = any(one.server_id is not None for one in covering)
-                yield StaleUnit(server, opened, needed, is_own)
+                yield StaleServerPeriod(server, opened, needed, is_own)
 
 
-def _first_come(unit: StaleUnit) -> tuple[bool, str]:
+def _own_marks_first(one: StaleServerPeriod) -> tuple[bool, str]:
     # Sorting is stable: the periods of a server stay newest first.
-    return not unit.is_own, unit.server.name
+    return not one.is_own, one.server.name
 
 
-def _compute(tenant: Tenant, own: LoadedFacts, unit: StaleUnit) -> ServerPeriodSummary:
-    opened = unit.opened
+def _compute(
+    tenant: Tenant, own: LoadedFacts, stale: StaleServerPeriod
+) -> ServerPeriodSummary:
+    opened = stale.opened
     period, deadline_at = Period.parse(opened.period), opened.effective_at
     facts = own.facts(period, deadline_at=deadline_at, zone=opened.zone)
     part = summary.summarise_server(period, facts, deadline_at=deadline_at)
     return store_summaries.server_row(
-        tenant.pk, unit.server.pk, opened.period, part, unit.generation
+        tenant.pk, stale.server.pk, opened.period, part, stale.generation
     )

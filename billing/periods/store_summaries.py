@@ -1,8 +1,9 @@
-"""Stores the summaries of servers and periods, and updates the late flags after them.
+"""Stores the summaries of servers and periods.
 
-In the running unit of work, under the tenant's lock. The order matters: servers, then
-the tenant, then the flags. The late check locks the tenant's row while it raises a
-flag, so that the later of the two sees what the other did.
+In the running unit of work, under the tenant's lock. The caller stores the summaries of
+servers, then those of periods, then updates the late flags (`billing.periods.refresh`).
+The late check locks the period's row while it raises a flag, so that the later of the
+two sees what the other did.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,8 +22,8 @@ from billing.models import (
 )
 from portal.models import Tenant
 
-_OF_SERVER = ("generation", *ServerSummary.__dataclass_fields__)
-_OF_TENANT = ("generation", "deadline_at", *Summary.__dataclass_fields__)
+_SERVER_COLUMNS = ("generation", *ServerSummary.__dataclass_fields__)
+_PERIOD_COLUMNS = ("generation", "deadline_at", *Summary.__dataclass_fields__)
 
 
 def server_row(
@@ -44,7 +45,7 @@ def store_server_rows(rows: Sequence[ServerPeriodSummary]) -> None:
         rows,
         update_conflicts=True,
         unique_fields=["tenant", "period", "server"],
-        update_fields=_OF_SERVER,
+        update_fields=_SERVER_COLUMNS,
     )
 
 
@@ -53,8 +54,8 @@ def store_period_rows(
 ) -> list[PeriodSummary]:
     """Store summaries with their generations, in place of earlier ones.
 
-    Each row is written, also where nothing changes in it: that waits for a late check
-    that holds it, and then sees the flag.
+    Each row is written even if nothing in it changes: the write waits for a late check
+    that holds the row, so that the flag is seen.
     """
     rows = [
         PeriodSummary(
@@ -70,7 +71,7 @@ def store_period_rows(
         rows,
         update_conflicts=True,
         unique_fields=["period", "tenant"],
-        update_fields=_OF_TENANT,
+        update_fields=_PERIOD_COLUMNS,
     )
     return rows
 

@@ -50,7 +50,8 @@ def current_summaries(
     stale, or not stored yet, is computed and not stored.
     """
     rows = {one.period: one for one in opened}
-    # Marks first: what is computed and stored after this look was stale before it.
+    # Read the marks first: a summary that the refresher stores after this query counts
+    # as stale, and is computed.
     stale = marks.stale_periods(tenant.pk, rows)
     stored = PeriodSummary.objects.filter(tenant=tenant, period__in=list(rows))
     fresh = {

@@ -1,7 +1,8 @@
 """Updates late flags from their periods: voids, restores, completes, reopens them.
 
-In the transaction that stores the summary, after the summary has been written: the
-late check locks the summary's row, so the later of the two sees what the other did.
+`update_flags` runs after the summary is stored, in the same transaction or, for days
+that time alone adds, under the tenant's lock. The late check locks the summary's row,
+so the later of the two sees what the other did.
 """
 
 from collections.abc import Mapping
@@ -45,10 +46,10 @@ def update_flags(
 
 
 def void_earlier(opened: TenantPeriod, *, at: datetime) -> None:
-    """Void the flags of all deadlines of a period but the one that counts now.
+    """Void the flags of a period's earlier deadlines.
 
-    In the running unit of work, under the tenant's lock. That needs no summary: nothing
-    is late by an earlier deadline any more.
+    In the running unit of work, under the tenant's lock. Needs no summary: an earlier
+    deadline makes nobody late.
     """
     flags = LateFlag.objects.filter(tenant=opened.tenant_id, period=opened.period)
     earlier = flags.exclude(deadline_at=opened.effective_at).filter(voided_at=None)
@@ -61,8 +62,8 @@ def void_earlier(opened: TenantPeriod, *, at: datetime) -> None:
 def agrees(flag: LateFlag, row: PeriodSummary, *, at: datetime) -> bool:
     """Return whether a flag agrees with its period's summary at an instant.
 
-    Or agreed before: days that time alone adds are added by the next run of the late
-    check, or once nothing waits for us that could clear them.
+    An agreement at an earlier instant counts too: the next run of the late check adds
+    the days that time alone adds, once nothing waits for us that could clear them.
     """
     added = (until + WAIT for until in row.graced_until)
     instants = [flag.raised_at, at, *(one for one in added if one <= at)]

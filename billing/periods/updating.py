@@ -12,16 +12,16 @@ from billing.periods import sql as period_sql
 from portal.db import unit_of_work
 from portal.templatetags.shown import grouped
 
-# Tenants that are counted. More of them are updated after periods have opened.
+# Tenants are counted up to this number; openings make more of them stale.
 MOST_COUNTED = 1_000
 
-# Tenants that a sentence names.
+# Tenants that a text names.
 _NAMED = 10
 
 # Longest time that an export waits for stale summaries, in seconds.
 WAIT_FOR = 30.0
 
-# How often an export looks whether it can begin, in seconds.
+# Seconds between two checks of an export.
 _LOOK_EVERY = 0.25
 
 
@@ -41,7 +41,7 @@ class UpdatingTenants:
 
     @property
     def text(self) -> str:
-        """What a page says of those that will be refreshed; empty if there are none."""
+        """The text for pages; empty if there are none."""
         if self.count > MOST_COUNTED:
             text = gettext("More than %(count)s tenants are being updated.")
             return text % {"count": grouped(MOST_COUNTED)}
@@ -54,21 +54,30 @@ class UpdatingTenants:
 
     @property
     def names_text(self) -> str:
-        """The same with their numbers, for a mail."""
+        """The text with the tenants' numbers, for mails; empty if there are none."""
+        if not self.count:
+            return ""
         names = ", ".join(self.numbers)
         if self.count > len(self.numbers):
             names = gettext("%(names)s and others") % {"names": names}
-        return f"{self.text} ({names})" if self.count else ""
+        text = ngettext(
+            "The newest files and changes of this tenant are not counted yet:"
+            " %(names)s",
+            "The newest files and changes of these tenants are not counted yet:"
+            " %(names)s",
+            self.count,
+        )
+        return text % {"names": names}
 
     @property
     def failed_text(self) -> str:
-        """What a page says of those that cannot be computed; empty if all can be."""
+        """The text about failed tenants; empty if there are none."""
         if not self.failed:
             return ""
         text = gettext(
             "The summaries of these tenants cannot be computed: %(names)s. Their"
-            " numbers may be old, and the portal does not flag them. The log of the"
-            " portal has the reason."
+            " numbers may be out of date, and the tenants are not flagged as late. The"
+            " log of the portal shows why."
         )
         return text % {"names": ", ".join(self.failed)}
 
@@ -92,10 +101,10 @@ def updating_tenants(period: str = "") -> UpdatingTenants:
 
 
 def await_fresh(period: str = "") -> None:
-    """Wait until no summary is stale, or those alone that cannot be computed.
+    """Wait until no summary is stale, except failed ones.
 
-    For `WAIT_FOR` seconds at most; an export tells who is stale even then. Holds no
-    lock and no connection meanwhile. Begins and ends units of work of its own.
+    For at most `WAIT_FOR` seconds; the export then marks stale tenants. Holds no lock
+    and no connection meanwhile. Begins and ends units of work of its own.
     """
     until = time.monotonic() + WAIT_FOR
     while time.monotonic() < until:

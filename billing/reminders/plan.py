@@ -82,7 +82,7 @@ def plan_reminders(*, at: datetime) -> int:
     be sent: a copy of the portal plans nothing that its original has sent. Stale
     summaries are refreshed first, for a minute at most.
     """
-    refresh.work_off(seconds=_REFRESH_FOR)
+    refresh.refresh_all(seconds=_REFRESH_FOR)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         groups = [] if permission.held else _load_groups(at=at)

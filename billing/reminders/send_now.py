@@ -156,10 +156,13 @@ def _round(
             tenant__in=tenant_ids, period=str(period)
         ).select_related("tenant")
     }
+    # Marks first: what the refresher stores after this query counts as stale.
+    stale = marks.stale_tenants(opened, str(period))
     lacking = _lacking(opened, period, at=at)
     people = _recipients(lacking, opened, at=at)
     mailed = _mailed_days(lacking, opened, at=at)
     why_not = _why_not(opened, lacking, period, at=at)
+    why_not |= dict.fromkeys(stale, NotReminded.UPDATING)
     selected = []
     for tenant_id in sorted(set(tenant_ids)):
         row, why = opened.get(tenant_id), why_not.get(tenant_id, "")
@@ -184,15 +187,12 @@ def _why_not(
     at: datetime,
 ) -> dict[int, NotReminded]:
     """Return the tenants that are not reminded, whoever their recipients are."""
-    stale = marks.stale_tenants(opened, str(period))
     stops = SafetyStop.objects.filter(period=str(period), released_at=None)
     late = {one for one, row in opened.items() if at >= row.effective_at}
-    stopped = late if stops.exists() else set()
     return (
-        dict.fromkeys(stopped, NotReminded.STOPPED)
+        dict.fromkeys(late if stops.exists() else set(), NotReminded.STOPPED)
         | _resolved(opened, period)
         | dict.fromkeys(set(opened) - set(lacking), NotReminded.NOTHING_MISSING)
-        | dict.fromkeys(stale, NotReminded.UPDATING)
     )
 
 

@@ -72,7 +72,7 @@ def late(request: PortalRequest) -> HttpResponse:
 def late_csv(request: PortalRequest) -> StreamingHttpResponse:
     """Export the filtered list of flags.
 
-    Stale summaries are waited for; a flag whose summary is stale even then says so.
+    Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
     now = timezone.now()
     kind, period = narrowed(request.GET)

@@ -28,7 +28,7 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
 
 # S3 may hang: tasks that wait for it have a worker of their own, and hold up nothing
 # else. The nightly checks run on the other worker: forwarding does not wait for them.
-# Summaries have one too: they follow within seconds, whatever else takes long.
+# Summaries have a worker of their own too, so that long tasks do not delay them.
 ROUTES: Mapping[str, Mapping[str, str]] = {
     **{name: {"queue": "forward"} for name in ("usage.forward", "usage.inbox")},
     "billing.refresh_summaries": {"queue": "refresh"},

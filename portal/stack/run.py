@@ -33,7 +33,7 @@ MARGIN = 5.0
 # Files that are sent to S3 at once. A hanging S3 holds these processes and no others.
 FORWARDS = 2
 
-# Summaries are refreshed by one process: it yields to whoever changes the same tenant.
+# One refresher process is enough; more would wait for the same tenants' locks.
 REFRESHERS = 1
 
 # Celery reports every task twice. What a task did is said by the task.

@@ -1,10 +1,10 @@
-"""Measures the tasks of each quarter of an hour with 100,000 tenants, and openings.
+"""Measures the quarter-hourly tasks and the opening of a period, for 100,000 tenants.
 
     VAR=… python tests/bench/bench_many.py [--json FILE] [--rounds N]
 
 Tenants with three servers and two members, made by SQL; of one in ten something is
 missing, and all of their mails were sent. The baseline is one scan of all summaries.
-At last the next period opens for all of them, and is computed for some.
+Finally the next period opens for all of them, and is computed for some.
 VAR is that of running engines; `make bench` starts some.
 """
 

@@ -168,7 +168,7 @@ def compute_summaries(tenant: SizedTenant, *, at: datetime) -> None:
 
     with unit_of_work.acting_for(tenant.id, holding=True):
         marks.mark(tenant.id, marks.ALL_PERIODS, at=at)
-    assert refresh.work_off(seconds=PATIENCE)
+    assert refresh.refresh_all(seconds=PATIENCE)
 
 
 def vacuum(owner_url: str) -> None:

@@ -41,11 +41,11 @@ INBOX_ORDER = (
     ),
 )
 
-# Places that only an accepted file comes to. What is held marks summaries too, but a
-# second file of its kind may find the mark of the first.
-FORWARDED_STAGES = {"summary", "forward", "retain", "regain"}
+# Stages that a scenario waits for only if its file is accepted. A held file marks
+# summaries too, but may reuse the mark of an earlier one.
+ACCEPTED_STAGES = {"summary", "forward", "retain", "regain"}
 
-# Also such a place: a rejected file changes no summary.
+# The same: a rejected file sets no mark.
 MARKED = "settle:marked"
 
 # Between these two places bytes lie there that no row answers for yet.
@@ -175,10 +175,10 @@ def test_who_dies_there_loses_and_doubles_nothing(
 ) -> None:
     client = open_client()
     for final_state in FinalState:
-        is_sent_on = MARKED in places or any(
-            stage(place) in FORWARDED_STAGES for place in places
+        needs_accepted = MARKED in places or any(
+            stage(place) in ACCEPTED_STAGES for place in places
         )
-        if final_state == FinalState.ACCEPTED or not is_sent_on:
+        if final_state == FinalState.ACCEPTED or not needs_accepted:
             go_through(
                 killable, client, client.customer.with_final_state(final_state), places
             )

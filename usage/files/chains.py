@@ -1,6 +1,6 @@
 """Queries of accepted files by their places in chains, days and instants.
 
-They run several times for every received file, so each is one plain statement:
+They run for every received file, refresh and calendar page, so each is one statement:
 building it anew took longer than executing it. Each runs in the caller's unit of work,
 which decides whose files it sees.
 """
@@ -86,7 +86,7 @@ where f.low_before is null or f.low_after is null
    or f.series = any(%(series)s) or f.server_id = any(%(servers)s)
 """
 
-_OF_SERVER = """
+_FILES_OF_SERVER = """
 select s.name, f.series, f.sequence, f.sha256, f.previous, f.day, f.opened_at,
        f.closed_at, f.opened_offset, f.closed_offset, f.closed_by, f.zone,
        coalesce(f.here_since, f.received_at),
@@ -227,14 +227,14 @@ class ServerFiles:
 def files_of_server(server_id: int) -> ServerFiles:
     """Load all accepted files of a server; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_OF_SERVER, [server_id])
+        cursor.execute(_FILES_OF_SERVER, [server_id])
         rows = cursor.fetchall()
     dated = [_DatedFile(ChainFile._make(row[:-2]), *row[-2:]) for row in rows]
     return ServerFiles(server_id, dated)
 
 
 def reach_of(file: UsageFile) -> tuple[date | None, date | None]:
-    """Return the first and the last day about which a file can change what is proved.
+    """Return the first and the last day whose evidence a file can change.
 
     Its days reach to its neighbours in its series, and to files of the server that are
     held. None where it has no neighbour: the first file of a chain decides about all
@@ -245,7 +245,7 @@ def reach_of(file: UsageFile) -> tuple[date | None, date | None]:
         return None, None
     first, last = _reach_at(file, file.series, file.sequence)
     if file.said_series is not None and file.said_sequence is not None:
-        # It has left this place, and its neighbours there.
+        # Its former place in another series, and the neighbours there.
         before, after = _reach_at(file, file.said_series, file.said_sequence)
         first = min(first, before) if first and before else None
         last = max(last, after) if last and after else None

@@ -1,4 +1,4 @@
-"""Computes the stale summaries of billing periods now, or all of them anew."""
+"""Refreshes the stale summaries of billing periods now, or all summaries."""
 
 from typing import Any
 
@@ -16,27 +16,29 @@ _SECONDS = 86_400.0
 
 
 class Command(BaseCommand):
-    help = "Computes stale summaries now, which the refresher does within seconds."
+    help = "Refreshes all stale summaries now; the refresher does so within seconds."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--anew", action="store_true", help="mark all summaries as stale before"
+            "--anew", action="store_true", help="mark all summaries as stale first"
         )
         parser.add_argument(
-            "--tenant", metavar="NUMBER", help="with --anew: of this tenant only"
+            "--tenant",
+            metavar="NUMBER",
+            help="with --anew: only this tenant's summaries",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["anew"]:
             self._mark(options["tenant"])
         elif options["tenant"]:
-            message = "--tenant needs --anew"
+            message = "--tenant requires --anew"
             raise CommandError(message)
-        is_done = refresh.work_off(seconds=_SECONDS)
+        is_done = refresh.refresh_all(seconds=_SECONDS)
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             left = SummaryMark.objects.values("tenant").distinct().count()
         if not is_done:
-            message = f"{left} tenants could not be computed; the log says why."
+            message = f"{left} tenants still have stale summaries; see the log."
             raise CommandError(message)
         self.stdout.write("All summaries are up to date.")
 

@@ -65,7 +65,7 @@ def open_situations() -> dict[str, Company]:
     deadlines.correct_zone(found["MOVED"].id, MAY, zone="Pacific/Pago_Pago", **BY)
     found["COMPLETE"].send(found["COMPLETE"].server.day(LAST), at=BEFORE)
     found["TOO-LATE"].send(found["TOO-LATE"].server.day(LAST), at=DUE + HOUR)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     return found
 
 

@@ -24,7 +24,7 @@ def _opened(alice: Company, charlie: Company) -> None:
     for number, data in enumerate(files, start=1):
         if number not in (10, 11):
             alice.send(data, at=SENT)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def may(day: int) -> date:
 
 def open_periods() -> None:
     period_open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
 
 
 def send_month(
@@ -53,7 +53,7 @@ def send_month(
 
 
 def flags(company: Company) -> list[LateFlag]:
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
         return list(LateFlag.objects.order_by("pk"))
 
@@ -69,7 +69,7 @@ def opened(company: Company, period: Period = MAY) -> TenantPeriod:
 
 
 def summary_row(company: Company, period: Period = MAY) -> PeriodSummary:
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
         return PeriodSummary.objects.get(period=str(period))
 
@@ -84,7 +84,7 @@ def audited_acts(company: Company) -> list[str]:
 
 def numbers_of_late() -> set[str]:
     """Return the numbers of all tenants with a flag that is not void."""
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = LateFlag.objects.filter(voided_at=None)
         return set(

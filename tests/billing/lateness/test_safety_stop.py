@@ -51,7 +51,7 @@ def first(db: None, settings: Any) -> Company:
     settings.INBOX_BUCKET = ""
     company = open_short("L-000")
     open_periods()
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     return company
 
 

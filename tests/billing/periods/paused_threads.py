@@ -1,4 +1,4 @@
-"""Runs a function in a thread that stops at a failpoint until it is let go on."""
+"""Runs a function in a thread that stops at a failpoint until it is resumed."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _PATIENCE = 30
 
 
 class PausedThread:
-    """A thread with its own connection; `arrived` is set once it is at its place."""
+    """A thread with its own connection; `arrived` is set at its failpoint."""
 
     def __init__(self, function: Callable[[], Any], place: str) -> None:
         self.place = place
@@ -47,7 +47,7 @@ class PausedThread:
         return self._thread.is_alive()
 
     def finish(self) -> Any:
-        """Let it go on and end; return its result."""
+        """Resume it; return its result."""
         self._resumed.set()
         self._thread.join(_PATIENCE)
         assert not self._thread.is_alive()
@@ -60,7 +60,7 @@ class PausedThread:
 def paused(
     function: Callable[[], Any], place: str, patch: pytest.MonkeyPatch
 ) -> Iterator[PausedThread]:
-    """Run a function up to a failpoint; the block runs while it stands there."""
+    """Run a function up to a failpoint; the block runs while it is paused."""
     threads: list[PausedThread] = []
     ready = threading.Event()
 

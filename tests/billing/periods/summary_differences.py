@@ -12,7 +12,7 @@ from tests.builders import Company
 
 def differing(company: Company) -> list[tuple[str, Summary, Summary]]:
     """Return the periods of which something else is stored than the facts give."""
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
         tenant = Tenant.objects.get()
         kept = {

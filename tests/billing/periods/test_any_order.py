@@ -116,7 +116,7 @@ def restarting_refresher(rng: random.Random) -> Iterator[None]:
             place = rng.choice([None, *_PLACES])
             kill_at.place = place
             try:
-                refresh.work_off(seconds=5)
+                refresh.refresh_all(seconds=5)
             except RefresherKilledError:
                 connection.close()
             over.wait(0.05)
@@ -176,13 +176,13 @@ def test_eight_clients_and_a_restarted_refresher_give_what_one_by_one_gives(
     files = write_month(one, random.Random(seed))
     for file in files:
         one.send(file.data, at=file.at)
-        refresh.work_off(seconds=60)
+        refresh.refresh_all(seconds=60)
     rng = random.Random(seed + 1)
     own = write_month(many, random.Random(seed))
     # One received time for each file, however often and in whatever order it comes.
     with restarting_refresher(rng):
         assert send_by_many(many, own, rng) == len(own) == len(files)
-    assert refresh.work_off(seconds=60)
+    assert refresh.refresh_all(seconds=60)
     run_check(AFTER)
     reminder_plan.plan_reminders(at=MORNING)
     found = outcome(one)

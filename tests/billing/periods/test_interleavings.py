@@ -1,6 +1,6 @@
-"""What can go wrong between marks, refresher, late check and readers does not.
+"""Concurrent uploads, refreshes, late checks and reads stay consistent.
 
-Each test has real transactions, stopped at the place that matters.
+Real transactions, each paused at the place that matters.
 """
 
 from collections.abc import Iterator
@@ -65,17 +65,17 @@ def company(db: None, no_inbox: None) -> Iterator[Company]:
     """A tenant that owes the last two days of May, with a fresh summary."""
     company = open_short("I-1")
     open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     yield company
-    assert refresh.work_off(seconds=60)
+    assert refresh.refresh_all(seconds=60)
     assert differing(company) == []
     run_check(AFTER)
     assert broken_invariants(AFTER) == set()
 
 
 @pytest.fixture
-def no_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slice computes one server and period only."""
+def minimal_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices that compute one server and period each."""
     monkeypatch.setattr(refresh, "SLICE", 0.0)
 
 
@@ -111,19 +111,19 @@ def stale(company: Company) -> set[str]:
         return marks.stale_periods(company.id, names)
 
 
-def work_off() -> bool:
-    return refresh.work_off(seconds=60)
+def refresh_all() -> bool:
+    return refresh.refresh_all(seconds=60)
 
 
-# 1 to 4: refresher and upload
+# Refresher and upload
 
 
-def test_a_file_that_comes_while_its_period_is_computed_is_not_missed(
+def test_a_file_received_during_a_refresh_marks_its_period_again(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark(company)
     files = company.server.days(LAST - DAY, LAST)
-    with paused(work_off, "summary:computed", monkeypatch) as refresher:
+    with paused(refresh_all, "summary:computed", monkeypatch) as refresher:
         upload = running(lambda: [company.send(data, at=BEFORE) for data in files])
         assert upload.is_waiting  # for the lock: what was computed is still so
         refresher.finish()
@@ -145,7 +145,7 @@ def test_a_mark_that_was_set_meanwhile_is_not_removed(company: Company) -> None:
 def test_a_mark_that_was_removed_and_set_again_is_another_one(company: Company) -> None:
     mark(company)
     [first] = marks_of(company)
-    work_off()
+    refresh_all()
     mark(company)
     [second] = marks_of(company)
     assert second.generation > first.generation
@@ -154,20 +154,20 @@ def test_a_mark_that_was_removed_and_set_again_is_another_one(company: Company) 
     assert opening.generation > second.generation
 
 
-def test_two_refreshers_sum_the_servers_of_both(
+def test_two_refreshers_at_once_lose_no_server(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = company.registered("IC02", at=BEFORE)
-    work_off()
+    refresh_all()
     send_last_days(company)
-    with paused(work_off, "summary:servers", monkeypatch) as first:
+    with paused(refresh_all, "summary:servers", monkeypatch) as first:
         upload = running(lambda: company.send(other.day(LAST), at=BEFORE))
-        second = running(work_off)
+        second = running(refresh_all)
         assert second.is_waiting
         first.finish()
         upload.finish()
         second.finish()
-    work_off()
+    refresh_all()
     row = row_of(company)
     assert row is not None
     with unit_of_work.acting_for(company.id, reading=True):
@@ -178,19 +178,19 @@ def test_two_refreshers_sum_the_servers_of_both(
 @pytest.mark.parametrize(
     "place", ["summary:computed", "summary:servers", "summary:tenant", "summary:flags"]
 )
-def test_nobody_waits_for_a_mark_while_its_summaries_are_computed(
+def test_a_mark_is_not_locked_while_its_summaries_are_computed(
     company: Company, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     mark(company)
     with (
-        paused(work_off, place, monkeypatch),
+        paused(refresh_all, place, monkeypatch),
         connections["owner"].cursor() as cursor,
     ):
         cursor.execute("select id from billing_summarymark for update nowait")
         assert len(cursor.fetchall()) == 1
 
 
-# 5 to 7: refresher and late check
+# Refresher and late check
 
 
 def test_an_excuse_that_is_approved_after_the_deadline_is_seen_by_the_check(
@@ -203,7 +203,7 @@ def test_an_excuse_that_is_approved_after_the_deadline_is_seen_by_the_check(
     assert flags(company) == []
 
 
-def test_a_flag_that_is_raised_beside_the_refresher_follows_it(
+def test_the_refresher_updates_a_flag_raised_at_the_same_time(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parameters = {
@@ -217,7 +217,7 @@ def test_a_flag_that_is_raised_beside_the_refresher_follows_it(
         assert cursor.rowcount == 1
         # The late check is about to commit; meanwhile files come that were in time.
         running(lambda: send_last_days(company)).finish()
-        refresher = running(work_off)
+        refresher = running(refresh_all)
         assert refresher.is_waiting  # for the row that the check has read
     refresher.finish()
     [flag] = flags(company)
@@ -237,14 +237,14 @@ def test_an_extended_deadline_is_not_flagged_while_its_summary_is_stale(
     assert flags(company) == []
 
 
-# 8 to 10: openings
+# Openings
 
 
 def test_a_period_that_a_file_opens_has_no_summary_until_all_servers_have_one(
-    company: Company, no_slices: None
+    company: Company, minimal_slices: None
 ) -> None:
     company.registered("IC02", at=NOW)
-    work_off()
+    refresh_all()
     company.send(company.server.day(date(2026, 3, 5)), at=BEFORE)
     period = "2026-03"
     claim = marks.MarkClaim(company.id, marks=(), attempts=0)
@@ -268,7 +268,7 @@ def test_a_period_that_has_opened_is_unknown_until_it_is_computed(
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         counts = desk_queries.standing_counts(DeskFilter(period=period), at=AFTER)
     assert not any(counts.values())
-    work_off()
+    refresh_all()
     row = row_of(company, str(period))
     assert row is not None
     assert row.owed == 30
@@ -279,7 +279,7 @@ def test_a_file_is_refreshed_before_wide_changes_and_openings(company: Company) 
         open_company(f"O-{number}", name="Other", zone="Europe/Berlin")
         for number in range(3)
     ]
-    work_off()
+    refresh_all()
     open_periods.open_current_periods(today=date(2026, 7, 1), at=NOW)
     mark(others[0], rank=MarkRank.WIDE)
     mark(company)
@@ -291,11 +291,11 @@ def test_a_file_is_refreshed_before_wide_changes_and_openings(company: Company) 
     assert turns[:2] == [company.id, others[0].id]
 
 
-# 11 and 12: decisions, and tenants that cannot be computed
+# Decisions, and tenants that cannot be computed
 
 
 def test_a_decision_refreshes_its_period_alone_and_leaves_the_marks(
-    company: Company, no_slices: None
+    company: Company, minimal_slices: None
 ) -> None:
     company.registered("IC02", at=BEFORE)
     run_check(AFTER)
@@ -326,7 +326,7 @@ def test_what_changes_between_refresh_and_decision_is_refreshed_too(
         return done
 
     monkeypatch.setattr(refresh, "refresh_period", then_files)
-    with refresh.deciding(company.id, str(MAY)):
+    with refresh.holding_fresh_period(company.id, str(MAY)):
         assert marks.stale_periods(company.id, [str(MAY)]) == set()
         row = PeriodSummary.objects.get(period=str(MAY))
         assert row.covered == row.owed
@@ -336,7 +336,7 @@ def test_a_tenant_that_cannot_be_computed_holds_up_nobody_and_is_reported(
     company: Company, monkeypatch: pytest.MonkeyPatch, charlie: Company
 ) -> None:
     open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     compute = stale_summaries._compute
 
     def fail(tenant: Any, *rest: Any) -> Any:
@@ -363,7 +363,7 @@ def test_a_tenant_that_cannot_be_computed_holds_up_nobody_and_is_reported(
         assert view.judgement.standing is Standing.LATE
         with (
             pytest.raises(Unavailable, match="summary-failed"),
-            refresh.deciding(company.id, str(MAY)),
+            refresh.holding_fresh_period(company.id, str(MAY)),
         ):
             pass
     send_last_days(company)
@@ -376,7 +376,7 @@ def _make_due() -> None:
         )
 
 
-# 13 to 15: order and readers
+# Order and readers
 
 
 def test_the_order_of_servers_changes_no_flag(company: Company) -> None:
@@ -388,7 +388,7 @@ def test_the_order_of_servers_changes_no_flag(company: Company) -> None:
     [before] = flags(company)
     assert before.still == sorted(before.still, key=lambda one: (one[11:], one[:10]))
     mark(company)
-    work_off()
+    refresh_all()
     [after] = flags(company)
     assert after.still == before.still
     with unit_of_work.acting_for(company.id, reading=True):
@@ -423,7 +423,7 @@ def test_a_check_of_the_invariants_sees_one_moment(
 
             def send() -> None:
                 company.send(data, at=BEFORE)
-                work_off()
+                refresh_all()
 
             running(send).finish()
         return compute(*arguments)

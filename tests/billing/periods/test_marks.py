@@ -35,7 +35,7 @@ def _opened(alice: Company) -> None:
 def open_all() -> None:
     """Open the periods up to September, of all tenants; nothing is marked then."""
     open_periods.open_current_periods(today=date(2026, 9, 10), at=NOW)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
 
 
 def owner(statement: str) -> None:
@@ -67,12 +67,12 @@ def make_due() -> None:
 def test_a_usual_file_marks_the_days_from_its_predecessor_on(alice: Company) -> None:
     files = alice.server.days(date(2026, 6, 10), date(2026, 6, 13))
     alice.send(files[0], at=LATER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     alice.send(files[1], at=LATER)
     assert spans(alice) == [("2026-06", "9999-99")]
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     alice.send(files[3], at=LATER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     alice.send(files[2], at=LATER)
     assert spans(alice) == [("2026-06", "2026-06")]
 
@@ -87,7 +87,7 @@ def test_the_first_file_of_a_server_marks_all_its_periods(alice: Company) -> Non
 
 def test_a_file_in_another_zone_marks_all_periods_of_its_server(alice: Company) -> None:
     alice.send(alice.server.day(date(2026, 6, 10)), at=LATER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     alice.server.zone = "America/New_York"
     alice.send(alice.server.day(date(2026, 6, 11)), at=LATER)
     assert spans(alice) == [EVER]
@@ -107,7 +107,7 @@ def test_a_held_file_far_away_is_within_reach_of_those_beside_it(
     files += alice.server.days(date(2026, 7, 3), date(2026, 7, 4))
     for number in (0, 1, 3):
         alice.send(files[number], at=LATER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     assert FileState.HELD in {one.state for one in alice.files()}
     alice.send(files[2], at=LATER)
     assert spans(alice) == [("2026-05", "2026-07")]
@@ -191,7 +191,7 @@ def test_a_mark_is_claimed_when_it_is_due_and_by_one_process(alice: Company) -> 
     assert again.attempts == 2
 
 
-def test_who_ends_its_process_each_time_is_left_alone_after_three_attempts(
+def test_a_tenant_that_ends_the_refresher_three_times_has_failed(
     alice: Company,
 ) -> None:
     mark(alice)
@@ -206,7 +206,7 @@ def test_who_ends_its_process_each_time_is_left_alone_after_three_attempts(
     assert (found.failed_at, found.attempts) == (None, 0)
 
 
-def test_a_lock_that_is_not_to_be_had_is_no_failure(
+def test_a_busy_lock_is_not_a_failed_attempt(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark(alice)
@@ -239,10 +239,10 @@ def test_one_refresh_takes_a_fixed_number_of_queries(
 ) -> None:
     for data in alice.server.days(date(2026, 6, 10), date(2026, 6, 12)):
         alice.send(data, at=LATER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     for name in ("IC02", "IC03", "IC04"):
         alice.registered(name)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     alice.send(alice.server.day(date(2026, 6, 13)), at=LATER)
     claim = MarkClaim(alice.id, marks=(), attempts=0)
     with django_assert_num_queries(19):
@@ -263,14 +263,14 @@ def test_what_was_computed_is_not_computed_again_by_the_next_slice(
         return row
 
     monkeypatch.setattr(stale_summaries, "_compute", count)
-    assert refresh.work_off(seconds=60)
+    assert refresh.refresh_all(seconds=60)
     assert len(computed) == len(set(computed)) >= 5
 
 
 # What operators see
 
 
-def test_metrics_and_readiness_tell_of_marks(alice: Company) -> None:
+def test_metrics_and_readiness_report_marks(alice: Company) -> None:
     mark(alice)
     owner("update billing_summarymark set marked_at = now() - '700 s'::interval")
     metrics.clear_cache()

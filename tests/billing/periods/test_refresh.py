@@ -115,7 +115,7 @@ def test_what_one_tenant_sends_changes_nothing_of_another(
 def test_a_period_without_summary_and_mark_is_a_breach(alice: Company) -> None:
     alice.send(alice.server.day(FIRST))
     assert broken_invariants(NOW) == set()
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with connections["owner"].cursor() as cursor:
         cursor.execute("delete from billing_periodrollup where period = '2026-05'")
         assert cursor.rowcount

@@ -36,7 +36,7 @@ def test_it_works_off_the_marks(alice: Company) -> None:
 
 
 def test_it_computes_a_tenant_anew(alice: Company) -> None:
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "update billing_periodrollup set covered = 99 where tenant_id = %s",
@@ -51,10 +51,10 @@ def test_it_computes_a_tenant_anew(alice: Company) -> None:
     ("arguments", "words"),
     [
         (["--anew", "--tenant", "nobody"], "no tenant nobody"),
-        (["--tenant", "A-100"], "needs --anew"),
+        (["--tenant", "A-100"], "requires --anew"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments: list[str], words: str) -> None:
+def test_invalid_options_are_refused(arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
         run(*arguments)
 
@@ -63,5 +63,5 @@ def test_what_cannot_be_computed_is_reported(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stale_summaries, "_compute", lambda *_: 1 / 0)
-    with pytest.raises(CommandError, match="2 tenants could not be computed"):
+    with pytest.raises(CommandError, match="2 tenants still have stale summaries"):
         run()

@@ -1,4 +1,4 @@
-"""Lists, exports and mails tell which tenants are being updated."""
+"""Lists, exports and mails show which tenants are being updated."""
 
 import csv
 import io
@@ -66,7 +66,7 @@ def test_pages_count_the_tenants_that_are_being_updated(
     assert "being updated" not in clerk.get(path).content.decode()
     mark(company)
     page = clerk.get(path).content.decode()
-    assert "1 tenant is being updated. Files and changes since" in page
+    assert "1 tenant is being updated. Files and changes received since" in page
     assert '<span class="second">being updated</span>' in page
 
 
@@ -80,7 +80,7 @@ def test_pages_name_the_tenants_that_cannot_be_computed(
     assert "1 tenant is" not in page
 
 
-def test_the_tenants_page_tells_that_a_flag_may_be_old(
+def test_a_tenant_page_shows_that_a_flag_is_being_updated(
     company: Company, clerk: Client
 ) -> None:
     text = "The newest files or changes are not counted yet."
@@ -90,7 +90,7 @@ def test_the_tenants_page_tells_that_a_flag_may_be_old(
 
 
 @pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
-def test_an_export_says_who_is_being_updated(
+def test_an_export_shows_which_tenants_are_being_updated(
     company: Company, clerk: Client, no_wait: None, path: str
 ) -> None:
     assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
@@ -108,13 +108,13 @@ def test_an_export_waits_until_the_summaries_are_refreshed(
     mark(company)
 
     def sleep(_: float) -> None:
-        running(lambda: refresh.work_off(seconds=60)).finish()
+        running(lambda: refresh.refresh_all(seconds=60)).finish()
 
     monkeypatch.setattr(time, "sleep", sleep)
     assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
 
 
-def test_an_export_does_not_wait_for_who_cannot_be_computed(
+def test_an_export_does_not_wait_for_failed_tenants(
     company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(company)
@@ -123,7 +123,9 @@ def test_an_export_does_not_wait_for_who_cannot_be_computed(
     assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
 
 
-def test_the_api_says_who_is_being_updated(company: Company, clerk: Client) -> None:
+def test_the_api_shows_which_tenants_are_being_updated(
+    company: Company, clerk: Client
+) -> None:
     address = f"/api/v1/staff/standings?period={MAY}"
     assert clerk.get(address).json()["tenants"][0]["is_updating"] is False
     mark(company)
@@ -135,10 +137,10 @@ def test_a_digest_names_who_could_not_be_updated_in_time(
 ) -> None:
     monkeypatch.setattr(stale_summaries, "_compute", lambda *_: 1 / 0)
     mark(company)
-    refresh.work_off(seconds=1)
+    refresh.refresh_all(seconds=1)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         found = updating.updating_tenants().names_text
-    assert found == "1 tenant is being updated. (U-1)"
+    assert found.endswith("of this tenant are not counted yet: U-1")
     mail: Any = digest._compose(
         "clerk@vendor.example",
         {"updating": found, "periods": [], "open_items": [], "day": AFTER.date()},
@@ -149,5 +151,5 @@ def test_a_digest_names_who_could_not_be_updated_in_time(
 def test_many_tenants_are_counted_up_to_a_limit() -> None:
     many = updating.UpdatingTenants(count=1_001, numbers=("A-1", "A-2"))
     assert many.text == "More than 1,000 tenants are being updated."
-    assert many.names_text.endswith("(A-1, A-2 and others)")
+    assert many.names_text.endswith(": A-1, A-2 and others")
     assert updating.UpdatingTenants().names_text == ""

@@ -27,7 +27,7 @@ AFTER = ENDED - 5 * HOUR
 
 def open_periods(*, today: date = date(2026, 5, 20)) -> None:
     period_open_periods.open_current_periods(today=today, at=NOW)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
 
 
 def send_days(company: Company, first: date = LAST - DAY, last: date = LAST) -> None:

@@ -150,7 +150,7 @@ def test_a_refusal_of_what_has_come_is_not_told_of(short: Company) -> None:
 def test_the_preview_says_what_a_refusal_would_say(short: Company) -> None:
     asked = request_excuse(short, at=BEFORE)
     excuses.refuse(short.id, excuse_id=asked.pk, by="x", at=NIGHT, reason="On tape.")
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         (planned,) = reminder_plan.preview_reminders(at=NIGHT, most=10)
     assert (planned.step, planned.at) == ("refused", MORNING)

@@ -57,7 +57,7 @@ def current_judgement(company: Company, *, at: datetime = AFTER) -> Judgement:
 
 
 def stored_summary(company: Company) -> Summary:
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     with unit_of_work.acting_for(company.id, reading=True):
         return summary_queries.stored_summary(
             PeriodSummary.objects.get(period=str(MAY))

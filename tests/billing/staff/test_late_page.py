@@ -147,7 +147,7 @@ def test_the_tenants_page_says_the_same(late: Company, clerk: Client) -> None:
     assert "IC01 26 to 27 May" in said
     late.send(late.server.day(LAST - DAY), at=AFTER)
     late.send(late.server.day(LAST), at=AFTER)
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     assert "Completed late" in text(clerk, "/staff/tenants/L-1")
 
 

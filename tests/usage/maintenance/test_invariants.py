@@ -309,7 +309,7 @@ def test_a_deadline_that_no_rule_gives_is_found(ids: Ids) -> None:
 
 
 def test_a_summary_that_is_not_what_the_calendar_says_is_found(ids: Ids) -> None:
-    refresh.work_off(seconds=60)
+    refresh.refresh_all(seconds=60)
     assert findings() == []
     for change in ("covered = covered + 1", "deadline_at = now()", "strip = ''"):
         owner(f"update billing_periodrollup set {change} where period = '2026-05'")
