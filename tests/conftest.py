@@ -17,6 +17,7 @@ from django.db import connections
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from billing.periods import updating
 from tests.builders import Company, open_company
 
 
@@ -56,6 +57,7 @@ def db(
     settings: Any,
     tmp_path: Path,
     worker_id: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """Give a test an empty database, an empty folder for files, and a bucket."""
     settings.VAR = tmp_path
@@ -72,6 +74,8 @@ def db(
         },
     }
     settings.S3 = {**settings.S3, "bucket": f"tests-{worker_id}"}
+    # Nothing refreshes summaries beside a test: exports would wait in vain.
+    monkeypatch.setattr(updating, "WAIT_FOR", 0.0)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with _database.unblock():
         yield

@@ -35,11 +35,6 @@ def company(db: None, no_inbox: None) -> Iterator[Company]:
         yield made
 
 
-@pytest.fixture
-def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(updating, "WAIT_FOR", 0.0)
-
-
 def mark(company: Company) -> None:
     with unit_of_work.acting_for(company.id, holding=True):
         marks.mark(company.id, ALL_PERIODS, at=NOW)
@@ -91,7 +86,7 @@ def test_a_tenant_page_shows_that_a_flag_is_being_updated(
 
 @pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
 def test_an_export_shows_which_tenants_are_being_updated(
-    company: Company, clerk: Client, no_wait: None, path: str
+    company: Company, clerk: Client, path: str
 ) -> None:
     assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
     mark(company)
@@ -110,6 +105,7 @@ def test_an_export_waits_until_the_summaries_are_refreshed(
     def sleep(_: float) -> None:
         running(lambda: refresh.refresh_all(seconds=60)).finish()
 
+    monkeypatch.setattr(updating, "WAIT_FOR", 60.0)
     monkeypatch.setattr(time, "sleep", sleep)
     assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
 
@@ -118,6 +114,7 @@ def test_an_export_does_not_wait_for_failed_tenants(
     company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(company)
+    monkeypatch.setattr(updating, "WAIT_FOR", 60.0)
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     path = f"/staff/desk.csv?period={MAY}"
     assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
