@@ -136,6 +136,8 @@ def _refresh_due(*, at: datetime) -> None:
     """Refresh the stale summaries of periods whose deadline has passed, for a while."""
     until = time.monotonic() + _REFRESH_FOR
     for stale in _stale_and_due(at=at):
+        if stale.has_failed:
+            return  # these are last; computing them can end this process
         left = until - time.monotonic()
         if left <= 0:
             return
@@ -177,7 +179,7 @@ def _update_grown_flag(tenant_id: int, period: str, *, at: datetime) -> None:
         if marks.stale_periods(tenant_id, [period]):
             return  # the refresher updates the flag too
         row = PeriodSummary.objects.get(period=period)
-        update_flags.update_flags(tenant_id, {period: row}, at=at)
+        update_flags.update_flags(tenant_id, {period: row}, at={period: at})
 
 
 def _audit_new_flags(*, at: datetime) -> None:

@@ -126,8 +126,13 @@ select false, period, count(*), 0 from raised group by period
 # Periods whose deadline has passed, that have no flag, and whose summary is stale; the
 # newest first. A tenant of which refreshing has failed comes last.
 STALE_AND_DUE = f"""
-select p.tenant_id, t.number, p.period, bool_or(m.failed_at is not null) as has_failed
-from billing_summarymark m
+with marked as materialized (
+    select tenant_id, min(first_period) as first_period,
+        max(last_period) as last_period, bool_or(failed_at is not null) as has_failed
+    from billing_summarymark group by tenant_id
+)
+select p.tenant_id, t.number, p.period, m.has_failed
+from marked m
 join billing_tenantperiod p on p.tenant_id = m.tenant_id
     and p.period between m.first_period and m.last_period
 join portal_tenant t on t.id = p.tenant_id
@@ -140,7 +145,6 @@ and not exists (
     where f.tenant_id = p.tenant_id and f.period = p.period
     and f.deadline_at = coalesce(p.extended_to, p.deadline_at)
 )
-group by p.tenant_id, t.number, p.period
 order by has_failed, p.period desc, p.tenant_id limit %(most)s
 """  # noqa: S608 - put together from the parts above
 

@@ -192,8 +192,8 @@ class Migration(migrations.Migration):
             "billing_summarymark",
             tenant="select, insert, update, delete",
             staff="select, insert, update",
-            sweep="select (id, tenant_id, rank, due_at, leased_until, attempts,"
-            " failed_at), update (due_at, leased_until, attempts, failed_at)",
+            sweep="select (id, tenant_id, rank, generation, due_at, leased_until,"
+            " attempts, failed_at), update (due_at, leased_until, attempts, failed_at)",
         ),
         same_tenant("billing_summarymark", "server_id", target="usage_server"),
         migrations.RunSQL(_MARK_ALL, reverse_sql=migrations.RunSQL.noop),

@@ -3,7 +3,7 @@
 Each read runs in the caller's unit of work.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -48,8 +48,9 @@ class LoadedFacts:
     """The facts of a tenant that are the same for all periods they were loaded for.
 
     `has_later_files`: files have come since the first of the deadlines. `refused` has
-    all refused files that can give time after one of the deadlines. `select_files`
-    selects accepted files as `usage.files.chains.accepted_around` does.
+    all refused files that can give time after one of the deadlines. `zones` are those
+    that servers were last seen in, by server name. `select_files` selects accepted
+    files as `usage.files.chains.accepted_around` does.
     """
 
     tenant: Tenant
@@ -60,6 +61,7 @@ class LoadedFacts:
     excuses: Sequence[Excuse]
     refused: Sequence[UsageFile]
     has_later_files: bool
+    zones: Mapping[str, str]
     select_files: Callable[..., set[ChainFile]] = chains.accepted_around
 
     def of_server(self, server: Server, *, since: datetime) -> "LoadedFacts":
@@ -77,6 +79,7 @@ class LoadedFacts:
             excuses=[one for one in self.excuses if one.server_id == server.pk],
             refused=[one for one in self.refused if one.server_id == server.pk],
             has_later_files=last is not None and last >= since,
+            zones={server.name: files.zone} if files.zone is not None else {},
             select_files=files.around,
         )
 
@@ -108,7 +111,10 @@ class LoadedFacts:
             zone=zone,
             first_on=self.tenant.first_owed_on,
             collects=partial(mode_on, self.changes),
-            servers=_server_facts(self.servers, files, held, zone),
+            servers=tuple(
+                _server_fact(one, self.zones.get(one.name), held, zone)
+                for one in self.servers
+            ),
             files=files,
             held=held,
             excuses=_excuse_facts(excuses),
@@ -138,6 +144,7 @@ def load_facts(
         excuses=_excuses(first, max(deadlines)),
         refused=usage_queries.refused_since(first - GRACE),
         has_later_files=not by_server and chains.accepted_since(first),
+        zones={} if by_server else chains.last_zones(),
     )
 
 
@@ -246,35 +253,22 @@ def _unjudged_fact(one: UnjudgedFile) -> HeldFact:
     return HeldFact(server=fact.server, received_at=row.came_at, file=fact)
 
 
-def _server_facts(
-    servers: Iterable[Server],
-    files: tuple[FileFact, ...],
-    held: tuple[HeldFact, ...],
-    zone: str,
-) -> tuple[ServerFact, ...]:
-    return tuple(_server_fact(server, files, held, zone) for server in servers)
-
-
 def _server_fact(
     server: Server,
-    files: tuple[FileFact, ...],
+    last_zone: str | None,
     held: tuple[HeldFact, ...],
     tenant_zone: str,
 ) -> ServerFact:
     # The zone last seen: in what counts, else in what waits, else the tenant's.
-    waiting = (one.file for one in held if one.file is not None)
-    for facts in (files, waiting):
-        own = [fact for fact in facts if fact.server == server.name]
-        if own:
-            zone = max(own, key=lambda fact: (fact.closed_at, fact.sequence)).zone
-            break
-    else:
-        zone = tenant_zone
+    waiting = [one.file for one in held if one.file and one.server == server.name]
+    if last_zone is None and waiting:
+        last = max(waiting, key=lambda fact: (fact.closed_at, fact.sequence))
+        last_zone = last.zone
     return ServerFact(
         name=server.name,
         first_owed_on=server.first_owed_on,
         retired_on=server.retired_on,
-        zone=zone,
+        zone=last_zone or tenant_zone,
         known_since=server.created_at,
     )
 

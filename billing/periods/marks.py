@@ -25,7 +25,7 @@ from billing.periods import sql as period_sql
 from portal.db import unit_of_work
 from portal.health import failpoints
 from portal.jobs import wakeup
-from usage.files import chains
+from usage.files import reach
 from usage.models import UsageFile
 
 # The task that refreshes what is marked.
@@ -35,9 +35,9 @@ TASK = "billing.refresh_summaries"
 # dates than its day.
 _ROOM = timedelta(days=2)
 
-# How long a claim lasts: longer than the slices of all its tenants take, also if they
-# wait for locks. If a claim ends early, a mark is refreshed twice, which is harmless.
-_LEASE = timedelta(seconds=120)
+# How long a claim lasts: longer than a slice takes, also if it waits for the lock. If a
+# claim ends early, a mark is refreshed twice, which is harmless.
+_LEASE = timedelta(seconds=60)
 
 # Consecutive failed attempts after which a mark counts as failed.
 MOST_ATTEMPTS = 3
@@ -75,11 +75,15 @@ ALL_PERIODS = PeriodRange()
 
 @dataclass(frozen=True, slots=True)
 class MarkClaim:
-    """The marks of a tenant that this process refreshes until its lease ends."""
+    """A mark that this process refreshes until its lease ends, with its whole tenant.
+
+    `attempts` includes the one that begins now; `mark` 0 is a claim on no mark.
+    """
 
     tenant_id: int
-    marks: tuple[int, ...]
-    attempts: int
+    mark: int = 0
+    generation: int = 0
+    attempts: int = 0
 
 
 def mark(
@@ -121,7 +125,7 @@ def mark_file(file: UsageFile, *, at: datetime) -> None:
     # A file older than its server's registration changes since when the server is
     # known, which affects all periods.
     if file.came_at >= server.created_at:
-        periods = PeriodRange.around(*chains.reach_of(file))
+        periods = PeriodRange.around(*reach.reach_of(file))
     mark(file.tenant_id, periods, at=at, server_id=server.pk)
 
 
@@ -136,38 +140,45 @@ def stale_periods(tenant_id: int, periods: Collection[str]) -> set[str]:
         return {period for (period,) in cursor.fetchall()}
 
 
-def stale_tenants(tenant_ids: Collection[int], period: str) -> set[int]:
+def stale_tenants(
+    tenant_ids: Collection[int], period: str, *, with_failed: bool = True
+) -> set[int]:
     """Return which of some tenants have no fresh summary of a period they opened.
 
-    In a unit of work of the staff; one query.
+    With or without tenants that have failed. In a unit of work of the staff; one query.
     """
-    parameters: dict[str, Any] = {"tenants": list(tenant_ids), "period": period}
+    parameters: dict[str, Any] = {
+        "tenants": list(tenant_ids),
+        "period": period,
+        "with_failed": with_failed,
+    }
     with connection.cursor() as cursor:
         cursor.execute(period_sql.STALE_TENANTS, parameters)
         return {tenant_id for (tenant_id,) in cursor.fetchall()}
 
 
-def claim(*, most: int) -> list[MarkClaim]:
-    """Claim up to `most` due marks, grouped by tenant, the lowest rank first.
+def claim() -> MarkClaim | None:
+    """Claim the mark that is to be processed next; None if none is due.
 
     Begins and ends a unit of work of its own, as `unit_of_work.SWEEP`. The attempt is
-    counted now, so that a tenant that ends the refresher is detected.
+    counted now, so that a tenant that ends the refresher is detected; one mark at a
+    time, so that it is counted for no other tenant.
     """
-    parameters: dict[str, Any] = {"most": most, "lease": _LEASE}
+    parameters: dict[str, Any] = {"lease": _LEASE}
     with (
         unit_of_work.acting_for(unit_of_work.SWEEP),
         connection.cursor() as cursor,
     ):
         cursor.execute(period_sql.CLAIM, parameters)
-        rows = sorted(cursor.fetchall(), key=lambda row: row[3])
+        row = cursor.fetchone()
     failpoints.reach("summary:claimed")
-    by_tenant: dict[int, list[tuple[int, int]]] = {}
-    for tenant_id, pk, attempts, _ in rows:
-        by_tenant.setdefault(tenant_id, []).append((pk, attempts))
-    return [
-        MarkClaim(tenant_id, tuple(pk for pk, _ in own), max(n for _, n in own))
-        for tenant_id, own in by_tenant.items()
-    ]
+    return MarkClaim(*row) if row else None
+
+
+def has_failed(tenant_id: int) -> bool:
+    """Return whether refreshing a tenant has failed; in a unit of work of it."""
+    marks = SummaryMark.objects.filter(tenant=tenant_id, failed_at__isnull=False)
+    return marks.exists()
 
 
 def seconds_until_due() -> float | None:
@@ -184,11 +195,17 @@ def seconds_until_due() -> float | None:
     return None if seconds is None else max(0.0, float(seconds))
 
 
-def marked_tenants(*, other_than: Collection[int], most: int) -> list[int]:
+def marked_tenants(
+    *, other_than: Collection[int], most: int, with_failed: bool
+) -> list[int]:
     """Return tenants with marks, by rank, in a unit of work of the staff.
 
-    Those of the first `most` marks of other tenants than some.
+    Those of the first `most` marks of other tenants than some; with or without tenants
+    that have failed.
     """
     rows = SummaryMark.objects.exclude(tenant__in=other_than)
+    if not with_failed:
+        failed = SummaryMark.objects.filter(failed_at__isnull=False)
+        rows = rows.exclude(tenant__in=failed.values("tenant"))
     ordered = rows.order_by("rank", "due_at").values_list("tenant", flat=True)
     return list(dict.fromkeys(ordered[:most]))

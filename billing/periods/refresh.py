@@ -43,10 +43,6 @@ logger = logging.getLogger(__name__)
 # second: an upload of the tenant waits for one slice at most, and should not notice it.
 SLICE = 0.05
 
-# Marks claimed at once: few, so that marks of a lower rank set meanwhile are claimed
-# soon.
-_AT_ONCE = 10
-
 # Longest wait for the next mark to become due before a run ends, in seconds.
 _LONGEST_WAIT = 5.0
 
@@ -68,11 +64,10 @@ def refresh_marked(*, seconds: float) -> int:
     """
     until, claimed = time.monotonic() + seconds, 0
     while not shutdown.is_requested() and time.monotonic() < until:
-        claims = marks.claim(most=_AT_ONCE)
-        for claim in claims:
+        claim = marks.claim()
+        if claim is not None:
             _refresh_claimed(claim)
-        claimed += len(claims)
-        if claims:
+            claimed += 1
             continue
         wait = marks.seconds_until_due()
         if wait is None or wait > _LONGEST_WAIT:
@@ -81,16 +76,19 @@ def refresh_marked(*, seconds: float) -> int:
     return claimed
 
 
-def refresh_all(*, seconds: float) -> bool:
+def refresh_all(*, seconds: float, with_failed: bool = False) -> bool:
     """Refresh all stale summaries now, due or not; False if some are left.
 
-    Begins and ends units of work of its own, tenant by tenant.
+    Begins and ends units of work of its own, tenant by tenant. Tenants that have failed
+    are left out, for they can end this process, unless they are asked for.
     """
     until = time.monotonic() + seconds
     failed: set[int] = set()
     while time.monotonic() < until:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            tenants = marks.marked_tenants(other_than=failed, most=_TENANTS_AT_ONCE)
+            tenants = marks.marked_tenants(
+                other_than=failed, most=_TENANTS_AT_ONCE, with_failed=with_failed
+            )
         if not tenants:
             return not failed
         failed |= {one for one in tenants if not _refresh_all_of(one, until=until)}
@@ -98,7 +96,7 @@ def refresh_all(*, seconds: float) -> bool:
 
 
 def _refresh_all_of(tenant_id: int, *, until: float) -> bool:
-    claim = MarkClaim(tenant_id, marks=(), attempts=0)
+    claim = MarkClaim(tenant_id)
     try:
         while time.monotonic() < until:
             if _refresh_slice(tenant_id, claim=claim):
@@ -129,7 +127,7 @@ def refresh_tenants(
     """
     until = time.monotonic() + seconds
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        stale = marks.stale_tenants(tenant_ids, period)
+        stale = marks.stale_tenants(tenant_ids, period, with_failed=False)
     for tenant_id in sorted(stale):
         left = until - time.monotonic()
         if left <= 0:
@@ -155,6 +153,9 @@ def holding_fresh_period(tenant_id: int, period: str) -> Iterator[None]:
         Unavailable: the summary could not be computed, or not in time.
 
     """
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        if marks.has_failed(tenant_id) and marks.stale_periods(tenant_id, [period]):
+            raise Unavailable("summary-failed")
     try:
         is_fresh = refresh_period(tenant_id, period)
     except OperationalError:
@@ -214,7 +215,7 @@ def _refresh(
     failpoints.reach("summary:tenant")
     by_period = {row.period: row for row in rows}
     if rows:
-        update_flags.update_flags(tenant_id, by_period, at=found.changed_at)
+        update_flags.update_flags(tenant_id, by_period, at=found.changed_at())
     failpoints.reach("summary:flags")
     stale = found.periods.keys() - by_period.keys()
     if claim is not None:
@@ -232,7 +233,7 @@ def _remove_marks(found: StaleSummaries, stale: set[str], claim: MarkClaim) -> N
             {
                 "marks": [one.pk for one in done],
                 "generations": [one.generation for one in done],
-                "claimed": list(claim.marks),
+                "claimed": claim.mark,
             },
         )
 
@@ -248,7 +249,8 @@ def _record_failure(claim: MarkClaim, *, after: timedelta) -> None:
 
 def _postpone(claim: MarkClaim, statement: str, *, after: timedelta) -> None:
     parameters: dict[str, Any] = {
-        "marks": list(claim.marks),
+        "mark": claim.mark,
+        "generation": claim.generation,
         "after": after,
         "is_last": after >= _AGAIN_AFTER_LAST,
     }

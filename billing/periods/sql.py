@@ -36,18 +36,24 @@ on conflict (tenant_id, server_id, rank) do update set
 returning generation, xmax = 0
 """
 
-# Due marks, the lowest rank first, then the longest due.
+# The due mark with the lowest rank, of these the longest due. A tenant with a failed
+# mark is left alone until that is due: its other marks would fail too.
 CLAIM = """
 with due as (
-    select id from billing_summarymark
+    select id from billing_summarymark m
     where due_at <= clock_timestamp()
     and (leased_until is null or leased_until <= clock_timestamp())
-    order by rank, due_at limit %(most)s for update skip locked
+    and not exists (
+        select from billing_summarymark f
+        where f.tenant_id = m.tenant_id and f.failed_at is not null
+        and f.due_at > clock_timestamp()
+    )
+    order by rank, due_at limit 1 for update skip locked
 )
 update billing_summarymark m
 set leased_until = clock_timestamp() + %(lease)s, attempts = m.attempts + 1
 from due where due.id = m.id
-returning m.tenant_id, m.id, m.attempts, m.rank
+returning m.tenant_id, m.id, m.generation, m.attempts
 """
 
 # Seconds until a mark is due; null without a mark that can be claimed.
@@ -71,6 +77,10 @@ select p.tenant_id from billing_tenantperiod p
 left join billing_periodrollup r
     on r.tenant_id = p.tenant_id and r.period = p.period
 where p.tenant_id = any(%(tenants)s) and p.period = %(period)s
+and (%(with_failed)s or not exists (
+    select from billing_summarymark f
+    where f.tenant_id = p.tenant_id and f.failed_at is not null
+))
 and {is_stale("r", tenant="p.tenant_id", period="p.period")}
 """  # noqa: S608 - made of constants alone
 
@@ -85,23 +95,24 @@ with removed as (
 )
 update billing_summarymark set leased_until = null, attempts = 0,
     due_at = greatest(due_at, clock_timestamp())
-where id = any(%(claimed)s) and id not in (select id from removed)
+where id = %(claimed)s and id not in (select id from removed)
 """
 
 RELEASE = """
 update billing_summarymark set leased_until = null,
     attempts = greatest(attempts - 1, 0), due_at = clock_timestamp() + %(after)s
-where id = any(%(marks)s)
+where id = %(mark)s and generation = %(generation)s
 """
 
-# After the last attempt a mark is failed until it is removed.
+# After the last attempt a mark is failed until it is removed. One that was set again
+# meanwhile is tried at once.
 RECORD_FAILURE = """
 update billing_summarymark set leased_until = null,
     due_at = clock_timestamp() + %(after)s,
     attempts = case when %(is_last)s then 0 else attempts end,
     failed_at = case when %(is_last)s
         then coalesce(failed_at, clock_timestamp()) else failed_at end
-where id = any(%(marks)s)
+where id = %(mark)s and generation = %(generation)s
 """
 
 # Tenants that owe the running period and do not have it; see `open_periods`.
@@ -165,22 +176,27 @@ select exists (
 """
 
 # Tenants with a stale summary, of one period or of any, by number: since when, and
-# whether refreshing has failed.
+# whether refreshing has failed. It begins with the marks, which are few.
 UPDATING = f"""
-select t.number, k.since, k.has_failed from portal_tenant t
-cross join lateral (
-    select min(marked_at) as since, bool_or(failed_at is not null) as has_failed
-    from billing_summarymark where tenant_id = t.id
-) k
-where t.id in (
-    select distinct p.tenant_id from billing_summarymark m
-    join billing_tenantperiod p on p.tenant_id = m.tenant_id
-        and p.period between m.first_period and m.last_period
+with marked as materialized (
+    select tenant_id, min(marked_at) as since,
+        bool_or(failed_at is not null) as has_failed
+    from billing_summarymark
+    where %(period)s = '' or %(period)s between first_period and last_period
+    group by tenant_id
+), stale as (
+    select marked.* from marked where exists (
+        select from billing_tenantperiod p
+        left join billing_periodrollup r
+            on r.tenant_id = p.tenant_id and r.period = p.period
+        where p.tenant_id = marked.tenant_id
         and (%(period)s = '' or p.period = %(period)s)
-    left join billing_periodrollup r
-        on r.tenant_id = p.tenant_id and r.period = p.period
-    where {is_stale("r", tenant="p.tenant_id", period="p.period")}
+        and {is_stale("r", tenant="p.tenant_id", period="p.period")}
+        offset 0
+    )
     limit %(most)s
 )
+select t.number, stale.since, stale.has_failed
+from stale join portal_tenant t on t.id = stale.tenant_id
 order by t.number
 """  # noqa: S608 - made of constants alone

@@ -55,11 +55,15 @@ class StaleSummaries:
     loaded: LoadedFacts | None
     server_periods: list[StaleServerPeriod] = field(default_factory=list)
 
-    @property
-    def changed_at(self) -> datetime:
-        """The instant of the newest change that is taken into account."""
-        opened = (one.opened_at for one in self.periods.values())
-        return max((one.changed_at for one in self.marks), default=max(opened))
+    def changed_at(self) -> dict[str, datetime]:
+        """Return the instant of the newest change of each stale period."""
+        return {
+            name: max(
+                (one.changed_at for one in self.marks if one.covers(name)),
+                default=opened.opened_at,
+            )
+            for name, opened in self.periods.items()
+        }
 
 
 def find(tenant_id: int, *, period: str | None = None) -> StaleSummaries:

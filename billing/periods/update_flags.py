@@ -32,17 +32,18 @@ def late_days(row: PeriodSummary, *, at: datetime) -> list[str]:
 
 
 def update_flags(
-    tenant_id: int, rows: Mapping[str, PeriodSummary], *, at: datetime
+    tenant_id: int, rows: Mapping[str, PeriodSummary], *, at: Mapping[str, datetime]
 ) -> None:
     """Make the flags of some periods agree with their summaries; one query if none.
 
-    In the running unit of work, under the tenant's lock.
+    `at` has the instant of the change, by period. In the running unit of work, under
+    the tenant's lock.
     """
     if not rows:
         return
     flags = LateFlag.objects.filter(tenant=tenant_id, period__in=list(rows))
     for flag in flags.order_by("pk"):
-        _update_flag(flag, rows[flag.period], at=at)
+        _update_flag(flag, rows[flag.period], at=at[flag.period])
 
 
 def void_earlier(opened: TenantPeriod, *, at: datetime) -> None:

@@ -78,11 +78,12 @@ def refresh_some() -> list[float]:
     from billing.periods import marks, refresh
 
     taken = []
-    for claim in marks.claim(most=REFRESHED):
+    for _ in range(REFRESHED):
+        claim = marks.claim()
+        assert claim is not None
         began = perf_counter()
         refresh._refresh_claimed(claim)
         taken.append((perf_counter() - began) * 1e3)
-    assert len(taken) == REFRESHED
     return taken
 
 

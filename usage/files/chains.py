@@ -14,8 +14,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from usage.models import UsageFile
-
 # A file's local day is at most one day away from the dates of its instants in UTC,
 # and what it leaves open reaches at most one day further.
 _ROOM = timedelta(days=2)
@@ -43,18 +41,6 @@ class ChainFile(NamedTuple):
     closed_by: str
     zone: str
     received_at: datetime
-
-
-class _Nearby(NamedTuple):
-    """Dates of an accepted file before (-1) or after (1) another, or of held files (0).
-
-    `low` and `high` are the first and the last of the dates that it lies between.
-    """
-
-    place: int
-    low: date
-    high: date
-    zone: str | None
 
 
 # The dates that a file lies between, and those of its neighbours by number: an end of a
@@ -99,34 +85,13 @@ where f.state = 'accepted' and f.server_id = %s
 order by f.series, f.sequence
 """
 
-# The accepted neighbours of a place in a series, and the span of the server's held
-# files: what one of those would prove lies between it and its own neighbours.
-_NEARBY = """
-(select -1, least(day, (opened_at at time zone 'UTC')::date,
-                  (closed_at at time zone 'UTC')::date),
-        greatest(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date), zone
- from usage_usagefile
- where state = 'accepted' and server_id = %(server)s and series = %(series)s
-   and sequence < %(sequence)s
- order by sequence desc limit 1)
-union all
-(select 1, least(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date),
-        greatest(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date), zone
- from usage_usagefile
- where state = 'accepted' and server_id = %(server)s and series = %(series)s
-   and sequence > %(sequence)s
- order by sequence limit 1)
-union all
-select 0, min(least(day, (opened_at at time zone 'UTC')::date,
-                    (closed_at at time zone 'UTC')::date)),
-       max(greatest(day, (opened_at at time zone 'UTC')::date,
-                    (closed_at at time zone 'UTC')::date)), null
-from usage_usagefile
-where state = 'held' and server_id = %(server)s
-having count(*) > 0
+# The zone of each server: that of the accepted file that was closed last.
+_ZONES = """
+select s.name, f.zone from usage_server s cross join lateral (
+    select zone from usage_usagefile
+    where server_id = s.id and state = 'accepted'
+    order by closed_at desc, sequence desc limit 1
+) f
 """
 
 
@@ -185,11 +150,16 @@ class ServerFiles:
     """All accepted files of one server, to select from for several periods.
 
     `around` selects what `accepted_around` selects of this server, without a query.
+    `zone` is that of the file that was closed last; None without files.
     """
 
     def __init__(self, server_id: int, files: Sequence[_DatedFile]) -> None:
         self._server_id = server_id
         self._files = files
+        self.zone = max(
+            ((one.file.closed_at, one.file.sequence, one.file.zone) for one in files),
+            default=(None, None, None),
+        )[-1]
         self.last_received_at = max(
             (one.file.received_at for one in files), default=None
         )
@@ -233,38 +203,8 @@ def files_of_server(server_id: int) -> ServerFiles:
     return ServerFiles(server_id, dated)
 
 
-def reach_of(file: UsageFile) -> tuple[date | None, date | None]:
-    """Return the first and the last day whose evidence a file can change.
-
-    Its days reach to its neighbours in its series, and to files of the server that are
-    held. None where it has no neighbour: the first file of a chain decides about all
-    days before it, the last one about all after it. None also where a neighbour is of
-    another zone: the zone that a server was last seen in ends all its missing days.
-    """
-    if file.series is None or file.sequence is None or file.server_id is None:
-        return None, None
-    first, last = _reach_at(file, file.series, file.sequence)
-    if file.said_series is not None and file.said_sequence is not None:
-        # Its former place in another series, and the neighbours there.
-        before, after = _reach_at(file, file.said_series, file.said_sequence)
-        first = min(first, before) if first and before else None
-        last = max(last, after) if last and after else None
-    return first, last
-
-
-def _reach_at(
-    file: UsageFile, series: UUID, sequence: int
-) -> tuple[date | None, date | None]:
-    params = {"server": file.server_id, "series": series, "sequence": sequence}
+def last_zones() -> dict[str, str]:
+    """Return the zone that each server was last seen in, by its name; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEARBY, params)
-        found = [_Nearby._make(row) for row in cursor.fetchall()]
-    if any(one.zone not in (None, file.zone) for one in found):
-        return None, None
-    places = {one.place for one in found}
-    instants = [at for at in (file.opened_at, file.closed_at) if at is not None]
-    days = [at.astimezone(UTC).date() for at in instants]
-    days += [file.day] if file.day is not None else []
-    first = min([*days, *(one.low for one in found)]) if -1 in places else None
-    last = max([*days, *(one.high for one in found)]) if 1 in places else None
-    return first, last
+        cursor.execute(_ZONES)
+        return dict(cursor.fetchall())

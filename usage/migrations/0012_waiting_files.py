@@ -1,11 +1,11 @@
-"""Indexes of the files that wait or were refused, read with every calendar."""
+"""Indexes of files that wait, were refused, or were closed last: for calendars."""
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0005_people"),
+        ("portal", "0006_tenant_search"),
         ("usage", "0011_here_since"),
     ]
 
@@ -16,6 +16,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "held")),
                 fields=["server"],
                 name="held_files_of_a_server",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="usagefile",
+            index=models.Index(
+                condition=models.Q(("state", "accepted")),
+                fields=["server", "-closed_at", "-sequence"],
+                name="accepted_files_closed_last",
             ),
         ),
         migrations.AddIndex(

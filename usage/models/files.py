@@ -181,6 +181,11 @@ class UsageFile(models.Model):
             partial_index(
                 "held_files_of_a_server", "server", of=Q(state=FileState.HELD)
             ),
+            models.Index(
+                fields=["server", "-closed_at", "-sequence"],
+                condition=Q(state=FileState.ACCEPTED),
+                name="accepted_files_closed_last",
+            ),
             # Read with every calendar; most tenants have none of either.
             partial_index(
                 "files_of_a_tenant_that_wait",

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         elif options["tenant"]:
             message = "--tenant requires --anew"
             raise CommandError(message)
-        is_done = refresh.refresh_all(seconds=_SECONDS)
+        is_done = refresh.refresh_all(seconds=_SECONDS, with_failed=True)
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             left = SummaryMark.objects.values("tenant").distinct().count()
         if not is_done:

@@ -18,6 +18,7 @@ from billing.lateness import check as late_check
 from billing.lateness import decide as late_decide
 from billing.lateness import sql as late_sql
 from billing.models import (
+    LateFlag,
     MarkRank,
     PeriodSummary,
     ServerPeriodSummary,
@@ -67,7 +68,7 @@ def company(db: None, no_inbox: None) -> Iterator[Company]:
     open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
     refresh.refresh_all(seconds=60)
     yield company
-    assert refresh.refresh_all(seconds=60)
+    assert refresh.refresh_all(seconds=60, with_failed=True)
     assert differing(company) == []
     run_check(AFTER)
     assert broken_invariants(AFTER) == set()
@@ -105,6 +106,12 @@ def mark(company: Company, **changes: Any) -> None:
         marks.mark(company.id, ALL_PERIODS, at=NOW, **changes)
 
 
+def flags_now(company: Company) -> list[LateFlag]:
+    """Return the flags without refreshing anything before."""
+    with unit_of_work.acting_for(company.id, reading=True):
+        return list(LateFlag.objects.order_by("pk"))
+
+
 def stale(company: Company) -> set[str]:
     with unit_of_work.acting_for(company.id, reading=True):
         names = list(TenantPeriod.objects.values_list("period", flat=True))
@@ -136,7 +143,7 @@ def test_a_mark_that_was_set_meanwhile_is_not_removed(company: Company) -> None:
     with unit_of_work.acting_for(company.id, reading=True):
         found = stale_summaries.find(company.id)
     mark(company)
-    claim = marks.MarkClaim(company.id, marks=(), attempts=0)
+    claim = marks.MarkClaim(company.id)
     with unit_of_work.acting_for(company.id, holding=True):
         refresh._remove_marks(found, set(), claim)
     assert stale(company) >= {str(MAY)}
@@ -237,7 +244,44 @@ def test_an_extended_deadline_is_not_flagged_while_its_summary_is_stale(
     assert flags(company) == []
 
 
+def test_a_day_that_time_adds_waits_for_a_fresh_summary(
+    company: Company, no_refresh_before: None
+) -> None:
+    run_check(AFTER)
+    [before] = flags(company)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "update billing_periodrollup set graced = '{2026-05-01 IC01}',"
+            " graced_until = array[deadline_at]"
+        )
+    mark(company)
+    late_check.check_lateness(AFTER + DAY)
+    [after] = flags_now(company)
+    assert after.still == before.still
+
+
+def test_a_late_period_without_a_summary_is_reported_as_unchecked(
+    no_inbox: None, db: None, no_refresh_before: None
+) -> None:
+    other = open_short("I-2")
+    open_periods.open_current_periods(today=date(2026, 6, 3), at=NOW)
+    assert row_of(other) is None
+    assert late_check.check_lateness(AFTER).unchecked == ("I-2",)
+
+
 # Openings
+
+
+def test_a_file_that_opens_several_periods_marks_all_of_them(db: None) -> None:
+    company = open_company(
+        "I-3", name="Old", zone="Europe/Berlin", first_owed_on=date(2026, 1, 1)
+    )
+    refresh_all()
+    company.send(company.server.day(date(2026, 5, 7)), at=NOW)
+    wide = [one for one in marks_of(company) if one.rank == MarkRank.WIDE]
+    assert [(one.first_period, one.last_period) for one in wide] == [
+        ("2026-01", "2026-05")
+    ]
 
 
 def test_a_period_that_a_file_opens_has_no_summary_until_all_servers_have_one(
@@ -247,7 +291,7 @@ def test_a_period_that_a_file_opens_has_no_summary_until_all_servers_have_one(
     refresh_all()
     company.send(company.server.day(date(2026, 3, 5)), at=BEFORE)
     period = "2026-03"
-    claim = marks.MarkClaim(company.id, marks=(), attempts=0)
+    claim = marks.MarkClaim(company.id)
     seen = []
     while not refresh._refresh_slice(company.id, claim=claim):
         with unit_of_work.acting_for(company.id, reading=True):
@@ -284,11 +328,12 @@ def test_a_file_is_refreshed_before_wide_changes_and_openings(company: Company) 
     mark(others[0], rank=MarkRank.WIDE)
     mark(company)
     with connections["owner"].cursor() as cursor:
+        # The longer due, the higher the rank.
         cursor.execute(
-            "update billing_summarymark set due_at = now() - '1 s'::interval"
+            "update billing_summarymark set due_at = now() - rank * '1 s'::interval"
         )
-    turns = [marks.claim(most=1)[0].tenant_id for _ in range(3)]
-    assert turns[:2] == [company.id, others[0].id]
+    turns = [marks.claim() for _ in range(2)]
+    assert [one and one.tenant_id for one in turns] == [company.id, others[0].id]
 
 
 # Decisions, and tenants that cannot be computed
@@ -410,6 +455,23 @@ def test_a_tenant_sees_its_last_file_at_once(company: Company) -> None:
         events = ical.feed_events(at=AFTER + HOUR)
     [done] = [one.summary for one in events if "28 April" in one.summary]
     assert "everything is here" in done
+
+
+def test_a_summary_stored_during_a_read_is_not_missed(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_last_days(company)
+    stale_periods = marks.stale_periods
+
+    def after_a_refresh(*arguments: Any) -> set[str]:
+        running(refresh_all).finish()
+        return stale_periods(*arguments)
+
+    monkeypatch.setattr(marks, "stale_periods", after_a_refresh)
+    with unit_of_work.acting_for(company.id, reading=True):
+        opened = TenantPeriod.objects.get(period=str(MAY))
+        found = summary_queries.current_summary(opened.tenant, opened)
+    assert found.covered == found.owed
 
 
 def test_a_check_of_the_invariants_sees_one_moment(

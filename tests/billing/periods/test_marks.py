@@ -3,15 +3,19 @@
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
 
+from billing.lateness import check as late_check
 from billing.models import MarkRank, SummaryMark
 from billing.periods import marks, open_periods, refresh, stale_summaries
 from billing.periods.marks import ALL_PERIODS, MarkClaim, PeriodRange
 from billing.requests import licences
 from portal.db import unit_of_work
+from portal.errors import Unavailable
 from portal.health import metrics, readiness
 from portal.jobs import wakeup
 from tests.billing.lateness.late_tenants import broken_invariants
@@ -50,6 +54,10 @@ def marks_of(company: Company) -> list[SummaryMark]:
 
 def spans(company: Company) -> list[tuple[str, str]]:
     return [(one.first_period, one.last_period) for one in marks_of(company)]
+
+
+def at_noon(month: int, day: int) -> datetime:
+    return datetime(2026, month, day, 12, tzinfo=UTC)
 
 
 def mark(company: Company, **changes: Any) -> None:
@@ -91,6 +99,87 @@ def test_a_file_in_another_zone_marks_all_periods_of_its_server(alice: Company) 
     alice.server.zone = "America/New_York"
     alice.send(alice.server.day(date(2026, 6, 11)), at=LATER)
     assert spans(alice) == [EVER]
+
+
+def test_a_file_older_than_its_server_marks_all_its_periods(alice: Company) -> None:
+    other = alice.registered("IC02", at=LATER)
+    files = other.days(date(2026, 6, 10), date(2026, 6, 11))
+    refresh.refresh_all(seconds=60)
+    alice.send(files[0], at=LATER)
+    refresh.refresh_all(seconds=60)
+    alice.send(files[1], at=LATER - DAY)
+    assert spans(alice) == [EVER]
+
+
+def test_an_assigned_day_marks_the_day_that_the_header_has_too(alice: Company) -> None:
+    writer, zone = alice.server, ZoneInfo(alice.zone)
+    alice.send(writer.day(date(2026, 6, 11)), at=at_noon(6, 12))
+    odd = writer.day(
+        date(2026, 7, 15),
+        opened_at=datetime(2026, 6, 12, tzinfo=zone).astimezone(UTC),
+        closed_at=datetime(2026, 6, 13, tzinfo=zone).astimezone(UTC),
+    )
+    alice.send(odd, at=at_noon(6, 13))
+    alice.send(writer.day(date(2026, 6, 13)), at=at_noon(6, 14))
+    assert differing(alice) == []
+    [held] = [one for one in alice.files() if one.state == FileState.HELD]
+    decide.assign_day(
+        alice.id,
+        file_id=held.pk,
+        day=date(2026, 6, 12),
+        by="clerk",
+        at=LATER,
+        reason="Its clock.",
+    )
+    assert spans(alice) == [EVER]
+    assert differing(alice) == []
+
+
+def test_a_refused_file_that_joined_two_series_marks_all_periods(
+    alice: Company,
+) -> None:
+    writer = alice.server
+    alice.send(writer.day(date(2026, 6, 9)), at=at_noon(6, 10))
+    late = datetime(2026, 6, 12, 12, tzinfo=UTC)
+    alice.send(writer.day(date(2026, 6, 10), closed_at=late), at=at_noon(6, 13))
+    joined = writer.previous
+    third = writer.day(date(2026, 6, 13))
+    writer.series, writer.sequence, writer.previous = uuid4(), 0, joined
+    alice.send(writer.day(date(2026, 8, 1)), at=at_noon(8, 2))
+    alice.send(third, at=at_noon(8, 20))
+    assert differing(alice) == []
+    [held] = [one for one in alice.files() if one.state == FileState.HELD]
+    decide.refuse(
+        alice.id, file_id=held.pk, by="clerk", at=at_noon(8, 25), reason="No."
+    )
+    assert differing(alice) == []
+
+
+def test_the_zone_of_a_server_is_that_of_its_file_closed_last(alice: Company) -> None:
+    writer, home = alice.server, alice.zone
+    alice.send(writer.day(date(2026, 5, 5)), at=at_noon(5, 6))
+    writer.day(date(2026, 5, 6))  # lost
+    alice.send(writer.day(date(2026, 6, 10)), at=at_noon(6, 11))
+    writer.zone = "America/New_York"
+    alice.send(writer.day(date(2027, 6, 11)), at=at_noon(6, 12))
+    one = (writer.series, writer.sequence, writer.previous)
+    writer.zone, writer.series = home, uuid4()
+    writer.sequence, writer.previous = 0, None
+    alice.send(writer.day(date(2026, 6, 20)), at=at_noon(6, 21))
+    [held] = [file for file in alice.files() if file.state == FileState.HELD]
+    decide.assign_day(
+        alice.id,
+        file_id=held.pk,
+        day=date(2026, 6, 11),
+        by="clerk",
+        at=at_noon(7, 1),
+        reason="Its clock.",
+    )
+    assert differing(alice) == []
+    writer.zone = "America/New_York"
+    writer.series, writer.sequence, writer.previous = one
+    alice.send(writer.day(date(2026, 6, 12)), at=at_noon(7, 2))
+    assert differing(alice) == []
 
 
 def test_a_held_file_far_away_is_within_reach_of_those_beside_it(
@@ -179,15 +268,17 @@ def test_only_a_new_mark_sends_a_wake_up(
 
 def test_a_mark_is_claimed_when_it_is_due_and_by_one_process(alice: Company) -> None:
     mark(alice)
-    assert marks.claim(most=10) == []
+    assert marks.claim() is None
     assert 0 < (marks.seconds_until_due() or 0) <= 1
     make_due()
-    [claim] = marks.claim(most=10)
+    claim = marks.claim()
+    assert claim is not None
     assert (claim.tenant_id, claim.attempts) == (alice.id, 1)
-    assert marks.claim(most=10) == []
+    assert marks.claim() is None
     # Whoever had it has ended.
     owner("update billing_summarymark set leased_until = now() - '1 s'::interval")
-    [again] = marks.claim(most=10)
+    again = marks.claim()
+    assert again is not None
     assert again.attempts == 2
 
 
@@ -204,6 +295,48 @@ def test_a_tenant_that_ends_the_refresher_three_times_has_failed(
     mark(alice)
     [found] = marks_of(alice)
     assert (found.failed_at, found.attempts) == (None, 0)
+
+
+def test_a_tenant_that_ends_its_process_harms_no_other(
+    alice: Company, charlie: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_all()
+    for company in (alice, charlie):
+        mark(company)
+    make_due()
+    compute = stale_summaries._compute
+
+    def kill(tenant: Any, *rest: Any) -> Any:
+        if tenant.pk == alice.id:
+            raise SystemExit
+        return compute(tenant, *rest)
+
+    monkeypatch.setattr(stale_summaries, "_compute", kill)
+    for _ in range(marks.MOST_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            refresh.refresh_marked(seconds=0.1)
+        owner("update billing_summarymark set leased_until = null")
+        owner("update billing_summarymark set due_at = now() where attempts > 0")
+    refresh.refresh_marked(seconds=0.1)
+    [failed] = marks_of(alice)
+    assert failed.failed_at is not None
+    assert marks_of(charlie) == []
+    # Neither the late check nor a decision tries it again.
+    late_check.check_lateness(LATER)
+    with pytest.raises(Unavailable), refresh.holding_fresh_period(alice.id, "2026-05"):
+        pass
+
+
+def test_a_change_during_a_failure_is_tried_at_once(alice: Company) -> None:
+    mark(alice)
+    make_due()
+    claim = marks.claim()
+    assert claim is not None
+    mark(alice)
+    refresh._record_failure(claim, after=timedelta(minutes=10))
+    [found] = marks_of(alice)
+    assert found.failed_at is None
+    assert found.due_at - found.marked_at < timedelta(seconds=6)
 
 
 def test_a_busy_lock_is_not_a_failed_attempt(
@@ -228,7 +361,8 @@ def test_a_tenant_that_is_not_done_goes_behind_the_others(
     make_due()
     turns = []
     for _ in range(4):
-        [claim] = marks.claim(most=1)
+        claim = marks.claim()
+        assert claim is not None
         turns.append(claim.tenant_id)
         refresh._refresh_claimed(claim)
     assert turns == [alice.id, charlie.id] * 2
@@ -244,7 +378,7 @@ def test_one_refresh_takes_a_fixed_number_of_queries(
         alice.registered(name)
     refresh.refresh_all(seconds=60)
     alice.send(alice.server.day(date(2026, 6, 13)), at=LATER)
-    claim = MarkClaim(alice.id, marks=(), attempts=0)
+    claim = MarkClaim(alice.id)
     with django_assert_num_queries(19):
         assert refresh._refresh_slice(alice.id, claim=claim)
 
@@ -302,7 +436,7 @@ def test_the_migration_marks_all_tenants_and_nothing_is_broken(
     owner(migration._MARK_ALL)
     assert broken_invariants(NOW) == set()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        assert set(marks.marked_tenants(other_than=(), most=9)) == {
+        assert set(marks.marked_tenants(other_than=(), most=9, with_failed=True)) == {
             alice.id,
             charlie.id,
         }
