@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 # second: an upload of the tenant waits for one slice at most, and should not notice it.
 SLICE = 0.05
 
+# Shortest wait where no mark can be claimed, in seconds: a due one may be locked.
+_SHORTEST_WAIT = 0.05
+
 # Longest wait for the next mark to become due before a run ends, in seconds.
 _LONGEST_WAIT = 5.0
 
@@ -72,7 +75,9 @@ def refresh_marked(*, seconds: float) -> int:
         wait = marks.seconds_until_due()
         if wait is None or wait > _LONGEST_WAIT:
             break
-        shutdown.wait(min(wait, max(0.0, until - time.monotonic())))
+        shutdown.wait(
+            min(max(wait, _SHORTEST_WAIT), max(0.0, until - time.monotonic()))
+        )
     return claimed
 
 

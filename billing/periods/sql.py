@@ -36,32 +36,35 @@ on conflict (tenant_id, server_id, rank) do update set
 returning generation, xmax = 0
 """
 
-# The due mark with the lowest rank, of these the longest due. A tenant with a failed
-# mark is left alone until that is due: its other marks would fail too.
-CLAIM = """
+# A mark `m` that nobody else has claimed. A tenant with a failed mark is left alone
+# until that is due: its other marks would fail too.
+_FREE = """
+(m.leased_until is null or m.leased_until <= clock_timestamp())
+and not exists (
+    select from billing_summarymark f
+    where f.tenant_id = m.tenant_id and f.failed_at is not null
+    and f.due_at > clock_timestamp()
+)
+"""
+
+# The due mark with the lowest rank, of these the longest due.
+CLAIM = f"""
 with due as (
     select id from billing_summarymark m
-    where due_at <= clock_timestamp()
-    and (leased_until is null or leased_until <= clock_timestamp())
-    and not exists (
-        select from billing_summarymark f
-        where f.tenant_id = m.tenant_id and f.failed_at is not null
-        and f.due_at > clock_timestamp()
-    )
+    where due_at <= clock_timestamp() and {_FREE}
     order by rank, due_at limit 1 for update skip locked
 )
 update billing_summarymark m
 set leased_until = clock_timestamp() + %(lease)s, attempts = m.attempts + 1
 from due where due.id = m.id
 returning m.tenant_id, m.id, m.generation, m.attempts
-"""
+"""  # noqa: S608 - made of constants alone
 
 # Seconds until a mark is due; null without a mark that can be claimed.
-NEXT_DUE = """
-select extract(epoch from min(due_at) - clock_timestamp())
-from billing_summarymark
-where leased_until is null or leased_until <= clock_timestamp()
-"""
+NEXT_DUE = f"""
+select extract(epoch from min(m.due_at) - clock_timestamp())
+from billing_summarymark m where {_FREE}
+"""  # noqa: S608 - made of constants alone
 
 # Of some periods those without a summary, and those whose summary is stale.
 STALE = f"""

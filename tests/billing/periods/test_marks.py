@@ -327,6 +327,20 @@ def test_a_tenant_that_ends_its_process_harms_no_other(
         pass
 
 
+def test_other_marks_of_a_failed_tenant_wait_with_it(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(alice)
+    owner("update billing_summarymark set failed_at = now(), due_at = now() + '1 h'")
+    mark(alice, rank=MarkRank.WIDE)
+    owner("update billing_summarymark set due_at = now() where failed_at is null")
+    claims = []
+    claim = marks.claim
+    monkeypatch.setattr(marks, "claim", lambda: claims.append(claim()))
+    refresh.refresh_marked(seconds=0.5)
+    assert claims == [None]
+
+
 def test_a_change_during_a_failure_is_tried_at_once(alice: Company) -> None:
     mark(alice)
     make_due()
