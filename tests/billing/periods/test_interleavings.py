@@ -332,8 +332,12 @@ def test_a_file_is_refreshed_before_wide_changes_and_openings(company: Company) 
         cursor.execute(
             "update billing_summarymark set due_at = now() - rank * '1 s'::interval"
         )
+    ranks = {one.pk: one.rank for own in (company, others[0]) for one in marks_of(own)}
     turns = [marks.claim() for _ in range(2)]
-    assert [one and one.tenant_id for one in turns] == [company.id, others[0].id]
+    assert [one and (one.tenant_id, ranks[one.mark]) for one in turns] == [
+        (company.id, MarkRank.FACTS),
+        (others[0].id, MarkRank.WIDE),
+    ]
 
 
 # Decisions, and tenants that cannot be computed

@@ -105,9 +105,32 @@ def test_a_file_older_than_its_server_marks_all_its_periods(alice: Company) -> N
     other = alice.registered("IC02", at=LATER)
     files = other.days(date(2026, 6, 10), date(2026, 6, 11))
     refresh.refresh_all(seconds=60)
-    alice.send(files[0], at=LATER)
+    alice.send(files[0], at=LATER - 2 * DAY)
     refresh.refresh_all(seconds=60)
     alice.send(files[1], at=LATER - DAY)
+    assert spans(alice) == [EVER]
+
+
+def test_a_file_received_before_another_marks_all_its_periods(alice: Company) -> None:
+    files = alice.server.days(date(2026, 6, 10), date(2026, 6, 12))
+    alice.send(files[0], at=LATER)
+    alice.send(files[2], at=LATER + 2 * DAY)
+    refresh.refresh_all(seconds=60)
+    alice.send(files[1], at=LATER + DAY)
+    assert spans(alice) == [EVER]
+
+
+def test_a_decision_about_the_newest_file_marks_all_its_periods(alice: Company) -> None:
+    alice.send(alice.server.day(date(2026, 6, 10)), at=LATER)
+    alice.send(
+        alice.server.day(
+            date(2026, 6, 11), closed_at=datetime(2026, 6, 14, 12, tzinfo=UTC)
+        ),
+        at=LATER,
+    )
+    refresh.refresh_all(seconds=60)
+    [held] = [one for one in alice.files() if one.state == FileState.HELD]
+    decide.refuse(alice.id, file_id=held.pk, by="clerk", at=LATER, reason="No.")
     assert spans(alice) == [EVER]
 
 
