@@ -187,7 +187,7 @@ INVARIANTS = (
     ),
     Invariant(
         name="roll-ups-are-what-they-would-be",
-        sentence="The roll-up of an opened period equals one that is worked out anew.",
+        sentence="The summary of an opened period equals one that is computed anew.",
         check=_summaries_equal_recomputed,
     ),
 )

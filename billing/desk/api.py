@@ -41,7 +41,8 @@ class TenantStandingOut(Schema):
 
     `missing_since` is when the first day that is missing now was over. Of who lacks
     nothing `missing` and `missing_files` are empty. `is_updating`: the newest files or
-    changes are not counted yet.
+    changes are not counted yet, but are considered in `missing` and `missing_files`;
+    with `has_failed` they cannot be counted.
     """
 
     number: str
@@ -62,6 +63,7 @@ class TenantStandingOut(Schema):
     reminders: int
     reminded_at: datetime | None
     is_updating: bool
+    has_failed: bool
     missing: list[api.MissingOut]
     missing_files: list[api.MissingFilesOut]
 
@@ -151,6 +153,7 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
         reminders=row.reminders,
         reminded_at=row.reminded_at,
         is_updating=row.is_updating,
+        has_failed=row.has_failed,
         missing=missing,
         missing_files=missing_files,
     )

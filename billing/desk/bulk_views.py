@@ -25,6 +25,7 @@ from billing.desk.bulk import ActionEffect, BulkAction, BulkRequest
 from billing.desk.bulk_actions import ACTIONS
 from billing.desk.queries import DeskRow
 from billing.desk.sql import DeskFilter
+from billing.periods import refresh
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
@@ -95,8 +96,9 @@ def _way_back(given: QueryDict, rows: Sequence[DeskRow], period: Period) -> str:
 
 
 def _rows(given: QueryDict, period: Period, *, at: datetime) -> list[DeskRow]:
-    """Load the selected tenants; a page has fewer than the limit."""
+    """Load the selected tenants, refreshed; a page has fewer than the limit."""
     ids = desk_forms.tenant_ids(given)[: bulk.AT_MOST]
+    refresh.refresh_tenants(ids, str(period))
     desk_filter = DeskFilter(period=period, tenants=ids)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return desk_queries.desk_rows(desk_filter, at=at, most=bulk.AT_MOST)

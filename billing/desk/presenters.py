@@ -98,7 +98,7 @@ def _line(
         "name": row.name,
         "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
         "missing": row.numbers.missing,
-        "state": _state(mark, word, row.is_updating, language),
+        "state": _state(mark, word, updating_text(row), language),
         "strip": _strip_cell(row, open_days),
         "received": _received(row.covered, row.owed, language),
         "lacks": _lacks(row.numbers, language),
@@ -114,14 +114,20 @@ def _line(
 def _state(
     mark: str,
     word: str,
-    is_updating: bool,  # noqa: FBT001 - a cache distinguishes positional arguments
+    updating: str,
     language: str | None,  # noqa: ARG001 - the words are of one language
 ) -> SafeString:
     state = format_html(
         '<span class="state is-{}">{}{}</span>', mark, shown.mark(mark), word
     )
-    more = gettext("being updated") if is_updating else ""
-    return format_html("{}{}", state, _second(more))
+    return format_html("{}{}", state, _second(updating))
+
+
+def updating_text(row: DeskRow) -> str:
+    """Return what a list adds to a row whose numbers are stale; else empty."""
+    if not row.is_updating:
+        return ""
+    return gettext("cannot be computed") if row.has_failed else gettext("being updated")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -249,7 +255,7 @@ def _cells(row: DeskRow, period: Period) -> list[Cell]:
         _instant(row.last_received_at, clock),
         row.reminders,
         _instant(row.reminded_at, clock),
-        gettext("yes") if row.is_updating else gettext("no"),
+        updating_text(row),
     ]
 
 

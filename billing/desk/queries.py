@@ -18,7 +18,7 @@ from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import sql as desk_sql
 from billing.desk.sql import DeskFilter, DeskOrder
-from billing.periods.sql import is_stale
+from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
 from portal.db import binary
@@ -35,7 +35,8 @@ class DeskRow:
     the first day that is missing by now. `keys` are the licence keys on the period's
     last day. `strip` is that of the summary. `reminders` counts the mails that were
     sent, including the unsure, and `reminded_at` is when the last one was. Standing,
-    counts, strip and last file are of the stored summary; `is_updating`: it is stale.
+    counts, strip and last file are of the stored summary; `is_updating`: it is stale,
+    `has_failed`: refreshing has failed, so that it stays so.
     """
 
     tenant_id: int
@@ -57,6 +58,7 @@ class DeskRow:
     reminders: int
     reminded_at: datetime | None
     is_updating: bool
+    has_failed: bool
 
     @property
     def may_be_sent(self) -> bool:
@@ -76,7 +78,7 @@ _ROWS = SQL("""
              + cardinality(r.with_us_from),
            r.lacks_servers, r.lacking_from, coalesce(p.extended_to, p.deadline_at),
            p.extended_to is not null, r.last_received_at, r.strip, l.keys, m.reminders,
-           m.reminded_at, {is_stale}
+           m.reminded_at, {is_stale}, {has_failed}
     from unnest(%(ids)s::bigint[], %(places)s::int[])
         with ordinality as page (id, standing, number)
     join billing_periodrollup r on r.id = page.id
@@ -94,7 +96,7 @@ _ROWS = SQL("""
         and outcome in ('sent', 'unsure')
     ) as m on true
     order by page.number
-""").format(is_stale=SQL(is_stale("r")))
+""").format(is_stale=SQL(is_stale("r")), has_failed=SQL(HAS_FAILED))
 
 
 def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, int]:
@@ -202,7 +204,8 @@ def in_this_order(found: Sequence[DeskRow], ids: Sequence[int]) -> Iterator[Desk
 def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
     tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
     missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
-    is_extended, last_received_at, strip, keys, reminders, reminded_at, stale = rest
+    is_extended, last_received_at, strip, keys, *more = rest
+    reminders, reminded_at, is_updating, has_failed = more
     pending = all_days - missing - faults - with_us
     return DeskRow(
         tenant_id=tenant_id,
@@ -223,5 +226,6 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         keys=tuple(keys or ()),
         reminders=reminders,
         reminded_at=reminded_at,
-        is_updating=stale,
+        is_updating=is_updating,
+        has_failed=has_failed,
     )

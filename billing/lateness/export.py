@@ -71,7 +71,7 @@ def _cells(found: FlagRow) -> list[Cell]:
         _instant(flag.decided_at, zone),
         flag.decided_by,
         flag.decision_reason,
-        gettext("yes") if found.is_updating else gettext("no"),
+        found.updating,
     ]
 
 

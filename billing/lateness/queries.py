@@ -59,7 +59,7 @@ def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     """Return flags with their tenants, newest first; of one kind and period, or all.
 
     Each also has the `zone` that its period's deadline is in, and `is_updating` if the
-    summary that it follows is stale.
+    summary that it follows is stale, `has_failed` if that cannot be computed.
     """
     found = LateFlag.objects.filter(_wanted(period))
     if kind:
@@ -73,7 +73,10 @@ def flags(kind: str = "", period: str = "") -> QuerySet[LateFlag]:
     with_zones = found.annotate(
         zone=Subquery(opened.values("zone")[:1]),
         generation=Subquery(summary.values("generation")[:1]),
-    ).annotate(is_updating=Exists(_marks_of_flag()))
+    ).annotate(
+        is_updating=Exists(_marks_of_flag()),
+        has_failed=Exists(_marks_of_flag().filter(failed_at__isnull=False)),
+    )
     return with_zones.select_related("tenant").order_by("-raised_at", "pk")
 
 

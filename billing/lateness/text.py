@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from billing.calendar_view.table import days_text, state_text
 from billing.coverage.calendar import Calendar
 from billing.coverage.cells import COVERED, CellState
-from billing.models import Consequence, LateFlag
+from billing.models import Consequence, LateFlag, VoidReason
 
 # How long the ISO form of a day is, which begins the name of a server-day.
 DAY_LETTERS = 10
@@ -46,7 +46,7 @@ class FlagRow:
     zone: str
     days: str
     consequences: list[tuple[str, str]]
-    is_updating: bool
+    updating: str
 
 
 def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
@@ -66,7 +66,22 @@ def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
         zone=vars(flag)["zone"],
         days="\n".join(flag.still),
         consequences=[(one.value, str(one.label)) for one in Consequence],
-        is_updating=vars(flag)["is_updating"],
+        updating=_updating_text(flag),
+    )
+
+
+def _updating_text(flag: LateFlag) -> str:
+    """Return what is said of a flag whose summary is stale; empty if it is not.
+
+    Nothing changes a flag whose deadline was extended.
+    """
+    loaded = vars(flag)
+    if not loaded["is_updating"] or flag.void_reason == VoidReason.EXTENDED:
+        return ""
+    return (
+        gettext("cannot be computed")
+        if loaded["has_failed"]
+        else gettext("being updated")
     )
 
 

@@ -67,6 +67,9 @@ _NOT_REMINDED: Mapping[str, str] = {
     NotReminded.UPDATING: gettext_noop(
         "The data of this tenant is being updated. Try again in a minute."
     ),
+    NotReminded.NOT_COMPUTED: gettext_noop(
+        "The numbers of this tenant cannot be computed. Ask the operator."
+    ),
     NotReminded.NOBODY: gettext_noop("Nobody there gets reminders."),
     NotReminded.STOPPED: gettext_noop("Late mails of this period are held."),
     NotReminded.WAIVED: gettext_noop("Nothing: the lateness was waived."),

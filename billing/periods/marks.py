@@ -196,14 +196,16 @@ def seconds_until_due() -> float | None:
 
 
 def marked_tenants(
-    *, other_than: Collection[int], most: int, with_failed: bool
+    *, only: int | None, other_than: Collection[int], most: int, with_failed: bool
 ) -> list[int]:
     """Return tenants with marks, by rank, in a unit of work of the staff.
 
-    Those of the first `most` marks of other tenants than some; with or without tenants
-    that have failed.
+    Those of the first `most` marks, of other tenants than some, or of `only` one; with
+    or without tenants that have failed.
     """
     rows = SummaryMark.objects.exclude(tenant__in=other_than)
+    if only is not None:
+        rows = rows.filter(tenant=only)
     if not with_failed:
         failed = SummaryMark.objects.filter(failed_at__isnull=False)
         rows = rows.exclude(tenant__in=failed.values("tenant"))

@@ -81,18 +81,24 @@ def refresh_marked(*, seconds: float) -> int:
     return claimed
 
 
-def refresh_all(*, seconds: float, with_failed: bool = False) -> bool:
+def refresh_all(
+    *, seconds: float, only: int | None = None, with_failed: bool = False
+) -> bool:
     """Refresh all stale summaries now, due or not; False if some are left.
 
-    Begins and ends units of work of its own, tenant by tenant. Tenants that have failed
-    are left out, for they can end this process, unless they are asked for.
+    Of one tenant, if `only` is its id. Tenants that have failed are left out, for they
+    can end this process, unless they are asked for. Begins and ends units of work of
+    its own, tenant by tenant.
     """
     until = time.monotonic() + seconds
     failed: set[int] = set()
     while time.monotonic() < until:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             tenants = marks.marked_tenants(
-                other_than=failed, most=_TENANTS_AT_ONCE, with_failed=with_failed
+                only=only,
+                other_than=failed,
+                most=_TENANTS_AT_ONCE,
+                with_failed=with_failed,
             )
         if not tenants:
             return not failed

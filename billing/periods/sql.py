@@ -17,6 +17,12 @@ def is_stale(row: str, *, tenant: str = "", period: str = "") -> str:
     ))"""
 
 
+# Whether refreshing the tenant of a summary `r` has failed.
+HAS_FAILED = """exists (
+    select from billing_summarymark k
+    where k.tenant_id = r.tenant_id and k.failed_at is not null
+)"""
+
 # A mark of the same server and rank is widened. It is due one second after the last
 # change, five after the first at the latest: the changes of these seconds are computed
 # once. A failed mark is retried at once, because the facts have changed.
@@ -162,7 +168,7 @@ select count(*) from opened
 
 COUNT_MARKS = """
 select rank, count(*), extract(epoch from clock_timestamp() - min(marked_at))
-from billing_summarymark group by rank
+from billing_summarymark where failed_at is null group by rank
 """
 
 COUNT_FAILED = """

@@ -43,11 +43,11 @@ class UpdatingTenants:
     def text(self) -> str:
         """The text for pages; empty if there are none."""
         if self.count > MOST_COUNTED:
-            text = gettext("More than %(count)s tenants are being updated.")
+            text = gettext("In all, more than %(count)s tenants are being updated.")
             return text % {"count": grouped(MOST_COUNTED)}
         text = ngettext(
-            "%(count)s tenant is being updated.",
-            "%(count)s tenants are being updated.",
+            "In all, %(count)s tenant is being updated.",
+            "In all, %(count)s tenants are being updated.",
             self.count,
         )
         return text % {"count": grouped(self.count)} if self.count else ""

@@ -44,13 +44,14 @@ class NotReminded(StrEnum):
     TODAY = "mailed-today"
     STOPPED = "safety-stop"
     UPDATING = "updating"
+    NOT_COMPUTED = "not-computed"
     WAIVED = "waived"
     DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True)
 class RemindedTenant:
-    """A tenant's recipients; `why_not` is a `WhyNot`, empty if there are any.
+    """A tenant's recipients; `why_not` is a `NotReminded`, empty if there are any.
 
     `day` is today in the tenant's zone.
     """
@@ -150,19 +151,17 @@ def _round(
     tenant_ids: Collection[int], period: Period, *, at: datetime
 ) -> ReminderRound:
     held = mail_switch.send_permission().held
-    opened = {
-        row.tenant_id: row
-        for row in TenantPeriod.objects.filter(
-            tenant__in=tenant_ids, period=str(period)
-        ).select_related("tenant")
-    }
+    rows = TenantPeriod.objects.filter(tenant__in=tenant_ids, period=str(period))
+    opened = {row.tenant_id: row for row in rows.select_related("tenant")}
     # Marks first: what the refresher stores after this query counts as stale.
     stale = marks.stale_tenants(opened, str(period))
     lacking = _lacking(opened, period, at=at)
     people = _recipients(lacking, opened, at=at)
     mailed = _mailed_days(lacking, opened, at=at)
     why_not = _why_not(opened, lacking, period, at=at)
-    why_not |= dict.fromkeys(stale, NotReminded.UPDATING)
+    updating = marks.stale_tenants(opened, str(period), with_failed=False)
+    why_not |= dict.fromkeys(stale - updating, NotReminded.NOT_COMPUTED)
+    why_not |= dict.fromkeys(stale & updating, NotReminded.UPDATING)
     selected = []
     for tenant_id in sorted(set(tenant_ids)):
         row, why = opened.get(tenant_id), why_not.get(tenant_id, "")

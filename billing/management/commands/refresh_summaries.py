@@ -22,35 +22,41 @@ class Command(BaseCommand):
         parser.add_argument(
             "--anew", action="store_true", help="mark all summaries as stale first"
         )
-        parser.add_argument(
-            "--tenant",
-            metavar="NUMBER",
-            help="with --anew: only this tenant's summaries",
-        )
+        parser.add_argument("--tenant", metavar="NUMBER", help="only this tenant's")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        only = self._find(options["tenant"]) if options["tenant"] else None
         if options["anew"]:
-            self._mark(options["tenant"])
-        elif options["tenant"]:
-            message = "--tenant requires --anew"
-            raise CommandError(message)
-        is_done = refresh.refresh_all(seconds=_SECONDS, with_failed=True)
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            left = SummaryMark.objects.values("tenant").distinct().count()
+            self._mark(only)
+        marked = self._marked(only)
+        is_done = refresh.refresh_all(seconds=_SECONDS, only=only, with_failed=True)
         if not is_done:
+            left = self._marked(only)
             message = f"{left} tenants still have stale summaries; see the log."
             raise CommandError(message)
-        self.stdout.write("All summaries are up to date.")
+        self.stdout.write(f"Tenants refreshed: {marked}. All summaries are up to date.")
 
-    def _mark(self, number: str | None) -> None:
+    def _find(self, number: str) -> int:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            wanted = Tenant.objects.order_by("pk")
-            if number is not None:
-                wanted = wanted.filter(number=number)
-            tenants = list(wanted.values_list("pk", flat=True))
-        if number is not None and not tenants:
+            tenant = Tenant.objects.filter(number=number).first()
+        if tenant is None:
             message = f"There is no tenant {number}."
             raise CommandError(message)
+        return int(tenant.pk)
+
+    def _marked(self, only: int | None) -> int:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            rows = SummaryMark.objects.all()
+            if only is not None:
+                rows = rows.filter(tenant=only)
+            return rows.values("tenant").distinct().count()
+
+    def _mark(self, only: int | None) -> None:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            wanted = Tenant.objects.order_by("pk")
+            if only is not None:
+                wanted = wanted.filter(pk=only)
+            tenants = list(wanted.values_list("pk", flat=True))
         now = timezone.now()
         for tenant_id in tenants:
             with unit_of_work.acting_for(tenant_id, holding=True):

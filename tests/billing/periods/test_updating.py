@@ -61,7 +61,7 @@ def test_pages_count_the_tenants_that_are_being_updated(
     assert "being updated" not in clerk.get(path).content.decode()
     mark(company)
     page = clerk.get(path).content.decode()
-    assert "1 tenant is being updated. Files and changes received since" in page
+    assert "In all, 1 tenant is being updated. Files and changes received since" in page
     assert '<span class="second">being updated</span>' in page
 
 
@@ -72,13 +72,13 @@ def test_pages_name_the_tenants_that_cannot_be_computed(
     fail(company)
     page = clerk.get(path).content.decode()
     assert "of these tenants cannot be computed: U-1." in page
-    assert "1 tenant is" not in page
+    assert "tenant is being updated" not in page
 
 
 def test_a_tenant_page_shows_that_a_flag_is_being_updated(
     company: Company, clerk: Client
 ) -> None:
-    text = "The newest files or changes are not counted yet."
+    text = "The state of this flag does not include the newest files or changes yet."
     assert text not in clerk.get("/staff/tenants/U-1").content.decode()
     mark(company)
     assert text in clerk.get("/staff/tenants/U-1").content.decode()
@@ -88,9 +88,13 @@ def test_a_tenant_page_shows_that_a_flag_is_being_updated(
 def test_an_export_shows_which_tenants_are_being_updated(
     company: Company, clerk: Client, path: str
 ) -> None:
-    assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
+    assert [row["Being updated"] for row in exported(clerk, path)] == [""]
     mark(company)
-    assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
+    found = [row["Being updated"] for row in exported(clerk, path)]
+    assert found == ["being updated"]
+    fail(company)
+    found = [row["Being updated"] for row in exported(clerk, path)]
+    assert found == ["cannot be computed"]
 
 
 @pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
@@ -107,7 +111,7 @@ def test_an_export_waits_until_the_summaries_are_refreshed(
 
     monkeypatch.setattr(updating, "WAIT_FOR", 60.0)
     monkeypatch.setattr(time, "sleep", sleep)
-    assert [row["Being updated"] for row in exported(clerk, path)] == ["no"]
+    assert [row["Being updated"] for row in exported(clerk, path)] == [""]
 
 
 def test_an_export_does_not_wait_for_failed_tenants(
@@ -117,7 +121,16 @@ def test_an_export_does_not_wait_for_failed_tenants(
     monkeypatch.setattr(updating, "WAIT_FOR", 60.0)
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     path = f"/staff/desk.csv?period={MAY}"
-    assert [row["Being updated"] for row in exported(clerk, path)] == ["yes"]
+    found = [row["Being updated"] for row in exported(clerk, path)]
+    assert found == ["cannot be computed"]
+
+
+def test_selected_tenants_are_refreshed_before_they_are_shown(
+    company: Company, clerk: Client
+) -> None:
+    mark(company)
+    page = clerk.get(f"/staff/selected?act=remind&tenant={company.id}&period={MAY}")
+    assert "being updated" not in page.content.decode()
 
 
 def test_the_api_shows_which_tenants_are_being_updated(
@@ -147,6 +160,6 @@ def test_a_digest_names_who_could_not_be_updated_in_time(
 
 def test_many_tenants_are_counted_up_to_a_limit() -> None:
     many = updating.UpdatingTenants(count=1_001, numbers=("A-1", "A-2"))
-    assert many.text == "More than 1,000 tenants are being updated."
+    assert many.text == "In all, more than 1,000 tenants are being updated."
     assert many.names_text.endswith(": A-1, A-2 and others")
     assert updating.UpdatingTenants().names_text == ""
