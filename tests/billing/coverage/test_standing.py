@@ -18,8 +18,16 @@ from billing.coverage.calendar import (
     ServerFact,
     TenantFacts,
 )
+from billing.coverage.facts import RefusedFact
 from billing.coverage.periods import Period, deadline_at, ends_at
-from billing.coverage.standing import Standing, judge, late_cells, standing
+from billing.coverage.standing import (
+    GRACE,
+    Standing,
+    judge,
+    late_cells,
+    late_from,
+    standing,
+)
 from tests.billing.coverage.random_histories import (
     DAY,
     HistoryWriter,
@@ -237,6 +245,24 @@ def test_a_file_held_in_time_keeps_from_being_late() -> None:
     found = judge(MAY, facts, deadline_at=DUE, at=DUE)
     assert found.standing is Standing.LATE
     assert found.calendar.cells["IC01", may(7)].state is CellState.WITH_US
+
+
+def test_a_refusal_gives_time_to_its_own_server_alone() -> None:
+    files, refused = [], []
+    for name, refused_at in (("IC01", DUE + DAY), ("IC02", DUE + 2 * DAY)):
+        own = [replace(one, server=name) for one in month()]
+        held = HeldFact(server=name, received_at=IN_TIME, file=own.pop(9))
+        refused.append(RefusedFact(what=held, refused_at=refused_at))
+        files += own
+    facts = tenant(
+        files,
+        servers=(SERVER, replace(SERVER, name="IC02")),
+        refused=tuple(refused),
+    )
+    assert late_from(MAY, facts, deadline_at=DUE) == {
+        ("IC01", may(7)): DUE + DAY + GRACE,
+        ("IC02", may(7)): DUE + 2 * DAY + GRACE,
+    }
 
 
 @pytest.mark.parametrize("kind", list(ExcuseKind))
