@@ -24,32 +24,29 @@ class _Nearby(NamedTuple):
 _BEFORE, _HELD, _AFTER, _LAST_CLOSED, _CAME_LATER = -1, 0, 1, 2, 3
 
 
+# The first and the last of a file's dates.
+_DATES = (
+    "day, (opened_at at time zone 'UTC')::date, (closed_at at time zone 'UTC')::date"
+)
+_LOW, _HIGH = f"least({_DATES})", f"greatest({_DATES})"
+
 # The accepted neighbours of a place in a series (-1, 1); the span of the server's held
 # files (0): what one of those would prove lies between it and its own neighbours; the
 # other file that the server closed last (2); whether an accepted file came later (3).
-_NEARBY = """
-(select -1, least(day, (opened_at at time zone 'UTC')::date,
-                  (closed_at at time zone 'UTC')::date),
-        greatest(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date), null
+_NEARBY = f"""
+(select -1, {_LOW}, {_HIGH}, null
  from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence < %(sequence)s
  order by sequence desc limit 1)
 union all
-(select 1, least(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date),
-        greatest(day, (opened_at at time zone 'UTC')::date,
-                 (closed_at at time zone 'UTC')::date), null
+(select 1, {_LOW}, {_HIGH}, null
  from usage_usagefile
  where state = 'accepted' and server_id = %(server)s and series = %(series)s
    and sequence > %(sequence)s
  order by sequence limit 1)
 union all
-select 0, min(least(day, (opened_at at time zone 'UTC')::date,
-                    (closed_at at time zone 'UTC')::date)),
-       max(greatest(day, (opened_at at time zone 'UTC')::date,
-                    (closed_at at time zone 'UTC')::date)), null
+select 0, min({_LOW}), max({_HIGH}), null
 from usage_usagefile
 where state = 'held' and server_id = %(server)s
 having count(*) > 0
@@ -63,7 +60,7 @@ select 3, null, null, null where exists (
     where tenant_id = %(tenant)s and received_at > %(came_at)s
       and state = 'accepted' and server_id = %(server)s
 )
-"""
+"""  # noqa: S608 - made of constants alone
 
 
 def reach_of(file: UsageFile) -> tuple[date | None, date | None]:
