@@ -19,6 +19,7 @@ from billing.coverage.summary import SummaryNumbers
 from billing.desk import strip as desk_strip
 from billing.desk.queries import DeskRow
 from billing.periods import text as period_text
+from billing.periods.updating import stale_text
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
 from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
@@ -125,9 +126,7 @@ def _state(
 
 def updating_text(row: DeskRow) -> str:
     """Return what a list adds to a row whose numbers are stale; else empty."""
-    if not row.is_updating:
-        return ""
-    return gettext("cannot be computed") if row.has_failed else gettext("being updated")
+    return stale_text(is_updating=row.is_updating, has_failed=row.has_failed)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -10,6 +10,7 @@ from billing.calendar_view.table import days_text, state_text
 from billing.coverage.calendar import Calendar
 from billing.coverage.cells import COVERED, CellState
 from billing.models import Consequence, LateFlag, VoidReason
+from billing.periods.updating import stale_text
 
 # How long the ISO form of a day is, which begins the name of a server-day.
 DAY_LETTERS = 10
@@ -75,13 +76,11 @@ def _updating_text(flag: LateFlag) -> str:
 
     Nothing changes a flag whose deadline was extended.
     """
-    loaded = vars(flag)
-    if not loaded["is_updating"] or flag.void_reason == VoidReason.EXTENDED:
+    if flag.void_reason == VoidReason.EXTENDED:
         return ""
-    return (
-        gettext("cannot be computed")
-        if loaded["has_failed"]
-        else gettext("being updated")
+    loaded = vars(flag)
+    return stale_text(
+        is_updating=loaded["is_updating"], has_failed=loaded["has_failed"]
     )
 
 

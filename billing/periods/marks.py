@@ -109,7 +109,7 @@ def mark(
     }
     with connection.cursor() as cursor:
         cursor.execute(period_sql.MARK, parameters)
-        [(_, is_new)] = cursor.fetchall()
+        [(is_new,)] = cursor.fetchall()
     failpoints.reach("settle:marked")
     if is_new:
         wakeup.wake_up(TASK)

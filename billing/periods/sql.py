@@ -39,7 +39,7 @@ on conflict (tenant_id, server_id, rank) do update set
     changed_at = greatest(billing_summarymark.changed_at, excluded.changed_at),
     due_at = least(billing_summarymark.marked_at + interval '5 s', excluded.due_at),
     attempts = 0, failed_at = null
-returning generation, xmax = 0
+returning xmax = 0
 """
 
 # A mark `m` that nobody else has claimed. A tenant with a failed mark is left alone

@@ -82,6 +82,13 @@ class UpdatingTenants:
         return text % {"names": ", ".join(self.failed)}
 
 
+def stale_text(*, is_updating: bool, has_failed: bool) -> str:
+    """Return what lists add to numbers of a stale summary; empty if it is fresh."""
+    if not is_updating:
+        return ""
+    return gettext("cannot be computed") if has_failed else gettext("being updated")
+
+
 def updating_tenants(period: str = "") -> UpdatingTenants:
     """Return the tenants with a stale summary, of one period or of any.
 
