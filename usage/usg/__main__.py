@@ -89,13 +89,18 @@ def _emulate_options(emulate: argparse.ArgumentParser) -> None:
     emulate.add_argument("--server", action="append", help="name; instead of --servers")
     emulate.add_argument("--standby", type=int, default=0, help="how many are idle")
     emulate.add_argument("--users", type=int, default=500)
-    emulate.add_argument("--logins", type=float, default=4.0, help="a user and day")
+    emulate.add_argument(
+        "--logins", type=float, default=4.0, help="mean of a user at work on a day"
+    )
     emulate.add_argument("--seed", type=int, default=1)
     emulate.add_argument("--zone", default=ZONE)
     emulate.add_argument("--restarts", type=float, default=0.06)
     emulate.add_argument("--crashes", type=float, default=0.02)
     emulate.add_argument("--days-off", type=float, default=0.03)
     emulate.add_argument("--damage", action="append", choices=list(DAMAGES))
+    emulate.add_argument(
+        "--truth", type=Path, metavar="FILE", help="write what was generated, as JSON"
+    )
     emulate.set_defaults(run=commands.emulate_directory)
 
 

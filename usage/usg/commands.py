@@ -13,6 +13,7 @@ from usage.usg.client.http import Portal
 from usage.usg.client.send import send, to_stdout
 from usage.usg.emulator.directory import Options, emulate, server_names
 from usage.usg.emulator.history import ServerHabits
+from usage.usg.emulator.truth import Truth
 from usage.usg.header import Header
 from usage.usg.keyfiles import Purpose
 from usage.usg.limits import DEFAULT_LIMITS
@@ -94,6 +95,7 @@ def emulate_directory(args: argparse.Namespace) -> int:
         restarts=args.restarts, crashes=args.crashes, days_off=args.days_off
     )
     args.keys.mkdir(parents=True, exist_ok=True)
+    truth = Truth() if args.truth else None
     files = emulate(
         args.directory,
         tenant=args.tenant,
@@ -114,7 +116,11 @@ def emulate_directory(args: argparse.Namespace) -> int:
             standby=standby,
             damage=args.damage or (),
         ),
+        truth=truth,
     )
+    if truth is not None:
+        text = json.dumps(truth.as_dict(), indent=1)
+        args.truth.write_text(text + "\n", encoding="utf-8")
     for file in files:
         where = file.path or "(not written)"
         sys.stdout.write(f"{file.sha256.hex()}  {where}  {file.damage or 'sound'}\n")

@@ -171,9 +171,14 @@ def test_emulate_writes_a_directory_and_keeps_its_keys(
     days = ["--from", "2026-05-01", "--to", "2026-05-03"]
     command = ["emulate", str(tmp_path / "usage"), "--keys", str(keys), *days]
     command += ["--users", "5", "--days-off", "0", "--standby", "1"]
-    assert main([*command, "--damage", "missing"]) == 0
+    truth = tmp_path / "truth.json"
+    counting = ["--damage", "missing", "--truth", str(truth)]
+    assert main([*command, *counting]) == 0
     out = capsys.readouterr().out
     assert "(not written)" in out
+    counted = json.loads(truth.read_text())
+    assert {row["damage"] for row in counted["files"]} == {None, "missing"}
+    assert [row["period"] for row in counted["periods"]] == ["2026-05"]
     before = (keys / "tenant.key").read_bytes()
     assert main([*command, "--server", "EAST"]) == 0
     assert (keys / "tenant.key").read_bytes() == before

@@ -32,7 +32,8 @@ from usage.usg.emulator.directory import (
     tails_of,
 )
 from usage.usg.emulator.history import ServerHabits, ServerHistory
-from usage.usg.emulator.logins import People, begun_on
+from usage.usg.emulator.logins import shift_logins
+from usage.usg.emulator.people import People, staff_of
 
 pytestmark = pytest.mark.plain
 
@@ -123,7 +124,7 @@ def test_everything_that_happens_to_servers_happens(tmp_path: Path) -> None:
 def test_a_login_cut_by_midnight_or_a_restart_goes_on_in_the_next_file(
     tmp_path: Path,
 ) -> None:
-    files = run(tmp_path)
+    files = run(tmp_path, users=120)
     went_on = 0
     for (before, one), (after, two) in pairwise(
         zip(files, readings(files), strict=True)
@@ -157,9 +158,16 @@ def test_files_together_count_each_login_once(tmp_path: Path) -> None:
     history = ServerHistory(
         "IC01", plan(options=quiet).history("IC01").zone, 7, quiet.habits
     )
-    crowd = People(range(40))
-    days = [FIRST + timedelta(days=at) for at in range((LAST - FIRST).days + 1)]
-    assert counted == sum(len(begun_on(day, history, crowd).person) for day in days)
+    staff = staff_of(7, People(range(40)))
+    # The night shift of the evening before logs in after midnight, too.
+    shifts = [FIRST + timedelta(days=at) for at in range(-1, (LAST - FIRST).days + 1)]
+    first = history.midnight(FIRST).timestamp()
+    end = history.midnight(LAST + timedelta(days=1)).timestamp()
+    begun = 0
+    for day in shifts:
+        start = shift_logins(day, history, staff).start
+        begun += int(((start >= first) & (start < end)).sum())
+    assert counted == begun
 
 
 def test_the_same_seed_gives_the_same_plaintext_and_another_another() -> None:
@@ -238,6 +246,12 @@ def test_days_off_may_be_said(tmp_path: Path) -> None:
     assert off not in {file.day for file in files}
     before = [file for file in files if file.day == off - timedelta(days=1)]
     assert {file.header.closed_by for file in before} == {ClosedBy.SHUTDOWN}
+
+
+def test_days_on_which_no_server_is_off_may_be_named(tmp_path: Path) -> None:
+    on = date(2026, 10, 24)
+    options = Options(habits=ServerHabits(days_off=1, on={on}))
+    assert {file.day for file in run(tmp_path, options=options)} == {on}
 
 
 def test_a_server_without_a_key_is_the_callers_mistake(tmp_path: Path) -> None:

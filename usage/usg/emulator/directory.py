@@ -9,16 +9,20 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from usage.usg.columns import Sessions
-from usage.usg.emulator import logins
+from usage.usg.emulator.cutting import rows_of
 from usage.usg.emulator.damage import BESIDE, DAMAGES, Original
 from usage.usg.emulator.history import FileSpan, ServerHabits, ServerHistory
-from usage.usg.emulator.logins import LICENCE_SETS, People
+from usage.usg.emulator.logins import LoginTable, joined, shift_logins
+from usage.usg.emulator.people import People, staff_of
+from usage.usg.emulator.roles import LICENCE_SETS
+from usage.usg.emulator.truth import Truth
 from usage.usg.header import Header
 
 ZONE = "America/Indiana/Indianapolis"
@@ -39,6 +43,8 @@ class SeriesTail:
 class Options:
     """Options of an emulation; all have defaults.
 
+    `logins_each` is the mean number of logins of a person at work on a day.
+    `licence_sets` are listed from most to least common; a person always holds the same.
     `standby` servers run but nobody logs in there. `damage` names kinds of damage,
     each of which befalls one file. `tails` continue a series, by server.
     """
@@ -76,10 +82,14 @@ class EmulationPlan:
         """Share the people out over the servers that are not standing by."""
         standby = self.options.standby
         busy = [name for name in self.signing if name not in standby]
-        people: Sequence[int] = ()
-        if server in busy:
-            people = range(busy.index(server), self.users, len(busy))
-        return People(people, self.options.logins_each, self.options.licence_sets)
+        count, each = len(busy), self.options.logins_each
+        if server not in busy:
+            return People((), each, self.options.licence_sets)
+        people = range(busy.index(server), self.users, count)
+        # A few people of the server before also log in at this one.
+        before = range((busy.index(server) - 1) % count, self.users, count)
+        candidates = before if count > 1 else ()
+        return People(people, each, self.options.licence_sets, candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +142,12 @@ def emulate(  # noqa: PLR0913 - one call, by keyword, from commands and scripts
     sealing_public_key: bytes,
     signing_keys: Mapping[str, bytes],
     options: Options = Options(),
+    truth: Truth | None = None,
 ) -> list[EmulatedFile]:
     """Write the files of these days, both included, into a directory that may exist.
 
     Keys are raw; `signing_keys` holds the private key of every server. Raises KeyError
-    for a server without one.
+    for a server without one. `truth` collects what the files contain.
     """
     names = server_names(servers) if isinstance(servers, int) else servers
     plan = EmulationPlan(
@@ -149,30 +160,43 @@ def emulate(  # noqa: PLR0913 - one call, by keyword, from commands and scripts
         seed=seed,
         options=options,
     )
-    return write_plan(directory, plan)
+    return write_plan(directory, plan, truth)
 
 
 def contents(plan: EmulationPlan, server: str) -> Iterator[tuple[FileSpan, Sessions]]:
     """Yield the true history of one server: each file's span and rows, in order."""
     history, crowd = plan.history(server), plan.crowd(server)
+    staff = staff_of(plan.seed, crowd)
+
+    @lru_cache(maxsize=2)
+    def begun_on(day: date) -> LoginTable:
+        return shift_logins(day, history, staff)
+
     for span in history.spans(plan.from_day, plan.to_day):
         # Before its first file a server was not there to be logged in to.
         first = span.day - timedelta(days=1)
         if server not in plan.options.tails:
             first = max(first, plan.from_day)
         watched = list(history.spans(first, span.day))
-        made = logins.around(span.day, history, crowd)
-        yield span, logins.rows_of(span, watched, made, crowd)
+        # No login lasts beyond the day after that of its shift.
+        logins = joined(begun_on(span.day - timedelta(days=1)), begun_on(span.day))
+        yield span, rows_of(span, watched, logins, crowd.licence_sets)
 
 
-def write_plan(directory: Path, plan: EmulationPlan) -> list[EmulatedFile]:
+def write_plan(
+    directory: Path, plan: EmulationPlan, truth: Truth | None = None
+) -> list[EmulatedFile]:
     directory.mkdir(parents=True, exist_ok=True)
     written: list[EmulatedFile] = []
     victims = _victims(plan)
     for server in plan.signing:
         for original in _chain(plan, server):
             damage = victims.get((server, original.header.sequence))
-            written.extend(_put(directory, original, damage))
+            for file in _put(directory, original, damage):
+                written.append(file)
+                if truth is not None:
+                    name = file.path.name if file.path else file_name(file.header)
+                    truth.add(name, file.header, original.sessions, file.damage)
     return written
 
 

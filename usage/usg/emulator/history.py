@@ -33,7 +33,8 @@ _BROKEN = (7 * 3600, 19 * 3600)
 class ServerHabits:
     """How often things happen, each as a probability per server and day.
 
-    `off` are days on which every server stands still, on top of `days_off`.
+    `off` are days on which every server stands still, on top of `days_off`. On the days
+    `on` none does by chance.
     """
 
     restarts: float = 0.06
@@ -41,6 +42,7 @@ class ServerHabits:
     clock_changes: float = 0.01
     days_off: float = 0.03
     off: Collection[date] = ()
+    on: Collection[date] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class ServerHistory:
     def is_off(self, day: date) -> bool:
         if day in self.habits.off:
             return True
+        if day in self.habits.on:
+            return False
         return bool(self.draw(day, "off").random() < self.habits.days_off)
 
     def spans(self, first: date, last: date) -> Iterator[FileSpan]:

@@ -1,68 +1,67 @@
-"""Emulates people and their logins, and cuts these into the rows of a file."""
+"""Emulates the logins of a day: shifts, cut by lunch and short breaks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time
 
 import numpy as np
 from numpy.typing import NDArray
 
-from usage.usg.columns import Flag, Sessions
-from usage.usg.emulator.history import FileSpan, ServerHistory
-from usage.usg.header import ClosedBy
+from usage.usg.emulator.dice import Dice
+from usage.usg.emulator.history import ServerHistory
+from usage.usg.emulator.people import Staff, at_work
 
 _FIRST = ("ada", "ben", "chloé", "dana", "emil", "fatima", "george", "hana", "jörg")
 _LAST = ("abel", "brandt", "costa", "díaz", "eng", "fischer", "garcía", "jensen")
 
-# From most to least common; a business user, agents, and agents with add-ons.
-LICENCE_SETS: tuple[tuple[str, ...], ...] = (
-    ("I3_ACCESS_ACD_MEDIA_1", "I3_ACCESS_CLIENT"),
-    ("I3_ACCESS_CLIENT",),
-    ("I3_ACCESS_ACD_MEDIA_3_PLUS", "I3_ACCESS_CLIENT"),
-    ("I3_ACCESS_ACD_MEDIA_3_PLUS", "I3_ACCESS_CLIENT", "I3_ACCESS_RECORDER"),
-    ("I3_ACCESS_ACD_MEDIA_2", "I3_ACCESS_CLIENT", "I3_ACCESS_IPA_USER"),
-)
-# Shares of people at work, logins that change licences, and shifts over midnight.
-_WEEKDAY, _WEEKEND = 0.8, 0.25
-_CHANGING = 0.03
-_NIGHT = 0.04
-_SATURDAY = 5
-# Local times in seconds of the day.
-_MORNING, _EVENING = 7 * 3600, 18 * 3600
-_NIGHT_BEGINS, _NIGHT_SHIFT = 21 * 3600, 8 * 3600
-# An ordinary login lasts a quarter of an hour on average, and half a day at most.
-_MEAN_LOGIN, _LONGEST_LOGIN = 15 * 60, 12 * 3600
+_MINUTE, _HOUR, _NOON = 60, 3600, 12 * 3600
 
+# Lunch is in the middle of a shift; who works part-time has a shorter break.
+_LUNCH_AT, _LUNCH_AT_SPREAD = 0.46, 0.08
+_LUNCH, _LUNCH_SPREAD = 30 * _MINUTE, 20 * _MINUTE
+_LONG_SHIFT, _PART_TIME_LUNCH = 6 * _HOUR, 0.4
+# Short breaks vary in their place, and take at most this share of a login.
+_PLACE_SPREAD, _LONGEST_BREAK = 0.5, 0.3
+_BREAK, _BREAK_SPREAD = 3 * _MINUTE, 10 * _MINUTE
 
-@dataclass(frozen=True, slots=True)
-class People:
-    """People who log in: their numbers, logins each on a day, licences held."""
+# Shares of logins: those that outlast the next login of their user, at a second
+# station, and those that end in the second in which they began.
+_OVERLAPS, _OVERLAP, _OVERLAP_SPREAD = 0.03, 20 * _MINUTE, 40 * _MINUTE
+_FAILS = 0.002
+# Where licences change at all, the share of logins in which they do, and when.
+_CHANGES, _CHANGE_AT, _CHANGE_AT_SPREAD = 0.3, 0.3, 0.4
+# Where the one login of a visit lies in the shift.
+_VISIT_FROM, _VISIT_LENGTH = 0.6, 0.35
 
-    people: Sequence[int]
-    logins_each: float = 4.0
-    licence_sets: Sequence[Sequence[str]] = LICENCE_SETS
+# Numbers for draws: a person's logins of a day follow one another.
+_MOST_LOGINS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoginTable:
-    """Whole logins, in UTC seconds since 1970; `change` is `end` for most."""
+    """Whole logins, in UTC seconds since 1970; `change` is `end` for most.
+
+    From `change` on the user holds the licence set `changed`.
+    """
 
     person: NDArray[np.int64]
     start: NDArray[np.int64]
     change: NDArray[np.int64]
     end: NDArray[np.int64]
     licences: NDArray[np.int64]
+    changed: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _LoginParts:
-    """Parts of logins with one licence set each."""
+class _ShiftParts:
+    """Logins as parts of shifts, in seconds after the start of the shift.
 
-    person: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    licences: NDArray[np.int64]
-    continues: NDArray[np.bool_]
+    `row` points into the staff at work, `number` counts the logins of a person.
+    """
+
+    row: NDArray[np.int64]
+    number: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
 
 
 def name_of(person: int) -> str:
@@ -70,105 +69,101 @@ def name_of(person: int) -> str:
     return f"{first}.{last}.{person:05}"
 
 
-def begun_on(day: date, history: ServerHistory, crowd: People) -> LoginTable:
-    """Make the logins that begin on one local day, at one server."""
-    dice = history.draw(day, "logins")
-    present = _WEEKDAY if day.weekday() < _SATURDAY else _WEEKEND
-    times = dice.poisson(crowd.logins_each * present, len(crowd.people))
-    person = np.repeat(np.asarray(crowd.people, dtype=np.int64), times)
-    count = len(person)
-    start = dice.integers(_MORNING, _EVENING, count)
-    lasting = np.minimum(dice.exponential(_MEAN_LOGIN, count), _LONGEST_LOGIN)
-    lasting = lasting.astype(np.int64) + 1
-    night = dice.random(count) < _NIGHT
-    start[night] = dice.integers(_NIGHT_BEGINS, 24 * 3600, count)[night]
-    lasting[night] += _NIGHT_SHIFT
-    start += int(history.midnight(day).timestamp())
-    change = np.where(dice.random(count) < _CHANGING, lasting // 2, lasting)
-    # Most people hold the first set, few the last.
-    spread = np.minimum(dice.geometric(0.5, count), len(crowd.licence_sets)) - 1
-    return LoginTable(person, start, start + change, start + lasting, spread)
+def shift_logins(day: date, history: ServerHistory, staff: Staff) -> LoginTable:
+    """Return the logins of the shifts that begin on one local day, at one server.
+
+    Those of a night shift may begin on the next day. All end before that day does.
+    """
+    present = at_work(day, history.seed, staff)
+    dice = Dice(history.seed, day.toordinal(), history.server)
+    # Counted from noon, so that shifts begin by the clock also where it was changed.
+    noon = datetime.combine(day, time(12), history.zone).timestamp()
+    return _table(present, _cut_shifts(present, dice), dice, int(noon) - _NOON)
 
 
-def around(day: date, history: ServerHistory, crowd: People) -> LoginTable:
-    """Gather what may touch a day's files: no login lasts beyond the day after it."""
-    before = begun_on(day - timedelta(days=1), history, crowd)
-    today = begun_on(day, history, crowd)
+def joined(*tables: LoginTable) -> LoginTable:
     return LoginTable(
         *(
-            np.concatenate([getattr(before, name), getattr(today, name)])
+            np.concatenate([getattr(table, name) for table in tables])
             for name in LoginTable.__slots__
         )
     )
 
 
-def rows_of(
-    span: FileSpan, watched: Sequence[FileSpan], logins: LoginTable, crowd: People
-) -> Sessions:
-    """Cut the logins to one file.
+def _cut_shifts(present: Staff, dice: Dice) -> _ShiftParts:
+    """Cut each shift at lunch, and both halves by short breaks; guests log in once."""
+    times = _times(present, dice)
+    row = np.repeat(np.arange(len(times)), times)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    before = (times[row] + 1) // 2
+    is_before = number < before
+    slot = np.where(is_before, number, number - before)
+    slots = np.where(is_before, before, times[row] - before)
+    begin, lasting = _halves(present, times, dice)
+    begin, lasting = begin[row], lasting[row]
+    begin = np.where(is_before, begin[:, 0], begin[:, 1])
+    lasting = np.where(is_before, lasting[:, 0], lasting[:, 1]) / slots
 
-    `watched` are the server's files of this day and the one before: who tries to log in
-    while the server is away cannot, and a shutdown logs out whoever is on.
+    draws = present.person[row] * _MOST_LOGINS + number
+    place = (dice.draw("place", draws) - 0.5) * _PLACE_SPREAD
+    pause = _BREAK + _BREAK_SPREAD * dice.draw("break", draws)
+    pause = np.minimum(pause, lasting * _LONGEST_BREAK)
+    # The place of the break before a login is the one at the end of the login before.
+    earlier = np.where(slot > 0, np.roll(place, 1) * lasting + pause, 0)
+    later = np.where(slot + 1 < slots, place, 0) * lasting
+    begin += slot * lasting
+    return _ShiftParts(row, number, begin + earlier, begin + lasting + later)
+
+
+def _times(present: Staff, dice: Dice) -> NDArray[np.int64]:
+    """Draw how often each person logs in: around the mean, which need not be whole."""
+    about = present.logins * (0.5 + dice.draw("times", present.person))
+    times = np.floor(about + dice.draw("rest", present.person)).astype(np.int64)
+    return np.where(present.is_guest, np.minimum(times, 1), times)
+
+
+def _halves(
+    present: Staff, times: NDArray[np.int64], dice: Dice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return starts and lengths of both halves of each shift.
+
+    Who logs in once has no break: the first half is all of the shift, or of a visit.
     """
-    opened, closed = _seconds(span)
-    parts = _split(_possible(logins, watched), len(crowd.licence_sets))
-    kept = _chosen(parts, (parts.start < closed) & (parts.end > opened))
-    flags = (
-        Flag.FROM_BEFORE * (kept.start < opened)
-        + Flag.GOES_ON * (kept.end > closed)
-        + Flag.CONTINUES * (kept.continues & (kept.start >= opened))
-    )
-    people, user = np.unique(kept.person, return_inverse=True)
-    held, licences = np.unique(kept.licences, return_inverse=True)
-    return Sessions(
-        users=[name_of(int(person)) for person in people],
-        licence_sets=[crowd.licence_sets[int(index)] for index in held],
-        user=user,
-        licences=licences,
-        login=np.maximum(kept.start, opened) - opened,
-        logout=np.minimum(kept.end, closed) - opened,
-        flags=flags,
+    draws = dice.draw("lunch", present.person)
+    length = present.length
+    lunch = _LUNCH + _LUNCH_SPREAD * draws
+    lunch[length < _LONG_SHIFT] *= _PART_TIME_LUNCH
+    until = length * (_LUNCH_AT + _LUNCH_AT_SPREAD * draws)
+    start = np.where(present.is_guest, length * _VISIT_FROM * draws, 0)
+    whole = np.where(present.is_guest, length * _VISIT_LENGTH, length)
+    back = until + lunch
+    return (
+        np.column_stack([start, back]),
+        np.column_stack([np.where(times == 1, whole, until), length - back]),
     )
 
 
-def _seconds(span: FileSpan) -> tuple[int, int]:
-    return int(span.opened_at.timestamp()), int(span.closed_at.timestamp())
+def _table(present: Staff, parts: _ShiftParts, dice: Dice, midnight: int) -> LoginTable:
+    row = parts.row
+    draws = present.person[row] * _MOST_LOGINS + parts.number
+    start = np.floor(present.start[row] + parts.start).astype(np.int64) + midnight
+    special = dice.draw("special", draws)
+    # A draw below a share, divided by the share, is a draw of its own.
+    longer = _OVERLAP + _OVERLAP_SPREAD * special / _OVERLAPS
+    lasting = parts.end - parts.start + np.where(special < _OVERLAPS, longer, 0)
+    lasting[special >= 1 - _FAILS] = 0
+    end = start + np.floor(lasting).astype(np.int64)
 
-
-def _possible(logins: LoginTable, watched: Sequence[FileSpan]) -> LoginTable:
-    begun = np.zeros(len(logins.start), dtype=np.bool_)
-    end = logins.end.copy()
-    for span in watched:
-        opened, closed = _seconds(span)
-        inside = (logins.start >= opened) & (logins.start < closed)
-        begun |= inside
-        if span.closed_by is ClosedBy.SHUTDOWN:
-            end[(logins.start < closed) & (end > closed)] = closed
-    change = np.minimum(logins.change, end)
+    licences, other = present.licences[row], present.other[row]
+    change = dice.draw("change", draws)
+    place = _CHANGE_AT + _CHANGE_AT_SPREAD * change / _CHANGES
+    changed_at = start + np.floor(lasting * place).astype(np.int64)
+    changes = (licences != other) & (change < _CHANGES)
     return LoginTable(
-        *(
-            column[begun]
-            for column in (logins.person, logins.start, change, end, logins.licences)
-        )
+        person=present.person[row],
+        start=start,
+        change=np.where(changes, changed_at, end),
+        end=end,
+        licences=licences,
+        changed=other,
     )
-
-
-def _split(logins: LoginTable, sets: int) -> _LoginParts:
-    """Make two parts of a login whose licences change in its course."""
-    changing = (logins.start < logins.change) & (logins.change < logins.end)
-    return _LoginParts(
-        np.concatenate([logins.person, logins.person[changing]]),
-        np.concatenate([logins.start, logins.change[changing]]),
-        np.concatenate(
-            [np.where(changing, logins.change, logins.end), logins.end[changing]]
-        ),
-        np.concatenate([logins.licences, (logins.licences[changing] + 1) % sets]),
-        np.arange(len(logins.start) + np.count_nonzero(changing)) >= len(logins.start),
-    )
-
-
-def _chosen(parts: _LoginParts, kept: NDArray[np.bool_]) -> _LoginParts:
-    """Keep some parts, in the order of their start, as a server writes them."""
-    order = np.lexsort((parts.person, parts.start))
-    order = order[kept[order]]
-    return _LoginParts(*(getattr(parts, name)[order] for name in _LoginParts.__slots__))
