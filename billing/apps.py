@@ -12,16 +12,24 @@ class BillingConfig(AppConfig):
         from billing.invariants import INVARIANTS
         from billing.navigation import LINKS
         from billing.periods import metrics as period_metrics
-        from billing.tiles import PEOPLE_TILE, UPLOAD_TILE
+        from billing.statements import error_text as statement_error_text
+        from billing.statements import invariants as statement_invariants
+        from billing.statements import metrics as statement_metrics
+        from billing.tiles import PEOPLE_TILE, STATEMENTS_TILE, UPLOAD_TILE
+        from portal import error_text
         from portal.health import invariants, metrics, readiness
         from portal.pages import staff_navigation, tiles
         from usage.files import date_ranges
 
+        error_text.register(statement_error_text.TEXTS)
         invariants.register(*INVARIANTS)
+        invariants.register(*statement_invariants.INVARIANTS)
         readiness.register(*period_metrics.PARTS)
         metrics.register(period_metrics.summary_metrics)
+        metrics.register(statement_metrics.statement_metrics)
 
         staff_navigation.register(*LINKS)
         tiles.register(UPLOAD_TILE)
+        tiles.register(STATEMENTS_TILE)
         tiles.register(PEOPLE_TILE)
         date_ranges.register(period_ranges)

@@ -1,5 +1,6 @@
-"""Celery tasks of billing: open periods, check lateness, send reminders and mails."""
+"""Celery tasks of billing: periods, lateness, statements, reminders and mails."""
 
+import time
 from datetime import timedelta
 
 from celery import shared_task
@@ -13,6 +14,8 @@ from billing.periods import refresh
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from billing.standings import merge as standings_merge
+from billing.statements import month_end
+from billing.statements import refresh as statement_refresh
 from portal.jobs import shutdown
 
 # How long one run refreshes summaries, in seconds. A wake-up during a run waits for at
@@ -36,6 +39,18 @@ def open_periods() -> None:
 def refresh_summaries() -> None:
     if refresh.refresh_marked(seconds=_REFRESH_FOR):
         standings_merge.merge_counts()
+
+
+# Both end before the next scheduled run, apart from a single large statement.
+@shared_task(name="billing.refresh_statements", time_limit=600)
+def refresh_statements() -> None:
+    statement_refresh.refresh_marked(now=timezone.now, seconds=_REFRESH_FOR)
+
+
+@shared_task(name="billing.month_end", time_limit=600)
+def work_month_end() -> None:
+    until = time.monotonic() + _REFRESH_FOR
+    month_end.work(now=timezone.now, has_time=lambda: time.monotonic() < until)
 
 
 @shared_task(name="billing.check_lateness", soft_time_limit=240, time_limit=300)

@@ -15,35 +15,40 @@ class ErrorText:
     advice: str
 
 
-def _error(status: int, title: str, advice: str) -> ErrorText:
+def error(status: int, title: str, advice: str) -> ErrorText:
     return ErrorText(status, title, advice)
 
 
+def register(texts: Mapping[str, ErrorText]) -> None:
+    """Register an app's texts by code; called once from `AppConfig.ready`."""
+    TEXTS.update(texts)
+
+
 # Each code with the HTTP status that endpoints answer with.
-TEXTS: Mapping[str, ErrorText] = {
-    "sign-in-needed": _error(
+TEXTS: dict[str, ErrorText] = {
+    "sign-in-needed": error(
         401,
         gettext_noop("You are not signed in."),
         gettext_noop("Sign in, or send an API token as a bearer token."),
     ),
-    "token-unknown": _error(
+    "token-unknown": error(
         401,
         gettext_noop("This API token is not valid."),
         gettext_noop(
             "It may be mistyped, expired or revoked. Ask your tenant admin for one."
         ),
     ),
-    "csrf-missing": _error(
+    "csrf-missing": error(
         403,
         gettext_noop("The request did not come from a page of this portal."),
         gettext_noop("Load the page again and repeat what you did."),
     ),
-    "request-malformed": _error(
+    "request-malformed": error(
         400,
         gettext_noop("The request cannot be read."),
         gettext_noop("Check the address and what is sent; nothing was done."),
     ),
-    "too-many-files": _error(
+    "too-many-files": error(
         413,
         gettext_noop("One form takes at most %(limit)s files; nothing was kept."),
         gettext_noop(
@@ -51,22 +56,22 @@ TEXTS: Mapping[str, ErrorText] = {
             " whole folders."
         ),
     ),
-    "not-allowed": _error(
+    "not-allowed": error(
         403,
         gettext_noop("You may not do this."),
         gettext_noop("A tenant admin of your company can give you the role for it."),
     ),
-    "account-closed": _error(
+    "account-closed": error(
         403,
         gettext_noop("This account is closed."),
         gettext_noop("A tenant admin of your company can have it opened again."),
     ),
-    "too-often": _error(
+    "too-often": error(
         429,
         gettext_noop("This was sent too often."),
         gettext_noop("Wait an hour, then try again."),
     ),
-    "tenant-differs": _error(
+    "tenant-differs": error(
         409,
         gettext_noop("This was meant for another customer than you act for now."),
         gettext_noop(
@@ -74,151 +79,151 @@ TEXTS: Mapping[str, ErrorText] = {
             " is another customer's: switch back, and repeat what you did."
         ),
     ),
-    "not-found": _error(
+    "not-found": error(
         404,
         gettext_noop("There is nothing here."),
         gettext_noop("Check the address; what you look for may be of another tenant."),
     ),
-    "method-unknown": _error(
+    "method-unknown": error(
         405,
         gettext_noop("This address does not take that method."),
         gettext_noop("The API documentation lists what each address takes."),
     ),
-    "length-required": _error(
+    "length-required": error(
         411,
         gettext_noop("The request does not say how long the file is."),
         gettext_noop("Send Content-Length; chunked transfer is not taken."),
     ),
-    "length-invalid": _error(
+    "length-invalid": error(
         400,
         gettext_noop("The Content-Length is not a number."),
         gettext_noop("Send the file's size in bytes."),
     ),
-    "file-too-large": _error(
+    "file-too-large": error(
         413,
         gettext_noop("The file is larger than %(limit)d bytes."),
         gettext_noop("A day's usage file is far smaller. Is this one?"),
     ),
-    "digest-required": _error(
+    "digest-required": error(
         400,
         gettext_noop("The request does not say what the file's SHA-256 is."),
         gettext_noop(
             "Send Content-Digest: sha-256=:BASE64:, so that damage on the way is seen."
         ),
     ),
-    "digest-invalid": _error(
+    "digest-invalid": error(
         400,
         gettext_noop("The Content-Digest cannot be read."),
         gettext_noop("It has to be sha-256=:BASE64: with 32 bytes in base64."),
     ),
-    "digest-differs": _error(
+    "digest-differs": error(
         400,
         gettext_noop("What arrived is not what was announced."),
         gettext_noop("The file was damaged on the way, or changed. Send it again."),
     ),
-    "body-cut": _error(
+    "body-cut": error(
         400,
         gettext_noop("Only %(received)d of %(announced)d bytes arrived."),
         gettext_noop("The connection was cut. Nothing was kept; send it again."),
     ),
-    "body-stalled": _error(
+    "body-stalled": error(
         408,
         gettext_noop(
             "Nothing arrived for %(seconds)d seconds, or all of it took ten minutes."
         ),
         gettext_noop("Nothing was kept. Send the file again."),
     ),
-    "input-invalid": _error(
+    "input-invalid": error(
         422,
         gettext_noop("The request is not of the form that is expected here."),
         gettext_noop("%(detail)s"),
     ),
-    "period-invalid": _error(
+    "period-invalid": error(
         422,
         gettext_noop("This is not a billing period."),
         gettext_noop("A period is written as year and month, such as 2026-05."),
     ),
-    "zone-unknown": _error(
+    "zone-unknown": error(
         422,
         gettext_noop("There is no time zone %(zone)s."),
         gettext_noop("Use a name such as Europe/Berlin."),
     ),
-    "tenant-exists": _error(
+    "tenant-exists": error(
         409,
         gettext_noop("There is a tenant %(number)s already."),
         gettext_noop("Choose another customer number."),
     ),
-    "reason-needed": _error(
+    "reason-needed": error(
         422,
         gettext_noop("A decision needs a reason."),
         gettext_noop("Say why, in a sentence; it is kept in the audit trail."),
     ),
-    "decided-already": _error(
+    "decided-already": error(
         409,
         gettext_noop("This has changed meanwhile, and your decision was not made."),
         gettext_noop("Look at what is there now; somebody may have decided already."),
     ),
-    "asked-already": _error(
+    "asked-already": error(
         409,
         gettext_noop("This was asked for already, and waits for the billing staff."),
         gettext_noop("Withdraw that request first, then ask anew."),
     ),
-    "nothing-to-change": _error(
+    "nothing-to-change": error(
         409,
         gettext_noop("That is so already. Nothing was changed."),
         gettext_noop("Look at what is there now, and choose something else."),
     ),
-    "not-missing": _error(
+    "not-missing": error(
         409,
         gettext_noop("Not all of this is missing now. Nothing was asked for."),
         gettext_noop("Look at what is missing, and choose from that."),
     ),
-    "ids-invalid": _error(
+    "ids-invalid": error(
         422,
         gettext_noop("Of these files no receipt can be made."),
         gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
     ),
-    "waits-for-more": _error(
+    "waits-for-more": error(
         409,
         gettext_noop("The file waits for something else too. Nothing was changed."),
         gettext_noop("Decide that first: its day, or whether its key is trusted."),
     ),
-    "day-implausible": _error(
+    "day-implausible": error(
         422,
         gettext_noop("%(day)s cannot be the day of this file."),
         gettext_noop("Choose a day of the ten years before the file was received."),
     ),
-    "deadline-implausible": _error(
+    "deadline-implausible": error(
         422,
         gettext_noop("This is no later deadline. Nothing was changed."),
         gettext_noop("It is %(deadline)s now: choose a later day, within a year."),
     ),
-    "deadline-passed": _error(
+    "deadline-passed": error(
         409,
         gettext_noop("The deadline has passed: %(deadline)s. Nothing was changed."),
         gettext_noop("The zone counts for later periods; extend this deadline."),
     ),
-    "form-too-large": _error(
+    "form-too-large": error(
         413,
         gettext_noop("That is more than %(limit)d MB at once. Nothing was kept."),
         gettext_noop("Send them in several parts; what is here is not kept twice."),
     ),
-    "storage-full": _error(
+    "storage-full": error(
         503,
         gettext_noop("The portal has no room for files at the moment."),
         gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
     ),
-    "storage-broken": _error(
+    "storage-broken": error(
         503,
         gettext_noop("The portal cannot store files at the moment."),
         gettext_noop("Nothing was kept. Try again in some minutes; we are told."),
     ),
-    "failed": _error(
+    "failed": error(
         500,
         gettext_noop("Something went wrong here."),
         gettext_noop("It is ours to mend, and is in our log. Try again later."),
     ),
-    "summary-failed": _error(
+    "summary-failed": error(
         503,
         gettext_noop("The numbers of this tenant cannot be computed."),
         gettext_noop(
@@ -226,7 +231,7 @@ TEXTS: Mapping[str, ErrorText] = {
             " reason."
         ),
     ),
-    "busy": _error(
+    "busy": error(
         503,
         gettext_noop("The portal is busy."),
         gettext_noop("Nothing was kept. Try again in a minute."),

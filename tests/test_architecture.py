@@ -28,8 +28,12 @@ LONGEST_FUNCTION = 45
 LONGEST_MODULE = 300
 
 # Looked up in, not read through: one list of settings, or of tables, is easier to find
-# than two.
-LISTS = {"portal/settings.py": 400, "usage/models/files.py": 350}
+# than two. The verifier is given to strangers, and so is one file.
+LISTS = {
+    "portal/settings.py": 400,
+    "usage/models/files.py": 350,
+    "billing/statements/verifier.py": 400,
+}
 
 # Names that say where code was put, not what it is.
 JUNK_DRAWERS = {"services", "utils", "util", "helpers", "core", "common", "misc", "lib"}
@@ -143,7 +147,8 @@ def test_plain_python_is_held_to_be_plain() -> None:
     assert below == [["usg"]]
     layers = layers_of("billing")
     assert layers[layers.index(["models", "date_ranges"]) + 1 :] == [["coverage"]]
-    assert set(plain["source_modules"]) == {"usage.usg", "billing.coverage"}
+    compute = "billing.statements.compute"
+    assert set(plain["source_modules"]) == {"usage.usg", "billing.coverage", compute}
 
 
 def test_every_contract_of_an_app_is_exhaustive() -> None:

@@ -1,4 +1,4 @@
-"""Tenant sealing keys: creates, wraps with the master key, and unwraps them.
+"""Tenants' secrets: creates, wraps with the master key, and unwraps them.
 
 A wrapped key is a 12-byte nonce, then AES-256-GCM of the 32-byte private key with its
 16-byte tag: 60 bytes. Tenant, key and master key are authenticated with it, so that
@@ -15,10 +15,13 @@ from django.conf import settings
 
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from usage.models import SealingKey
+from usage.models import NameSecret, SealingKey
 from usage.usg import envelope
 
 _NONCE_BYTES = 12
+
+# In place of a fingerprint for the secret that names are hashed with.
+_NAMES = "names"
 
 # Long enough to tell one's master keys apart; it reveals nothing of them.
 _MASTER_KEY_ID_BYTES = 8
@@ -59,14 +62,42 @@ def opening_key(tenant_id: int, fingerprint: str) -> bytes | None:
     ).first()
     if key is None:
         return None
-    wrapped = bytes(key.wrapped_private)
     about = _about(tenant_id, fingerprint, key.master_key)
+    return _unwrap(bytes(key.wrapped_private), about, subject=f"key {fingerprint}")
+
+
+def name_secret(tenant_id: int, *, at: datetime) -> bytes:
+    """Return the 32 bytes that the tenant's user names are hashed with; make them once.
+
+    In a unit of work of the tenant. They never change and are no sealing key: who can
+    open files cannot recognise names by their hashes, and the other way round.
+
+    Raises:
+        KeyDoesNotOpenError: it cannot be unwrapped; ours to repair.
+
+    """
+    stored = NameSecret.objects.filter(tenant_id=tenant_id).first()
+    if stored is None:
+        unit_of_work.hold_tenant(tenant_id)
+        stored, _ = NameSecret.objects.get_or_create(
+            tenant_id=tenant_id,
+            defaults={
+                "wrapped": _wrap(secrets.token_bytes(32), tenant_id, _NAMES),
+                "master_key": _master_key_id(),
+                "created_at": at,
+            },
+        )
+    about = _about(tenant_id, _NAMES, stored.master_key)
+    return _unwrap(bytes(stored.wrapped), about, subject="secret for names")
+
+
+def _unwrap(wrapped: bytes, about: bytes, *, subject: str) -> bytes:
     try:
         return AESGCM(settings.MASTER_KEY).decrypt(
             wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], about
         )
     except InvalidTag as error:
-        message = f"The key {fingerprint} does not open with this MASTER_KEY."
+        message = f"The {subject} does not open with this MASTER_KEY."
         raise KeyDoesNotOpenError(message) from error
 
 

@@ -8,6 +8,7 @@ from billing.models.lateness import (
     VoidReason,
 )
 from billing.models.mail import CalendarAddress, Digest, ReceiptMail
+from billing.models.month_end import MonthEndOutcome, MonthEndRun, MonthEndWork
 from billing.models.periods import (
     LicenceChange,
     PeriodOutcome,
@@ -17,6 +18,18 @@ from billing.models.periods import (
 from billing.models.reminders import NOW, SAFETY_STOP, TAKES_THE_DAY, Reminder
 from billing.models.requests import Excuse, ExcuseKindChoices, LicenceRequest
 from billing.models.standings import SummaryCount
+from billing.models.statements import (
+    CatalogueEntry,
+    CatalogueVersion,
+    CurrentStatement,
+    LicenceKind,
+    NumberedUsers,
+    Statement,
+    StatementCounter,
+    StatementMark,
+    StatementState,
+    UsageDay,
+)
 from billing.models.summaries import MarkRank, ServerPeriodSummary, SummaryMark
 
 __all__ = [
@@ -25,22 +38,35 @@ __all__ = [
     "SAFETY_STOP",
     "TAKES_THE_DAY",
     "CalendarAddress",
+    "CatalogueEntry",
+    "CatalogueVersion",
     "Consequence",
+    "CurrentStatement",
     "Digest",
     "Excuse",
     "ExcuseKindChoices",
     "LateFlag",
     "LicenceChange",
+    "LicenceKind",
     "LicenceRequest",
     "MarkRank",
+    "MonthEndOutcome",
+    "MonthEndRun",
+    "MonthEndWork",
+    "NumberedUsers",
     "PeriodOutcome",
     "PeriodSummary",
     "ReceiptMail",
     "Reminder",
     "SafetyStop",
     "ServerPeriodSummary",
+    "Statement",
+    "StatementCounter",
+    "StatementMark",
+    "StatementState",
     "SummaryCount",
     "SummaryMark",
     "TenantPeriod",
+    "UsageDay",
     "VoidReason",
 ]

@@ -25,13 +25,31 @@ HAS_FAILED = """exists (
 
 # A mark of the same server and rank is widened. It is due one second after the last
 # change, five after the first at the latest: the changes of these seconds are computed
-# once. A failed mark is retried at once, because the facts have changed.
+# once. A failed mark is retried at once, because the facts have changed. The tenant's
+# statements are marked with the same generation, except by openings; they are due ten
+# seconds after the last change, a minute after the first at the latest, since whoever
+# reads a statement before has it computed.
 MARK = """
+with generation as (select nextval('billing_mark_generation') as number),
+statements as (
+    insert into billing_statementmark (tenant_id, first_period, last_period,
+        generation, marked_at, due_at)
+    select %(tenant)s, %(first)s, %(last)s, number, clock_timestamp(),
+        clock_timestamp() + interval '10 s'
+    from generation where %(rank)s < 2
+    on conflict (tenant_id) do update set
+        first_period = least(billing_statementmark.first_period, excluded.first_period),
+        last_period = greatest(billing_statementmark.last_period, excluded.last_period),
+        generation = excluded.generation,
+        due_at = least(billing_statementmark.marked_at + interval '60 s',
+            excluded.due_at),
+        attempts = 0, problem = ''
+)
 insert into billing_summarymark (tenant_id, server_id, rank, first_period, last_period,
     generation, changed_at, marked_at, due_at)
-values (%(tenant)s, %(server)s, %(rank)s, %(first)s, %(last)s,
-    nextval('billing_mark_generation'), %(at)s, clock_timestamp(),
-    clock_timestamp() + interval '1 s')
+select %(tenant)s, %(server)s, %(rank)s, %(first)s, %(last)s, number, %(at)s,
+    clock_timestamp(), clock_timestamp() + interval '1 s'
+from generation
 on conflict (tenant_id, server_id, rank) do update set
     first_period = least(billing_summarymark.first_period, excluded.first_period),
     last_period = greatest(billing_summarymark.last_period, excluded.last_period),

@@ -43,6 +43,9 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit_of_work", default=None)
 # keep ours apart from those of other programs, the rest is the tenant's id.
 _TENANT_LOCK = 0x7573 << 48
 
+# The same for the locks of the whole installation, which all tenants share.
+_INSTALLATION_LOCK = 0x7574 << 48
+
 # Longest wait for a lock, for PostgreSQL. A tenant's lock is held for milliseconds,
 # for seconds with the largest file. After this time something is wrong: an upload is
 # answered as received, a page as busy, and no thread waits for ever behind one tenant
@@ -135,3 +138,15 @@ def hold_tenant(tenant_id: int) -> None:
         return  # since its first statement, which no savepoint can take back
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [_TENANT_LOCK | tenant_id])
+
+
+def hold_installation(number: int) -> None:
+    """Take a lock of the whole installation until this unit of work ends.
+
+    After the tenant's lock, never before it; whoever holds it does nothing but what
+    all others have to wait for, and ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_advisory_xact_lock(%s)", [_INSTALLATION_LOCK | number]
+        )

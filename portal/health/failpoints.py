@@ -45,6 +45,20 @@ NAMES = (
     "regain:kept",
 )
 
+# Those of statements, which no file passes by itself.
+STATEMENT_NAMES = (
+    "statement:claimed",
+    "statement:computed",
+    "statement:day-stored",
+    "statement:built",
+    "statement:unmarked",
+    "statement:written",
+    "statement:issued",
+    "statement:committed",
+    "month-end:claimed",
+    "month-end:done",
+)
+
 
 def _pass(name: str) -> None:
     pass
@@ -52,7 +66,7 @@ def _pass(name: str) -> None:
 
 def _kill_at(wanted: str) -> Callable[[str], None]:
     name, _, number = wanted.partition(":at:")
-    if name not in NAMES:
+    if name not in (*NAMES, *STATEMENT_NAMES):
         message = f"FAILPOINT names no place: {name}"
         raise ValueError(message)
     left = int(number or 1)

@@ -18,6 +18,8 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
     "refresh-summaries": {"task": "billing.refresh_summaries", "schedule": 60},
+    "refresh-statements": {"task": "billing.refresh_statements", "schedule": 60},
+    "month-end": {"task": "billing.month_end", "schedule": 60},
     "check-lateness": {"task": "billing.check_lateness", "schedule": 900},
     "remind": {"task": "billing.remind", "schedule": 900},
     "send-mail": {"task": "billing.send_mail", "schedule": 60},

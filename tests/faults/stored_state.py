@@ -48,6 +48,10 @@ update {} set due_at = least(due_at, now()), leased_until = least(leased_until, 
 where state = 'waiting'
 """
 
+DUE: LiteralString = """
+update {} set due_at = least(due_at, now()), leased_until = null
+"""
+
 
 @dataclass(frozen=True)
 class StoredState:
@@ -87,10 +91,8 @@ class StoredState:
         with psycopg.connect(self.owner_url) as connection:
             for table in tables:
                 connection.execute(sql.SQL(PASS).format(sql.Identifier(table)))
-            connection.execute(
-                "update billing_summarymark"
-                " set due_at = least(due_at, now()), leased_until = null"
-            )
+            for table in ("billing_summarymark", "billing_statementmark"):
+                connection.execute(sql.SQL(DUE).format(sql.Identifier(table)))
 
     def let_years_pass(self) -> None:
         """Make everything that is confirmed old enough for its bytes to go."""

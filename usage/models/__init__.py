@@ -11,7 +11,7 @@ from usage.models.inbox import (
     InboxVerdict,
 )
 from usage.models.jobs import Forwarding, Settling
-from usage.models.keys import SealingKey
+from usage.models.keys import NameSecret, SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
 from usage.models.server_requests import ServerRequest, ServerRequestKind
 from usage.models.servers import KeyState, Server, ServerKey
@@ -32,6 +32,7 @@ __all__ = [
     "InboxObject",
     "InboxVerdict",
     "KeyState",
+    "NameSecret",
     "Report",
     "ReportFindings",
     "ReportKind",

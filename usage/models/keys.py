@@ -1,4 +1,4 @@
-"""Tenants' sealing keys: servers seal with the public half, the portal opens."""
+"""Tenants' sealing keys, and the secrets that user names are hashed with."""
 
 from django.db import models
 
@@ -28,3 +28,18 @@ class SealingKey(models.Model):
 
     def __str__(self) -> str:
         return self.fingerprint
+
+
+class NameSecret(models.Model):
+    """The secret by which a tenant's user names are hashed, wrapped as keys are.
+
+    It never changes: names hashed with another one could not be compared.
+    """
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT)
+    wrapped = models.BinaryField(max_length=60)
+    master_key = models.CharField(max_length=16)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"of {self.created_at}"

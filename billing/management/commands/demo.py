@@ -39,6 +39,7 @@ class Command(BaseCommand):
             demo.make()
             if makes_past and not demo.has_history:
                 demo_history.make(at=now)
+                demo.make_statements()
                 demo.mark_history_made()
         found = demo.as_json(settings.PORTAL_ADDRESS)
         if options["json"]:

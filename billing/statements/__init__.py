@@ -1,0 +1,1 @@
+"""Computes, stores, issues and serves statements of a tenant's usage."""

@@ -1,0 +1,206 @@
+"""Compares the figures of two versions of a statement, and names the causes.
+
+A cause is `file:SHA256` of a file that one version counts and the other does not or
+otherwise, `excuse:SERVER:DAY`, `catalogue:NUMBER`, or `calendar` for what is owed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from billing.statements.compute.figures import Figures
+
+_LINE = (
+    *("named_users", "peak", "peak_at", "peak_runs", "peak_seconds"),
+    *("held_30min", "held_30min_from", "logins", "used_seconds", "row_seconds"),
+)
+_DAY = ("named_users", "peak", "peak_at", "logins", "used_seconds", "row_seconds")
+_HOUR = ("users", "peak")
+_TOTALS = (
+    *("named_users", "logins", "rows", "used_seconds", "row_seconds"),
+    *("peak", "peak_at", "peak_seconds", "peak_runs"),
+)
+_COMPLETENESS = (
+    *("owed", "received", "silent", "down", "lost", "missing", "with_us", "pending"),
+)
+_DOUBTFUL = (
+    *("no_logout", "cut_by_restart", "cut_by_crash"),
+    *("alike_groups", "assigned_day_rows"),
+)
+_FILES = ("count", "bytes")
+
+# States of server-days that an excuse gives them.
+_EXCUSED = frozenset({"down", "lost"})
+
+# Files of servers in other zones have rows on the days next to their own.
+_NEIGHBOURS = 1
+
+# The keys of a difference.
+DIFFERENCE = ("line", "field", "day", "before", "after", "because")
+
+Difference = dict[str, Any]
+FileEntry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """What has changed: files by the days of theirs, excuses, catalogue."""
+
+    files: dict[str, set[date]]
+    excuses: tuple[str, ...]
+    catalogue: tuple[str, ...]
+
+    def of_figures(self, day: str | None) -> list[str]:
+        near = set(self.files)
+        if day is not None:
+            wanted = date.fromisoformat(day)
+            near = {
+                sha256
+                for sha256, days in self.files.items()
+                if any(abs((one - wanted).days) <= _NEIGHBOURS for one in days)
+            }
+        return [
+            *(f"file:{sha256}" for sha256 in sorted(near or self.files)),
+            *self.catalogue,
+        ]
+
+    def of_calendar(self) -> list[str]:
+        files = (f"file:{sha256}" for sha256 in sorted(self.files))
+        return [*files, *self.excuses] or ["calendar"]
+
+
+def differences_between(
+    before: Figures,
+    after: Figures,
+    *,
+    files_before: Iterable[FileEntry],
+    files_after: Iterable[FileEntry],
+) -> list[Difference]:
+    """Return each figure that differs, with both values and its causes.
+
+    A line that one of the two does not have counts as zeros.
+    """
+    causes = _Causes(
+        _changed_files(files_before, files_after),
+        tuple(_changed_excuses(before, after)),
+        tuple(_changed_catalogue(before, after)),
+    )
+    return [
+        *_parts(before, after, causes),
+        *_lines(before, after, _LINE, causes, day=None),
+        *_days(before, after, causes),
+    ]
+
+
+def _parts(before: Figures, after: Figures, causes: _Causes) -> Iterator[Difference]:
+    for part, fields, because in (
+        ("totals", _TOTALS, causes.of_figures(None)),
+        ("doubtful", _DOUBTFUL, causes.of_figures(None)),
+        ("files", _FILES, causes.of_figures(None)),
+        ("completeness", _COMPLETENESS, causes.of_calendar()),
+    ):
+        yield from _fields(
+            part, before[part], after[part], fields, because=because, day=None
+        )
+
+
+def _lines(
+    before: Figures,
+    after: Figures,
+    fields: Iterable[str],
+    causes: _Causes,
+    *,
+    day: str | None,
+) -> Iterator[Difference]:
+    old, new = _by_id(before), _by_id(after)
+    because = causes.of_figures(day)
+    for line in [*new, *(one for one in old if one not in new)]:
+        yield from _fields(
+            line, old.get(line, {}), new.get(line, {}), fields, because=because, day=day
+        )
+
+
+def _days(before: Figures, after: Figures, causes: _Causes) -> Iterator[Difference]:
+    old, new = _by_day(before), _by_day(after)
+    for day in sorted({*old, *new}):
+        one, other = old.get(day, _EMPTY), new.get(day, _EMPTY)
+        found = list(_lines(one, other, _DAY, causes, day=day))
+        yield from found
+        told = {difference["line"] for difference in found}
+        # The hours of a line say no more than its day, if that differs too.
+        for hour in _hours(one, other):
+            for difference in _lines(*hour, _HOUR, causes, day=day):
+                if difference["line"] not in told:
+                    yield difference
+
+
+_EMPTY: Figures = {"lines": [], "hours": []}
+
+
+def _hours(before: Figures, after: Figures) -> Iterator[tuple[Figures, Figures]]:
+    old = {one["starts_at"]: one for one in before["hours"]}
+    new = {one["starts_at"]: one for one in after["hours"]}
+    for at in sorted({*old, *new}):
+        yield old.get(at, _EMPTY), new.get(at, _EMPTY)
+
+
+def _by_id(of: Figures) -> dict[str, Figures]:
+    return {line["id"]: line for line in of["lines"]}
+
+
+def _by_day(of: Figures) -> dict[str, Figures]:
+    return {one["day"]: one for one in (*of["days"], *of["outside"])}
+
+
+def _fields(
+    line: str,
+    before: Figures,
+    after: Figures,
+    fields: Iterable[str],
+    *,
+    because: list[str],
+    day: str | None,
+) -> Iterator[Difference]:
+    for name in fields:
+        old, new = before.get(name), after.get(name)
+        if (old or None) != (new or None):
+            yield {
+                "line": line,
+                "field": name,
+                "day": day,
+                "before": old,
+                "after": new,
+                "because": because,
+            }
+
+
+def _changed_files(
+    before: Iterable[FileEntry], after: Iterable[FileEntry]
+) -> dict[str, set[date]]:
+    old = {(one["sha256"], one["day"], one["assigned_day"]) for one in before}
+    new = {(one["sha256"], one["day"], one["assigned_day"]) for one in after}
+    found: dict[str, set[date]] = {}
+    for sha256, day, _ in old ^ new:
+        found.setdefault(sha256, set()).add(date.fromisoformat(day))
+    return found
+
+
+def _changed_excuses(before: Figures, after: Figures) -> Iterator[str]:
+    old, new = _excused(before), _excused(after)
+    for server, day, _ in sorted(old ^ new):
+        yield f"excuse:{server}:{day}"
+
+
+def _excused(of: Figures) -> set[tuple[str, str, str]]:
+    return {
+        (one["server"], one["day"], one["state"])
+        for one in of["completeness"]["days"]
+        if one["state"] in _EXCUSED
+    }
+
+
+def _changed_catalogue(before: Figures, after: Figures) -> Iterator[str]:
+    old, new = before["catalogue"], after["catalogue"]
+    if old["entries"] != new["entries"]:
+        yield f"catalogue:{new['version']}"

@@ -1,0 +1,156 @@
+"""Computes the stale days of a period from the files, and stores them.
+
+Outside of the tenant's lock: what is stored is the usage of exactly the inputs that its
+hash names, so that it cannot be wrong, only unneeded. Files are opened once in a run,
+and kept only while a later day needs them too.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from billing.models import UsageDay
+from billing.statements import numbered_users
+from billing.statements.compute import encoding
+from billing.statements.compute.days import compute_day
+from billing.statements.compute.rows import RowsOfFile, file_rows
+from billing.statements.inputs import CountedFile, PeriodInputs
+from billing.statements.numbered_users import UserNumbers
+from portal.db import unit_of_work
+from portal.health import failpoints
+from usage import tenant_keys
+from usage.files.rows import RowsUnreadableError, read_rows
+from usage.models import SealingKey, UsageFile
+from usage.usg import OpenedDay
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DayComputer:
+    """Computes days of one tenant and period; keeps opened files for the next day."""
+
+    inputs: PeriodInputs
+    users: UserNumbers
+    opening_keys: Mapping[str, bytes]
+    opened: dict[UUID, RowsOfFile]
+    unreadable: set[UUID]
+
+    @classmethod
+    def of(cls, inputs: PeriodInputs, *, at: datetime) -> "DayComputer":
+        """Load keys and users; begins and ends a unit of work of the tenant."""
+        tenant_id = inputs.tenant.pk
+        with unit_of_work.acting_for(tenant_id):
+            users = numbered_users.load_numbers(tenant_id, at=at)
+            fingerprints = SealingKey.objects.values_list("fingerprint", flat=True)
+            keys = {
+                one: tenant_keys.opening_key(tenant_id, one) for one in fingerprints
+            }
+        known = {name: key for name, key in keys.items() if key is not None}
+        return cls(inputs, users, known, {}, set())
+
+    def compute(self, day: date) -> None:
+        """Compute a day and store it; in units of work of its own.
+
+        Raises:
+            OSError: the bytes of a file cannot be had at the moment.
+
+        """
+        files = self.inputs.by_day[day]
+        self._open([one for one in files if one.file.pk not in self.opened])
+        rows = [self.opened[one.file.pk] for one in files if one.file.pk in self.opened]
+        usage = compute_day(rows, self.inputs.local_day(day), self.inputs.catalogue)
+        failpoints.reach("statement:computed")
+        row = {
+            "inputs_sha256": self.inputs.inputs_sha256(day, usage.licence_keys),
+            "licence_keys": [
+                key for key, _ in self.inputs.catalogue.kinds_of(usage.licence_keys)
+            ],
+            "unreadable": [
+                one.file.pk for one in files if one.file.pk in self.unreadable
+            ],
+            "usage": encoding.encode(usage),
+        }
+        with unit_of_work.acting_for(self.inputs.tenant.pk):
+            UsageDay.objects.update_or_create(
+                tenant=self.inputs.tenant,
+                period=str(self.inputs.period),
+                day=day,
+                defaults=row,
+            )
+        failpoints.reach("statement:day-stored")
+        self._close_up_to(day)
+
+    def _open(self, files: Sequence[CountedFile]) -> None:
+        found: list[tuple[CountedFile, OpenedDay]] = []
+        for one in files:
+            if one.file.pk in self.unreadable:
+                continue
+            try:
+                found.append((one, self.read(one.file)))
+            except RowsUnreadableError as error:
+                logger.error(  # noqa: TRY400 - the file's fault: its trace says nothing
+                    "The file %s cannot be counted: %s", one.file.pk, error
+                )
+                self.unreadable.add(one.file.pk)
+        self.users.give_numbers(day.users for _, day in found)
+        for one, day in found:
+            self.opened[one.file.pk] = file_rows(
+                day,
+                numbers=self.users.numbers_of(day.users),
+                closed_by=one.file.closed_by,
+                shift=one.shift,
+            )
+
+    def read(self, file: UsageFile) -> OpenedDay:
+        file.tenant = self.inputs.tenant
+        if file.stored_as:
+            try:
+                return read_rows(file, opening_key=self.opening_keys.get)
+            except RowsUnreadableError:
+                # Perhaps its bytes have been moved since; if not, it fails again.
+                pass
+        with unit_of_work.acting_for(file.tenant_id, reading=True):
+            again = UsageFile.objects.select_related("tenant").get(pk=file.pk)
+            return read_rows(again, opening_key=self.opening_keys.get)
+
+    def _close_up_to(self, day: date) -> None:
+        """Forget the files that no later day needs."""
+        for one in self.inputs.by_day[day]:
+            if one.days[-1] <= day:
+                self.opened.pop(one.file.pk, None)
+
+
+def compute_stale_days(
+    inputs: PeriodInputs,
+    *,
+    at: datetime,
+    has_time: Callable[[], bool],
+    with_unreadable: bool = False,
+) -> bool:
+    """Compute the stale days of a period, in order; False if time ran out before.
+
+    Begins and ends units of work of its own. Removes days that no file touches.
+
+    Raises:
+        OSError: the bytes of a file cannot be had at the moment.
+
+    """
+    stale = inputs.stale_days(with_unreadable=with_unreadable)
+    gone = [day for day in inputs.stored if day not in inputs.by_day]
+    if gone:
+        with unit_of_work.acting_for(inputs.tenant.pk):
+            days = UsageDay.objects.filter(
+                tenant=inputs.tenant, period=str(inputs.period)
+            )
+            days.filter(day__in=gone).delete()
+    if not stale:
+        return True
+    computer = DayComputer.of(inputs, at=at)
+    for place, day in enumerate(stale):
+        if place and not has_time():
+            return False
+        computer.compute(day)
+    return True

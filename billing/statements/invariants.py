@@ -1,0 +1,99 @@
+"""Invariants of statements: what was issued is unchanged, what is current is right."""
+
+import hashlib
+import json
+
+from billing.coverage.periods import Period
+from billing.models import CurrentStatement, Statement, StatementCounter, StatementMark
+from billing.statements import build_current, inputs
+from billing.statements.compute.figures import figures_sha256
+from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
+from portal.models import Tenant
+
+
+def _issued_statements_are_unchanged(scope: InvariantScope) -> Findings:
+    with scope.snapshot():
+        versions: dict[str, int] = {}
+        for one in Statement.objects.order_by("period", "version").iterator(10):
+            subject = f"the statement {one.number}"
+            for problem in _wrong(one, after=versions.get(one.period, 0)):
+                yield Finding(subject, problem)
+            versions[one.period] = one.version
+
+
+def _wrong(one: Statement, *, after: int) -> list[str]:
+    document, files = bytes(one.document), bytes(one.files)
+    content = json.loads(document)
+    checks = (
+        (
+            hashlib.sha256(document).hexdigest() == one.sha256,
+            "has a document that is not the one that was issued",
+        ),
+        (
+            figures_sha256(content) == content["figures_sha256"] == one.figures_sha256,
+            "has figures that its hash does not cover",
+        ),
+        (
+            hashlib.sha256(files).hexdigest() == content["files"]["manifest_sha256"],
+            "has another list of files than it names",
+        ),
+        (one.version == after + 1, f"follows version {after}"),
+    )
+    return [problem for is_right, problem in checks if not is_right]
+
+
+def _positions_have_no_gaps(scope: InvariantScope) -> Findings:
+    if scope.tenant_id is not None:
+        return
+    with scope.snapshot():
+        positions = Statement.objects.order_by("position")
+        found = list(positions.values_list("position", flat=True))
+        last = StatementCounter.objects.values_list("last", flat=True).first() or 0
+    if found != list(range(1, last + 1)):
+        problem = f"number {len(found)} and are not those from 1 to {last}"
+        yield Finding("the positions of issued statements", problem)
+
+
+def _current_statements_equal_recomputed(scope: InvariantScope) -> Findings:
+    if scope.tenant_id is None:
+        return
+    with scope.snapshot():
+        tenant = Tenant.objects.get()
+        rows = list(CurrentStatement.objects.order_by("period"))
+        names = [one.period for one in rows]
+        stale = inputs.stale_periods(tenant.pk, names, at=scope.at)
+        for one in rows:
+            subject = f"the statement of {one.period}"
+            if one.period in stale:
+                continue
+            built = build_current.build_row(
+                tenant, Period.parse(one.period), at=one.computed_at
+            )
+            if built is None:
+                yield Finding(subject, "has days that are not up to date, and no mark")
+            elif built.figures_sha256 != one.figures_sha256 or built.state != one.state:
+                yield Finding(subject, "differs from its files and its calendar")
+        problems = StatementMark.objects.exclude(problem="")
+        for problem in problems.values_list("problem", flat=True):
+            text = f"cannot be computed at the moment: {problem}"
+            yield Finding("the statements", text, is_breach=False)
+
+
+INVARIANTS = (
+    Invariant(
+        name="issued-statements-never-change",
+        sentence="An issued statement has the bytes and figures it was issued with.",
+        check=_issued_statements_are_unchanged,
+    ),
+    Invariant(
+        name="positions-of-statements-have-no-gaps",
+        sentence="Issued statements are numbered from 1 without gaps.",
+        check=_positions_have_no_gaps,
+        is_across=True,
+    ),
+    Invariant(
+        name="current-statements-are-what-they-would-be",
+        sentence="A current statement equals one that is computed anew, or is marked.",
+        check=_current_statements_equal_recomputed,
+    ),
+)

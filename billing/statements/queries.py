@@ -1,0 +1,234 @@
+"""Queries of statements: heads, issued versions, and the documents that are served."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.coverage.periods import Period
+from billing.models import (
+    CurrentStatement,
+    Statement,
+    StatementState,
+    TenantPeriod,
+)
+from billing.statements import inputs, refresh, tables
+from billing.statements.document import Envelope, as_bytes, document
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.models import Tenant
+
+# Which version a reader wants, besides a number.
+LATEST, DRAFT = "latest", "draft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementHead:
+    """What lists say of a statement: an issued version, a provisional one, a draft.
+
+    `tenant` is the customer number; `replaces` is the version before, as in the
+    document. `position` is that among all issued versions.
+    """
+
+    number: str | None
+    tenant: str
+    period: str
+    version: int | None
+    state: str
+    issued_at: datetime | None
+    sha256: str | None
+    replaces: dict[str, Any] | None
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedStatement:
+    """A version as it is served: the bytes of its document, its tables, its files."""
+
+    head: StatementHead
+    document: bytes
+    csv: bytes
+    focus_csv: bytes
+    files: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.document).hexdigest()
+
+    def content(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.document)
+        return found
+
+
+def heads_of_tenant(tenant_id: int, *, at: datetime) -> list[StatementHead]:
+    """Return the heads of a tenant's statements, newest period first.
+
+    Each issued version; a provisional head for each period without one; a draft where
+    the figures known now differ from those of the last version. Begins and ends units
+    of work of its own.
+    """
+    _refresh_issued(tenant_id, at=at)
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        return _heads(Tenant.objects.get())
+
+
+def _refresh_issued(tenant_id: int, *, at: datetime) -> None:
+    """Compute stale statements of issued periods, as far as that is possible now."""
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        issued = set(Statement.objects.values_list("period", flat=True))
+        stale = inputs.stale_periods(tenant_id, issued, at=at)
+    for name in sorted(stale, reverse=True):
+        # Without them, the list shows what was known before.
+        with suppress(Unavailable):
+            refresh.fresh_statement(tenant_id, Period.parse(name), at=at)
+
+
+def _heads(tenant: Tenant) -> list[StatementHead]:
+    issued: dict[str, list[StatementHead]] = {}
+    for one in _issued().order_by("-version"):
+        issued.setdefault(one.period, []).append(_head(one))
+    drafts = CurrentStatement.objects.filter(state=StatementState.DRAFT)
+    with_draft = set(drafts.values_list("period", flat=True))
+    found: list[StatementHead] = []
+    for period in TenantPeriod.objects.order_by("-period").values_list(
+        "period", flat=True
+    ):
+        versions = issued.get(period, [])
+        if period in with_draft or not versions:
+            found.append(_unissued(tenant, period, versions))
+        found += versions
+    return found
+
+
+def issued_heads(*, after: int, most: int) -> list[StatementHead]:
+    """Return the heads of issued versions of all tenants after a position, in order.
+
+    In a unit of work of the staff.
+    """
+    rows = _issued().filter(position__gt=after).order_by("position")
+    return [_head(one) for one in rows[:most]]
+
+
+def serve(
+    tenant_id: int,
+    period: Period,
+    *,
+    version: str,
+    at: datetime,
+    seconds: float = refresh.PATIENCE,
+) -> ServedStatement:
+    """Return a version: a number, `LATEST` (issued, else provisional), or `DRAFT`.
+
+    A stale one is computed within some seconds. Begins and ends units of work of its
+    own, of the tenant.
+
+    Raises:
+        Refused: there is no such version, or the period has not opened.
+        Unavailable: figures are not known now; see `refresh.fresh_statement`.
+
+    """
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        rows = Statement.objects.filter(period=str(period)).order_by("-version")
+        if version not in (LATEST, DRAFT):
+            rows = rows.filter(version=int(version))
+        issued = rows.select_related("replaces", "tenant").first()
+    if issued is not None and version != DRAFT:
+        return _served(issued)
+    if version not in (LATEST, DRAFT) or (version == DRAFT and issued is None):
+        raise Refused("not-found")
+    current = refresh.fresh_statement(tenant_id, period, at=at, seconds=seconds)
+    if version == DRAFT and current.state != StatementState.DRAFT:
+        raise Refused("not-found")
+    return serve_current(current)
+
+
+def serve_current(current: CurrentStatement) -> ServedStatement:
+    """Return a current statement as it is served. Begins a unit of work of its own."""
+    with unit_of_work.acting_for(current.tenant_id, reading=True):
+        tenant = Tenant.objects.get()
+        opened = TenantPeriod.objects.get(period=current.period)
+        rows = Statement.objects.filter(period=current.period).order_by("-version")
+        replaced = rows.only("version", "sha256").first()
+    envelope = Envelope(state=current.state, replaces=replaced)
+    written = document(current, tenant, zone=opened.zone, envelope=envelope)
+    data = as_bytes(written)
+    return ServedStatement(
+        head=StatementHead(
+            number=None,
+            tenant=tenant.number,
+            period=current.period,
+            version=None,
+            state=current.state,
+            issued_at=None,
+            sha256=hashlib.sha256(data).hexdigest(),
+            replaces=_replaces(replaced),
+            position=None,
+        ),
+        document=data,
+        csv=tables.as_csv(written).encode(),
+        focus_csv=tables.as_focus_csv(written).encode(),
+        files=bytes(current.files),
+    )
+
+
+def versions_of(period: Period) -> list[Statement]:
+    """Return the issued versions of a period, newest first, without their documents.
+
+    In a unit of work of the tenant.
+    """
+    return list(_issued().filter(period=str(period)).order_by("-version"))
+
+
+def _issued() -> Any:
+    rows = Statement.objects.select_related("tenant", "replaces")
+    return rows.defer(
+        *("document", "csv", "focus_csv", "files"),
+        *(f"replaces__{name}" for name in ("document", "csv", "focus_csv", "files")),
+    )
+
+
+def _served(one: Statement) -> ServedStatement:
+    return ServedStatement(
+        head=_head(one),
+        document=bytes(one.document),
+        csv=bytes(one.csv),
+        focus_csv=bytes(one.focus_csv),
+        files=bytes(one.files),
+    )
+
+
+def _head(one: Statement) -> StatementHead:
+    return StatementHead(
+        number=one.number,
+        tenant=one.tenant.number,
+        period=one.period,
+        version=one.version,
+        state=StatementState.ISSUED,
+        issued_at=one.issued_at,
+        sha256=one.sha256,
+        replaces=_replaces(one.replaces),
+        position=one.position,
+    )
+
+
+def _unissued(
+    tenant: Tenant, period: str, versions: list[StatementHead]
+) -> StatementHead:
+    last = versions[0] if versions else None
+    return StatementHead(
+        number=None,
+        tenant=tenant.number,
+        period=period,
+        version=None,
+        state=StatementState.DRAFT if last else StatementState.PROVISIONAL,
+        issued_at=None,
+        sha256=None,
+        replaces={"version": last.version, "sha256": last.sha256} if last else None,
+        position=None,
+    )
+
+
+def _replaces(one: Statement | None) -> dict[str, Any] | None:
+    return {"version": one.version, "sha256": one.sha256} if one else None

@@ -1,0 +1,251 @@
+"""Keeps current statements up to date: for the readers, and by marks in the background.
+
+Whoever changes a fact of a tenant marks its statements in the same transaction
+(`billing.periods.marks`). A current statement is used only while no later mark covers
+its period; a reader has it computed first (`fresh_statement`). What is computed
+without a reader is what has a file or was shown before (`refresh_marked`).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import OperationalError, connection
+
+from billing.coverage.periods import Period
+from billing.models import CurrentStatement, StatementMark, TenantPeriod
+from billing.statements import build_current, compute_days, inputs, sql
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable
+from portal.health import failpoints
+from portal.jobs import shutdown
+from portal.models import Tenant
+from usage.models import FileState, UsageFile
+
+logger = logging.getLogger(__name__)
+
+# How long a reader waits for a statement that is not up to date, in seconds. A month of
+# a usual tenant takes one or two.
+PATIENCE = 10.0
+
+# How long the refresher has for one tenant before the others have their turn.
+_TURN = 60.0
+
+# How long a claim lasts; if it ends early, a statement is computed twice.
+_LEASE = timedelta(seconds=300)
+
+# How long a mark is put off after a failure; the longer, the more there were.
+_AGAIN_AFTER = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(minutes=15)
+
+# One statement at a time is computed for the readers of a process: an opened day of the
+# largest tenant takes hundreds of megabytes.
+_reading = threading.BoundedSemaphore()
+
+# Why the statements of a tenant are not up to date.
+STORE_AWAY = "store-away"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementClaim:
+    """A mark that this process works off until its lease ends."""
+
+    tenant_id: int
+    generation: int
+    attempts: int
+
+
+def fresh_statement(
+    tenant_id: int,
+    period: Period,
+    *,
+    at: datetime,
+    seconds: float = PATIENCE,
+    with_unreadable: bool = False,
+) -> CurrentStatement:
+    """Return the current statement of an opened period, computed now if it is stale.
+
+    With `with_unreadable`, also if files did not open the last time. Begins and ends
+    units of work of its own, of the tenant.
+
+    Raises:
+        Refused: the period has not opened.
+        Unavailable: it could not be computed now, or not in time.
+
+    """
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        if not TenantPeriod.objects.filter(period=str(period)).exists():
+            raise Refused("not-found")
+        if not inputs.stale_periods(tenant_id, [str(period)], at=at):
+            current = CurrentStatement.objects.get(period=str(period))
+            if not (with_unreadable and current.unreadable):
+                return current
+    _compute_for_reader(
+        tenant_id, period, at=at, seconds=seconds, with_unreadable=with_unreadable
+    )
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        return CurrentStatement.objects.get(period=str(period))
+
+
+def _compute_for_reader(
+    tenant_id: int,
+    period: Period,
+    *,
+    at: datetime,
+    seconds: float,
+    with_unreadable: bool,
+) -> None:
+    if not _reading.acquire(timeout=seconds):
+        raise Unavailable("statement-computing")
+    try:
+        is_done = refresh_period(
+            tenant_id, period, at=at, seconds=seconds, with_unreadable=with_unreadable
+        )
+    except OperationalError:
+        raise
+    except OSError as error:
+        logger.warning("The statement of tenant %s waits: %s", tenant_id, error)
+        raise Unavailable("statement-waits") from error
+    finally:
+        _reading.release()
+    if not is_done:
+        raise Unavailable("statement-computing")
+
+
+def refresh_period(
+    tenant_id: int,
+    period: Period,
+    *,
+    at: datetime,
+    seconds: float,
+    with_unreadable: bool = False,
+) -> bool:
+    """Compute the current statement of an opened period; False if time ran out before.
+
+    What was computed by then is kept. Begins and ends units of work of its own.
+
+    Raises:
+        OSError: the bytes of a file cannot be had at the moment.
+
+    """
+    until = time.monotonic() + seconds
+
+    def has_time() -> bool:
+        return time.monotonic() < until and not shutdown.is_requested()
+
+    while True:
+        with unit_of_work.acting_for(tenant_id, reading=True, repeatable=True):
+            found = inputs.load(Tenant.objects.get(), period)
+        if not compute_days.compute_stale_days(
+            found, at=at, has_time=has_time, with_unreadable=with_unreadable
+        ):
+            return False
+        # Files that did not open are tried once.
+        with_unreadable = False
+        if build_current.build(tenant_id, period, at=at):
+            return True
+        if not has_time():
+            return False
+
+
+def refresh_marked(*, now: Callable[[], datetime], seconds: float) -> int:
+    """Work off marks for so long, or until none is due; return how many were claimed.
+
+    Begins and ends units of work of its own.
+    """
+    until, claimed = time.monotonic() + seconds, 0
+    while not shutdown.is_requested() and time.monotonic() < until:
+        claim = _claim()
+        if claim is None:
+            break
+        claimed += 1
+        _refresh_claimed(claim, at=now())
+    return claimed
+
+
+def _refresh_claimed(claim: StatementClaim, *, at: datetime) -> None:
+    problem, wait = "", timedelta(0)
+    try:
+        if _refresh_tenant(claim, at=at):
+            return
+    except OperationalError as error:
+        logger.warning("The statements of tenant %s wait: %s", claim.tenant_id, error)
+        wait = _wait(claim)
+    except OSError as error:
+        logger.warning("The statements of tenant %s wait: %s", claim.tenant_id, error)
+        problem, wait = STORE_AWAY, _wait(claim)
+    except Exception:
+        logger.exception("The statements of tenant %s failed", claim.tenant_id)
+        problem, wait = FAILED, _wait(claim)
+    _postpone(claim, problem=problem, after=wait)
+
+
+def _wait(claim: StatementClaim) -> timedelta:
+    doublings: int = 2 ** min(claim.attempts - 1, 10)
+    return min(_AGAIN_AFTER * doublings, _LONGEST_WAIT)
+
+
+def _refresh_tenant(claim: StatementClaim, *, at: datetime) -> bool:
+    """Refresh what the mark covers, newest period first, and remove the mark."""
+    until = time.monotonic() + _TURN
+    for name in _marked_periods(claim.tenant_id, at=at):
+        left = until - time.monotonic()
+        period = Period.parse(name)
+        if left <= 0 or not refresh_period(
+            claim.tenant_id, period, at=at, seconds=left, with_unreadable=True
+        ):
+            return False
+    with unit_of_work.acting_for(claim.tenant_id):
+        marks = StatementMark.objects.filter(tenant=claim.tenant_id)
+        marks.filter(generation=claim.generation).delete()
+        # It was set again meanwhile: by then, some of it is done.
+        marks.update(leased_until=None, attempts=0)
+    failpoints.reach("statement:unmarked")
+    return True
+
+
+def _marked_periods(tenant_id: int, *, at: datetime) -> list[str]:
+    """Return the stale periods that have a file, or had a statement; newest first."""
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        opened = list(TenantPeriod.objects.values_list("period", flat=True))
+        stale = inputs.stale_periods(tenant_id, opened, at=at)
+        shown = set(CurrentStatement.objects.values_list("period", flat=True))
+        days = UsageFile.objects.filter(state=FileState.ACCEPTED, day__isnull=False)
+        with_files = {
+            str(Period.containing(day))
+            for day in days.values_list("day", flat=True).distinct()
+            if day is not None
+        }
+    return sorted(stale & (shown | with_files), reverse=True)
+
+
+def _claim() -> StatementClaim | None:
+    parameters: dict[str, Any] = {"lease": _LEASE}
+    with (
+        unit_of_work.acting_for(unit_of_work.SWEEP),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql.CLAIM, parameters)
+        row = cursor.fetchone()
+    failpoints.reach("statement:claimed")
+    return StatementClaim(*row) if row else None
+
+
+def _postpone(claim: StatementClaim, *, problem: str, after: timedelta) -> None:
+    parameters: dict[str, Any] = {
+        "tenant": claim.tenant_id,
+        "generation": claim.generation,
+        "problem": problem,
+        "after": after,
+    }
+    with (
+        unit_of_work.acting_for(unit_of_work.SWEEP),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql.POSTPONE, parameters)
+        cursor.execute(sql.RELEASE, parameters)

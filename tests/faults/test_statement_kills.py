@@ -1,0 +1,86 @@
+"""A process that dies while statements are computed or issued leaves no half of one."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from billing.coverage.periods import Period
+from billing.periods import open_periods
+from billing.statements import month_end
+from billing.statements.month_end import RunRequest
+from portal.db import unit_of_work
+from portal.health import failpoints
+from portal.models import Tenant
+from tests.builders import Company, open_company
+from tests.faults.killable_portal import KILLED, KillablePortal, broken_invariants
+from tests.faults.stored_state import StoredState
+
+pytestmark = pytest.mark.faults
+
+# The task that passes each kind of place, with the marks and work rows that it needs.
+TASKS = {
+    "statement:claimed": "billing.refresh_statements",
+    "statement:unmarked": "billing.refresh_statements",
+}
+MONTH_END = "billing.month_end"
+
+MARCH = Period(2026, 3)
+AFTER = datetime(2026, 4, 6, 9, 0, tzinfo=UTC)
+
+VERSIONS = (
+    "select number, version, position, document, tenant_id from billing_statement"
+)
+WORK = "select state, outcome from billing_monthendwork order by id"
+
+
+@pytest.fixture(params=failpoints.STATEMENT_NAMES)
+def place(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def open_complete(number: str, stored: StoredState) -> Company:
+    """Open a tenant whose period of two owed days is complete."""
+    company = open_company(
+        number, name="Alice", zone="Europe/Berlin", first_owed_on=date(2026, 3, 26)
+    )
+    with unit_of_work.acting_for(company.id):
+        open_periods.open_period(Tenant.objects.get(), MARCH, at=AFTER)
+    usage = {
+        "BACKEND": settings.STORAGES["usage"]["BACKEND"],
+        "OPTIONS": {"location": str(stored.folder)},
+    }
+    with override_settings(STORAGES={**settings.STORAGES, "usage": usage}):
+        for data in company.server.days(date(2026, 3, 26), date(2026, 3, 27)):
+            company.send(data, at=AFTER)
+    return company
+
+
+def start_run() -> None:
+    wanted = RunRequest(period=MARCH, is_issuing=True, by="clara", at=AFTER)
+    month_end.start(wanted, wakes=False)
+
+
+def test_a_killed_process_issues_no_half_and_no_version_twice(
+    killable: KillablePortal, place: str
+) -> None:
+    stored, work = killable.stored, killable.work
+    number = failpoints.STATEMENT_NAMES.index(place)
+    company = open_complete(f"K-{number}", stored)
+    start_run()
+    stored.let_time_pass()
+    assert work.run(TASKS.get(place, MONTH_END), place=place) == KILLED
+    for row in stored.rows(VERSIONS):
+        # Whole where it is there at all.
+        assert json.loads(bytes(row["document"]))["statement"]["number"]
+    stored.let_time_pass()
+    assert work.run("billing.refresh_statements", MONTH_END) == 0
+    versions = stored.rows(VERSIONS)
+    own = [row["number"] for row in versions if row["tenant_id"] == company.id]
+    assert own == [f"{company.number}-2026-03-1"]
+    positions = sorted(row["position"] for row in versions)
+    assert positions == list(range(1, len(versions) + 1))
+    assert {row["state"] for row in stored.rows(WORK)} == {"done"}
+    assert broken_invariants(work) == []
