@@ -4,38 +4,35 @@ What cannot be read back later (passwords, tokens, batches of files) is written 
 `demo.json` before it is used, so an interrupted run continues where it stopped.
 """
 
-import json
-import os
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.coverage import licences
 from billing.coverage.periods import Period
-from billing.demo import personas
+from billing.demo import personas, send, state
+from billing.demo import statements as demo_statements
 from billing.demo.personas import Persona
-from billing.demo.state import DemoState
+from billing.demo.statements import DemoMonths
 from billing.periods.open_periods import open_until, record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.models import Membership, Scope, Tenant, User
 from portal.tenants import create
 from usage import tenant_keys
-from usage.models import How, SealingKey
+from usage.models import SealingKey
 from usage.servers import keys as server_keys
-from usage.uploads import judge, receive
 from usage.usg import KeyPair, new_signing_pair, sealing_pair
 from usage.usg.emulator.directory import EmulatedFile, Options, emulate
 from usage.usg.keyfiles import Purpose, read_private, write_pair
 
 BY = "demo"
 
-# Periods with data: the running one and the two before it.
-_PERIODS = 3
+_PERIODS = 3  # with data: the running one and the two before it
 
 Log = Callable[[str], None]
 
@@ -47,7 +44,7 @@ class Demo:
         self._folder = folder
         self._at = at
         self._log = log
-        self._state = self._load()
+        self._state = state.load(folder)
 
     def make(self) -> None:
         """Create the parts of the demo data that do not exist yet."""
@@ -56,9 +53,24 @@ class Demo:
             tenant = self._open(persona)
             self._register_servers(persona, tenant)
             self._issue_token(tenant)
+            months = self._months(persona)
+            if months is not None:
+                demo_statements.excuse_lost_day(tenant, months)
             self._write_directory(persona)
             self._send(persona, tenant)
         self._add_people()
+
+    def make_statements(self) -> None:
+        """Issue the past statements of the demo, and compute all current ones."""
+        for persona in personas.PERSONAS:
+            with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+                tenant = Tenant.objects.get(number=persona.number)
+            months = self._months(persona)
+            if months is not None:
+                send_lost = partial(self._send_lost, persona, tenant)
+                demo_statements.issue_past(tenant, months, send_lost=send_lost)
+            demo_statements.compute_current(tenant, at=self._at)
+            self._log(f"{persona.number}: statements computed")
 
     @property
     def is_begun(self) -> bool:
@@ -72,7 +84,7 @@ class Demo:
 
     def mark_history_made(self) -> None:
         self._state.is_told = True
-        self._save()
+        state.save(self._state, self._folder)
 
     def as_json(self, address: str) -> dict[str, Any]:
         """Return the data that a script needs to use the demo; paths are absolute."""
@@ -135,8 +147,8 @@ class Demo:
         folder = self._keys(persona)
         folder.mkdir(parents=True, exist_ok=True)
         with unit_of_work.acting_for(unit_of_work.STAFF):
-            sealing = SealingKey.objects.get(tenant=tenant)
-            private = tenant_keys.opening_key(tenant.pk, sealing.fingerprint)
+            fingerprint = SealingKey.objects.get(tenant=tenant).fingerprint
+            private = tenant_keys.opening_key(tenant.pk, fingerprint)
         if private is None:
             message = "A key that was just read is gone."
             raise RuntimeError(message)
@@ -162,7 +174,7 @@ class Demo:
                 tenant.pk, name="demo", scope=Scope.MANAGE, by=BY, at=self._at
             )
             self._state.tokens[tenant.number] = secret
-            self._save()
+            state.save(self._state, self._folder)
 
     def _write_directory(self, persona: Persona) -> None:
         """Have the emulator write the tenant's usage directory, once."""
@@ -190,14 +202,16 @@ class Demo:
                 name: read_private(folder / f"{name}.key", Purpose.SIGNING).private
                 for name in persona.server_names
             },
-            options=Options(zone=persona.zone),
+            options=Options(zone=persona.zone, habits=personas.habits(periods)),
         )
         self._state.to_send[persona.number] = [
             [file.path.name, self._sent_at(file, persona).isoformat()]
             for file in written
-            if file.path and persona.is_sent(file, today)
+            if file.path
+            and persona.is_sent(file, today)
+            and not self._is_lost(persona, file.server, file.day)
         ]
-        self._save()
+        state.save(self._state, self._folder)
 
     def _sent_at(self, file: EmulatedFile, persona: Persona) -> datetime:
         """Return when a customer would have sent it: on the 2nd of a month, by day."""
@@ -217,21 +231,30 @@ class Demo:
             if (directory / name).exists()
         ]
         for count, (path, sent_at) in enumerate(left, start=1):
-            data = path.read_bytes()
-            arrival = receive.IncomingFile(
-                tenant_id=tenant.pk,
-                name=path.name,
-                size=len(data),
-                sha256=None,
-                how=How.API,
-                sent_by="token demo",
-                received_at=sent_at,
-            )
-            judge.receive_and_judge(arrival, iter([data]), at=sent_at)
-            # A person who uploads by hand removes the files that have arrived.
-            path.unlink()
+            send.send_file(path, tenant, at=sent_at)
             if count % 50 == 0 or count == len(left):
                 self._log(f"{persona.number}: {count} of {len(left)} files sent")
+
+    def _months(self, persona: Persona) -> DemoMonths | None:
+        """Return the past periods of a tenant that has a lost day; None without one."""
+        past = tuple(self._periods(persona)[:-1])
+        if persona.lost_server in persona.server_names and len(past) > 1:
+            return DemoMonths(persona, past, self._at)
+        return None
+
+    def _is_lost(self, persona: Persona, server: str, day: date) -> bool:
+        months = self._months(persona)
+        if months is None or server != persona.lost_server:
+            return False
+        return day == personas.lost_day(months.past[0])
+
+    def _send_lost(self, persona: Persona, tenant: Tenant, at: datetime) -> bool:
+        found = sorted(self._usage(persona).glob(f"{persona.lost_server}_*"))
+        lost = partial(self._is_lost, persona, persona.lost_server)
+        paths = [path for path in found if lost(send.day_in_name(path))]
+        for path in paths:
+            send.send_file(path, tenant, at=at)
+        return bool(paths)
 
     def _add_people(self) -> None:
         for email, name, role, numbers in personas.PEOPLE:
@@ -239,7 +262,7 @@ class Demo:
             if password is None:
                 password = secrets.token_urlsafe(12)
                 self._state.passwords[email] = password
-                self._save()
+                state.save(self._state, self._folder)
             with unit_of_work.acting_for(unit_of_work.STAFF):
                 user = User.objects.filter(email=email).first()
                 if user is None:
@@ -270,21 +293,6 @@ class Demo:
 
     def _keys(self, persona: Persona) -> Path:
         return self._folder / persona.number / "keys"
-
-    def _load(self) -> DemoState:
-        try:
-            text = (self._folder / "demo.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return DemoState()
-        # Files without this key are of a version that made the history at every run.
-        return DemoState(**{"is_told": True, **json.loads(text)})
-
-    def _save(self) -> None:
-        path = self._folder / "demo.json"
-        unfinished = path.with_suffix(".part")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(asdict(self._state), indent=1))
-        os.replace(unfinished, path)  # noqa: PTH105 - whole or not at all
 
 
 def _write_once(path: Path, purpose: Purpose, make: Callable[[], KeyPair]) -> None:

@@ -1,17 +1,21 @@
 """Defines the demo data: invented tenants, their servers and their people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from billing.coverage.periods import Period
 from portal.models import Role, StaffRole
 from usage.usg.emulator.directory import EmulatedFile
+from usage.usg.emulator.history import ServerHabits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persona:
-    """A demo tenant; `is_sent` selects the files that were sent by now."""
+    """A demo tenant; `is_sent` selects the files that were sent by now.
+
+    The files of `lost_server` of one day (`lost_day`) are believed lost at first.
+    """
 
     number: str
     name: str
@@ -20,10 +24,16 @@ class Persona:
     users: int
     seed: int
     is_sent: Callable[[EmulatedFile, date], bool]
+    lost_server: str = ""
+
+
+_WEDNESDAY = 2
 
 
 def _all_but_the_newest(file: EmulatedFile, today: date) -> bool:
-    return file.day < today - timedelta(days=3)
+    """Select the past periods whole, and the running one but for its newest days."""
+    starts_on = Period.containing(today).starts_on
+    return file.day < max(starts_on, today - timedelta(days=3))
 
 
 def _with_gaps(file: EmulatedFile, today: date) -> bool:
@@ -43,6 +53,22 @@ def _nothing(_file: EmulatedFile, _today: date) -> bool:
     return False
 
 
+def habits(periods: Sequence[Period]) -> ServerHabits:
+    """Keep all servers on where two periods meet, and on the day that is lost.
+
+    Each period then ends with a file closed by midnight, so that it is complete without
+    a later file.
+    """
+    edges = [day for period in periods for day in (period.starts_on, period.ends_on)]
+    return ServerHabits(on=[*edges, lost_day(periods[0])])
+
+
+def lost_day(period: Period) -> date:
+    """Return the third Wednesday of a period, a usual day of work."""
+    wednesdays = [day for day in period.days() if day.weekday() == _WEDNESDAY]
+    return wednesdays[2]
+
+
 PERSONAS = (
     Persona(
         number="100417",
@@ -51,6 +77,7 @@ PERSONAS = (
         server_names=("ZRH-IC1", "ZRH-IC2", "GVA-IC1"),
         users=420,
         seed=11,
+        lost_server="GVA-IC1",
         is_sent=_all_but_the_newest,
     ),
     Persona(
@@ -73,10 +100,13 @@ PERSONAS = (
     ),
 )
 
+# Who decides about the statements, and who asks.
+CLERK, ADMIN = "clerk@vendor.example", "admin@quellmark.example"
+
 PEOPLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("clerk@vendor.example", "Clara Clerk", StaffRole.CLERK, ()),
+    (CLERK, "Clara Clerk", StaffRole.CLERK, ()),
     ("auditor@vendor.example", "Aurel Auditor", StaffRole.AUDITOR, ()),
-    ("admin@quellmark.example", "Mira Feldkamp", Role.ADMIN, ("100417",)),
+    (ADMIN, "Mira Feldkamp", Role.ADMIN, ("100417",)),
     ("viewer@quellmark.example", "Vito Reyes", Role.VIEWER, ("100417",)),
     ("admin@prairie.example", "Bea Lindqvist", Role.ADMIN, ("100582",)),
     ("uploader@prairie.example", "Uma Okafor", Role.UPLOADER, ("100582",)),

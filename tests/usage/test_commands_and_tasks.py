@@ -34,7 +34,8 @@ def test_every_entry_of_the_schedule_has_a_task(settings: Any) -> None:
         *("usage.inbox", "usage.inbox_mail"),
         *("billing.check_lateness", "billing.open_periods", "portal.tidy"),
         *("billing.remind", "billing.send_mail", "billing.digest"),
-        "billing.refresh_summaries",
+        *("billing.refresh_summaries", "billing.refresh_statements"),
+        "billing.month_end",
     }
     assert scheduled <= set(app.tasks)
 

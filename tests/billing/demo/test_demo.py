@@ -17,7 +17,7 @@ from billing.demo import build as demo_build
 from billing.demo import history as demo_history
 from billing.demo import personas
 from billing.demo.build import Demo
-from billing.models import LateFlag, Reminder
+from billing.models import CurrentStatement, LateFlag, Reminder, Statement
 from billing.periods import queries as period_queries
 from portal.accounts import tokens
 from portal.db import unit_of_work
@@ -74,6 +74,31 @@ def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) 
         standings[tenant["number"]] = view.judgement.standing.value
         assert list(Path(tenant["usage_directory"]).glob("*.usg"))
     assert standings == {"100417": "complete", "100582": "late", "100733": "late"}
+
+
+def test_a_found_file_makes_a_second_version_of_a_statement(
+    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first, *others = personas.PERSONAS
+    few = replace(first, server_names=(first.lost_server,), users=5)
+    monkeypatch.setattr(personas, "PERSONAS", (few,))
+    made = make(tmp_path / "demo")
+    for _ in range(2):
+        made.make_statements()
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        found = [
+            (one.period, one.version, one.reason != "")
+            for one in Statement.objects.order_by("position")
+        ]
+        running = CurrentStatement.objects.get(period=str(RUNNING))
+        late = LateFlag.objects.exists()
+    assert found == [
+        ("2026-09", 1, False),
+        ("2026-10", 1, False),
+        ("2026-09", 2, True),
+    ]
+    assert running.state == "provisional"
+    assert (late, others[0].lost_server) == (False, "")
 
 
 def test_making_it_again_changes_nothing(db: None, small: None, tmp_path: Path) -> None:
