@@ -62,6 +62,18 @@ LINKS = (
         waiting_text=_decisions,
     ),
     StaffLink(
+        order=44,
+        title=_("Month end"),
+        url_name="staff-month-end",
+        areas=frozenset({"month-end"}),
+    ),
+    StaffLink(
+        order=46,
+        title=_("Catalogue"),
+        url_name="staff-catalogue",
+        areas=frozenset({"catalogue"}),
+    ),
+    StaffLink(
         order=70,
         title=_("Mail"),
         url_name="staff-mail",

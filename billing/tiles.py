@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from billing.coverage.calendar import Calendar, CellState
 from billing.mail import recipients
+from billing.models import StatementState
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
+from billing.statements import page_queries
+from billing.statements import text as statement_text
 from portal.accounts.caller import Permission
 from portal.pages.tiles import Tile, TileState
 
@@ -96,6 +100,32 @@ def _people_tile(_at: datetime) -> TileState:
         mark="partial" if nobody else "",
     )
 
+
+def _statements_tile(_at: datetime) -> TileState:
+    period = page_queries.newest_shown_period()
+    current = page_queries.stored_statement(period) if period else None
+    if period is None or current is None:
+        text = gettext("Figures appear once usage files are accepted.")
+        return TileState(text=text)
+    mark, state = statement_text.state_text(
+        current.state, page_queries.last_version(period)
+    )
+    text = gettext("%(name)s: the figures have changed since the last version.")
+    shown = {"name": date_format(period.ends_on, "F Y")}
+    # Until then, the figures of the last version count.
+    if current.state != StatementState.DRAFT:
+        text = gettext("%(name)s: %(agents)s and %(business)s at most at once.")
+        shown |= statement_text.users_text(current.agent_peak, current.business_peak)
+    return TileState(text=text % shown, state=state, mark=mark)
+
+
+STATEMENTS_TILE = Tile(
+    order=20,
+    title=gettext_lazy("Billing data"),
+    url_name="statements-page",
+    needs=Permission.READ,
+    load_state=_statements_tile,
+)
 
 PEOPLE_TILE = Tile(
     order=50,

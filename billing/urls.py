@@ -6,10 +6,13 @@ from billing import views
 from billing.deadline_feed import views as deadline_feed_views
 from billing.mail import views as mail_views
 from billing.requests import views as request_views
+from billing.statements import views as statement_views
 
 urlpatterns = [
     path("staff/", include("billing.staff.urls")),
     path("upload", views.upload_page, name="upload-page"),
+    path("billing-data", statement_views.statements, name="statements-page"),
+    path("billing-data/<str:period>", statement_views.statement, name="statement-page"),
     path("excuses", request_views.excuses_page, name="excuses-page"),
     path("excuses/ask", request_views.request_excuse, name="excuses-ask"),
     path("excuses/withdraw", request_views.withdraw_excuse, name="excuses-withdraw"),

@@ -129,27 +129,33 @@ def serve(
         Unavailable: figures are not known now; see `refresh.fresh_statement`.
 
     """
-    with unit_of_work.acting_for(tenant_id, reading=True):
-        rows = Statement.objects.filter(period=str(period)).order_by("-version")
-        if version not in (LATEST, DRAFT):
-            rows = rows.filter(version=int(version))
-        issued = rows.select_related("replaces", "tenant").first()
+    issued = _find_issued(tenant_id, period, version)
     if issued is not None and version != DRAFT:
         return _served(issued)
     if version not in (LATEST, DRAFT) or (version == DRAFT and issued is None):
         raise Refused("not-found")
-    current = refresh.fresh_statement(tenant_id, period, at=at, seconds=seconds)
-    if version == DRAFT and current.state != StatementState.DRAFT:
+    refresh.fresh_statement(tenant_id, period, at=at, seconds=seconds)
+    found = serve_current(tenant_id, period)
+    if version == DRAFT and found.head.state != StatementState.DRAFT:
         raise Refused("not-found")
-    return serve_current(current)
+    if version == LATEST and found.head.state != StatementState.PROVISIONAL:
+        # Issued while the figures were computed.
+        return serve(tenant_id, period, version=LATEST, at=at, seconds=seconds)
+    return found
 
 
-def serve_current(current: CurrentStatement) -> ServedStatement:
-    """Return a current statement as it is served. Begins a unit of work of its own."""
-    with unit_of_work.acting_for(current.tenant_id, reading=True):
+def serve_current(tenant_id: int, period: Period) -> ServedStatement:
+    """Return the stored current statement as it is served, whatever its state.
+
+    Begins and ends a unit of work of its own: what it replaces is read in the same
+    moment.
+    """
+    name = str(period)
+    with unit_of_work.acting_for(tenant_id, reading=True, repeatable=True):
+        current = CurrentStatement.objects.get(period=name)
         tenant = Tenant.objects.get()
-        opened = TenantPeriod.objects.get(period=current.period)
-        rows = Statement.objects.filter(period=current.period).order_by("-version")
+        opened = TenantPeriod.objects.get(period=name)
+        rows = Statement.objects.filter(period=name).order_by("-version")
         replaced = rows.only("version", "sha256").first()
     envelope = Envelope(state=current.state, replaces=replaced)
     written = document(current, tenant, zone=opened.zone, envelope=envelope)
@@ -171,6 +177,15 @@ def serve_current(current: CurrentStatement) -> ServedStatement:
         focus_csv=tables.as_focus_csv(written).encode(),
         files=bytes(current.files),
     )
+
+
+def _find_issued(tenant_id: int, period: Period, version: str) -> Statement | None:
+    """Return an issued version by its number, or the last one."""
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        rows = Statement.objects.filter(period=str(period)).order_by("-version")
+        if version not in (LATEST, DRAFT):
+            rows = rows.filter(version=int(version))
+        return rows.select_related("replaces", "tenant").first()
 
 
 def versions_of(period: Period) -> list[Statement]:

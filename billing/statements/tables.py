@@ -103,6 +103,7 @@ def _focus_rows(document: Document) -> Iterator[list[Cell]]:
     replaced = {
         (one["line"], one["field"], one["day"]): one["before"]
         for one in document["differences"]
+        if one["hour"] is None
     }
     period = document["period"]
     for line in document["lines"]:

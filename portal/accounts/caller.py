@@ -18,6 +18,12 @@ class Permission(StrEnum):
     MANAGE = "manage"
     """Confirm servers, make tokens, invite people."""
 
+    STATEMENTS = "statements"
+    """See statements: the tenant's own, or as staff those of all tenants."""
+
+    EVIDENCE = "evidence"
+    """Download what a statement was computed from, row by row."""
+
     STAFF_READ = "staff-read"
     """See all tenants."""
 
@@ -25,10 +31,16 @@ class Permission(StrEnum):
     """Decide for all tenants."""
 
 
+_VIEWER = frozenset({Permission.READ, Permission.STATEMENTS})
+_UPLOADER = _VIEWER | {Permission.UPLOAD}
+_AUDITOR = frozenset(
+    {Permission.STAFF_READ, Permission.STATEMENTS, Permission.EVIDENCE}
+)
+
 _BY_ROLE: dict[str, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.READ}),
-    Role.UPLOADER: frozenset({Permission.READ, Permission.UPLOAD}),
-    Role.ADMIN: frozenset({Permission.READ, Permission.UPLOAD, Permission.MANAGE}),
+    Role.VIEWER: _VIEWER,
+    Role.UPLOADER: _UPLOADER,
+    Role.ADMIN: _UPLOADER | {Permission.MANAGE, Permission.EVIDENCE},
 }
 _BY_SCOPE: dict[str, frozenset[Permission]] = {
     Scope.READ: _BY_ROLE[Role.VIEWER],
@@ -37,8 +49,8 @@ _BY_SCOPE: dict[str, frozenset[Permission]] = {
 }
 _BY_STAFF_ROLE: dict[str, frozenset[Permission]] = {
     "": frozenset(),
-    StaffRole.AUDITOR: frozenset({Permission.STAFF_READ}),
-    StaffRole.CLERK: frozenset({Permission.STAFF_READ, Permission.STAFF_ACT}),
+    StaffRole.AUDITOR: _AUDITOR,
+    StaffRole.CLERK: _AUDITOR | {Permission.STAFF_ACT},
 }
 
 # The session key of the tenant that the person acts for at the moment.

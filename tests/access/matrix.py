@@ -53,6 +53,12 @@ def _answers(*statuses: int) -> frozenset[int]:
     return frozenset(statuses)
 
 
+def _statement_row(address: str) -> Row:
+    """Return a row below the address of a statement, which names the tenant."""
+    path = f"/api/v1/statements/2026-05{address}"
+    return Row(lambda ids: f"{path}?tenant={ids.number}", foreign=_answers(404))
+
+
 ROWS: Mapping[str, Row] = {
     "healthz": Row(lambda _: "/healthz"),
     "favicon": Row(lambda _: "/favicon.ico", own=_answers(302)),
@@ -75,6 +81,9 @@ ROWS: Mapping[str, Row] = {
     # Billing staff who are nobody's members go on to the tenants.
     "home": Row(lambda _: "/", own=_answers(200, 302)),
     "upload-page": Row(lambda _: "/upload"),
+    # Leads to the newest period with figures.
+    "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
+    "statement-page": Row(lambda _: "/billing-data/2026-05"),
     # They show their form again; the others name nothing that was asked for.
     "excuses-page": Row(lambda _: "/excuses"),
     "excuses-ask": Row(lambda _: "/excuses/ask", own=_answers(404)),
@@ -163,6 +172,19 @@ ROWS: Mapping[str, Row] = {
         lambda ids: f"/staff/tenants/{ids.number}/excuses/1/refuse",
         own=_answers(302),
     ),
+    "staff-statement": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/statements/2026-05"
+    ),
+    # Without the figures that were seen nothing is issued, and the page is shown again.
+    "staff-issue-statement": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/statements/2026-05/issue",
+        own=_answers(422),
+    ),
+    "staff-month-end": Row(lambda _: "/staff/month-end?period=2026-05"),
+    # They name neither a period nor a key.
+    "staff-month-end-run": Row(lambda _: "/staff/month-end/run", own=_answers(302)),
+    "staff-catalogue": Row(lambda _: "/staff/catalogue"),
+    "staff-classify": Row(lambda _: "/staff/catalogue/classify", own=_answers(422)),
     "staff-late": Row(lambda _: "/staff/late"),
     "staff-late-csv": Row(lambda _: "/staff/late.csv"),
     # Without a reason, days or a choice nothing is decided, and the page says so.
@@ -251,12 +273,21 @@ ROWS: Mapping[str, Row] = {
     "api:periods": Row(lambda _: "/api/v1/periods"),
     "api:period": Row(lambda _: "/api/v1/periods/2026-05"),
     "api:standings": Row(lambda _: "/api/v1/staff/standings?period=2026-05"),
+    "api:statements": Row(lambda _: "/api/v1/statements"),
+    "api:statement": _statement_row(""),
+    "api:statement-csv": _statement_row(".csv"),
+    "api:statement-focus": _statement_row(".focus.csv"),
+    "api:statement-files": _statement_row("/files"),
+    "api:statement-evidence": _statement_row("/evidence"),
+    "api:schema": Row(lambda _: "/api/v1/schemas/statement-1.json"),
 }
 
-READ = frozenset({Permission.READ})
+READ = frozenset({Permission.READ, Permission.STATEMENTS})
 UPLOAD = READ | {Permission.UPLOAD}
-MANAGE = UPLOAD | {Permission.MANAGE}
-STAFF = frozenset({Permission.STAFF_READ})
+MANAGE = UPLOAD | {Permission.MANAGE, Permission.EVIDENCE}
+# Statements are for members and staff alike; staff name the tenant.
+OF_STATEMENTS = frozenset({Permission.STATEMENTS, Permission.EVIDENCE})
+STAFF = frozenset({Permission.STAFF_READ}) | OF_STATEMENTS
 
 # What each caller may do; None: he is nobody; a code: he is told that at the API.
 STANDING: Mapping[str, frozenset[Permission] | str | None] = {
@@ -359,7 +390,8 @@ def may_know_alice(name: str, caller: MatrixCaller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
     is_staff = isinstance(standing, frozenset) and Permission.STAFF_READ in standing
-    if is_staff and is_for_staff(name):
+    is_of_statements = bool(OF_STATEMENTS & set(PERMISSIONS[name].values()))
+    if is_staff and (is_for_staff(name) or is_of_statements):
         return True
     if caller.name.startswith("broken"):
         # Pages, which know no tokens, show people who is signed in.

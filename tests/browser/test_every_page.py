@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page
 
+from billing.coverage.periods import Period
 from billing.lateness import check as late_check
 from billing.models import Reminder
 from billing.periods import open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
+from billing.statements import issue
+from billing.statements.issue import IssueRequest
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.permissions import PERMISSIONS
@@ -77,6 +80,16 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (PARTNER, VIEWER),
         lambda _: (
             f"/upload?period=2026-05&server={two_companies.SECRET_SERVER}&day=2026-05-01",
+        ),
+    ),
+    "statements-page": ((PARTNER,), lambda _: ("/billing-data",)),
+    "statement-page": (
+        (PARTNER, VIEWER),
+        lambda _: (
+            "/billing-data/2026-05",
+            "/billing-data/2026-05?version=draft",
+            "/billing-data/2026-06",
+            "/billing-data/2031-01",
         ),
     ),
     "excuses-page": (
@@ -138,6 +151,22 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (CLERK,),
         lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}/upload",),
     ),
+    "staff-statement": (
+        (CLERK,),
+        lambda _: tuple(
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}/statements/{one}"
+            for one in ("2026-05", "2026-05?version=draft", "2026-06", "2031-01")
+        ),
+    ),
+    "staff-month-end": (
+        (CLERK,),
+        lambda _: (
+            "/staff/month-end?period=2026-05",
+            "/staff/month-end?period=2026-05&kind=ready",
+            "/staff/month-end?period=2031-01",
+        ),
+    ),
+    "staff-catalogue": ((CLERK,), lambda _: ("/staff/catalogue",)),
     "staff-late": ((CLERK,), lambda _: ("/staff/late", "/staff/late?kind=void")),
     "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
     "staff-forwarding": ((CLERK,), lambda _: ("/staff/forwarding",)),
@@ -169,6 +198,7 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     server = alice.registered("IC01")
     days = [two_companies.DAY + timedelta(days=number) for number in range(3)]
     files = {"long": alice.send(server.day(days[0]), name=f"{'long' * 40}.usg")[0]}
+    issue_incomplete(alice)
     alice.send(server.day(days[1]))
     confirm(alice)
     server.sequence -= 1
@@ -186,6 +216,18 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
     assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
     return CompanyPages(companies, files, mail=mailed(alice))
+
+
+def issue_incomplete(company: Company) -> None:
+    """Issue a version, which is followed by a draft once another file is accepted."""
+    terms = IssueRequest(
+        period=Period(2026, 5),
+        by="clara",
+        at=datetime(2026, 7, 10, tzinfo=UTC),
+        reason="The server burnt.",
+        with_incomplete=True,
+    )
+    issue.issue(company.id, terms)
 
 
 def mailed(company: Company) -> int:

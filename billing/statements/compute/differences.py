@@ -1,10 +1,12 @@
 """Compares the figures of two versions of a statement, and names the causes.
 
 A cause is `file:SHA256` of a file that one version counts and the other does not or
-otherwise, `excuse:SERVER:DAY`, `catalogue:NUMBER`, or `calendar` for what is owed.
+otherwise, `excuse:SERVER:DAY`, `catalogue:NUMBER`, `rules:NUMBER`, or `calendar` for
+what is owed. Whatever changes the hash of the figures gives a difference, except a
+version of the catalogue that changes no figure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +31,7 @@ _DOUBTFUL = (
     *("alike_groups", "assigned_day_rows"),
 )
 _FILES = ("count", "bytes")
+_OWED = ("owed", "covered")
 
 # States of server-days that an excuse gives them.
 _EXCUSED = frozenset({"down", "lost"})
@@ -37,7 +40,7 @@ _EXCUSED = frozenset({"down", "lost"})
 _NEIGHBOURS = 1
 
 # The keys of a difference.
-DIFFERENCE = ("line", "field", "day", "before", "after", "because")
+DIFFERENCE = ("line", "field", "day", "hour", "before", "after", "because")
 
 Difference = dict[str, Any]
 FileEntry = Mapping[str, Any]
@@ -50,6 +53,7 @@ class _Causes:
     files: dict[str, set[date]]
     excuses: tuple[str, ...]
     catalogue: tuple[str, ...]
+    rules: tuple[str, ...]
 
     def of_figures(self, day: str | None) -> list[str]:
         near = set(self.files)
@@ -60,10 +64,8 @@ class _Causes:
                 for sha256, days in self.files.items()
                 if any(abs((one - wanted).days) <= _NEIGHBOURS for one in days)
             }
-        return [
-            *(f"file:{sha256}" for sha256 in sorted(near or self.files)),
-            *self.catalogue,
-        ]
+        files = (f"file:{sha256}" for sha256 in sorted(near or self.files))
+        return [*files, *self.catalogue, *self.rules] or ["calendar"]
 
     def of_calendar(self) -> list[str]:
         files = (f"file:{sha256}" for sha256 in sorted(self.files))
@@ -74,8 +76,8 @@ def differences_between(
     before: Figures,
     after: Figures,
     *,
-    files_before: Iterable[FileEntry],
-    files_after: Iterable[FileEntry],
+    files_before: Sequence[FileEntry],
+    files_after: Sequence[FileEntry],
 ) -> list[Difference]:
     """Return each figure that differs, with both values and its causes.
 
@@ -85,9 +87,12 @@ def differences_between(
         _changed_files(files_before, files_after),
         tuple(_changed_excuses(before, after)),
         tuple(_changed_catalogue(before, after)),
+        tuple(_changed_rules(before, after)),
     )
     return [
         *_parts(before, after, causes),
+        *_server_days(before, after, causes),
+        *_listed_files(causes, files_after),
         *_lines(before, after, _LINE, causes, day=None),
         *_days(before, after, causes),
     ]
@@ -103,6 +108,48 @@ def _parts(before: Figures, after: Figures, causes: _Causes) -> Iterator[Differe
         yield from _fields(
             part, before[part], after[part], fields, because=because, day=None
         )
+    old, new = (len(one["files"].get("unreadable", ())) for one in (before, after))
+    if old != new:
+        because = causes.of_figures(None)
+        yield _difference("files", "unreadable", (old, new), because=because)
+
+
+def _server_days(
+    before: Figures, after: Figures, causes: _Causes
+) -> Iterator[Difference]:
+    """Compare what is said of server-days, and what each day owes and covers."""
+    old, new = _said(before), _said(after)
+    because = causes.of_calendar()
+    for server, day in sorted({*old, *new}):
+        said = old.get((server, day)), new.get((server, day))
+        if said[0] != said[1]:
+            field = f"server:{server}"
+            yield _difference("completeness", field, said, because=because, day=day)
+    owed = {one["day"]: one for one in before["days"]}
+    for one in after["days"]:
+        was = owed.get(one["day"], {})
+        yield from _fields(
+            "completeness", was, one, _OWED, because=because, day=one["day"]
+        )
+
+
+def _said(of: Figures) -> dict[tuple[str, str], str]:
+    return {
+        (one["server"], one["day"]): ": ".join(
+            filter(None, (one["state"], one["reason"]))
+        )
+        for one in of["completeness"]["days"]
+    }
+
+
+def _listed_files(causes: _Causes, after: Iterable[FileEntry]) -> Iterator[Difference]:
+    """Name each file that is counted in one of the two alone, or for another day."""
+    counted = {one["sha256"] for one in after}
+    for sha256, days in sorted(causes.files.items()):
+        values = (None, sha256) if sha256 in counted else (sha256, None)
+        day = max(days).isoformat()
+        because = [f"file:{sha256}"]
+        yield _difference("files", "file", values, because=because, day=day)
 
 
 def _lines(
@@ -129,20 +176,20 @@ def _days(before: Figures, after: Figures, causes: _Causes) -> Iterator[Differen
         yield from found
         told = {difference["line"] for difference in found}
         # The hours of a line say no more than its day, if that differs too.
-        for hour in _hours(one, other):
-            for difference in _lines(*hour, _HOUR, causes, day=day):
+        for at, old_hour, new_hour in _hours(one, other):
+            for difference in _lines(old_hour, new_hour, _HOUR, causes, day=day):
                 if difference["line"] not in told:
-                    yield difference
+                    yield difference | {"hour": at}
 
 
 _EMPTY: Figures = {"lines": [], "hours": []}
 
 
-def _hours(before: Figures, after: Figures) -> Iterator[tuple[Figures, Figures]]:
+def _hours(before: Figures, after: Figures) -> Iterator[tuple[str, Figures, Figures]]:
     old = {one["starts_at"]: one for one in before["hours"]}
     new = {one["starts_at"]: one for one in after["hours"]}
     for at in sorted({*old, *new}):
-        yield old.get(at, _EMPTY), new.get(at, _EMPTY)
+        yield at, old.get(at, _EMPTY), new.get(at, _EMPTY)
 
 
 def _by_id(of: Figures) -> dict[str, Figures]:
@@ -165,14 +212,26 @@ def _fields(
     for name in fields:
         old, new = before.get(name), after.get(name)
         if (old or None) != (new or None):
-            yield {
-                "line": line,
-                "field": name,
-                "day": day,
-                "before": old,
-                "after": new,
-                "because": because,
-            }
+            yield _difference(line, name, (old, new), because=because, day=day)
+
+
+def _difference(
+    line: str,
+    field: str,
+    values: tuple[Any, Any],
+    *,
+    because: list[str],
+    day: str | None = None,
+) -> Difference:
+    return {
+        "line": line,
+        "field": field,
+        "day": day,
+        "hour": None,
+        "before": values[0],
+        "after": values[1],
+        "because": because,
+    }
 
 
 def _changed_files(
@@ -204,3 +263,8 @@ def _changed_catalogue(before: Figures, after: Figures) -> Iterator[str]:
     old, new = before["catalogue"], after["catalogue"]
     if old["entries"] != new["entries"]:
         yield f"catalogue:{new['version']}"
+
+
+def _changed_rules(before: Figures, after: Figures) -> Iterator[str]:
+    if before["rules"] != after["rules"]:
+        yield f"rules:{after['rules']}"

@@ -114,7 +114,9 @@ def _line_in(plain: _Line) -> LineDay:
 
 def _level_out(level: Level) -> bytes:
     # Changes compress to a tenth of the levels.
-    return np.diff(level, prepend=np.int32(0)).astype("<i4").tobytes()
+    changes = level.astype("<i4")
+    changes[1:] -= level[:-1]
+    return changes.tobytes()
 
 
 def _level_in(data: bytes) -> Level:

@@ -130,7 +130,3 @@ MEMBERS: Mapping[str, Callable[[Company], ApiReader]] = {
     "token of scope upload": lambda company: script(company, Scope.UPLOAD),
     "token of scope manage": lambda company: script(company, Scope.MANAGE),
 }
-
-
-def content_of(response: Any) -> bytes:
-    return b"".join(response) if response.streaming else bytes(response.content)

@@ -1,0 +1,229 @@
+"""API endpoints of statements: heads, documents, tables, files, evidence, schemas."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from billing.coverage.periods import Period
+from billing.statements import evidence, queries
+from billing.statements.queries import ServedStatement
+from portal.accounts.caller import Permission
+from portal.db import unit_of_work
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+
+router = Router(tags=["statements"])
+
+# Heads on a page of the staff's list.
+_MOST = 500
+
+_VERSION = re.compile(r"latest|draft|[1-9][0-9]{0,5}")
+
+_JSON = "application/json"
+_CSV = "text/csv; charset=utf-8"
+
+# Published JSON Schemas, by the names in their addresses.
+_SCHEMAS = Path(__file__).parent / "schemas"
+
+
+class ReplacedOut(Schema):
+    version: int
+    sha256: str
+
+
+class StatementHeadOut(Schema):
+    """A version of a statement. `tenant` is the customer number.
+
+    `provisional` and `draft` are not issued: they have no number, version or position,
+    and change as files arrive.
+    """
+
+    number: str | None
+    tenant: str
+    period: str
+    version: int | None
+    state: str
+    issued_at: datetime | None
+    sha256: str | None
+    replaces: ReplacedOut | None
+    position: int | None
+
+
+class StatementHeadsOut(Schema):
+    """Heads; with `next`, there may be more after that position."""
+
+    items: list[StatementHeadOut]
+    next: int | None
+
+
+class HeadsIn(Schema):
+    """For staff: the heads after a position, which is that of the last one read."""
+
+    after: int = Field(0, ge=0, le=2**62)
+    limit: int = Field(100, ge=1, le=_MOST)
+
+
+class StatementIn(Schema):
+    """Which version: a number, `draft`, or `latest`; `tenant` is for staff."""
+
+    version: str = Field("latest", max_length=10)
+    tenant: str = Field("", max_length=100)
+
+
+@router.get("/statements", response=StatementHeadsOut, url_name="statements")
+def list_statements(request: PortalRequest, wanted: Query[HeadsIn]) -> Any:
+    """List the tenant's statements, newest first.
+
+    For staff: all issued versions of all tenants, in the order in which they were
+    issued. Whoever remembers the last `position` they have read, and asks for what is
+    `after` it, gets each version exactly once.
+    """
+    if Permission.STAFF_READ not in request.caller.permissions:
+        items = queries.heads_of_tenant(request.caller.tenant, at=timezone.now())
+        return {"items": items, "next": None}
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        items = queries.issued_heads(after=wanted.after, most=wanted.limit)
+    is_full = len(items) == wanted.limit
+    return {"items": items, "next": items[-1].position if is_full else None}
+
+
+@router.get("/statements/{period}.focus.csv", url_name="statement-focus")
+def show_focus(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponse:
+    """Show a statement's usage as CSV in the shape of FOCUS 1.2, without prices."""
+    found = _serve(request, period, wanted)
+    return _answer(request, found, found.focus_csv, _CSV, name="focus.csv")
+
+
+@router.get("/statements/{period}.csv", url_name="statement-csv")
+def show_csv(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponse:
+    """Show a statement's figures as CSV: of the period and of each day."""
+    found = _serve(request, period, wanted)
+    return _answer(request, found, found.csv, _CSV, name="csv")
+
+
+@router.get("/statements/{period}/files", url_name="statement-files")
+def show_files(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponse:
+    """List the files that a statement rests on, with their SHA-256."""
+    found = _serve(request, period, wanted)
+    return _answer(request, found, found.files, _JSON)
+
+
+@router.get("/statements/{period}/evidence", url_name="statement-evidence")
+def download_evidence(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponseBase:
+    """Download what a statement was computed from, with pseudonyms, and a verifier.
+
+    A ZIP archive for tenant admins and staff; the download is in the audit trail.
+    """
+    found = _serve(request, period, wanted)
+    pieces = evidence.package(
+        _tenant_id(request, wanted),
+        Period.parse(period),
+        found,
+        by=request.caller.name,
+        at=timezone.now(),
+    )
+    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    name = f"evidence-{found.head.tenant}-{period}.zip"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@router.get("/statements/{period}", url_name="statement")
+def show_statement(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponse:
+    """Show a statement as JSON, in the schema that it names."""
+    found = _serve(request, period, wanted)
+    return _answer(request, found, found.document, _JSON)
+
+
+@router.get("/schemas/{name}.json", auth=None, url_name="schema")
+def show_schema(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a JSON Schema that answers of this API follow."""
+    del request  # anybody may read it
+    for path in _SCHEMAS.glob("*.json"):
+        if path.stem == name:
+            return HttpResponse(
+                path.read_bytes(), content_type="application/schema+json"
+            )
+    raise Refused("not-found")
+
+
+def _serve(request: PortalRequest, period: str, wanted: StatementIn) -> ServedStatement:
+    try:
+        parsed = Period.parse(period)
+    except ValueError as error:
+        raise Refused("period-invalid") from error
+    if _VERSION.fullmatch(wanted.version) is None:
+        raise Refused("input-invalid", detail="query.version: no such version")
+    return queries.serve(
+        _tenant_id(request, wanted),
+        parsed,
+        version=wanted.version,
+        at=timezone.now(),
+    )
+
+
+def _tenant_id(request: PortalRequest, wanted: StatementIn) -> int:
+    """Return the tenant that the caller acts for; for staff the one that is named."""
+    if "\0" in wanted.tenant:
+        raise Refused("not-found")  # PostgreSQL accepts no such text in a query
+    if Permission.STAFF_READ not in request.caller.permissions:
+        own = request.caller.tenant
+        if wanted.tenant:
+            with unit_of_work.acting_for(own, reading=True):
+                if not Tenant.objects.filter(number=wanted.tenant).exists():
+                    raise Refused("not-found")
+        return own
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        found = Tenant.objects.filter(number=wanted.tenant)
+        tenant_id = found.values_list("pk", flat=True).first()
+    if tenant_id is None:
+        raise Refused("not-found")
+    return tenant_id
+
+
+def _answer(
+    request: HttpRequest,
+    found: ServedStatement,
+    content: bytes,
+    content_type: str,
+    *,
+    name: str = "",
+) -> HttpResponse:
+    """Answer with stored bytes; with 304 if the caller has this version already."""
+    tag = f'"{found.sha256}"'
+    known = request.headers.get("If-None-Match", "")
+    # A proxy that compresses answers marks their tags as weak.
+    tags = {one.strip().removeprefix("W/") for one in known.split(",")}
+    if known == "*" or tag in tags:
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(content, content_type=content_type)
+    response["ETag"] = tag
+    if name and response.status_code != 304:  # noqa: PLR2004 - not modified
+        head = found.head
+        version = head.state if head.version is None else f"v{head.version}"
+        stem = f"statement-{head.tenant}-{head.period}-{version}"
+        response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
+    return response

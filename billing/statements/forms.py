@@ -1,0 +1,126 @@
+"""Forms of the statement pages, and the parts of their addresses."""
+
+import re
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from billing.coverage.periods import Period
+from billing.models import LicenceKind
+from billing.statements.page_queries import MonthEndFilter
+from billing.statements.queries import DRAFT, LATEST
+from portal.approvals import REASON_CHARACTERS, optional
+from portal.errors import Refused
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+
+# As long as the format of usage files allows.
+_KEY_CHARACTERS = 128
+
+# What a month-end run does.
+COMPUTE, ISSUE = "compute", "issue"
+
+
+def parse_period(name: str) -> Period:
+    """Return the period that an address names.
+
+    Raises:
+        Refused: it is no period.
+
+    """
+    try:
+        return Period.parse(name)
+    except ValueError as error:
+        raise Refused("period-invalid") from error
+
+
+def named_version(given: QueryDict) -> str:
+    """Return the version that a query names: a number, `draft` or `latest`.
+
+    Raises:
+        Refused: it cannot be a version.
+
+    """
+    wanted = given.get("version") or LATEST
+    if wanted not in (LATEST, DRAFT) and _NUMBER.fullmatch(wanted) is None:
+        raise Refused("not-found")
+    return wanted
+
+
+def named_kind(given: QueryDict) -> str:
+    """Return the filter of the month end that a query names; empty for all."""
+    kind = given.get("kind", "")
+    return kind if kind in set(MonthEndFilter) else ""
+
+
+class PeriodField(forms.CharField):
+    """A period, written like 2026-05."""
+
+    def clean(self, value: str | None) -> Period:
+        name = super().clean(value)
+        try:
+            return Period.parse(name)
+        except ValueError as error:
+            message = _("A period is written as year and month, such as 2026-05.")
+            raise ValidationError(message) from error
+
+
+class IssueForm(forms.Form):
+    """What staff fill in to issue a statement, and the figures that they have seen."""
+
+    figures_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        max_length=REASON_CHARACTERS,
+        required=False,
+        label=_("Reason"),
+        help_text=_(
+            "Printed on the statement. Needed for a later version, and to close an"
+            " incomplete period."
+        ),
+    )
+    with_incomplete = forms.BooleanField(required=False)
+
+    def clean_reason(self) -> str:
+        return optional(self.cleaned_data["reason"])
+
+
+class MonthEndForm(forms.Form):
+    """A run over all tenants of a period."""
+
+    period = PeriodField(max_length=7)
+    what = forms.ChoiceField(
+        choices=[
+            (COMPUTE, _("Compute the figures, issue nothing")),
+            (ISSUE, _("Issue all complete statements")),
+        ]
+    )
+    with_incomplete = forms.BooleanField(required=False)
+    reason = forms.CharField(max_length=REASON_CHARACTERS, required=False)
+
+    def clean_reason(self) -> str:
+        return optional(self.cleaned_data["reason"])
+
+
+class ClassifyForm(forms.Form):
+    """The kind of a licence key from a period on."""
+
+    licence_key = forms.CharField(
+        max_length=_KEY_CHARACTERS,
+        label=_("Licence key"),
+        help_text=_("Without the ending _CONCURRENT, which counts the same."),
+    )
+    kind = forms.ChoiceField(choices=[("", ""), *LicenceKind.choices], label=_("Kind"))
+    valid_from = PeriodField(
+        max_length=7,
+        label=_("Valid from period"),
+        help_text=_(
+            "Year and month, such as 2026-05. Statements of that period and later ones"
+            " are computed again."
+        ),
+    )
+    reason = forms.CharField(max_length=REASON_CHARACTERS, label=_("Reason"))
+
+    def clean_reason(self) -> str:
+        return optional(self.cleaned_data["reason"])

@@ -1,0 +1,237 @@
+"""Queries of the statement pages: periods, named files, the month end, unknown keys."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, QuerySet
+
+from billing.coverage.periods import Period
+from billing.models import (
+    CurrentStatement,
+    Statement,
+    StatementMark,
+    StatementState,
+    TenantPeriod,
+)
+from billing.statements import queries
+from portal.errors import Refused
+from portal.models import Tenant
+from usage.models import UsageFile
+
+# Parts of a current statement that lists do not show.
+_LARGE = ("figures", "files", "differences")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file by its id and name; `server` is empty where it is not known."""
+
+    id: str
+    name: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementFacts:
+    """What a page shows besides a document.
+
+    `zone` is the one stored with the period, if that is open; `periods` are those that
+    the tenant has opened, newest first; `versions` the issued ones of the period,
+    newest first. `has_draft`: the stored figures differ from those
+    of the last version. `files` are the named ones by their SHA-256.
+    """
+
+    tenant: Tenant
+    zone: str
+    periods: list[Period]
+    versions: list[Statement]
+    has_draft: bool
+    files: Mapping[str, NamedFile]
+
+
+class MonthEndFilter(StrEnum):
+    """A filter of the tenants at the month end, by their current statement."""
+
+    READY = "ready"
+    ISSUED = "issued"
+    DRAFT = "draft"
+    INCOMPLETE = "incomplete"
+    BLOCKED = "blocked"
+
+
+_IS_ISSUED = Q(state=StatementState.ISSUED)
+_IS_BLOCKED = ~Q(unclassified=[]) | ~Q(unreadable=[])
+_IS_EMPTY = Q(owed=0, file_count=0, lacking=0)
+
+_FILTERS: Mapping[MonthEndFilter, Q] = {
+    MonthEndFilter.READY: Q(
+        state=StatementState.PROVISIONAL, is_over=True, pending=0, lacking=0
+    )
+    & ~_IS_BLOCKED
+    & ~_IS_EMPTY,
+    MonthEndFilter.ISSUED: _IS_ISSUED,
+    MonthEndFilter.DRAFT: Q(state=StatementState.DRAFT),
+    MonthEndFilter.INCOMPLETE: ~_IS_ISSUED & Q(lacking__gt=0),
+    MonthEndFilter.BLOCKED: _IS_BLOCKED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthEndFacts:
+    """The statements of some tenants for a period, by tenant.
+
+    `currents` lacks tenants whose statement was never computed; `updating` are those
+    whose figures are older than the newest change. `versions` are the last issued.
+    """
+
+    currents: Mapping[int, CurrentStatement]
+    versions: Mapping[int, int]
+    updating: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class UnclassifiedKey:
+    """A key of current statements without a kind: tenants, first and last period."""
+
+    licence_key: str
+    tenants: int
+    first_period: str
+    last_period: str
+
+
+def find_tenant(number: str) -> Tenant:
+    """Return a tenant, in a unit of work of the staff.
+
+    Raises:
+        Refused: there is none with this number.
+
+    """
+    tenant = Tenant.objects.filter(number=number.replace("\0", "")).first()
+    if tenant is None:
+        raise Refused("not-found")
+    return tenant
+
+
+def statement_facts(period: Period, sha256s: Iterable[str]) -> StatementFacts:
+    """Load the facts of a page, in the unit of work of the tenant."""
+    stored = CurrentStatement.objects.filter(period=str(period))
+    tenant = Tenant.objects.get()
+    opened = TenantPeriod.objects.order_by("-period").values_list("period", "zone")
+    zones = {Period.parse(name): zone for name, zone in opened}
+    return StatementFacts(
+        tenant=tenant,
+        zone=zones.get(period, tenant.zone),
+        periods=list(zones),
+        versions=queries.versions_of(period),
+        has_draft=stored.filter(state=StatementState.DRAFT).exists(),
+        files=_named_files(sha256s),
+    )
+
+
+def newest_shown_period() -> Period | None:
+    """Return the newest period with an issued version or a file, else the newest one.
+
+    None if the tenant of the unit of work has opened no period.
+    """
+    with_files = CurrentStatement.objects.filter(file_count__gt=0)
+    names = [
+        with_files.aggregate(last=Max("period"))["last"],
+        Statement.objects.aggregate(last=Max("period"))["last"],
+    ]
+    name = max((one for one in names if one), default=None)
+    if name is None:
+        name = TenantPeriod.objects.aggregate(last=Max("period"))["last"]
+    return Period.parse(name) if name else None
+
+
+def stored_statement(period: Period) -> CurrentStatement | None:
+    """Return the current statement as it is stored, without its large parts."""
+    found = CurrentStatement.objects.filter(period=str(period))
+    return found.defer(*_LARGE).first()
+
+
+def last_version(period: Period) -> int | None:
+    """Return the number of the last issued version, in a unit of work of a tenant."""
+    found = Statement.objects.filter(period=str(period))
+    number: int | None = found.aggregate(last=Max("version"))["last"]
+    return number
+
+
+def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:
+    """Return the tenants that have opened a period, by name; of one kind, or all.
+
+    In a unit of work of the staff.
+    """
+    found = TenantPeriod.objects.filter(period=str(period)).select_related("tenant")
+    if kind:
+        current = CurrentStatement.objects.filter(
+            _FILTERS[MonthEndFilter(kind)],
+            tenant=OuterRef("tenant"),
+            period=str(period),
+        )
+        found = found.filter(Exists(current))
+    return found.order_by("tenant__name", "tenant__number")
+
+
+def month_end_counts(period: Period) -> dict[str, int]:
+    """Count the tenants of a period: all under an empty name, and by kind."""
+    counted = {
+        kind.value: Count("pk", filter=found) for kind, found in _FILTERS.items()
+    }
+    currents = CurrentStatement.objects.filter(period=str(period))
+    total = TenantPeriod.objects.filter(period=str(period)).count()
+    return {"": total, **currents.aggregate(**counted)}
+
+
+def month_end_facts(period: Period, tenant_ids: Iterable[int]) -> MonthEndFacts:
+    """Load the statements of some tenants, in a unit of work of the staff."""
+    name, ids = str(period), list(tenant_ids)
+    currents = CurrentStatement.objects.filter(tenant__in=ids, period=name)
+    found = {one.tenant_id: one for one in currents.defer(*_LARGE)}
+    marks = StatementMark.objects.filter(
+        tenant__in=ids, first_period__lte=name, last_period__gte=name
+    )
+    issued = Statement.objects.filter(tenant__in=ids, period=name)
+    versions = issued.values_list("tenant").annotate(last=Max("version"))
+    return MonthEndFacts(
+        currents=found,
+        versions=dict(versions),
+        updating=frozenset(
+            tenant_id
+            for tenant_id, generation in marks.values_list("tenant", "generation")
+            if tenant_id not in found or found[tenant_id].generation < generation
+        ),
+    )
+
+
+def unclassified_keys() -> list[UnclassifiedKey]:
+    """Return the keys without a kind in current statements, most tenants first.
+
+    In a unit of work of the staff.
+    """
+    rows = (
+        CurrentStatement.objects.exclude(unclassified=[])
+        .annotate(licence_key=Func(F("unclassified"), function="unnest"))
+        .values_list("licence_key")
+        .annotate(
+            tenants=Count("tenant", distinct=True),
+            first=Min("period"),
+            last=Max("period"),
+        )
+        .order_by("-tenants", "licence_key")
+    )
+    return [UnclassifiedKey(*row) for row in rows]
+
+
+def _named_files(sha256s: Iterable[str]) -> dict[str, NamedFile]:
+    wanted = [bytes.fromhex(one) for one in sha256s]
+    if not wanted:
+        return {}
+    found = UsageFile.objects.filter(sha256__in=wanted).select_related("server")
+    return {
+        bytes(one.sha256).hex(): NamedFile(
+            str(one.pk), one.name, one.server.name if one.server else ""
+        )
+        for one in found
+    }

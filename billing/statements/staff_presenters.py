@@ -1,0 +1,133 @@
+"""Presents statements for the staff: the month end, its runs, the catalogue."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext
+
+from billing.models import (
+    CurrentStatement,
+    LicenceKind,
+    MonthEndOutcome,
+    StatementState,
+    TenantPeriod,
+)
+from billing.statements import issue, text
+from billing.statements.catalogue import CatalogueChange
+from billing.statements.compute.catalogue import Catalogue
+from billing.statements.month_end import RunProgress
+from billing.statements.page_queries import MonthEndFacts
+from billing.statements.queries import DRAFT
+from portal.models import Tenant
+
+# Outcomes of a row that need no look.
+_DONE = frozenset({MonthEndOutcome.COMPUTED, MonthEndOutcome.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthEndRow:
+    """A tenant at the month end; `current` is None where no figures are stored.
+
+    `prevents` is what prevents issuing, empty if nothing does or nothing is to issue.
+    """
+
+    tenant: Tenant
+    current: CurrentStatement | None
+    mark: str
+    state: str
+    prevents: str
+    more: str
+    version: str
+    is_updating: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueTerms:
+    """Whether a current statement can be issued: what prevents it, or what it needs."""
+
+    text: str
+    may_issue: bool
+    is_incomplete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueVersionRow:
+    """A version of the catalogue with what it classifies anew."""
+
+    change: CatalogueChange
+    kinds: Sequence[tuple[str, str]]
+
+
+def month_end_rows(
+    opened: Iterable[TenantPeriod], facts: MonthEndFacts
+) -> Iterator[MonthEndRow]:
+    """Yield the rows of a page of tenants."""
+    for one in opened:
+        current = facts.currents.get(one.tenant_id)
+        version = facts.versions.get(one.tenant_id)
+        mark, state = "pending", gettext("Not computed yet")
+        outcome, more, shown = MonthEndOutcome.COMPUTED, "", ""
+        if current is not None:
+            mark, state = text.state_text(current.state, version)
+            outcome = issue.outcome_of(current, with_reason=False)
+            more = ", ".join(current.unclassified)
+            shown = DRAFT if current.state == StatementState.DRAFT else ""
+        yield MonthEndRow(
+            tenant=one.tenant,
+            current=current,
+            mark=mark,
+            state=state,
+            prevents="" if outcome in _DONE else str(outcome.label),
+            more=more if outcome is MonthEndOutcome.UNCLASSIFIED else "",
+            version=shown,
+            is_updating=one.tenant_id in facts.updating,
+        )
+
+
+def issue_terms(current: CurrentStatement) -> IssueTerms:
+    """Return whether a current statement can be issued, and on which terms."""
+    outcome = issue.outcome_of(current, with_reason=True)
+    is_incomplete = outcome is MonthEndOutcome.INCOMPLETE
+    may_issue = is_incomplete or outcome is MonthEndOutcome.COMPUTED
+    sentences = [text.outcome_text(outcome)]
+    if may_issue and current.state == StatementState.DRAFT:
+        sentences.append(text.outcome_text(MonthEndOutcome.CHANGED))
+    return IssueTerms(
+        text=" ".join(sentences),
+        may_issue=may_issue,
+        is_incomplete=is_incomplete,
+    )
+
+
+def run_context(progress: RunProgress | None) -> dict[str, Any]:
+    """Return the context of the last run of a period."""
+    if progress is None:
+        return {"progress": None}
+    outcomes = [
+        (str(MonthEndOutcome(outcome).label), count)
+        for outcome, count in progress.outcomes.items()
+    ]
+    return {"progress": progress, "run": progress.run, "outcomes": outcomes}
+
+
+def catalogue_kinds(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """Return the keys of a catalogue with the names of their kinds, by key."""
+    return [
+        (key, str(LicenceKind(kind).label))
+        for key, kind in sorted(catalogue.kinds.items())
+    ]
+
+
+def version_rows(changes: Iterable[CatalogueChange]) -> list[CatalogueVersionRow]:
+    """Return versions of the catalogue with the names of the kinds they give."""
+    return [
+        CatalogueVersionRow(
+            change,
+            [
+                (key, str(LicenceKind(kind).label))
+                for key, kind in sorted(change.changed.items())
+            ],
+        )
+        for change in changes
+    ]

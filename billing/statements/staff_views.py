@@ -1,0 +1,291 @@
+"""Staff pages of statements: the month end, a tenant's statement, the catalogue."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.coverage.periods import Period
+from billing.models import StatementState
+from billing.statements import (
+    catalogue,
+    issue,
+    month_end,
+    page_queries,
+    queries,
+    refresh,
+    staff_presenters,
+)
+from billing.statements.compute.catalogue import Kind
+from billing.statements.forms import (
+    ISSUE,
+    ClassifyForm,
+    IssueForm,
+    MonthEndForm,
+    named_kind,
+    named_version,
+    parse_period,
+)
+from billing.statements.issue import IssueRequest
+from billing.statements.month_end import RunRequest
+from billing.statements.presenters import (
+    named_sha256s,
+    period_context,
+    statement_context,
+)
+from billing.statements.queries import DRAFT, LATEST
+from billing.statements.views import RETRY_AFTER
+from portal.accounts.caller import Permission
+from portal.db import unit_of_work
+from portal.errors import Refused, Unavailable, error_document
+from portal.forms import first_error
+from portal.http.middleware import PortalRequest
+from portal.models import Tenant
+
+# Tenants on one page: short enough to scroll through.
+TENANTS_A_PAGE = 50
+
+
+@require_safe
+def month_end_page(request: PortalRequest) -> HttpResponse:
+    """List the statements of all tenants for a period, and its last run."""
+    now = timezone.now()
+    name, kind = request.GET.get("period"), named_kind(request.GET)
+    period = parse_period(name) if name else Period.containing(now.date()).previous()
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        counts = page_queries.month_end_counts(period)
+        pages = Paginator(page_queries.month_end_tenants(period, kind), TENANTS_A_PAGE)
+        page = pages.get_page(request.GET.get("page"))
+        opened = list(page)
+        facts = page_queries.month_end_facts(period, [one.tenant_id for one in opened])
+        run = month_end.last_run(period)
+        progress = month_end.progress(run) if run else None
+    shown = {
+        **staff_presenters.run_context(progress),
+        "period": period,
+        "in_period": str(period),
+        "kind": kind,
+        "counts": counts,
+        "total": counts[""],
+        "page": page,
+        "rows": list(staff_presenters.month_end_rows(opened, facts)),
+        "may_act": _may_act(request),
+    }
+    return render(request, "billing/statements/month-end.html", shown)
+
+
+@require_POST
+def start_month_end(request: PortalRequest) -> HttpResponse:
+    """Start a run that computes, or also issues, the statements of a period."""
+    now = timezone.now()
+    form = MonthEndForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, first_error(form))
+        return redirect("staff-month-end")
+    given = form.cleaned_data
+    is_issuing = given["what"] == ISSUE
+    wanted = RunRequest(
+        period=given["period"],
+        is_issuing=is_issuing,
+        by=request.caller.name,
+        at=now,
+        with_incomplete=is_issuing and given["with_incomplete"],
+        reason=given["reason"],
+    )
+    try:
+        run = month_end.start(wanted)
+    except Refused as refusal:
+        messages.error(request, _message(refusal))
+    else:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            count = month_end.progress(run).tenants
+        text = ngettext(
+            "The run is started, for %(count)s tenant.",
+            "The run is started, for %(count)s tenants.",
+            count,
+        )
+        messages.success(request, text % {"count": count})
+    query = urlencode({"period": given["period"]})
+    return redirect(f"{reverse('staff-month-end')}?{query}")
+
+
+@require_safe
+def statement(request: PortalRequest, number: str, period: str) -> HttpResponse:
+    """Show a tenant's statement as the tenant sees it, and the form to issue it."""
+    tenant, wanted = _tenant(number), parse_period(period)
+    return _statement(request, tenant, wanted)
+
+
+@require_POST
+def issue_statement(request: PortalRequest, number: str, period: str) -> HttpResponse:
+    """Issue the figures that the page has shown, as the next version."""
+    now = timezone.now()
+    tenant, wanted = _tenant(number), parse_period(period)
+    form = IssueForm(request.POST)
+    if not form.is_valid():
+        return _statement(request, tenant, wanted, form)
+    given = form.cleaned_data
+    terms = IssueRequest(
+        period=wanted,
+        by=request.caller.name,
+        at=now,
+        reason=given["reason"],
+        with_incomplete=given["with_incomplete"],
+        expected=given["figures_sha256"],
+    )
+    try:
+        issued = issue.issue(tenant.pk, terms)
+    except (Refused, Unavailable) as problem:
+        form.add_error(None, _message(problem))
+        return _statement(request, tenant, wanted, form)
+    text = gettext("Version %(version)s is issued, as %(number)s.")
+    shown = {"version": issued.version, "number": issued.number}
+    messages.success(request, text % shown)
+    return redirect("staff-statement", number=number, period=wanted)
+
+
+@require_safe
+def catalogue_page(request: PortalRequest) -> HttpResponse:
+    """Show the catalogue, its versions, and the keys that it does not contain."""
+    return _catalogue(request)
+
+
+@require_POST
+def classify(request: PortalRequest) -> HttpResponse:
+    """Give a licence key a kind from a period on."""
+    now = timezone.now()
+    form = ClassifyForm(request.POST)
+    if not form.is_valid():
+        return _catalogue(request, form)
+    given = form.cleaned_data
+    key, kind = given["licence_key"], Kind(given["kind"])
+    try:
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            made = catalogue.classify(
+                {key: kind},
+                valid_from=given["valid_from"],
+                reason=given["reason"],
+                by=request.caller.name,
+                at=now,
+            )
+    except Refused as refusal:
+        form.add_error(None, _message(refusal))
+        return _catalogue(request, form)
+    text = gettext(
+        "%(key)s is classified: catalogue version %(version)s. Statements with this"
+        " key are computed again."
+    )
+    messages.success(request, text % {"key": key, "version": made.version})
+    return redirect("staff-catalogue")
+
+
+def _statement(
+    request: PortalRequest,
+    tenant: Tenant,
+    period: Period,
+    form: IssueForm | None = None,
+) -> HttpResponse:
+    """Render a tenant's statement; after a form that was refused, what it would issue.
+
+    The form is shown with the figures that it issues, and with no others.
+    """
+    now = timezone.now()
+    try:
+        version = named_version(request.GET)
+        if form is not None:
+            current = refresh.fresh_statement(tenant.pk, period, at=now)
+            version = DRAFT if current.state == StatementState.DRAFT else LATEST
+        served = queries.serve(tenant.pk, period, version=version, at=now)
+    except (Refused, Unavailable) as problem:
+        return _without_figures(request, tenant, period, problem)
+    document = served.content()
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        facts = page_queries.statement_facts(period, named_sha256s(document))
+        current_row = page_queries.stored_statement(period)
+    shown = {
+        **statement_context(document, served, facts),
+        "base": _base(tenant, period),
+        "may_see_evidence": Permission.EVIDENCE in request.caller.permissions,
+        "may_act": _may_act(request),
+        "is_staff_page": True,
+        "error": first_error(form) if form else "",
+    }
+    if current_row is not None and served.head.version is None:
+        shown["terms"] = staff_presenters.issue_terms(current_row)
+        shown["form"] = form or IssueForm()
+    status = 422 if form is not None else 200
+    template = "billing/statements/staff-statement.html"
+    return render(request, template, shown, status=status)
+
+
+def _without_figures(
+    request: PortalRequest,
+    tenant: Tenant,
+    period: Period,
+    problem: Refused | Unavailable,
+) -> HttpResponse:
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        facts = page_queries.statement_facts(period, ())
+    status, body = error_document(problem)
+    shown = {
+        **body,
+        **period_context(period, facts),
+        "customer": tenant,
+        "is_staff_page": True,
+        "is_opened": period in facts.periods,
+        "base": _base(tenant, period),
+    }
+    template = "billing/statements/staff-without-figures.html"
+    response = render(request, template, shown, status=status)
+    if isinstance(problem, Unavailable):
+        response["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _catalogue(
+    request: PortalRequest, submitted: ClassifyForm | None = None
+) -> HttpResponse:
+    key = request.GET.get("key", "").replace("\0", "")
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        newest = catalogue.newest()
+        changes = catalogue.changes()
+        unclassified = page_queries.unclassified_keys()
+    first = {one.licence_key: one.first_period for one in unclassified}
+    initial = {"licence_key": key, "valid_from": first.get(key, "")}
+    shown: dict[str, Any] = {
+        "newest": newest,
+        "kinds": staff_presenters.catalogue_kinds(newest),
+        "versions": staff_presenters.version_rows(changes),
+        "unclassified": unclassified,
+        "form": submitted or ClassifyForm(initial=initial),
+        "may_act": _may_act(request),
+    }
+    status = 422 if submitted is not None else 200
+    return render(request, "billing/statements/catalogue.html", shown, status=status)
+
+
+def _tenant(number: str) -> Tenant:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        return page_queries.find_tenant(number)
+
+
+def _base(tenant: Tenant, period: Period) -> str:
+    """Return the address of a tenant's statements up to the period."""
+    names = {"number": tenant.number, "period": period}
+    return reverse("staff-statement", kwargs=names).removesuffix(str(period))
+
+
+def _may_act(request: PortalRequest) -> bool:
+    return Permission.STAFF_ACT in request.caller.permissions
+
+
+def _message(problem: Refused | Unavailable) -> str:
+    _, body = error_document(problem)
+    return f"{body['title']} {body['advice']}"

@@ -1,0 +1,272 @@
+"""Texts of statements: the answer, states, lines, figures, differences, refusals."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_lazy
+
+from billing.models import MonthEndOutcome, StatementState
+from billing.statements.compute.figures import kind_of_line
+from billing.statements.compute.lines import AGENT, BUSINESS
+from portal.templatetags.shown import day as day_text
+from portal.templatetags.shown import grouped, megabytes
+
+Document = Mapping[str, Any]
+
+_A_MINUTE, _AN_HOUR = 60, 3600
+
+# Shorter times would be shown as 0.0 hours.
+_SHORTEST_SHOWN = 180
+
+_MARKS: Mapping[str, str] = {
+    StatementState.PROVISIONAL: "pending",
+    StatementState.DRAFT: "partial",
+    StatementState.ISSUED: "received",
+}
+
+# Lines of differences that are not lines of the statement.
+_PARTS: Mapping[str, str] = {
+    "totals": gettext_noop("All users"),
+    "doubtful": gettext_noop("Rows to check"),
+    "files": gettext_noop("Files"),
+    "completeness": gettext_noop("Server-days"),
+}
+
+# Begins the name of a difference about a server-day.
+_SERVER = "server:"
+
+_INSTANTS = ("peak_at", "held_30min_from")
+
+# Characters of a reason or a hash that a table of differences shows.
+_TEXT_SHOWN = 60
+
+_FIELDS: Mapping[str, str] = {
+    "named_users": gettext_noop("named users"),
+    "users": gettext_noop("users in an hour"),
+    "peak": gettext_noop("peak"),
+    "peak_at": gettext_noop("first instant of the peak"),
+    "peak_runs": gettext_noop("how often the peak was reached"),
+    "peak_seconds": gettext_noop("time at the peak"),
+    "held_30min": gettext_noop("held for 30 minutes"),
+    "held_30min_from": gettext_noop("start of the 30 minutes"),
+    "logins": gettext_noop("logins"),
+    "rows": gettext_noop("rows"),
+    "used_seconds": gettext_noop("time used"),
+    "row_seconds": gettext_noop("length of all rows"),
+    "owed": gettext_noop("owed"),
+    "received": gettext_noop("received"),
+    "silent": gettext_noop("silent"),
+    "down": gettext_noop("excused, server down"),
+    "lost": gettext_noop("excused, files lost"),
+    "missing": gettext_noop("missing"),
+    "with_us": gettext_noop("waiting for the billing team"),
+    "pending": gettext_noop("not over yet"),
+    "no_logout": gettext_noop("without a logout"),
+    "cut_by_restart": gettext_noop("cut by a restart"),
+    "cut_by_crash": gettext_noop("cut by a crash"),
+    "assigned_day_rows": gettext_noop("of files with an assigned day"),
+    "alike_groups": gettext_noop("groups of similar names"),
+    "count": gettext_noop("number"),
+    "file": gettext_noop("file"),
+    "unreadable": gettext_noop("that do not open"),
+    "covered": gettext_noop("covered"),
+    "bytes": gettext_noop("size"),
+}
+
+_DOUBTS: Mapping[str, Any] = {
+    "no_logout": ngettext_lazy(
+        "%(shown)s row has no logout: its file was closed by a shutdown, or the clock"
+        " was set.",
+        "%(shown)s rows have no logout: their files were closed by a shutdown, or the"
+        " clock was set.",
+        "count",
+    ),
+    "cut_by_restart": ngettext_lazy(
+        "%(shown)s row was cut by a restart of the server.",
+        "%(shown)s rows were cut by a restart of the server.",
+        "count",
+    ),
+    "cut_by_crash": ngettext_lazy(
+        "%(shown)s row was cut by a crash of the server.",
+        "%(shown)s rows were cut by a crash of the server.",
+        "count",
+    ),
+    "assigned_day_rows": ngettext_lazy(
+        "%(shown)s row is from a file whose day the billing team has assigned.",
+        "%(shown)s rows are from files whose day the billing team has assigned.",
+        "count",
+    ),
+    "alike_groups": ngettext_lazy(
+        "%(shown)s group of users has names that differ only by a domain. Each name"
+        " counts as one user.",
+        "%(shown)s groups of users have names that differ only by a domain. Each name"
+        " counts as one user.",
+        "count",
+    ),
+}
+
+# What prevents issuing, for the staff.
+_OUTCOMES: Mapping[MonthEndOutcome, str] = {
+    MonthEndOutcome.COMPUTED: gettext_noop("Nothing prevents issuing."),
+    MonthEndOutcome.NOTHING: gettext_noop(
+        "Nothing is owed and nothing was used: no statement is needed."
+    ),
+    MonthEndOutcome.RUNNING: gettext_noop(
+        "The period is not over yet. It can be issued once all its days are over."
+    ),
+    MonthEndOutcome.INCOMPLETE: gettext_noop(
+        "The period is not complete. Wait for the missing files, or close it as it is."
+    ),
+    MonthEndOutcome.UNCLASSIFIED: gettext_noop(
+        "Licence keys are not classified. Classify them in the catalogue first."
+    ),
+    MonthEndOutcome.UNREADABLE: gettext_noop(
+        "Files do not open. Have them uploaded again, or restore them first."
+    ),
+    MonthEndOutcome.UNCHANGED: gettext_noop(
+        "The last version has these figures already."
+    ),
+    MonthEndOutcome.CHANGED: gettext_noop("A later version needs a reason."),
+}
+
+
+def state_text(state: str, version: int | None) -> tuple[str, str]:
+    """Return the mark and the name of a statement's state."""
+    text = {
+        StatementState.PROVISIONAL: gettext("Provisional"),
+        StatementState.DRAFT: gettext("Draft"),
+        StatementState.ISSUED: gettext("Issued, version %(version)s"),
+    }[StatementState(state)]
+    return _MARKS[state], text % {"version": version}
+
+
+def answer_text(document: Document) -> str:
+    """Return the figures of a statement as one sentence."""
+    if not document["files"]["count"]:
+        return gettext("No usage files for this period.")
+    if not document["totals"]["rows"]:
+        return gettext("Nobody was logged on in this period.")
+    peaks = {line["id"]: line["peak"] for line in document["lines"]}
+    text = gettext("%(agents)s and %(business)s at most at once.")
+    if document["completeness"]["pending"]:
+        text = gettext("%(agents)s and %(business)s at most at once so far.")
+    return text % users_text(peaks[AGENT], peaks[BUSINESS])
+
+
+def users_text(agents: int, business: int) -> dict[str, str]:
+    """Return the numbers of both kinds of users with their names."""
+    text = ngettext("%(count)s Agent", "%(count)s Agents", agents)
+    other = ngettext("%(count)s Business User", "%(count)s Business Users", business)
+    return {
+        "agents": text % {"count": grouped(agents)},
+        "business": other % {"count": grouped(business)},
+    }
+
+
+def line_text(name: str) -> str:
+    """Return the name of a line, or of a part that differences name like one."""
+    if name in _PARTS:
+        return gettext(_PARTS[name])
+    if name in (AGENT, BUSINESS):
+        return {AGENT: gettext("Agents"), BUSINESS: gettext("Business Users")}[name]
+    return kind_of_line(name)[1] or name
+
+
+def hours_text(seconds: int) -> str:
+    """Return a time in hours with one decimal: 31,208.4 h."""
+    if 0 < seconds < _SHORTEST_SHOWN:
+        return gettext("under 0.1 h")
+    hours = number_format(seconds / _AN_HOUR, 1, force_grouping=True)
+    return gettext("%(hours)s h") % {"hours": hours}
+
+
+def field_text(line: str, field: str) -> str:
+    """Name a figure: Business Users, logins; or a server: Server-days, IC01."""
+    name = gettext(_FIELDS.get(field, field.removeprefix(_SERVER)))
+    return gettext("%(line)s, %(figure)s") % {"line": line_text(line), "figure": name}
+
+
+def value_text(field: str, value: int | str | None) -> str | datetime:
+    """Return the value of a figure; an instant as one, to be shown in a zone."""
+    is_text = field == "file" or field.startswith(_SERVER)
+    if value is None and (is_text or field in _INSTANTS):
+        return gettext("none")
+    if isinstance(value, str):
+        return value[:_TEXT_SHOWN] if is_text else datetime.fromisoformat(value)
+    if field.endswith("_seconds"):
+        return _duration_text(value or 0)
+    return megabytes(value or 0) if field == "bytes" else grouped(value or 0)
+
+
+def _duration_text(seconds: int) -> str:
+    """Return a time to the second: 1,208:05:30."""
+    minutes, rest = divmod(seconds, _A_MINUTE)
+    hours, minutes = divmod(minutes, _A_MINUTE)
+    return f"{grouped(hours)}:{minutes:02}:{rest:02}"
+
+
+def cause_text(cause: str) -> str:
+    """Return a cause that is no file: an excuse, the catalogue, what is owed."""
+    kind, _, rest = cause.partition(":")
+    if kind == "excuse":
+        server, _, day = rest.rpartition(":")
+        shown = {"server": server, "day": day_text(date.fromisoformat(day))}
+        return gettext("the excuse of %(server)s for %(day)s") % shown
+    if kind == "catalogue":
+        return gettext("catalogue version %(number)s") % {"number": rest}
+    if kind == "rules":
+        return gettext("version %(number)s of the rules") % {"number": rest}
+    return gettext("what is owed")
+
+
+def count_text(name: str) -> str:
+    """Return the name of a count of server-days."""
+    return gettext(_FIELDS[name])
+
+
+def server_day_text(state: str, why: str) -> str:
+    """Return the state of a listed server-day."""
+    if state == "with_us" and why == "asked":
+        return gettext("an excuse is waiting for the billing team")
+    return {
+        "with_us": gettext("a file is waiting for a decision"),
+        "down": gettext("excused: the server was down"),
+        "lost": gettext("excused: the files are lost; their usage is not counted"),
+        "partial": gettext("partial: some files of the day are missing"),
+    }.get(state, gettext("missing"))
+
+
+def doubt_texts(doubtful: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each kind of doubtful rows that there are."""
+    return [
+        str(text % {"count": doubtful[name], "shown": grouped(doubtful[name])})
+        for name, text in _DOUBTS.items()
+        if doubtful[name]
+    ]
+
+
+def outcome_text(outcome: MonthEndOutcome) -> str:
+    """Return what prevents issuing a statement, and what to do."""
+    return gettext(_OUTCOMES[outcome])
+
+
+def unclassified_text(keys: list[str]) -> str:
+    """Return how many licence keys have no kind, and which."""
+    text = ngettext(
+        "%(count)s licence key is not classified yet: %(keys)s.",
+        "%(count)s licence keys are not classified yet: %(keys)s.",
+        len(keys),
+    )
+    return text % {"count": len(keys), "keys": ", ".join(keys)}
+
+
+def unreadable_text(names: list[str]) -> str:
+    """Return how many files do not open, and which."""
+    text = ngettext(
+        "%(count)s file does not open: %(names)s.",
+        "%(count)s files do not open: %(names)s.",
+        len(names),
+    )
+    return text % {"count": len(names), "names": ", ".join(names)}

@@ -1,0 +1,238 @@
+"""Figures of an emulated period are the same wherever they are read, and true.
+
+The emulator counts what it writes by its own means (`usage.usg.emulator.truth`). The
+files are uploaded, and each place that shows figures is read back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+
+from billing.coverage.periods import Period
+from billing.models import Statement
+from billing.statements import issue
+from billing.statements.issue import IssueRequest
+from portal.db import unit_of_work
+from tests.billing.statements.csv_tables import (
+    OF_DAY,
+    OF_PERIOD,
+    figure_of,
+    focus_rows,
+    line_rows,
+    read_rows,
+    span,
+)
+from tests.billing.statements.schema_checks import (
+    Document,
+    check_files,
+    check_statement,
+)
+from tests.billing.statements.statement_tenants import (
+    MEMBERS,
+    ApiReader,
+    add_staff,
+    person,
+)
+from tests.builders import Company, open_company
+from usage.models import FileState
+from usage.usg.emulator.directory import Options, emulate
+from usage.usg.emulator.history import ServerHabits
+from usage.usg.emulator.truth import Truth
+
+# A period in which the clocks are changed.
+APRIL = Period(2026, 4)
+ZONE = "Europe/Berlin"
+AFTER = datetime(2026, 5, 2, 9, 0, tzinfo=UTC)
+SERVERS = ("IC01", "IC02", "IC03")
+PEOPLE = 30
+SEED = 6
+
+TOTAL = "total"
+FIELDS = (
+    *("named_users", "logins", "row_seconds", "used_seconds"),
+    *("peak", "peak_at"),
+)
+
+# Figures by line, local day (None: the whole period), and field.
+Figures = Mapping[tuple[str, str | None, str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """A tenant that has received the files of a period, and what they contain."""
+
+    company: Company
+    truth: Mapping[str, Any]
+
+    @property
+    def figures(self) -> Figures:
+        """Return all true figures."""
+        [period] = self.truth["periods"]
+        found: dict[tuple[str, str | None, str], Any] = {
+            (TOTAL, None, name): period[name] for name in FIELDS
+        }
+        for line, figures in period["lines"].items():
+            found |= {(line, None, name): figures[name] for name in FIELDS}
+        for day, lines in period["days"].items():
+            for line, figures in lines.items():
+                found |= {(line, day, name): figures[name] for name in FIELDS}
+        return found
+
+
+@pytest.fixture
+def emulated(db: None, tmp_path: Path) -> Emulated:
+    company = open_company(
+        "A-1", name="Alice", zone=ZONE, first_owed_on=APRIL.starts_on
+    )
+    others = [company.registered(name) for name in SERVERS[1:]]
+    truth = Truth()
+    written = emulate(
+        tmp_path / "directory",
+        tenant=company.number,
+        servers=SERVERS,
+        from_day=APRIL.starts_on,
+        to_day=APRIL.ends_on,
+        users=PEOPLE,
+        seed=SEED,
+        sealing_public_key=company.sealing_public,
+        signing_keys={one.name: one.pair.private for one in (company.server, *others)},
+        options=Options(zone=ZONE, habits=ServerHabits(restarts=0.15, crashes=0.06)),
+        truth=truth,
+    )
+    for file in written:
+        assert file.path is not None
+        sent, _ = company.send(file.path.read_bytes(), name=file.path.name, at=AFTER)
+        assert sent.state == FileState.ACCEPTED, sent.problems
+    return Emulated(company, truth.as_dict())
+
+
+def of_document(statement: Document) -> Figures:
+    """Read the figures of a JSON document."""
+    assert statement["outside"] == []
+    lines: list[tuple[str | None, Document]] = [
+        (None, line) for line in statement["lines"]
+    ]
+    lines += [(None, {"id": TOTAL, **statement["totals"]})]
+    lines += [(day["day"], line) for day in statement["days"] for line in day["lines"]]
+    return {
+        (line["id"], day, name): line[name] for day, line in lines for name in FIELDS
+    }
+
+
+def of_csv(content: bytes) -> Figures:
+    """Read the figures of the CSV."""
+    return {
+        (line, day or None, name): figure_of(row, name)
+        for (_, day, line), row in line_rows(read_rows(content)).items()
+        for name in FIELDS
+    }
+
+
+def of_focus(content: bytes, period: Document) -> Figures:
+    """Read the figures of the FOCUS-shaped CSV; it has some of them, and no totals."""
+    days: dict[str, str | None] = {span(day): day["day"] for day in period["days"]}
+    days[span(period["period"])] = None
+    return {
+        (line, days[charged], metric): figure_of(row, "ConsumedQuantity")
+        for (charged, line, metric), row in focus_rows(read_rows(content)).items()
+        if metric in FIELDS
+    }
+
+
+def check_zeros(found: Figures, truth: Figures) -> None:
+    """Check that lines which the truth does not have are empty."""
+    for key in found.keys() - truth.keys():
+        assert key[0].startswith("add_on:"), key
+        assert not found[key], key
+
+
+def check(content: bytes, csv: bytes, focus: bytes, emulated: Emulated) -> None:
+    """Compare a document and its tables with the truth."""
+    truth, statement = emulated.figures, check_statement(content)
+    document = of_document(statement)
+    assert {key: document[key] for key in truth} == truth
+    check_zeros(document, truth)
+    assert of_csv(csv) == document
+    quantities = of_focus(focus, statement)
+    assert quantities == {key: document[key] for key in quantities}
+    expected = {
+        (line["id"], None, name)
+        for line in statement["lines"]
+        for name in OF_PERIOD.keys() & set(FIELDS)
+    } | {
+        (line["id"], day["day"], name)
+        for day in statement["days"]
+        for line in day["lines"]
+        for name in OF_DAY
+    }
+    assert quantities.keys() == expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    document: bytes
+    csv: bytes
+    focus: bytes
+    files: bytes
+
+
+def answers(reader: ApiReader, **query: str) -> _Answers:
+    found = [
+        reader.get(f"/statements/2026-04{address}?{urlencode(query)}")
+        for address in ("", ".csv", ".focus.csv", "/files")
+    ]
+    assert [one.status_code for one in found] == [200] * 4
+    return _Answers(*(one.content for one in found))
+
+
+def issue_april(company: Company) -> None:
+    issue.issue(
+        company.id,
+        IssueRequest(
+            period=APRIL, by="clara", at=AFTER, reason="deadline", with_incomplete=True
+        ),
+    )
+
+
+def check_emulation(statement: Document, emulated: Emulated) -> None:
+    """Check that the emulated period has what makes counting hard."""
+    [period] = emulated.truth["periods"]
+    assert statement["totals"]["rows"] == period["rows"]
+    assert statement["files"]["count"] == period["files"] > len(SERVERS) * 28
+    assert statement["doubtful"]["cut_by_restart"] > 0
+    assert statement["doubtful"]["cut_by_crash"] > 0
+    lines = {line["id"]: line for line in statement["lines"]}
+    assert all(lines[name]["peak"] > 0 for name in period["lines"])
+    assert lines["business"]["row_seconds"] > lines["business"]["used_seconds"]
+
+
+@time_machine.travel(AFTER, tick=False)
+def test_every_place_shows_the_figures_of_the_emulated_period(
+    emulated: Emulated,
+) -> None:
+    company = emulated.company
+    reader = MEMBERS["viewer"](company)
+    provisional = answers(reader)
+    statement = check_statement(provisional.document)
+    assert statement["statement"]["state"] == "provisional"
+    check_files(provisional.files, statement)
+    check_emulation(statement, emulated)
+    check(provisional.document, provisional.csv, provisional.focus, emulated)
+    # What is issued has the same figures, and is the same wherever it is read.
+    issue_april(company)
+    issued = answers(reader, version="1")
+    assert check_statement(issued.document)["statement"]["state"] == "issued"
+    check(issued.document, issued.csv, issued.focus, emulated)
+    assert issued.files == provisional.files
+    assert issued == answers(reader)
+    assert issued == answers(person(add_staff()), tenant=company.number)
+    with unit_of_work.acting_for(company.id, reading=True):
+        row = Statement.objects.get()
+    stored = (row.document, row.csv, row.focus_csv, row.files)
+    assert issued == _Answers(*map(bytes, stored))

@@ -1,0 +1,339 @@
+"""Staff pages of statements: month end, issuing, catalogue; without JavaScript."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.models import CurrentStatement, Statement
+from billing.statements import month_end, staff_views
+from portal.db import unit_of_work
+from portal.models import StaffRole
+from tests.billing.staff.staff_clients import signed_in, staff
+from tests.billing.statements.statement_pages import page, send, words
+from tests.billing.statements.statement_tenants import (
+    AFTER,
+    FIRST,
+    LAST,
+    issue_version,
+    open_tenant,
+    send_all,
+    send_day,
+)
+from tests.builders import Company
+from usage.usg import Sessions
+
+HERE = "/staff/tenants/A-1/statements/2026-05"
+ISSUE = f"{HERE}/issue"
+MONTH = "/staff/month-end?period=2026-05"
+RUN = "/staff/month-end/run"
+CATALOGUE = "/staff/catalogue"
+
+UNKNOWN = Sessions(
+    users=["ada"],
+    licence_sets=[["I3_ACCESS_NEW"]],
+    user=[0],
+    licences=[0],
+    login=[3600],
+    logout=[7200],
+    flags=[0],
+)
+
+
+@pytest.fixture(autouse=True)
+def _at() -> Any:
+    with time_machine.travel(AFTER, tick=False):
+        yield
+
+
+@pytest.fixture
+def company(db: None) -> Company:
+    return open_tenant("A-1")
+
+
+@pytest.fixture
+def auditor(db: None) -> Client:
+    return signed_in(staff(StaffRole.AUDITOR))
+
+
+def read(client: Client, path: str, *, status: int = 200) -> str:
+    return words(page(client, path, status=status))
+
+
+def shown_figures(client: Client, path: str = HERE) -> str:
+    """Return the hash of the figures that the form of a page would issue."""
+    found = re.search(
+        r'name="figures_sha256" value="([0-9a-f]{64})"', page(client, path)
+    )
+    assert found is not None
+    return found[1]
+
+
+def versions(company: Company) -> list[int]:
+    with unit_of_work.acting_for(company.id, reading=True):
+        rows = Statement.objects.order_by("version")
+        return list(rows.values_list("version", flat=True))
+
+
+def run_all() -> None:
+    month_end.work(now=lambda: AFTER, has_time=lambda: True)
+
+
+def test_a_clerk_issues_what_the_page_shows(company: Company, clerk: Client) -> None:
+    send_all(company)
+    found = read(clerk, HERE)
+    assert "2 Agents and 3 Business Users at most at once." in found
+    assert "Nothing prevents issuing." in found
+    html = send(clerk, ISSUE, figures_sha256=shown_figures(clerk))
+    assert "Version 1 is issued, as A-1-2026-05-1." in html
+    assert "Issued, version 1" in words(html)
+    assert "figures_sha256" not in html
+    assert versions(company) == [1]
+
+
+def test_figures_that_changed_since_the_page_was_loaded_are_not_issued(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company, last=LAST - timedelta(days=1))
+    seen = shown_figures(clerk)
+    send_day(company, LAST)
+    html = send(clerk, ISSUE, status=422, figures_sha256=seen)
+    assert "The figures have changed since you loaded the page." in html
+    assert seen not in html
+    assert versions(company) == []
+
+
+def test_an_incomplete_period_is_closed_with_a_reason(
+    company: Company, clerk: Client
+) -> None:
+    send_day(company, FIRST)
+    seen = shown_figures(clerk)
+    html = send(clerk, ISSUE, status=422, figures_sha256=seen, reason="Server burnt.")
+    assert "The period is not complete." in words(html)
+    assert 'value="Server burnt."' in html
+    send(clerk, ISSUE, status=422, figures_sha256=seen, with_incomplete="on")
+    closed: dict[str, Any] = {"with_incomplete": "on", "reason": "Server burnt."}
+    html = send(clerk, ISSUE, figures_sha256=seen, **closed)
+    assert "Reason for this version: Server burnt." in words(html)
+
+
+def test_a_later_version_needs_a_reason(company: Company, clerk: Client) -> None:
+    send_all(company, last=LAST - timedelta(days=1))
+    issue_version(company, reason="Deadline.")
+    send_day(company, LAST)
+    seen = shown_figures(clerk, f"{HERE}?version=draft")
+    html = send(clerk, ISSUE, status=422, figures_sha256=seen)
+    assert "This needs a reason." in html
+    assert "Differences from version 1" in html
+    send(clerk, ISSUE, figures_sha256=seen, reason="Late file.")
+    assert versions(company) == [1, 2]
+
+
+def test_an_issued_statement_is_not_issued_again(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company)
+    seen = shown_figures(clerk)
+    issue_version(company)
+    html = send(clerk, ISSUE, status=422, figures_sha256=seen)
+    assert "The last version has these figures already." in html
+
+
+def test_what_prevents_issuing_is_told_and_has_no_form(
+    company: Company, clerk: Client
+) -> None:
+    company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
+    html = page(clerk, HERE)
+    assert "Licence keys are not classified." in html
+    assert "figures_sha256" not in html
+    assert "Classify in the catalogue" in html
+
+
+def test_a_form_without_figures_issues_nothing(company: Company, clerk: Client) -> None:
+    send_all(company)
+    send(clerk, ISSUE, status=422)
+    send(clerk, ISSUE, status=422, figures_sha256="x" * 65)
+    assert versions(company) == []
+
+
+def test_an_auditor_reads_and_does_not_issue(company: Company, auditor: Client) -> None:
+    send_all(company)
+    for path in (HERE, MONTH, CATALOGUE):
+        assert "<form" not in page(auditor, path).partition("<main")[2]
+    for path in (ISSUE, RUN, f"{CATALOGUE}/classify"):
+        assert auditor.post(path).status_code == 403
+
+
+def test_addresses_that_somebody_typed(company: Company, clerk: Client) -> None:
+    here = "/staff/tenants/A-1/statements"
+    found = read(clerk, f"{here}/2031-01", status=404)
+    assert "This period has not been opened." in found
+    assert clerk.get(f"{here}/2026-13").status_code == 422
+    assert clerk.get("/staff/tenants/B-9/statements/2026-05").status_code == 404
+    assert clerk.get("/staff/month-end?period=x").status_code == 422
+    for query in ("", "?kind=x&page=x", "?period=2031-01"):
+        page(clerk, f"/staff/month-end{query}")
+
+
+def test_the_tenants_page_leads_to_its_statements(
+    company: Company, clerk: Client
+) -> None:
+    assert f'href="{HERE}"' in page(clerk, "/staff/tenants/A-1")
+
+
+def test_the_month_end_lists_what_prevents_issuing(
+    company: Company, clerk: Client
+) -> None:
+    assert "A-1 Not computed yet" in read(clerk, MONTH)
+    send_all(company)
+    short, new = open_tenant("B-2", name="Bert"), open_tenant("C-3", name="Cleo")
+    send_day(short, FIRST)
+    new.send(new.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
+    for number in ("A-1", "B-2", "C-3"):
+        page(clerk, HERE.replace("A-1", number))
+    found = read(clerk, MONTH)
+    assert "0 of 3 statements are issued." in found
+    assert "A-1 Provisional 2 3 0 nothing" in found
+    assert "B-2 Provisional 2 3 2 Not complete" in found
+    assert "C-3 Provisional 0 0 2 Unknown licence keys I3_ACCESS_NEW" in found
+    issue_version(company)
+    kinds = {"ready": [], "issued": ["A-1"], "incomplete": ["B-2", "C-3"]}
+    for kind, numbers in (kinds | {"blocked": ["C-3"], "draft": []}).items():
+        listed = read(clerk, f"{MONTH}&kind={kind}")
+        shown = [one for one in ("A-1", "B-2", "C-3") if one in listed]
+        assert shown == numbers, kind
+    send_day(short, LAST)
+    assert "being computed again" in read(clerk, MONTH)
+
+
+def test_a_run_issues_complete_statements_and_shows_its_progress(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company)
+    send_day(open_tenant("B-2", name="Bert"), FIRST)
+    html = send(clerk, RUN, period="2026-05", what="issue")
+    assert "The run is started, for 2 tenants." in html
+    assert "Running: 0 of 2 tenants are done." in words(html)
+    run_all()
+    found = read(clerk, MONTH)
+    assert "The last run has ended: 2 of 2 tenants are done." in found
+    assert "Issued 1 Not complete 1" in found
+    assert versions(company) == [1]
+
+
+def test_a_run_may_compute_only(company: Company, clerk: Client) -> None:
+    send_all(company)
+    given: dict[str, Any] = {
+        "period": "2026-05",
+        "what": "compute",
+        "with_incomplete": "on",
+    }
+    send(clerk, RUN, **given)
+    run_all()
+    assert "Computed, can be issued 1" in read(clerk, MONTH)
+    assert versions(company) == []
+
+
+def test_a_run_that_closes_incomplete_periods_needs_a_reason(
+    company: Company, clerk: Client
+) -> None:
+    send_day(company, FIRST)
+    given: dict[str, Any] = {
+        "period": "2026-05",
+        "what": "issue",
+        "with_incomplete": "on",
+    }
+    assert "This needs a reason." in send(clerk, RUN, **given)
+    assert "A period is written" in send(clerk, RUN, **(given | {"period": "x"}))
+    send(clerk, RUN, **given, reason="The contract ends.")
+    run_all()
+    assert versions(company) == [1]
+
+
+def test_the_month_end_takes_as_many_queries_however_many_tenants(
+    company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staff_views, "TENANTS_A_PAGE", 2)
+    counted = []
+    for number in ("B-2", "C-3"):
+        send_all(open_tenant(number, name=number))
+        page(clerk, HERE.replace("A-1", number))
+        with CaptureQueriesContext(connection) as captured:
+            page(clerk, MONTH)
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
+    assert "3 to 3 of 3" in read(clerk, f"{MONTH}&page=2")
+
+
+def test_a_key_is_classified_and_its_statements_follow(
+    company: Company, clerk: Client
+) -> None:
+    company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
+    page(clerk, HERE)
+    found = page(clerk, CATALOGUE)
+    assert "1 licence key is not classified." in found
+    assert "I3_ACCESS_NEW 1 2026-05" in words(found)
+    form = page(clerk, f"{CATALOGUE}?key=I3_ACCESS_NEW")
+    assert 'name="licence_key" type="text" value="I3_ACCESS_NEW"' in form
+    assert 'name="valid_from" type="text" value="2026-05"' in form
+    given: dict[str, Any] = {
+        "licence_key": "I3_ACCESS_NEW",
+        "kind": "agent",
+        "valid_from": "2026-05",
+    }
+    send(clerk, f"{CATALOGUE}/classify", status=422, **given)
+    given["reason"] = "The vendor says so."
+    html = send(clerk, f"{CATALOGUE}/classify", **given)
+    assert "I3_ACCESS_NEW is classified: catalogue version 2." in html
+    assert "I3_ACCESS_NEW: Agent. Valid from 2026-05. The vendor" in words(html)
+    again = send(clerk, f"{CATALOGUE}/classify", status=422, **given)
+    assert "The catalogue says so already." in again
+    assert "1 Agent and 0 Business Users" in read(clerk, HERE)
+    assert "All licence keys in use are classified." in page(clerk, CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"licence_key": "\x01"},
+        {"licence_key": ""},
+        {"kind": "x"},
+        {"valid_from": "May"},
+        {"valid_from": "2026-13"},
+        {"reason": "  "},
+    ],
+)
+def test_a_wrong_classification_changes_nothing(
+    clerk: Client, wrong: dict[str, str]
+) -> None:
+    given: dict[str, Any] = {
+        "licence_key": "I3_X",
+        "kind": "agent",
+        "valid_from": "2026-05",
+    }
+    fields: dict[str, Any] = given | {"reason": "Why not."} | wrong
+    send(clerk, f"{CATALOGUE}/classify", status=422, **fields)
+    assert "version 1" in read(clerk, CATALOGUE)
+
+
+def test_a_statement_that_waits_for_the_store_has_a_page(
+    company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_all(company)
+    seen = shown_figures(clerk)
+    with unit_of_work.acting_for(company.id):
+        CurrentStatement.objects.update(generation=-1)
+
+    def away(*_: Any, **__: Any) -> bool:
+        message = "the store is away"
+        raise OSError(message)
+
+    monkeypatch.setattr("billing.statements.refresh.refresh_period", away)
+    assert "cannot be computed at the moment" in read(clerk, HERE, status=503)
+    html = send(clerk, ISSUE, status=503, figures_sha256=seen)
+    assert "cannot be computed at the moment" in html
