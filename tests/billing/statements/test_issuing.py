@@ -1,20 +1,28 @@
 """Versions of a statement: provisional, issued, draft, and the next version."""
 
+import hashlib
 import json
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connections
 
 from billing.coverage.periods import Period
-from billing.models import Statement
-from billing.periods import open_periods
-from billing.statements import issue, queries
+from billing.models import Excuse, ExcuseKindChoices, Statement, TenantPeriod
+from billing.periods import marks, open_periods
+from billing.periods.marks import ALL_PERIODS
+from billing.requests import excuses
+from billing.requests.excuses import ExcuseRequest
+from billing.statements import catalogue, issue, queries
+from billing.statements.compute.catalogue import Kind
 from billing.statements.issue import IssueRequest
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
 from tests.builders import Company, open_company
+from usage.models import Server
+from usage.storage import local as local_store
 
 MAY = Period(2026, 5)
 AFTER = datetime(2026, 6, 3, 9, 0, tzinfo=UTC)
@@ -110,3 +118,88 @@ def test_a_late_file_makes_a_draft_that_names_it(company: Company) -> None:
 def version_of(company: Company, version: int) -> Statement:
     with unit_of_work.acting_for(company.id, reading=True):
         return Statement.objects.get(version=version)
+
+
+def test_an_issued_version_stays_the_same_bytes(company: Company) -> None:
+    complete(company)
+    issued = issue.issue(company.id, ask())
+    before = queries.serve(company.id, MAY, version="1", at=AFTER)
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        catalogue.classify(
+            {"I3_ACCESS_CLIENT": Kind.AGENT},
+            valid_from=MAY,
+            reason="a test",
+            by="clara",
+            at=AFTER,
+        )
+        Tenant.objects.filter(pk=company.id).update(name="Bob", zone="Asia/Tokyo")
+    with unit_of_work.acting_for(company.id):
+        TenantPeriod.objects.update(zone="Asia/Tokyo")
+    for file in company.files():
+        local_store.remove(file.stored_as)
+    assert queries.serve(company.id, MAY, version="1", at=AFTER) == before
+    assert queries.serve(company.id, MAY, version="latest", at=AFTER) == before
+    assert hashlib.sha256(before.document).hexdigest() == issued.sha256
+
+
+def test_the_database_refuses_to_change_or_remove_an_issued_version(
+    company: Company,
+) -> None:
+    complete(company)
+    issue.issue(company.id, ask())
+    for statement in (
+        "update billing_statement set reason = 'other'",
+        "delete from billing_statement",
+    ):
+        with pytest.raises(DatabaseError), connections["owner"].cursor() as cursor:
+            cursor.execute(statement)
+        connections["owner"].close()
+
+
+def test_a_swapped_excuse_makes_a_draft(company: Company) -> None:
+    company.send(company.server.day(date(2026, 5, 26)), at=AFTER)
+    approve_excuse(company, "the disk failed")
+    issue.issue(company.id, ask())
+    with unit_of_work.acting_for(company.id, holding=True):
+        Excuse.objects.update(reason="the server burnt")
+        marks.mark(company.id, ALL_PERIODS, at=AFTER)
+    draft = statement(company, "draft")
+    [found] = draft["differences"]
+    assert (found["field"], found["before"], found["after"]) == (
+        *("server:IC01", "lost: the disk failed"),
+        "lost: the server burnt",
+    )
+
+
+def test_a_file_that_was_believed_lost_makes_a_draft(company: Company) -> None:
+    company.send(company.server.day(date(2026, 5, 26)), at=AFTER)
+    approve_excuse(company, "the disk failed")
+    issued = issue.issue(company.id, ask())
+    assert json.loads(bytes(issued.document))["completeness"]["lost"] == 1
+    file, _ = company.send(company.server.day(date(2026, 5, 27)), at=AFTER)
+    causes = {
+        (one["line"], one["field"]): one["because"]
+        for one in statement(company, "draft")["differences"]
+    }
+    cause = f"file:{bytes(file.sha256).hex()}"
+    assert causes["business", "logins"] == [cause]
+    assert causes["completeness", "lost"] == [cause, "excuse:IC01:2026-05-27"]
+
+
+def approve_excuse(company: Company, reason: str) -> None:
+    """Have the file of the last day excused as lost."""
+    with unit_of_work.acting_for(company.id, reading=True):
+        server = Server.objects.get(name="IC01")
+    excuse = excuses.request_excuse(
+        company.id,
+        request=ExcuseRequest(
+            server_id=server.pk,
+            kind=ExcuseKindChoices.LOST,
+            period=MAY,
+            reason=reason,
+            days=frozenset({date(2026, 5, 27)}),
+        ),
+        by="ada",
+        at=AFTER,
+    )
+    excuses.approve(company.id, excuse_id=excuse.pk, by="clara", at=AFTER)

@@ -13,12 +13,15 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.test import Client
 
 from billing.coverage.periods import Period
 from billing.models import Statement
 from billing.statements import issue
 from billing.statements.issue import IssueRequest
+from billing.statements.text import hours_text
 from portal.db import unit_of_work
+from portal.templatetags.shown import grouped
 from tests.billing.statements.csv_tables import (
     OF_DAY,
     OF_PERIOD,
@@ -28,6 +31,7 @@ from tests.billing.statements.csv_tables import (
     read_rows,
     span,
 )
+from tests.billing.statements.page_tables import figures_on
 from tests.billing.statements.schema_checks import (
     Document,
     check_files,
@@ -200,6 +204,20 @@ def issue_april(company: Company) -> None:
     )
 
 
+def check_page(client: Client, emulated: Emulated) -> None:
+    """Compare the tables of the page with the truth."""
+    html = client.get("/billing-data/2026-04").content.decode()
+    found = figures_on(html, days=list(APRIL.days()))
+    truth = emulated.figures
+    for (line, day, field), shown in found.items():
+        lines = [line] if (line, day, "logins") in truth else ["agent", "business"]
+        name = "used_seconds" if field == "hours" else field
+        value = sum(truth[one, day, name] for one in lines)
+        expected = hours_text(value) if field == "hours" else grouped(value)
+        assert shown == expected, (line, day, field)
+    assert len(found) == 4 * 5 + len(list(APRIL.days())) * 6
+
+
 def check_emulation(statement: Document, emulated: Emulated) -> None:
     """Check that the emulated period has what makes counting hard."""
     [period] = emulated.truth["periods"]
@@ -218,6 +236,7 @@ def test_every_place_shows_the_figures_of_the_emulated_period(
 ) -> None:
     company = emulated.company
     reader = MEMBERS["viewer"](company)
+    check_page(reader.client, emulated)
     provisional = answers(reader)
     statement = check_statement(provisional.document)
     assert statement["statement"]["state"] == "provisional"
@@ -226,6 +245,7 @@ def test_every_place_shows_the_figures_of_the_emulated_period(
     check(provisional.document, provisional.csv, provisional.focus, emulated)
     # What is issued has the same figures, and is the same wherever it is read.
     issue_april(company)
+    check_page(reader.client, emulated)
     issued = answers(reader, version="1")
     assert check_statement(issued.document)["statement"]["state"] == "issued"
     check(issued.document, issued.csv, issued.focus, emulated)
