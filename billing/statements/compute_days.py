@@ -63,22 +63,24 @@ class DayComputer:
         rows = [self.opened[one.file.pk] for one in files if one.file.pk in self.opened]
         usage = compute_day(rows, self.inputs.local_day(day), self.inputs.catalogue)
         failpoints.reach("statement:computed")
-        row = {
-            "inputs_sha256": self.inputs.inputs_sha256(day, usage.licence_keys),
-            "licence_keys": [
+        row = UsageDay(
+            tenant=self.inputs.tenant,
+            period=str(self.inputs.period),
+            day=day,
+            inputs_sha256=self.inputs.inputs_sha256(day, usage.licence_keys),
+            licence_keys=[
                 key for key, _ in self.inputs.catalogue.kinds_of(usage.licence_keys)
             ],
-            "unreadable": [
-                one.file.pk for one in files if one.file.pk in self.unreadable
-            ],
-            "usage": encoding.encode(usage),
-        }
+            unreadable=[one.file.pk for one in files if one.file.pk in self.unreadable],
+            usage=encoding.encode(usage),
+        )
         with unit_of_work.acting_for(self.inputs.tenant.pk):
-            UsageDay.objects.update_or_create(
-                tenant=self.inputs.tenant,
-                period=str(self.inputs.period),
-                day=day,
-                defaults=row,
+            # One statement, where `update_or_create` needs four.
+            UsageDay.objects.bulk_create(
+                [row],
+                update_conflicts=True,
+                unique_fields=["tenant", "period", "day"],
+                update_fields=["inputs_sha256", "licence_keys", "unreadable", "usage"],
             )
         failpoints.reach("statement:day-stored")
         self._close_up_to(day)
@@ -95,11 +97,11 @@ class DayComputer:
                     "The file %s cannot be counted: %s", one.file.pk, error
                 )
                 self.unreadable.add(one.file.pk)
-        self.users.give_numbers(day.users for _, day in found)
-        for one, day in found:
+        numbers = self.users.numbers_of_files([day.users for _, day in found])
+        for (one, day), of_file in zip(found, numbers, strict=True):
             self.opened[one.file.pk] = file_rows(
                 day,
-                numbers=self.users.numbers_of(day.users),
+                numbers=of_file,
                 closed_by=one.file.closed_by,
                 shift=one.shift,
             )

@@ -8,6 +8,8 @@ a user never changes.
 import hmac
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import count, filterfalse, repeat
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,9 @@ class UserNumbers:
 
     def __init__(self, tenant_id: int, secret: bytes) -> None:
         self._tenant_id = tenant_id
-        self._secret = secret
+        self._hmac = hmac.new(secret, digestmod="sha256")
         self._by_key: dict[bytes, int] = {}
-        # What was hashed in this run: each name once, not once a file.
+        # By the names as they stand in files: each is hashed once, not once a file.
         self._by_name: dict[str, int] = {}
 
     @property
@@ -42,10 +44,26 @@ class UserNumbers:
         for row in rows.order_by("first_number"):
             self._append(_split(bytes(row.keys)))
 
+    def numbers_of_files(
+        self, files: Sequence[Sequence[str]]
+    ) -> list[NDArray[np.uint32]]:
+        """Return the numbers of the names in files; names without one are given one."""
+        known, nobody = self._by_name.get, repeat(-1)
+        found = [
+            np.fromiter(map(known, names, nobody), np.int64, len(names))
+            for names in files
+        ]
+        lacking = {place for place, one in enumerate(found) if (one < 0).any()}
+        self.give_numbers(files[place] for place in lacking)
+        return [
+            self.numbers_of(names) if place in lacking else one.astype(np.uint32)
+            for place, (names, one) in enumerate(zip(files, found, strict=True))
+        ]
+
     def numbers_of(self, names: Sequence[str]) -> NDArray[np.uint32]:
         """Return the number of each name; all of them have been given one."""
-        known = self._by_name
-        return np.fromiter(map(known.__getitem__, fold(names)), np.uint32, len(names))
+        found = map(self._by_name.__getitem__, names)
+        return np.fromiter(found, np.uint32, len(names))
 
     def give_numbers(self, names: Iterable[Sequence[str]]) -> None:
         """Give each of these names a number. Begins and ends a unit of work if needed.
@@ -53,14 +71,19 @@ class UserNumbers:
         Users that are new are stored under the tenant's lock, so that two runs at once
         give nobody two numbers.
         """
-        known, new = self._by_name, set[str]()
-        for some in names:
-            new.update(one for one in fold(some) if one not in known)
-        keys = {name: self._hash(name) for name in sorted(new)}
-        unseen = {key: name for name, key in keys.items() if key not in self._by_key}
+        is_known = self._by_name.__contains__
+        new = list({one for some in names for one in filterfalse(is_known, some)})
+        folded = fold(new)
+        keys = self._hashes(folded)
+        unseen = {
+            key: name
+            for key, name in zip(keys, folded, strict=True)
+            if key not in self._by_key
+        }
         if unseen:
-            self._store(unseen)
-        known.update((name, self._by_key[key]) for name, key in keys.items())
+            self._store(dict(sorted(unseen.items(), key=itemgetter(1))))
+        numbers = map(self._by_key.__getitem__, keys)
+        self._by_name.update(zip(new, numbers, strict=True))
 
     def _store(self, unseen: dict[bytes, str]) -> None:
         with unit_of_work.acting_for(self._tenant_id, holding=True):
@@ -68,7 +91,7 @@ class UserNumbers:
             new = {key: name for key, name in unseen.items() if key not in self._by_key}
             if not new:
                 return
-            alike = [self._hash(without_domain(name)) for name in new.values()]
+            alike = self._hashes(map(without_domain, new.values()))
             NumberedUsers.objects.create(
                 tenant_id=self._tenant_id,
                 first_number=self.count,
@@ -79,11 +102,16 @@ class UserNumbers:
         self._append(given)
 
     def _append(self, keys: Sequence[bytes]) -> None:
-        first = self.count
-        self._by_key.update((key, first + place) for place, key in enumerate(keys))
+        self._by_key.update(zip(keys, count(self.count), strict=False))
 
-    def _hash(self, name: str) -> bytes:
-        return hmac.digest(self._secret, name.encode(), "sha256")[:KEY_BYTES]
+    def _hashes(self, names: Iterable[str]) -> list[bytes]:
+        found = []
+        for name in names:
+            # A copy saves preparing the secret, which takes longer than a name.
+            one = self._hmac.copy()
+            one.update(name.encode())
+            found.append(one.digest()[:KEY_BYTES])
+        return found
 
 
 def load_numbers(tenant_id: int, *, at: datetime) -> UserNumbers:

@@ -1,4 +1,4 @@
-"""Maps licence keys to what they are counted as."""
+"""Maps licence keys to kinds."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _CONCURRENT = "_CONCURRENT"
 
 
 class Kind(StrEnum):
-    """What a licence key makes of the user who holds it."""
+    """How a licence key counts the user who holds it."""
 
     AGENT = "agent"
     BUSINESS = "business"
@@ -33,7 +33,7 @@ class Catalogue:
         return self.kinds.get(base_key(licence_key))
 
     def unclassified(self, licence_keys: Iterable[str]) -> list[str]:
-        """Return which of some keys have no kind, sorted, without endings."""
+        """Return the keys that have no kind, sorted, without endings."""
         return sorted({base_key(key) for key in licence_keys} - set(self.kinds))
 
     def kinds_of(self, licence_keys: Iterable[str]) -> list[tuple[str, str]]:

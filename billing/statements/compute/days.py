@@ -11,30 +11,31 @@ from numpy.typing import NDArray
 from billing.statements.compute.catalogue import Catalogue
 from billing.statements.compute.levels import (
     SEAM,
+    Changes,
     Held,
-    Intervals,
     Level,
     Peak,
+    Steps,
     held_of,
-    level_of,
     peak_of,
-    unite,
 )
+from billing.statements.compute.lines import AGENT, BUSINESS, TOTAL
 from billing.statements.compute.local_days import LocalDay
-from billing.statements.compute.rows import DOUBTFUL, DayRows, RowsOfFile, rows_of_day
-
-# Names of the lines; add-ons follow these, by `add_on_line`.
-TOTAL, AGENT, BUSINESS = "total", "agent", "business"
+from billing.statements.compute.packed_rows import LineTally, blocks_of
+from billing.statements.compute.rows import (
+    DOUBTFUL,
+    DayRows,
+    LineCounts,
+    RowsOfFile,
+    line_groups,
+    rows_of_day,
+)
 
 # Users of a day as bits, by their number.
 Bitmap = NDArray[np.uint8]
 
 _NOBODY: Bitmap = np.zeros(0, np.uint8)
 _NO_LEVEL: Level = np.zeros(0, np.int32)
-
-
-def add_on_line(licence_key: str) -> str:
-    return f"add_on:{licence_key}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,13 +94,18 @@ def compute_day(
     files: Sequence[RowsOfFile], day: LocalDay, catalogue: Catalogue
 ) -> DayUsage:
     """Compute a day from the files that touch it; more files change nothing."""
-    rows = rows_of_day(files, day, catalogue)
+    # Nearly always there is one group.
+    first, *others = line_groups(files, catalogue)
+    rows = rows_of_day(files, day, catalogue, first)
+    lines = _tally(rows, day, with_total=True)
+    for group in others:
+        lines |= _tally(rows_of_day(files, day, catalogue, group), day)
     return DayUsage(
         day=day.day,
         starts_at=day.starts_at,
         ends_at=day.ends_at,
-        rows=int(np.count_nonzero(rows.is_begun)),
-        lines=dict(_lines(rows, day)) if len(rows.user) else {},
+        rows=rows.begun,
+        lines=dict(_in_order(lines, day)) if lines else {},
         doubtful=rows.doubtful,
         licence_keys=rows.licence_keys,
     )
@@ -107,72 +113,59 @@ def compute_day(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counted:
-    """A line and its level, from which that of business is computed."""
+    """A line with its rows and its level, from which that of business is computed."""
 
     line: LineDay
-    level: Level
+    rows: int
+    steps: Steps
 
 
-def _lines(rows: DayRows, day: LocalDay) -> Iterator[tuple[str, LineDay]]:
-    everybody, ranks = _rank(rows.user)
-    total = _line(rows, slice(None), day, everybody, ranks)
-    yield TOTAL, total.line
-    agents = np.flatnonzero(rows.is_agent)
-    if len(agents) == len(rows.user):
-        yield AGENT, total.line
-    elif len(agents):
-        agent = _line(rows, agents, day, everybody, ranks)
-        yield AGENT, agent.line
-        yield BUSINESS, _without(total, agent, day)
-    else:
-        yield BUSINESS, replace(total.line, users=_NOBODY)
-    for key, holds in rows.holds.items():
-        chosen = np.flatnonzero(holds)
-        if len(chosen):
-            yield add_on_line(key), _line(rows, chosen, day, everybody, ranks).line
+def _tally(
+    rows: DayRows, day: LocalDay, *, with_total: bool = False
+) -> dict[str, _Counted]:
+    """Compute each line of a group that has rows, and the totals."""
+    tallies = {
+        name: LineTally(Changes(day.seconds))
+        for name, counts in rows.counts.items()
+        if counts.rows and (name != TOTAL or with_total)
+    }
+    for block in blocks_of(rows.packed, rows.group, day):
+        for name, tally in tallies.items():
+            tally.add(block if name == TOTAL else block.of_line(rows.group.bit(name)))
+    return {
+        name: _counted(rows.counts[name], tally, day) for name, tally in tallies.items()
+    }
 
 
-def _rank(user: NDArray[np.uint32]) -> tuple[NDArray[Any], NDArray[np.uint32]]:
-    """Return the users of a day, and the place of each row's user among them."""
-    seen = np.zeros(int(user.max()) + 1, dtype=np.bool_)
-    seen[user] = True
-    everybody = np.flatnonzero(seen)
-    places = np.zeros(len(seen), dtype=np.uint32)
-    places[everybody] = np.arange(len(everybody), dtype=np.uint32)
-    return everybody, places[user]
-
-
-def _line(
-    rows: DayRows,
-    chosen: Any,
-    day: LocalDay,
-    everybody: NDArray[Any],
-    ranks: NDArray[np.uint32],
-) -> _Counted:
-    user, start, end = ranks[chosen], rows.start[chosen], rows.end[chosen]
-    has_length = start < end
-    moments = np.flatnonzero(~has_length)
-    if len(moments):
-        lasting = np.flatnonzero(has_length)
-        intervals = unite(user[lasting], start[lasting], end[lasting])
-    else:
-        intervals = unite(user, start, end)
-    present = np.zeros(len(everybody), dtype=np.bool_)
-    present[user] = True
-    hours = _hour_of_second(day)
-    touched = _users_of_hours(intervals, hours, len(day.hours), len(everybody))
-    touched[hours[start[moments]], user[moments]] = True
-    level = level_of(intervals, seconds=day.seconds)
+def _counted(counts: LineCounts, tally: LineTally, day: LocalDay) -> _Counted:
+    users = tally.users
     line = LineDay(
-        named_users=int(np.count_nonzero(present)),
-        logins=int(np.count_nonzero(rows.is_login[chosen])),
-        used_seconds=intervals.seconds,
-        row_seconds=int(end.sum(dtype=np.int64) - start.sum(dtype=np.int64)),
-        users=_bitmap(everybody[present]),
+        named_users=len(users),
+        logins=counts.logins,
+        used_seconds=tally.used_seconds,
+        row_seconds=counts.row_seconds,
+        users=_bitmap(users),
     )
-    return _Counted(
-        _with_level(line, level, day, touched.sum(axis=1, dtype=np.int64)), level
-    )
+    steps = tally.changes.steps(_hour_starts(day))
+    of_hours = tally.users_of_hours(len(day.hours))
+    return _Counted(_with_level(line, steps, day, of_hours), counts.rows, steps)
+
+
+def _in_order(
+    lines: Mapping[str, _Counted], day: LocalDay
+) -> Iterator[tuple[str, LineDay]]:
+    """Yield the lines in their order, with that of business after that of agents."""
+    total, agent = lines[TOTAL], lines.get(AGENT)
+    yield TOTAL, total.line
+    if agent is None:
+        yield BUSINESS, replace(total.line, users=_NOBODY)
+    else:
+        yield AGENT, agent.line
+        if agent.rows < total.rows:
+            yield BUSINESS, _without(total, agent, day)
+    for name, counted in lines.items():
+        if name not in (TOTAL, AGENT):
+            yield name, counted.line
 
 
 def _without(total: _Counted, agent: _Counted, day: LocalDay) -> LineDay:
@@ -188,44 +181,32 @@ def _without(total: _Counted, agent: _Counted, day: LocalDay) -> LineDay:
         of_all - of_agents
         for (_, of_all), (_, of_agents) in zip(whole.hours, part.hours, strict=True)
     ]
-    return _with_level(line, total.level - agent.level, day, users)
+    return _with_level(line, total.steps.minus(agent.steps), day, users)
 
 
-def _with_level(line: LineDay, level: Level, day: LocalDay, users: Any) -> LineDay:
-    peak, held = peak_of(level), held_of(level)
-    starts = np.array(day.hours) - day.starts_at
-    peaks = np.maximum.reduceat(level, starts)
+def _with_level(
+    line: LineDay, steps: Steps, day: LocalDay, users: Sequence[int]
+) -> LineDay:
+    peak, held = peak_of(steps), held_of(steps)
+    # A step begins with each hour.
+    starts = np.searchsorted(steps.at, _hour_starts(day))
+    peaks = np.maximum.reduceat(steps.level, starts)
     return replace(
         line,
         peak=replace(peak, at=_instant(peak.at, day)),
         held=replace(held, at=_instant(held.at, day)),
-        hours=tuple(zip(peaks.tolist(), list(map(int, users)), strict=True)),
-        head=level[:SEAM].copy(),
-        tail=level[-SEAM:].copy(),
+        hours=tuple(zip(peaks.tolist(), users, strict=True)),
+        head=steps.between(0, min(SEAM, day.seconds)),
+        tail=steps.between(max(0, day.seconds - SEAM), day.seconds),
     )
+
+
+def _hour_starts(day: LocalDay) -> NDArray[np.int64]:
+    return np.array(day.hours, np.int64) - day.starts_at
 
 
 def _instant(second: int | None, day: LocalDay) -> int | None:
     return None if second is None else day.starts_at + second
-
-
-def _hour_of_second(day: LocalDay) -> NDArray[np.uint8]:
-    lengths = np.diff([*day.hours, day.ends_at])
-    return np.repeat(np.arange(len(day.hours), dtype=np.uint8), lengths)
-
-
-def _users_of_hours(
-    intervals: Intervals, hours: NDArray[np.uint8], count: int, users: int
-) -> NDArray[np.bool_]:
-    """Say of each hour and user whether an interval of the user touches the hour."""
-    touched = np.zeros((count, users), dtype=np.bool_)
-    user = intervals.user
-    hour, last = hours[intervals.start], hours[intervals.end - 1]
-    while len(user):
-        touched[hour, user] = True
-        more = np.flatnonzero(hour < last)
-        user, hour, last = user[more], hour[more] + np.uint8(1), last[more]
-    return touched
 
 
 def _bitmap(users: NDArray[Any]) -> Bitmap:

@@ -1,9 +1,9 @@
 """Compares the figures of two versions of a statement, and names the causes.
 
-A cause is `file:SHA256` of a file that one version counts and the other does not or
-otherwise, `excuse:SERVER:DAY`, `catalogue:NUMBER`, `rules:NUMBER`, or `calendar` for
-what is owed. Whatever changes the hash of the figures gives a difference, except a
-version of the catalogue that changes no figure.
+A cause is `file:SHA256` of a file that only one version counts, or that counts for
+another day, `excuse:SERVER:DAY`, `catalogue:NUMBER`, `rules:NUMBER`, or `calendar` for
+other changes of what is owed. Every change of the hash of the figures gives a
+difference, except a version of the catalogue that changes no figure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ _DOUBTFUL = (
 _FILES = ("count", "bytes")
 _OWED = ("owed", "covered")
 
-# States of server-days that an excuse gives them.
+# States of excused server-days.
 _EXCUSED = frozenset({"down", "lost"})
 
-# Files of servers in other zones have rows on the days next to their own.
+# Days before and after its own on which a file may have rows, because of zones.
 _NEIGHBOURS = 1
 
 # The keys of a difference.
@@ -48,7 +48,7 @@ FileEntry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Causes:
-    """What has changed: files by the days of theirs, excuses, catalogue."""
+    """What has changed; `files` has the days that each file counts for in a version."""
 
     files: dict[str, set[date]]
     excuses: tuple[str, ...]
@@ -117,14 +117,14 @@ def _parts(before: Figures, after: Figures, causes: _Causes) -> Iterator[Differe
 def _server_days(
     before: Figures, after: Figures, causes: _Causes
 ) -> Iterator[Difference]:
-    """Compare what is said of server-days, and what each day owes and covers."""
-    old, new = _said(before), _said(after)
+    """Compare states of listed server-days, and the owed and covered of each day."""
+    old, new = _listed_states(before), _listed_states(after)
     because = causes.of_calendar()
     for server, day in sorted({*old, *new}):
-        said = old.get((server, day)), new.get((server, day))
-        if said[0] != said[1]:
+        states = old.get((server, day)), new.get((server, day))
+        if states[0] != states[1]:
             field = f"server:{server}"
-            yield _difference("completeness", field, said, because=because, day=day)
+            yield _difference("completeness", field, states, because=because, day=day)
     owed = {one["day"]: one for one in before["days"]}
     for one in after["days"]:
         was = owed.get(one["day"], {})
@@ -133,7 +133,8 @@ def _server_days(
         )
 
 
-def _said(of: Figures) -> dict[tuple[str, str], str]:
+def _listed_states(of: Figures) -> dict[tuple[str, str], str]:
+    """Return state and reason of each listed server-day, by server and day."""
     return {
         (one["server"], one["day"]): ": ".join(
             filter(None, (one["state"], one["reason"]))
@@ -143,7 +144,7 @@ def _said(of: Figures) -> dict[tuple[str, str], str]:
 
 
 def _listed_files(causes: _Causes, after: Iterable[FileEntry]) -> Iterator[Difference]:
-    """Name each file that is counted in one of the two alone, or for another day."""
+    """Yield each file that only one version counts, or that counts for another day."""
     counted = {one["sha256"] for one in after}
     for sha256, days in sorted(causes.files.items()):
         values = (None, sha256) if sha256 in counted else (sha256, None)
@@ -174,11 +175,11 @@ def _days(before: Figures, after: Figures, causes: _Causes) -> Iterator[Differen
         one, other = old.get(day, _EMPTY), new.get(day, _EMPTY)
         found = list(_lines(one, other, _DAY, causes, day=day))
         yield from found
-        told = {difference["line"] for difference in found}
-        # The hours of a line say no more than its day, if that differs too.
+        listed = {difference["line"] for difference in found}
+        # Hours of a line are listed only where its day does not differ.
         for at, old_hour, new_hour in _hours(one, other):
             for difference in _lines(old_hour, new_hour, _HOUR, causes, day=day):
-                if difference["line"] not in told:
+                if difference["line"] not in listed:
                     yield difference | {"hour": at}
 
 

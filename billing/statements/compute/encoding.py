@@ -9,10 +9,10 @@ import zstandard
 from billing.statements.compute.days import DayUsage, LineDay
 from billing.statements.compute.levels import Held, Level, Peak
 
-# What other bytes than these are is not known to this version.
+# Part of the hash of a day's inputs: days in another format are stale.
 FORMAT = 1
 
-# A day of the largest customers has 200 kB; nothing larger was written here.
+# Against damaged bytes: a day of the largest customers has 200 kB.
 _MOST_BYTES = 64 * 1024 * 1024
 
 

@@ -7,14 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from billing.statements.compute.catalogue import Catalogue, Kind
-from billing.statements.compute.days import (
-    AGENT,
-    BUSINESS,
-    TOTAL,
-    DayUsage,
-    LineDay,
-    add_on_line,
-)
+from billing.statements.compute.days import DayUsage, LineDay
+from billing.statements.compute.lines import AGENT, BUSINESS, TOTAL, add_on_line
 from billing.statements.compute.local_days import LocalDay
 from billing.statements.compute.months import LinePeriod, PeriodUsage
 

@@ -1,15 +1,17 @@
 """Numbers of users at each second of a day, and what is read from them.
 
-A level is an array with one entry a second. It changes by the net change of a second:
-of a logout and a login at the same second, nothing is seen.
+A level changes by the net change of a second: of a logout and a login at the same
+second, nothing is seen. It is kept as steps, from one change to the next: a day of few
+logins has few.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+# One entry a second.
 Level = NDArray[np.int32]
 
 # The window of the highest held level, in seconds.
@@ -18,10 +20,10 @@ HELD_SECONDS = 1800
 # What a window that begins in one day can reach of the next one, in seconds.
 SEAM = HELD_SECONDS - 1
 
-# Bits of a second of a day, and of start and end together; a day has up to 25 hours.
-_BITS = 17
-_BOTH = 2 * _BITS
-_MASK = (1 << _BITS) - 1
+# Intervals that are kept before they are added up. Below that, sorting them is faster
+# than an array with an entry for each second.
+_FEW = 4_096
+_MANY = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,73 +45,145 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Intervals:
-    """Disjoint intervals of users, by user and start; seconds of a day, half-open."""
+class Steps:
+    """A level of so many seconds: `level[i]` from second `at[i]` to the next of `at`.
 
-    user: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
+    The first step begins at second 0; two steps may have the same level.
+    """
+
+    at: NDArray[np.int64]
+    level: Level
+    seconds: int
+
+    @classmethod
+    def of_level(cls, level: Level) -> "Steps":
+        at = np.flatnonzero(level[1:] != level[:-1]) + 1
+        at = np.concatenate([[0], at])
+        return cls(at, level[at], len(level))
 
     @property
-    def seconds(self) -> int:
-        return int((self.end - self.start).sum())
+    def lengths(self) -> NDArray[np.int64]:
+        ends = np.empty_like(self.at)
+        ends[:-1], ends[-1:] = self.at[1:], self.seconds
+        return ends - self.at
+
+    def minus(self, other: "Steps") -> "Steps":
+        """Subtract the level of the same seconds."""
+        at = _distinct(np.concatenate([self.at, other.at]))
+        level = self._at(at) - other._at(at)
+        return Steps(at, level, self.seconds)
+
+    def _at(self, seconds: NDArray[np.int64]) -> Level:
+        return self.level[np.searchsorted(self.at, seconds, side="right") - 1]
+
+    def between(self, first: int, end: int) -> Level:
+        """Return the level of each second from `first` to before `end`."""
+        low = max(0, int(np.searchsorted(self.at, first, side="right")) - 1)
+        high = int(np.searchsorted(self.at, end))
+        if low >= high:
+            return np.zeros(0, np.int32)
+        bounds = np.empty(high - low + 1, np.int64)
+        bounds[:-1], bounds[-1] = self.at[low:high], end
+        bounds[0] = first
+        return np.repeat(self.level[low:high], bounds[1:] - bounds[:-1])
 
 
-def unite(user: NDArray[Any], start: NDArray[Any], end: NDArray[Any]) -> Intervals:
-    """Unite the rows of each user: on twice at once, or handed over, counts once.
+@dataclass(slots=True, eq=False)
+class Changes:
+    """Gathers the starts and ends of intervals of a day, in seconds of it."""
 
-    Start and end are seconds of one day and start is before end. One sort of numbers
-    made of all three is several times as fast as sorting by two columns.
-    """
-    packed = user.astype(np.int64)
-    packed <<= _BITS
-    packed |= start
-    packed <<= _BITS
-    packed |= end
-    packed.sort()
-    people = packed >> _BOTH
-    # A running maximum of user and end serves all users at once.
-    reach = people << _BITS
-    reach |= packed & _MASK
-    np.maximum.accumulate(reach, out=reach)
-    packed >>= _BITS  # user and start
-    first = np.empty(len(packed), dtype=np.bool_)
-    first[:1] = True
-    np.greater(packed[1:], reach[:-1], out=first[1:])
-    heads = np.flatnonzero(first)
-    tails = np.append(heads[1:], len(packed))[: len(heads)] - 1
-    return Intervals(people[heads], packed[heads] & _MASK, reach[tails] & _MASK)
+    seconds: int
+    _starts: list[NDArray[Any]] = field(default_factory=list)
+    _ends: list[NDArray[Any]] = field(default_factory=list)
+    _kept: int = 0
+    _by_second: NDArray[np.int64] | None = None
+
+    def add(self, starts: NDArray[Any], ends: NDArray[Any]) -> None:
+        self._starts.append(starts)
+        self._ends.append(ends)
+        self._kept += len(starts)
+        if self._kept >= _MANY:
+            self._add_up()
+
+    def steps(self, marks: NDArray[np.int64]) -> Steps:
+        """Return the level; a step begins at each of some seconds, 0 among them."""
+        if self._by_second is None and self._kept < _FEW:
+            starts, ends = self._joined()
+            at = _distinct(np.concatenate([starts, ends, marks]))
+            at = at[at < self.seconds]
+            change = np.bincount(np.searchsorted(at, starts), minlength=len(at) + 1)
+            change -= np.bincount(np.searchsorted(at, ends), minlength=len(at) + 1)
+            return Steps(at, np.cumsum(change[:-1]).astype(np.int32), self.seconds)
+        by_second = self._add_up()
+        is_step = by_second[: self.seconds] != 0
+        is_step[marks] = True
+        at = np.flatnonzero(is_step)
+        return Steps(at, np.cumsum(by_second[at]).astype(np.int32), self.seconds)
+
+    def _add_up(self) -> NDArray[np.int64]:
+        starts, ends = self._joined()
+        change = np.bincount(starts, minlength=self.seconds + 1)
+        change -= np.bincount(ends, minlength=self.seconds + 1)
+        if self._by_second is not None:
+            change += self._by_second
+        self._starts, self._ends, self._kept = [], [], 0
+        self._by_second = change
+        return change
+
+    def _joined(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        none = np.zeros(0, np.int64)
+        starts = np.concatenate([none, *self._starts])
+        return starts, np.concatenate([none, *self._ends])
 
 
-def level_of(intervals: Intervals, *, seconds: int) -> Level:
-    """Return how many users are there at each of so many seconds."""
-    change = np.bincount(intervals.start, minlength=seconds + 1)
-    change -= np.bincount(intervals.end, minlength=seconds + 1)
-    return np.cumsum(change[:seconds]).astype(np.int32)
+def _distinct(seconds: NDArray[Any]) -> NDArray[np.int64]:
+    """Sort seconds, each once. `np.unique` would hash them, which takes longer."""
+    ordered = np.sort(seconds)
+    is_other = np.empty(len(ordered), np.bool_)
+    is_other[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=is_other[1:])
+    return ordered[is_other].astype(np.int64)
 
 
-def peak_of(level: Level) -> Peak:
-    """Return the peak of a level; its instant is an index of the level."""
-    highest = int(level.max(initial=0))
+def peak_of(steps: Steps) -> Peak:
+    """Return the peak of a level; its instant is a second of the steps."""
+    highest = int(steps.level.max(initial=0))
     if not highest:
         return Peak()
-    is_there = level == highest
+    is_there = steps.level == highest
     begins = int(is_there[0]) + int(np.count_nonzero(is_there[1:] & ~is_there[:-1]))
-    return Peak(
-        highest, int(is_there.argmax()), int(np.count_nonzero(is_there)), begins
-    )
+    seconds = int(steps.lengths[is_there].sum())
+    return Peak(highest, int(steps.at[is_there.argmax()]), seconds, begins)
 
 
-def held_of(level: Level) -> Held:
-    """Return the highest held level; a level shorter than the window holds none."""
-    if len(level) < HELD_SECONDS:
+def held_of(steps: Steps) -> Held:
+    """Return the highest held level; a level shorter than the window holds none.
+
+    The first window that holds it begins with a step: one that began earlier would hold
+    it too.
+    """
+    starts = steps.at[steps.at <= steps.seconds - HELD_SECONDS]
+    if not len(starts):
         return Held()
-    # The minimum over a window is that of two windows of half its length.
+    beyond = np.searchsorted(steps.at, starts + HELD_SECONDS)
+    found = _least(steps.level, beyond)
+    highest = int(found.max())
+    return Held(highest, int(starts[found.argmax()])) if highest else Held()
+
+
+def _least(level: Level, beyond: NDArray[np.int64]) -> Level:
+    """Return the least level from each of the first steps to before another one.
+
+    The minimum over a range is that of two ranges that cover it, whose length is a
+    power of two.
+    """
+    count = beyond - np.arange(len(beyond))
+    exponent = np.frexp(count)[1] - 1
+    found = np.zeros(len(beyond), np.int32)
     least, width = level, 1
-    while 2 * width <= HELD_SECONDS:
+    for power in range(int(exponent.max()) + 1):
+        rows = np.flatnonzero(exponent == power)
+        found[rows] = np.minimum(least[rows], least[beyond[rows] - width])
         least = np.minimum(least[:-width], least[width:])
         width *= 2
-    rest = HELD_SECONDS - width
-    least = np.minimum(least[: len(least) - rest], least[rest:])
-    highest = int(least.max())
-    return Held(highest, int(least.argmax())) if highest else Held()
+    return found

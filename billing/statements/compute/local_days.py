@@ -14,7 +14,7 @@ HOUR = 3600
 class LocalDay:
     """A day from `starts_at` to before `ends_at`; `hours` are the starts of its hours.
 
-    All in UTC seconds since 1970. A day that a zone leaves out has no second.
+    All in UTC seconds since 1970. A day that a zone skips has no seconds.
     """
 
     day: date
@@ -39,7 +39,7 @@ def local_day(day: date, zone: tzinfo) -> LocalDay:
 
 
 def day_of(instant: int, zone: tzinfo) -> date:
-    """Return the local day that an instant belongs to."""
+    """Return the local day that contains an instant, in UTC seconds since 1970."""
     shown = datetime.fromtimestamp(instant, UTC).astimezone(zone).date()
     # Around a midnight that is shown twice, the clock shows the wrong day for a while.
     for day in (shown - ONE_DAY, shown, shown + ONE_DAY):
@@ -51,7 +51,7 @@ def day_of(instant: int, zone: tzinfo) -> date:
 
 
 def days_between(first: int, last: int, zone: tzinfo) -> Iterator[date]:
-    """Yield the local days from the one of an instant to the one of another."""
+    """Yield the local days from that of `first` to that of `last`, in UTC seconds."""
     day, end = day_of(first, zone), day_of(last, zone)
     while day <= end:
         yield day

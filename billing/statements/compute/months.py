@@ -7,14 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.statements.compute.days import (
-    AGENT,
-    BUSINESS,
-    TOTAL,
-    Bitmap,
-    DayUsage,
-)
-from billing.statements.compute.levels import Held, Level, Peak, held_of
+from billing.statements.compute.days import Bitmap, DayUsage
+from billing.statements.compute.levels import Held, Level, Peak, Steps, held_of
+from billing.statements.compute.lines import AGENT, BUSINESS, TOTAL
 from billing.statements.compute.rows import DOUBTFUL
 
 
@@ -113,7 +108,7 @@ def _peak(days: Sequence[DayUsage], name: str) -> Peak:
 def _held(days: Sequence[DayUsage], name: str) -> Held:
     found = [one.line(name).held for one in days]
     for midnight, tail, head in _seams(days, name):
-        over = held_of(np.concatenate([tail, head]))
+        over = held_of(Steps.of_level(np.concatenate([tail, head])))
         if over.at is not None:
             found.append(Held(over.level, midnight - len(tail) + over.at))
     highest = max((one.level for one in found), default=0)

@@ -1,14 +1,16 @@
 """Rows of opened files with numbered users, and those of one day taken together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from billing.statements.compute.catalogue import Catalogue, Kind
+from billing.statements.compute.catalogue import Catalogue, Kind, base_key
+from billing.statements.compute.lines import AGENT, TOTAL, add_on_line
 from billing.statements.compute.local_days import LocalDay
+from billing.statements.compute.packed_rows import LineGroup, Packed, groups_of
 from usage.usg import ClosedBy, Flag, OpenedDay
 
 _BEGAN_EARLIER = int(Flag.FROM_BEFORE | Flag.CONTINUES)
@@ -70,100 +72,182 @@ def file_rows(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """Rows of a line that touch a day, logins that begin in it, seconds in it."""
+
+    rows: int
+    logins: int
+    row_seconds: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DayRows:
-    """The agent and business rows of all files that touch a day, cut to it.
+    """The agent and business rows of all files that touch a day, cut to it and sorted.
 
-    `start` and `end` are seconds of the day; `is_begun` says that the row begins in it,
-    `is_login` that it is a login which does. `is_agent` and `holds` (by add-on) say to
-    which lines a row belongs.
+    They are packed with the bits of a group of lines; `counts` has those of each of
+    these lines and of `TOTAL`. `begun` counts the rows that begin in the day.
     """
 
-    user: NDArray[np.uint32]
-    start: NDArray[np.int32]
-    end: NDArray[np.int32]
-    is_begun: NDArray[np.bool_]
-    is_login: NDArray[np.bool_]
-    is_agent: NDArray[np.bool_]
-    holds: dict[str, NDArray[np.bool_]]
+    packed: Packed
+    group: LineGroup
+    counts: Mapping[str, LineCounts]
+    begun: int
     doubtful: dict[str, int]
     licence_keys: frozenset[str]
 
 
+def lines_of(files: Sequence[RowsOfFile], catalogue: Catalogue) -> list[str]:
+    """Return the lines that rows of files may be of, besides totals and business."""
+    sets = {names for file in files for names in file.licence_sets}
+    keys = {base_key(key) for names in sets for key in names}
+    add_ons = (key for key in keys if catalogue.kinds.get(key) is Kind.ADD_ON)
+    return [AGENT, *map(add_on_line, sorted(add_ons))]
+
+
+def line_groups(files: Sequence[RowsOfFile], catalogue: Catalogue) -> list[LineGroup]:
+    """Return the groups of lines that the rows of files are packed with."""
+    most_user = max((int(one.user.max(initial=0)) for one in files), default=0)
+    return groups_of(lines_of(files, catalogue), most_user=most_user)
+
+
 def rows_of_day(
-    files: Sequence[RowsOfFile], day: LocalDay, catalogue: Catalogue
+    files: Sequence[RowsOfFile],
+    day: LocalDay,
+    catalogue: Catalogue,
+    group: LineGroup,
 ) -> DayRows:
-    parts = [_part(one, day, catalogue) for one in files]
-    add_ons = sorted({key for part in parts for key in part.holds})
+    packed: Packed = np.empty(sum(len(one.user) for one in files), np.int64)
+    end = 0
+    parts = []
+    for file in files:
+        found = _part(file, day, _LicenceSets.of(file.licence_sets, catalogue, group))
+        rows = packed[end : end + len(found.user)]
+        group.pack_into(rows, found.user, found.start, found.end, found.lines)
+        end += len(found.user)
+        parts.append(found.counts)
+    packed = packed[:end]
+    packed.sort()
+    by_line = np.zeros((1 + group.bits, 3), np.int64)
+    for part in parts:
+        by_line += part.by_line
     return DayRows(
-        user=_joined([part.user for part in parts], np.uint32),
-        start=_joined([part.start for part in parts], np.int32),
-        end=_joined([part.end for part in parts], np.int32),
-        is_begun=_joined([part.is_begun for part in parts], np.bool_),
-        is_login=_joined([part.is_login for part in parts], np.bool_),
-        is_agent=_joined([part.is_agent for part in parts], np.bool_),
-        holds={
-            key: _joined(
-                [
-                    part.holds.get(key, np.zeros(len(part.user), np.bool_))
-                    for part in parts
-                ],
-                np.bool_,
-            )
-            for key in add_ons
+        packed=packed,
+        group=group,
+        counts={
+            name: LineCounts(*one)
+            for name, one in zip((TOTAL, *group.lines), by_line.tolist(), strict=True)
         },
-        doubtful={
-            name: sum(part.doubtful[name] for part in parts) for name in DOUBTFUL
-        },
-        licence_keys=frozenset().union(*(part.licence_keys for part in parts)),
+        begun=sum(one.begun for one in parts),
+        doubtful={name: sum(one.doubtful[name] for one in parts) for name in DOUBTFUL},
+        licence_keys=frozenset().union(*(one.licence_keys for one in parts)),
     )
 
 
-def _part(file: RowsOfFile, day: LocalDay, catalogue: Catalogue) -> DayRows:
+@dataclass(frozen=True, slots=True, eq=False)
+class _PartCounts:
+    """Counts of a file's rows in a day; `by_line` has rows, logins and seconds."""
+
+    by_line: NDArray[np.int64]
+    begun: int
+    doubtful: dict[str, int]
+    licence_keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The counted rows of a file that touch a day, cut to it, in seconds of it."""
+
+    user: NDArray[np.uint32]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    counts: _PartCounts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LicenceSets:
+    """What rows of each licence set of a file count as.
+
+    `lines` are the bits of the lines of a group; `is_of_line` says the same with a
+    column for `TOTAL` and for each line.
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    is_counted: NDArray[np.bool_]
+    lines: NDArray[np.int64]
+    is_of_line: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        names: tuple[tuple[str, ...], ...],
+        catalogue: Catalogue,
+        group: LineGroup,
+    ) -> "_LicenceSets":
+        bits = {name: group.bit(name) for name in group.lines}
+        is_counted, lines = [], []
+        for keys in names:
+            bases = [base_key(key) for key in keys]
+            kinds = {catalogue.kinds.get(key) for key in bases}
+            is_agent = Kind.AGENT in kinds or Kind.ADD_ON in kinds
+            is_counted.append(is_agent or Kind.BUSINESS in kinds)
+            found = bits.get(AGENT, 0) if is_agent else 0
+            for key in bases:
+                found |= bits.get(add_on_line(key), 0)
+            lines.append(found)
+        of_sets = np.array(lines, np.int64)
+        columns = [
+            np.ones(len(names), np.int64),
+            *(of_sets >> place & 1 for place in range(group.bits)),
+        ]
+        return cls(
+            names, np.array(is_counted, np.bool_), of_sets, np.column_stack(columns)
+        )
+
+    def count(
+        self,
+        held: NDArray[Any],
+        seconds: NDArray[np.int64],
+        is_login: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Return rows, logins and seconds of each line."""
+        sets = len(self.names)
+        # Sums of whole numbers below 2 to the 53rd are exact in floating point.
+        by_set = [
+            np.bincount(held, minlength=sets),
+            np.bincount(held[is_login], minlength=sets),
+            np.bincount(held, weights=seconds, minlength=sets).astype(np.int64),
+        ]
+        return self.is_of_line.T @ np.column_stack(by_set)
+
+
+def _part(file: RowsOfFile, day: LocalDay, sets: _LicenceSets) -> _Part:
     start = file.login.astype(np.int64) + (file.opened_at - day.starts_at)
     end = file.logout.astype(np.int64) + (file.opened_at - day.starts_at)
     is_begun = (start >= 0) & (start < day.seconds)
     touches = is_begun | ((start < 0) & (end > 0) & (day.seconds > 0))
-    if not touches.all():
-        kept: Any = np.flatnonzero(touches)
-    else:
-        kept = slice(None)
-    held = file.licences[kept]
-    seen = np.flatnonzero(np.bincount(held, minlength=len(file.licence_sets)))
-    keys = frozenset(key for one in seen for key in file.licence_sets[one])
-    agent, counted, holds = _lines(file.licence_sets, catalogue)
-    if len(counted) and not counted[seen].all():
-        kept = np.arange(len(file.user))[kept][counted[held]]
-        held = file.licences[kept]
-    flags = file.flags[kept]
-    begun = is_begun[kept]
-    return DayRows(
+    seen = np.bincount(file.licences[touches], minlength=len(sets.names)) > 0
+    keys = frozenset(key for one in np.flatnonzero(seen) for key in sets.names[one])
+    if not sets.is_counted[seen].all():
+        touches &= sets.is_counted[file.licences]
+    kept: Any = slice(None) if touches.all() else np.flatnonzero(touches)
+    held, flags, begun = file.licences[kept], file.flags[kept], is_begun[kept]
+    start = np.maximum(start[kept], 0)
+    end = np.minimum(end[kept], day.seconds)
+    is_login = begun & ((flags & _BEGAN_EARLIER) == 0)
+    return _Part(
         user=file.user[kept],
-        start=np.maximum(start[kept], 0).astype(np.int32),
-        end=np.minimum(end[kept], day.seconds).astype(np.int32),
-        is_begun=begun,
-        is_login=begun & ((flags & _BEGAN_EARLIER) == 0),
-        is_agent=agent[held],
-        holds={key: of_set[held] for key, of_set in holds.items()},
-        doubtful=_doubtful(file, begun, flags),
-        licence_keys=keys,
+        start=start,
+        end=end,
+        lines=sets.lines[held],
+        counts=_PartCounts(
+            by_line=sets.count(held, end - start, is_login),
+            begun=int(np.count_nonzero(begun)),
+            doubtful=_doubtful(file, begun, flags),
+            licence_keys=keys,
+        ),
     )
-
-
-def _lines(
-    licence_sets: Sequence[Sequence[str]], catalogue: Catalogue
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], dict[str, NDArray[np.bool_]]]:
-    """Say of each licence set whether it is an agent's, counted, and has an add-on."""
-    kinds = [{catalogue.kind_of(key) for key in names} for names in licence_sets]
-    agent = [bool(one & {Kind.AGENT, Kind.ADD_ON}) for one in kinds]
-    counted = [one or Kind.BUSINESS in of for one, of in zip(agent, kinds, strict=True)]
-    bases = [set(catalogue.kinds_of(names)) for names in licence_sets]
-    held = sorted({key for one in bases for key, kind in one if kind == Kind.ADD_ON})
-    holds = {
-        key: np.array([(key, Kind.ADD_ON) in one for one in bases], np.bool_)
-        for key in held
-    }
-    return np.array(agent, np.bool_), np.array(counted, np.bool_), holds
 
 
 # What makes rows doubtful, by the names in a statement.
@@ -187,7 +271,3 @@ def _doubtful(
     if file.is_assigned:
         found["assigned_day_rows"] = int(np.count_nonzero(begun))
     return found
-
-
-def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
