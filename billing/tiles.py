@@ -112,9 +112,9 @@ def _statements_tile(_at: datetime) -> TileState:
     )
     text = gettext("%(name)s: the figures have changed since the last version.")
     shown = {"name": date_format(period.ends_on, "F Y")}
-    # Until then, the figures of the last version count.
+    # The figures of a draft do not apply before it is issued.
     if current.state != StatementState.DRAFT:
-        text = gettext("%(name)s: %(agents)s and %(business)s at most at once.")
+        text = gettext("%(name)s: peak use %(agents)s, %(business)s.")
         shown |= statement_text.users_text(current.agent_peak, current.business_peak)
     return TileState(text=text % shown, state=state, mark=mark)
 

@@ -67,13 +67,13 @@ def opening_key(tenant_id: int, fingerprint: str) -> bytes | None:
 
 
 def name_secret(tenant_id: int, *, at: datetime) -> bytes:
-    """Return the 32 bytes that the tenant's user names are hashed with; make them once.
+    """Return the 32-byte secret of the tenant's name hashes; create it on first use.
 
-    In a unit of work of the tenant. They never change and are no sealing key: who can
-    open files cannot recognise names by their hashes, and the other way round.
+    In a unit of work of the tenant. The secret never changes and is not a sealing key:
+    with one of the two, nobody can do what needs the other.
 
     Raises:
-        KeyDoesNotOpenError: it cannot be unwrapped; ours to repair.
+        KeyDoesNotOpenError: the secret cannot be unwrapped; ours to repair.
 
     """
     stored = NameSecret.objects.filter(tenant_id=tenant_id).first()

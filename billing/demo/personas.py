@@ -14,7 +14,8 @@ from usage.usg.emulator.history import ServerHabits
 class Persona:
     """A demo tenant; `is_sent` selects the files that were sent by now.
 
-    The files of `lost_server` of one day (`lost_day`) are believed lost at first.
+    The files of `lost_server` of one day (`lost_day`) are believed lost at first; empty
+    if there is no such server.
     """
 
     number: str
@@ -54,7 +55,7 @@ def _nothing(_file: EmulatedFile, _today: date) -> bool:
 
 
 def habits(periods: Sequence[Period]) -> ServerHabits:
-    """Keep all servers on where two periods meet, and on the day that is lost.
+    """Keep all servers on at the first and last days of periods, and on the lost day.
 
     Each period then ends with a file closed by midnight, so that it is complete without
     a later file.
@@ -64,7 +65,7 @@ def habits(periods: Sequence[Period]) -> ServerHabits:
 
 
 def lost_day(period: Period) -> date:
-    """Return the third Wednesday of a period, a usual day of work."""
+    """Return the third Wednesday of a period, a usual working day."""
     wednesdays = [day for day in period.days() if day.weekday() == _WEDNESDAY]
     return wednesdays[2]
 
@@ -100,7 +101,7 @@ PERSONAS = (
     ),
 )
 
-# Who decides about the statements, and who asks.
+# Issues statements and approves excuses; requests them.
 CLERK, ADMIN = "clerk@vendor.example", "admin@quellmark.example"
 
 PEOPLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (

@@ -9,7 +9,7 @@ from usage.uploads import judge, receive
 
 
 def send_file(path: Path, tenant: Tenant, *, at: datetime) -> None:
-    """Have a file received and judged as of an instant, and remove it."""
+    """Receive and judge a file as of an instant, then remove it from its folder."""
     data = path.read_bytes()
     arrival = receive.IncomingFile(
         tenant_id=tenant.pk,
@@ -21,7 +21,7 @@ def send_file(path: Path, tenant: Tenant, *, at: datetime) -> None:
         received_at=at,
     )
     judge.receive_and_judge(arrival, iter([data]), at=at)
-    # A person who uploads by hand removes the files that have arrived.
+    # As a person who uploads by hand removes the files that were received.
     path.unlink()
 
 

@@ -12,7 +12,7 @@ _NAME = "demo.json"
 class DemoState:
     """The content of `demo.json`; a tenant is in `to_send` once its files are written.
 
-    `is_told` means that the history was made, or must not be made.
+    `is_told`: the history was made, or must not be made.
     """
 
     passwords: dict[str, str] = field(default_factory=dict)
@@ -32,6 +32,7 @@ def load(folder: Path) -> DemoState:
 
 
 def save(state: DemoState, folder: Path) -> None:
+    """Replace `demo.json`; only its owner may read it."""
     path = folder / _NAME
     unfinished = path.with_suffix(".part")
     unfinished.touch(mode=0o600)

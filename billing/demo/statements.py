@@ -22,10 +22,11 @@ from portal.errors import Refused
 from portal.models import Tenant
 from usage.models import Server
 
-# When things happen: days after the end of a period. Its deadline is on the eighth.
+# Days after the end of a period on which each step happens; the deadline is on the
+# eighth.
 _EXCUSED, _APPROVED, _ISSUED, _FOUND, _CORRECTED = 4, 5, 9, 14, 16
 
-# Seconds for a statement of the demo, which takes one or two.
+# Seconds to wait for a statement of the demo, which takes one or two.
 _SECONDS = 60.0
 
 
@@ -38,14 +39,14 @@ class DemoMonths:
     at: datetime
 
     def on_day(self, period: Period, day: int) -> datetime:
-        """Return ten in the morning, so many days after a period has ended."""
+        """Return 10:00 local time, some days after the end of a period."""
         date = period.ends_on + timedelta(days=day)
         local = datetime.combine(date, time(10), ZoneInfo(self.persona.zone))
         return min(local, self.at)
 
 
 def excuse_lost_day(tenant: Tenant, months: DemoMonths) -> None:
-    """Have the lost day excused, once; before its other files are sent."""
+    """Request and approve the excuse of the lost day, once; before files are sent."""
     period = months.past[0]
     with unit_of_work.acting_for(tenant.pk, reading=True):
         server = Server.objects.get(name=months.persona.lost_server)
@@ -74,9 +75,10 @@ def excuse_lost_day(tenant: Tenant, months: DemoMonths) -> None:
 def issue_past(
     tenant: Tenant, months: DemoMonths, *, send_lost: Callable[[datetime], bool]
 ) -> None:
-    """Issue the statements of past periods, as far as they are not issued yet.
+    """Issue the statements of past periods that are not issued yet.
 
-    `send_lost` sends the files that were believed lost; False if there are none.
+    `send_lost` sends the files that were believed lost, as of an instant; it returns
+    False if there are none.
     """
     for period in months.past:
         if not _has_version(tenant, period, 1):
@@ -99,7 +101,7 @@ def _issue(tenant: Tenant, period: Period, at: datetime, *, reason: str = "") ->
     try:
         issue.issue(tenant.pk, wanted)
     except Refused:
-        # Not complete: then the demo shows that.
+        # The period is not complete; the demo shows it as it is.
         return
 
 

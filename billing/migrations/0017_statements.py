@@ -23,6 +23,19 @@ $$;
 create trigger an_issued_statement_never_changes
 before update or delete on billing_statement
 for each row execute function billing_statement_never_changes();
+
+create function billing_position_is_the_next() returns trigger
+language plpgsql as $$
+begin
+    if new.last <> old.last + 1 then
+        raise exception 'positions have no gaps';
+    end if;
+    return new;
+end
+$$;
+create trigger a_position_is_the_next
+before update on billing_statementcounter
+for each row execute function billing_position_is_the_next();
 """
 
 # Statements of what was received before are computed one tenant after the other.
@@ -157,6 +170,8 @@ class Migration(migrations.Migration):
                 ),
                 ("period", models.CharField(max_length=7)),
                 ("generation", models.BigIntegerField()),
+                ("version", models.PositiveIntegerField()),
+                ("built_at", models.DateTimeField()),
                 (
                     "state",
                     models.CharField(
@@ -518,7 +533,8 @@ class Migration(migrations.Migration):
         same_tenant("billing_statement", "replaces_id", target="billing_statement"),
         migrations.RunSQL(
             _NEVER_CHANGES,
-            reverse_sql="drop function billing_statement_never_changes() cascade;",
+            reverse_sql="drop function billing_statement_never_changes() cascade;"
+            " drop function billing_position_is_the_next() cascade;",
         ),
         protect(
             "billing_monthendwork",

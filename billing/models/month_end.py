@@ -1,4 +1,4 @@
-"""Month-end runs over all tenants, and the work of each tenant in one."""
+"""Month-end runs over all tenants, and the job of each tenant in a run."""
 
 from typing import ClassVar
 
@@ -13,9 +13,9 @@ from portal.jobs.queue import Job
 class MonthEndRun(models.Model):
     """A run that computes, and perhaps issues, the statements of a period.
 
-    With `is_issuing` each tenant's statement is issued if nothing prevents it; `reason`
-    is that of later versions, and lets periods be closed that are not complete where
-    `with_incomplete`.
+    With `is_issuing` each tenant's statement is issued if nothing prevents it, and with
+    `with_incomplete` incomplete periods are closed. `reason` is printed on the issued
+    statements; later versions and closed periods need one.
     """
 
     period = models.CharField(max_length=7)
@@ -38,7 +38,7 @@ class MonthEndRun(models.Model):
 
 
 class MonthEndOutcome(models.TextChoices):
-    """What became of a tenant's statement in a run."""
+    """The outcome of a run for a tenant's statement."""
 
     COMPUTED = "computed", _("computed, can be issued")
     ISSUED = "issued", _("issued")
@@ -52,7 +52,7 @@ class MonthEndOutcome(models.TextChoices):
 
 
 class MonthEndWork(Job):
-    """The work of one tenant in a run: a row of `portal.jobs.queue`."""
+    """The job of one tenant in a run, for `portal.jobs.queue`."""
 
     run = models.ForeignKey(MonthEndRun, on_delete=models.PROTECT, related_name="work")
     outcome = models.CharField(

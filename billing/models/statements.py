@@ -1,4 +1,4 @@
-"""Usage of days, current and issued statements, and marks of stale ones."""
+"""Usage of days, current and issued statements, marks of stale ones, catalogue."""
 
 from uuid import UUID
 
@@ -14,9 +14,9 @@ from portal.models import Tenant
 class NumberedUsers(models.Model):
     """Users of a tenant in the order of their numbers, from `first_number` on.
 
-    `keys` has 16 bytes for each: the keyed hash of the name as it is compared. `alike`
-    has 16 bytes for each: that of the name without a domain. A number is never given
-    to somebody else, for the bitmaps in `UsageDay` refer to it.
+    `keys` has 16 bytes for each user: the keyed hash of the folded name. `alike` has 16
+    bytes for each: the keyed hash of the name without a domain. A number is never given
+    to another user, because the bitmaps in `UsageDay` refer to it.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -41,8 +41,8 @@ class UsageDay(models.Model):
 
     `usage` is an encoded `billing.statements.compute.days.DayUsage`. It was computed
     from exactly what `inputs_sha256` covers (`billing.statements.inputs`);
-    `licence_keys` are those whose kinds matter for it. `unreadable` are files that did
-    not open and are not in it.
+    `licence_keys` are those that its rows hold. `unreadable` are files that did not
+    open and are not in it.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -65,7 +65,7 @@ class UsageDay(models.Model):
 
 
 class StatementState(models.TextChoices):
-    """What the current statement of a period is."""
+    """The state of the current statement of a period."""
 
     PROVISIONAL = "provisional", _("provisional")
     """No version has been issued."""
@@ -78,20 +78,21 @@ class StatementState(models.TextChoices):
 
 
 class CurrentStatement(models.Model):
-    """What the statement of a period is by the facts known now, and what it lacks.
+    """The statement of a period by the facts known now, one row for each period.
 
-    `figures` are those parts of the statement that its hash covers, as JSON;
+    `figures` are the parts of the statement that its hash covers, as JSON;
     `differences` are those from the last issued version. `files` is the list of the
     files that it was computed from, as JSON. `generation` is that of the newest mark
-    it takes into account; `fresh_until` is when the next day of it ends, if one is
-    pending. `unreadable` are SHA-256 digests of files that did not open. The numbers
-    are those of the figures, for lists; `lacking` counts what keeps the period from
-    being complete.
+    that it includes. It is stale after `fresh_until`, when a pending day or the period
+    ends. `unreadable` are SHA-256 digests of files that did not open. Counts and peaks
+    repeat figures, for lists; `lacking` is that of `billing.statements.completeness`.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     period = models.CharField(max_length=7)
     generation = models.BigIntegerField()
+    version = models.PositiveIntegerField()
+    built_at = models.DateTimeField()
     state = models.CharField(max_length=12, choices=StatementState)
     figures_sha256 = models.CharField(max_length=64)
     figures = models.BinaryField()
@@ -125,8 +126,8 @@ class CurrentStatement(models.Model):
 class StatementMark(models.Model):
     """A mark that statements of a tenant are stale, as `SummaryMark` is of summaries.
 
-    All instants are those of the database's clock. `problem` is why the last attempt
-    did not succeed.
+    All instants are those of the database's clock. `problem` is the reason why the last
+    attempt failed; empty if it did not.
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.PROTECT)
@@ -147,11 +148,11 @@ class StatementMark(models.Model):
 
 
 class Statement(models.Model):
-    """An issued version of a statement. It never changes: a trigger refuses it.
+    """An issued version of a statement. A trigger refuses every change of it.
 
-    `document`, `csv` and `focus_csv` are what is served, byte for byte; `files` is the
-    list of the files that it rests on. `position` numbers all versions of all tenants
-    in the order in which they were committed, without gaps.
+    `document`, `csv` and `focus_csv` are served byte for byte, as is `files`, the list
+    of the files that it was computed from. `position` numbers all versions of all
+    tenants in the order in which they were committed, without gaps.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -196,7 +197,7 @@ class Statement(models.Model):
 
 
 class StatementCounter(models.Model):
-    """The last position that an issued version was given; one row."""
+    """The last position given to an issued version; a single row."""
 
     last = models.PositiveBigIntegerField()
 
@@ -205,7 +206,7 @@ class StatementCounter(models.Model):
 
 
 class LicenceKind(models.TextChoices):
-    """What a licence key counts as; see `billing.statements.compute.catalogue`."""
+    """The kind of a licence key; see `billing.statements.compute.catalogue`."""
 
     AGENT = "agent", _("Agent")
     BUSINESS = "business", _("Business User")

@@ -26,7 +26,7 @@ from portal.models import Tenant
 
 router = Router(tags=["statements"])
 
-# Heads on a page of the staff's list.
+# Most heads on a page of the staff's list.
 _MOST = 500
 
 _VERSION = re.compile(r"latest|draft|[1-9][0-9]{0,5}")
@@ -62,14 +62,14 @@ class StatementHeadOut(Schema):
 
 
 class StatementHeadsOut(Schema):
-    """Heads; with `next`, there may be more after that position."""
+    """Heads; `next` is the position to continue after, null at the end."""
 
     items: list[StatementHeadOut]
     next: int | None
 
 
 class HeadsIn(Schema):
-    """For staff: the heads after a position, which is that of the last one read."""
+    """For staff: `after` is the position of the last head read, at first 0."""
 
     after: int = Field(0, ge=0, le=2**62)
     limit: int = Field(100, ge=1, le=_MOST)
@@ -87,8 +87,8 @@ def list_statements(request: PortalRequest, wanted: Query[HeadsIn]) -> Any:
     """List the tenant's statements, newest first.
 
     For staff: all issued versions of all tenants, in the order in which they were
-    issued. Whoever remembers the last `position` they have read, and asks for what is
-    `after` it, gets each version exactly once.
+    issued. A client that stores the last `position` it has read, and requests `after`
+    it, gets each version exactly once.
     """
     if Permission.STAFF_READ not in request.caller.permissions:
         items = queries.heads_of_tenant(request.caller.tenant, at=timezone.now())
@@ -103,27 +103,27 @@ def list_statements(request: PortalRequest, wanted: Query[HeadsIn]) -> Any:
 def show_focus(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponse:
-    """Show a statement's usage as CSV in the shape of FOCUS 1.2, without prices."""
+    """Return a statement's usage as CSV in the shape of FOCUS 1.2, without prices."""
     found = _serve(request, period, wanted)
-    return _answer(request, found, found.focus_csv, _CSV, name="focus.csv")
+    return _respond(request, found, found.focus_csv, _CSV, name="focus.csv")
 
 
 @router.get("/statements/{period}.csv", url_name="statement-csv")
 def show_csv(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponse:
-    """Show a statement's figures as CSV: of the period and of each day."""
+    """Return a statement's figures as CSV: of the period and of each day."""
     found = _serve(request, period, wanted)
-    return _answer(request, found, found.csv, _CSV, name="csv")
+    return _respond(request, found, found.csv, _CSV, name="csv")
 
 
 @router.get("/statements/{period}/files", url_name="statement-files")
 def show_files(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponse:
-    """List the files that a statement rests on, with their SHA-256."""
+    """List the files that a statement was computed from, with their SHA-256."""
     found = _serve(request, period, wanted)
-    return _answer(request, found, found.files, _JSON)
+    return _respond(request, found, found.files, _JSON)
 
 
 @router.get("/statements/{period}/evidence", url_name="statement-evidence")
@@ -152,14 +152,14 @@ def download_evidence(
 def show_statement(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponse:
-    """Show a statement as JSON, in the schema that it names."""
+    """Return a statement as JSON, in the schema that it names."""
     found = _serve(request, period, wanted)
-    return _answer(request, found, found.document, _JSON)
+    return _respond(request, found, found.document, _JSON)
 
 
 @router.get("/schemas/{name}.json", auth=None, url_name="schema")
 def show_schema(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a JSON Schema that answers of this API follow."""
+    """Return a JSON Schema of responses of this API."""
     del request  # anybody may read it
     for path in _SCHEMAS.glob("*.json"):
         if path.stem == name:
@@ -175,7 +175,8 @@ def _serve(request: PortalRequest, period: str, wanted: StatementIn) -> ServedSt
     except ValueError as error:
         raise Refused("period-invalid") from error
     if _VERSION.fullmatch(wanted.version) is None:
-        raise Refused("input-invalid", detail="query.version: no such version")
+        detail = "query.version: must be a number, latest or draft"
+        raise Refused("input-invalid", detail=detail)
     return queries.serve(
         _tenant_id(request, wanted),
         parsed,
@@ -185,7 +186,7 @@ def _serve(request: PortalRequest, period: str, wanted: StatementIn) -> ServedSt
 
 
 def _tenant_id(request: PortalRequest, wanted: StatementIn) -> int:
-    """Return the tenant that the caller acts for; for staff the one that is named."""
+    """Return the id of the caller's tenant; for staff, of the tenant in the query."""
     if "\0" in wanted.tenant:
         raise Refused("not-found")  # PostgreSQL accepts no such text in a query
     if Permission.STAFF_READ not in request.caller.permissions:
@@ -203,7 +204,7 @@ def _tenant_id(request: PortalRequest, wanted: StatementIn) -> int:
     return tenant_id
 
 
-def _answer(
+def _respond(
     request: HttpRequest,
     found: ServedStatement,
     content: bytes,
@@ -211,10 +212,10 @@ def _answer(
     *,
     name: str = "",
 ) -> HttpResponse:
-    """Answer with stored bytes; with 304 if the caller has this version already."""
+    """Return the content, or 304 if the caller has it; `name` makes it a download."""
     tag = f'"{found.sha256}"'
     known = request.headers.get("If-None-Match", "")
-    # A proxy that compresses answers marks their tags as weak.
+    # A proxy that compresses responses marks their tags as weak.
     tags = {one.strip().removeprefix("W/") for one in known.split(",")}
     if known == "*" or tag in tags:
         response = HttpResponse(status=304)

@@ -1,8 +1,9 @@
 """Builds the current statement of a period from its stored days, and stores it.
 
-All is read in one moment: the newest mark, the files, the catalogue, the days, the
-calendar. If a day is not up to date by then, nothing is built, and the caller computes
-the days anew. What is stored never replaces the statement of a later moment.
+One repeatable-read transaction reads the newest mark, the files, the catalogue, the
+days and the calendar. If a day in it is stale, nothing is built, and the caller
+computes the stale days first. A statement that was built earlier never replaces a
+later one.
 """
 
 import json
@@ -49,7 +50,7 @@ def build(tenant_id: int, period: Period, *, at: datetime) -> bool:
     if row is None:
         return False
     with unit_of_work.acting_for(tenant_id):
-        _store(row)
+        store(row)
     failpoints.reach("statement:built")
     return True
 
@@ -59,7 +60,7 @@ def build_row(
 ) -> CurrentStatement | None:
     """Build the current statement; None if a day has to be computed first.
 
-    In one moment's unit of work of the tenant.
+    In a repeatable-read unit of work of the tenant.
     """
     found = inputs.load(tenant, period, with_usage=True)
     return None if found.stale_days() else _build(found, at=at)
@@ -75,7 +76,7 @@ def _build(found: PeriodInputs, *, at: datetime) -> CurrentStatement:
     last = Statement.objects.filter(
         tenant=found.tenant, period=str(found.period)
     ).order_by("-version")
-    issued = last.only("document", "files").first()
+    issued = last.only("version", "document", "files").first()
     differences = _differences(issued, figures, files) if issued else []
     state = StatementState.PROVISIONAL
     if issued is not None:
@@ -84,6 +85,8 @@ def _build(found: PeriodInputs, *, at: datetime) -> CurrentStatement:
         tenant=found.tenant,
         period=str(found.period),
         generation=found.generation,
+        version=issued.version if issued else 0,
+        built_at=_database_clock(),
         state=state,
         figures_sha256=figures_sha256(figures),
         figures=json.dumps(figures, ensure_ascii=False, separators=(",", ":")).encode(),
@@ -132,7 +135,7 @@ def _figures(found: PeriodInputs, complete: Completeness, files: Figures) -> Fig
 
 def _unreadable(found: PeriodInputs) -> list[CountedFile]:
     names = {pk for one in found.stored.values() for pk in one.unreadable}
-    return [one for one in found.files if one.file.pk in names]
+    return [one for one in found.files if one.file.pk in names or not one.days]
 
 
 def _differences(
@@ -146,8 +149,16 @@ def _differences(
     )
 
 
-def _store(row: CurrentStatement) -> None:
-    """Store a current statement, unless that of a later moment is there."""
+def _database_clock() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        [(now,)] = cursor.fetchall()
+    found: datetime = now
+    return found
+
+
+def store(row: CurrentStatement) -> None:
+    """Store a current statement, unless a later one is stored."""
     names = [
         field.attname
         for field in CurrentStatement._meta.concrete_fields

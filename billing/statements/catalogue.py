@@ -1,7 +1,8 @@
 """Loads and extends the catalogue of licence keys.
 
-Version 1 is part of the program and never changes; later ones are rows. Each version is
-complete, and valid from a period on.
+Version 1 is part of the program and never changes; later ones are rows. Each has the
+keys that it classifies, and is valid from a period on. In a period, the newest version
+that is valid there and has a key decides about it.
 """
 
 import re
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from billing.coverage.periods import Period
 from billing.models import CatalogueEntry, CatalogueVersion
@@ -42,13 +44,13 @@ FIRST = Catalogue(
     ),
 )
 
-# As long as the format allows; no control character, which a file cannot hold either.
+# The limits of the usage file format: 128 characters, no control characters.
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChange:
-    """A version that staff have made; `changed` has the keys it classifies anew."""
+    """A version that staff have made; `changed` has its changed kinds by key."""
 
     number: int
     valid_from: str
@@ -59,39 +61,32 @@ class CatalogueChange:
 
 
 def catalogue_of(period: str) -> Catalogue:
-    """Return the version that applies to a period, in any unit of work."""
-    versions = CatalogueVersion.objects.filter(valid_from__lte=period)
-    last = versions.order_by("-number").first()
-    return FIRST if last is None else _load(last)
+    """Return the catalogue of a period, in any unit of work.
+
+    Its number is that of the newest version that is valid in the period.
+    """
+    return _joined(CatalogueVersion.objects.filter(valid_from__lte=period))
 
 
 def newest() -> Catalogue:
-    """Return the newest version, whichever period it is valid from."""
-    last = CatalogueVersion.objects.order_by("-number").first()
-    return FIRST if last is None else _load(last)
+    """Return the catalogue with all versions, whichever period they are valid from."""
+    return _joined(CatalogueVersion.objects.all())
 
 
 def changes() -> list[CatalogueChange]:
-    """Return the versions after the first with what each changed, newest first."""
-    before: Mapping[str, Kind] = FIRST.kinds
-    found = []
-    for version in CatalogueVersion.objects.order_by("number"):
-        kinds = _load(version).kinds
-        changed = {
-            key: kind for key, kind in kinds.items() if before.get(key) is not kind
-        }
-        found.append(
-            CatalogueChange(
-                version.number,
-                version.valid_from,
-                version.created_at,
-                version.created_by,
-                version.reason,
-                changed,
-            )
+    """Return the versions after the first with the changes of each, newest first."""
+    versions = CatalogueVersion.objects.order_by("-number")
+    return [
+        CatalogueChange(
+            version.number,
+            version.valid_from,
+            version.created_at,
+            version.created_by,
+            version.reason,
+            _kinds_of(version),
         )
-        before = kinds
-    return found[::-1]
+        for version in versions.prefetch_related("entries")
+    ]
 
 
 def classify(
@@ -102,58 +97,65 @@ def classify(
     by: str,
     at: datetime,
 ) -> Catalogue:
-    """Make the next version: the newest one, with some keys classified anew.
+    """Make the next version, which gives keys their kinds from a period on.
 
     In a unit of work of the staff. Statements of the tenants whose files hold one of
     the keys are marked as stale.
 
     Raises:
-        Refused: a key cannot be one, or nothing would change.
+        Refused: a key is not one, or no kind would change.
 
     """
-    # One after the other: each version is made from the one before it.
+    # One at a time: each version has the number after the last.
     unit_of_work.hold_installation(sql.CATALOGUE_LOCK)
-    given = {base_key(key.strip()): kind for key, kind in kinds.items()}
+    given = {base_key(key): kind for key, kind in kinds.items()}
     if not given or not all(map(_KEY.fullmatch, given)):
         raise Refused("licence-key-invalid")
-    before = newest()
-    if all(before.kinds.get(key) is kind for key, kind in given.items()):
+    known = (catalogue_of(str(valid_from)), newest())
+    if all(one.kinds.get(key) is kind for key, kind in given.items() for one in known):
         raise Refused("nothing-changes")
-    found = Catalogue(before.version + 1, {**before.kinds, **given})
+    version = _store(given, valid_from=valid_from, reason=reason, by=by, at=at)
+    _mark_tenants(list(given), valid_from)
+    classified = {f"key {key}": str(kind) for key, kind in sorted(given.items())}
+    audit_log.append(
+        tenant_id=None,
+        actor=by,
+        act="keys-classified",
+        subject=f"catalogue {version.number}",
+        at=at,
+        details={"valid_from": str(valid_from), "reason": reason, **classified},
+    )
+    return catalogue_of(str(valid_from))
+
+
+def _store(
+    kinds: Mapping[str, Kind], *, valid_from: Period, reason: str, by: str, at: datetime
+) -> CatalogueVersion:
     version = CatalogueVersion.objects.create(
-        number=found.version,
+        number=newest().version + 1,
         valid_from=str(valid_from),
         created_at=at,
         created_by=by,
         reason=reason,
     )
-    _store_entries(version, found)
-    _mark_tenants(list(given), valid_from)
-    details = {"valid_from": str(valid_from), "reason": reason}
-    audit_log.append(
-        tenant_id=None,
-        actor=by,
-        act="keys-classified",
-        subject=f"catalogue {found.version}",
-        at=at,
-        details=details | {key: str(kind) for key, kind in sorted(given.items())},
-    )
-    return found
-
-
-def _store_entries(version: CatalogueVersion, catalogue: Catalogue) -> None:
     CatalogueEntry.objects.bulk_create(
         CatalogueEntry(version=version, licence_key=key, kind=kind.value)
-        for key, kind in sorted(catalogue.kinds.items())
+        for key, kind in sorted(kinds.items())
     )
+    return version
 
 
-def _load(version: CatalogueVersion) -> Catalogue:
-    entries = CatalogueEntry.objects.filter(version=version)
-    kinds = {
-        key: Kind(kind) for key, kind in entries.values_list("licence_key", "kind")
-    }
-    return Catalogue(version.number, kinds)
+def _joined(versions: QuerySet[CatalogueVersion]) -> Catalogue:
+    """Join the first version with later ones: of a key, the newest change applies."""
+    kinds, number = dict(FIRST.kinds), FIRST.version
+    for version in versions.order_by("number").prefetch_related("entries"):
+        kinds |= _kinds_of(version)
+        number = version.number
+    return Catalogue(number, kinds)
+
+
+def _kinds_of(version: CatalogueVersion) -> dict[str, Kind]:
+    return {one.licence_key: Kind(one.kind) for one in version.entries.all()}
 
 
 def _mark_tenants(licence_keys: list[str], valid_from: Period) -> None:

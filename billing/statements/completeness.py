@@ -1,4 +1,4 @@
-"""Counts how complete the files of a period are, as statements show it."""
+"""Counts how complete the files of a period are, for its statement."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,15 +7,16 @@ from datetime import date, datetime
 from typing import Any
 
 from billing.coverage.calendar import Calendar
+from billing.coverage.calendar import calendar as compute_calendar
 from billing.coverage.cells import COVERED, Cell, CellState
 from billing.coverage.chain import CellReasonCode
 from billing.coverage.periods import Period, day_ends_at, ends_at, zone_named
-from billing.models import Excuse
-from billing.periods import queries as period_queries
+from billing.models import Excuse, TenantPeriod
+from billing.periods import load_facts
 from portal.approvals import Decision
+from portal.models import Tenant
 
-# A state of a server-day as statements name it; days that nothing more is needed for
-# are counted and not listed.
+# The names of states of server-days in statements.
 _NAMES: Mapping[CellState, str] = {
     CellState.RECEIVED: "received",
     CellState.SILENT: "silent",
@@ -25,15 +26,18 @@ _NAMES: Mapping[CellState, str] = {
     CellState.PENDING: "pending",
 }
 _DOWN, _LOST = "down", "lost"
+# Server-days in these states are counted and not listed one by one.
 _NOT_LISTED = frozenset({"received", "silent", "pending"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completeness:
-    """`part` is that of a statement; `by_day` has the server-days owed and covered.
+    """The completeness of a period at an instant; `part` is that of a statement.
 
-    `lacking` counts what keeps the period from being complete. `fresh_until` is when
-    the next pending day is over; `is_over` says that the period itself is.
+    `by_day` has the server-days owed and covered. `lacking` counts the server-days that
+    keep the period from being complete; it is 1 if no server owes a day though the
+    licence requires one. `fresh_until` is the next end of a pending day or of the
+    period; None after all of them.
     """
 
     part: dict[str, Any]
@@ -47,10 +51,17 @@ class Completeness:
 def load(period: Period, *, last_day: date | None, at: datetime) -> Completeness:
     """Load the calendar of the tenant that the unit of work is for.
 
-    `last_day` is the last one of the period with an accepted file.
+    `last_day` is the last day of the period with an accepted file; None without one.
     """
-    view = period_queries.view_period(period, at=at)
-    calendar = view.judgement.calendar
+    opened = TenantPeriod.objects.get(period=str(period))
+    deadline_at = opened.effective_at
+    # Files without a verdict are not in it: their headers are not verified, and
+    # statements are marked by verdicts.
+    loaded = load_facts.load_facts(
+        Tenant.objects.get(), deadlines=[deadline_at], with_unjudged=False
+    )
+    facts = loaded.facts(period, deadline_at=deadline_at, zone=opened.zone)
+    calendar = compute_calendar(period, facts, at=at, deadline_at=deadline_at)
     named = {key: _name(cell) for key, cell in calendar.cells.items()}
     counts = Counter(named.values())
     missing = counts["missing"] + counts["partial"]
@@ -67,8 +78,8 @@ def load(period: Period, *, last_day: date | None, at: datetime) -> Completeness
         by_day=_by_day(calendar),
         lacking=missing + counts["with_us"] + calendar.lacks_servers,
         pending=counts["pending"],
-        is_over=at >= ends_at(period, zone_named(view.zone)),
-        fresh_until=_fresh_until(calendar, zone=view.zone, at=at),
+        is_over=at >= ends_at(period, zone_named(opened.zone)),
+        fresh_until=_fresh_until(calendar, zone=opened.zone, at=at),
     )
 
 
@@ -90,7 +101,6 @@ def _listed(
                 "server": server,
                 "day": day.isoformat(),
                 "state": name,
-                "why": cell.why.code.value.replace(" ", "-"),
                 "reason": _reason(excuses, cell, server, day) if excuses else "",
             }
 

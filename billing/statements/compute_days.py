@@ -7,6 +7,7 @@ and kept only while a later day needs them too.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid import UUID
 from billing.models import UsageDay
 from billing.statements import numbered_users
 from billing.statements.compute import encoding
+from billing.statements.compute.catalogue import base_keys
 from billing.statements.compute.days import compute_day
 from billing.statements.compute.rows import RowsOfFile, file_rows
 from billing.statements.inputs import CountedFile, PeriodInputs
@@ -63,14 +65,13 @@ class DayComputer:
         rows = [self.opened[one.file.pk] for one in files if one.file.pk in self.opened]
         usage = compute_day(rows, self.inputs.local_day(day), self.inputs.catalogue)
         failpoints.reach("statement:computed")
+        keys = base_keys(usage.licence_keys)
         row = UsageDay(
             tenant=self.inputs.tenant,
             period=str(self.inputs.period),
             day=day,
-            inputs_sha256=self.inputs.inputs_sha256(day, usage.licence_keys),
-            licence_keys=[
-                key for key, _ in self.inputs.catalogue.kinds_of(usage.licence_keys)
-            ],
+            inputs_sha256=self.inputs.inputs_sha256(day, keys),
+            licence_keys=keys,
             unreadable=[one.file.pk for one in files if one.file.pk in self.unreadable],
             usage=encoding.encode(usage),
         )
@@ -131,6 +132,7 @@ def compute_stale_days(
     at: datetime,
     has_time: Callable[[], bool],
     with_unreadable: bool = False,
+    gate: AbstractContextManager[object],
 ) -> bool:
     """Compute the stale days of a period, in order; False if time ran out before.
 
@@ -141,18 +143,18 @@ def compute_stale_days(
 
     """
     stale = inputs.stale_days(with_unreadable=with_unreadable)
-    gone = [day for day in inputs.stored if day not in inputs.by_day]
-    if gone:
+    if inputs.gone:
         with unit_of_work.acting_for(inputs.tenant.pk):
             days = UsageDay.objects.filter(
                 tenant=inputs.tenant, period=str(inputs.period)
             )
-            days.filter(day__in=gone).delete()
+            days.filter(day__in=inputs.gone).delete()
     if not stale:
         return True
     computer = DayComputer.of(inputs, at=at)
     for place, day in enumerate(stale):
         if place and not has_time():
             return False
-        computer.compute(day)
+        with gate:
+            computer.compute(day)
     return True

@@ -1,4 +1,4 @@
-"""Writes a statement as the JSON document that people and programs get."""
+"""Writes a statement as its JSON document."""
 
 import json
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from billing.models import CurrentStatement, Statement
 from billing.statements.compute.differences import DIFFERENCE
 from portal.models import Tenant
 
-# The address of the JSON Schema below that of the portal.
+# The path of the JSON Schema, below the address of the portal.
 SCHEMA_PATH = "/api/v1/schemas/statement-1.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What a document says besides figures; `replaces` is the version before it."""
+    """The version data of a document; `replaces` is the version before it."""
 
     state: str
     number: str | None = None
@@ -41,7 +41,7 @@ def document(
         "period": _period(Period.parse(current.period), zone),
         "figures_sha256": current.figures_sha256,
         **figures,
-        # The database keeps their keys in an order of its own.
+        # JSONB does not keep the order of keys.
         "differences": [
             {name: one[name] for name in DIFFERENCE} for one in current.differences
         ],
@@ -49,7 +49,7 @@ def document(
 
 
 def as_bytes(value: Mapping[str, Any]) -> bytes:
-    """Write a document as JSON in UTF-8: the same document, the same bytes."""
+    """Encode a document as JSON in UTF-8; equal documents give equal bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 

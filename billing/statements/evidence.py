@@ -1,12 +1,13 @@
-"""Sends what a statement was computed from: files, rows with pseudonyms, a verifier.
+"""Builds the evidence package of a statement: files, rows with pseudonyms, a verifier.
 
-Whoever has the package can compute every figure again (`billing.statements.verifier`,
-which is in it). A pseudonym is the number of a user: it says nothing of the name.
+The verifier (`billing.statements.verifier`) recomputes every figure from the package. A
+pseudonym is the number of a user, which reveals nothing of the name.
 """
 
 import csv
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
+from usage.files.rows import RowsUnreadableError
 from usage.usg import OpenedDay
 
-# A program of its own that imports nothing of the portal.
+logger = logging.getLogger(__name__)
+
+# A stand-alone program: it imports nothing of the portal.
 _VERIFIER = Path(__file__).with_name("verifier.py")
 
-# Rows that are written at once; the text of the largest file would weigh hundreds of
-# megabytes.
+# Rows of one piece; as one piece, the text of the largest file would take hundreds of
+# megabytes of memory.
 _ROWS_AT_ONCE = 50_000
 
 # All entries have one time, so that the same evidence gives the same package.
@@ -43,13 +47,13 @@ def package(
     by: str,
     at: datetime,
 ) -> Iterator[bytes]:
-    """Return the archive, which is made while it is read; record the download.
+    """Return the ZIP archive in pieces, built while they are read; record the download.
 
-    Begins and ends units of work of its own, also while it is read.
+    Begins and ends units of work of its own, also while the pieces are read.
 
     Raises:
-        Refused: a file that the statement rests on does not count any more, or counts
-            for another day; its rows would not give the figures.
+        Refused: a file of the statement no longer counts, or counts for another day;
+            its rows would not give the figures.
 
     """
     listed = json.loads(found.files)["files"]
@@ -57,7 +61,7 @@ def package(
         loaded = inputs.load(Tenant.objects.get(), period)
     by_sha256 = {one.sha256: one for one in loaded.files}
     files = [by_sha256.get(entry["sha256"]) for entry in listed]
-    if not all(map(_is_the_same, files, listed)):
+    if not all(map(_counts_as_listed, files, listed)):
         raise Refused("evidence-gone")
     counted = [one for one in files if one is not None]
     with unit_of_work.acting_for(tenant_id):
@@ -72,7 +76,7 @@ def package(
     return _Package(loaded, counted, found, at).pieces()
 
 
-def _is_the_same(one: CountedFile | None, entry: Mapping[str, Any]) -> bool:
+def _counts_as_listed(one: CountedFile | None, entry: Mapping[str, Any]) -> bool:
     if one is None:
         return False
     assigned = one.file.assigned_day.isoformat() if one.file.assigned_day else None
@@ -80,7 +84,7 @@ def _is_the_same(one: CountedFile | None, entry: Mapping[str, Any]) -> bool:
 
 
 class _Pipe(io.RawIOBase):
-    """Takes what the archive writes, and gives it out in pieces."""
+    """Buffers the bytes that the archive writes, until they are taken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ class _Package:
     at: datetime
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the archive, file by file: nothing of it is stored."""
+        """Yield the archive file by file; it is never stored as a whole."""
         pipe = _Pipe()
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in (
@@ -120,10 +124,16 @@ class _Package:
             seen: set[int] = set()
             reader = compute_days.DayComputer.of(self.loaded, at=self.at)
             for place, one in enumerate(self.files, start=1):
+                try:
+                    opened = reader.read(one.file)
+                except (RowsUnreadableError, OSError) as error:
+                    # The verifier then says that the rows of this file are not there.
+                    logger.warning("The evidence lacks %s: %s", one.file.pk, error)
+                    continue
                 with archive.open(
                     _entry(_rows_name(place)), "w", force_zip64=True
                 ) as to:
-                    for text, users in _rows(reader, one):
+                    for text, users in _rows(reader, opened):
                         seen |= users
                         to.write(text.encode())
                         yield pipe.taken()
@@ -163,18 +173,22 @@ def _instant(at: datetime | None) -> str | None:
 
 
 def _rows(
-    reader: compute_days.DayComputer, one: CountedFile
+    reader: compute_days.DayComputer, opened: OpenedDay
 ) -> Iterator[tuple[str, set[int]]]:
     """Yield the rows of a file as CSV, and the users in them."""
-    opened = reader.read(one.file)
     reader.users.give_numbers([opened.users])
     numbers = reader.users.numbers_of(opened.users)
     yield "user,licences,login,logout,flags\r\n", set()
-    sets = ["|".join(names) for names in opened.licence_sets]
+    sets = ["|".join(map(_escaped, names)) for names in opened.licence_sets]
     for start in range(0, opened.sessions, _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         users = numbers[opened.user[part]].tolist()
         yield _text(opened, part, users, sets), set(users)
+
+
+def _escaped(licence_key: str) -> str:
+    """Write the separator of keys in a key as its number, as in addresses."""
+    return licence_key.replace("%", "%25").replace("|", "%7C")
 
 
 def _text(opened: OpenedDay, part: slice, users: list[int], sets: Sequence[str]) -> str:

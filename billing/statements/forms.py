@@ -27,7 +27,7 @@ def parse_period(name: str) -> Period:
     """Return the period that an address names.
 
     Raises:
-        Refused: it is no period.
+        Refused: the name is not a period.
 
     """
     try:
@@ -40,7 +40,7 @@ def named_version(given: QueryDict) -> str:
     """Return the version that a query names: a number, `draft` or `latest`.
 
     Raises:
-        Refused: it cannot be a version.
+        Refused: the value is none of these.
 
     """
     wanted = given.get("version") or LATEST
@@ -50,7 +50,7 @@ def named_version(given: QueryDict) -> str:
 
 
 def named_kind(given: QueryDict) -> str:
-    """Return the filter of the month end that a query names; empty for all."""
+    """Return the filter of the month end that a query names; empty for all tenants."""
     kind = given.get("kind", "")
     return kind if kind in set(MonthEndFilter) else ""
 
@@ -68,7 +68,7 @@ class PeriodField(forms.CharField):
 
 
 class IssueForm(forms.Form):
-    """What staff fill in to issue a statement, and the figures that they have seen."""
+    """Issues a statement; `figures_sha256` is the hash of the figures on the page."""
 
     figures_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
     reason = forms.CharField(
@@ -76,7 +76,7 @@ class IssueForm(forms.Form):
         required=False,
         label=_("Reason"),
         help_text=_(
-            "Printed on the statement. Needed for a later version, and to close an"
+            "Printed on the statement. Required for a later version, and to close an"
             " incomplete period."
         ),
     )
@@ -87,7 +87,7 @@ class IssueForm(forms.Form):
 
 
 class MonthEndForm(forms.Form):
-    """A run over all tenants of a period."""
+    """Starts a month-end run over all tenants of a period."""
 
     period = PeriodField(max_length=7)
     what = forms.ChoiceField(
@@ -104,20 +104,20 @@ class MonthEndForm(forms.Form):
 
 
 class ClassifyForm(forms.Form):
-    """The kind of a licence key from a period on."""
+    """Gives a licence key a kind from a period on."""
 
     licence_key = forms.CharField(
         max_length=_KEY_CHARACTERS,
         label=_("Licence key"),
-        help_text=_("Without the ending _CONCURRENT, which counts the same."),
+        help_text=_("Without the ending _CONCURRENT: both forms count the same."),
     )
     kind = forms.ChoiceField(choices=[("", ""), *LicenceKind.choices], label=_("Kind"))
     valid_from = PeriodField(
         max_length=7,
         label=_("Valid from period"),
         help_text=_(
-            "Year and month, such as 2026-05. Statements of that period and later ones"
-            " are computed again."
+            "Year and month, such as 2026-05. Statements of this and later periods are"
+            " recomputed."
         ),
     )
     reason = forms.CharField(max_length=REASON_CHARACTERS, label=_("Reason"))

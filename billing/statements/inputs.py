@@ -1,8 +1,8 @@
-"""Loads what the statement of a period is computed from, and says which days are stale.
+"""Loads the inputs of a period's statement, and finds the days that are stale.
 
 A day is computed from the files that touch it, by the rules, in a zone, with the kinds
 of the licence keys that its rows hold. `inputs_sha256` covers all of that: a stored
-day with the same hash need not be computed again, whatever has happened in between.
+day with the same hash is not computed again, whatever has happened in between.
 """
 
 import hashlib
@@ -28,12 +28,17 @@ from usage.models import FileState, UsageFile
 
 _A_DAY = 86_400
 
+# The longest span of a file that is counted, in seconds: three periods. A longer one is
+# a fault of the clock, and each of its days would have to be computed.
+LONGEST_SPAN = 100 * _A_DAY
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CountedFile:
-    """A file that counts for a period; `shift` is that of its assigned day, in seconds.
+    """A file that counts for a period; `days` are those on which it may have rows.
 
-    `days` are the local days that it may have rows on.
+    `shift` is that of its assigned day in seconds, None without one. A file without
+    `days` cannot be counted.
     """
 
     file: UsageFile
@@ -49,8 +54,9 @@ class CountedFile:
 class PeriodInputs:
     """All that a statement of a tenant and period is computed from, as of one moment.
 
-    `generation` is that of the newest mark which is taken into account by that.
-    `stored` has the usage of days that was computed before, up to date or not.
+    `generation` is that of the newest mark that the inputs include. `by_day` has the
+    files that touch each local day; `stored` the stored ones of these days, stale or
+    not, and `gone` the stored days that no file touches any more.
     """
 
     tenant: Tenant
@@ -59,8 +65,10 @@ class PeriodInputs:
     generation: int
     catalogue: Catalogue
     files: tuple[CountedFile, ...]
-    stored: Mapping[date, UsageDay]
+    all_stored: Mapping[date, UsageDay]
     by_day: Mapping[date, tuple[CountedFile, ...]] = field(init=False)
+    stored: Mapping[date, UsageDay] = field(init=False)
+    gone: tuple[date, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         found: dict[date, list[CountedFile]] = defaultdict(list)
@@ -68,7 +76,10 @@ class PeriodInputs:
             for day in one.days:
                 found[day].append(one)
         by_day = {day: tuple(found[day]) for day in sorted(found)}
+        stored = {day: one for day, one in self.all_stored.items() if day in by_day}
         object.__setattr__(self, "by_day", by_day)
+        object.__setattr__(self, "stored", stored)
+        object.__setattr__(self, "gone", tuple(self.all_stored.keys() - by_day.keys()))
 
     @property
     def zone(self) -> tzinfo:
@@ -78,7 +89,7 @@ class PeriodInputs:
         return local_day(day, self.zone)
 
     def inputs_sha256(self, day: date, licence_keys: Iterable[str]) -> bytes:
-        """Hash what a day is computed from, if its rows hold these licence keys."""
+        """Hash the inputs of a day whose rows hold these keys, without endings."""
         bounds = self.local_day(day)
         content = [
             RULES,
@@ -90,9 +101,9 @@ class PeriodInputs:
         return hashlib.sha256(canonical(content)).digest()
 
     def is_stale(self, day: date, *, with_unreadable: bool = False) -> bool:
-        """Say whether a day has to be computed.
+        """Return whether a day has to be computed.
 
-        With `with_unreadable`, also because files did not open the last time.
+        With `with_unreadable`, also if files of it did not open the last time.
         """
         stored = self.stored.get(day)
         if stored is None or (with_unreadable and stored.unreadable):
@@ -109,9 +120,10 @@ class PeriodInputs:
 
 
 def load(tenant: Tenant, period: Period, *, with_usage: bool = False) -> PeriodInputs:
-    """Load the inputs of an opened period; in one moment's unit of work of the tenant.
+    """Load the inputs of an opened period, in a repeatable-read unit of work.
 
-    With the encoded usage of its days, or without. In a fixed set of queries.
+    `with_usage` loads the encoded usage of stored days too. The number of queries does
+    not depend on the number of files or days.
     """
     opened = TenantPeriod.objects.get(tenant=tenant, period=str(period))
     zone = zone_named(opened.zone)
@@ -125,12 +137,12 @@ def load(tenant: Tenant, period: Period, *, with_usage: bool = False) -> PeriodI
         generation=_generation(tenant, period),
         catalogue=catalogues.catalogue_of(str(period)),
         files=tuple(counted_file(file, zone) for file in _files(tenant, period)),
-        stored={one.day: one for one in stored},
+        all_stored={one.day: one for one in stored},
     )
 
 
 def stale_periods(tenant_id: int, periods: Iterable[str], *, at: datetime) -> set[str]:
-    """Return which periods of a tenant lack a current statement that is up to date."""
+    """Return the periods of a tenant whose current statement is stale or not stored."""
     parameters: dict[str, Any] = {
         "tenant": tenant_id,
         "periods": list(periods),
@@ -156,7 +168,7 @@ def _generation(tenant: Tenant, period: Period) -> int:
 
 
 def _files(tenant: Tenant, period: Period) -> Iterable[UsageFile]:
-    """Return the files that count: the rule is that of the calendar."""
+    """Return the files that count for the period, by the rule of the calendar."""
     first = period.starts_on
     if tenant.first_owed_on is not None:
         first = max(first, tenant.first_owed_on)
@@ -169,12 +181,15 @@ def _files(tenant: Tenant, period: Period) -> Iterable[UsageFile]:
 
 
 def counted_file(file: UsageFile, zone: tzinfo) -> CountedFile:
+    """Return an accepted file with its shift and its local days in a zone."""
     if file.opened_at is None or file.closed_at is None:
         message = "An accepted file has its times."
         raise RuntimeError(message)
     shift = _shift(file.assigned_day, file.opened_at, file.opened_offset or 0)
     first = int(file.opened_at.timestamp()) + (shift or 0)
     span = max(0, int((file.closed_at - file.opened_at).total_seconds()))
+    if span > LONGEST_SPAN:
+        return CountedFile(file, shift, ())
     last = first + max(span, 1) - 1
     return CountedFile(file, shift, tuple(days_between(first, last, zone)))
 

@@ -1,4 +1,4 @@
-"""Invariants of statements: what was issued is unchanged, what is current is right."""
+"""Invariants: issued statements never change, current ones match their inputs."""
 
 import hashlib
 import json
@@ -27,15 +27,15 @@ def _wrong(one: Statement, *, after: int) -> list[str]:
     checks = (
         (
             hashlib.sha256(document).hexdigest() == one.sha256,
-            "has a document that is not the one that was issued",
+            "has a document that does not match its SHA-256",
         ),
         (
             figures_sha256(content) == content["figures_sha256"] == one.figures_sha256,
-            "has figures that its hash does not cover",
+            "has figures that do not match their hash",
         ),
         (
             hashlib.sha256(files).hexdigest() == content["files"]["manifest_sha256"],
-            "has another list of files than it names",
+            "has a list of files that does not match its hash",
         ),
         (one.version == after + 1, f"follows version {after}"),
     )
@@ -50,7 +50,7 @@ def _positions_have_no_gaps(scope: InvariantScope) -> Findings:
         found = list(positions.values_list("position", flat=True))
         last = StatementCounter.objects.values_list("last", flat=True).first() or 0
     if found != list(range(1, last + 1)):
-        problem = f"number {len(found)} and are not those from 1 to {last}"
+        problem = f"are not 1 to {last} without gaps: there are {len(found)}"
         yield Finding("the positions of issued statements", problem)
 
 
@@ -70,7 +70,7 @@ def _current_statements_equal_recomputed(scope: InvariantScope) -> Findings:
                 tenant, Period.parse(one.period), at=one.computed_at
             )
             if built is None:
-                yield Finding(subject, "has days that are not up to date, and no mark")
+                yield Finding(subject, "has stale days, and no mark")
             elif built.figures_sha256 != one.figures_sha256 or built.state != one.state:
                 yield Finding(subject, "differs from its files and its calendar")
         problems = StatementMark.objects.exclude(problem="")

@@ -24,10 +24,10 @@ from portal.errors import Refused, Unavailable
 from portal.health import failpoints
 from portal.models import Tenant
 
-# How long issuing waits for the figures, in seconds: those of the largest month.
+# Seconds that issuing waits for the figures: enough for the largest month.
 PATIENCE = 120.0
 
-# How often a file may arrive between the computation and the lock.
+# Attempts to issue; each fails if a file arrives between the computation and the lock.
 _MOST_TRIES = 5
 
 # The refusal behind each outcome that prevents issuing.
@@ -45,11 +45,11 @@ _OUTCOMES = {make().code: outcome for outcome, make in _REFUSALS.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueRequest:
-    """What somebody wants issued, and on which terms.
+    """A request to issue the next version of a period's statement.
 
     `with_incomplete` closes a period that is not complete, for the `reason`; a later
-    version needs a reason as well. `expected` is the hash of the figures that the
-    person has seen, if they are to be issued and no others.
+    version needs a reason as well. `expected` is the hash of the figures to issue, as
+    the person has seen them; None issues whatever the figures are.
     """
 
     period: Period
@@ -93,13 +93,13 @@ def issue(tenant_id: int, wanted: IssueRequest) -> Statement:
 def outcome_of(current: CurrentStatement, *, with_reason: bool) -> MonthEndOutcome:
     """Return what prevents issuing a fresh statement, or `COMPUTED` if nothing does.
 
-    `with_reason`: somebody has given a reason for a later version.
+    `with_reason`: whether a reason for a later version was given.
     """
     is_empty = not (current.owed or current.file_count or current.lacking)
     is_later = current.state != StatementState.PROVISIONAL
-    # In this order: the first that applies is what somebody has to do first.
+    # In this order: the first that applies has to be resolved first.
     reasons = (
-        (is_empty, MonthEndOutcome.NOTHING),
+        (is_empty and not is_later, MonthEndOutcome.NOTHING),
         (current.unreadable, MonthEndOutcome.UNREADABLE),
         (current.unclassified, MonthEndOutcome.UNCLASSIFIED),
         (not current.is_over or current.pending, MonthEndOutcome.RUNNING),
@@ -112,7 +112,7 @@ def outcome_of(current: CurrentStatement, *, with_reason: bool) -> MonthEndOutco
 
 
 def outcome_behind(refusal: Refused) -> MonthEndOutcome:
-    """Return the outcome that `issue` refused by; raise any other refusal."""
+    """Return the outcome behind a refusal of `issue`; raise any other refusal."""
     found = _OUTCOMES.get(refusal.code)
     if found is None:
         raise refusal
@@ -138,7 +138,7 @@ def _issue(tenant_id: int, wanted: IssueRequest) -> Statement:
     )
     written = document(current, tenant, zone=opened.zone, envelope=envelope)
     statement = _statement(current, wanted, envelope, written)
-    _settle(current)
+    _mark_issued(current, version)
     audit_log.append(
         tenant_id=tenant_id,
         actor=wanted.by,
@@ -208,19 +208,15 @@ def _details(
     }
 
 
-def _settle(current: CurrentStatement) -> None:
-    """Make the current statement the issued one.
+def _mark_issued(current: CurrentStatement, version: int) -> None:
+    """Make the current statement the issued version.
 
-    With a generation of its own, so that whoever has begun to build it before the
-    version was there does not store what they found.
+    The result of a build that compared with an earlier version is not stored any more.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select nextval('billing_mark_generation')")
-        [(generation,)] = cursor.fetchall()
-    current.generation = generation
+    current.version = version
     current.state = StatementState.ISSUED
     current.differences = []
-    current.save(update_fields=["generation", "state", "differences"])
+    current.save(update_fields=["version", "state", "differences"])
 
 
 def _next_position() -> int:

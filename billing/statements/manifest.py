@@ -1,4 +1,4 @@
-"""Lists the files that a statement rests on, as a document of its own."""
+"""Builds the list of the files that a statement was computed from."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ from billing.statements.inputs import CountedFile
 
 def manifest(files: Iterable[CountedFile]) -> dict[str, Any]:
     """Return the list of files, sorted by server, series and number."""
-    return {"files": sorted(map(_entry, files), key=_place)}
+    return {"files": sorted(map(_entry, files), key=_sort_key)}
 
 
 def files_part(
     listed: dict[str, Any], *, unreadable: Sequence[CountedFile]
 ) -> dict[str, Any]:
-    """Return the part `files` of a statement; `unreadable` are not among the listed."""
+    """Return the part `files` of a statement; `unreadable` files are not listed."""
     return {
         "count": len(listed["files"]),
         "bytes": sum(one["size"] for one in listed["files"]),
@@ -39,7 +39,7 @@ def _entry(one: CountedFile) -> dict[str, Any]:
     }
 
 
-def _place(entry: dict[str, Any]) -> tuple[str, str, int, str]:
+def _sort_key(entry: dict[str, Any]) -> tuple[str, str, int, str]:
     return entry["server"], entry["series"], entry["sequence"], entry["sha256"]
 
 

@@ -1,4 +1,4 @@
-"""Metrics of statements that wait to be computed."""
+"""Metrics of stale statements."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from portal.health.metrics import Family
 
 
 def statement_metrics(_at: datetime) -> Iterator[Family]:
-    """Yield how many tenants' statements wait, by the problem, and for how long."""
+    """Yield the number of statement marks and the oldest age in seconds, by problem."""
     with connection.cursor() as cursor:
         cursor.execute(sql.COUNT_MARKS)
         found = {problem: (marks, age) for problem, marks, age in cursor.fetchall()}

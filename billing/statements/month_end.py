@@ -1,8 +1,7 @@
 """Runs the month end: computes or issues the statements of a period for all tenants.
 
-A run has a row of work for each tenant (`portal.jobs.queue`), so that it goes on where
-it was when a worker ends, several workers share it, and its progress is there to be
-read after a reload.
+A run has a job for each tenant (`portal.jobs.queue`), so that it continues when a
+worker ends, several workers can share it, and pages can show its progress.
 """
 
 import logging
@@ -15,9 +14,12 @@ from django.db import OperationalError
 
 from billing.coverage.periods import Period
 from billing.models import (
+    CurrentStatement,
     MonthEndOutcome,
     MonthEndRun,
     MonthEndWork,
+    Statement,
+    StatementState,
     TenantPeriod,
 )
 from billing.statements import issue, refresh
@@ -31,7 +33,7 @@ from portal.jobs.queue import Claim, JobState
 
 logger = logging.getLogger(__name__)
 
-# The task that works runs off.
+# The task that runs the jobs.
 TASK = "billing.month_end"
 
 # Rows that are created at once.
@@ -40,13 +42,13 @@ _AT_ONCE = 1_000
 # Longer than the largest statement takes.
 _LEASE = timedelta(minutes=10)
 
-# What a row of work says when its statement cannot be computed.
+# The problem of a job whose statement cannot be computed.
 _FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
-    """How far a run is: tenants by outcome, those that wait, and those that failed."""
+    """The progress of a run: tenants by outcome, and how many wait or have failed."""
 
     run: MonthEndRun
     outcomes: dict[MonthEndOutcome, int]
@@ -75,10 +77,10 @@ class RunRequest:
 
 
 def start(wanted: RunRequest, *, wakes: bool = True) -> MonthEndRun:
-    """Create a run with a row of work for each tenant that has opened the period.
+    """Create a run with a job for each tenant that has opened the period.
 
-    Wakes a worker, unless the caller works on it. Begins and ends a unit of work of
-    its own, of the staff.
+    `wakes` a worker, unless the caller runs the jobs itself. Begins and ends a unit of
+    work of its own, of the staff.
 
     Raises:
         Refused: incomplete periods are to be closed without a reason.
@@ -125,7 +127,7 @@ def _add_work(run: MonthEndRun) -> None:
 
 
 def work(*, now: Callable[[], datetime], has_time: Callable[[], bool]) -> int:
-    """Work off waiting rows, one tenant after the other; return how many were tried.
+    """Run waiting jobs, one tenant after the other; return how many were tried.
 
     Begins and ends units of work of its own.
     """
@@ -141,7 +143,7 @@ def work(*, now: Callable[[], datetime], has_time: Callable[[], bool]) -> int:
 
 
 def progress(run: MonthEndRun) -> RunProgress:
-    """Count the work of a run, in a unit of work of the staff."""
+    """Count the jobs of a run, in a unit of work of the staff."""
     rows = MonthEndWork.objects.filter(run=run).values_list("state", "outcome")
     counts = Counter(rows)
     return RunProgress(
@@ -157,7 +159,7 @@ def progress(run: MonthEndRun) -> RunProgress:
 
 
 def last_run(period: Period) -> MonthEndRun | None:
-    """Return the last run of a period, in a unit of work of the staff."""
+    """Return the last run of a period, if any; in a unit of work of the staff."""
     return MonthEndRun.objects.filter(period=str(period)).order_by("-pk").first()
 
 
@@ -193,6 +195,8 @@ def _outcome(tenant_id: int, run: MonthEndRun, *, at: datetime) -> MonthEndOutco
     found = issue.outcome_of(current, with_reason=bool(run.reason))
     if found is MonthEndOutcome.INCOMPLETE and run.with_incomplete:
         found = MonthEndOutcome.COMPUTED
+    if found is MonthEndOutcome.UNCHANGED and _was_issued_by(run, tenant_id):
+        return MonthEndOutcome.ISSUED
     if found is not MonthEndOutcome.COMPUTED or not run.is_issuing:
         return found
     try:
@@ -202,11 +206,30 @@ def _outcome(tenant_id: int, run: MonthEndRun, *, at: datetime) -> MonthEndOutco
                 period=period,
                 by=run.started_by,
                 at=at,
-                reason=run.reason,
+                reason=run.reason if _needs_reason(current) else "",
                 with_incomplete=run.with_incomplete,
             ),
         )
     except Refused as refusal:
-        # Something has changed since the look: that is the outcome now.
+        # The facts have changed since the check above: the refusal is the outcome.
         return issue.outcome_behind(refusal)
     return MonthEndOutcome.ISSUED
+
+
+def _needs_reason(current: CurrentStatement) -> bool:
+    """Return whether a statement is issued for a reason, which is printed on it.
+
+    The reason of a run may name other tenants, and is left off all other statements.
+    """
+    return current.state != StatementState.PROVISIONAL or current.lacking > 0
+
+
+def _was_issued_by(run: MonthEndRun, tenant_id: int) -> bool:
+    """Return whether a worker of the run was ended after it had issued a version."""
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        versions = Statement.objects.filter(
+            period=run.period,
+            issued_by=run.started_by,
+            issued_at__gte=run.started_at.replace(microsecond=0),
+        )
+        return versions.exists()

@@ -19,7 +19,7 @@ from portal.errors import Refused
 from portal.models import Tenant
 from usage.models import UsageFile
 
-# Parts of a current statement that lists do not show.
+# Large columns that lists do not need.
 _LARGE = ("figures", "files", "differences")
 
 
@@ -36,10 +36,10 @@ class NamedFile:
 class StatementFacts:
     """What a page shows besides a document.
 
-    `zone` is the one stored with the period, if that is open; `periods` are those that
-    the tenant has opened, newest first; `versions` the issued ones of the period,
-    newest first. `has_draft`: the stored figures differ from those
-    of the last version. `files` are the named ones by their SHA-256.
+    `zone` is the one stored with the period, or the tenant's if the period is not open.
+    `periods` are those that the tenant has opened, `versions` the issued ones of the
+    period; both newest first. `has_draft`: the stored figures differ from those of the
+    last version. `files` are those that the page names, by their SHA-256.
     """
 
     tenant: Tenant
@@ -104,7 +104,7 @@ def find_tenant(number: str) -> Tenant:
     """Return a tenant, in a unit of work of the staff.
 
     Raises:
-        Refused: there is none with this number.
+        Refused: there is no tenant with this number.
 
     """
     tenant = Tenant.objects.filter(number=number.replace("\0", "")).first()
@@ -146,13 +146,13 @@ def newest_shown_period() -> Period | None:
 
 
 def stored_statement(period: Period) -> CurrentStatement | None:
-    """Return the current statement as it is stored, without its large parts."""
+    """Return the stored current statement, if any, without its large columns."""
     found = CurrentStatement.objects.filter(period=str(period))
     return found.defer(*_LARGE).first()
 
 
 def last_version(period: Period) -> int | None:
-    """Return the number of the last issued version, in a unit of work of a tenant."""
+    """Return the number of the last version, if any; in a unit of work of a tenant."""
     found = Statement.objects.filter(period=str(period))
     number: int | None = found.aggregate(last=Max("version"))["last"]
     return number
@@ -175,7 +175,7 @@ def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:
 
 
 def month_end_counts(period: Period) -> dict[str, int]:
-    """Count the tenants of a period: all under an empty name, and by kind."""
+    """Count the tenants of a period by filter; the empty name has all of them."""
     counted = {
         kind.value: Count("pk", filter=found) for kind, found in _FILTERS.items()
     }

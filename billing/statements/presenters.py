@@ -27,10 +27,10 @@ _MOST_DIFFERENCES = 300
 # Files that are named as the cause of a difference; the others are counted.
 _MOST_CAUSES = 3
 
-# Letters of a hash that tell files and versions apart for people.
+# Characters of a SHA-256 that stand for a file without a known name.
 HASH_LETTERS = 12
 
-# What counts as covered: nothing more is needed for these server-days.
+# Counts of the server-days that are covered: nothing more is needed for them.
 _COVERED = ("received", "silent", "down", "lost")
 
 # Marks and names of the counts of server-days.
@@ -85,7 +85,7 @@ class ListedDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownDifference:
-    """A figure in both versions; `files` and `others` are the causes."""
+    """A figure before and after; `files`, `more_files` and `others` are the causes."""
 
     figure: str
     day: date | None
@@ -135,7 +135,7 @@ def statement_context(
 
 
 def period_context(period: Period, facts: StatementFacts) -> dict[str, Any]:
-    """Return what each page of a period shows: its neighbours and versions."""
+    """Return the context that all pages of a period share."""
     return {
         "period": period,
         "span": span_text(period),
@@ -173,7 +173,7 @@ def _peaks(document: Document) -> list[tuple[str, datetime]]:
 
 
 def _sentences(document: Document) -> Iterator[str]:
-    """Say what is not certain about the figures."""
+    """Yield sentences on how complete the period is."""
     complete = document["completeness"]
     owed, covered = complete["owed"], sum(complete[name] for name in _COVERED)
     if not owed:
@@ -189,14 +189,14 @@ def _sentences(document: Document) -> Iterator[str]:
         ("missing", gettext("Missing: %(count)s.")),
         ("with_us", gettext("Waiting for the billing team: %(count)s.")),
         ("pending", gettext("Not over yet: %(count)s.")),
-        ("lost", gettext("Lost, and not in the figures: %(count)s.")),
+        ("lost", gettext("Excused as lost, not counted: %(count)s.")),
     ):
         if complete[name]:
             yield sentence % {"count": grouped(complete[name])}
 
 
 def _lines(document: Document) -> Iterator[LineFigures]:
-    """Yield the lines, add-ons only with usage, and the totals last."""
+    """Yield the lines, without add-ons that nobody used; the totals are last."""
     for line in document["lines"]:
         is_add_on = line["id"] not in (AGENT, BUSINESS)
         if not is_add_on or line["named_users"]:
@@ -240,16 +240,17 @@ def _legend(complete: Document) -> Iterator[tuple[str, str, int]]:
 
 
 def _listed(days: Iterable[Document]) -> Iterator[ListedDays]:
-    """Yield the listed server-days, those that belong together in one."""
+    """Yield the listed server-days, grouped by server, state and reason."""
 
-    def place(one: Document) -> tuple[str, str, str, str]:
-        return one["server"], one["state"], one["why"], one["reason"]
+    def sort_key(one: Document) -> tuple[str, str, str]:
+        return one["server"], one["state"], one["reason"]
 
-    def alike(one: Document) -> tuple[str, str, str]:
-        state = text.server_day_text(one["state"], one["why"])
+    def group_key(one: Document) -> tuple[str, str, str]:
+        state = text.server_day_text(one["state"])
         return one["server"], state, one["reason"]
 
-    for (server, state, reason), found in groupby(sorted(days, key=place), alike):
+    ordered = sorted(days, key=sort_key)
+    for (server, state, reason), found in groupby(ordered, group_key):
         named = [date.fromisoformat(one["day"]) for one in found]
         yield ListedDays(server, days_text(named), state, reason)
 
@@ -270,7 +271,7 @@ def _unreadable(document: Document, files: Mapping[str, NamedFile]) -> str:
 def _differences(
     document: Document, files: Mapping[str, NamedFile]
 ) -> Iterator[ShownDifference]:
-    """Yield differences: those of the whole period first, up to the most shown."""
+    """Yield up to `_MOST_DIFFERENCES`, those of the whole period first."""
     by_day = sorted(document["differences"], key=lambda one: one["day"] is not None)
     for one in by_day[:_MOST_DIFFERENCES]:
         hashes = [

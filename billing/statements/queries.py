@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,13 +21,13 @@ from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from portal.models import Tenant
 
-# Which version a reader wants, besides a number.
+# Versions by name instead of number.
 LATEST, DRAFT = "latest", "draft"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementHead:
-    """What lists say of a statement: an issued version, a provisional one, a draft.
+    """A statement in lists: an issued version, a provisional statement or a draft.
 
     `tenant` is the customer number; `replaces` is the version before, as in the
     document. `position` is that among all issued versions.
@@ -45,7 +46,7 @@ class StatementHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedStatement:
-    """A version as it is served: the bytes of its document, its tables, its files."""
+    """A version as served: the bytes of its document, tables and list of files."""
 
     head: StatementHead
     document: bytes
@@ -65,9 +66,9 @@ class ServedStatement:
 def heads_of_tenant(tenant_id: int, *, at: datetime) -> list[StatementHead]:
     """Return the heads of a tenant's statements, newest period first.
 
-    Each issued version; a provisional head for each period without one; a draft where
-    the figures known now differ from those of the last version. Begins and ends units
-    of work of its own.
+    A head for each issued version; a provisional one for each period without versions;
+    a draft where the figures known now differ from those of the last version. Begins
+    and ends units of work of its own.
     """
     _refresh_issued(tenant_id, at=at)
     with unit_of_work.acting_for(tenant_id, reading=True):
@@ -75,14 +76,28 @@ def heads_of_tenant(tenant_id: int, *, at: datetime) -> list[StatementHead]:
 
 
 def _refresh_issued(tenant_id: int, *, at: datetime) -> None:
-    """Compute stale statements of issued periods, as far as that is possible now."""
+    """Compute the stale statements of issued periods that can be computed now."""
     with unit_of_work.acting_for(tenant_id, reading=True):
         issued = set(Statement.objects.values_list("period", flat=True))
         stale = inputs.stale_periods(tenant_id, issued, at=at)
+    until = time.monotonic() + refresh.PATIENCE
     for name in sorted(stale, reverse=True):
-        # Without them, the list shows what was known before.
-        with suppress(Unavailable):
-            refresh.fresh_statement(tenant_id, Period.parse(name), at=at)
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        refresh_if_possible(tenant_id, Period.parse(name), at=at, seconds=left)
+
+
+def refresh_if_possible(
+    tenant_id: int, period: Period, *, at: datetime, seconds: float = refresh.PATIENCE
+) -> None:
+    """Compute the current statement if it is stale; if that fails, it stays as it is.
+
+    For readers of an issued version, who are to see that there is a draft. Begins and
+    ends units of work of its own.
+    """
+    with suppress(Refused, Unavailable):
+        refresh.fresh_statement(tenant_id, period, at=at, seconds=seconds)
 
 
 def _heads(tenant: Tenant) -> list[StatementHead]:
@@ -121,12 +136,12 @@ def serve(
 ) -> ServedStatement:
     """Return a version: a number, `LATEST` (issued, else provisional), or `DRAFT`.
 
-    A stale one is computed within some seconds. Begins and ends units of work of its
-    own, of the tenant.
+    A stale statement is computed first, for at most `seconds`. Begins and ends units of
+    work of its own, of the tenant.
 
     Raises:
         Refused: there is no such version, or the period has not opened.
-        Unavailable: figures are not known now; see `refresh.fresh_statement`.
+        Unavailable: the figures cannot be computed now; see `refresh.fresh_statement`.
 
     """
     issued = _find_issued(tenant_id, period, version)
@@ -147,8 +162,8 @@ def serve(
 def serve_current(tenant_id: int, period: Period) -> ServedStatement:
     """Return the stored current statement as it is served, whatever its state.
 
-    Begins and ends a unit of work of its own: what it replaces is read in the same
-    moment.
+    Begins and ends a unit of work of its own, which also reads the version that it
+    replaces.
     """
     name = str(period)
     with unit_of_work.acting_for(tenant_id, reading=True, repeatable=True):
@@ -184,6 +199,8 @@ def _find_issued(tenant_id: int, period: Period, version: str) -> Statement | No
     with unit_of_work.acting_for(tenant_id, reading=True):
         rows = Statement.objects.filter(period=str(period)).order_by("-version")
         if version not in (LATEST, DRAFT):
+            if not (version.isascii() and version.isdigit() and len(version) < 10):  # noqa: PLR2004 - longer numbers name no version
+                raise Refused("not-found")
             rows = rows.filter(version=int(version))
         return rows.select_related("replaces", "tenant").first()
 

@@ -1,15 +1,17 @@
-"""Keeps current statements up to date: for the readers, and by marks in the background.
+"""Keeps current statements up to date: for readers, and by marks in the background.
 
-Whoever changes a fact of a tenant marks its statements in the same transaction
+Each transaction that changes a fact of a tenant marks its statements
 (`billing.periods.marks`). A current statement is used only while no later mark covers
-its period; a reader has it computed first (`fresh_statement`). What is computed
-without a reader is what has a file or was shown before (`refresh_marked`).
+its period; otherwise it is computed for its reader first (`fresh_statement`). The
+background task computes marked periods with a file or a stored statement
+(`refresh_marked`).
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,23 +30,30 @@ from usage.models import FileState, UsageFile
 
 logger = logging.getLogger(__name__)
 
-# How long a reader waits for a statement that is not up to date, in seconds. A month of
-# a usual tenant takes one or two.
+# Seconds that a reader waits for a stale statement. A month of a usual tenant takes one
+# or two.
 PATIENCE = 10.0
 
-# How long the refresher has for one tenant before the others have their turn.
+# Seconds that the refresher spends on one tenant before the others have their turn.
 _TURN = 60.0
 
 # How long a claim lasts; if it ends early, a statement is computed twice.
 _LEASE = timedelta(seconds=300)
 
-# How long a mark is put off after a failure; the longer, the more there were.
+# The delay of a mark after a failure; it doubles with each further failure.
 _AGAIN_AFTER = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(minutes=15)
 
 # One statement at a time is computed for the readers of a process: an opened day of the
 # largest tenant takes hundreds of megabytes.
 _reading = threading.BoundedSemaphore()
+
+# How often a statement is built for a reader, if something changes each time.
+_MOST_BUILDS = 4
+
+# How often the days of a period are computed in a row, if files arrive each time. More
+# often, a day that was just computed must count as stale.
+_MOST_ROUNDS = 50
 
 # Why the statements of a tenant are not up to date.
 STORE_AWAY = "store-away"
@@ -53,7 +62,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class StatementClaim:
-    """A mark that this process works off until its lease ends."""
+    """A mark that this process has claimed until its lease ends."""
 
     tenant_id: int
     generation: int
@@ -70,25 +79,39 @@ def fresh_statement(
 ) -> CurrentStatement:
     """Return the current statement of an opened period, computed now if it is stale.
 
-    With `with_unreadable`, also if files did not open the last time. Begins and ends
-    units of work of its own, of the tenant.
+    With `with_unreadable`, also if files did not open the last time. Waits for up to
+    `seconds`. Begins and ends units of work of its own, of the tenant.
 
     Raises:
         Refused: the period has not opened.
-        Unavailable: it could not be computed now, or not in time.
+        Unavailable: the statement could not be computed now, or not in time.
 
     """
+    until = time.monotonic() + seconds
+    for _ in range(_MOST_BUILDS):
+        current = _stored_if_fresh(tenant_id, period, at=at)
+        if current is not None and not (with_unreadable and current.unreadable):
+            return current
+        _compute_for_reader(
+            tenant_id,
+            period,
+            at=at,
+            seconds=until - time.monotonic(),
+            with_unreadable=with_unreadable,
+        )
+        # Files that did not open are tried once.
+        with_unreadable = False
+    raise Unavailable("statement-computing")
+
+
+def _stored_if_fresh(
+    tenant_id: int, period: Period, *, at: datetime
+) -> CurrentStatement | None:
     with unit_of_work.acting_for(tenant_id, reading=True):
         if not TenantPeriod.objects.filter(period=str(period)).exists():
             raise Refused("not-found")
-        if not inputs.stale_periods(tenant_id, [str(period)], at=at):
-            current = CurrentStatement.objects.get(period=str(period))
-            if not (with_unreadable and current.unreadable):
-                return current
-    _compute_for_reader(
-        tenant_id, period, at=at, seconds=seconds, with_unreadable=with_unreadable
-    )
-    with unit_of_work.acting_for(tenant_id, reading=True):
+        if inputs.stale_periods(tenant_id, [str(period)], at=at):
+            return None
         return CurrentStatement.objects.get(period=str(period))
 
 
@@ -100,19 +123,20 @@ def _compute_for_reader(
     seconds: float,
     with_unreadable: bool,
 ) -> None:
-    if not _reading.acquire(timeout=seconds):
-        raise Unavailable("statement-computing")
     try:
         is_done = refresh_period(
-            tenant_id, period, at=at, seconds=seconds, with_unreadable=with_unreadable
+            tenant_id,
+            period,
+            at=at,
+            seconds=seconds,
+            with_unreadable=with_unreadable,
+            gate=_reading,
         )
     except OperationalError:
         raise
     except OSError as error:
         logger.warning("The statement of tenant %s waits: %s", tenant_id, error)
         raise Unavailable("statement-waits") from error
-    finally:
-        _reading.release()
     if not is_done:
         raise Unavailable("statement-computing")
 
@@ -124,13 +148,16 @@ def refresh_period(
     at: datetime,
     seconds: float,
     with_unreadable: bool = False,
+    gate: AbstractContextManager[object] | None = None,
 ) -> bool:
-    """Compute the current statement of an opened period; False if time ran out before.
+    """Compute the current statement of an opened period; False if time ran out.
 
-    What was computed by then is kept. Begins and ends units of work of its own.
+    `gate` is entered for each day that is computed.
+
+    Days computed by then are kept. Begins and ends units of work of its own.
 
     Raises:
-        OSError: the bytes of a file cannot be had at the moment.
+        OSError: the bytes of a file cannot be read at the moment.
 
     """
     until = time.monotonic() + seconds
@@ -138,11 +165,15 @@ def refresh_period(
     def has_time() -> bool:
         return time.monotonic() < until and not shutdown.is_requested()
 
-    while True:
+    for _ in range(_MOST_ROUNDS):
         with unit_of_work.acting_for(tenant_id, reading=True, repeatable=True):
             found = inputs.load(Tenant.objects.get(), period)
         if not compute_days.compute_stale_days(
-            found, at=at, has_time=has_time, with_unreadable=with_unreadable
+            found,
+            at=at,
+            has_time=has_time,
+            with_unreadable=with_unreadable,
+            gate=gate or nullcontext(),
         ):
             return False
         # Files that did not open are tried once.
@@ -151,10 +182,12 @@ def refresh_period(
             return True
         if not has_time():
             return False
+    message = f"the days of {period} of tenant {tenant_id} stay stale"
+    raise RuntimeError(message)
 
 
 def refresh_marked(*, now: Callable[[], datetime], seconds: float) -> int:
-    """Work off marks for so long, or until none is due; return how many were claimed.
+    """Process due marks for up to some seconds; return how many were claimed.
 
     Begins and ends units of work of its own.
     """
@@ -191,7 +224,7 @@ def _wait(claim: StatementClaim) -> timedelta:
 
 
 def _refresh_tenant(claim: StatementClaim, *, at: datetime) -> bool:
-    """Refresh what the mark covers, newest period first, and remove the mark."""
+    """Refresh stale periods, newest first; remove the mark. False if time ran out."""
     until = time.monotonic() + _TURN
     for name in _marked_periods(claim.tenant_id, at=at):
         left = until - time.monotonic()
@@ -203,7 +236,7 @@ def _refresh_tenant(claim: StatementClaim, *, at: datetime) -> bool:
     with unit_of_work.acting_for(claim.tenant_id):
         marks = StatementMark.objects.filter(tenant=claim.tenant_id)
         marks.filter(generation=claim.generation).delete()
-        # It was set again meanwhile: by then, some of it is done.
+        # A mark that was set again meanwhile is free for the next claim.
         marks.update(leased_until=None, attempts=0)
     failpoints.reach("statement:unmarked")
     return True

@@ -1,20 +1,20 @@
-"""SQL statements of statements: marks, and the locks that they are issued under."""
+"""SQL of statements: marks, staleness, and the locks for versions and positions."""
 
 from collections.abc import Sequence
 
-# The lock of the installation under which the catalogue gets a version
-# (`portal.db.unit_of_work`).
+# The number of the lock of the installation under which versions of the catalogue are
+# made (`portal.db.unit_of_work.hold_installation`).
 CATALOGUE_LOCK = 1
 
-# The row of the counter stays locked until the transaction ends; if that fails, its
-# position is given to the next one.
+# The row of the counter stays locked until the transaction ends; after a rollback the
+# next transaction gets the position.
 NEXT_POSITION = """
 insert into billing_statementcounter (id, last) values (1, 1)
 on conflict (id) do update set last = billing_statementcounter.last + 1
 returning last
 """
 
-# A change of the catalogue concerns whoever has a usage with one of the keys.
+# Marks the statements of tenants whose stored days hold one of the changed keys.
 MARK_HOLDERS = """
 insert into billing_statementmark
     (tenant_id, first_period, last_period, generation, marked_at, due_at)
@@ -31,7 +31,7 @@ on conflict (tenant_id) do update set
     due_at = excluded.due_at, attempts = 0, problem = ''
 """
 
-# A mark that nobody else has claimed.
+# A mark that no process has claimed.
 _FREE = "(leased_until is null or leased_until <= clock_timestamp())"
 
 CLAIM = f"""
@@ -46,7 +46,8 @@ from due where due.id = m.id
 returning m.tenant_id, m.generation, m.attempts
 """  # noqa: S608 - made of constants alone
 
-# Puts off a mark that was claimed; one that was set again meanwhile is tried at once.
+# Postpones a claimed mark. A mark that was set again meanwhile has another generation:
+# it is released (RELEASE) and tried at once.
 POSTPONE = """
 update billing_statementmark set leased_until = null, problem = %(problem)s,
     due_at = clock_timestamp() + %(after)s
@@ -58,13 +59,17 @@ update billing_statementmark set leased_until = null
 where tenant_id = %(tenant)s and generation <> %(generation)s
 """
 
-# Of some periods those without a current statement, or with a stale one. A statement
-# made with another catalogue or by other rules is stale without a mark.
+# Selects the periods without a current statement, or with a stale one. A statement made
+# with another catalogue or by other rules is stale without a mark.
 STALE = """
 select p.period from unnest(%(periods)s::text[]) as p (period)
 left join billing_currentstatement c
     on c.tenant_id = %(tenant)s and c.period = p.period
 where c.id is null or c.fresh_until <= %(at)s or c.rules <> %(rules)s
+or c.version <> coalesce((
+    select max(s.version) from billing_statement s
+    where s.tenant_id = %(tenant)s and s.period = p.period
+), 0)
 or c.catalogue <> coalesce((
     select max(v.number) from billing_catalogueversion v where v.valid_from <= p.period
 ), 1)
@@ -84,8 +89,8 @@ from billing_statementmark group by problem
 def store_current(columns: Sequence[str]) -> str:
     """Return the statement that stores a current statement, with these columns.
 
-    It does nothing where that of a later moment is stored: one of a later mark, or of
-    the same and computed later.
+    It does nothing where a later one is stored: one that was compared with a later
+    version, one of a later mark, or one of the same mark that was built later.
     """
     names = ", ".join(columns)
     values = ", ".join(["%s"] * len(columns))
@@ -93,5 +98,6 @@ def store_current(columns: Sequence[str]) -> str:
     return f"""
 insert into billing_currentstatement as c ({names}) values ({values})
 on conflict (tenant_id, period) do update set {changes}
-where (c.generation, c.computed_at) <= (excluded.generation, excluded.computed_at)
+where c.version <= excluded.version
+and (c.generation, c.built_at) <= (excluded.generation, excluded.built_at)
 """  # noqa: S608 - names of columns alone

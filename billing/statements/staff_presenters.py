@@ -21,7 +21,7 @@ from billing.statements.page_queries import MonthEndFacts
 from billing.statements.queries import DRAFT
 from portal.models import Tenant
 
-# Outcomes of a row that need no look.
+# Outcomes that the month end does not list as obstacles.
 _DONE = frozenset({MonthEndOutcome.COMPUTED, MonthEndOutcome.UNCHANGED})
 
 
@@ -29,7 +29,8 @@ _DONE = frozenset({MonthEndOutcome.COMPUTED, MonthEndOutcome.UNCHANGED})
 class MonthEndRow:
     """A tenant at the month end; `current` is None where no figures are stored.
 
-    `prevents` is what prevents issuing, empty if nothing does or nothing is to issue.
+    `prevents` is what prevents issuing; empty if nothing does, or if the last version
+    has these figures. `more` lists unclassified keys. `version` is that of the link.
     """
 
     tenant: Tenant
@@ -44,7 +45,7 @@ class MonthEndRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueTerms:
-    """Whether a current statement can be issued: what prevents it, or what it needs."""
+    """Whether a clerk can issue a statement; `text` is the obstacle or condition."""
 
     text: str
     may_issue: bool
@@ -53,7 +54,7 @@ class IssueTerms:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueVersionRow:
-    """A version of the catalogue with what it classifies anew."""
+    """A version of the catalogue with the keys and kinds that it changed."""
 
     change: CatalogueChange
     kinds: Sequence[tuple[str, str]]
@@ -86,7 +87,7 @@ def month_end_rows(
 
 
 def issue_terms(current: CurrentStatement) -> IssueTerms:
-    """Return whether a current statement can be issued, and on which terms."""
+    """Return whether a clerk can issue a fresh current statement."""
     outcome = issue.outcome_of(current, with_reason=True)
     is_incomplete = outcome is MonthEndOutcome.INCOMPLETE
     may_issue = is_incomplete or outcome is MonthEndOutcome.COMPUTED
@@ -101,7 +102,7 @@ def issue_terms(current: CurrentStatement) -> IssueTerms:
 
 
 def run_context(progress: RunProgress | None) -> dict[str, Any]:
-    """Return the context of the last run of a period."""
+    """Return the context of the last run of a period; None if there was no run."""
     if progress is None:
         return {"progress": None}
     outcomes = [
@@ -120,7 +121,7 @@ def catalogue_kinds(catalogue: Catalogue) -> list[tuple[str, str]]:
 
 
 def version_rows(changes: Iterable[CatalogueChange]) -> list[CatalogueVersionRow]:
-    """Return versions of the catalogue with the names of the kinds they give."""
+    """Return versions of the catalogue with the names of the kinds they changed."""
     return [
         CatalogueVersionRow(
             change,

@@ -49,13 +49,13 @@ from portal.forms import first_error
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
-# Tenants on one page: short enough to scroll through.
+# Tenants on a page of the month end: short enough to scroll through.
 TENANTS_A_PAGE = 50
 
 
 @require_safe
 def month_end_page(request: PortalRequest) -> HttpResponse:
-    """List the statements of all tenants for a period, and its last run."""
+    """List the statements of all tenants for a period, and show its last run."""
     now = timezone.now()
     name, kind = request.GET.get("period"), named_kind(request.GET)
     period = parse_period(name) if name else Period.containing(now.date()).previous()
@@ -107,8 +107,8 @@ def start_month_end(request: PortalRequest) -> HttpResponse:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
             count = month_end.progress(run).tenants
         text = ngettext(
-            "The run is started, for %(count)s tenant.",
-            "The run is started, for %(count)s tenants.",
+            "The run has started for %(count)s tenant.",
+            "The run has started for %(count)s tenants.",
             count,
         )
         messages.success(request, text % {"count": count})
@@ -125,7 +125,7 @@ def statement(request: PortalRequest, number: str, period: str) -> HttpResponse:
 
 @require_POST
 def issue_statement(request: PortalRequest, number: str, period: str) -> HttpResponse:
-    """Issue the figures that the page has shown, as the next version."""
+    """Issue the figures shown on the page as the next version."""
     now = timezone.now()
     tenant, wanted = _tenant(number), parse_period(period)
     form = IssueForm(request.POST)
@@ -145,7 +145,7 @@ def issue_statement(request: PortalRequest, number: str, period: str) -> HttpRes
     except (Refused, Unavailable) as problem:
         form.add_error(None, _message(problem))
         return _statement(request, tenant, wanted, form)
-    text = gettext("Version %(version)s is issued, as %(number)s.")
+    text = gettext("Version %(version)s was issued as %(number)s.")
     shown = {"version": issued.version, "number": issued.number}
     messages.success(request, text % shown)
     return redirect("staff-statement", number=number, period=wanted)
@@ -153,7 +153,7 @@ def issue_statement(request: PortalRequest, number: str, period: str) -> HttpRes
 
 @require_safe
 def catalogue_page(request: PortalRequest) -> HttpResponse:
-    """Show the catalogue, its versions, and the keys that it does not contain."""
+    """Show the catalogue, its versions, and the keys that are not classified."""
     return _catalogue(request)
 
 
@@ -179,8 +179,8 @@ def classify(request: PortalRequest) -> HttpResponse:
         form.add_error(None, _message(refusal))
         return _catalogue(request, form)
     text = gettext(
-        "%(key)s is classified: catalogue version %(version)s. Statements with this"
-        " key are computed again."
+        "%(key)s was classified in catalogue version %(version)s. Statements with this"
+        " key are being recomputed."
     )
     messages.success(request, text % {"key": key, "version": made.version})
     return redirect("staff-catalogue")
@@ -192,9 +192,9 @@ def _statement(
     period: Period,
     form: IssueForm | None = None,
 ) -> HttpResponse:
-    """Render a tenant's statement; after a form that was refused, what it would issue.
+    """Render a tenant's statement; with a refused `form`, the figures it would issue.
 
-    The form is shown with the figures that it issues, and with no others.
+    The form appears only beside the figures that it issues.
     """
     now = timezone.now()
     try:
@@ -206,6 +206,7 @@ def _statement(
     except (Refused, Unavailable) as problem:
         return _without_figures(request, tenant, period, problem)
     document = served.content()
+    queries.refresh_if_possible(tenant.pk, period, at=now)
     with unit_of_work.acting_for(tenant.pk, reading=True):
         facts = page_queries.statement_facts(period, named_sha256s(document))
         current_row = page_queries.stored_statement(period)
@@ -256,7 +257,12 @@ def _catalogue(
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         newest = catalogue.newest()
         changes = catalogue.changes()
-        unclassified = page_queries.unclassified_keys()
+        unclassified = [
+            one
+            for one in page_queries.unclassified_keys()
+            # Not yet recomputed since somebody has classified the key.
+            if one.licence_key not in catalogue.catalogue_of(one.first_period).kinds
+        ]
     first = {one.licence_key: one.first_period for one in unclassified}
     initial = {"licence_key": key, "valid_from": first.get(key, "")}
     shown: dict[str, Any] = {
@@ -277,7 +283,7 @@ def _tenant(number: str) -> Tenant:
 
 
 def _base(tenant: Tenant, period: Period) -> str:
-    """Return the address of a tenant's statements up to the period."""
+    """Return the address of a tenant's statements, which a period completes."""
     names = {"number": tenant.number, "period": period}
     return reverse("staff-statement", kwargs=names).removesuffix(str(period))
 

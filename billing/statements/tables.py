@@ -1,7 +1,7 @@
 """Writes a statement as CSV: its figures, and a usage export in the shape of FOCUS.
 
-Both are made from the document alone. Heads are the same in every language: programs
-read them.
+Both are made from the document alone. Column heads are not translated, because
+programs read them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,8 +63,8 @@ def as_focus_csv(document: Document) -> str:
     """Return the usage in the shape of FOCUS 1.2: without prices, so not conformant.
 
     A row is one quantity of one line, for the period or for a day. In a later version
-    `ChargeClass` is `Correction` where the quantity differs from the version before,
-    which `x_ReplacedQuantity` has.
+    `ChargeClass` is `Correction` where the quantity differs from the version before;
+    `x_ReplacedQuantity` is the quantity of that version.
     """
     return BYTE_ORDER_MARK + "".join(
         csv_row(cells) for cells in (_FOCUS_HEADS, *_focus_rows(document))
@@ -121,7 +121,7 @@ def _before(
     replaced: Mapping[tuple[str, str, str | None], Cell],
     key: tuple[str, str, str | None],
 ) -> list[Cell]:
-    """Return the quantity that is replaced, in a list; an empty one if none is."""
+    """Return a list with the replaced quantity; an empty one if none is replaced."""
     return [replaced[key] or 0] if key in replaced else []
 
 

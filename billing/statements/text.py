@@ -1,10 +1,11 @@
-"""Texts of statements: the answer, states, lines, figures, differences, refusals."""
+"""Texts of statements: summary, states, lines, figures, differences, outcomes."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from django.utils.formats import number_format
+from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_lazy
 
 from billing.models import MonthEndOutcome, StatementState
@@ -26,7 +27,7 @@ _MARKS: Mapping[str, str] = {
     StatementState.ISSUED: "received",
 }
 
-# Lines of differences that are not lines of the statement.
+# What a difference has in `line` where it is about no line of the statement.
 _PARTS: Mapping[str, str] = {
     "totals": gettext_noop("All users"),
     "doubtful": gettext_noop("Rows to check"),
@@ -34,13 +35,16 @@ _PARTS: Mapping[str, str] = {
     "completeness": gettext_noop("Server-days"),
 }
 
-# Begins the name of a difference about a server-day.
+# Prefix of the `field` of a difference about a server-day; a server name follows.
 _SERVER = "server:"
 
-_INSTANTS = ("peak_at", "held_30min_from")
+_INSTANTS = ("peak_at", "held_30min_from", "starts_at", "ends_at")
 
-# Characters of a reason or a hash that a table of differences shows.
-_TEXT_SHOWN = 60
+# Figures that are texts.
+_TEXTS = ("file", "last_received_day")
+
+# Characters of a reason that a table of differences shows.
+_TEXT_SHOWN = 120
 
 _FIELDS: Mapping[str, str] = {
     "named_users": gettext_noop("named users"),
@@ -66,21 +70,24 @@ _FIELDS: Mapping[str, str] = {
     "no_logout": gettext_noop("without a logout"),
     "cut_by_restart": gettext_noop("cut by a restart"),
     "cut_by_crash": gettext_noop("cut by a crash"),
-    "assigned_day_rows": gettext_noop("of files with an assigned day"),
+    "assigned_day_rows": gettext_noop("from files with an assigned day"),
     "alike_groups": gettext_noop("groups of similar names"),
     "count": gettext_noop("number"),
-    "file": gettext_noop("file"),
-    "unreadable": gettext_noop("that do not open"),
+    "file": gettext_noop("counted file"),
+    "unreadable": gettext_noop("unreadable"),
     "covered": gettext_noop("covered"),
+    "starts_at": gettext_noop("start of the day"),
+    "ends_at": gettext_noop("end of the day"),
+    "last_received_day": gettext_noop("last day with a file"),
     "bytes": gettext_noop("size"),
 }
 
 _DOUBTS: Mapping[str, Any] = {
     "no_logout": ngettext_lazy(
-        "%(shown)s row has no logout: its file was closed by a shutdown, or the clock"
-        " was set.",
-        "%(shown)s rows have no logout: their files were closed by a shutdown, or the"
-        " clock was set.",
+        "%(shown)s row has no logout: its file was closed by a shutdown or a clock"
+        " change.",
+        "%(shown)s rows have no logout: their files were closed by a shutdown or a"
+        " clock change.",
         "count",
     ),
     "cut_by_restart": ngettext_lazy(
@@ -107,33 +114,35 @@ _DOUBTS: Mapping[str, Any] = {
     ),
 }
 
-# What prevents issuing, for the staff.
+# What prevents issuing and what to do, for the staff.
 _OUTCOMES: Mapping[MonthEndOutcome, str] = {
-    MonthEndOutcome.COMPUTED: gettext_noop("Nothing prevents issuing."),
+    MonthEndOutcome.COMPUTED: gettext_noop("This statement can be issued."),
     MonthEndOutcome.NOTHING: gettext_noop(
-        "Nothing is owed and nothing was used: no statement is needed."
+        "No usage files are owed, and none was received: no statement is needed."
     ),
     MonthEndOutcome.RUNNING: gettext_noop(
-        "The period is not over yet. It can be issued once all its days are over."
+        "The period is not over yet. Issue the statement once all its days are over."
     ),
     MonthEndOutcome.INCOMPLETE: gettext_noop(
-        "The period is not complete. Wait for the missing files, or close it as it is."
+        "The period is not complete. Wait for the missing files, or close the period"
+        " and give a reason."
     ),
     MonthEndOutcome.UNCLASSIFIED: gettext_noop(
-        "Licence keys are not classified. Classify them in the catalogue first."
+        "Some licence keys are not classified. Classify them in the catalogue first."
     ),
     MonthEndOutcome.UNREADABLE: gettext_noop(
-        "Files do not open. Have them uploaded again, or restore them first."
+        "Some files do not open. Ask the customer to upload them again, or restore"
+        " them."
     ),
     MonthEndOutcome.UNCHANGED: gettext_noop(
-        "The last version has these figures already."
+        "The last version already has these figures."
     ),
     MonthEndOutcome.CHANGED: gettext_noop("A later version needs a reason."),
 }
 
 
 def state_text(state: str, version: int | None) -> tuple[str, str]:
-    """Return the mark and the name of a statement's state."""
+    """Return the mark (see the tag `mark`) and the name of a statement's state."""
     text = {
         StatementState.PROVISIONAL: gettext("Provisional"),
         StatementState.DRAFT: gettext("Draft"),
@@ -143,20 +152,20 @@ def state_text(state: str, version: int | None) -> tuple[str, str]:
 
 
 def answer_text(document: Document) -> str:
-    """Return the figures of a statement as one sentence."""
+    """Return the peaks of a statement as one sentence."""
     if not document["files"]["count"]:
         return gettext("No usage files for this period.")
     if not document["totals"]["rows"]:
-        return gettext("Nobody was logged on in this period.")
+        return gettext("Nobody was logged in in this period.")
     peaks = {line["id"]: line["peak"] for line in document["lines"]}
-    text = gettext("%(agents)s and %(business)s at most at once.")
+    text = gettext("Peak use: %(agents)s, %(business)s.")
     if document["completeness"]["pending"]:
-        text = gettext("%(agents)s and %(business)s at most at once so far.")
+        text = gettext("Peak use so far: %(agents)s, %(business)s.")
     return text % users_text(peaks[AGENT], peaks[BUSINESS])
 
 
 def users_text(agents: int, business: int) -> dict[str, str]:
-    """Return the numbers of both kinds of users with their names."""
+    """Return both numbers with their units, as the parameters of a text."""
     text = ngettext("%(count)s Agent", "%(count)s Agents", agents)
     other = ngettext("%(count)s Business User", "%(count)s Business Users", business)
     return {
@@ -166,7 +175,7 @@ def users_text(agents: int, business: int) -> dict[str, str]:
 
 
 def line_text(name: str) -> str:
-    """Return the name of a line, or of a part that differences name like one."""
+    """Return the name of a line, or of a part that a difference has in `line`."""
     if name in _PARTS:
         return gettext(_PARTS[name])
     if name in (AGENT, BUSINESS):
@@ -175,7 +184,7 @@ def line_text(name: str) -> str:
 
 
 def hours_text(seconds: int) -> str:
-    """Return a time in hours with one decimal: 31,208.4 h."""
+    """Return seconds as hours with one decimal: 31,208.4 h."""
     if 0 < seconds < _SHORTEST_SHOWN:
         return gettext("under 0.1 h")
     hours = number_format(seconds / _AN_HOUR, 1, force_grouping=True)
@@ -183,32 +192,39 @@ def hours_text(seconds: int) -> str:
 
 
 def field_text(line: str, field: str) -> str:
-    """Name a figure: Business Users, logins; or a server: Server-days, IC01."""
+    """Return the name of a figure, such as `Business Users, logins`.
+
+    For a server-day that of its server: `Server-days, IC01`.
+    """
     name = gettext(_FIELDS.get(field, field.removeprefix(_SERVER)))
     return gettext("%(line)s, %(figure)s") % {"line": line_text(line), "figure": name}
 
 
 def value_text(field: str, value: int | str | None) -> str | datetime:
-    """Return the value of a figure; an instant as one, to be shown in a zone."""
-    is_text = field == "file" or field.startswith(_SERVER)
+    """Return a figure as text; an instant as `datetime`, for the page's zone."""
+    is_text = field in _TEXTS or field.startswith(_SERVER)
     if value is None and (is_text or field in _INSTANTS):
         return gettext("none")
     if isinstance(value, str):
-        return value[:_TEXT_SHOWN] if is_text else datetime.fromisoformat(value)
+        return Truncator(value).chars(_TEXT_SHOWN) if is_text else _instant(value)
     if field.endswith("_seconds"):
         return _duration_text(value or 0)
     return megabytes(value or 0) if field == "bytes" else grouped(value or 0)
 
 
+def _instant(value: str) -> datetime:
+    return datetime.fromisoformat(value)
+
+
 def _duration_text(seconds: int) -> str:
-    """Return a time to the second: 1,208:05:30."""
+    """Return seconds as hours, minutes and seconds: 1,208:05:30."""
     minutes, rest = divmod(seconds, _A_MINUTE)
     hours, minutes = divmod(minutes, _A_MINUTE)
     return f"{grouped(hours)}:{minutes:02}:{rest:02}"
 
 
 def cause_text(cause: str) -> str:
-    """Return a cause that is no file: an excuse, the catalogue, what is owed."""
+    """Return the text of a cause other than a file, such as `catalogue:2`."""
     kind, _, rest = cause.partition(":")
     if kind == "excuse":
         server, _, day = rest.rpartition(":")
@@ -218,7 +234,7 @@ def cause_text(cause: str) -> str:
         return gettext("catalogue version %(number)s") % {"number": rest}
     if kind == "rules":
         return gettext("version %(number)s of the rules") % {"number": rest}
-    return gettext("what is owed")
+    return gettext("a change of the calendar")
 
 
 def count_text(name: str) -> str:
@@ -226,12 +242,10 @@ def count_text(name: str) -> str:
     return gettext(_FIELDS[name])
 
 
-def server_day_text(state: str, why: str) -> str:
+def server_day_text(state: str) -> str:
     """Return the state of a listed server-day."""
-    if state == "with_us" and why == "asked":
-        return gettext("an excuse is waiting for the billing team")
     return {
-        "with_us": gettext("a file is waiting for a decision"),
+        "with_us": gettext("a file or an excuse is waiting for the billing team"),
         "down": gettext("excused: the server was down"),
         "lost": gettext("excused: the files are lost; their usage is not counted"),
         "partial": gettext("partial: some files of the day are missing"),
@@ -239,7 +253,7 @@ def server_day_text(state: str, why: str) -> str:
 
 
 def doubt_texts(doubtful: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each kind of doubtful rows that there are."""
+    """Return a sentence for each kind of doubtful rows with a count above 0."""
     return [
         str(text % {"count": doubtful[name], "shown": grouped(doubtful[name])})
         for name, text in _DOUBTS.items()
@@ -253,7 +267,7 @@ def outcome_text(outcome: MonthEndOutcome) -> str:
 
 
 def unclassified_text(keys: list[str]) -> str:
-    """Return how many licence keys have no kind, and which."""
+    """Return a sentence with the number and names of unclassified licence keys."""
     text = ngettext(
         "%(count)s licence key is not classified yet: %(keys)s.",
         "%(count)s licence keys are not classified yet: %(keys)s.",
@@ -263,7 +277,7 @@ def unclassified_text(keys: list[str]) -> str:
 
 
 def unreadable_text(names: list[str]) -> str:
-    """Return how many files do not open, and which."""
+    """Return a sentence with the number and names of files that do not open."""
     text = ngettext(
         "%(count)s file does not open: %(names)s.",
         "%(count)s files do not open: %(names)s.",

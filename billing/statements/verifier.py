@@ -129,6 +129,13 @@ class EvidencePackage:
             yield day, file["size"], EvidenceFile(*facts)
 
 
+def base_key(written: str) -> str:
+    key = written.replace("%7C", "|").replace("%25", "%").strip()
+    while key.endswith("_CONCURRENT") and key != "_CONCURRENT":
+        key = key.removesuffix("_CONCURRENT").strip()
+    return key
+
+
 class LocalClock(ZoneInfo):
     def offset(self, at: int) -> int:
         local = datetime.fromtimestamp(at, self)
@@ -216,7 +223,7 @@ class Recount:
 
     def classify(self, licences: str) -> list[str]:
         """Return the lines of a row; a row of `business` is one of the totals only."""
-        keys = {key.removesuffix("_CONCURRENT") for key in licences.split("|") if key}
+        keys = {base_key(key) for key in licences.split("|")} - {""}
         self.unclassified |= keys - self.kinds.keys()
         kinds = {self.kinds.get(key) for key in keys}
         if kinds & {AGENT, ADD_ON}:
@@ -368,7 +375,7 @@ def report(stated: dict[str, Any], found: dict[str, Any], figure: str | None) ->
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Recompute a statement's figures.")
     parser.add_argument("package", help="the evidence package, a ZIP file")
-    parser.add_argument("--figure", help="only this one, such as lines.agent.peak")
+    parser.add_argument("--figure", help="print one only, such as lines.agent.peak")
     options = parser.parse_args(arguments)
     EvidencePackage.place = options.package
     try:

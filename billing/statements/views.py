@@ -1,4 +1,4 @@
-"""Customer pages of billing data: the statement of a period."""
+"""Customer pages of billing data: the statement of a period and its versions."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +19,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable, error_document
 from portal.http.middleware import PortalRequest
 
-# When a browser may try again, in seconds, if figures are not known now.
+# Seconds after which a browser may retry while the figures cannot be computed.
 RETRY_AFTER = 60
 
 
@@ -44,6 +44,7 @@ def statement(request: PortalRequest, period: str) -> HttpResponse:
     except (Refused, Unavailable) as problem:
         return _without_figures(request, wanted, problem)
     document = served.content()
+    queries.refresh_if_possible(tenant_id, wanted, at=now)
     with unit_of_work.acting_for(tenant_id, reading=True):
         facts = page_queries.statement_facts(wanted, named_sha256s(document))
     shown = {
@@ -74,6 +75,6 @@ def _without_figures(
 
 
 def _base(period: Period) -> str:
-    """Return the address of statements up to the period."""
+    """Return the address of the statements, which a period completes."""
     address = reverse("statement-page", kwargs={"period": period})
     return address.removesuffix(str(period))

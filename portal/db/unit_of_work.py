@@ -143,8 +143,8 @@ def hold_tenant(tenant_id: int) -> None:
 def hold_installation(number: int) -> None:
     """Take a lock of the whole installation until this unit of work ends.
 
-    After the tenant's lock, never before it; whoever holds it does nothing but what
-    all others have to wait for, and ends.
+    Take it after the tenant's lock, never before it, and end soon: all other holders
+    wait.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -45,7 +45,7 @@ NAMES = (
     "regain:kept",
 )
 
-# Those of statements, which no file passes by itself.
+# Failpoints of statements, which an upload does not pass.
 STATEMENT_NAMES = (
     "statement:claimed",
     "statement:computed",

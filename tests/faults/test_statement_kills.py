@@ -1,7 +1,8 @@
-"""A process that dies while statements are computed or issued leaves no half of one."""
+"""A process killed while it computes or issues statements leaves them whole."""
 
 import json
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,7 +21,7 @@ from tests.faults.stored_state import StoredState
 
 pytestmark = pytest.mark.faults
 
-# The task that passes each kind of place, with the marks and work rows that it needs.
+# The task that passes a failpoint; the others are passed by the month end.
 TASKS = {
     "statement:claimed": "billing.refresh_statements",
     "statement:unmarked": "billing.refresh_statements",
@@ -48,11 +49,10 @@ def open_complete(number: str, stored: StoredState) -> Company:
     )
     with unit_of_work.acting_for(company.id):
         open_periods.open_period(Tenant.objects.get(), MARCH, at=AFTER)
-    usage = {
-        "BACKEND": settings.STORAGES["usage"]["BACKEND"],
-        "OPTIONS": {"location": str(stored.folder)},
-    }
-    with override_settings(STORAGES={**settings.STORAGES, "usage": usage}):
+    stores: dict[str, Any] = {**settings.STORAGES}
+    location = {"OPTIONS": {"location": str(stored.folder)}}
+    stores["usage"] = {**stores["usage"], **location}
+    with override_settings(STORAGES=stores):
         for data in company.server.days(date(2026, 3, 26), date(2026, 3, 27)):
             company.send(data, at=AFTER)
     return company
@@ -63,7 +63,7 @@ def start_run() -> None:
     month_end.start(wanted, wakes=False)
 
 
-def test_a_killed_process_issues_no_half_and_no_version_twice(
+def test_a_killed_process_issues_each_version_whole_and_once(
     killable: KillablePortal, place: str
 ) -> None:
     stored, work = killable.stored, killable.work
@@ -73,7 +73,7 @@ def test_a_killed_process_issues_no_half_and_no_version_twice(
     stored.let_time_pass()
     assert work.run(TASKS.get(place, MONTH_END), place=place) == KILLED
     for row in stored.rows(VERSIONS):
-        # Whole where it is there at all.
+        # Every stored version is whole.
         assert json.loads(bytes(row["document"]))["statement"]["number"]
     stored.let_time_pass()
     assert work.run("billing.refresh_statements", MONTH_END) == 0

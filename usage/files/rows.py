@@ -1,4 +1,4 @@
-"""Opens accepted files again, to read their rows."""
+"""Opens accepted files again and reads their rows."""
 
 from collections.abc import Callable
 
@@ -20,9 +20,10 @@ def read_rows(
     server's key is still trusted does not matter: it was when the file was accepted.
 
     Raises:
-        RowsUnreadableError: opening it again would not help.
-        OSError: its bytes cannot be had at the moment. `BytesUnavailableError`: not
-            from the archive.
+        RowsUnreadableError: the bytes are gone, damaged or do not open; a retry would
+            not help.
+        OSError: the bytes cannot be read at the moment; `BytesUnavailableError` if
+            only the archive has them and cannot be reached.
 
     """
     expected = Expected(

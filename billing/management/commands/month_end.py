@@ -15,25 +15,25 @@ from portal.errors import Refused, error_document
 
 
 class Command(BaseCommand):
-    help = "Computes the statements of a period for all tenants; issues them if asked."
+    help = "Computes the statements of a period for all tenants, or issues them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("period", metavar="PERIOD", help="as in 2026-05")
         parser.add_argument(
             "--issue",
             action="store_true",
-            help="issue the statements of complete periods, and later versions",
+            help="issue complete statements; later versions only with --reason",
         )
         parser.add_argument(
             "--reason",
             default="",
             metavar="TEXT",
-            help="printed on later versions; without it none is issued",
+            help="printed on the statements that are issued",
         )
         parser.add_argument(
             "--close-incomplete",
             action="store_true",
-            help="also issue what is not complete; needs --reason",
+            help="also issue incomplete statements; needs --reason",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -50,7 +50,9 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         except Refused as problem:
-            raise CommandError(error_document(problem)[1]["title"]) from problem
+            text = error_document(problem)[1]
+            message = f"{text['title']} {text['advice']}"
+            raise CommandError(message) from problem
         while month_end.work(now=timezone.now, has_time=lambda: True):
             pass
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
@@ -59,8 +61,8 @@ class Command(BaseCommand):
         if found.waiting or found.failed:
             left = found.waiting + found.failed
             message = (
-                f"{left} tenants are not done; the log says why. The portal goes on"
-                " with those that wait."
+                f"Not done: {left} of {found.tenants} tenants; the log has the reasons."
+                " Workers continue with the tenants that wait."
             )
             raise CommandError(message)
 

@@ -11,7 +11,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable, error_document
 from portal.models import Tenant
 
-# As long as the largest month takes.
+# Seconds to wait for the figures: enough for the largest month.
 _SECONDS = 600.0
 
 # The columns of the table: their heads, and the figures of a line.
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             dest="version",
             default=queries.LATEST,
             metavar="VERSION",
-            help="a version by its number, or draft",
+            help="a version number, latest (default) or draft",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -28,19 +28,24 @@ class Catalogue:
     def add_ons(self) -> list[str]:
         return sorted(key for key, kind in self.kinds.items() if kind is Kind.ADD_ON)
 
-    def kind_of(self, licence_key: str) -> Kind | None:
-        """Return the kind of a key; None for one that is not classified."""
-        return self.kinds.get(base_key(licence_key))
-
     def unclassified(self, licence_keys: Iterable[str]) -> list[str]:
         """Return the keys that have no kind, sorted, without endings."""
-        return sorted({base_key(key) for key in licence_keys} - set(self.kinds))
+        return sorted(set(base_keys(licence_keys)) - set(self.kinds))
 
     def kinds_of(self, licence_keys: Iterable[str]) -> list[tuple[str, str]]:
         """Return keys with their kinds, empty for an unclassified key; sorted."""
-        bases = sorted({base_key(key) for key in licence_keys})
+        bases = base_keys(licence_keys)
         return [(key, str(self.kinds.get(key, ""))) for key in bases]
 
 
+def base_keys(licence_keys: Iterable[str]) -> list[str]:
+    """Return keys as the catalogue has them, sorted; those of spaces are left out."""
+    return sorted({base_key(key) for key in licence_keys} - {""})
+
+
 def base_key(licence_key: str) -> str:
-    return licence_key.removesuffix(_CONCURRENT)
+    """Remove spaces around a key, and endings as long as something is left."""
+    key = licence_key.strip()
+    while key.endswith(_CONCURRENT) and key != _CONCURRENT:
+        key = key.removesuffix(_CONCURRENT).strip()
+    return key

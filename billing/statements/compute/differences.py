@@ -25,13 +25,15 @@ _TOTALS = (
 )
 _COMPLETENESS = (
     *("owed", "received", "silent", "down", "lost", "missing", "with_us", "pending"),
+    "last_received_day",
 )
 _DOUBTFUL = (
     *("no_logout", "cut_by_restart", "cut_by_crash"),
     *("alike_groups", "assigned_day_rows"),
 )
 _FILES = ("count", "bytes")
-_OWED = ("owed", "covered")
+_LISTED = ("sha256", "day", "assigned_day", "server", "series", "sequence")
+_OWED = ("owed", "covered", "starts_at", "ends_at")
 
 # States of excused server-days.
 _EXCUSED = frozenset({"down", "lost"})
@@ -92,7 +94,7 @@ def differences_between(
     return [
         *_parts(before, after, causes),
         *_server_days(before, after, causes),
-        *_listed_files(causes, files_after),
+        *_listed_files(causes, files_before, files_after),
         *_lines(before, after, _LINE, causes, day=None),
         *_days(before, after, causes),
     ]
@@ -143,14 +145,23 @@ def _listed_states(of: Figures) -> dict[tuple[str, str], str]:
     }
 
 
-def _listed_files(causes: _Causes, after: Iterable[FileEntry]) -> Iterator[Difference]:
+def _listed_files(
+    causes: _Causes, before: Iterable[FileEntry], after: Iterable[FileEntry]
+) -> Iterator[Difference]:
     """Yield each file that only one version counts, or that counts for another day."""
-    counted = {one["sha256"] for one in after}
+    old, new = ({one["sha256"]: one for one in of} for of in (before, after))
     for sha256, days in sorted(causes.files.items()):
-        values = (None, sha256) if sha256 in counted else (sha256, None)
+        values = _place(old.get(sha256)), _place(new.get(sha256))
         day = max(days).isoformat()
         because = [f"file:{sha256}"]
         yield _difference("files", "file", values, because=because, day=day)
+
+
+def _place(entry: FileEntry | None) -> str | None:
+    """Name a listed file by its server, number and day, as people know it."""
+    if entry is None:
+        return None
+    return f"{entry['server']}, {entry['sequence']}, {entry['day']}"
 
 
 def _lines(
@@ -238,10 +249,11 @@ def _difference(
 def _changed_files(
     before: Iterable[FileEntry], after: Iterable[FileEntry]
 ) -> dict[str, set[date]]:
-    old = {(one["sha256"], one["day"], one["assigned_day"]) for one in before}
-    new = {(one["sha256"], one["day"], one["assigned_day"]) for one in after}
+    old, new = (
+        {tuple(one[name] for name in _LISTED) for one in of} for of in (before, after)
+    )
     found: dict[str, set[date]] = {}
-    for sha256, day, _ in old ^ new:
+    for sha256, day, *_ in old ^ new:
         found.setdefault(sha256, set()).add(date.fromisoformat(day))
     return found
 

@@ -1,7 +1,7 @@
 """Computes the figures of a statement from sets of users, in plain loops.
 
-Follows docs/statements.md rule by rule and is written to be checked by eye. Instants
-are whole seconds since 1970 in UTC.
+Follows docs/statements.md rule by rule, and is written to be verified by reading.
+Instants are whole seconds since 1970 in UTC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ HALF_HOUR = 1800
 
 @dataclass(frozen=True)
 class Stretch:
-    """Time during which nothing changes, and the users counted in each line."""
+    """Time without a change, and the users counted in each line during it."""
 
     start: int
     end: int
@@ -175,7 +175,10 @@ def peak_of(line: str, parts: Sequence[Stretch]) -> dict[str, Any]:
 
 
 def held_of(line: str, parts: Sequence[Stretch]) -> dict[str, Any]:
-    """The best half hour. The first one of its height begins with a stretch."""
+    """Return the highest level held for half an hour, and when it first begins.
+
+    The first such half hour begins with a stretch.
+    """
     best, best_from = 0, None
     for number, first in enumerate(parts):
         until = first.start + HALF_HOUR

@@ -1,4 +1,4 @@
-"""Lists where two statements differ, shortly enough for a failed test."""
+"""Lists where two statements differ, in few enough lines for a failed test."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ SHOWN = 5
 
 
 def differences(one: Any, other: Any) -> list[str]:
-    """The first differing places with both values; empty if the two are equal."""
+    """Return the first `SHOWN` paths that differ, with both values."""
     if one == other:
         return []
     found = []

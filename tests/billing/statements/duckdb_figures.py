@@ -31,7 +31,7 @@ DOUBTS = [
 
 @dataclass(frozen=True)
 class Results:
-    """What the queries have returned: by month and line, then by begin of a span."""
+    """Results of the queries by month and line; of days and hours also by begin."""
 
     peaks: Table
     held: Table

@@ -1,6 +1,6 @@
-"""The statements that compute figures from the tables of prepared rows and spans.
+"""SQL that computes figures from the tables of prepared rows and spans.
 
-Work with the ends of intervals instead of sets of users: each user's intervals are
+It works with the ends of intervals instead of sets of users: each user's intervals are
 united by a running maximum, their ends are net changes, and a running sum of those is
 the number of users. The business line is the totals less the agents.
 """

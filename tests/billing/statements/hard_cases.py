@@ -144,7 +144,7 @@ def closes_at_midnight_with_an_instant(counted: Counted) -> bool:
 
 
 def hides_an_unknown_key(counted: Counted) -> bool:
-    """A key that is in no catalogue, in files that do not count only."""
+    """A key without a kind that only files outside the count hold."""
     keys = {
         base(key)
         for file in counted.month.files
@@ -193,7 +193,7 @@ def is_second(midnight: int, zone: str) -> bool:
 
 
 def is_used_near(is_odd: Callable[[int, str], bool]) -> Callable[[Counted], bool]:
-    """A row begins or ends in the hour before such a midnight, or at the midnight."""
+    """A row begins or ends at such a midnight or in the hour before it."""
     return lambda counted: any(
         is_odd(midnight, counted.month.zone)
         and any(

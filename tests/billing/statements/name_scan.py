@@ -1,4 +1,4 @@
-"""Looks for names of users: in every row of every table, in logs, in answers."""
+"""Searches rows of all tables, logs and responses for names of users."""
 
 import base64
 import hashlib
@@ -15,10 +15,10 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 
 def traces(names: Iterable[str]) -> dict[bytes, str]:
-    """Return all byte sequences that would give a name away, with what each is.
+    """Return the byte sequences that would reveal a name, with their descriptions.
 
-    The name as it is written and as it is compared, in several encodings, and its plain
-    hashes: whoever has a list of employees can compute these.
+    The name as written and as folded, in several encodings, and its hashes without a
+    key, which anybody with a list of employees can compute.
     """
     found: dict[bytes, str] = {}
     for name in names:
@@ -30,7 +30,7 @@ def traces(names: Iterable[str]) -> dict[bytes, str]:
 
 
 def found_in(data: bytes, known: Mapping[bytes, str]) -> set[str]:
-    """Return the traces in some bytes, and in what they decompress to."""
+    """Return the traces in some bytes, also in their decompressed form."""
     seen = {what for trace, what in known.items() if trace in data}
     if data.startswith(_ZSTANDARD):
         plain = zstandard.ZstdDecompressor().decompress(
@@ -41,7 +41,7 @@ def found_in(data: bytes, known: Mapping[bytes, str]) -> set[str]:
 
 
 def found_in_tables(names: Iterable[str]) -> list[str]:
-    """Return each table and column with a trace of a name, as the owner sees them."""
+    """Return each table and column with a trace; read as the owner of the tables."""
     known = traces(names)
     return [
         f"{table}.{column}: {what}"
@@ -57,7 +57,7 @@ def _forms(text: str) -> Iterator[tuple[str, bytes]]:
     yield "JSON", json.dumps(text)[1:-1].encode()
     yield "hexadecimal", plain.hex().encode()
     for skipped in range(3):
-        # What a longer text would have of it, whatever is before and after it.
+        # The part of the encoding that does not depend on the text around the name.
         whole = base64.b64encode(b"x" * skipped + plain).decode()
         usable = whole[4 if skipped else 0 :].rstrip("=")[:-1]
         yield "base64", usable.encode()

@@ -9,14 +9,14 @@ from tests.billing.statements.statement_tenants import NAMES
 
 
 def page(client: Client, path: str, *, status: int = 200) -> str:
-    """Return the HTML of a page, in which no name of a user may be."""
+    """Return the HTML of a page; fail if it contains the name of a user."""
     answer = client.get(path, follow=True)
     assert answer.status_code == status, answer.status_code
     return _checked(answer)
 
 
 def send(client: Client, path: str, *, status: int = 200, **fields: Any) -> str:
-    """Send a form; return the page that is shown then."""
+    """Send a form; return the page that it leads to."""
     answer = client.post(path, fields, follow=True)
     assert answer.status_code == status, answer.status_code
     return _checked(answer)

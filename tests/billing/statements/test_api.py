@@ -147,7 +147,7 @@ def test_staff_read_the_statement_of_the_tenant_that_they_name(
         assert hers["ETag"] == theirs["ETag"]
 
 
-def test_staff_find_no_statement_of_a_tenant_that_does_not_exist(
+def test_a_tenant_that_does_not_exist_is_not_found(
     company: Company, staff: ApiReader
 ) -> None:
     for tenant in ("", "B-2", "a-1", "A-1\0", "%", "\N{SNOWMAN}"):
@@ -155,7 +155,7 @@ def test_staff_find_no_statement_of_a_tenant_that_does_not_exist(
         assert refusal(response) == (404, "not-found"), tenant
 
 
-def test_a_member_finds_a_statement_under_the_own_tenant_alone(
+def test_members_find_statements_of_their_own_tenant_only(
     viewer: ApiReader,
 ) -> None:
     for tenant in ("A-1", ""):
@@ -165,7 +165,7 @@ def test_a_member_finds_a_statement_under_the_own_tenant_alone(
         assert refusal(response) == (404, "not-found"), tenant
 
 
-def test_the_latest_is_provisional_before_the_issue_and_issued_after(
+def test_the_latest_version_is_provisional_until_one_is_issued(
     company: Company, viewer: ApiReader
 ) -> None:
     send_all(company)
@@ -201,7 +201,7 @@ def test_a_provisional_statement_follows_the_files(
     assert found["lines"][1]["row_seconds"] == (1 + 2 * 2 + 3) * 3_600
 
 
-def test_the_latest_stays_the_issued_version_while_there_is_a_draft(
+def test_the_latest_version_is_the_issued_one_while_a_draft_exists(
     company: Company, viewer: ApiReader
 ) -> None:
     send_all(company, last=LAST - timedelta(days=1))
@@ -251,7 +251,7 @@ def test_versions_and_periods_that_do_not_exist_are_refused(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_version_that_the_caller_has_is_not_sent_again(
+def test_a_version_with_a_known_entity_tag_is_answered_with_304(
     company: Company, viewer: ApiReader, version: str
 ) -> None:
     send_all(company, last=LAST - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Charlie, of another tenant, gets nothing of the statements of Alice's tenant."""
+"""Charlie, of another tenant, sees nothing of the statements of Alice's tenant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def test_answers_to_charlie_do_not_depend_on_alices_statements(
     charlie: Company, member: str
 ) -> None:
     reader = MEMBERS[member](charlie)
-    # The id that the next tenant gets, whoever it is.
+    # The id that the next tenant will get.
     requested = paths(charlie.id + 1)
     before = {path: answer(reader, path) for path in requested}
     alice = open_alice()

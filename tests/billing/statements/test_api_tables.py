@@ -34,7 +34,7 @@ from tests.billing.statements.statement_tenants import (
 )
 from tests.builders import Company
 
-# Texts that spreadsheets take for formulas.
+# Texts that spreadsheets read as formulas.
 FORMULAS = ("=1+1", "@SUM(A1)", "+1", "-1", "\uff1d1+1")
 
 
@@ -141,7 +141,7 @@ def test_corrections_name_the_quantity_that_is_replaced(
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_names_are_no_formulas_for_a_spreadsheet(db: None, name: str) -> None:
+def test_spreadsheets_do_not_read_names_as_formulas(db: None, name: str) -> None:
     company = open_tenant("A-1", name=name)
     reader = MEMBERS["viewer"](company)
     for issued in (False, True):

@@ -14,7 +14,8 @@ DAY, HOUR = "2026-05-07", "2026-05-07T08:00:00Z"
 
 
 def entry(sha256: str, day: str = DAY, assigned_day: str | None = None) -> Any:
-    return {"sha256": sha256, "day": day, "assigned_day": assigned_day, "size": 5}
+    place = {"server": "IC01", "series": "x", "sequence": 1}
+    return {**place, "sha256": sha256, "day": day, "assigned_day": assigned_day}
 
 
 def line(**changes: Any) -> dict[str, Any]:
@@ -74,14 +75,20 @@ def test_a_figure_has_both_values_and_the_new_file() -> None:
 
 def test_a_file_is_named_even_if_all_figures_are_the_same() -> None:
     [gone, new] = differences(statement(), files=(OTHER,))
+    place = f"IC01, 1, {DAY}"
     assert (gone["line"], gone["field"], gone["before"], gone["after"]) == (
         *("files", "file"),
-        *(FILE, None),
+        *(place, None),
     )
     assert (new["before"], new["after"], new["because"]) == (
-        *(None, OTHER),
+        *(None, place),
         [f"file:{OTHER}"],
     )
+
+
+def test_a_file_with_another_number_is_named() -> None:
+    [found] = differences(statement(), files=({**entry(FILE), "sequence": 7},))
+    assert (found["before"], found["after"]) == (f"IC01, 1, {DAY}", f"IC01, 7, {DAY}")
 
 
 def test_a_file_of_another_day_is_a_cause_on_both_days() -> None:

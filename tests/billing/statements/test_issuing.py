@@ -74,7 +74,7 @@ def test_a_period_that_is_not_over_is_not_issued(company: Company) -> None:
     assert refusal.value.code == "statement-running"
 
 
-def test_an_incomplete_period_is_closed_for_a_reason_alone(company: Company) -> None:
+def test_an_incomplete_period_is_closed_only_with_a_reason(company: Company) -> None:
     company.send(company.server.day(date(2026, 5, 26)), at=AFTER)
     for wanted in (ask(), ask(reason="gone"), ask(with_incomplete=True)):
         with pytest.raises(Refused) as refusal:

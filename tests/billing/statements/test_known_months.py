@@ -41,7 +41,7 @@ def test_a_user_on_two_servers_counts_once(figures_of: FiguresOf) -> None:
     has(line_of(figures, "business"), named_users=0, peak=0, peak_at=None, logins=0)
 
 
-def test_a_business_user_becomes_an_agent_in_mid_session(figures_of: FiguresOf) -> None:
+def test_a_business_user_becomes_an_agent_during_a_login(figures_of: FiguresOf) -> None:
     rows = [
         row("anna", "08:30", "10:00", "DESK"),
         row("anna", "10:00", "11:00", "DESK", "AGENT", flags=4),
@@ -59,7 +59,9 @@ def test_a_business_user_becomes_an_agent_in_mid_session(figures_of: FiguresOf) 
     assert line_of(after, "agent") == {"id": "agent", "peak": 1, "users": 1}
 
 
-def test_a_second_as_agent_is_not_one_as_business_user(figures_of: FiguresOf) -> None:
+def test_an_agent_is_no_business_user_at_the_same_second(
+    figures_of: FiguresOf,
+) -> None:
     first = file_of("2026-05-04", row("anna", "09:00", "11:00", "DESK"))
     second = file_of(
         "2026-05-04", row("anna", "10:00", "12:00", "RECORDER"), server="IC02"
@@ -101,7 +103,7 @@ def test_a_peak_over_midnight_is_one_run(figures_of: FiguresOf) -> None:
     has(line_of(second, "agent"), used_seconds=3600, named_users=1)
 
 
-def test_a_logout_and_a_login_at_one_second_are_not_seen(figures_of: FiguresOf) -> None:
+def test_a_logout_and_a_login_at_one_second_cancel_out(figures_of: FiguresOf) -> None:
     rows = [
         row("anna", "09:00", "10:00", "AGENT"),
         row("bob", "10:00", "11:00", "AGENT"),
@@ -206,7 +208,9 @@ def test_files_of_other_days_do_not_count(figures_of: FiguresOf) -> None:
     assert [figures["days"][n]["day"] for n in (0, -1)] == ["2026-04-28", "2026-05-27"]
 
 
-def test_far_servers_have_rows_outside_of_the_period(figures_of: FiguresOf) -> None:
+def test_servers_in_far_zones_have_rows_outside_the_period(
+    figures_of: FiguresOf,
+) -> None:
     east = file_of(
         "2026-04-28",
         row("anna", "00:00", "01:00", "AGENT"),
@@ -238,7 +242,7 @@ def test_names_that_differ_by_domain_are_alike(figures_of: FiguresOf) -> None:
     has(figures["doubtful"], alike_groups=2)
 
 
-def test_sessions_that_a_closing_cut_are_doubtful(figures_of: FiguresOf) -> None:
+def test_rows_cut_by_the_closing_of_a_file_are_doubtful(figures_of: FiguresOf) -> None:
     cut = row("anna", "00:00", "01:00", "AGENT", flags=2)
     ignored = row("anna", "00:00", "01:00", "FAX", flags=2)
     causes = ["shutdown", "clock", "clock", "restart", "crash", "crash", "midnight"]

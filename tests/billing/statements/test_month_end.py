@@ -1,6 +1,6 @@
 """The month end over several tenants: outcomes, progress, commands."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -36,11 +36,11 @@ UNKNOWN = Sessions(
 )
 
 
-def run(**changes: bool | str) -> RunProgress:
+def run(*, at: datetime = AFTER, **changes: bool | str) -> RunProgress:
     """Start a run and work on it until no tenant waits."""
-    asked = {"period": MAY, "is_issuing": True, "by": "clara", "at": AFTER}
+    asked = {"period": MAY, "is_issuing": True, "by": "clara", "at": at}
     started = month_end.start(RunRequest(**{**asked, **changes}), wakes=False)  # type: ignore[arg-type]  # the fields of a request
-    month_end.work(now=lambda: AFTER, has_time=lambda: True)
+    month_end.work(now=lambda: at, has_time=lambda: True)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return month_end.progress(started)
 
@@ -68,7 +68,7 @@ def tenants(db: None) -> dict[str, Company]:
     return found
 
 
-def test_a_run_issues_what_is_complete_and_names_what_prevents_the_rest(
+def test_a_run_issues_complete_statements_and_names_other_obstacles(
     tenants: dict[str, Company],
 ) -> None:
     found = run()
@@ -87,7 +87,8 @@ def test_a_run_issues_what_is_complete_and_names_what_prevents_the_rest(
 
 def test_a_second_run_changes_nothing(tenants: dict[str, Company]) -> None:
     run()
-    assert run().outcomes[MonthEndOutcome.UNCHANGED] == 1
+    later = AFTER + timedelta(hours=1)
+    assert run(at=later).outcomes[MonthEndOutcome.UNCHANGED] == 1
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Statement.objects.count() == 1
 
@@ -98,7 +99,7 @@ def test_a_run_without_issuing_computes_only(tenants: dict[str, Company]) -> Non
         assert not Statement.objects.exists()
 
 
-def test_a_draft_is_issued_for_a_reason_alone(tenants: dict[str, Company]) -> None:
+def test_a_draft_is_issued_only_with_a_reason(tenants: dict[str, Company]) -> None:
     run(with_incomplete=True, reason="closed")
     send_all(tenants["missing"])
     run()
@@ -118,7 +119,7 @@ def test_incomplete_periods_are_not_closed_without_a_reason(db: None) -> None:
         run(with_incomplete=True)
 
 
-def test_what_cannot_be_computed_now_waits_and_is_tried_again(
+def test_a_statement_that_cannot_be_computed_now_is_tried_again(
     tenants: dict[str, Company], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
@@ -157,7 +158,7 @@ def test_the_command_prints_a_statement(tenants: dict[str, Company]) -> None:
         ("month_end", "2026-05", "--issue", "--close-incomplete"),
     ],
 )
-def test_a_command_that_cannot_be_carried_out_says_why(
+def test_commands_with_wrong_arguments_fail(
     tenants: dict[str, Company], arguments: tuple[str, ...]
 ) -> None:
     with pytest.raises(CommandError):

@@ -65,12 +65,10 @@ def one_row(**changes: Any) -> Sessions:
     return Sessions(**(columns | changes))
 
 
-def test_the_answer_comes_first_with_the_peaks(
-    company: Company, viewer: Client
-) -> None:
+def test_the_page_begins_with_the_peaks(company: Company, viewer: Client) -> None:
     send_all(company)
     found = read(viewer)
-    assert "2 Agents and 3 Business Users at most at once." in found
+    assert "Peak use: 2 Agents, 3 Business Users." in found
     assert "The peak of Agents was on Mon 25 May 2026, 10:00 CEST." in found
     assert "Provisional: these figures change" in found
     assert "3 of 3 server-days are covered." in found
@@ -101,11 +99,11 @@ def test_usage_outside_the_period_is_listed(company: Company, viewer: Client) ->
     late = one_row(login=[20 * 3600], logout=[21 * 3600])
     company.send(west.day(LAST, sessions=late), at=AFTER)
     found = read(viewer)
-    assert "Outside the days of the period" in found
+    assert "Days outside the period" in found
     assert "Thu 28 May 0 0 1 1 1 1.0 h after the period" in found
 
 
-def test_what_is_missing_is_named(company: Company, viewer: Client) -> None:
+def test_missing_server_days_are_listed(company: Company, viewer: Client) -> None:
     send_day(company, FIRST)
     found = read(viewer)
     assert "1 of 3 server-days are covered. Missing: 2." in found
@@ -122,7 +120,7 @@ def test_excused_days_show_their_reason(company: Company, viewer: Client) -> Non
         period=MAY,
     )
     asked = excuses.request_excuse(company.id, request=request, by="Ann", at=AFTER)
-    assert "IC01 26 to 27 May: an excuse is waiting" in read(viewer)
+    assert "IC01 26 to 27 May: a file or an excuse is waiting" in read(viewer)
     excuses.approve(company.id, excuse_id=asked.pk, by="c", at=AFTER, reason="")
     found = read(viewer)
     assert "IC01 26 to 27 May: excused: the server was down." in found
@@ -141,11 +139,13 @@ def test_doubtful_rows_are_explained(company: Company, viewer: Client) -> None:
     assert "1 row was cut by a crash of the server." in read(viewer)
 
 
-def test_a_running_period_says_so(company: Company, viewer: Client) -> None:
+def test_figures_of_a_running_period_are_marked_so_far(
+    company: Company, viewer: Client
+) -> None:
     send_day(company, FIRST)
     with time_machine.travel(AFTER - timedelta(days=8, hours=2), tick=False):
         found = read(viewer)
-    assert "at most at once so far." in found
+    assert "Peak use so far: 2 Agents, 3 Business Users." in found
     assert "Not over yet: 2." in found
 
 
@@ -184,7 +184,7 @@ def test_a_late_file_leads_to_the_draft_and_its_differences(
     issue_version(company, reason="A late file.")
     assert "Issued, version 2" in read(viewer)
     assert "This version is replaced by version 2." in read(viewer, f"{HERE}?version=1")
-    assert "There is no such version." in read(viewer, draft, status=404)
+    assert "This version does not exist." in read(viewer, draft, status=404)
 
 
 @pytest.mark.parametrize("version", ["7", "0", "x", "1%00", "-1"])
@@ -192,14 +192,14 @@ def test_a_version_that_does_not_exist_has_a_page(
     company: Company, viewer: Client, version: str
 ) -> None:
     found = read(viewer, f"{HERE}?version={version}", status=404)
-    assert "There is no such version." in found
+    assert "This version does not exist." in found
 
 
 def test_a_period_that_is_not_open_leads_to_those_that_are(
     company: Company, viewer: Client
 ) -> None:
     found = page(viewer, "/billing-data/2027-01", status=404)
-    assert "This period has not been opened." in found
+    assert "This period is not open." in found
     assert 'href="/billing-data/2026-05"' in found
     assert viewer.get("/billing-data/2026-13").status_code == 422
 
@@ -218,7 +218,7 @@ def test_files_that_do_not_open_are_named(company: Company, viewer: Client) -> N
     assert "1 file does not open: day.usg." in read(viewer)
 
 
-def test_figures_that_wait_for_the_store_have_a_page(
+def test_a_page_whose_files_are_away_asks_to_try_again(
     company: Company, viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_day(company, FIRST)
@@ -235,7 +235,7 @@ def test_figures_that_wait_for_the_store_have_a_page(
     assert "Try again" in found
 
 
-def test_figures_that_take_long_have_a_page(
+def test_a_page_without_figures_yet_asks_to_try_again(
     company: Company, viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_day(company, FIRST)
@@ -243,10 +243,10 @@ def test_figures_that_take_long_have_a_page(
     assert "are being computed" in read(viewer, status=503)
 
 
-def test_the_first_address_leads_to_the_newest_figures(
+def test_the_address_without_a_period_redirects_to_the_newest_figures(
     company: Company, viewer: Client
 ) -> None:
-    # Without any figures to the newest period.
+    # The newest period, as there are no figures.
     assert "June 2026 28 May to 27 June" in read(viewer, "/billing-data")
     send_all(company)
     page(viewer, HERE)
@@ -282,7 +282,7 @@ def test_the_tile_shows_the_newest_figures(company: Company, viewer: Client) -> 
     send_all(company)
     page(viewer, HERE)
     found = read(viewer, "/")
-    assert "May 2026: 2 Agents and 3 Business Users at most at once." in found
+    assert "May 2026: peak use 2 Agents, 3 Business Users." in found
     assert str(StatementState.PROVISIONAL.label).capitalize() in found
     issue_version(company)
     assert "Issued, version 1" in read(viewer, "/")
@@ -318,6 +318,6 @@ def test_excuses_and_the_catalogue_are_named_as_causes(
     found = read(viewer, f"{HERE}?version=draft")
     because = "the excuse of IC01 for Wed 27 May"
     assert f"Server-days, excused, files lost 0 → 1 {because}" in found
-    assert "Lost, and not in the figures: 1." in found
+    assert "Excused as lost, not counted: 1." in found
     assert "Business Users, peak 3 → 0 catalogue version 2" in found
     assert "first instant of the peak Mon 25 May 2026, 12:00 CEST → none" in found

@@ -1,4 +1,4 @@
-"""Current statements follow the facts: by marks and readers, in any order."""
+"""Current statements follow the facts: by marks and for readers, in any order."""
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -65,7 +65,7 @@ def figures(company: Company) -> dict[str, Any]:
 
 
 def mark_due() -> None:
-    """Let marks be due now, which they are seconds after a change."""
+    """Make marks due now instead of some seconds after a change."""
     with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         cursor.execute("update billing_statementmark set due_at = clock_timestamp()")
 
@@ -87,7 +87,7 @@ def test_the_figures_do_not_depend_on_the_order_of_arrival(db: None) -> None:
     assert len(hashes) == 1
 
 
-def test_the_same_facts_give_the_same_hash_after_everything_is_removed(
+def test_recomputing_all_days_gives_the_same_hash(
     company: Company,
 ) -> None:
     for data in written(company.server):
@@ -102,7 +102,7 @@ def test_the_same_facts_give_the_same_hash_after_everything_is_removed(
     assert figures(company)["figures_sha256"] == before
 
 
-def test_a_late_file_computes_its_own_days_alone(
+def test_a_late_file_recomputes_its_own_days_only(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     *others, last = written(company.server)
@@ -122,7 +122,7 @@ def test_a_late_file_computes_its_own_days_alone(
     assert computed == [LAST]
 
 
-def test_the_refresher_computes_what_is_marked_and_removes_the_mark(
+def test_the_refresher_computes_marked_statements_and_removes_the_mark(
     company: Company,
 ) -> None:
     for data in written(company.server):
@@ -148,7 +148,7 @@ def test_a_file_whose_bytes_are_gone_is_named_and_prevents_issuing(
     assert found["lines"][1]["logins"] == 4
 
 
-def test_while_the_store_is_away_a_statement_waits_and_says_so(
+def test_a_statement_waits_while_the_store_is_away(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company.send(written(company.server)[0], at=AFTER)
@@ -169,7 +169,7 @@ def test_while_the_store_is_away_a_statement_waits_and_says_so(
     assert figures(company)["files"]["count"] == 1
 
 
-def test_files_that_the_archive_alone_has_are_counted(
+def test_files_stored_in_the_archive_only_are_counted(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = written(company.server)[0]

@@ -87,10 +87,10 @@ def run_all() -> None:
 def test_a_clerk_issues_what_the_page_shows(company: Company, clerk: Client) -> None:
     send_all(company)
     found = read(clerk, HERE)
-    assert "2 Agents and 3 Business Users at most at once." in found
-    assert "Nothing prevents issuing." in found
+    assert "Peak use: 2 Agents, 3 Business Users." in found
+    assert "This statement can be issued." in found
     html = send(clerk, ISSUE, figures_sha256=shown_figures(clerk))
-    assert "Version 1 is issued, as A-1-2026-05-1." in html
+    assert "Version 1 was issued as A-1-2026-05-1." in html
     assert "Issued, version 1" in words(html)
     assert "figures_sha256" not in html
     assert versions(company) == [1]
@@ -128,7 +128,7 @@ def test_a_later_version_needs_a_reason(company: Company, clerk: Client) -> None
     send_day(company, LAST)
     seen = shown_figures(clerk, f"{HERE}?version=draft")
     html = send(clerk, ISSUE, status=422, figures_sha256=seen)
-    assert "This needs a reason." in html
+    assert "A later version or an incomplete period needs a reason." in html
     assert "Differences from version 1" in html
     send(clerk, ISSUE, figures_sha256=seen, reason="Late file.")
     assert versions(company) == [1, 2]
@@ -141,15 +141,15 @@ def test_an_issued_statement_is_not_issued_again(
     seen = shown_figures(clerk)
     issue_version(company)
     html = send(clerk, ISSUE, status=422, figures_sha256=seen)
-    assert "The last version has these figures already." in html
+    assert "The last version already has these figures." in html
 
 
-def test_what_prevents_issuing_is_told_and_has_no_form(
+def test_a_statement_that_cannot_be_issued_shows_why_and_no_form(
     company: Company, clerk: Client
 ) -> None:
     company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
     html = page(clerk, HERE)
-    assert "Licence keys are not classified." in html
+    assert "Some licence keys are not classified." in html
     assert "figures_sha256" not in html
     assert "Classify in the catalogue" in html
 
@@ -169,10 +169,12 @@ def test_an_auditor_reads_and_does_not_issue(company: Company, auditor: Client) 
         assert auditor.post(path).status_code == 403
 
 
-def test_addresses_that_somebody_typed(company: Company, clerk: Client) -> None:
+def test_mistyped_addresses_are_refused_and_filters_ignored(
+    company: Company, clerk: Client
+) -> None:
     here = "/staff/tenants/A-1/statements"
     found = read(clerk, f"{here}/2031-01", status=404)
-    assert "This period has not been opened." in found
+    assert "This period is not open." in found
     assert clerk.get(f"{here}/2026-13").status_code == 422
     assert clerk.get("/staff/tenants/B-9/statements/2026-05").status_code == 404
     assert clerk.get("/staff/month-end?period=x").status_code == 422
@@ -208,7 +210,7 @@ def test_the_month_end_lists_what_prevents_issuing(
         shown = [one for one in ("A-1", "B-2", "C-3") if one in listed]
         assert shown == numbers, kind
     send_day(short, LAST)
-    assert "being computed again" in read(clerk, MONTH)
+    assert "being recomputed" in read(clerk, MONTH)
 
 
 def test_a_run_issues_complete_statements_and_shows_its_progress(
@@ -217,7 +219,7 @@ def test_a_run_issues_complete_statements_and_shows_its_progress(
     send_all(company)
     send_day(open_tenant("B-2", name="Bert"), FIRST)
     html = send(clerk, RUN, period="2026-05", what="issue")
-    assert "The run is started, for 2 tenants." in html
+    assert "The run has started for 2 tenants." in html
     assert "Running: 0 of 2 tenants are done." in words(html)
     run_all()
     found = read(clerk, MONTH)
@@ -248,14 +250,14 @@ def test_a_run_that_closes_incomplete_periods_needs_a_reason(
         "what": "issue",
         "with_incomplete": "on",
     }
-    assert "This needs a reason." in send(clerk, RUN, **given)
+    assert "an incomplete period needs a reason." in send(clerk, RUN, **given)
     assert "A period is written" in send(clerk, RUN, **(given | {"period": "x"}))
     send(clerk, RUN, **given, reason="The contract ends.")
     run_all()
     assert versions(company) == [1]
 
 
-def test_the_month_end_takes_as_many_queries_however_many_tenants(
+def test_queries_of_the_month_end_do_not_depend_on_the_number_of_tenants(
     company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(staff_views, "TENANTS_A_PAGE", 2)
@@ -270,7 +272,7 @@ def test_the_month_end_takes_as_many_queries_however_many_tenants(
     assert "3 to 3 of 3" in read(clerk, f"{MONTH}&page=2")
 
 
-def test_a_key_is_classified_and_its_statements_follow(
+def test_classifying_a_key_recomputes_its_statements(
     company: Company, clerk: Client
 ) -> None:
     company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
@@ -289,11 +291,11 @@ def test_a_key_is_classified_and_its_statements_follow(
     send(clerk, f"{CATALOGUE}/classify", status=422, **given)
     given["reason"] = "The vendor says so."
     html = send(clerk, f"{CATALOGUE}/classify", **given)
-    assert "I3_ACCESS_NEW is classified: catalogue version 2." in html
+    assert "I3_ACCESS_NEW was classified in catalogue version 2." in html
     assert "I3_ACCESS_NEW: Agent. Valid from 2026-05. The vendor" in words(html)
     again = send(clerk, f"{CATALOGUE}/classify", status=422, **given)
-    assert "The catalogue says so already." in again
-    assert "1 Agent and 0 Business Users" in read(clerk, HERE)
+    assert "The catalogue already has this classification." in again
+    assert "1 Agent, 0 Business Users" in read(clerk, HERE)
     assert "All licence keys in use are classified." in page(clerk, CATALOGUE)
 
 
@@ -321,7 +323,7 @@ def test_a_wrong_classification_changes_nothing(
     assert "version 1" in read(clerk, CATALOGUE)
 
 
-def test_a_statement_that_waits_for_the_store_has_a_page(
+def test_a_page_whose_files_are_away_asks_to_try_again(
     company: Company, clerk: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_all(company)

@@ -76,7 +76,7 @@ def test_the_scan_finds_what_is_stored(db: None) -> None:
         assert any(one.startswith(f"{column}: ") for one in found), column
 
 
-def test_the_scan_knows_hidden_forms_of_a_name() -> None:
+def test_the_scan_recognises_encoded_forms_of_a_name() -> None:
     known = traces(["Zephyrine.Quux"])
     for hidden in (
         b'{"user": "emVwaHlyaW5lLnF1dXg="}',

@@ -49,9 +49,9 @@ def hours_from(day: int) -> list[str]:
     return late + [f"2026-05-{day + 1:02}T{hour:02}:00:00Z" for hour in range(22)]
 
 
-# User 1 goes on at another server and holds both kinds of licence at once, user 3 stays
-# over midnight, user 4 logs in when the file is closed, and a server in New York has a
-# row of user 2 that ends after the period.
+# User 1 continues at another server and holds both kinds of licence at once, user 3
+# stays over midnight, user 4 logs in when the file is closed, and a server in New York
+# has a row of user 2 that ends after the period.
 FILES = [
     file_of(
         "2026-05-05",
@@ -367,7 +367,7 @@ def test_at_most_twenty_differences_are_printed(run: Run) -> None:
     assert output.count(", recomputed ") == 20
 
 
-def test_another_manifest_differs(run: Run) -> None:
+def test_a_changed_list_of_files_differs(run: Run) -> None:
     changed = json.loads(entries()["files.json"])
     changed["files"][0]["server"] = "IC09"
     code, output, _ = run(entries() | {"files.json": json.dumps(changed)})
@@ -402,7 +402,9 @@ def test_users_of_two_servers_at_the_same_time_are_one(
     assert recomputed("lines.agent.peak_runs", files) == 1
 
 
-def test_a_handover_within_a_second_is_not_seen(recomputed: Callable[..., Any]) -> None:
+def test_a_logout_and_a_login_at_one_second_cancel_out(
+    recomputed: Callable[..., Any],
+) -> None:
     files = [one_day([(1, "A", 0, 100, 0)]), one_day([(2, "A", 100, 200, 0)])]
     assert recomputed("lines.agent.peak", files) == 1
     assert recomputed("lines.agent.peak_runs", files) == 1

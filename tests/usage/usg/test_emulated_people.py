@@ -32,7 +32,7 @@ def people_on(table: LoginTable, day: date, hour: float) -> int:
     return len(set(table.person[(table.start <= at) & (table.end > at)].tolist()))
 
 
-def test_draws_do_not_depend_on_what_else_is_drawn() -> None:
+def test_draws_do_not_depend_on_other_draws() -> None:
     few, many = np.array([3, 1]), np.arange(1000)
     draws = Dice(1, "day").draw("x", many)
     assert Dice(1, "day").draw("x", few).tolist() == [draws[3], draws[1]]
@@ -90,7 +90,7 @@ def test_quiet_days_are_rare_and_the_same_on_all_servers() -> None:
     assert max(attendance.shares(quiet[0], SEED)) < 0.5 * min(usual)
 
 
-def test_the_staff_grows_and_nobody_leaves() -> None:
+def test_the_headcount_only_grows() -> None:
     counts = [attendance.headcount(date(year, 1, 1)) for year in range(2023, 2031)]
     assert counts[0] == counts[1]
     assert counts[1:] == sorted(counts[1:])
@@ -98,7 +98,7 @@ def test_the_staff_grows_and_nobody_leaves() -> None:
 
 
 @pytest.mark.parametrize("each", [0, 0.4, 1, 4, 16])
-def test_logins_each_is_the_mean_of_who_is_at_work(each: float) -> None:
+def test_logins_each_is_the_mean_of_people_at_work(each: float) -> None:
     crowd = People(range(2000), each)
     present = at_work(MONDAY, SEED, staff_of(SEED, crowd))
     mean = len(logins_on(MONDAY, crowd).person) / len(present.person)

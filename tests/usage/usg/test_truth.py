@@ -1,4 +1,4 @@
-"""What `emulate --truth` counts, compared with counting second after second."""
+"""The counts of `emulate --truth` equal those of counting every second."""
 
 import random
 from dataclasses import replace
@@ -97,7 +97,7 @@ def test_counting_agrees_with_counting_each_second(seed: int) -> None:
         assert figures.logins == sum(row.is_login for row in begun)
 
 
-def test_rows_of_no_length_are_users_and_logins_and_nothing_else() -> None:
+def test_rows_of_no_length_are_users_and_logins_without_seconds() -> None:
     rows = [
         CountedRow("a", at, at, AGENT_LINES, is_login=True) for at in (9, 10, 29, 30)
     ]
@@ -131,7 +131,7 @@ def counted(sessions: Sessions, **kinds: str) -> dict[str, Any]:
     return period
 
 
-def test_keys_are_compared_without_their_ending_and_names_folded() -> None:
+def test_keys_are_compared_without_ending_and_names_folded() -> None:
     sessions = Sessions(
         users=["Jörg", " JÖRG ", "eva", "max"],
         licence_sets=[
@@ -196,7 +196,7 @@ def test_the_counts_are_those_of_the_written_files(tmp_path: Path) -> None:
     assert seconds == sum(totals.used_seconds for totals in found)
 
 
-def test_an_emulation_is_counted_by_period(tmp_path: Path) -> None:
+def test_the_truth_has_counts_for_each_period(tmp_path: Path) -> None:
     truth = emulated(tmp_path, options=Options(habits=ServerHabits(0, 0, 0, 0)))
     may, june = truth["periods"]
     assert (may["period"], may["files"]) == ("2026-05", 9)

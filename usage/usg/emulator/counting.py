@@ -1,7 +1,7 @@
-"""Counts rows within a span of time, a second after the other in effect.
+"""Counts rows within a span of time, with the result of counting every second.
 
-Rows are opened and closed one by one in the order of time. Between two instants at
-which something changes, sets hold the users that count.
+Rows are opened and closed one by one in the order of time. Between two changes, sets
+hold the users that count.
 """
 
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ class CountedRow(NamedTuple):
 
 @dataclass(slots=True)
 class Figures:
-    """The figures of one line in one span; `peak_at` is None if nobody was on."""
+    """The figures of one line in one span; `peak_at` is None if the peak is 0."""
 
     users: set[str] = field(default_factory=set)
     logins: int = 0
@@ -40,9 +40,9 @@ class Figures:
 def count(
     rows: Sequence[CountedRow], first: int, end: int, lines: Iterable[str]
 ) -> dict[str, Figures]:
-    """Count what lies in the seconds from `first` up to `end`, which is not included.
+    """Count the seconds from `first` to before `end`; UTC, since 1970.
 
-    The rows' other lines are left out.
+    Lines of rows that are not in `lines` are left out.
     """
     touching = [row for row in rows if _touches(row, first, end)]
     found = {line: Figures() for line in lines}
@@ -72,7 +72,7 @@ def _touches(row: CountedRow, first: int, end: int) -> bool:
 def _states(
     rows: Iterable[CountedRow], first: int, end: int
 ) -> Iterator[tuple[int, int, defaultdict[str, set[str]]]]:
-    """Yield instants, how many seconds each state lasts, and the users on by line."""
+    """Yield the start and length in seconds of each state, and its users by line."""
     events: defaultdict[int, list[tuple[int, CountedRow]]] = defaultdict(list)
     for row in rows:
         if row.start < row.end:

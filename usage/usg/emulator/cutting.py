@@ -1,4 +1,4 @@
-"""Cuts logins into the rows of files, as the history of a server has it."""
+"""Cuts logins into the rows of files, by the history of a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ def rows_of(
 ) -> Sessions:
     """Cut the logins to one file.
 
-    `watched` are the server's files of this day and the one before: who tries to log in
-    while the server is away cannot, and a shutdown logs out whoever is on.
+    `watched` are the server's files of this day and the one before: nobody can log in
+    while the server is away, and a shutdown ends all logins.
     """
     opened, closed = _seconds(span)
     parts = _split(_possible(logins, watched))
@@ -62,6 +62,7 @@ def _seconds(span: FileSpan) -> tuple[int, int]:
 
 
 def _possible(logins: LoginTable, watched: Sequence[FileSpan]) -> LoginTable:
+    """Keep the logins that begin within a file, and end them at a shutdown."""
     begun = np.zeros(len(logins.start), dtype=np.bool_)
     end = logins.end.copy()
     for span in watched:
@@ -81,7 +82,7 @@ def _possible(logins: LoginTable, watched: Sequence[FileSpan]) -> LoginTable:
 
 
 def _split(logins: LoginTable) -> _LoginParts:
-    """Make two parts of a login whose licences change in its course."""
+    """Split logins in two where their licences change."""
     changing = (logins.start < logins.change) & (logins.change < logins.end)
     return _LoginParts(
         np.concatenate([logins.person, logins.person[changing]]),
@@ -95,7 +96,7 @@ def _split(logins: LoginTable) -> _LoginParts:
 
 
 def _chosen(parts: _LoginParts, kept: NDArray[np.bool_]) -> _LoginParts:
-    """Keep some parts, in the order of their start, as a server writes them."""
+    """Keep some parts, ordered by start, as a server writes them."""
     order = np.lexsort((parts.person, parts.start))
     order = order[kept[order]]
     return _LoginParts(*(getattr(parts, name)[order] for name in _LoginParts.__slots__))

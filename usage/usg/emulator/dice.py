@@ -1,6 +1,6 @@
 """Draws numbers that depend on nothing but a seed, a subject and a number.
 
-A person's draws are therefore the same whoever else is drawn for, in any order.
+A person's draws therefore do not depend on other people, nor on the order of draws.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Dice:
         self._subject = (seed, *subject)
 
     def draw(self, purpose: str, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return a value from 0 up to 1 for each number."""
+        """Return a value from 0 to below 1 for each number."""
         text = repr((*self._subject, purpose)).encode()
         digest = hashlib.blake2b(text, digest_size=8).digest()
         bits = numbers.astype(np.uint64) * _STEP

@@ -147,7 +147,7 @@ def emulate(  # noqa: PLR0913 - one call, by keyword, from commands and scripts
     """Write the files of these days, both included, into a directory that may exist.
 
     Keys are raw; `signing_keys` holds the private key of every server. Raises KeyError
-    for a server without one. `truth` collects what the files contain.
+    for a server without one. `truth` collects the files and their rows.
     """
     names = server_names(servers) if isinstance(servers, int) else servers
     plan = EmulationPlan(
@@ -173,7 +173,7 @@ def contents(plan: EmulationPlan, server: str) -> Iterator[tuple[FileSpan, Sessi
         return shift_logins(day, history, staff)
 
     for span in history.spans(plan.from_day, plan.to_day):
-        # Before its first file a server was not there to be logged in to.
+        # Nobody can log in to a server before its first file.
         first = span.day - timedelta(days=1)
         if server not in plan.options.tails:
             first = max(first, plan.from_day)

@@ -33,8 +33,8 @@ _BROKEN = (7 * 3600, 19 * 3600)
 class ServerHabits:
     """How often things happen, each as a probability per server and day.
 
-    `off` are days on which every server stands still, on top of `days_off`. On the days
-    `on` none does by chance.
+    `off` are days on which every server is stopped, in addition to `days_off`. On the
+    days `on` no server is stopped by chance.
     """
 
     restarts: float = 0.06

@@ -15,7 +15,7 @@ _LAST = ("abel", "brandt", "costa", "díaz", "eng", "fischer", "garcía", "jense
 
 _MINUTE, _HOUR, _NOON = 60, 3600, 12 * 3600
 
-# Lunch is in the middle of a shift; who works part-time has a shorter break.
+# Lunch is in the middle of a shift; part-time staff have a shorter one.
 _LUNCH_AT, _LUNCH_AT_SPREAD = 0.46, 0.08
 _LUNCH, _LUNCH_SPREAD = 30 * _MINUTE, 20 * _MINUTE
 _LONG_SHIFT, _PART_TIME_LUNCH = 6 * _HOUR, 0.4
@@ -29,7 +29,7 @@ _OVERLAPS, _OVERLAP, _OVERLAP_SPREAD = 0.03, 20 * _MINUTE, 40 * _MINUTE
 _FAILS = 0.002
 # Where licences change at all, the share of logins in which they do, and when.
 _CHANGES, _CHANGE_AT, _CHANGE_AT_SPREAD = 0.3, 0.3, 0.4
-# Where the one login of a visit lies in the shift.
+# Start and length of the one login of a visit, as shares of the shift.
 _VISIT_FROM, _VISIT_LENGTH = 0.6, 0.35
 
 # Numbers for draws: a person's logins of a day follow one another.
@@ -116,7 +116,7 @@ def _cut_shifts(present: Staff, dice: Dice) -> _ShiftParts:
 
 
 def _times(present: Staff, dice: Dice) -> NDArray[np.int64]:
-    """Draw how often each person logs in: around the mean, which need not be whole."""
+    """Draw the number of logins of each person; their mean may be fractional."""
     about = present.logins * (0.5 + dice.draw("times", present.person))
     times = np.floor(about + dice.draw("rest", present.person)).astype(np.int64)
     return np.where(present.is_guest, np.minimum(times, 1), times)
@@ -127,7 +127,7 @@ def _halves(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return starts and lengths of both halves of each shift.
 
-    Who logs in once has no break: the first half is all of the shift, or of a visit.
+    A person who logs in once has no break: the first half is the whole shift or visit.
     """
     draws = dice.draw("lunch", present.person)
     length = present.length
@@ -148,7 +148,7 @@ def _table(present: Staff, parts: _ShiftParts, dice: Dice, midnight: int) -> Log
     draws = present.person[row] * _MOST_LOGINS + parts.number
     start = np.floor(present.start[row] + parts.start).astype(np.int64) + midnight
     special = dice.draw("special", draws)
-    # A draw below a share, divided by the share, is a draw of its own.
+    # A draw below a share, divided by the share, is uniform again.
     longer = _OVERLAP + _OVERLAP_SPREAD * special / _OVERLAPS
     lasting = parts.end - parts.start + np.where(special < _OVERLAPS, longer, 0)
     lasting[special >= 1 - _FAILS] = 0

@@ -45,7 +45,7 @@ class People:
     """The people of one server: their numbers, logins and licence sets.
 
     `logins_each` is the mean number of logins of a person at work on a day.
-    `candidates` are people of another server, of whom a few also log in here.
+    `candidates` are people of another server, of whom a few also log in at this one.
     """
 
     people: Sequence[int]
@@ -58,9 +58,10 @@ class People:
 class Staff:
     """Columns of the people of one server, or of those at work there on one day.
 
-    `hired` is the headcount from which on the person is hired. `other` is the licence
-    set after a change, or the own set of who never changes. `start` is in seconds after
-    local midnight, `length` in seconds. `logins` is the mean number of logins.
+    A person is hired once the headcount exceeds `hired`. `other` is the licence set
+    after a change, equal to `licences` for people who never change. `start` is in
+    seconds after local midnight, `length` in seconds. `logins` is the mean number of
+    logins on a day.
     """
 
     person: NDArray[np.int64]
@@ -110,13 +111,13 @@ def at_work(day: date, seed: int, staff: Staff) -> Staff:
     dice = Dice(seed, day.toordinal())
     # Day 1 is a Monday.
     week = Dice(seed, "week", (day.toordinal() - 1) // 7)
-    comes = (
+    is_present = (
         (staff.hired < attendance.headcount(day))
         & (week.draw("away", staff.person) >= _AWAY)
         & (dice.draw("comes", staff.person) < np.where(staff.is_office, office, agents))
         & (~staff.is_guest | (dice.draw("visits", staff.person) < _VISITS))
     )
-    present = Staff(*(getattr(staff, name)[comes] for name in Staff.__slots__))
+    present = Staff(*(getattr(staff, name)[is_present] for name in Staff.__slots__))
     arrival = 2 * dice.draw("arrival", present.person) - 1
     end = dice.draw("end", present.person) - 0.5
     return replace(

@@ -33,12 +33,12 @@ _AGENT_LOGINS, _OFFICE_LOGINS = 1.15, 0.55
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetRoles:
-    """What follows from a licence set, as columns with an entry for each set.
+    """Properties of licence sets, as columns with an entry for each set.
 
-    `shares` says how many people hold it. `is_office` marks business users. `logins`
-    is a factor to the mean number of logins, 1 on average. `other` is the set to which
-    its holder may change in the middle of a login: an agent becomes a business user, a
-    supervisor an agent; a business user keeps it.
+    `shares` is the share of people who hold the set. `is_office` marks business users.
+    `logins` is a factor of the mean number of logins, 1 on average. `other` is the set
+    to which its holder may change during a login: an agent becomes a business user, a
+    supervisor an agent; a business user keeps the set.
     """
 
     shares: NDArray[np.float64]
@@ -48,7 +48,7 @@ class SetRoles:
 
 
 def role_of(names: Iterable[str]) -> str:
-    """Return the kind that decides the role; unknown keys count as an agent's."""
+    """Return the kind that is the role of a set; unknown keys count as an agent's."""
     kinds = {KINDS.get(name, AGENT) for name in names}
     return next((kind for kind in (ADD_ON, AGENT) if kind in kinds), BUSINESS)
 

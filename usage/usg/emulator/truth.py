@@ -1,7 +1,7 @@
-"""Counts what emulated files contain, so that a statement can be compared with it.
+"""Counts the usage in emulated files, to compare statements with it.
 
 The rules are those of docs/statements.md, restated in plain loops over single rows: a
-second implementation, which shares nothing with the portal's.
+second implementation that shares no code with the portal's.
 """
 
 import unicodedata
@@ -33,7 +33,7 @@ class Truth:
     """Collects files and their rows, of one emulation or of several in one zone.
 
     Only sound files are counted; damaged and missing ones are listed. `kinds` gives
-    each licence key its kind. Keys that are not in it do not count.
+    each licence key its kind; other keys do not count.
     """
 
     def __init__(self, kinds: Mapping[str, str] = KINDS) -> None:
@@ -44,7 +44,7 @@ class Truth:
     def add(
         self, name: str, header: Header, sessions: Sessions, damage: str | None
     ) -> None:
-        """Add a file; `sessions` are the rows of the sound one."""
+        """Add a file; `sessions` its sound rows, `damage` a kind."""
         period = period_of(header.day)
         self._files.append(
             {
@@ -61,7 +61,7 @@ class Truth:
             self._counted[period].append((header, sessions))
 
     def as_dict(self) -> dict[str, Any]:
-        """Count, and return what `json.dumps` accepts."""
+        """Count the files, and return the truth as plain values for JSON."""
         return {
             "files": self._files,
             "periods": [self._period(name) for name in sorted(self._counted)],
@@ -135,7 +135,7 @@ class Truth:
 
 
 def period_of(day: date) -> str:
-    """Name the billing period of a day: from the 28th on, by the next month."""
+    """Return the name of a day's billing period: from the 28th, the next month."""
     if day.day >= _PERIOD_STARTS:
         day = day.replace(day=1) + 31 * _DAY
     return f"{day.year:04}-{day.month:02}"
