@@ -143,8 +143,8 @@ def download_evidence(
         at=timezone.now(),
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
-    name = f"evidence-{found.head.tenant}-{period}.zip"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    stem = _stem("evidence", found)
+    response["Content-Disposition"] = f'attachment; filename="{stem}.zip"'
     return response
 
 
@@ -223,8 +223,13 @@ def _respond(
         response = HttpResponse(content, content_type=content_type)
     response["ETag"] = tag
     if name and response.status_code != 304:  # noqa: PLR2004 - not modified
-        head = found.head
-        version = head.state if head.version is None else f"v{head.version}"
-        stem = f"statement-{head.tenant}-{head.period}-{version}"
+        stem = _stem("statement", found)
         response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
     return response
+
+
+def _stem(what: str, found: ServedStatement) -> str:
+    """Name a download, as in statement-100417-2026-05-v2, without its ending."""
+    head = found.head
+    version = head.state if head.version is None else f"v{head.version}"
+    return f"{what}-{head.tenant}-{head.period}-{version}"

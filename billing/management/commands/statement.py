@@ -35,7 +35,7 @@ class Command(BaseCommand):
             "--json", action="store_true", help="print the whole document as JSON"
         )
         parser.add_argument(
-            "--issued",
+            "--statement-version",
             dest="version",
             default=queries.LATEST,
             metavar="VERSION",

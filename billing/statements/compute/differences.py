@@ -1,16 +1,13 @@
 """Compares the figures of two versions of a statement, and names the causes.
 
-A cause is `file:SHA256` of a file that only one version counts, or that counts for
-another day, `excuse:SERVER:DAY`, `catalogue:NUMBER`, `rules:NUMBER`, or `calendar` for
-other changes of what is owed. Every change of the hash of the figures gives a
-difference, except a version of the catalogue that changes no figure.
+Every change of the hash of the figures gives a difference, except a version of the
+catalogue or of the rules that changes no figure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from billing.statements.compute.causes import Causes, FileEntry, causes_between
 from billing.statements.compute.figures import Figures
 
 _LINE = (
@@ -32,46 +29,12 @@ _DOUBTFUL = (
     *("alike_groups", "assigned_day_rows"),
 )
 _FILES = ("count", "bytes")
-_LISTED = ("sha256", "day", "assigned_day", "server", "series", "sequence")
 _OWED = ("owed", "covered", "starts_at", "ends_at")
-
-# States of excused server-days.
-_EXCUSED = frozenset({"down", "lost"})
-
-# Days before and after its own on which a file may have rows, because of zones.
-_NEIGHBOURS = 1
 
 # The keys of a difference.
 DIFFERENCE = ("line", "field", "day", "hour", "before", "after", "because")
 
 Difference = dict[str, Any]
-FileEntry = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Causes:
-    """What has changed; `files` has the days that each file counts for in a version."""
-
-    files: dict[str, set[date]]
-    excuses: tuple[str, ...]
-    catalogue: tuple[str, ...]
-    rules: tuple[str, ...]
-
-    def of_figures(self, day: str | None) -> list[str]:
-        near = set(self.files)
-        if day is not None:
-            wanted = date.fromisoformat(day)
-            near = {
-                sha256
-                for sha256, days in self.files.items()
-                if any(abs((one - wanted).days) <= _NEIGHBOURS for one in days)
-            }
-        files = (f"file:{sha256}" for sha256 in sorted(near or self.files))
-        return [*files, *self.catalogue, *self.rules] or ["calendar"]
-
-    def of_calendar(self) -> list[str]:
-        files = (f"file:{sha256}" for sha256 in sorted(self.files))
-        return [*files, *self.excuses] or ["calendar"]
 
 
 def differences_between(
@@ -85,11 +48,8 @@ def differences_between(
 
     A line that one of the two does not have counts as zeros.
     """
-    causes = _Causes(
-        _changed_files(files_before, files_after),
-        tuple(_changed_excuses(before, after)),
-        tuple(_changed_catalogue(before, after)),
-        tuple(_changed_rules(before, after)),
+    causes = causes_between(
+        before, after, files_before=files_before, files_after=files_after
     )
     return [
         *_parts(before, after, causes),
@@ -100,11 +60,11 @@ def differences_between(
     ]
 
 
-def _parts(before: Figures, after: Figures, causes: _Causes) -> Iterator[Difference]:
+def _parts(before: Figures, after: Figures, causes: Causes) -> Iterator[Difference]:
     for part, fields, because in (
         ("totals", _TOTALS, causes.of_figures(None)),
         ("doubtful", _DOUBTFUL, causes.of_figures(None)),
-        ("files", _FILES, causes.of_figures(None)),
+        ("files", _FILES, causes.of_files()),
         ("completeness", _COMPLETENESS, causes.of_calendar()),
     ):
         yield from _fields(
@@ -112,27 +72,26 @@ def _parts(before: Figures, after: Figures, causes: _Causes) -> Iterator[Differe
         )
     old, new = (len(one["files"].get("unreadable", ())) for one in (before, after))
     if old != new:
-        because = causes.of_figures(None)
+        because = causes.of_files()
         yield _difference("files", "unreadable", (old, new), because=because)
 
 
 def _server_days(
-    before: Figures, after: Figures, causes: _Causes
+    before: Figures, after: Figures, causes: Causes
 ) -> Iterator[Difference]:
     """Compare states of listed server-days, and the owed and covered of each day."""
     old, new = _listed_states(before), _listed_states(after)
-    because = causes.of_calendar()
     for server, day in sorted({*old, *new}):
         states = old.get((server, day)), new.get((server, day))
         if states[0] != states[1]:
             field = f"server:{server}"
+            because = causes.of_calendar(day=day, server=server)
             yield _difference("completeness", field, states, because=because, day=day)
     owed = {one["day"]: one for one in before["days"]}
     for one in after["days"]:
-        was = owed.get(one["day"], {})
-        yield from _fields(
-            "completeness", was, one, _OWED, because=because, day=one["day"]
-        )
+        was, day = owed.get(one["day"], {}), one["day"]
+        because = causes.of_calendar(day=day)
+        yield from _fields("completeness", was, one, _OWED, because=because, day=day)
 
 
 def _listed_states(of: Figures) -> dict[tuple[str, str], str]:
@@ -146,14 +105,14 @@ def _listed_states(of: Figures) -> dict[tuple[str, str], str]:
 
 
 def _listed_files(
-    causes: _Causes, before: Iterable[FileEntry], after: Iterable[FileEntry]
+    causes: Causes, before: Iterable[FileEntry], after: Iterable[FileEntry]
 ) -> Iterator[Difference]:
     """Yield each file that only one version counts, or that counts for another day."""
     old, new = ({one["sha256"]: one for one in of} for of in (before, after))
-    for sha256, days in sorted(causes.files.items()):
-        values = _place(old.get(sha256)), _place(new.get(sha256))
-        day = max(days).isoformat()
-        because = [f"file:{sha256}"]
+    for file in causes.files:
+        values = _place(old.get(file.sha256)), _place(new.get(file.sha256))
+        day = file.days[-1].isoformat()
+        because = [f"file:{file.sha256}"]
         yield _difference("files", "file", values, because=because, day=day)
 
 
@@ -168,7 +127,7 @@ def _lines(
     before: Figures,
     after: Figures,
     fields: Iterable[str],
-    causes: _Causes,
+    causes: Causes,
     *,
     day: str | None,
 ) -> Iterator[Difference]:
@@ -180,7 +139,7 @@ def _lines(
         )
 
 
-def _days(before: Figures, after: Figures, causes: _Causes) -> Iterator[Difference]:
+def _days(before: Figures, after: Figures, causes: Causes) -> Iterator[Difference]:
     old, new = _by_day(before), _by_day(after)
     for day in sorted({*old, *new}):
         one, other = old.get(day, _EMPTY), new.get(day, _EMPTY)
@@ -244,40 +203,3 @@ def _difference(
         "after": values[1],
         "because": because,
     }
-
-
-def _changed_files(
-    before: Iterable[FileEntry], after: Iterable[FileEntry]
-) -> dict[str, set[date]]:
-    old, new = (
-        {tuple(one[name] for name in _LISTED) for one in of} for of in (before, after)
-    )
-    found: dict[str, set[date]] = {}
-    for sha256, day, *_ in old ^ new:
-        found.setdefault(sha256, set()).add(date.fromisoformat(day))
-    return found
-
-
-def _changed_excuses(before: Figures, after: Figures) -> Iterator[str]:
-    old, new = _excused(before), _excused(after)
-    for server, day, _ in sorted(old ^ new):
-        yield f"excuse:{server}:{day}"
-
-
-def _excused(of: Figures) -> set[tuple[str, str, str]]:
-    return {
-        (one["server"], one["day"], one["state"])
-        for one in of["completeness"]["days"]
-        if one["state"] in _EXCUSED
-    }
-
-
-def _changed_catalogue(before: Figures, after: Figures) -> Iterator[str]:
-    old, new = before["catalogue"], after["catalogue"]
-    if old["entries"] != new["entries"]:
-        yield f"catalogue:{new['version']}"
-
-
-def _changed_rules(before: Figures, after: Figures) -> Iterator[str]:
-    if before["rules"] != after["rules"]:
-        yield f"rules:{after['rules']}"

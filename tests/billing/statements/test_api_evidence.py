@@ -78,7 +78,7 @@ def test_the_package_has_statement_files_rows_users_and_verifier(
     admin: ApiReader, version: str
 ) -> None:
     response = admin.statement("/evidence", version=version)
-    expected = 'attachment; filename="evidence-A-1-2026-05.zip"'
+    expected = 'attachment; filename="evidence-A-1-2026-05-provisional.zip"'
     assert response["Content-Disposition"] == expected
     with package_of(response) as package:
         content = {name: package.read(name) for name in package.namelist()}

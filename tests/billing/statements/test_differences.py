@@ -184,3 +184,34 @@ def test_a_day_outside_of_the_period_is_compared() -> None:
     after["outside"] = [other]
     days = {one["day"] for one in differences(after)}
     assert days == {"2026-05-28"}
+
+
+def test_a_server_day_names_the_files_of_its_server_near_it() -> None:
+    before = statement()
+    missing = {"server": "IC01", "day": DAY, "state": "missing", "reason": ""}
+    before["completeness"]["days"] = [missing]
+    files = (
+        FILE,
+        OTHER,
+        {**entry("c" * 64), "server": "IC02"},
+        entry("d" * 64, "2026-05-20"),
+    )
+    found = differences(statement(), before=before, files=files)
+    [state] = [one for one in found if one["field"] == "server:IC01"]
+    assert state["because"] == [f"file:{OTHER}"]
+
+
+def test_files_are_never_the_catalogues() -> None:
+    after = statement()
+    after["catalogue"] = {"version": 3, "entries": [{"licence_key": "A"}]}
+    after["files"]["count"] = 2
+    found = differences(after, files=(FILE, OTHER))
+    assert {cause for one in found for cause in one["because"]} == {f"file:{OTHER}"}
+
+
+def test_causes_are_in_the_order_of_their_days() -> None:
+    after = statement()
+    after["lines"] = [line(logins=9)]
+    files = (FILE, entry("f" * 64, "2026-05-01"), entry("0" * 64, "2026-05-03"))
+    found = differences(after, files=files)
+    assert found[-1]["because"] == [f"file:{'f' * 64}", f"file:{'0' * 64}"]
