@@ -78,8 +78,8 @@ def test_the_package_has_statement_files_rows_users_and_verifier(
     admin: ApiReader, version: str
 ) -> None:
     response = admin.statement("/evidence", version=version)
-    expected = 'attachment; filename="evidence-A-1-2026-05-provisional.zip"'
-    assert response["Content-Disposition"] == expected
+    name = f"evidence-A-1-2026-05-{'draft' if version == 'draft' else 'v1'}.zip"
+    assert response["Content-Disposition"] == f'attachment; filename="{name}"'
     with package_of(response) as package:
         content = {name: package.read(name) for name in package.namelist()}
     statement = check_statement(content.pop("statement.json"))
