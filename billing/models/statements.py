@@ -170,7 +170,9 @@ class Statement(models.Model):
     sha256 = models.CharField(max_length=64)
     document = models.BinaryField()
     csv = models.BinaryField()
+    csv_sha256 = models.CharField(max_length=64)
     focus_csv = models.BinaryField()
+    focus_csv_sha256 = models.CharField(max_length=64)
     files = models.BinaryField()
 
     class Meta:

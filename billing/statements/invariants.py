@@ -30,6 +30,12 @@ def _wrong(one: Statement, *, after: int) -> list[str]:
             "has a document that does not match its SHA-256",
         ),
         (
+            hashlib.sha256(bytes(one.csv)).hexdigest() == one.csv_sha256
+            and hashlib.sha256(bytes(one.focus_csv)).hexdigest()
+            == one.focus_csv_sha256,
+            "has a CSV file that does not match its SHA-256",
+        ),
+        (
             figures_sha256(content) == content["figures_sha256"] == one.figures_sha256,
             "has figures that do not match their hash",
         ),

@@ -177,6 +177,9 @@ def _statement(
         message = "An issued version has a number."
         raise RuntimeError(message)
     data = as_bytes(written)
+    csv, focus_csv = (
+        table(written).encode() for table in (tables.as_csv, tables.as_focus_csv)
+    )
     return Statement(
         tenant_id=current.tenant_id,
         period=current.period,
@@ -187,12 +190,18 @@ def _statement(
         reason=wanted.reason,
         replaces=envelope.replaces,
         figures_sha256=current.figures_sha256,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=_sha256(data),
         document=data,
-        csv=tables.as_csv(written).encode(),
-        focus_csv=tables.as_focus_csv(written).encode(),
+        csv=csv,
+        csv_sha256=_sha256(csv),
+        focus_csv=focus_csv,
+        focus_csv_sha256=_sha256(focus_csv),
         files=bytes(current.files),
     )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _details(

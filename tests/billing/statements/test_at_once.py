@@ -29,7 +29,7 @@ from tests.billing.statements.statement_tenants import (
 )
 from tests.builders import Company
 
-ROUNDS = 6
+ROUNDS = 3
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:

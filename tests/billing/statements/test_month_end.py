@@ -141,7 +141,8 @@ def test_the_command_issues_and_prints_the_outcomes(
     assert "1  issued\n" in out.getvalue()
 
 
-def test_the_command_prints_a_statement(tenants: dict[str, Company]) -> None:
+def test_the_command_prints_a_statement(db: None) -> None:
+    send_all(open_tenant("T-complete"))
     out = StringIO()
     call_command("statement", "T-complete", "2026-05", stdout=out)
     assert "Alice Assurance, 2026-05: provisional" in out.getvalue()
@@ -159,7 +160,8 @@ def test_the_command_prints_a_statement(tenants: dict[str, Company]) -> None:
     ],
 )
 def test_commands_with_wrong_arguments_fail(
-    tenants: dict[str, Company], arguments: tuple[str, ...]
+    db: None, arguments: tuple[str, ...]
 ) -> None:
+    open_tenant("T-complete")
     with pytest.raises(CommandError):
         call_command(*arguments)

@@ -10,6 +10,9 @@ from portal.db import unit_of_work
 from portal.models import ApiToken, Scope
 from tests.builders import NOW, Company
 
+READS = {Permission.READ, Permission.STATEMENTS}
+UPLOADS = {*READS, Permission.UPLOAD}
+
 
 def test_only_the_hash_of_a_token_is_kept(alice: Company) -> None:
     with unit_of_work.acting_for(alice.id):
@@ -23,15 +26,15 @@ def test_a_token_lets_into_its_tenant_with_its_scope(alice: Company) -> None:
     caller = tokens.find(alice.token, at=NOW)
     assert caller is not None
     assert caller.tenant_id == alice.id
-    assert caller.permissions == {Permission.READ, Permission.UPLOAD}
+    assert caller.permissions == UPLOADS
 
 
 @pytest.mark.parametrize(
     ("scope", "may"),
     [
-        (Scope.READ, {Permission.READ}),
-        (Scope.UPLOAD, {Permission.READ, Permission.UPLOAD}),
-        (Scope.MANAGE, {Permission.READ, Permission.UPLOAD, Permission.MANAGE}),
+        (Scope.READ, READS),
+        (Scope.UPLOAD, UPLOADS),
+        (Scope.MANAGE, {*UPLOADS, Permission.MANAGE, Permission.EVIDENCE}),
     ],
 )
 def test_each_scope_allows_just_its_own(
