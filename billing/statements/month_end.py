@@ -169,7 +169,7 @@ def _work_on(claim: Claim, *, at: datetime) -> None:
             return
         run = MonthEndRun.objects.get(work__pk=claim.pk)
     try:
-        outcome = _outcome(claim.tenant_id, run, at=at)
+        outcome = _outcome(claim, run, at=at)
     except (Unavailable, OperationalError) as problem:
         logger.warning("The month end of tenant %s waits: %s", claim.tenant_id, problem)
         with unit_of_work.acting_for(claim.tenant_id):
@@ -186,8 +186,9 @@ def _work_on(claim: Claim, *, at: datetime) -> None:
     failpoints.reach("month-end:done")
 
 
-def _outcome(tenant_id: int, run: MonthEndRun, *, at: datetime) -> MonthEndOutcome:
+def _outcome(claim: Claim, run: MonthEndRun, *, at: datetime) -> MonthEndOutcome:
     """Compute a tenant's statement, and issue it if the run does that."""
+    tenant_id = claim.tenant_id
     period = Period.parse(run.period)
     current = refresh.fresh_statement(
         tenant_id, period, at=at, seconds=issue.PATIENCE, with_unreadable=True
@@ -195,7 +196,8 @@ def _outcome(tenant_id: int, run: MonthEndRun, *, at: datetime) -> MonthEndOutco
     found = issue.outcome_of(current, with_reason=bool(run.reason))
     if found is MonthEndOutcome.INCOMPLETE and run.with_incomplete:
         found = MonthEndOutcome.COMPUTED
-    if found is MonthEndOutcome.UNCHANGED and _was_issued_by(run, tenant_id):
+    is_again = claim.attempts > 1
+    if found is MonthEndOutcome.UNCHANGED and is_again and _has_issued(run, tenant_id):
         return MonthEndOutcome.ISSUED
     if found is not MonthEndOutcome.COMPUTED or not run.is_issuing:
         return found
@@ -224,8 +226,8 @@ def _needs_reason(current: CurrentStatement) -> bool:
     return current.state != StatementState.PROVISIONAL or current.lacking > 0
 
 
-def _was_issued_by(run: MonthEndRun, tenant_id: int) -> bool:
-    """Return whether a worker of the run was ended after it had issued a version."""
+def _has_issued(run: MonthEndRun, tenant_id: int) -> bool:
+    """Return whether an earlier attempt of the run has issued a version."""
     with unit_of_work.acting_for(tenant_id, reading=True):
         versions = Statement.objects.filter(
             period=run.period,
