@@ -80,8 +80,6 @@ class Steps:
         """Return the level of each second from `first` to before `end`."""
         low = max(0, int(np.searchsorted(self.at, first, side="right")) - 1)
         high = int(np.searchsorted(self.at, end))
-        if low >= high:
-            return np.zeros(0, np.int32)
         bounds = np.empty(high - low + 1, np.int64)
         bounds[:-1], bounds[-1] = self.at[low:high], end
         bounds[0] = first

@@ -36,11 +36,6 @@ class RowsOfFile:
     logout: NDArray[np.uint32]
     flags: NDArray[np.uint8]
 
-    @property
-    def ends_at(self) -> int:
-        """The end of the seconds that the file has rows in."""
-        return self.opened_at + max(self.span, 1)
-
 
 def file_rows(
     opened: OpenedDay, *, numbers: NDArray[np.uint32], closed_by: str, shift: int | None

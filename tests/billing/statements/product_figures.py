@@ -117,13 +117,13 @@ def as_row(file: File) -> UsageFile:
 
 def opened(file: File) -> OpenedDay:
     """Open the file as the reader would, from its columns on."""
-    users = list(dict.fromkeys(row.user for row in file.rows))
-    sets = list(dict.fromkeys(row.licences for row in file.rows))
+    users: dict[str, int] = {}
+    sets: dict[tuple[str, ...], int] = {}
     sessions = Sessions(
-        users=users,
-        licence_sets=sets,
-        user=[users.index(row.user) for row in file.rows],
-        licences=[sets.index(row.licences) for row in file.rows],
+        user=[users.setdefault(row.user, len(users)) for row in file.rows],
+        licences=[sets.setdefault(row.licences, len(sets)) for row in file.rows],
+        users=list(users),
+        licence_sets=list(sets),
         login=[row.login for row in file.rows],
         logout=[row.logout for row in file.rows],
         flags=[row.flags for row in file.rows],

@@ -139,13 +139,15 @@ def test_a_change_without_a_file_is_the_calendars(
 def test_a_server_day_has_its_state_and_reason_before_and_after() -> None:
     before, after = statement(), statement()
     said = {"server": "IC01", "day": DAY, "state": "lost", "reason": "disk"}
-    before["completeness"]["days"] = [said]
-    after["completeness"]["days"] = [{**said, "reason": "burnt"}]
+    same = {**said, "server": "IC02"}
+    before["completeness"]["days"] = [said, same]
+    after["completeness"]["days"] = [{**said, "reason": "burnt"}, same]
     [found] = differences(after, before=before)
     assert (found["field"], found["before"], found["after"]) == (
         *("server:IC01", "lost: disk"),
         "lost: burnt",
     )
+    before["completeness"]["days"] = [said]
     [gone] = differences(statement(), before=before)
     assert (gone["after"], gone["because"]) == (None, [f"excuse:IC01:{DAY}"])
 
