@@ -79,8 +79,6 @@ def test_a_key_that_is_classified_changes_no_other_key_in_earlier_periods(
 def test_a_build_from_before_a_version_is_not_stored_after_it(db: None) -> None:
     company = open_tenant("A-1")
     send_all(company)
-    with unit_of_work.acting_for(company.id, reading=True, repeatable=True):
-        early = build_current.build_row(Tenant.objects.get(), MAY, at=AFTER)
     served(company)
     with unit_of_work.acting_for(company.id, reading=True, repeatable=True):
         early = build_current.build_row(Tenant.objects.get(), MAY, at=AFTER)
