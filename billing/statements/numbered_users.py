@@ -5,7 +5,7 @@ user's key is HMAC-SHA-256 with the tenant's own secret, cut to 16 bytes. The nu
 a user never changes.
 """
 
-import hmac
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import count, filterfalse, repeat
@@ -21,13 +21,16 @@ from usage.usg.summary import fold
 
 KEY_BYTES = 16
 
+# The length of a block of SHA-256.
+_BLOCK = 64
+
 
 class UserNumbers:
     """The numbers of a tenant's users, and those given in the course of a run."""
 
     def __init__(self, tenant_id: int, secret: bytes) -> None:
         self._tenant_id = tenant_id
-        self._hmac = hmac.new(secret, digestmod="sha256")
+        self._inner, self._outer = _hmac_states(secret)
         self._by_key: dict[bytes, int] = {}
         # By the names as they stand in files: each is hashed once, not once a file.
         self._by_name: dict[str, int] = {}
@@ -75,12 +78,10 @@ class UserNumbers:
         new = list({one for some in names for one in filterfalse(is_known, some)})
         folded = fold(new)
         keys = self._hashes(folded)
-        unseen = {
-            key: name
-            for key, name in zip(keys, folded, strict=True)
-            if key not in self._by_key
-        }
-        if unseen:
+        # The common case, all known, asks no loop of Python for each name.
+        if None in map(self._by_key.get, keys):
+            by_key = zip(keys, folded, strict=True)
+            unseen = {key: name for key, name in by_key if key not in self._by_key}
             self._store(dict(sorted(unseen.items(), key=itemgetter(1))))
         numbers = map(self._by_key.__getitem__, keys)
         self._by_name.update(zip(new, numbers, strict=True))
@@ -105,13 +106,26 @@ class UserNumbers:
         self._by_key.update(zip(keys, count(self.count), strict=False))
 
     def _hashes(self, names: Iterable[str]) -> list[bytes]:
+        inner, outer = self._inner, self._outer
         found = []
         for name in names:
-            # A copy saves preparing the secret, which takes longer than a name.
-            one = self._hmac.copy()
+            # Copies save preparing the secret, which takes longer than a name.
+            one, whole = inner.copy(), outer.copy()
             one.update(name.encode())
-            found.append(one.digest()[:KEY_BYTES])
+            whole.update(one.digest())
+            found.append(whole.digest()[:KEY_BYTES])
         return found
+
+
+def _hmac_states(secret: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """Return SHA-256 having read the inner and the outer block of an HMAC (RFC 2104).
+
+    An object of `hmac` takes nearly twice as long for each name.
+    """
+    block = secret if len(secret) <= _BLOCK else hashlib.sha256(secret).digest()
+    block = block.ljust(_BLOCK, b"\0")
+    inner, outer = (bytes(one ^ pad for one in block) for pad in (0x36, 0x5C))
+    return hashlib.sha256(inner), hashlib.sha256(outer)
 
 
 def load_numbers(tenant_id: int, *, at: datetime) -> UserNumbers:
@@ -127,13 +141,10 @@ def load_alike(tenant_id: int) -> NDArray[np.int64]:
     In a unit of work.
     """
     rows = NumberedUsers.objects.filter(tenant=tenant_id).order_by("first_number")
-    places: dict[bytes, int] = {}
-    found = [
-        places.setdefault(one, len(places))
-        for alike in rows.values_list("alike", flat=True)
-        for one in _split(bytes(alike))
-    ]
-    return np.array(found, np.int64)
+    joined = b"".join(map(bytes, rows.values_list("alike", flat=True)))
+    # All have one length: that NumPy ignores the zeros at the end makes none equal.
+    _, numbers = np.unique(np.frombuffer(joined, f"S{KEY_BYTES}"), return_inverse=True)
+    return numbers.astype(np.int64)
 
 
 def without_domain(folded: str) -> str:

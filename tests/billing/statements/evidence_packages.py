@@ -3,12 +3,20 @@
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
 Row = tuple[int, str, int, int, int]  # user, licences, login, logout, flags
+Entries = dict[str, str]  # of a package, by name
+
+# Verifies entries with options: exit code, output, errors.
+VerifierRun = Callable[..., tuple[int, str, str]]
+
+# Recomputes the figure of a path from files: what the verifier prints.
+Recomputed = Callable[..., Any]
 
 HASHED = ["rules", "catalogue", "completeness", "files", "totals", "lines"]
 HASHED += ["days", "outside", "doubtful"]

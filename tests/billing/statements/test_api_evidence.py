@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 import time_machine
 
+from billing.statements import catalogue, verifier
+from billing.statements.compute.catalogue import Kind
 from portal.db import unit_of_work
 from portal.models import AuditEntry, StaffRole
 from tests.access.two_companies import content_of
@@ -21,6 +24,7 @@ from tests.billing.statements.schema_checks import check_files, check_statement
 from tests.billing.statements.statement_tenants import (
     AFTER,
     LAST,
+    MAY,
     MEMBERS,
     NAMES,
     ApiReader,
@@ -34,6 +38,7 @@ from tests.billing.statements.statement_tenants import (
 )
 from tests.builders import Company
 from usage.review import decide
+from usage.storage import local as local_store
 
 VERSIONS = ("latest", "1", "draft")
 
@@ -166,6 +171,55 @@ def test_evidence_whose_files_do_not_count_any_more_is_refused(db: None) -> None
     statement = check_statement(admin.statement("", version=1).content)
     check_files(admin.statement("/files", version=1).content, statement)
     package_of(admin.statement("/evidence", version="draft"))
+
+
+def verified(package: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Run the verifier; return its exit code and the last line it prints."""
+    code = verifier.main([str(package)])
+    output = capsys.readouterr()
+    return code, (output.out + output.err).splitlines()[-1]
+
+
+def test_the_verifier_names_a_file_that_the_package_lacks(
+    db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    company = open_tenant("A-1")
+    send_all(company)
+    issue_version(company)
+    local_store.remove(company.files()[1].stored_as)
+    path = tmp_path / "evidence.zip"
+    path.write_bytes(content_of(MEMBERS["admin"](company).statement("/evidence")))
+    with zipfile.ZipFile(path) as package:
+        rows = [name for name in package.namelist() if name.startswith("rows/")]
+    assert rows == ["rows/00001.csv", "rows/00003.csv"]
+    code, text = verified(path, capsys)
+    assert code == 2
+    assert "rows/00002.csv" in text
+
+
+def test_keys_that_hold_separators_are_the_same_for_the_verifier(
+    db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    company = open_tenant("A-1")
+    odd = "ODD|KEY%7C%"
+    sessions = usage()
+    sets = [[*keys, odd] for keys in sessions.licence_sets]
+    company.send(
+        company.server.day(LAST, sessions=replace(sessions, licence_sets=sets)),
+        at=AFTER,
+    )
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        kinds = {odd: Kind.ADD_ON}
+        catalogue.classify(kinds, valid_from=MAY, reason="odd", by="clara", at=AFTER)
+    admin = MEMBERS["admin"](company)
+    statement = check_statement(admin.statement().content)
+    of_key = [one for one in statement["lines"] if one["licence_key"] == odd]
+    assert [one["named_users"] for one in of_key] == [len(NAMES)]
+    path = tmp_path / "evidence.zip"
+    path.write_bytes(content_of(admin.statement("/evidence")))
+    code, text = verified(path, capsys)
+    assert code == 0, text
+    assert text.endswith("figures agree.")
 
 
 def choose_another_last_file(company: Company) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, Statement, UsageDay
@@ -23,6 +24,7 @@ from tests.billing.statements.statement_tenants import (
     issue_version,
     open_tenant,
     send_all,
+    send_day,
 )
 from tests.builders import Company
 from usage.models import FileState, UsageFile
@@ -91,6 +93,51 @@ def test_a_build_from_before_a_version_is_not_stored_after_it(db: None) -> None:
     with unit_of_work.acting_for(company.id, reading=True):
         assert CurrentStatement.objects.get().state == "issued"
         assert not inputs.stale_periods(company.id, ["2026-05"], at=AFTER)
+
+
+def test_an_earlier_build_is_not_stored_after_a_later_one(db: None) -> None:
+    company = open_tenant("A-1")
+    send_all(company)
+    served(company)
+    with unit_of_work.acting_for(company.id, reading=True, repeatable=True):
+        early, late = (
+            build_current.build_row(Tenant.objects.get(), MAY, at=AFTER)
+            for _ in range(2)
+        )
+    assert early is not None
+    assert late is not None
+    assert early.generation == late.generation
+    with unit_of_work.acting_for(company.id):
+        build_current.store(late)
+        build_current.store(early)
+        assert CurrentStatement.objects.get().built_at == late.built_at
+        assert early.built_at < late.built_at
+
+
+def test_heads_are_listed_without_computing_once_the_time_is_over(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = open_tenant("A-1")
+    send_all(company, last=date(2026, 5, 26))
+    issue_version(company, reason="the deadline is over")
+    send_day(company, LAST)
+    monkeypatch.setattr(refresh, "PATIENCE", 0.0)
+    [_, issued] = queries.heads_of_tenant(company.id, at=AFTER)
+    assert issued.state == "issued"
+    monkeypatch.undo()
+    [_, draft, _] = queries.heads_of_tenant(company.id, at=AFTER)
+    assert draft.state == "draft"
+
+
+def test_the_counter_of_positions_leaves_no_gap(db: None) -> None:
+    company = open_tenant("A-1")
+    issue_version(company, reason="no files")
+    with (
+        pytest.raises(DatabaseError, match="positions have no gaps"),
+        unit_of_work.acting_for(company.id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("update billing_statementcounter set last = last + 2")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def mark_due() -> None:
 
 def test_the_figures_do_not_depend_on_the_order_of_arrival(db: None) -> None:
     hashes = set()
-    for number, seed in enumerate((1, 2, 3)):
+    for number, seed in enumerate((2, 3, 5)):
         company = open_alice(f"A-{number}")
         west = company.registered("WEST", zone="America/Los_Angeles")
         files = [*written(company.server), *written(west)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from jsonschema import Draft202012Validator
+from jsonschema_rs import meta
 
 from tests.billing.statements.schema_checks import (
     HASHED,
@@ -130,9 +130,6 @@ def test_changes_that_make_an_answer_invalid_are_refused(
         ("statement-files-1", FILES),
     ):
         valid = json.loads(answers[name])
-        # Fewer hours, so that checking takes less time.
-        for day in valid.get("days", ()):
-            del day["hours"][1:]
         assert schema_faults(valid, name) == []
         for what, change in changes.items():
             changed = copy.deepcopy(valid)
@@ -146,7 +143,7 @@ def test_changes_that_make_an_answer_invalid_are_refused(
 @pytest.mark.parametrize("name", NAMES)
 def test_schemas_are_valid_and_describe_themselves(name: str) -> None:
     found = schema(name)
-    Draft202012Validator.check_schema(found)
+    meta.validate(dict(found))
     assert found["$id"] == f"/api/v1/schemas/{name}.json"
     assert found["title"]
     assert found["description"].endswith(".")

@@ -1,5 +1,6 @@
 """Names of users stay in the files: no table, log or answer contains one."""
 
+import hmac
 import io
 import logging
 import zipfile
@@ -8,12 +9,16 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from billing.models import NumberedUsers
+from billing.statements import queries
+from portal.db import unit_of_work
 from portal.models import StaffRole
 from tests.access.two_companies import content_of
 from tests.billing.statements.name_scan import found_in, found_in_tables, traces
 from tests.billing.statements.statement_tenants import (
     AFTER,
     LAST,
+    MAY,
     MEMBERS,
     NAMES,
     ApiReader,
@@ -24,6 +29,8 @@ from tests.billing.statements.statement_tenants import (
     send_all,
     send_day,
 )
+from usage import tenant_keys
+from usage.usg.summary import fold
 
 ADDRESSES = ("", ".csv", ".focus.csv", "/files", "/evidence")
 
@@ -59,6 +66,21 @@ def test_no_table_log_or_answer_contains_a_name(
     assert found_in(answers, known) == set()
     assert found_in(caplog.text.encode(), known) == set()
     assert found_in_tables(NAMES) == []
+
+
+def test_users_are_stored_by_an_hmac_of_their_names(db: None) -> None:
+    company = open_tenant("A-1")
+    send_all(company)
+    queries.serve(company.id, MAY, version="latest", at=AFTER)
+    with unit_of_work.acting_for(company.id):
+        secret = tenant_keys.name_secret(company.id, at=AFTER)
+        rows = list(NumberedUsers.objects.all())
+    assert [row.first_number for row in rows] == [0]
+    stored = bytes(rows[0].keys)
+    keys = {stored[start : start + 16] for start in range(0, len(stored), 16)}
+    assert keys == {
+        hmac.digest(secret, name.encode(), "sha256")[:16] for name in fold(NAMES)
+    }
 
 
 def test_the_scan_finds_what_is_stored(db: None) -> None:
