@@ -57,7 +57,7 @@ class DayComputer:
         """Compute a day and store it; in units of work of its own.
 
         Raises:
-            OSError: the bytes of a file cannot be had at the moment.
+            OSError: the bytes of a file cannot be read at the moment.
 
         """
         files = self.inputs.by_day[day]
@@ -139,7 +139,7 @@ def compute_stale_days(
     Begins and ends units of work of its own. Removes days that no file touches.
 
     Raises:
-        OSError: the bytes of a file cannot be had at the moment.
+        OSError: the bytes of a file cannot be read at the moment.
 
     """
     stale = inputs.stale_days(with_unreadable=with_unreadable)

@@ -31,8 +31,8 @@ def opened(file: UsageFile, *, is_checked: bool = False) -> Iterator[memoryview]
 
     Raises:
         BytesDifferError: what is stored here is damaged.
-        OSError: they could not be had. `BytesAwayError`: not from the archive, or it
-            gave others than those that were put there.
+        OSError: they cannot be read. `BytesUnavailableError`: the archive cannot be
+            reached, or gives other bytes than were put there.
 
     """
     if file.stored_as or file.bytes_removed_at is None:

@@ -36,7 +36,7 @@ def read_file(
 
     Raises:
         ReaderFailedError: see there.
-        OSError: the bytes could not be had.
+        OSError: the bytes cannot be read.
 
     """
     lookups = _Lookups()

@@ -9,6 +9,7 @@ from billing.models import MarkRank, SummaryMark
 from billing.periods import marks, refresh
 from billing.periods.marks import ALL_PERIODS
 from portal.db import unit_of_work
+from portal.management.tenants import find_tenant
 from portal.models import Tenant
 
 # A day: as long as it takes.
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="NUMBER", help="only this tenant's")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        only = self._find(options["tenant"]) if options["tenant"] else None
+        only = find_tenant(options["tenant"]).pk if options["tenant"] else None
         if options["anew"]:
             self._mark(only)
         marked = self._marked(only)
@@ -35,14 +36,6 @@ class Command(BaseCommand):
             message = f"{left} tenants still have stale summaries; see the log."
             raise CommandError(message)
         self.stdout.write(f"Tenants refreshed: {marked}. All summaries are up to date.")
-
-    def _find(self, number: str) -> int:
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            tenant = Tenant.objects.filter(number=number).first()
-        if tenant is None:
-            message = f"There is no tenant {number}."
-            raise CommandError(message)
-        return int(tenant.pk)
 
     def _marked(self, only: int | None) -> int:
         with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):

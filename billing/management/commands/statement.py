@@ -7,9 +7,8 @@ from django.utils import timezone
 
 from billing.coverage.periods import Period
 from billing.statements import queries
-from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable, error_document
-from portal.models import Tenant
+from portal.management.tenants import find_tenant
 
 # Seconds to wait for the figures: enough for the largest month.
 _SECONDS = 600.0
@@ -43,11 +42,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        tenant_id = self._find(options["tenant"])
+        tenant = find_tenant(options["tenant"])
         try:
             period = Period.parse(options["period"])
             found = queries.serve(
-                tenant_id,
+                tenant.pk,
                 period,
                 version=options["version"],
                 at=timezone.now(),
@@ -64,14 +63,6 @@ class Command(BaseCommand):
         else:
             self._print(found.content())
 
-    def _find(self, number: str) -> int:
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            tenant = Tenant.objects.filter(number=number).first()
-        if tenant is None:
-            message = f"There is no tenant {number}."
-            raise CommandError(message)
-        return int(tenant.pk)
-
     def _print(self, statement: dict[str, Any]) -> None:
         about, period = statement["statement"], statement["period"]
         name = about["number"] or about["state"]
@@ -80,12 +71,21 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{complete['owed']} server-days owed, {complete['missing']} missing,"
             f" {complete['with_us']} with the billing team,"
-            f" {complete['pending']} not over"
+            f" {complete['lost']} lost, {complete['pending']} not over"
         )
+        for heading, values in (
+            ("keys not classified", statement["catalogue"]["unclassified"]),
+            ("files that do not open", statement["files"]["unreadable"]),
+        ):
+            if values:
+                self.stdout.write(f"{heading}: {', '.join(values)}")
         self.stdout.write(_row("line", [head for head, _ in _COLUMNS]))
         for line in ({"id": "total", **statement["totals"]}, *statement["lines"]):
             values = [line.get(field) for _, field in _COLUMNS]
             self.stdout.write(_row(line["id"], values))
+        for name, count in statement["doubtful"].items():
+            if count:
+                self.stdout.write(f"doubtful, {name}: {count}")
 
 
 def _row(name: str, cells: list[Any]) -> str:

@@ -162,14 +162,14 @@ def _in_order(
     else:
         yield AGENT, agent.line
         if agent.rows < total.rows:
-            yield BUSINESS, _without(total, agent, day)
+            yield BUSINESS, _subtract(total, agent, day)
     for name, counted in lines.items():
         if name not in (TOTAL, AGENT):
             yield name, counted.line
 
 
-def _without(total: _Counted, agent: _Counted, day: LocalDay) -> LineDay:
-    """Return the line of business: everybody without who is an agent."""
+def _subtract(total: _Counted, agent: _Counted, day: LocalDay) -> LineDay:
+    """Return the line of business: all users while they are not agents."""
     whole, part = total.line, agent.line
     line = LineDay(
         named_users=whole.named_users - part.named_users,

@@ -1,8 +1,8 @@
 """Numbers of users at each second of a day, and what is read from them.
 
-A level changes by the net change of a second: of a logout and a login at the same
-second, nothing is seen. It is kept as steps, from one change to the next: a day of few
-logins has few.
+A level changes by the net change of a second: a logout and a login at the same second
+cancel out. It is kept as steps, from one change to the next: a day of few logins has
+few.
 """
 
 from dataclasses import dataclass, field

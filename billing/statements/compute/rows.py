@@ -112,6 +112,10 @@ def rows_of_day(
     catalogue: Catalogue,
     group: LineGroup,
 ) -> DayRows:
+    """Cut the counted rows of files to a day, and pack them with the bits of a group.
+
+    A row that ends when the day begins, or begins when it ends, is left out.
+    """
     packed: Packed = np.empty(sum(len(one.user) for one in files), np.int64)
     end = 0
     parts = []

@@ -15,6 +15,7 @@ from portal.health import invariants
 from portal.models import AuditEntry
 from tests.billing.statements.statement_tenants import (
     AFTER,
+    FIRST,
     LAST,
     MAY,
     open_tenant,
@@ -147,6 +148,20 @@ def test_the_command_prints_a_statement(db: None) -> None:
     call_command("statement", "T-complete", "2026-05", stdout=out)
     assert "Alice Assurance, 2026-05: provisional" in out.getvalue()
     assert "3 server-days owed, 0 missing" in out.getvalue()
+    assert "doubtful, alike_groups: 1\n" in out.getvalue()
+    assert "not classified" not in out.getvalue()
+
+
+def test_the_command_names_what_prevents_issuing(db: None) -> None:
+    company = open_tenant("T-complete")
+    company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
+    send_day(company, LAST)
+    gone = company.files()[1]
+    local_store.remove(gone.stored_as)
+    out = StringIO()
+    call_command("statement", "T-complete", "2026-05", stdout=out)
+    assert "keys not classified: I3_ACCESS_UNHEARD_OF\n" in out.getvalue()
+    assert f"files that do not open: {bytes(gone.sha256).hex()}\n" in out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.models import Tenant
+from portal.management.tenants import find_tenant
 from usage.servers import keys as server_keys
 
 
@@ -20,11 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("fingerprint", help="of the key, as the server shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            tenant = Tenant.objects.filter(number=options["tenant"]).first()
-        if tenant is None:
-            message = f"There is no tenant {options['tenant']}."
-            raise CommandError(message)
+        tenant = find_tenant(options["tenant"])
         try:
             server_keys.confirm_key(
                 tenant.pk,

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.db import unit_of_work
-from portal.models import Tenant
+from portal.management.tenants import find_tenant
 from usage.inbox import deliver as inbox_deliver
 from usage.inbox import listing as inbox_listing
 from usage.storage.archive import BucketError
@@ -26,11 +25,7 @@ class Command(BaseCommand):
         if not inbox_listing.is_on():
             message = "There is no inbox: S3_INBOX_BUCKET is not set."
             raise CommandError(message)
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            tenant = Tenant.objects.filter(number=options["tenant"]).first()
-        if tenant is None:
-            message = f"There is no tenant {options['tenant']}."
-            raise CommandError(message)
+        tenant = find_tenant(options["tenant"])
         new = old = 0
         try:
             for one in inbox_deliver.deliver(options["directory"], tenant):
