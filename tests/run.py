@@ -42,6 +42,7 @@ COVERAGE: Mapping[str, tuple[int, Sequence[str]]] = {
     "usage/usg": (100, ("usage/usg/*",)),
     "billing/coverage": (100, ("billing/coverage/*",)),
     "billing/statements/compute": (100, ("billing/statements/compute/*",)),
+    "billing/statements/charts": (100, ("billing/statements/charts/*",)),
 }
 
 # What `make faults` does where its own variables do not say otherwise: pairs of places,

@@ -84,8 +84,9 @@ class CurrentStatement(models.Model):
     `differences` are those from the last issued version. `files` is the list of the
     files that it was computed from, as JSON. `generation` is that of the newest mark
     that it includes. It is stale after `fresh_until`, when a pending day or the period
-    ends. `unreadable` are SHA-256 digests of files that did not open. Counts and peaks
-    repeat figures, for lists; `lacking` is that of `billing.statements.completeness`.
+    ends. `unreadable` are SHA-256 digests of files that did not open. Counts, peaks and
+    `overview` (see `billing.statements.overview`) repeat figures, for lists and
+    comparisons; `lacking` is that of `billing.statements.completeness`.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -96,6 +97,7 @@ class CurrentStatement(models.Model):
     state = models.CharField(max_length=12, choices=StatementState)
     figures_sha256 = models.CharField(max_length=64)
     figures = models.BinaryField()
+    overview = models.JSONField()
     files = models.BinaryField()
     rules = models.PositiveSmallIntegerField()
     catalogue = models.PositiveIntegerField()
@@ -151,7 +153,8 @@ class Statement(models.Model):
     """An issued version of a statement. A trigger refuses every change of it.
 
     `document`, `csv` and `focus_csv` are served byte for byte, as is `files`, the list
-    of the files that it was computed from. `position` numbers all versions of all
+    of the files that it was computed from. `overview` repeats figures of the document,
+    for lists and comparisons. `position` numbers all versions of all
     tenants in the order in which they were committed, without gaps.
     """
 
@@ -168,6 +171,7 @@ class Statement(models.Model):
     )
     figures_sha256 = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64)
+    overview = models.JSONField()
     document = models.BinaryField()
     csv = models.BinaryField()
     csv_sha256 = models.CharField(max_length=64)

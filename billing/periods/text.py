@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from billing.coverage.periods import Period, day_ends_at
@@ -121,6 +122,11 @@ def span_text(period: Period) -> str:
         "first": short_day(period.starts_on),
         "last": short_day(period.ends_on),
     }
+
+
+def month_text(period: Period) -> str:
+    """Name a period by the month in which it ends: May 2026."""
+    return date_format(period.ends_on, "F Y")
 
 
 def _answer(view: PeriodView) -> str:

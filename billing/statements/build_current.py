@@ -35,6 +35,7 @@ from billing.statements.compute.figures import (
 from billing.statements.compute.local_days import days_of_period
 from billing.statements.inputs import CountedFile, PeriodInputs
 from billing.statements.manifest import files_part, manifest
+from billing.statements.overview import overview_of
 from portal.db import unit_of_work
 from portal.health import failpoints
 from portal.models import Tenant
@@ -90,6 +91,7 @@ def _build(found: PeriodInputs, *, at: datetime) -> CurrentStatement:
         state=state,
         figures_sha256=figures_sha256(figures),
         figures=json.dumps(figures, ensure_ascii=False, separators=(",", ":")).encode(),
+        overview=overview_of(figures, files),
         files=canonical(files),
         rules=RULES,
         catalogue=found.catalogue.version,

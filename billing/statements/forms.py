@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.coverage.periods import Period
 from billing.models import LicenceKind
+from billing.statements.compute.lines import AGENT
 from billing.statements.page_queries import MonthEndFilter
 from billing.statements.queries import DRAFT, LATEST
 from portal.approvals import REASON_CHARACTERS, optional
@@ -47,6 +48,11 @@ def named_version(given: QueryDict) -> str:
     if wanted not in (LATEST, DRAFT) and _NUMBER.fullmatch(wanted) is None:
         raise Refused("not-found")
     return wanted
+
+
+def named_line(given: QueryDict) -> str:
+    """Return the line whose hours a query names; that of Agents if it names none."""
+    return given.get("line") or AGENT
 
 
 def named_kind(given: QueryDict) -> str:

@@ -7,6 +7,7 @@ from billing.coverage.periods import Period
 from billing.models import CurrentStatement, Statement, StatementCounter, StatementMark
 from billing.statements import build_current, inputs
 from billing.statements.compute.figures import figures_sha256
+from billing.statements.overview import overview_of
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
@@ -43,6 +44,10 @@ def _wrong(one: Statement, *, after: int) -> list[str]:
             hashlib.sha256(files).hexdigest() == content["files"]["manifest_sha256"],
             "has a list of files that does not match its hash",
         ),
+        (
+            one.overview == overview_of(content, json.loads(files)),
+            "has an overview that differs from its document",
+        ),
         (one.version == after + 1, f"follows version {after}"),
     )
     return [problem for is_right, problem in checks if not is_right]
@@ -77,7 +82,10 @@ def _current_statements_equal_recomputed(scope: InvariantScope) -> Findings:
             )
             if built is None:
                 yield Finding(subject, "has stale days, and no mark")
-            elif built.figures_sha256 != one.figures_sha256 or built.state != one.state:
+            elif (built.figures_sha256, built.state, built.overview) != (
+                *(one.figures_sha256, one.state),
+                one.overview,
+            ):
                 yield Finding(subject, "differs from its files and its calendar")
         problems = StatementMark.objects.exclude(problem="")
         for problem in problems.values_list("problem", flat=True):

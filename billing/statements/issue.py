@@ -191,6 +191,7 @@ def _statement(
         replaces=envelope.replaces,
         figures_sha256=current.figures_sha256,
         sha256=_sha256(data),
+        overview=current.overview,
         document=data,
         csv=csv,
         csv_sha256=_sha256(csv),

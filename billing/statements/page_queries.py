@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, QuerySet
 
@@ -15,12 +16,13 @@ from billing.models import (
     TenantPeriod,
 )
 from billing.statements import queries
+from billing.statements.charts.period_course import PERIODS
 from portal.errors import Refused
 from portal.models import Tenant
 from usage.models import UsageFile
 
 # Large columns that lists do not need.
-_LARGE = ("figures", "files", "differences")
+_LARGE = ("figures", "overview", "files", "differences")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,33 @@ class NamedFile:
     server: str
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodFigures:
+    """The overview of a period: of its last issued version, else of what is known now.
+
+    `version` is None if none has been issued.
+    """
+
+    period: Period
+    version: int | None
+    overview: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementFacts:
     """What a page shows besides a document.
 
     `zone` is the one stored with the period, or the tenant's if the period is not open.
     `periods` are those that the tenant has opened, `versions` the issued ones of the
-    period; both newest first. `has_draft`: the stored figures differ from those of the
-    last version. `files` are those that the page names, by their SHA-256.
+    period; both newest first. `earlier` are the figures of the periods before, oldest
+    first. `has_draft`: the stored figures differ from those of the last version.
+    `files` are those that the page names, by their SHA-256.
     """
 
     tenant: Tenant
     zone: str
     periods: list[Period]
+    earlier: list[PeriodFigures]
     versions: list[Statement]
     has_draft: bool
     files: Mapping[str, NamedFile]
@@ -123,10 +139,30 @@ def statement_facts(period: Period, sha256s: Iterable[str]) -> StatementFacts:
         tenant=tenant,
         zone=zones.get(period, tenant.zone),
         periods=list(zones),
+        earlier=figures_before(period, most=PERIODS - 1),
         versions=queries.versions_of(period),
         has_draft=stored.filter(state=StatementState.DRAFT).exists(),
         files=_named_files(sha256s),
     )
+
+
+def figures_before(period: Period, *, most: int) -> list[PeriodFigures]:
+    """Return the figures of the last periods before one, oldest first.
+
+    In the unit of work of the tenant. Periods without an issued version, whose figures
+    were never computed, are left out.
+    """
+    earlier = {"period__lt": str(period)}
+    currents = CurrentStatement.objects.filter(**earlier).order_by("-period")[:most]
+    found = {
+        name: PeriodFigures(Period.parse(name), None, overview)
+        for name, overview in currents.values_list("period", "overview")
+    }
+    issued = Statement.objects.filter(**earlier).order_by("-period", "-version")
+    last = issued.distinct("period").values_list("period", "version", "overview")
+    for name, version, overview in last[:most]:
+        found[name] = PeriodFigures(Period.parse(name), version, overview)
+    return [found[name] for name in sorted(found)][-most:]
 
 
 def newest_shown_period() -> Period | None:

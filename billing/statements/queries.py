@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,9 @@ from portal.models import Tenant
 
 # Versions by name instead of number.
 LATEST, DRAFT = "latest", "draft"
+
+# Columns that heads do not need.
+_LARGE = ("overview", "document", "csv", "focus_csv", "files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +50,13 @@ class StatementHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedStatement:
-    """A version as served: the bytes of its document, tables and list of files."""
+    """A version as served: the bytes of its document, tables and list of files.
+
+    `overview` repeats figures of the document; see `billing.statements.overview`.
+    """
 
     head: StatementHead
+    overview: Mapping[str, Any]
     document: bytes
     csv: bytes
     focus_csv: bytes
@@ -187,6 +195,7 @@ def serve_current(tenant_id: int, period: Period) -> ServedStatement:
             replaces=_replaces(replaced),
             position=None,
         ),
+        overview=current.overview,
         document=data,
         csv=tables.as_csv(written).encode(),
         focus_csv=tables.as_focus_csv(written).encode(),
@@ -216,14 +225,15 @@ def versions_of(period: Period) -> list[Statement]:
 def _issued() -> Any:
     rows = Statement.objects.select_related("tenant", "replaces")
     return rows.defer(
-        *("document", "csv", "focus_csv", "files"),
-        *(f"replaces__{name}" for name in ("document", "csv", "focus_csv", "files")),
+        *_LARGE,
+        *(f"replaces__{name}" for name in _LARGE),
     )
 
 
 def _served(one: Statement) -> ServedStatement:
     return ServedStatement(
         head=_head(one),
+        overview=one.overview,
         document=bytes(one.document),
         csv=bytes(one.csv),
         focus_csv=bytes(one.focus_csv),

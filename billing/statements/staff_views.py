@@ -24,19 +24,20 @@ from billing.statements import (
     staff_presenters,
 )
 from billing.statements.compute.catalogue import Kind
+from billing.statements.difference_presenters import named_sha256s
 from billing.statements.forms import (
     ISSUE,
     ClassifyForm,
     IssueForm,
     MonthEndForm,
     named_kind,
+    named_line,
     named_version,
     parse_period,
 )
 from billing.statements.issue import IssueRequest
 from billing.statements.month_end import RunRequest
 from billing.statements.presenters import (
-    named_sha256s,
     period_context,
     statement_context,
 )
@@ -211,7 +212,7 @@ def _statement(
         facts = page_queries.statement_facts(period, named_sha256s(document))
         current_row = page_queries.stored_statement(period)
     shown = {
-        **statement_context(document, served, facts),
+        **statement_context(document, served, facts, line=named_line(request.GET)),
         "base": _base(tenant, period),
         "may_see_evidence": Permission.EVIDENCE in request.caller.permissions,
         "may_act": _may_act(request),

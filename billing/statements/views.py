@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from billing.coverage.periods import Period
 from billing.statements import page_queries, queries
-from billing.statements.forms import named_version, parse_period
+from billing.statements.difference_presenters import named_sha256s
+from billing.statements.forms import named_line, named_version, parse_period
 from billing.statements.presenters import (
-    named_sha256s,
     period_context,
     statement_context,
 )
@@ -48,7 +48,7 @@ def statement(request: PortalRequest, period: str) -> HttpResponse:
     with unit_of_work.acting_for(tenant_id, reading=True):
         facts = page_queries.statement_facts(wanted, named_sha256s(document))
     shown = {
-        **statement_context(document, served, facts),
+        **statement_context(document, served, facts, line=named_line(request.GET)),
         "base": _base(wanted),
         "may_see_evidence": Permission.EVIDENCE in request.caller.permissions,
     }

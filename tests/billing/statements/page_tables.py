@@ -22,24 +22,24 @@ ShownFigures = dict[tuple[str, str | None, str], str]
 def figures_on(html: str, *, days: list[date]) -> ShownFigures:
     """Return the figures of both tables; `days` are those of the period, in order."""
     found: ShownFigures = {}
-    for name, *cells in _rows(_section(html, "lines")):
+    for name, *cells in rows_of(section(html, "lines")):
         line = _LINES.get(name) or f"add_on:{name.split()[0]}"
         for field, shown in zip(_OF_LINE, cells, strict=True):
             if field is not None:
                 found[line, None, field] = shown
-    rows = _rows(_section(html, "days"))
+    rows = rows_of(section(html, "days"))
     for day, (_, *cells, _) in zip(days, rows, strict=True):
         for (line, field), shown in zip(_OF_DAY, cells, strict=True):
             found[line, day.isoformat(), field] = shown
     return found
 
 
-def _section(html: str, name: str) -> str:
+def section(html: str, name: str) -> str:
     start = html.index(f'aria-labelledby="{name}"')
     return html[start : html.index("</section>", start)]
 
 
-def _rows(section: str) -> list[list[str]]:
+def rows_of(section: str) -> list[list[str]]:
     body = section[section.index("<tbody>") :]
     rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
     return [

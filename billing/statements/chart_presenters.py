@@ -1,0 +1,217 @@
+"""Presents the charts of a statement, each with a title and a sentence that says it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext
+
+from billing.coverage.periods import zone_named
+from billing.periods.text import month_text
+from billing.statements import text
+from billing.statements.charts.bars import Peaks
+from billing.statements.charts.daily_course import (
+    DailyCourse,
+    DayMark,
+    DayPeaks,
+    daily_course,
+)
+from billing.statements.charts.heat_map import HeatMap, HourPeak, heat_map
+from billing.statements.charts.period_course import (
+    PeriodCourse,
+    PeriodPeaks,
+    period_course,
+)
+from billing.statements.compute.lines import AGENT, BUSINESS
+from billing.statements.page_queries import PeriodFigures
+from portal.templatetags.shown import day as day_text
+from portal.templatetags.shown import grouped
+
+Document = Mapping[str, Any]
+
+# States of listed server-days that are owed and not here.
+_LACKING = ("missing", "partial", "with_us")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChart:
+    """A chart with its title and one sentence for those who do not see it."""
+
+    chart: DailyCourse | HeatMap | PeriodCourse
+    title: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class HourRow:
+    """A row of the table beside the heat map: the peaks of an hour, by day."""
+
+    hour: str
+    peaks: Sequence[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHours:
+    """The heat map of a line with its table; `notes` say where a clock was changed."""
+
+    line: str
+    shown: ShownChart
+    days: Sequence[date]
+    rows: Sequence[HourRow]
+    notes: Sequence[str]
+
+
+def has_figures(day: Document) -> bool:
+    """Return whether the figures of a day can be told.
+
+    They cannot where nothing has arrived and something is owed, nor before the tenant's
+    first day; a day with usage, or one that is covered, has figures.
+    """
+    return bool(day["covered"]) or any(
+        line["named_users"] or line["used_seconds"] for line in day["lines"]
+    )
+
+
+def daily_chart(document: Document) -> ShownChart:
+    """Return the chart of the peaks of each day of the period."""
+    days = []
+    listed = document["completeness"]["days"]
+    lacking = {one["day"] for one in listed if one["state"] in _LACKING}
+    for one in document["days"]:
+        peaks = {line["id"]: line["peak"] for line in one["lines"]}
+        known = has_figures(one)
+        days.append(
+            DayPeaks(
+                day=date.fromisoformat(one["day"]),
+                peaks=Peaks(
+                    peaks[AGENT] if known else None, peaks[BUSINESS] if known else None
+                ),
+                mark=_mark_of(one, lacking),
+            )
+        )
+    return ShownChart(
+        daily_course(days), gettext("Daily peaks"), _highest_days_text(days)
+    )
+
+
+def _mark_of(day: Document, lacking: Collection[str]) -> DayMark | None:
+    if day["covered"] == day["owed"]:
+        return None
+    return DayMark.MISSING if day["day"] in lacking else DayMark.PENDING
+
+
+def _highest_days_text(days: Sequence[DayPeaks]) -> str:
+    agents = max(days, key=lambda one: one.peaks.agents or 0)
+    business = max(days, key=lambda one: one.peaks.business or 0)
+    if not (agents.peaks.agents or business.peaks.business):
+        return gettext("Nobody was logged in on any day.")
+    sentence = gettext(
+        "Highest peaks: %(agents)s on %(agents_day)s, %(business)s on %(business_day)s."
+    )
+    return sentence % {
+        **text.users_text(agents.peaks.agents or 0, business.peaks.business or 0),
+        "agents_day": day_text(agents.day),
+        "business_day": day_text(business.day),
+    }
+
+
+def hours_chart(document: Document, line: str) -> ShownHours:
+    """Return the heat map of a line of the statement, and its table."""
+    zone = zone_named(document["period"]["zone"])
+    days = [date.fromisoformat(one["day"]) for one in document["days"]]
+    peaks: list[HourPeak] = []
+    notes: list[str] = []
+    for day, one in zip(days, document["days"], strict=True):
+        if not has_figures(one):
+            continue
+        found = [
+            HourPeak(day, _hour_of(hour["starts_at"], zone), _peak_of(hour, line))
+            for hour in one["hours"]
+        ]
+        peaks += found
+        notes += _clock_notes(day, [peak.hour for peak in found])
+    chart = heat_map(days, peaks)
+    name = text.line_text(line)
+    title = gettext("%(line)s at once, by hour and day") % {"line": name}
+    return ShownHours(
+        line=line,
+        shown=ShownChart(chart, title, _highest_hour_text(peaks, name)),
+        days=days,
+        rows=list(_hour_rows(days, peaks)),
+        notes=notes,
+    )
+
+
+def _hour_of(instant: str, zone: Any) -> int:
+    return datetime.fromisoformat(instant).astimezone(zone).hour
+
+
+def _peak_of(hour: Document, line: str) -> int:
+    return next((one["peak"] for one in hour["lines"] if one["id"] == line), 0)
+
+
+def _clock_notes(day: date, hours: Sequence[int]) -> Iterator[str]:
+    """Yield sentences on hours that a day lacks or has twice."""
+    shown = {"day": day_text(day)}
+    for hour in range(24):
+        values = {**shown, "hour": f"{hour:02}:00"}
+        if hour not in hours:
+            text_of_gap = gettext("On %(day)s the hour from %(hour)s does not exist.")
+            yield text_of_gap % values
+        elif hours.count(hour) > 1:
+            text_of_both = gettext(
+                "On %(day)s the hour from %(hour)s occurs twice; the higher peak is"
+                " shown."
+            )
+            yield text_of_both % values
+
+
+def _hour_rows(days: Sequence[date], peaks: Sequence[HourPeak]) -> Iterator[HourRow]:
+    highest: dict[tuple[date, int], int] = {}
+    for one in peaks:
+        place = (one.day, one.hour)
+        highest[place] = max(highest.get(place, 0), one.value)
+    for hour in range(24):
+        yield HourRow(f"{hour:02}:00", [highest.get((day, hour)) for day in days])
+
+
+def _highest_hour_text(peaks: Sequence[HourPeak], line: str) -> str:
+    highest = max(peaks, key=lambda one: one.value, default=None)
+    if highest is None or not highest.value:
+        return gettext("%(line)s: nobody was logged in.") % {"line": line}
+    sentence = gettext(
+        "%(line)s: the highest peak, %(count)s, is on %(day)s at %(hour)s."
+    )
+    return sentence % {
+        "line": line,
+        "count": grouped(highest.value),
+        "day": day_text(highest.day),
+        "hour": f"{highest.hour:02}:00",
+    }
+
+
+def periods_chart(periods: Sequence[PeriodFigures]) -> ShownChart:
+    """Return the chart of the peaks of some periods, oldest first."""
+    found = [
+        PeriodPeaks(one.period, _peaks_of(one), one.version is not None)
+        for one in periods
+    ]
+    highest = max(found, key=lambda one: one.peaks.agents or 0)
+    sentence = gettext("Highest peak of Agents: %(count)s in %(month)s.")
+    return ShownChart(
+        period_course(found),
+        gettext("Peaks by period"),
+        sentence
+        % {
+            "count": grouped(highest.peaks.agents or 0),
+            "month": month_text(highest.period),
+        },
+    )
+
+
+def _peaks_of(one: PeriodFigures) -> Peaks:
+    if not one.overview["files"]:
+        return Peaks(None, None)
+    peaks = {line["id"]: line["peak"] for line in one.overview["lines"]}
+    return Peaks(peaks[AGENT], peaks[BUSINESS])

@@ -1,0 +1,185 @@
+"""Compares a period with the one before: what has changed, and what may explain it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext, ngettext
+
+from billing.coverage.periods import Period
+from billing.periods.text import month_text
+from billing.statements.compute.lines import AGENT
+from billing.statements.page_queries import PeriodFigures
+from portal.templatetags.shown import grouped
+
+# A change of Agents at once that is pointed out: half or less, double or more.
+_UNUSUAL = 2
+
+_MINUS = "\N{MINUS SIGN}"
+
+# Monday to Friday.
+_WORKING_DAYS = 5
+
+# Names of servers in a sentence; others are counted.
+_MOST_SERVERS = 5
+
+Overview = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownComparison:
+    """How a period compares with `month`, the one before.
+
+    `named_users` and `peaks` have the signed changes, by the id of a line (`total` for
+    all users). `explanations` are sentences on what else differs.
+    """
+
+    month: str
+    answer: str
+    is_unusual: bool
+    named_users: Mapping[str, str]
+    peaks: Mapping[str, str]
+    explanations: Sequence[str]
+
+
+def compare(
+    now: Overview, period: Period, earlier: Sequence[PeriodFigures]
+) -> ShownComparison | None:
+    """Compare with the last one of the earlier periods, if it has the month before."""
+    if not earlier or earlier[-1].period != period.previous():
+        return None
+    before = earlier[-1]
+    return ShownComparison(
+        month=month_text(before.period),
+        answer=_answer(now, before),
+        is_unusual=_is_unusual(now, before.overview),
+        named_users=_changes(now, before.overview, "named_users"),
+        peaks=_changes(now, before.overview, "peak"),
+        explanations=list(_explanations(now, period, before)),
+    )
+
+
+def signed(change: int) -> str:
+    """Write a change with its sign: +4, \N{MINUS SIGN}1, 0."""
+    if change == 0:
+        return "0"
+    return f"{'+' if change > 0 else _MINUS}{grouped(abs(change))}"
+
+
+def _figures_of(overview: Overview) -> dict[str, Mapping[str, Any]]:
+    return {
+        "total": overview["totals"],
+        **{line["id"]: line for line in overview["lines"]},
+    }
+
+
+def _changes(now: Overview, before: Overview, field: str) -> dict[str, str]:
+    earlier = _figures_of(before)
+    return {
+        name: signed(line[field] - earlier.get(name, {}).get(field, 0))
+        for name, line in _figures_of(now).items()
+    }
+
+
+def _peaks(now: Overview, before: Overview) -> tuple[int, int]:
+    peak, earlier = (_figures_of(one)[AGENT]["peak"] for one in (now, before))
+    return peak, earlier
+
+
+def _is_unusual(now: Overview, before: Overview) -> bool:
+    peak, earlier = _peaks(now, before)
+    return bool(earlier) and not earlier / _UNUSUAL < peak < earlier * _UNUSUAL
+
+
+def _answer(now: Overview, before: PeriodFigures) -> str:
+    """Return how many more or fewer Agents were logged in at once."""
+    peak, earlier = _peaks(now, before.overview)
+    month = month_text(before.period)
+    if not earlier:
+        return gettext("No Agent was logged in in %(month)s.") % {"month": month}
+    percent = round(abs(peak - earlier) * 100 / earlier)
+    if peak == earlier:
+        text = gettext("As many Agents at once as in %(month)s.")
+    elif not percent:
+        text = gettext("Agents at once: about as many as in %(month)s.")
+    elif peak > earlier:
+        text = gettext("%(percent)s %% more Agents at once than in %(month)s.")
+    else:
+        text = gettext("%(percent)s %% fewer Agents at once than in %(month)s.")
+    return text % {"percent": grouped(percent), "month": month}
+
+
+def _explanations(
+    now: Overview, period: Period, before: PeriodFigures
+) -> Iterator[str]:
+    month = month_text(before.period)
+    yield from _servers(now["servers"], before.overview["servers"], month)
+    complete, earlier = now["completeness"], before.overview["completeness"]
+    for name, sentence in (
+        ("lost", gettext("Server-days lost: %(now)s, in %(month)s %(before)s.")),
+        ("missing", gettext("Server-days missing: %(now)s, in %(month)s %(before)s.")),
+        (
+            "with_us",
+            gettext(
+                "Server-days waiting for the billing team: %(now)s, in %(month)s"
+                " %(before)s."
+            ),
+        ),
+    ):
+        if complete[name] != earlier[name]:
+            yield sentence % {
+                "now": grouped(complete[name]),
+                "month": month,
+                "before": grouped(earlier[name]),
+            }
+    if complete["pending"]:
+        text = gettext("The period is not over: %(count)s server-days are to come.")
+        yield text % {"count": grouped(complete["pending"])}
+    days, days_before = (_working_days(one) for one in (period, before.period))
+    if days != days_before:
+        text = gettext("Days from Monday to Friday: %(now)s, in %(month)s %(before)s.")
+        yield text % {"now": days, "month": month, "before": days_before}
+    if now["catalogue"] != before.overview["catalogue"]:
+        text = gettext(
+            "Licence keys are counted by catalogue version %(now)s, in %(month)s by"
+            " version %(before)s."
+        )
+        yield text % {
+            "now": now["catalogue"],
+            "month": month,
+            "before": before.overview["catalogue"],
+        }
+
+
+def _servers(now: Iterable[str], before: Iterable[str], month: str) -> Iterator[str]:
+    here, earlier = set(now), set(before)
+    for names, sentence in (
+        (
+            here - earlier,
+            gettext("Servers that had no usage in %(month)s: %(names)s."),
+        ),
+        (
+            earlier - here,
+            gettext(
+                "Servers that had usage in %(month)s and have none now: %(names)s."
+            ),
+        ),
+    ):
+        if names:
+            yield sentence % {"month": month, "names": _named(names)}
+
+
+def _named(servers: Iterable[str]) -> str:
+    names = sorted(servers)
+    shown = ", ".join(names[:_MOST_SERVERS])
+    others = len(names) - _MOST_SERVERS
+    if others <= 0:
+        return shown
+    text = ngettext(
+        "%(names)s and %(count)s other", "%(names)s and %(count)s others", others
+    )
+    return text % {"names": shown, "count": grouped(others)}
+
+
+def _working_days(period: Period) -> int:
+    return sum(day.weekday() < _WORKING_DAYS for day in period.days())

@@ -1,0 +1,97 @@
+"""Presents the differences of a version from the one before, and their causes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from billing.statements import text
+from billing.statements.compute.lines import AGENT, BUSINESS
+from billing.statements.page_queries import NamedFile
+
+Document = Mapping[str, Any]
+
+# Differences on a page; the JSON has all of them.
+MOST_DIFFERENCES = 300
+
+# Files that are named as the cause of a difference; the others are counted.
+_MOST_CAUSES = 3
+
+# The differences that are shown first; the others are opened.
+_MAIN_LINES = (AGENT, BUSINESS)
+_MAIN_FIELDS = ("named_users", "peak", "logins", "used_seconds")
+
+# Causes in the sentence above the differences; the others are counted.
+_MOST_NAMED = 5
+
+# Characters of a SHA-256 that stand for a file without a known name.
+HASH_LETTERS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCauses:
+    """Causes of differences: files, the number of further ones, and others."""
+
+    files: Sequence[NamedFile]
+    more_files: int
+    others: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDifference:
+    """A figure before and after, and why; `is_main` are those that are shown first."""
+
+    figure: str
+    is_main: bool
+    day: date | None
+    hour: datetime | None
+    before: str | datetime
+    after: str | datetime
+    causes: ShownCauses
+
+
+def named_sha256s(document: Document) -> set[str]:
+    """Return the SHA-256 of the files that a page of a document names."""
+    causes = (cause for one in document["differences"] for cause in one["because"])
+    files = (cause.partition(":") for cause in causes)
+    found = {rest for kind, _, rest in files if kind == "file"}
+    return found | set(document["files"]["unreadable"])
+
+
+def shown_differences(
+    document: Document, files: Mapping[str, NamedFile]
+) -> Iterator[ShownDifference]:
+    """Yield up to `MOST_DIFFERENCES`, those of the whole period first."""
+    by_day = sorted(document["differences"], key=lambda one: one["day"] is not None)
+    for one in by_day[:MOST_DIFFERENCES]:
+        line, field = one["line"], one["field"]
+        yield ShownDifference(
+            figure=text.field_text(line, field),
+            is_main=line in _MAIN_LINES and field in _MAIN_FIELDS and not one["day"],
+            day=date.fromisoformat(one["day"]) if one["day"] else None,
+            hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
+            before=text.value_text(field, one["before"]),
+            after=text.value_text(field, one["after"]),
+            causes=_causes(one["because"], files, most=_MOST_CAUSES),
+        )
+
+
+def all_causes(document: Document, files: Mapping[str, NamedFile]) -> ShownCauses:
+    """Return what caused the differences of a document, each cause once."""
+    causes = (cause for one in document["differences"] for cause in one["because"])
+    return _causes(list(dict.fromkeys(causes)), files, most=_MOST_NAMED)
+
+
+def _causes(
+    because: Sequence[str], files: Mapping[str, NamedFile], *, most: int
+) -> ShownCauses:
+    hashes = [one.partition(":")[2] for one in because if one.startswith("file:")]
+    others = [text.cause_text(one) for one in because if not one.startswith("file:")]
+    return ShownCauses(
+        files=[
+            files.get(sha256) or NamedFile("", sha256[:HASH_LETTERS], "")
+            for sha256 in hashes[:most]
+        ],
+        more_files=max(0, len(hashes) - most),
+        others=others,
+    )

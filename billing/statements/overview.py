@@ -1,0 +1,26 @@
+"""Takes the figures of the whole period out of a statement, for lists and comparisons.
+
+A document has hundreds of kilobytes, most of them hours; these few are kept beside it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def overview_of(figures: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overview of a statement's figures, or of its whole document.
+
+    `files` is the list of the files that it was computed from. Counts of server-days
+    are those of `completeness`; `servers` are the names of those with a counted file.
+    """
+    complete = figures["completeness"]
+    return {
+        "totals": figures["totals"],
+        "lines": figures["lines"],
+        "completeness": {
+            name: count for name, count in complete.items() if name != "days"
+        },
+        "catalogue": figures["catalogue"]["version"],
+        "files": figures["files"]["count"],
+        "servers": sorted({one["server"] for one in files["files"]}),
+    }
