@@ -6,6 +6,7 @@ from billing import views
 from billing.deadline_feed import views as deadline_feed_views
 from billing.mail import views as mail_views
 from billing.requests import views as request_views
+from billing.statements import day_views as statement_day_views
 from billing.statements import views as statement_views
 
 urlpatterns = [
@@ -13,6 +14,16 @@ urlpatterns = [
     path("upload", views.upload_page, name="upload-page"),
     path("billing-data", statement_views.statements, name="statements-page"),
     path("billing-data/<str:period>", statement_views.statement, name="statement-page"),
+    path(
+        "billing-data/<str:period>/days/<str:day>",
+        statement_day_views.day,
+        name="statement-day",
+    ),
+    path(
+        "billing-data/<str:period>/days/<str:day>/users",
+        statement_day_views.users,
+        name="statement-users",
+    ),
     path("excuses", request_views.excuses_page, name="excuses-page"),
     path("excuses/ask", request_views.request_excuse, name="excuses-ask"),
     path("excuses/withdraw", request_views.withdraw_excuse, name="excuses-withdraw"),

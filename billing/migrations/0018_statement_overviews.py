@@ -23,7 +23,7 @@ OVERVIEW = """
     )
 """
 
-# An issued statement never changes: its overview is no part of what was issued.
+# The trigger is disabled because the overview is not part of the issued statement.
 _FILL = f"""
 alter table billing_statement disable trigger an_issued_statement_never_changes;
 update billing_statement set overview = {OVERVIEW}

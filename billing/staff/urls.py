@@ -12,6 +12,8 @@ from billing.staff import (
     tenant_action_views,
     tenant_views,
 )
+from billing.statements import catalogue_views
+from billing.statements import day_views as statement_day_views
 from billing.statements import staff_views as statement_staff_views
 from usage.forwarding import staff_views as forwarding_staff_views
 from usage.inbox import staff_views as inbox_staff_views
@@ -92,6 +94,11 @@ urlpatterns = [
         "tenants/<str:number>/upload", tenant_action_views.upload, name="staff-upload"
     ),
     path(
+        "tenants/<str:number>/statements/<str:period>/days/<str:day>",
+        statement_day_views.staff_day,
+        name="staff-statement-day",
+    ),
+    path(
         "tenants/<str:number>/statements/<str:period>",
         statement_staff_views.statement,
         name="staff-statement",
@@ -107,8 +114,8 @@ urlpatterns = [
         statement_staff_views.start_month_end,
         name="staff-month-end-run",
     ),
-    path("catalogue", statement_staff_views.catalogue_page, name="staff-catalogue"),
-    path("catalogue/classify", statement_staff_views.classify, name="staff-classify"),
+    path("catalogue", catalogue_views.catalogue_page, name="staff-catalogue"),
+    path("catalogue/classify", catalogue_views.classify, name="staff-classify"),
     path("late", late_views.late, name="staff-late"),
     path("late.csv", late_views.late_csv, name="staff-late-csv"),
     path("late/<str:period>/release", late_views.release, name="staff-release"),

@@ -1,4 +1,4 @@
-"""Presents the charts of a statement, each with a title and a sentence that says it."""
+"""Presents the charts of a statement, each with a title and a describing sentence."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from billing.coverage.periods import zone_named
 from billing.periods.text import month_text
 from billing.statements import text
 from billing.statements.charts.bars import Peaks
-from billing.statements.charts.daily_course import (
-    DailyCourse,
+from billing.statements.charts.daily_peaks import (
+    DailyPeaksChart,
     DayMark,
     DayPeaks,
-    daily_course,
+    daily_peaks,
 )
 from billing.statements.charts.heat_map import HeatMap, HourPeak, heat_map
-from billing.statements.charts.period_course import (
-    PeriodCourse,
+from billing.statements.charts.period_peaks import (
     PeriodPeaks,
-    period_course,
+    PeriodPeaksChart,
+    period_peaks,
 )
 from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.page_queries import PeriodFigures
@@ -30,15 +30,15 @@ from portal.templatetags.shown import grouped
 
 Document = Mapping[str, Any]
 
-# States of listed server-days that are owed and not here.
+# States of listed server-days that are owed and not received.
 _LACKING = ("missing", "partial", "with_us")
 
 
 @dataclass(frozen=True, slots=True)
 class ShownChart:
-    """A chart with its title and one sentence for those who do not see it."""
+    """A chart with its title and one sentence for screen readers."""
 
-    chart: DailyCourse | HeatMap | PeriodCourse
+    chart: DailyPeaksChart | HeatMap | PeriodPeaksChart
     title: str
     sentence: str
 
@@ -63,11 +63,7 @@ class ShownHours:
 
 
 def has_figures(day: Document) -> bool:
-    """Return whether the figures of a day can be told.
-
-    They cannot where nothing has arrived and something is owed, nor before the tenant's
-    first day; a day with usage, or one that is covered, has figures.
-    """
+    """Return whether a day has figures: usage, or a covered server-day."""
     return bool(day["covered"]) or any(
         line["named_users"] or line["used_seconds"] for line in day["lines"]
     )
@@ -91,7 +87,7 @@ def daily_chart(document: Document) -> ShownChart:
             )
         )
     return ShownChart(
-        daily_course(days), gettext("Daily peaks"), _highest_days_text(days)
+        daily_peaks(days), gettext("Daily peaks"), _highest_days_text(days)
     )
 
 
@@ -133,7 +129,7 @@ def hours_chart(document: Document, line: str) -> ShownHours:
         notes += _clock_notes(day, [peak.hour for peak in found])
     chart = heat_map(days, peaks)
     name = text.line_text(line)
-    title = gettext("%(line)s at once, by hour and day") % {"line": name}
+    title = gettext("Peak of %(line)s by hour and day") % {"line": name}
     return ShownHours(
         line=line,
         shown=ShownChart(chart, title, _highest_hour_text(peaks, name)),
@@ -200,7 +196,7 @@ def periods_chart(periods: Sequence[PeriodFigures]) -> ShownChart:
     highest = max(found, key=lambda one: one.peaks.agents or 0)
     sentence = gettext("Highest peak of Agents: %(count)s in %(month)s.")
     return ShownChart(
-        period_course(found),
+        period_peaks(found),
         gettext("Peaks by period"),
         sentence
         % {

@@ -1,4 +1,4 @@
-"""Compares a period with the one before: what has changed, and what may explain it."""
+"""Compares a period with the previous one: changes, and what may explain them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,8 @@ from django.utils.translation import gettext, ngettext
 from billing.coverage.periods import Period
 from billing.periods.text import month_text
 from billing.statements.compute.lines import AGENT
-from billing.statements.page_queries import PeriodFigures
+from billing.statements.page_queries import UNUSUAL_FACTOR, PeriodFigures
 from portal.templatetags.shown import grouped
-
-# A change of Agents at once that is pointed out: half or less, double or more.
-_UNUSUAL = 2
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -28,7 +25,7 @@ Overview = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownComparison:
-    """How a period compares with `month`, the one before.
+    """How a period compares with `month`, the previous one.
 
     `named_users` and `peaks` have the signed changes, by the id of a line (`total` for
     all users). `explanations` are sentences on what else differs.
@@ -52,7 +49,7 @@ def compare(
     return ShownComparison(
         month=month_text(before.period),
         answer=_answer(now, before),
-        is_unusual=_is_unusual(now, before.overview),
+        is_unusual=is_unusual(*_peaks(now, before.overview)),
         named_users=_changes(now, before.overview, "named_users"),
         peaks=_changes(now, before.overview, "peak"),
         explanations=list(_explanations(now, period, before)),
@@ -64,6 +61,11 @@ def signed(change: int) -> str:
     if change == 0:
         return "0"
     return f"{'+' if change > 0 else _MINUS}{grouped(abs(change))}"
+
+
+def is_unusual(peak: int, before: int) -> bool:
+    """Return whether a peak is half or less, or double or more, of the previous one."""
+    return bool(before) and not before / UNUSUAL_FACTOR < peak < before * UNUSUAL_FACTOR
 
 
 def _figures_of(overview: Overview) -> dict[str, Mapping[str, Any]]:
@@ -86,26 +88,22 @@ def _peaks(now: Overview, before: Overview) -> tuple[int, int]:
     return peak, earlier
 
 
-def _is_unusual(now: Overview, before: Overview) -> bool:
-    peak, earlier = _peaks(now, before)
-    return bool(earlier) and not earlier / _UNUSUAL < peak < earlier * _UNUSUAL
-
-
 def _answer(now: Overview, before: PeriodFigures) -> str:
-    """Return how many more or fewer Agents were logged in at once."""
+    """Return how the peak of Agents has changed."""
     peak, earlier = _peaks(now, before.overview)
     month = month_text(before.period)
     if not earlier:
-        return gettext("No Agent was logged in in %(month)s.") % {"month": month}
+        text = gettext("No Agents were logged in during %(month)s.")
+        return text % {"month": month}
     percent = round(abs(peak - earlier) * 100 / earlier)
     if peak == earlier:
-        text = gettext("As many Agents at once as in %(month)s.")
+        text = gettext("The peak of Agents is the same as in %(month)s.")
     elif not percent:
-        text = gettext("Agents at once: about as many as in %(month)s.")
+        text = gettext("The peak of Agents is about the same as in %(month)s.")
     elif peak > earlier:
-        text = gettext("%(percent)s %% more Agents at once than in %(month)s.")
+        text = gettext("The peak of Agents is %(percent)s%% higher than in %(month)s.")
     else:
-        text = gettext("%(percent)s %% fewer Agents at once than in %(month)s.")
+        text = gettext("The peak of Agents is %(percent)s%% lower than in %(month)s.")
     return text % {"percent": grouped(percent), "month": month}
 
 
@@ -116,13 +114,13 @@ def _explanations(
     yield from _servers(now["servers"], before.overview["servers"], month)
     complete, earlier = now["completeness"], before.overview["completeness"]
     for name, sentence in (
-        ("lost", gettext("Server-days lost: %(now)s, in %(month)s %(before)s.")),
-        ("missing", gettext("Server-days missing: %(now)s, in %(month)s %(before)s.")),
+        ("lost", gettext("Server-days lost: %(now)s (%(month)s: %(before)s).")),
+        ("missing", gettext("Server-days missing: %(now)s (%(month)s: %(before)s).")),
         (
             "with_us",
             gettext(
-                "Server-days waiting for the billing team: %(now)s, in %(month)s"
-                " %(before)s."
+                "Server-days waiting for the billing team: %(now)s"
+                " (%(month)s: %(before)s)."
             ),
         ),
     ):
@@ -133,22 +131,22 @@ def _explanations(
                 "before": grouped(earlier[name]),
             }
     if complete["pending"]:
-        text = gettext("The period is not over: %(count)s server-days are to come.")
+        text = ngettext(
+            "The period is not over: %(count)s server-day is still pending.",
+            "The period is not over: %(count)s server-days are still pending.",
+            complete["pending"],
+        )
         yield text % {"count": grouped(complete["pending"])}
     days, days_before = (_working_days(one) for one in (period, before.period))
     if days != days_before:
-        text = gettext("Days from Monday to Friday: %(now)s, in %(month)s %(before)s.")
-        yield text % {"now": days, "month": month, "before": days_before}
-    if now["catalogue"] != before.overview["catalogue"]:
         text = gettext(
-            "Licence keys are counted by catalogue version %(now)s, in %(month)s by"
-            " version %(before)s."
+            "Working days (Monday to Friday): %(now)s (%(month)s: %(before)s)."
         )
-        yield text % {
-            "now": now["catalogue"],
-            "month": month,
-            "before": before.overview["catalogue"],
-        }
+        yield text % {"now": days, "month": month, "before": days_before}
+    version, version_before = now["catalogue"], before.overview["catalogue"]
+    if version != version_before:
+        text = gettext("Catalogue version: %(now)s (%(month)s: %(before)s).")
+        yield text % {"now": version, "month": month, "before": version_before}
 
 
 def _servers(now: Iterable[str], before: Iterable[str], month: str) -> Iterator[str]:

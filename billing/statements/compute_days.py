@@ -6,7 +6,7 @@ and kept only while a later day needs them too.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,13 +18,12 @@ from billing.statements.compute import encoding
 from billing.statements.compute.catalogue import base_keys
 from billing.statements.compute.days import compute_day
 from billing.statements.compute.rows import RowsOfFile, file_rows
+from billing.statements.file_opener import FileOpener
 from billing.statements.inputs import CountedFile, PeriodInputs
 from billing.statements.numbered_users import UserNumbers
 from portal.db import unit_of_work
 from portal.health import failpoints
-from usage import tenant_keys
-from usage.files.rows import RowsUnreadableError, read_rows
-from usage.models import SealingKey, UsageFile
+from usage.files.rows import RowsUnreadableError
 from usage.usg import OpenedDay
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ class DayComputer:
 
     inputs: PeriodInputs
     users: UserNumbers
-    opening_keys: Mapping[str, bytes]
+    opener: FileOpener
     opened: dict[UUID, RowsOfFile]
     unreadable: set[UUID]
 
@@ -46,12 +45,8 @@ class DayComputer:
         tenant_id = inputs.tenant.pk
         with unit_of_work.acting_for(tenant_id):
             users = numbered_users.load_numbers(tenant_id, at=at)
-            fingerprints = SealingKey.objects.values_list("fingerprint", flat=True)
-            keys = {
-                one: tenant_keys.opening_key(tenant_id, one) for one in fingerprints
-            }
-        known = {name: key for name, key in keys.items() if key is not None}
-        return cls(inputs, users, known, {}, set())
+            opener = FileOpener.of(inputs.tenant)
+        return cls(inputs, users, opener, {}, set())
 
     def compute(self, day: date) -> None:
         """Compute a day and store it; in units of work of its own.
@@ -92,7 +87,7 @@ class DayComputer:
             if one.file.pk in self.unreadable:
                 continue
             try:
-                found.append((one, self.read(one.file)))
+                found.append((one, self.opener.read(one.file)))
             except RowsUnreadableError as error:
                 logger.error(  # noqa: TRY400 - the file's fault: its trace says nothing
                     "The file %s cannot be counted: %s", one.file.pk, error
@@ -106,18 +101,6 @@ class DayComputer:
                 closed_by=one.file.closed_by,
                 shift=one.shift,
             )
-
-    def read(self, file: UsageFile) -> OpenedDay:
-        file.tenant = self.inputs.tenant
-        if file.stored_as:
-            try:
-                return read_rows(file, opening_key=self.opening_keys.get)
-            except RowsUnreadableError:
-                # Perhaps its bytes have been moved since; if not, it fails again.
-                pass
-        with unit_of_work.acting_for(file.tenant_id, reading=True):
-            again = UsageFile.objects.select_related("tenant").get(pk=file.pk)
-            return read_rows(again, opening_key=self.opening_keys.get)
 
     def _close_up_to(self, day: date) -> None:
         """Forget the files that no later day needs."""

@@ -15,17 +15,17 @@ Document = Mapping[str, Any]
 MOST_DIFFERENCES = 300
 
 # Files that are named as the cause of a difference; the others are counted.
-_MOST_CAUSES = 3
+_MOST_FILES_IN_ROW = 3
 
-# The differences that are shown first; the others are opened.
+# The differences that are shown first; the others are collapsed.
 _MAIN_LINES = (AGENT, BUSINESS)
 _MAIN_FIELDS = ("named_users", "peak", "logins", "used_seconds")
 
-# Causes in the sentence above the differences; the others are counted.
-_MOST_NAMED = 5
+# Files named above the differences; the others are counted.
+_MOST_NAMED_FILES = 5
 
 # Characters of a SHA-256 that stand for a file without a known name.
-HASH_LETTERS = 12
+HASH_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +72,14 @@ def shown_differences(
             hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
             before=text.value_text(field, one["before"]),
             after=text.value_text(field, one["after"]),
-            causes=_causes(one["because"], files, most=_MOST_CAUSES),
+            causes=_causes(one["because"], files, most=_MOST_FILES_IN_ROW),
         )
 
 
 def all_causes(document: Document, files: Mapping[str, NamedFile]) -> ShownCauses:
     """Return what caused the differences of a document, each cause once."""
     causes = (cause for one in document["differences"] for cause in one["because"])
-    return _causes(list(dict.fromkeys(causes)), files, most=_MOST_NAMED)
+    return _causes(list(dict.fromkeys(causes)), files, most=_MOST_NAMED_FILES)
 
 
 def _causes(
@@ -89,7 +89,7 @@ def _causes(
     others = [text.cause_text(one) for one in because if not one.startswith("file:")]
     return ShownCauses(
         files=[
-            files.get(sha256) or NamedFile("", sha256[:HASH_LETTERS], "")
+            files.get(sha256) or NamedFile("", sha256[:HASH_CHARACTERS], "")
             for sha256 in hashes[:most]
         ],
         more_files=max(0, len(hashes) - most),

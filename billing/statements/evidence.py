@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 from billing.coverage.periods import Period
 from billing.statements import compute_days, inputs, numbered_users
 from billing.statements.inputs import CountedFile
+from billing.statements.manifest import listed_files
+from billing.statements.numbered_users import UserNumbers
 from billing.statements.queries import ServedStatement
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.errors import Refused
 from portal.models import Tenant
 from usage.files.rows import RowsUnreadableError
 from usage.usg import OpenedDay
@@ -56,14 +57,9 @@ def package(
             its rows would not give the figures.
 
     """
-    listed = json.loads(found.files)["files"]
     with unit_of_work.acting_for(tenant_id, reading=True, repeatable=True):
         loaded = inputs.load(Tenant.objects.get(), period)
-    by_sha256 = {one.sha256: one for one in loaded.files}
-    files = [by_sha256.get(entry["sha256"]) for entry in listed]
-    if not all(map(_counts_as_listed, files, listed)):
-        raise Refused("evidence-gone")
-    counted = [one for one in files if one is not None]
+    counted = listed_files(loaded, found.files)
     with unit_of_work.acting_for(tenant_id):
         audit_log.append(
             tenant_id=tenant_id,
@@ -74,13 +70,6 @@ def package(
             details={"sha256": found.sha256, "state": found.head.state},
         )
     return _Package(loaded, counted, found, at).pieces()
-
-
-def _counts_as_listed(one: CountedFile | None, entry: Mapping[str, Any]) -> bool:
-    if one is None:
-        return False
-    assigned = one.file.assigned_day.isoformat() if one.file.assigned_day else None
-    return (str(one.file.day), assigned) == (entry["day"], entry["assigned_day"])
 
 
 class _Pipe(io.RawIOBase):
@@ -122,10 +111,10 @@ class _Package:
                 archive.writestr(_entry(name), content)
             yield pipe.taken()
             seen: set[int] = set()
-            reader = compute_days.DayComputer.of(self.loaded, at=self.at)
+            computer = compute_days.DayComputer.of(self.loaded, at=self.at)
             for place, one in enumerate(self.files, start=1):
                 try:
-                    opened = reader.read(one.file)
+                    opened = computer.opener.read(one.file)
                 except (RowsUnreadableError, OSError) as error:
                     # The verifier then says that the rows of this file are not there.
                     logger.warning("The evidence lacks %s: %s", one.file.pk, error)
@@ -133,7 +122,7 @@ class _Package:
                 with archive.open(
                     _entry(_rows_name(place)), "w", force_zip64=True
                 ) as to:
-                    for text, users in _rows(reader, opened):
+                    for text, users in _rows(computer.users, opened):
                         seen |= users
                         to.write(text.encode())
                         yield pipe.taken()
@@ -172,12 +161,10 @@ def _instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
-def _rows(
-    reader: compute_days.DayComputer, opened: OpenedDay
-) -> Iterator[tuple[str, set[int]]]:
+def _rows(known: UserNumbers, opened: OpenedDay) -> Iterator[tuple[str, set[int]]]:
     """Yield the rows of a file as CSV, and the users in them."""
-    reader.users.give_numbers([opened.users])
-    numbers = reader.users.numbers_of(opened.users)
+    known.give_numbers([opened.users])
+    numbers = known.numbers_of(opened.users)
     yield "user,licences,login,logout,flags\r\n", set()
     sets = ["|".join(map(_escaped, names)) for names in opened.licence_sets]
     for start in range(0, opened.sessions, _ROWS_AT_ONCE):

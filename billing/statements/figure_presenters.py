@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 class LineFigures:
     """A line of the period; `held` is None for the totals.
 
-    Changes are those since the period before, empty where it has no figures.
+    Changes are those since the previous period, empty where it has no figures.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Forms of the statement pages, and the parts of their addresses."""
 
 import re
+from datetime import date
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,8 +18,14 @@ from portal.errors import Refused
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
+# Pages of a list of users: more than any tenant has.
+_MOST_PAGES = 100_000
+
 # As long as the format of usage files allows.
 _KEY_CHARACTERS = 128
+
+# The longest id of a line is that of an add-on: a prefix and a licence key.
+_LINE_CHARACTERS = 8 + _KEY_CHARACTERS
 
 # What a month-end run does.
 COMPUTE, ISSUE = "compute", "issue"
@@ -37,6 +44,19 @@ def parse_period(name: str) -> Period:
         raise Refused("period-invalid") from error
 
 
+def parse_day(name: str) -> date:
+    """Return the day that an address names.
+
+    Raises:
+        Refused: the name is not a day.
+
+    """
+    try:
+        return date.fromisoformat(name)
+    except ValueError as error:
+        raise Refused("not-found") from error
+
+
 def named_version(given: QueryDict) -> str:
     """Return the version that a query names: a number, `draft` or `latest`.
 
@@ -51,7 +71,7 @@ def named_version(given: QueryDict) -> str:
 
 
 def named_line(given: QueryDict) -> str:
-    """Return the line whose hours a query names; that of Agents if it names none."""
+    """Return the parameter `line` of a query; Agents if it is absent."""
     return given.get("line") or AGENT
 
 
@@ -59,6 +79,13 @@ def named_kind(given: QueryDict) -> str:
     """Return the filter of the month end that a query names; empty for all tenants."""
     kind = given.get("kind", "")
     return kind if kind in set(MonthEndFilter) else ""
+
+
+class UsersForm(forms.Form):
+    """Requests a page of the counted users of a line on one day; pages count from 1."""
+
+    line = forms.CharField(max_length=_LINE_CHARACTERS)
+    page = forms.IntegerField(min_value=1, max_value=_MOST_PAGES, required=False)
 
 
 class PeriodField(forms.CharField):

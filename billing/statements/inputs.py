@@ -31,7 +31,7 @@ _A_DAY = 86_400
 # What a statement needs of a file and its server: a file has some forty columns, and a
 # large month over a thousand files.
 _FILE_COLUMNS = (
-    *("tenant", "server__name", "series", "sequence", "day", "assigned_day"),
+    *("tenant", "server__name", "name", "series", "sequence", "day", "assigned_day"),
     *("opened_at", "closed_at", "opened_offset", "closed_by", "received_at"),
     *("size", "sha256", "stored_as", "bytes_removed_at"),
 )

@@ -1,12 +1,14 @@
-"""Builds the list of the files that a statement was computed from."""
+"""Builds the list of the files that a statement was computed from, and reads it."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from billing.statements.compute.figures import canonical
-from billing.statements.inputs import CountedFile
+from billing.statements.inputs import CountedFile, PeriodInputs
+from portal.errors import Refused
 
 
 def manifest(files: Iterable[CountedFile]) -> dict[str, Any]:
@@ -24,6 +26,29 @@ def files_part(
         "manifest_sha256": hashlib.sha256(canonical(listed)).hexdigest(),
         "unreadable": sorted(one.sha256 for one in unreadable),
     }
+
+
+def listed_files(loaded: PeriodInputs, listed: bytes) -> list[CountedFile]:
+    """Return the files of a statement's list, which is given as JSON, in its order.
+
+    Raises:
+        Refused: one of them no longer counts, or counts for another day; its rows would
+            not give the figures.
+
+    """
+    by_sha256 = {one.sha256: one for one in loaded.files}
+    found = []
+    for entry in json.loads(listed)["files"]:
+        one = by_sha256.get(entry["sha256"])
+        if one is None or not _counts_as_listed(one, entry):
+            raise Refused("evidence-gone")
+        found.append(one)
+    return found
+
+
+def _counts_as_listed(one: CountedFile, entry: Mapping[str, Any]) -> bool:
+    days = _day(one.file.day), _day(one.file.assigned_day)
+    return days == (entry["day"], entry["assigned_day"])
 
 
 def _entry(one: CountedFile) -> dict[str, Any]:

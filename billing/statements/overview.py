@@ -1,6 +1,7 @@
-"""Takes the figures of the whole period out of a statement, for lists and comparisons.
+"""Extracts the figures of the whole period from a statement, for lists and comparisons.
 
-A document has hundreds of kilobytes, most of them hours; these few are kept beside it.
+A document has hundreds of kilobytes, mostly hourly figures; the overview has a few, and
+is stored in a column of its own.
 """
 
 from collections.abc import Mapping

@@ -16,13 +16,11 @@ from billing.models import (
     TenantPeriod,
 )
 from billing.statements import queries
-from billing.statements.charts.period_course import PERIODS
+from billing.statements.charts.period_peaks import PERIODS
+from billing.statements.refresh import LARGE
 from portal.errors import Refused
 from portal.models import Tenant
 from usage.models import UsageFile
-
-# Large columns that lists do not need.
-_LARGE = ("figures", "overview", "files", "differences")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class NamedFile:
 
 @dataclass(frozen=True, slots=True)
 class PeriodFigures:
-    """The overview of a period: of its last issued version, else of what is known now.
+    """The overview of the last issued version of a period, or of its current statement.
 
     `version` is None if none has been issued.
     """
@@ -74,6 +72,7 @@ class MonthEndFilter(StrEnum):
     DRAFT = "draft"
     INCOMPLETE = "incomplete"
     BLOCKED = "blocked"
+    UNUSUAL = "unusual"
 
 
 _IS_ISSUED = Q(state=StatementState.ISSUED)
@@ -92,6 +91,10 @@ _FILTERS: Mapping[MonthEndFilter, Q] = {
     MonthEndFilter.BLOCKED: _IS_BLOCKED,
 }
 
+# A peak is unusual if it is at least this many times that of the previous period, or at
+# most that fraction of it.
+UNUSUAL_FACTOR = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthEndFacts:
@@ -99,9 +102,11 @@ class MonthEndFacts:
 
     `currents` lacks tenants whose statement was never computed; `updating` are those
     whose figures are older than the newest change. `versions` are the last issued.
+    `previous_peaks` are those of Agents in the previous period, as they are known now.
     """
 
     currents: Mapping[int, CurrentStatement]
+    previous_peaks: Mapping[int, int]
     versions: Mapping[int, int]
     updating: frozenset[int]
 
@@ -139,14 +144,14 @@ def statement_facts(period: Period, sha256s: Iterable[str]) -> StatementFacts:
         tenant=tenant,
         zone=zones.get(period, tenant.zone),
         periods=list(zones),
-        earlier=figures_before(period, most=PERIODS - 1),
+        earlier=earlier_figures(period, most=PERIODS - 1),
         versions=queries.versions_of(period),
         has_draft=stored.filter(state=StatementState.DRAFT).exists(),
         files=_named_files(sha256s),
     )
 
 
-def figures_before(period: Period, *, most: int) -> list[PeriodFigures]:
+def earlier_figures(period: Period, *, most: int) -> list[PeriodFigures]:
     """Return the figures of the last periods before one, oldest first.
 
     In the unit of work of the tenant. Periods without an issued version, whose figures
@@ -184,7 +189,7 @@ def newest_shown_period() -> Period | None:
 def stored_statement(period: Period) -> CurrentStatement | None:
     """Return the stored current statement, if any, without its large columns."""
     found = CurrentStatement.objects.filter(period=str(period))
-    return found.defer(*_LARGE).first()
+    return found.defer(*LARGE).first()
 
 
 def last_version(period: Period) -> int | None:
@@ -202,7 +207,7 @@ def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:
     found = TenantPeriod.objects.filter(period=str(period)).select_related("tenant")
     if kind:
         current = CurrentStatement.objects.filter(
-            _FILTERS[MonthEndFilter(kind)],
+            _filters(period)[MonthEndFilter(kind)],
             tenant=OuterRef("tenant"),
             period=str(period),
         )
@@ -213,25 +218,43 @@ def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:
 def month_end_counts(period: Period) -> dict[str, int]:
     """Count the tenants of a period by filter; the empty name has all of them."""
     counted = {
-        kind.value: Count("pk", filter=found) for kind, found in _FILTERS.items()
+        kind.value: Count("pk", filter=found)
+        for kind, found in _filters(period).items()
     }
     currents = CurrentStatement.objects.filter(period=str(period))
     total = TenantPeriod.objects.filter(period=str(period)).count()
     return {"": total, **currents.aggregate(**counted)}
 
 
+def _filters(period: Period) -> Mapping[MonthEndFilter, Q]:
+    """Return the filters of a period, some of which compare it with the previous."""
+    before = CurrentStatement.objects.filter(
+        Q(agent_peak__gte=UNUSUAL_FACTOR * OuterRef("agent_peak"))
+        | Q(agent_peak__lte=OuterRef("agent_peak") / UNUSUAL_FACTOR),
+        tenant=OuterRef("tenant"),
+        period=str(period.previous()),
+        agent_peak__gt=0,
+    )
+    is_unusual = Q(file_count__gt=0) & Q(Exists(before))
+    return {**_FILTERS, MonthEndFilter.UNUSUAL: is_unusual}
+
+
 def month_end_facts(period: Period, tenant_ids: Iterable[int]) -> MonthEndFacts:
     """Load the statements of some tenants, in a unit of work of the staff."""
     name, ids = str(period), list(tenant_ids)
     currents = CurrentStatement.objects.filter(tenant__in=ids, period=name)
-    found = {one.tenant_id: one for one in currents.defer(*_LARGE)}
+    found = {one.tenant_id: one for one in currents.defer(*LARGE)}
     marks = StatementMark.objects.filter(
         tenant__in=ids, first_period__lte=name, last_period__gte=name
     )
     issued = Statement.objects.filter(tenant__in=ids, period=name)
     versions = issued.values_list("tenant").annotate(last=Max("version"))
+    before = CurrentStatement.objects.filter(
+        tenant__in=ids, period=str(period.previous()), file_count__gt=0
+    )
     return MonthEndFacts(
         currents=found,
+        previous_peaks=dict(before.values_list("tenant", "agent_peak")),
         versions=dict(versions),
         updating=frozenset(
             tenant_id

@@ -22,7 +22,7 @@ from billing.statements.chart_presenters import (
 from billing.statements.comparison import compare
 from billing.statements.compute.lines import AGENT
 from billing.statements.difference_presenters import (
-    HASH_LETTERS,
+    HASH_CHARACTERS,
     MOST_DIFFERENCES,
     all_causes,
     shown_differences,
@@ -124,8 +124,8 @@ def _figures_context(
         "daily": daily_chart(document),
         "hours": hours_chart(document, line),
         "hour_lines": hour_lines(document, line),
-        "course": periods_chart(periods),
-        "course_rows": period_rows(periods),
+        "periods_chart": periods_chart(periods),
+        "period_rows": period_rows(periods),
         "days": [shown_day(one) for one in document["days"]],
         "outside": [shown_day(one) for one in document["outside"]],
     }
@@ -222,7 +222,7 @@ def _unclassified(document: Document) -> str:
 
 def _unreadable(document: Document, files: Mapping[str, NamedFile]) -> str:
     names = [
-        files[one].name if one in files else one[:HASH_LETTERS]
+        files[one].name if one in files else one[:HASH_CHARACTERS]
         for one in document["files"]["unreadable"]
     ]
     return text.unreadable_text(names) if names else ""

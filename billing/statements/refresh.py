@@ -46,7 +46,10 @@ _LONGEST_WAIT = timedelta(minutes=15)
 
 # One statement at a time is computed for the readers of a process: an opened day of the
 # largest tenant takes hundreds of megabytes.
-_reading = threading.BoundedSemaphore()
+reader_lock = threading.BoundedSemaphore()
+
+# Large columns of a current statement; `fresh_statement` defers them.
+LARGE = ("figures", "overview", "files", "differences")
 
 # How often a statement is built for a reader, if something changes each time.
 _MOST_BUILDS = 4
@@ -79,8 +82,9 @@ def fresh_statement(
 ) -> CurrentStatement:
     """Return the current statement of an opened period, computed now if it is stale.
 
-    With `with_unreadable`, also if files did not open the last time. Waits for up to
-    `seconds`. Begins and ends units of work of its own, of the tenant.
+    Its columns `LARGE` are deferred. With `with_unreadable`, also if files did not open
+    the last time. Waits for up to `seconds`. Begins and ends units of work of its own,
+    of the tenant.
 
     Raises:
         Refused: the period has not opened.
@@ -112,7 +116,8 @@ def _stored_if_fresh(
             raise Refused("not-found")
         if inputs.stale_periods(tenant_id, [str(period)], at=at):
             return None
-        return CurrentStatement.objects.get(period=str(period))
+        rows = CurrentStatement.objects.defer(*LARGE)
+        return rows.get(period=str(period))
 
 
 def _compute_for_reader(
@@ -130,7 +135,7 @@ def _compute_for_reader(
             at=at,
             seconds=seconds,
             with_unreadable=with_unreadable,
-            gate=_reading,
+            gate=reader_lock,
         )
     except OperationalError:
         raise

@@ -15,6 +15,7 @@ from billing.models import (
 )
 from billing.statements import issue, text
 from billing.statements.catalogue import CatalogueChange
+from billing.statements.comparison import is_unusual, signed
 from billing.statements.compute.catalogue import Catalogue
 from billing.statements.month_end import RunProgress
 from billing.statements.page_queries import MonthEndFacts
@@ -31,6 +32,7 @@ class MonthEndRow:
 
     `prevents` is what prevents issuing; empty if nothing does, or if the last version
     has these figures. `more` lists unclassified keys. `version` is that of the link.
+    `change` is that of the peak of Agents since the previous period, empty without one.
     """
 
     tenant: Tenant
@@ -41,6 +43,9 @@ class MonthEndRow:
     more: str
     version: str
     is_updating: bool
+    is_closed_incomplete: bool
+    change: str
+    is_unusual: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +74,16 @@ def month_end_rows(
         version = facts.versions.get(one.tenant_id)
         mark, state = "pending", gettext("Not computed yet")
         outcome, more, shown = MonthEndOutcome.COMPUTED, "", ""
+        before, peak = facts.previous_peaks.get(one.tenant_id), None
         if current is not None:
             mark, state = text.state_text(current.state, version)
             outcome = issue.outcome_of(current, with_reason=False)
             more = ", ".join(current.unclassified)
             shown = DRAFT if current.state == StatementState.DRAFT else ""
+            peak = current.agent_peak if current.file_count else None
+        change, unusual = "", False
+        if before is not None and peak is not None:
+            change, unusual = signed(peak - before), is_unusual(peak, before)
         yield MonthEndRow(
             tenant=one.tenant,
             current=current,
@@ -83,6 +93,11 @@ def month_end_rows(
             more=more if outcome is MonthEndOutcome.UNCLASSIFIED else "",
             version=shown,
             is_updating=one.tenant_id in facts.updating,
+            is_closed_incomplete=bool(
+                current and current.state == StatementState.ISSUED and current.lacking
+            ),
+            change=change,
+            is_unusual=unusual,
         )
 
 

@@ -1,6 +1,5 @@
 """Staff pages of statements: the month end, a tenant's statement, the catalogue."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -15,7 +14,6 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.coverage.periods import Period
 from billing.models import StatementState
 from billing.statements import (
-    catalogue,
     issue,
     month_end,
     page_queries,
@@ -23,11 +21,10 @@ from billing.statements import (
     refresh,
     staff_presenters,
 )
-from billing.statements.compute.catalogue import Kind
 from billing.statements.difference_presenters import named_sha256s
 from billing.statements.forms import (
+    COMPUTE,
     ISSUE,
-    ClassifyForm,
     IssueForm,
     MonthEndForm,
     named_kind,
@@ -57,9 +54,16 @@ TENANTS_A_PAGE = 50
 @require_safe
 def month_end_page(request: PortalRequest) -> HttpResponse:
     """List the statements of all tenants for a period, and show its last run."""
-    now = timezone.now()
-    name, kind = request.GET.get("period"), named_kind(request.GET)
-    period = parse_period(name) if name else Period.containing(now.date()).previous()
+    name = request.GET.get("period")
+    newest = Period.containing(timezone.now().date()).previous()
+    return _month_end(request, parse_period(name) if name else newest)
+
+
+def _month_end(
+    request: PortalRequest, period: Period, submitted: MonthEndForm | None = None
+) -> HttpResponse:
+    """Render the month end; after a refused form, with its values and its error."""
+    kind = named_kind(request.GET)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         counts = page_queries.month_end_counts(period)
         pages = Paginator(page_queries.month_end_tenants(period, kind), TENANTS_A_PAGE)
@@ -77,9 +81,12 @@ def month_end_page(request: PortalRequest) -> HttpResponse:
         "total": counts[""],
         "page": page,
         "rows": list(staff_presenters.month_end_rows(opened, facts)),
-        "may_act": _may_act(request),
+        "may_act": may_act(request),
+        "form": submitted or MonthEndForm(initial={"what": COMPUTE}),
+        "error": first_error(submitted) if submitted else "",
     }
-    return render(request, "billing/statements/month-end.html", shown)
+    status = 422 if submitted is not None else 200
+    return render(request, "billing/statements/month-end.html", shown, status=status)
 
 
 @require_POST
@@ -88,8 +95,11 @@ def start_month_end(request: PortalRequest) -> HttpResponse:
     now = timezone.now()
     form = MonthEndForm(request.POST)
     if not form.is_valid():
-        messages.error(request, first_error(form))
-        return redirect("staff-month-end")
+        period = form.cleaned_data.get("period")
+        if period is None:
+            messages.error(request, first_error(form))
+            return redirect("staff-month-end")
+        return _month_end(request, period, form)
     given = form.cleaned_data
     is_issuing = given["what"] == ISSUE
     wanted = RunRequest(
@@ -103,16 +113,16 @@ def start_month_end(request: PortalRequest) -> HttpResponse:
     try:
         run = month_end.start(wanted)
     except Refused as refusal:
-        messages.error(request, _message(refusal))
-    else:
-        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-            count = month_end.progress(run).tenants
-        text = ngettext(
-            "The run has started for %(count)s tenant.",
-            "The run has started for %(count)s tenants.",
-            count,
-        )
-        messages.success(request, text % {"count": count})
+        form.add_error(None, refusal_message(refusal))
+        return _month_end(request, given["period"], form)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        count = month_end.progress(run).tenants
+    text = ngettext(
+        "The run has started for %(count)s tenant.",
+        "The run has started for %(count)s tenants.",
+        count,
+    )
+    messages.success(request, text % {"count": count})
     query = urlencode({"period": given["period"]})
     return redirect(f"{reverse('staff-month-end')}?{query}")
 
@@ -144,47 +154,12 @@ def issue_statement(request: PortalRequest, number: str, period: str) -> HttpRes
     try:
         issued = issue.issue(tenant.pk, terms)
     except (Refused, Unavailable) as problem:
-        form.add_error(None, _message(problem))
+        form.add_error(None, refusal_message(problem))
         return _statement(request, tenant, wanted, form)
     text = gettext("Version %(version)s was issued as %(number)s.")
     shown = {"version": issued.version, "number": issued.number}
     messages.success(request, text % shown)
     return redirect("staff-statement", number=number, period=wanted)
-
-
-@require_safe
-def catalogue_page(request: PortalRequest) -> HttpResponse:
-    """Show the catalogue, its versions, and the keys that are not classified."""
-    return _catalogue(request)
-
-
-@require_POST
-def classify(request: PortalRequest) -> HttpResponse:
-    """Give a licence key a kind from a period on."""
-    now = timezone.now()
-    form = ClassifyForm(request.POST)
-    if not form.is_valid():
-        return _catalogue(request, form)
-    given = form.cleaned_data
-    key, kind = given["licence_key"], Kind(given["kind"])
-    try:
-        with unit_of_work.acting_for(unit_of_work.STAFF):
-            made = catalogue.classify(
-                {key: kind},
-                valid_from=given["valid_from"],
-                reason=given["reason"],
-                by=request.caller.name,
-                at=now,
-            )
-    except Refused as refusal:
-        form.add_error(None, _message(refusal))
-        return _catalogue(request, form)
-    text = gettext(
-        "%(key)s was classified in catalogue version %(version)s. Statements with this"
-        " key are being recomputed."
-    )
-    messages.success(request, text % {"key": key, "version": made.version})
-    return redirect("staff-catalogue")
 
 
 def _statement(
@@ -215,7 +190,7 @@ def _statement(
         **statement_context(document, served, facts, line=named_line(request.GET)),
         "base": _base(tenant, period),
         "may_see_evidence": Permission.EVIDENCE in request.caller.permissions,
-        "may_act": _may_act(request),
+        "may_act": may_act(request),
         "is_staff_page": True,
         "error": first_error(form) if form else "",
     }
@@ -251,33 +226,6 @@ def _without_figures(
     return response
 
 
-def _catalogue(
-    request: PortalRequest, submitted: ClassifyForm | None = None
-) -> HttpResponse:
-    key = request.GET.get("key", "").replace("\0", "")
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        newest = catalogue.newest()
-        changes = catalogue.changes()
-        unclassified = [
-            one
-            for one in page_queries.unclassified_keys()
-            # Not yet recomputed since somebody has classified the key.
-            if one.licence_key not in catalogue.catalogue_of(one.first_period).kinds
-        ]
-    first = {one.licence_key: one.first_period for one in unclassified}
-    initial = {"licence_key": key, "valid_from": first.get(key, "")}
-    shown: dict[str, Any] = {
-        "newest": newest,
-        "kinds": staff_presenters.catalogue_kinds(newest),
-        "versions": staff_presenters.version_rows(changes),
-        "unclassified": unclassified,
-        "form": submitted or ClassifyForm(initial=initial),
-        "may_act": _may_act(request),
-    }
-    status = 422 if submitted is not None else 200
-    return render(request, "billing/statements/catalogue.html", shown, status=status)
-
-
 def _tenant(number: str) -> Tenant:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         return page_queries.find_tenant(number)
@@ -289,10 +237,10 @@ def _base(tenant: Tenant, period: Period) -> str:
     return reverse("staff-statement", kwargs=names).removesuffix(str(period))
 
 
-def _may_act(request: PortalRequest) -> bool:
+def may_act(request: PortalRequest) -> bool:
     return Permission.STAFF_ACT in request.caller.permissions
 
 
-def _message(problem: Refused | Unavailable) -> str:
+def refusal_message(problem: Refused | Unavailable) -> str:
     _, body = error_document(problem)
     return f"{body['title']} {body['advice']}"

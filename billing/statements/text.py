@@ -164,6 +164,13 @@ def answer_text(document: Document) -> str:
     return text % users_text(peaks[AGENT], peaks[BUSINESS])
 
 
+def day_answer_text(of_day: Document) -> str:
+    """Return the peaks of a day as one sentence."""
+    peaks = {line["id"]: line["peak"] for line in of_day["lines"]}
+    text = gettext("Peak use: %(agents)s, %(business)s.")
+    return text % users_text(peaks[AGENT], peaks[BUSINESS])
+
+
 def users_text(agents: int, business: int) -> dict[str, str]:
     """Return both numbers with their units, as the parameters of a text."""
     text = ngettext("%(count)s Agent", "%(count)s Agents", agents)

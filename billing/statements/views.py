@@ -7,13 +7,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from billing.coverage.periods import Period
-from billing.statements import page_queries, queries
-from billing.statements.difference_presenters import named_sha256s
+from billing.statements import page_body, page_queries
 from billing.statements.forms import named_line, named_version, parse_period
-from billing.statements.presenters import (
-    period_context,
-    statement_context,
-)
+from billing.statements.page_body import PageRequest
+from billing.statements.presenters import period_context
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable, error_document
@@ -36,23 +33,21 @@ def statements(request: PortalRequest) -> HttpResponse:
 @require_safe
 def statement(request: PortalRequest, period: str) -> HttpResponse:
     """Show the statement of a period: issued, provisional, or a draft."""
-    now = timezone.now()
-    tenant_id, wanted = request.caller.tenant, parse_period(period)
+    tenant_id, shown = request.caller.tenant, parse_period(period)
     try:
-        version = named_version(request.GET)
-        served = queries.serve(tenant_id, wanted, version=version, at=now)
+        wanted = PageRequest(
+            tenant_id=tenant_id,
+            period=shown,
+            version=named_version(request.GET),
+            line=named_line(request.GET),
+            base=_base(shown),
+            may_see_evidence=Permission.EVIDENCE in request.caller.permissions,
+        )
+        body = page_body.body_of(wanted, at=timezone.now())
     except (Refused, Unavailable) as problem:
-        return _without_figures(request, wanted, problem)
-    document = served.content()
-    queries.refresh_if_possible(tenant_id, wanted, at=now)
-    with unit_of_work.acting_for(tenant_id, reading=True):
-        facts = page_queries.statement_facts(wanted, named_sha256s(document))
-    shown = {
-        **statement_context(document, served, facts, line=named_line(request.GET)),
-        "base": _base(wanted),
-        "may_see_evidence": Permission.EVIDENCE in request.caller.permissions,
-    }
-    return render(request, "billing/statements/statement.html", shown)
+        return _without_figures(request, shown, problem)
+    context = {"period": shown, "body": body}
+    return render(request, "billing/statements/statement.html", context)
 
 
 def _without_figures(

@@ -24,6 +24,9 @@ class Permission(StrEnum):
     EVIDENCE = "evidence"
     """Download what a statement was computed from, row by row."""
 
+    NAMES = "names"
+    """List the users of the caller's tenant by name, from its usage files."""
+
     STAFF_READ = "staff-read"
     """See all tenants."""
 
@@ -40,12 +43,13 @@ _AUDITOR = frozenset(
 _BY_ROLE: dict[str, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
     Role.UPLOADER: _UPLOADER,
-    Role.ADMIN: _UPLOADER | {Permission.MANAGE, Permission.EVIDENCE},
+    Role.ADMIN: _UPLOADER | {Permission.MANAGE, Permission.EVIDENCE, Permission.NAMES},
 }
 _BY_SCOPE: dict[str, frozenset[Permission]] = {
     Scope.READ: _BY_ROLE[Role.VIEWER],
     Scope.UPLOAD: _BY_ROLE[Role.UPLOADER],
-    Scope.MANAGE: _BY_ROLE[Role.ADMIN],
+    # Only a signed-in person may list names, never a token.
+    Scope.MANAGE: _BY_ROLE[Role.ADMIN] - {Permission.NAMES},
 }
 _BY_STAFF_ROLE: dict[str, frozenset[Permission]] = {
     "": frozenset(),

@@ -84,6 +84,14 @@ def instant(at: datetime, zone: str) -> SafeString:
 
 
 @register.simple_tag
+def clock(at: datetime, zone: str, *, with_seconds: bool = False) -> SafeString:
+    """Format an instant as the time of a day that is named elsewhere: 14:05."""
+    local = at.astimezone(ZoneInfo(zone))
+    shown = f"{local:%H:%M:%S}" if with_seconds else f"{local:%H:%M}"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), shown)
+
+
+@register.simple_tag
 def deadline(at: datetime, zone: str) -> SafeString:
     """Format an instant as `instant` does; a script adds the reader's own time."""
     local = at.astimezone(ZoneInfo(zone))

@@ -84,6 +84,11 @@ ROWS: Mapping[str, Row] = {
     # Leads to the newest period with figures.
     "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
     "statement-page": Row(lambda _: "/billing-data/2026-05"),
+    "statement-day": Row(lambda _: "/billing-data/2026-05/days/2026-05-14"),
+    # The request has no `line`.
+    "statement-users": Row(
+        lambda _: "/billing-data/2026-05/days/2026-05-14/users", own=_answers(404)
+    ),
     # They show their form again; the others name nothing that was asked for.
     "excuses-page": Row(lambda _: "/excuses"),
     "excuses-ask": Row(lambda _: "/excuses/ask", own=_answers(404)),
@@ -171,6 +176,9 @@ ROWS: Mapping[str, Row] = {
     "staff-refuse-excuse": Row(
         lambda ids: f"/staff/tenants/{ids.number}/excuses/1/refuse",
         own=_answers(302),
+    ),
+    "staff-statement-day": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/statements/2026-05/days/2026-05-14"
     ),
     "staff-statement": Row(
         lambda ids: f"/staff/tenants/{ids.number}/statements/2026-05"
@@ -285,6 +293,8 @@ ROWS: Mapping[str, Row] = {
 READ = frozenset({Permission.READ, Permission.STATEMENTS})
 UPLOAD = READ | {Permission.UPLOAD}
 MANAGE = UPLOAD | {Permission.MANAGE, Permission.EVIDENCE}
+# An admin who is signed in; a token of scope manage cannot list names.
+ADMIN = MANAGE | {Permission.NAMES}
 # Statements are for members and staff alike; staff name the tenant.
 OF_STATEMENTS = frozenset({Permission.STATEMENTS, Permission.EVIDENCE})
 STAFF = frozenset({Permission.STAFF_READ}) | OF_STATEMENTS
@@ -302,18 +312,18 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "token of scope manage": MANAGE,
     "session of viewer": READ,
     "session of uploader": UPLOAD,
-    "session of admin": MANAGE,
+    "session of admin": ADMIN,
     "session of clerk": STAFF | {Permission.STAFF_ACT},
     "session of auditor": STAFF,
-    "partner for alice": MANAGE,
+    "partner for alice": ADMIN,
     "charlie's token: read": READ,
     "charlie's token: upload": UPLOAD,
     "charlie's token: manage": MANAGE,
     "charlie's session: viewer": READ,
     "charlie's session: uploader": UPLOAD,
-    "charlie's session: admin": MANAGE,
-    "partner for charlie": MANAGE,
-    "charlie's session set to alice": MANAGE,
+    "charlie's session: admin": ADMIN,
+    "partner for charlie": ADMIN,
+    "charlie's session set to alice": ADMIN,
 }
 
 
@@ -364,7 +374,7 @@ def _page_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | N
         return _refusal(HTTPStatus.FOUND, "")
     # A broken token is nothing here: what counts is the session of an admin beside it.
     standing = STANDING[caller.name]
-    may = standing if isinstance(standing, frozenset) else MANAGE
+    may = standing if isinstance(standing, frozenset) else ADMIN
     if need != SIGNED_IN and need not in may:
         return _refusal(HTTPStatus.FORBIDDEN, "not-allowed")
     return None

@@ -92,6 +92,10 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
             "/billing-data/2031-01",
         ),
     ),
+    "statement-day": (
+        (PARTNER, VIEWER),
+        lambda _: ("/billing-data/2026-05/days/2026-05-14",),
+    ),
     "excuses-page": (
         (PARTNER, VIEWER),
         lambda _: (
@@ -150,6 +154,13 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "staff-upload": (
         (CLERK,),
         lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}/upload",),
+    ),
+    "staff-statement-day": (
+        (CLERK,),
+        lambda _: (
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}/statements/2026-05"
+            "/days/2026-05-14",
+        ),
     ),
     "staff-statement": (
         (CLERK,),

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-# The drawing is so wide, and its slots lie between these two positions.
+# Width of the drawing, and the left and right edge of its slots.
 WIDTH, LEFT, RIGHT = 1200, 40.0, 1192.0
 
-# Labels of the vertical axis end here; text lies so much below the line it belongs to.
+# Right edge of the labels of the vertical axis, and how far their baseline is below the
+# grid line.
 LABEL_X, LABEL_DROP = "32", 4.0
 
-# Lines across a chart, at most.
+# Maximum number of grid lines.
 _MOST_LINES = 5
 
 _SATURDAY = 5
@@ -40,8 +41,8 @@ class Scale:
     def y(self, value: int) -> float:
         return self.base - self.height(value)
 
-    def lines(self) -> list[GridLine]:
-        """Return the lines above the base, from the lowest."""
+    def grid_lines(self) -> list[GridLine]:
+        """Return the grid lines above the base, from the lowest."""
         step = step_of(self.highest)
         return [
             GridLine(value, number(self.y(value)), number(self.y(value) + LABEL_DROP))
@@ -50,7 +51,7 @@ class Scale:
 
 
 def scale_up_to(value: int, *, top: float, base: float) -> Scale:
-    """Return a scale whose highest value is a line, and no less than a value."""
+    """Return a scale that ends at the first grid line at or above a value."""
     step = step_of(value)
     return Scale(max(1, -(-value // step)) * step, top, base)
 

@@ -8,16 +8,16 @@ from billing.statements.charts.axes import LEFT, GridLine, number, scale_up_to
 # A bar, and the space between both, as parts of a slot.
 _BAR, _BETWEEN = 0.3, 0.06
 
-# The widest bar: with few slots it does not become a block.
+# Maximum width of a bar, for charts with few slots.
 _WIDEST = 36.0
 
-# A label's foot is so far above its bar.
+# Distance from the top of a bar to its label.
 _LABEL_GAP = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """The peaks of both lines; None where nothing has arrived that could tell."""
+    """The peaks of Agents and of Business Users; None where there are no figures."""
 
     agents: int | None
     business: int | None
@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarPair:
-    """The bars of a slot; None where nothing is known."""
+    """The bars of a slot; None where there are no figures."""
 
     agents: Bar | None
     business: Bar | None
@@ -56,7 +56,7 @@ class PairedBars:
     """Bars with their scale, in the order of the slots."""
 
     pairs: tuple[BarPair, ...]
-    lines: tuple[GridLine, ...]
+    grid_lines: tuple[GridLine, ...]
     labels: tuple[PeakLabel, ...]
 
 
@@ -85,7 +85,7 @@ def paired_bars(
         _label([one.business for one in pairs], width),
     )
     found = tuple(one for one in labels if one is not None)
-    return PairedBars(tuple(pairs), tuple(scale.lines()), found)
+    return PairedBars(tuple(pairs), tuple(scale.grid_lines()), found)
 
 
 def _label(bars: Sequence[Bar | None], width: float) -> PeakLabel | None:

@@ -1,6 +1,7 @@
 """The heat map: the peak of a line in each hour of each day.
 
-A cell says its value by thickness as well as by colour, so that it can be read in grey.
+A cell shows its value by thickness as well as opacity, so the chart is readable in
+greyscale.
 """
 
 from collections import defaultdict
@@ -19,7 +20,7 @@ from billing.statements.charts.axes import (
 TOP, ROW_HEIGHT, HOURS = 8.0, 16.0, 24
 BASE = TOP + HOURS * ROW_HEIGHT
 
-# Hours that are written at the side, with lines across.
+# Hours with a label and a grid line.
 _WRITTEN = (0, 6, 12, 18, 24)
 
 # The thickness of the levels, in units, and how opaque they are.
@@ -28,10 +29,10 @@ _LEVELS = (
     *((9.0, "0.68"), (11.5, "0.84"), (14.0, "1")),
 )
 
-# The part of a slot that a cell is wide.
+# Width of a cell as a fraction of its slot.
 _CELL = 0.78
 
-# Slots of the key, which shows each level with its least value.
+# Slots of the key, which shows each level with its lowest value.
 _KEY_SLOT, _KEY_MIDDLE = 36, 9.0
 
 
@@ -61,10 +62,10 @@ class HeatCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatLevel:
-    """Cells from a value on, up to that of the next level; and its place in the key."""
+    """Cells with at least `minimum`, below that of the next level; and its key."""
 
     level: int
-    since: int
+    minimum: int
     opacity: str
     cells: tuple[HeatCell, ...]
     key_x: str
@@ -100,18 +101,18 @@ class HeatMap:
     slot_width: str
     cell_width: str
     levels: tuple[HeatLevel, ...]
-    lines: tuple[HourLine, ...]
+    hour_lines: tuple[HourLine, ...]
     frame: HeatFrame | None
 
 
 def level_bounds(highest: int) -> list[int]:
-    """Return the least value of each level: six for large values, fewer for small."""
+    """Return the lowest value of each level: six for large values, fewer for small."""
     count = len(_LEVELS)
     return sorted({1 + highest * place // count for place in range(count)})
 
 
 def heat_map(days: Sequence[date], peaks: Iterable[HourPeak]) -> HeatMap:
-    """Lay out the hours of some days; of hours with one name the higher counts."""
+    """Lay out the hours of some days; of two with one name, the higher is shown."""
     highest_of: dict[tuple[date, int], int] = defaultdict(int)
     for one in peaks:
         place = (one.day, one.hour)
@@ -124,7 +125,7 @@ def heat_map(days: Sequence[date], peaks: Iterable[HourPeak]) -> HeatMap:
         slot_width=number(width),
         cell_width=number(_CELL * width),
         levels=tuple(_levels(highest_of, columns, width)) if highest else (),
-        lines=tuple(
+        hour_lines=tuple(
             HourLine(hour, number(y), number(y + 4))
             for hour in _WRITTEN
             for y in (TOP + hour * ROW_HEIGHT,)
@@ -154,7 +155,7 @@ def _levels(
     ):
         yield HeatLevel(
             level=1 + len(_LEVELS) - len(bounds) + place,
-            since=bound,
+            minimum=bound,
             opacity=opacity,
             cells=tuple(cells[place]),
             key_x=number(_KEY_SLOT * place + 3.4),

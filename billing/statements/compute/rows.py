@@ -13,7 +13,7 @@ from billing.statements.compute.local_days import LocalDay
 from billing.statements.compute.packed_rows import LineGroup, Packed, groups_of
 from usage.usg import ClosedBy, Flag, OpenedDay
 
-_BEGAN_EARLIER = int(Flag.FROM_BEFORE | Flag.CONTINUES)
+BEGAN_EARLIER = int(Flag.FROM_BEFORE | Flag.CONTINUES)
 _GOES_ON = int(Flag.GOES_ON)
 
 
@@ -221,20 +221,40 @@ class _LicenceSets:
         return self.is_of_line.T @ np.column_stack(by_set)
 
 
-def _part(file: RowsOfFile, day: LocalDay, sets: _LicenceSets) -> _Part:
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSpans:
+    """Start and end of each row of a file, in seconds after the start of a day.
+
+    They are not clipped to the day. `begins` are the rows that begin in it, `touches`
+    those and the rows that reach into it.
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    begins: NDArray[np.bool_]
+    touches: NDArray[np.bool_]
+
+
+def row_spans(file: RowsOfFile, day: LocalDay) -> RowSpans:
     start = file.login.astype(np.int64) + (file.opened_at - day.starts_at)
     end = file.logout.astype(np.int64) + (file.opened_at - day.starts_at)
-    is_begun = (start >= 0) & (start < day.seconds)
-    touches = is_begun | ((start < 0) & (end > 0) & (day.seconds > 0))
+    begins = (start >= 0) & (start < day.seconds)
+    touches = begins | ((start < 0) & (end > 0) & (day.seconds > 0))
+    return RowSpans(start, end, begins, touches)
+
+
+def _part(file: RowsOfFile, day: LocalDay, sets: _LicenceSets) -> _Part:
+    spans = row_spans(file, day)
+    touches = spans.touches
     seen = np.bincount(file.licences[touches], minlength=len(sets.names)) > 0
     keys = frozenset(key for one in np.flatnonzero(seen) for key in sets.names[one])
     if not sets.is_counted[seen].all():
-        touches &= sets.is_counted[file.licences]
+        touches = touches & sets.is_counted[file.licences]
     kept: Any = slice(None) if touches.all() else np.flatnonzero(touches)
-    held, flags, begun = file.licences[kept], file.flags[kept], is_begun[kept]
-    start = np.maximum(start[kept], 0)
-    end = np.minimum(end[kept], day.seconds)
-    is_login = begun & ((flags & _BEGAN_EARLIER) == 0)
+    held, flags, begun = file.licences[kept], file.flags[kept], spans.begins[kept]
+    start = np.maximum(spans.start[kept], 0)
+    end = np.minimum(spans.end[kept], day.seconds)
+    is_login = begun & ((flags & BEGAN_EARLIER) == 0)
     return _Part(
         user=file.user[kept],
         start=start,

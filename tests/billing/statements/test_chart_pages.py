@@ -1,4 +1,4 @@
-"""The charts of the page say what the document says, and each has its table."""
+"""The charts show the figures of the document, and each has its table."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -130,7 +130,7 @@ def test_the_heat_map_and_its_table_have_the_peaks_of_the_hours(
 
 def test_a_line_that_does_not_exist_shows_the_hours_of_agents(viewer: Client) -> None:
     html = section(read(viewer, f"{HERE}?line=<b>"), "hours")
-    assert "Agents at once, by hour and day" in html
+    assert "Peak of Agents by hour and day" in html
     assert "<b>" not in html
 
 
@@ -160,10 +160,10 @@ def test_the_periods_have_a_chart_and_a_table(company: Company, viewer: Client) 
         html = page(viewer, "/billing-data/2026-06")
     [may] = [document_of(company)]
     peaks = {line["id"]: line for line in may["lines"]}
-    assert titles(section(html, "course"))[0] == (
+    assert titles(section(html, "periods-chart"))[0] == (
         f"May 2026: {peaks['agent']['peak']}, {peaks['business']['peak']}"
     )
-    _, row = rows_of(section(html, "course"))
+    _, row = rows_of(section(html, "periods-chart"))
     assert row == [
         *("May 2026", "version 1"),
         *(str(peaks["agent"][one]) for one in ("peak", "named_users")),
@@ -172,7 +172,7 @@ def test_the_periods_have_a_chart_and_a_table(company: Company, viewer: Client) 
     compared = section(html, "compared")
     assert "Compared with May 2026" in compared
     assert "Unusual change:" in compared
-    assert "100 % fewer Agents at once than in May 2026." in compared
+    assert "The peak of Agents is 100% lower than in May 2026." in compared
 
 
 def test_without_files_there_are_no_charts(db: None) -> None:

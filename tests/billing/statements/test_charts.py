@@ -7,9 +7,9 @@ import pytest
 from billing.coverage.periods import Period
 from billing.statements.charts.axes import day_slots, number, scale_up_to, step_of
 from billing.statements.charts.bars import Peaks, paired_bars
-from billing.statements.charts.daily_course import DayMark, DayPeaks, daily_course
+from billing.statements.charts.daily_peaks import DayMark, DayPeaks, daily_peaks
 from billing.statements.charts.heat_map import HourPeak, heat_map, level_bounds
-from billing.statements.charts.period_course import PeriodPeaks, period_course
+from billing.statements.charts.period_peaks import PeriodPeaks, period_peaks
 
 pytestmark = pytest.mark.plain
 
@@ -28,7 +28,7 @@ def test_lines_are_at_round_values(value: int, step: int) -> None:
 @pytest.mark.parametrize("value", [0, 1, 3, 7, 99, 212, 1_140, 57_001, LARGEST])
 def test_a_scale_has_up_to_five_lines_and_reaches_the_value(value: int) -> None:
     scale = scale_up_to(value, top=18, base=206)
-    lines = scale.lines()
+    lines = scale.grid_lines()
     assert 1 <= len(lines) <= 5
     assert lines[-1].value == scale.highest >= value
     assert float(lines[-1].y) == 18
@@ -86,18 +86,18 @@ def test_bars_of_a_slot_lie_within_it_and_do_not_overlap() -> None:
         assert middle + width < 40 + slot
 
 
-def test_nothing_known_gives_a_chart_without_bars_and_labels() -> None:
+def test_days_without_figures_have_no_bars_or_labels() -> None:
     nothing = [DayPeaks(day, Peaks(None, None), DayMark.PENDING) for day in MAY]
-    found = daily_course(nothing)
+    found = daily_peaks(nothing)
     assert found.labels == ()
     assert all(one.bars.agents is None for one in found.days)
     assert {one.mark for one in found.days} == {DayMark.PENDING}
-    assert [one.value for one in found.lines] == [1]
+    assert [one.value for one in found.grid_lines] == [1]
 
 
 def test_periods_keep_their_place_from_the_left() -> None:
     periods = [Period(2026, 3), Period(2026, 4)]
-    found = period_course([PeriodPeaks(one, Peaks(1, 0), True) for one in periods])
+    found = period_peaks([PeriodPeaks(one, Peaks(1, 0), True) for one in periods])
     assert [float(one.middle) for one in found.periods] == [88, 184]
 
 

@@ -1,4 +1,4 @@
-"""What a period is said to have more or less of than the one before."""
+"""The comparison of a period with the previous one."""
 
 from typing import Any
 
@@ -45,15 +45,15 @@ def test_a_change_has_a_sign(change: int, shown: str) -> None:
 @pytest.mark.parametrize(
     ("peak", "before", "answer"),
     [
-        (109, 100, "9 % more Agents at once than in May 2026."),
-        (50, 100, "50 % fewer Agents at once than in May 2026."),
-        (100, 100, "As many Agents at once as in May 2026."),
-        (1_001, 1_000, "Agents at once: about as many as in May 2026."),
-        (7, 0, "No Agent was logged in in May 2026."),
-        (0, 3, "100 % fewer Agents at once than in May 2026."),
+        (109, 100, "The peak of Agents is 9% higher than in May 2026."),
+        (50, 100, "The peak of Agents is 50% lower than in May 2026."),
+        (100, 100, "The peak of Agents is the same as in May 2026."),
+        (1_001, 1_000, "The peak of Agents is about the same as in May 2026."),
+        (7, 0, "No Agents were logged in during May 2026."),
+        (0, 3, "The peak of Agents is 100% lower than in May 2026."),
     ],
 )
-def test_the_answer_compares_agents_at_once(
+def test_the_answer_compares_the_peaks_of_agents(
     peak: int, before: int, answer: str
 ) -> None:
     assert compared(overview(peak), overview(before)).answer == answer
@@ -83,12 +83,12 @@ def test_a_line_that_is_new_has_grown_from_nothing() -> None:
     assert compared(now, overview()).peaks["add_on:X"] == "+2"
 
 
-def test_the_same_servers_days_and_catalogue_explain_nothing() -> None:
+def test_equal_facts_give_no_explanations() -> None:
     # Both periods have 22 days from Monday to Friday.
     assert compared(overview(150), overview()).explanations == []
 
 
-def test_what_differs_is_named() -> None:
+def test_differences_are_listed() -> None:
     servers = [f"IC{number:02}" for number in range(2, 9)]
     now = overview(servers=servers, catalogue=2, completeness={"pending": 4})
     before = overview(completeness={"lost": 3, "missing": 1, "with_us": 2})
@@ -96,11 +96,11 @@ def test_what_differs_is_named() -> None:
         "Servers that had no usage in May 2026: IC03, IC04, IC05, IC06, IC07 and 1"
         " other.",
         "Servers that had usage in May 2026 and have none now: IC01.",
-        "Server-days lost: 0, in May 2026 3.",
-        "Server-days missing: 0, in May 2026 1.",
-        "Server-days waiting for the billing team: 0, in May 2026 2.",
-        "The period is not over: 4 server-days are to come.",
-        "Licence keys are counted by catalogue version 2, in May 2026 by version 1.",
+        "Server-days lost: 0 (May 2026: 3).",
+        "Server-days missing: 0 (May 2026: 1).",
+        "Server-days waiting for the billing team: 0 (May 2026: 2).",
+        "The period is not over: 4 server-days are still pending.",
+        "Catalogue version: 2 (May 2026: 1).",
     ]
 
 
@@ -109,7 +109,7 @@ def test_working_days_are_compared() -> None:
     found = compare(overview(), Period(2026, 3), [february])
     assert found is not None
     assert found.explanations == [
-        "Days from Monday to Friday: 20, in February 2026 23."
+        "Working days (Monday to Friday): 20 (February 2026: 23)."
     ]
 
 

@@ -36,7 +36,7 @@ def migrated(company: Company, table: str, figures: str) -> dict[str, Any]:
     return dict(json.loads(found)) if isinstance(found, str) else dict(found)
 
 
-def test_it_is_kept_with_each_statement_as_the_migration_would_make_it(
+def test_stored_overviews_equal_those_of_the_migration(
     db: None,
 ) -> None:
     company = open_tenant("A-1")

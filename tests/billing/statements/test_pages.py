@@ -10,7 +10,7 @@ from django.test import Client
 from billing.models import ExcuseKindChoices, StatementState
 from billing.requests import excuses
 from billing.requests.excuses import ExcuseRequest
-from billing.statements import catalogue, compute_days, queries, refresh
+from billing.statements import catalogue, file_opener, queries, refresh
 from billing.statements.compute.catalogue import Kind
 from portal.db import unit_of_work
 from tests.billing.statements.statement_pages import page, words
@@ -94,7 +94,7 @@ def test_each_day_has_a_row(company: Company, viewer: Client) -> None:
     found = read(viewer)
     assert "Mon 25 May 2 2 3 3 6" in found
     assert "1 of 1" in found
-    assert f"Tue 28 April {' '.join([UNKNOWN] * 6)} nothing owed" in found
+    assert f"Tue 28 April {' '.join([UNKNOWN] * 6)} none owed" in found
 
 
 def test_usage_outside_the_period_is_listed(company: Company, viewer: Client) -> None:
@@ -230,7 +230,7 @@ def test_a_page_whose_files_are_away_asks_to_try_again(
         message = "the store is away"
         raise OSError(message)
 
-    monkeypatch.setattr(compute_days, "read_rows", away)
+    monkeypatch.setattr(file_opener, "read_rows", away)
     answer = viewer.get(HERE)
     assert (answer.status_code, answer["Retry-After"]) == (503, "60")
     found = words(answer.content.decode())

@@ -10,7 +10,7 @@ from django.db import connection
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, StatementMark, UsageDay
 from billing.periods import open_periods
-from billing.statements import catalogue, compute_days, queries, refresh
+from billing.statements import catalogue, compute_days, file_opener, queries, refresh
 from billing.statements.compute.catalogue import Kind
 from portal.db import unit_of_work
 from portal.errors import Unavailable
@@ -157,7 +157,7 @@ def test_a_statement_waits_while_the_store_is_away(
         message = "the store is away"
         raise OSError(message)
 
-    monkeypatch.setattr(compute_days, "read_rows", away)
+    monkeypatch.setattr(file_opener, "read_rows", away)
     with pytest.raises(Unavailable) as problem:
         figures(company)
     assert problem.value.code == "statement-waits"

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.coverage.periods import Period
 from billing.models import CurrentStatement, Statement
 from billing.statements import month_end, staff_views
 from portal.db import unit_of_work
@@ -250,7 +251,8 @@ def test_a_run_that_closes_incomplete_periods_needs_a_reason(
         "what": "issue",
         "with_incomplete": "on",
     }
-    assert "an incomplete period needs a reason." in send(clerk, RUN, **given)
+    refused = send(clerk, RUN, status=422, **given)
+    assert "an incomplete period needs a reason." in refused
     assert "A period is written" in send(clerk, RUN, **(given | {"period": "x"}))
     send(clerk, RUN, **given, reason="The contract ends.")
     run_all()
@@ -339,3 +341,53 @@ def test_a_page_whose_files_are_away_asks_to_try_again(
     assert "cannot be computed at the moment" in read(clerk, HERE, status=503)
     html = send(clerk, ISSUE, status=503, figures_sha256=seen)
     assert "cannot be computed at the moment" in html
+
+
+def with_peak_before(company: Company, peak: int) -> None:
+    """Store the current statement of the period before, with a peak of Agents."""
+    with unit_of_work.acting_for(company.id, holding=True):
+        row = CurrentStatement.objects.get()
+        row.pk, row.period, row.agent_peak = None, "2026-04", peak
+        row.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "shown", "is_unusual"),
+    [(2, "0", False), (3, "\N{MINUS SIGN}1", False), (4, "\N{MINUS SIGN}2", True)],
+)
+def test_changes_of_agents_at_once_are_shown_and_unusual_ones_filtered(
+    company: Company, clerk: Client, before: int, shown: str, *, is_unusual: bool
+) -> None:
+    send_all(company)
+    read(clerk, HERE)
+    with_peak_before(company, before)
+    found = read(clerk, MONTH)
+    assert f"2 {'unusual change: ' if is_unusual else ''}{shown} 3" in found
+    filtered = read(clerk, f"{MONTH}&kind=unusual")
+    assert ("No tenants with this state" in filtered) is not is_unusual
+
+
+def test_a_period_that_was_closed_incomplete_is_marked(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company, last=LAST - timedelta(days=1))
+    read(clerk, HERE)
+    assert "issued incomplete" not in read(clerk, MONTH)
+    issue_version(company, reason="the deadline is over")
+    assert "issued incomplete" in read(clerk, MONTH)
+
+
+def test_a_refused_run_keeps_what_was_entered(company: Company, clerk: Client) -> None:
+    html = clerk.post(
+        RUN, {"period": "2026-05", "what": "issue", "with_incomplete": "on"}
+    )
+    assert html.status_code == 422
+    text = html.content.decode()
+    assert 'role="alert"' in text
+    assert 'value="issue" checked' in text
+    assert 'name="with_incomplete" checked' in text
+    long = {"period": "2026-05", "what": "compute", "reason": "x" * 1_001}
+    text = clerk.post(RUN, long).content.decode()
+    assert f'value="{"x" * 1_001}"' in text
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert month_end.last_run(Period(2026, 5)) is None

@@ -1,4 +1,4 @@
-"""The last periods: the peaks of Agents and Business Users of each, as bars."""
+"""The last periods: peaks of Agents and Business Users of each, as bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,19 +33,19 @@ class PeriodBars:
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodCourse:
+class PeriodPeaksChart:
     """The chart of the periods up to one, oldest first."""
 
     periods: tuple[PeriodBars, ...]
-    lines: tuple[GridLine, ...]
+    grid_lines: tuple[GridLine, ...]
     labels: tuple[PeakLabel, ...]
 
 
-def period_course(periods: Sequence[PeriodPeaks]) -> PeriodCourse:
+def period_peaks(periods: Sequence[PeriodPeaks]) -> PeriodPeaksChart:
     """Lay out periods in their order."""
     width = slot_width(PERIODS)
     bars = paired_bars([one.peaks for one in periods], slot=width, top=TOP, base=BASE)
-    return PeriodCourse(
+    return PeriodPeaksChart(
         periods=tuple(
             PeriodBars(
                 period=one.period,
@@ -55,6 +55,6 @@ def period_course(periods: Sequence[PeriodPeaks]) -> PeriodCourse:
             )
             for place, (pair, one) in enumerate(zip(bars.pairs, periods, strict=True))
         ),
-        lines=bars.lines,
+        grid_lines=bars.grid_lines,
         labels=bars.labels,
     )

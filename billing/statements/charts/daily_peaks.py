@@ -1,4 +1,4 @@
-"""The daily course: the peaks of Agents and Business Users of each day, as bars."""
+"""The daily peaks: those of Agents and Business Users of each day, as bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,26 +43,26 @@ class DayBars:
 
 
 @dataclass(frozen=True, slots=True)
-class DailyCourse:
+class DailyPeaksChart:
     """The chart of a period, day by day."""
 
     days: tuple[DayBars, ...]
-    lines: tuple[GridLine, ...]
+    grid_lines: tuple[GridLine, ...]
     labels: tuple[PeakLabel, ...]
     slot_width: str
 
 
-def daily_course(days: Sequence[DayPeaks]) -> DailyCourse:
+def daily_peaks(days: Sequence[DayPeaks]) -> DailyPeaksChart:
     """Lay out the days in their order."""
     width = slot_width(len(days))
     bars = paired_bars([one.peaks for one in days], slot=width, top=TOP, base=BASE)
     slots = day_slots([one.day for one in days])
-    return DailyCourse(
+    return DailyPeaksChart(
         days=tuple(
             DayBars(slot, pair, one.mark)
             for slot, pair, one in zip(slots, bars.pairs, days, strict=True)
         ),
-        lines=bars.lines,
+        grid_lines=bars.grid_lines,
         labels=bars.labels,
         slot_width=number(width),
     )
