@@ -23,24 +23,25 @@ OVERVIEW = """
     )
 """
 
-# The trigger is disabled because the overview is not part of the issued statement.
+# `offset 0` parses each document once, not for every part of it. The trigger is disabled
+# because the overview is not part of the issued statement.
 _FILL = f"""
+update billing_currentstatement set overview = {OVERVIEW}
+from (
+    select id as made_from, convert_from(figures, 'UTF8')::jsonb as d,
+        convert_from(files, 'UTF8')::jsonb as f
+    from billing_currentstatement offset 0
+) as source
+where id = made_from;
 alter table billing_statement disable trigger an_issued_statement_never_changes;
 update billing_statement set overview = {OVERVIEW}
 from (
     select id as made_from, convert_from(document, 'UTF8')::jsonb as d,
         convert_from(files, 'UTF8')::jsonb as f
-    from billing_statement
+    from billing_statement offset 0
 ) as source
 where id = made_from;
 alter table billing_statement enable trigger an_issued_statement_never_changes;
-update billing_currentstatement set overview = {OVERVIEW}
-from (
-    select id as made_from, convert_from(figures, 'UTF8')::jsonb as d,
-        convert_from(files, 'UTF8')::jsonb as f
-    from billing_currentstatement
-) as source
-where id = made_from;
 """  # noqa: S608 - made of constants alone
 
 

@@ -1,5 +1,6 @@
 """Presents the charts of a statement, each with a title and a describing sentence."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,6 +30,8 @@ from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped
 
 Document = Mapping[str, Any]
+
+_LAST_HOUR = 23
 
 # States of listed server-days that are owed and not received.
 _LACKING = ("missing", "partial", "with_us")
@@ -62,26 +65,41 @@ class ShownHours:
     notes: Sequence[str]
 
 
-def has_figures(day: Document) -> bool:
-    """Return whether a day has figures: usage, or a covered server-day."""
-    return bool(day["covered"]) or any(
-        line["named_users"] or line["used_seconds"] for line in day["lines"]
-    )
+def days_with_figures(document: Document) -> set[str]:
+    """Return the days of the period that have figures.
+
+    They have usage, or a server-day that is covered and not lost: of lost files nothing
+    is known.
+    """
+    listed = document["completeness"]["days"]
+    lost = Counter(one["day"] for one in listed if one["state"] == "lost")
+    return {
+        day["day"]
+        for day in document["days"]
+        if day["covered"] > lost[day["day"]] or has_usage(day)
+    }
+
+
+def has_usage(day: Document) -> bool:
+    """Return whether somebody was logged in on a day."""
+    return any(line["named_users"] or line["used_seconds"] for line in day["lines"])
 
 
 def daily_chart(document: Document) -> ShownChart:
     """Return the chart of the peaks of each day of the period."""
     days = []
+    known = days_with_figures(document)
     listed = document["completeness"]["days"]
     lacking = {one["day"] for one in listed if one["state"] in _LACKING}
     for one in document["days"]:
         peaks = {line["id"]: line["peak"] for line in one["lines"]}
-        known = has_figures(one)
+        is_known = one["day"] in known
         days.append(
             DayPeaks(
                 day=date.fromisoformat(one["day"]),
                 peaks=Peaks(
-                    peaks[AGENT] if known else None, peaks[BUSINESS] if known else None
+                    peaks[AGENT] if is_known else None,
+                    peaks[BUSINESS] if is_known else None,
                 ),
                 mark=_mark_of(one, lacking),
             )
@@ -100,16 +118,18 @@ def _mark_of(day: Document, lacking: Collection[str]) -> DayMark | None:
 def _highest_days_text(days: Sequence[DayPeaks]) -> str:
     agents = max(days, key=lambda one: one.peaks.agents or 0)
     business = max(days, key=lambda one: one.peaks.business or 0)
-    if not (agents.peaks.agents or business.peaks.business):
+    shown = text.users_text(agents.peaks.agents or 0, business.peaks.business or 0)
+    parts = [
+        gettext("%(users)s on %(day)s") % {"users": users, "day": day_text(one.day)}
+        for one, value, users in (
+            (agents, agents.peaks.agents, shown["agents"]),
+            (business, business.peaks.business, shown["business"]),
+        )
+        if value
+    ]
+    if not parts:
         return gettext("Nobody was logged in on any day.")
-    sentence = gettext(
-        "Highest peaks: %(agents)s on %(agents_day)s, %(business)s on %(business_day)s."
-    )
-    return sentence % {
-        **text.users_text(agents.peaks.agents or 0, business.peaks.business or 0),
-        "agents_day": day_text(agents.day),
-        "business_day": day_text(business.day),
-    }
+    return gettext("Highest peaks: %(peaks)s.") % {"peaks": ", ".join(parts)}
 
 
 def hours_chart(document: Document, line: str) -> ShownHours:
@@ -118,11 +138,12 @@ def hours_chart(document: Document, line: str) -> ShownHours:
     days = [date.fromisoformat(one["day"]) for one in document["days"]]
     peaks: list[HourPeak] = []
     notes: list[str] = []
+    known = days_with_figures(document)
     for day, one in zip(days, document["days"], strict=True):
-        if not has_figures(one):
+        if one["day"] not in known:
             continue
         found = [
-            HourPeak(day, _hour_of(hour["starts_at"], zone), _peak_of(hour, line))
+            HourPeak(day, _hour_of(hour["starts_at"], day, zone), _peak_of(hour, line))
             for hour in one["hours"]
         ]
         peaks += found
@@ -139,8 +160,13 @@ def hours_chart(document: Document, line: str) -> ShownHours:
     )
 
 
-def _hour_of(instant: str, zone: Any) -> int:
-    return datetime.fromisoformat(instant).astimezone(zone).hour
+def _hour_of(instant: str, day: date, zone: Any) -> int:
+    """Return the hour that the wall clock shows, within the day.
+
+    Where the clock is set back at midnight, it shows an hour of the next day.
+    """
+    shown = datetime.fromisoformat(instant).astimezone(zone)
+    return shown.hour if shown.date() == day else _LAST_HOUR
 
 
 def _peak_of(hour: Document, line: str) -> int:
@@ -157,8 +183,8 @@ def _clock_notes(day: date, hours: Sequence[int]) -> Iterator[str]:
             yield text_of_gap % values
         elif hours.count(hour) > 1:
             text_of_both = gettext(
-                "On %(day)s the hour from %(hour)s occurs twice; the higher peak is"
-                " shown."
+                "On %(day)s the clock is set back: the row of %(hour)s shows the higher"
+                " of two peaks."
             )
             yield text_of_both % values
 

@@ -42,14 +42,20 @@ class ShownComparison:
 def compare(
     now: Overview, period: Period, earlier: Sequence[PeriodFigures]
 ) -> ShownComparison | None:
-    """Compare with the last one of the earlier periods, if it has the month before."""
+    """Compare with the previous period, if it is the last of the earlier ones.
+
+    Without usage files it says nothing.
+    """
     if not earlier or earlier[-1].period != period.previous():
         return None
     before = earlier[-1]
+    if not before.overview["files"]:
+        return None
+    is_over = not now["completeness"]["pending"]
     return ShownComparison(
         month=month_text(before.period),
         answer=_answer(now, before),
-        is_unusual=is_unusual(*_peaks(now, before.overview)),
+        is_unusual=is_over and is_unusual(*_peaks(now, before.overview)),
         named_users=_changes(now, before.overview, "named_users"),
         peaks=_changes(now, before.overview, "peak"),
         explanations=list(_explanations(now, period, before)),
@@ -95,7 +101,10 @@ def _answer(now: Overview, before: PeriodFigures) -> str:
     if not earlier:
         text = gettext("No Agents were logged in during %(month)s.")
         return text % {"month": month}
+    # Nothing is left of a peak only where none is.
+    most = 100 if not peak else 99
     percent = round(abs(peak - earlier) * 100 / earlier)
+    percent = min(percent, most) if peak < earlier else percent
     if peak == earlier:
         text = gettext("The peak of Agents is the same as in %(month)s.")
     elif not percent:

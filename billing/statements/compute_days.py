@@ -115,7 +115,7 @@ def compute_stale_days(
     at: datetime,
     has_time: Callable[[], bool],
     with_unreadable: bool = False,
-    gate: AbstractContextManager[object],
+    gate: Callable[[], AbstractContextManager[object]],
 ) -> bool:
     """Compute the stale days of a period, in order; False if time ran out before.
 
@@ -138,6 +138,6 @@ def compute_stale_days(
     for place, day in enumerate(stale):
         if place and not has_time():
             return False
-        with gate:
+        with gate():
             computer.compute(day)
     return True

@@ -4,13 +4,14 @@ Names are read from the files for each request, and are not stored. Each request
 recorded in the audit trail before names are read.
 """
 
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import numpy as np
 
-from billing.statements import refresh
 from billing.statements.compute.catalogue import Catalogue, Kind, base_key
 from billing.statements.compute.lines import AGENT, BUSINESS, add_on_line
 from billing.statements.compute.local_days import LocalDay
@@ -23,12 +24,17 @@ from billing.statements.day_files import (
     day_of,
 )
 from billing.statements.queries import ServedStatement
+from billing.statements.reader_turns import reader_turn
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 
-# Users on one page of the list.
+# Users on one page of the list, and rows of a user; further rows are counted.
 USERS_A_PAGE = 100
+MOST_ROWS = 50
+
+# Seconds that a reader waits for its turn.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,14 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class CountedUser:
-    """A user of a line in a day, with all counted rows of the day, in order."""
+    """A user of a line in a day, with the first counted rows of the day, in order.
+
+    `more_rows` counts the others.
+    """
 
     name: str
     rows: tuple[UserRow, ...]
+    more_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ def users_of_line(
             },
         )
     query = _LineQuery(bounds, catalogue, wanted.line)
-    with refresh.reader_lock:
+    with reader_turn(until=time.monotonic() + _PATIENCE):
         files = list(opener.open(bounds))
         return _users(files, opener.numbers, query, page=wanted.page)
 
@@ -125,14 +135,20 @@ def _users(
     shown = ordered[first : first + USERS_A_PAGE]
     rows: dict[int, list[UserRow]] = {number: [] for _, number in shown}
     spelled: dict[int, str] = {}
+    counts: Counter[int] = Counter()
     for one in files:
-        for number, name, row in _rows_of(one, query, list(rows)):
+        places = _first_places(one, query, list(rows), counts)
+        for number, name, row in _rows_at(one, query, places):
             rows[number].append(row)
             spelled.setdefault(number, name)
     return CountedUsers(
         count=len(ordered),
         users=[
-            CountedUser(spelled[number], tuple(sorted(rows[number], key=_by_start)))
+            CountedUser(
+                spelled[number],
+                tuple(sorted(rows[number], key=_by_start)[:MOST_ROWS]),
+                max(0, counts[number] - MOST_ROWS),
+            )
             for _, number in shown
         ],
     )
@@ -176,27 +192,41 @@ def _numbers_of_line(files: Iterable[OpenedFile], query: _LineQuery) -> set[int]
     return wanted - agents if query.line == BUSINESS else wanted
 
 
-def _rows_of(
-    one: OpenedFile, query: _LineQuery, numbers: Sequence[int]
+def _first_places(
+    one: OpenedFile, query: _LineQuery, numbers: Sequence[int], counts: Counter[int]
+) -> list[int]:
+    """Return where the first counted rows of some users are in a file.
+
+    At most `MOST_ROWS` of each user; all of them are added to `counts`.
+    """
+    rows, spans = one.rows, row_spans(one.rows, query.day)
+    is_counted = [bool(query.lines_of(keys)) for keys in rows.licence_sets]
+    counted = np.array(is_counted, np.bool_)[rows.licences]
+    places = np.flatnonzero(spans.touches & counted & np.isin(rows.user, numbers))
+    places = places[np.lexsort((spans.start[places], rows.user[places]))]
+    users, heads, found = np.unique(
+        rows.user[places], return_index=True, return_counts=True
+    )
+    counts.update(dict(zip(users.tolist(), found.tolist(), strict=True)))
+    rank = np.arange(len(places)) - np.repeat(heads, found)
+    first: list[int] = places[rank < MOST_ROWS].tolist()
+    return first
+
+
+def _rows_at(
+    one: OpenedFile, query: _LineQuery, places: Iterable[int]
 ) -> Iterator[tuple[int, str, UserRow]]:
-    """Yield the counted rows of some users in a file: number, name as written, row."""
+    """Yield rows of a file: the user's number, the name as written, the row."""
     rows, day = one.rows, query.day
     spans = row_spans(rows, day)
-    is_counted = [bool(query.lines_of(keys)) for keys in rows.licence_sets]
-    kept = spans.touches & np.isin(rows.user, numbers)
     server = one.counted.file.server
-    for place in np.flatnonzero(kept).tolist():
-        held = rows.licences[place]
-        if not is_counted[held]:
-            continue
-        start = max(0, int(spans.start[place]))
-        end = min(day.seconds, int(spans.end[place]))
+    for place in places:
         begins_here = bool(spans.begins[place])
         row = UserRow(
             server=server.name if server else "",
-            starts_at=_instant(day.starts_at + start),
-            ends_at=_instant(day.starts_at + end),
-            licence_keys=rows.licence_sets[held],
+            starts_at=_instant(day.starts_at + max(0, int(spans.start[place]))),
+            ends_at=_instant(day.starts_at + min(day.seconds, int(spans.end[place]))),
+            licence_keys=rows.licence_sets[rows.licences[place]],
             is_login=begins_here and not int(rows.flags[place]) & BEGAN_EARLIER,
         )
         yield int(rows.user[place]), one.opened.users[one.opened.user[place]], row

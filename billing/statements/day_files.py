@@ -70,7 +70,11 @@ class DayFiles:
             tenant = Tenant.objects.get()
             loaded = inputs.load(tenant, period)
             opener = FileOpener.of(tenant)
-        return cls(listed_files(loaded, found.files), opener, {})
+        try:
+            files = listed_files(loaded, found.files)
+        except Refused as refusal:
+            raise Refused("day-gone") from refusal
+        return cls(files, opener, {})
 
     def open(self, day: LocalDay) -> Iterator[OpenedFile]:
         for one in self.files:
@@ -79,7 +83,7 @@ class DayFiles:
             try:
                 opened = self.opener.read(one.file)
             except RowsUnreadableError as error:
-                raise Refused("evidence-gone") from error
+                raise Refused("day-unreadable") from error
             except OSError as error:
                 raise Unavailable("statement-waits") from error
             rows = file_rows(

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from billing.coverage.periods import Period
 from billing.statements import text
-from billing.statements.chart_presenters import has_figures
-from billing.statements.compute.days import LineDay
+from billing.statements.chart_presenters import days_with_figures, has_usage
 from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.counted_users import USERS_A_PAGE, CountedUsers, UsersRequest
-from billing.statements.file_contributions import FileContribution
+from billing.statements.day_files import day_of
+from billing.statements.file_contributions import FileContribution, LineContribution
 from billing.statements.queries import ServedStatement
 
 Document = Mapping[str, Any]
 
-_NO_USAGE = LineDay()
+_A_DAY = timedelta(days=1)
+
+_NO_USAGE = LineContribution()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +48,8 @@ class ContributionRow:
     """A file with what it contributes to Agents and Business Users."""
 
     file: FileContribution
-    agent: LineDay
-    business: LineDay
+    agent: LineContribution
+    business: LineContribution
 
 
 def day_context(
@@ -58,12 +60,13 @@ def day_context(
 ) -> dict[str, Any]:
     """Return the context of the page of a day."""
     lines = list(_lines(of_day))
+    has_figures = has_usage(of_day) or of_day["day"] in days_with_figures(document)
     return {
         "period": Period.parse(found.head.period),
         "day": date.fromisoformat(of_day["day"]),
         "zone": document["period"]["zone"],
         "state": text.state_text(found.head.state, found.head.version),
-        "answer": text.day_answer_text(of_day) if has_figures(of_day) else "",
+        "answer": text.day_answer_text(of_day) if has_figures else "",
         "of_day": of_day,
         "lines": lines,
         "hours": list(_hours(of_day)),
@@ -76,7 +79,16 @@ def day_context(
             for one in contributions
         ],
         "is_outside": "side" in of_day,
+        "with_offset": not _has_24_hours(of_day),
     }
+
+
+def _has_24_hours(of_day: Document) -> bool:
+    """Return whether the times of a day are those of any other day."""
+    starts, ends = (
+        datetime.fromisoformat(of_day[bound]) for bound in ("starts_at", "ends_at")
+    )
+    return ends - starts == _A_DAY
 
 
 def _lines(of_day: Document) -> Iterator[DayLine]:
@@ -124,5 +136,6 @@ def users_context(
         "first": first + 1,
         "last": last,
         "page": wanted.page,
+        "with_offset": not _has_24_hours(day_of(document, wanted.day)),
         "next_page": wanted.page + 1 if last < users.count else None,
     }

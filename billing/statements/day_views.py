@@ -1,21 +1,27 @@
 """Pages of a day of a statement, and the list of the users that were counted."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.statements import counted_users, page_queries, queries
 from billing.statements.counted_users import UsersRequest
 from billing.statements.day_files import day_of
 from billing.statements.day_presenters import day_context, users_context
-from billing.statements.file_contributions import file_contributions
+from billing.statements.file_contributions import (
+    FileContribution,
+    file_contributions,
+)
 from billing.statements.forms import UsersForm, named_version, parse_day, parse_period
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused
+from portal.errors import Refused, Unavailable, error_document
 from portal.http.middleware import PortalRequest
 
 
@@ -39,13 +45,18 @@ def staff_day(
     return render(request, "billing/statements/staff-day.html", shown)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def users(request: PortalRequest, period: str, day: str) -> HttpResponse:
     """List the counted users of a line on one day; each request is recorded.
 
     The list is in the response to the POST itself: the target of a redirect could be
     reloaded without an audit entry.
     """
+    if request.method != "POST":
+        # After signing in again, or from the address bar: nothing is listed unasked.
+        query = urlencode({"version": _version(request)})
+        address = reverse("statement-day", kwargs={"period": period, "day": day})
+        return redirect(f"{address}?{query}")
     form = UsersForm(request.POST)
     # Tokens cannot list names, whatever their scope.
     if not form.is_valid() or request.caller.user_id is None:
@@ -74,15 +85,17 @@ def _day(
     found = queries.serve(tenant_id, wanted, version=version, at=timezone.now())
     document = found.content()
     of_day = day_of(document, parse_day(day))
-    contributions, refusal = [], ""
+    contributions: Sequence[FileContribution] = ()
+    problem = None
     try:
         contributions = file_contributions(tenant_id, found, parse_day(day))
-    except Refused as problem:
-        refusal = problem.code
+    except (Refused, Unavailable) as error:
+        # The figures of the day are in the document, whatever has become of its files.
+        problem = error_document(error)[1]
     return {
         **day_context(found, document, of_day, contributions),
         "version": version,
-        "refusal": refusal,
+        "problem": problem,
     }
 
 

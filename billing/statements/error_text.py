@@ -7,6 +7,22 @@ from django.utils.translation import gettext_noop
 from portal.error_text import ErrorText, error
 
 TEXTS: Mapping[str, ErrorText] = {
+    "day-gone": error(
+        409,
+        gettext_noop("A file of this version no longer counts."),
+        gettext_noop(
+            "So what each file contributed, and who was counted, cannot be shown. The"
+            " figures of this version do not change."
+        ),
+    ),
+    "day-unreadable": error(
+        409,
+        gettext_noop("A usage file of this day does not open."),
+        gettext_noop(
+            "So what each file contributed, and who was counted, cannot be shown. The"
+            " billing team looks after the file."
+        ),
+    ),
     "statement-waits": error(
         503,
         gettext_noop("The figures of this period cannot be computed at the moment."),

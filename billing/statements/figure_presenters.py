@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 
 from billing.coverage.periods import Period
 from billing.statements import text
-from billing.statements.chart_presenters import has_figures
 from billing.statements.comparison import ShownComparison
 from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.page_queries import PeriodFigures
@@ -124,7 +123,7 @@ def _period_row(one: PeriodFigures) -> PeriodFiguresRow:
     )
 
 
-def shown_day(of: Document) -> DayFigures:
+def shown_day(of: Document, *, has_figures: bool) -> DayFigures:
     lines = {line["id"]: line for line in of["lines"]}
     agent, business = lines[AGENT], lines[BUSINESS]
     return DayFigures(
@@ -136,5 +135,5 @@ def shown_day(of: Document) -> DayFigures:
         hours=text.hours_text(agent["used_seconds"] + business["used_seconds"]),
         owed=of["owed"],
         covered=of["covered"],
-        has_figures=has_figures(of),
+        has_figures=has_figures,
     )

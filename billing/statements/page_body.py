@@ -16,11 +16,11 @@ from django.utils.translation import get_language
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, Statement, TenantPeriod
 from billing.statements import inputs, page_queries, queries, refresh
+from billing.statements.compute.lines import AGENT
 from billing.statements.difference_presenters import named_sha256s
 from billing.statements.presenters import statement_context
 from billing.statements.queries import DRAFT
 from portal.db import unit_of_work
-from portal.errors import Unavailable
 from portal.models import Tenant
 
 # Bodies that a process caches, each of up to 300 kB.
@@ -85,11 +85,12 @@ def body_of(wanted: PageRequest, *, at: datetime) -> SafeString:
         Unavailable: the figures cannot be computed now; see `refresh.fresh_statement`.
 
     """
+    if wanted.line != AGENT:
+        # Lines come from addresses: cached, they would displace what others read.
+        _refresh_if_stale(wanted, at=at)
+        return _rendered(wanted, at=at)
     for _ in range(_MOST_TRIES):
-        fingerprint, is_stale = _fingerprint(wanted, at=at)
-        if is_stale:
-            _refresh(wanted, fingerprint, at=at)
-            fingerprint, _ = _fingerprint(wanted, at=at)
+        fingerprint = _refresh_if_stale(wanted, at=at)
         key = _BodyKey(
             wanted=wanted, fingerprint=fingerprint, language=get_language(), at=at
         )
@@ -97,7 +98,7 @@ def body_of(wanted: PageRequest, *, at: datetime) -> SafeString:
             return _body(key)
         except _StatementChangedError:
             continue
-    raise Unavailable("statement-computing")
+    return _rendered(wanted, at=at)
 
 
 def _fingerprint(wanted: PageRequest, *, at: datetime) -> tuple[PageFingerprint, bool]:
@@ -120,26 +121,31 @@ def _fingerprint(wanted: PageRequest, *, at: datetime) -> tuple[PageFingerprint,
     return fingerprint, is_stale
 
 
-def _refresh(
-    wanted: PageRequest, fingerprint: PageFingerprint, *, at: datetime
-) -> None:
-    tenant_id, period = wanted.tenant_id, wanted.period
-    if fingerprint.has_issued(period) and wanted.version != DRAFT:
-        queries.refresh_if_possible(tenant_id, period, at=at)
+def _refresh_if_stale(wanted: PageRequest, *, at: datetime) -> PageFingerprint:
+    fingerprint, is_stale = _fingerprint(wanted, at=at)
+    if not is_stale:
+        return fingerprint
+    if fingerprint.has_issued(wanted.period) and wanted.version != DRAFT:
+        queries.refresh_if_possible(wanted.tenant_id, wanted.period, at=at)
     else:
-        refresh.fresh_statement(tenant_id, period, at=at)
+        refresh.fresh_statement(wanted.tenant_id, wanted.period, at=at)
+    return _fingerprint(wanted, at=at)[0]
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _body(key: _BodyKey) -> SafeString:
-    wanted, at = key.wanted, key.at
+    found = _rendered(key.wanted, at=key.at)
+    if _fingerprint(key.wanted, at=key.at)[0] != key.fingerprint:
+        raise _StatementChangedError
+    return found
+
+
+def _rendered(wanted: PageRequest, *, at: datetime) -> SafeString:
     tenant_id, period = wanted.tenant_id, wanted.period
     served = queries.serve(tenant_id, period, version=wanted.version, at=at)
     document = served.content()
     with unit_of_work.acting_for(tenant_id, reading=True):
         facts = page_queries.statement_facts(period, named_sha256s(document))
-    if _fingerprint(wanted, at=at)[0] != key.fingerprint:
-        raise _StatementChangedError
     shown = {
         **statement_context(document, served, facts, line=wanted.line),
         "base": wanted.base,

@@ -20,7 +20,7 @@ from billing.statements.charts.period_peaks import PERIODS
 from billing.statements.refresh import LARGE
 from portal.errors import Refused
 from portal.models import Tenant
-from usage.models import UsageFile
+from usage.models import KEPT, UsageFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def _filters(period: Period) -> Mapping[MonthEndFilter, Q]:
         period=str(period.previous()),
         agent_peak__gt=0,
     )
-    is_unusual = Q(file_count__gt=0) & Q(Exists(before))
+    is_unusual = Q(file_count__gt=0, is_over=True, pending=0) & Q(Exists(before))
     return {**_FILTERS, MonthEndFilter.UNUSUAL: is_unusual}
 
 
@@ -287,7 +287,8 @@ def _named_files(sha256s: Iterable[str]) -> dict[str, NamedFile]:
     wanted = [bytes.fromhex(one) for one in sha256s]
     if not wanted:
         return {}
-    found = UsageFile.objects.filter(sha256__in=wanted).select_related("server")
+    kept = UsageFile.objects.filter(sha256__in=wanted, state__in=KEPT)
+    found = kept.select_related("server").only("name", "sha256", "server__name")
     return {
         bytes(one.sha256).hex(): NamedFile(
             str(one.pk), one.name, one.server.name if one.server else ""

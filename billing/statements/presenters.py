@@ -16,6 +16,7 @@ from billing.periods.text import span_text
 from billing.statements import text
 from billing.statements.chart_presenters import (
     daily_chart,
+    days_with_figures,
     hours_chart,
     periods_chart,
 )
@@ -118,6 +119,7 @@ def _figures_context(
     periods = [*facts.earlier, shown]
     if line not in {one["id"] for one in document["lines"]}:
         line = AGENT
+    known = days_with_figures(document)
     return {
         "lines": list(shown_lines(document, compared)),
         "compared": compared,
@@ -126,8 +128,10 @@ def _figures_context(
         "hour_lines": hour_lines(document, line),
         "periods_chart": periods_chart(periods),
         "period_rows": period_rows(periods),
-        "days": [shown_day(one) for one in document["days"]],
-        "outside": [shown_day(one) for one in document["outside"]],
+        "days": [
+            shown_day(one, has_figures=one["day"] in known) for one in document["days"]
+        ],
+        "outside": [shown_day(one, has_figures=True) for one in document["outside"]],
     }
 
 

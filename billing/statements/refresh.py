@@ -8,7 +8,6 @@ background task computes marked periods with a file or a stored statement
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +20,7 @@ from django.db import OperationalError, connection
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, StatementMark, TenantPeriod
 from billing.statements import build_current, compute_days, inputs, sql
+from billing.statements.reader_turns import reader_turn
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from portal.health import failpoints
@@ -43,10 +43,6 @@ _LEASE = timedelta(seconds=300)
 # The delay of a mark after a failure; it doubles with each further failure.
 _AGAIN_AFTER = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(minutes=15)
-
-# One statement at a time is computed for the readers of a process: an opened day of the
-# largest tenant takes hundreds of megabytes.
-reader_lock = threading.BoundedSemaphore()
 
 # Large columns of a current statement; `fresh_statement` defers them.
 LARGE = ("figures", "overview", "files", "differences")
@@ -100,7 +96,7 @@ def fresh_statement(
             tenant_id,
             period,
             at=at,
-            seconds=until - time.monotonic(),
+            until=until,
             with_unreadable=with_unreadable,
         )
         # Files that did not open are tried once.
@@ -125,7 +121,7 @@ def _compute_for_reader(
     period: Period,
     *,
     at: datetime,
-    seconds: float,
+    until: float,
     with_unreadable: bool,
 ) -> None:
     try:
@@ -133,9 +129,9 @@ def _compute_for_reader(
             tenant_id,
             period,
             at=at,
-            seconds=seconds,
+            seconds=until - time.monotonic(),
             with_unreadable=with_unreadable,
-            gate=reader_lock,
+            gate=lambda: reader_turn(until=until),
         )
     except OperationalError:
         raise
@@ -153,7 +149,7 @@ def refresh_period(
     at: datetime,
     seconds: float,
     with_unreadable: bool = False,
-    gate: AbstractContextManager[object] | None = None,
+    gate: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> bool:
     """Compute the current statement of an opened period; False if time ran out.
 
@@ -178,7 +174,7 @@ def refresh_period(
             at=at,
             has_time=has_time,
             with_unreadable=with_unreadable,
-            gate=gate or nullcontext(),
+            gate=gate,
         ):
             return False
         # Files that did not open are tried once.

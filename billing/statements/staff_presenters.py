@@ -84,6 +84,8 @@ def month_end_rows(
         change, unusual = "", False
         if before is not None and peak is not None:
             change, unusual = signed(peak - before), is_unusual(peak, before)
+        if current is None or not current.is_over or current.pending:
+            unusual = False
         yield MonthEndRow(
             tenant=one.tenant,
             current=current,

@@ -80,6 +80,7 @@ def _month_end(
         "counts": counts,
         "total": counts[""],
         "page": page,
+        "list_address": reverse("staff-month-end"),
         "rows": list(staff_presenters.month_end_rows(opened, facts)),
         "may_act": may_act(request),
         "form": submitted or MonthEndForm(initial={"what": COMPUTE}),

@@ -31,7 +31,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Requirement]] = {
     "statements-page": {"GET": Permission.READ},
     "statement-page": {"GET": Permission.READ},
     "statement-day": {"GET": Permission.READ},
-    "statement-users": {"POST": Permission.NAMES},
+    "statement-users": {"GET": Permission.NAMES, "POST": Permission.NAMES},
     "excuses-page": {"GET": Permission.READ},
     "excuses-ask": {"POST": Permission.MANAGE},
     "excuses-withdraw": {"POST": Permission.MANAGE},

@@ -84,10 +84,17 @@ def instant(at: datetime, zone: str) -> SafeString:
 
 
 @register.simple_tag
-def clock(at: datetime, zone: str, *, with_seconds: bool = False) -> SafeString:
-    """Format an instant as the time of a day that is named elsewhere: 14:05."""
+def clock(
+    at: datetime, zone: str, *, with_seconds: bool = False, with_offset: bool = False
+) -> SafeString:
+    """Format an instant as the time of a day that is named elsewhere: 14:05.
+
+    `with_offset` for a day on which the clock is changed: 02:05 UTC+1.
+    """
     local = at.astimezone(ZoneInfo(zone))
     shown = f"{local:%H:%M:%S}" if with_seconds else f"{local:%H:%M}"
+    if with_offset:
+        shown = f"{shown} {_utc(local)}"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), shown)
 
 

@@ -85,9 +85,10 @@ ROWS: Mapping[str, Row] = {
     "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
     "statement-page": Row(lambda _: "/billing-data/2026-05"),
     "statement-day": Row(lambda _: "/billing-data/2026-05/days/2026-05-14"),
-    # The request has no `line`.
+    # GET leads to the day; the POST has no `line`.
     "statement-users": Row(
-        lambda _: "/billing-data/2026-05/days/2026-05-14/users", own=_answers(404)
+        lambda _: "/billing-data/2026-05/days/2026-05-14/users",
+        own=_answers(302, 404),
     ),
     # They show their form again; the others name nothing that was asked for.
     "excuses-page": Row(lambda _: "/excuses"),

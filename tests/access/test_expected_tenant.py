@@ -21,11 +21,11 @@ from usage.models import Server
 
 pytestmark = pytest.mark.access
 
-# What changes something for a tenant: each form of it says for which.
+# What changes or reveals something of a tenant: each form of it says of which.
 CHANGING = {
     name
     for name, methods in PERMISSIONS.items()
-    if methods.get("POST") in {Permission.UPLOAD, Permission.MANAGE}
+    if methods.get("POST") in {Permission.UPLOAD, Permission.MANAGE, Permission.NAMES}
     and not name.startswith("api:")
 }
 
@@ -209,7 +209,9 @@ def test_each_form_that_changes_something_says_for_whom(
     client.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
     forms = {}
     of_a_server = f"/excuses?server={server.name}&period=2026-05"
-    for path in ("/upload", "/servers", of_a_server, "/licences", "/people"):
+    of_a_day = f"/billing-data/2026-05/days/{two_companies.DAY}"
+    pages = ("/upload", "/servers", of_a_server, "/licences", "/people", of_a_day)
+    for path in pages:
         page = client.get(path).content.decode()
         for action, rest in re.findall(
             r'<form[^>]* action="([^"?#]+)[^"]*"[^>]*>(.*?)</form>', page, re.DOTALL

@@ -140,9 +140,9 @@ def test_the_hours_of_another_line_keep_the_version(
     issue_version(company, reason="the deadline is over")
     send_day(company, LAST)
     html = section(read(viewer, f"{HERE}?version=draft"), "hours")
-    assert 'href="?version=draft&amp;line=business#hours"' in html
+    assert 'href="/billing-data/2026-05?version=draft&amp;line=business#hours"' in html
     html = section(read(viewer), "hours")
-    assert 'href="?line=business#hours"' in html
+    assert 'href="/billing-data/2026-05?line=business#hours"' in html
 
 
 def test_the_periods_have_a_chart_and_a_table(company: Company, viewer: Client) -> None:

@@ -51,6 +51,7 @@ def test_a_change_has_a_sign(change: int, shown: str) -> None:
         (1_001, 1_000, "The peak of Agents is about the same as in May 2026."),
         (7, 0, "No Agents were logged in during May 2026."),
         (0, 3, "The peak of Agents is 100% lower than in May 2026."),
+        (1, 1_000, "The peak of Agents is 99% lower than in May 2026."),
     ],
 )
 def test_the_answer_compares_the_peaks_of_agents(
@@ -68,6 +69,16 @@ def test_the_answer_compares_the_peaks_of_agents(
 )
 def test_half_or_double_is_unusual(peak: int, before: int, *, is_unusual: bool) -> None:
     assert compared(overview(peak), overview(before)).is_unusual is is_unusual
+
+
+def test_a_period_that_is_not_over_is_not_unusual() -> None:
+    running = overview(10, completeness={"pending": 1})
+    assert compared(running, overview(100)).is_unusual is False
+
+
+def test_a_period_without_files_says_nothing() -> None:
+    empty = PeriodFigures(MAY, None, overview(0, files=0))
+    assert compare(overview(), JUNE, [empty]) is None
 
 
 def test_changes_are_named_by_line() -> None:

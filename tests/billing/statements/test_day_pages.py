@@ -1,6 +1,7 @@
 """The page of a day explains its figures by file, and lists users for admins."""
 
 import re
+import time
 from html import unescape
 from typing import Any
 
@@ -8,7 +9,13 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing.statements import counted_users, file_opener, queries
+from billing.statements import (
+    counted_users,
+    file_contributions,
+    file_opener,
+    queries,
+)
+from billing.statements.reader_turns import reader_turn
 from portal.db import unit_of_work
 from portal.models import AuditEntry, StaffRole
 from tests.billing.statements.page_tables import rows_of, section
@@ -27,7 +34,9 @@ from tests.billing.statements.statement_tenants import (
     send_day,
 )
 from tests.builders import Company
+from usage.files import rows as stored_rows
 from usage.models import FileState, UsageFile
+from usage.usg import Sessions
 
 DAY = "/billing-data/2026-05/days/2026-05-25"
 USERS = f"{DAY}/users"
@@ -172,6 +181,84 @@ def test_names_are_listed_page_by_page_and_each_page_is_recorded(
     assert [details["page"] for _, details in entries(company)] == [1, 2]
 
 
+def test_many_rows_of_a_user_are_counted_not_listed(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counted_users, "MOST_ROWS", 3)
+    company = open_tenant("A-1")
+    many = Sessions(
+        users=["ada", "bob"],
+        licence_sets=[["I3_ACCESS_CLIENT"]],
+        user=[0] * 7 + [1],
+        licences=[0] * 8,
+        login=[3_600 * (7 - number) for number in range(7)] + [60],
+        logout=[3_600 * (7 - number) + 30 for number in range(7)] + [90],
+        flags=[0] * 8,
+    )
+    company.send(company.server.day(FIRST, sessions=many), at=AFTER)
+    other = company.registered("OTHER")
+    company.send(other.day(FIRST, sessions=many), at=AFTER)
+    html = signed_in(company).post(USERS, {"line": "business"}).content.decode()
+    assert names_in(html) == ["ada", "bob"]
+    found = words(html)
+    assert found.count("01:00:00 01:00:30") == 2
+    assert found.count("02:00:00 02:00:30") == 1
+    assert "11 more rows of ada" in found
+    assert "more rows of bob" not in found
+
+
+def test_a_form_of_another_tenants_page_lists_nothing(company: Company) -> None:
+    fields = {"line": "agent", "for-customer": "C-300"}
+    html = signed_in(company).get(DAY).content.decode()
+    assert '<input type="hidden" name="for-customer" value="A-1">' in html
+    assert signed_in(company).post(USERS, fields).status_code == 409
+    assert entries(company) == []
+
+
+def test_the_address_of_a_list_leads_to_the_day_and_lists_nothing(
+    company: Company,
+) -> None:
+    response = signed_in(company).get(f"{USERS}?version=draft")
+    assert (response.status_code, response["Location"]) == (302, f"{DAY}?version=draft")
+    assert entries(company) == []
+
+
+def test_a_day_is_computed_once_and_again_for_other_figures(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, opened = signed_in(company), []
+    real = stored_rows.read_rows
+    document_of(company)
+
+    def noted(file: UsageFile, **given: Any) -> Any:
+        opened.append(file.pk)
+        return real(file, **given)
+
+    monkeypatch.setattr(file_opener, "read_rows", noted)
+    first = rows_of(section(client.get(DAY).content.decode(), "files"))
+    count = len(opened)
+    assert rows_of(section(client.get(DAY).content.decode(), "files")) == first
+    assert len(opened) == count > 0
+    company.server = company.registered("LATE")
+    send_day(company, FIRST)
+    assert len(rows_of(section(client.get(DAY).content.decode(), "files"))) == 2
+
+
+def test_a_reader_whose_turn_does_not_come_is_told_so(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_of(company)
+    monkeypatch.setattr(file_contributions, "_PATIENCE", 0.0)
+    monkeypatch.setattr(counted_users, "_PATIENCE", 0.0)
+    client = signed_in(company)
+    with reader_turn(until=time.monotonic()):
+        found = words(client.get(DAY).content.decode())
+        response = client.post(USERS, {"line": "agent"})
+    assert "are being computed." in found
+    assert response.status_code == 503
+    assert client.post(USERS, {"line": "agent"}).status_code == 200
+
+
 @pytest.mark.parametrize("role", ["viewer", "uploader"])
 def test_only_admins_see_names(company: Company, role: str) -> None:
     client = signed_in(company, role)
@@ -241,11 +328,11 @@ def test_an_older_version_is_explained_by_its_own_files(company: Company) -> Non
 def test_a_day_without_figures_says_so(company: Company) -> None:
     html = signed_in(company).get(f"{DAY[:-2]}01").content.decode()
     found = words(html)
-    assert "We have no usage files for this day." in found
+    assert "There are no figures for this day." in found
     assert "No server-days are owed on this day." in found
 
 
-def test_a_day_is_unavailable_while_the_store_is_away(
+def test_a_day_shows_its_figures_while_the_store_is_away(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document_of(company)
@@ -256,4 +343,7 @@ def test_a_day_is_unavailable_while_the_store_is_away(
 
     monkeypatch.setattr(file_opener, "read_rows", away)
     response = signed_in(company).get(DAY)
-    assert response.status_code == 503
+    assert response.status_code == 200
+    found = words(response.content.decode())
+    assert "cannot be computed at the moment." in found
+    assert "Peak use: 2 Agents" in found

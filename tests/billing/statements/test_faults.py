@@ -209,7 +209,7 @@ def test_readers_take_turns_day_by_day(db: None) -> None:
         def __exit__(self, *_: object) -> None:
             pass
 
-    assert refresh.refresh_period(company.id, MAY, at=AFTER, seconds=60, gate=Gate())
+    assert refresh.refresh_period(company.id, MAY, at=AFTER, seconds=60, gate=Gate)
     assert len(entered) == 3
 
 

@@ -1,6 +1,8 @@
 """The customer's page of billing data, without JavaScript."""
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from django.test import Client
 from billing.models import ExcuseKindChoices, StatementState
 from billing.requests import excuses
 from billing.requests.excuses import ExcuseRequest
-from billing.statements import catalogue, file_opener, queries, refresh
+from billing.statements import catalogue, file_opener, page_body, queries, refresh
 from billing.statements.compute.catalogue import Kind
 from portal.db import unit_of_work
+from portal.models import Tenant
 from tests.billing.statements.statement_pages import page, words
 from tests.billing.statements.statement_tenants import (
     AFTER,
@@ -324,3 +327,43 @@ def test_excuses_and_the_catalogue_are_named_as_causes(
     assert "Excused as lost, not counted: 1." in found
     assert "Business Users, peak 3 → 0 catalogue version 2" in found
     assert "first instant of the peak Mon 25 May 2026, 12:00 CEST → none" in found
+
+
+def test_a_page_whose_statement_keeps_changing_is_shown_uncached(
+    company: Company, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_all(company)
+    read(viewer)
+    numbers = count()
+    real = page_body._fingerprint
+
+    def changing(*given: Any, **named: Any) -> Any:
+        found, is_stale = real(*given, **named)
+        return replace(found, tenant=(str(next(numbers)), "")), is_stale
+
+    monkeypatch.setattr(page_body, "_fingerprint", changing)
+    assert "Peak use: 2 Agents" in read(viewer)
+    assert next(numbers) == 8
+
+
+def test_a_page_is_rendered_once_until_something_changes(
+    company: Company, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_day(company, FIRST)
+    first, rendered = read(viewer), []
+    real = page_body._rendered
+
+    def noted(*given: Any, **named: Any) -> Any:
+        rendered.append(given)
+        return real(*given, **named)
+
+    monkeypatch.setattr(page_body, "_rendered", noted)
+    assert read(viewer) == first
+    assert rendered == []
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        Tenant.objects.update(name="Another name")
+    read(viewer)
+    assert len(rendered) == 1
+    send_day(company, LAST)
+    assert read(viewer) != first
+    assert len(rendered) == 2

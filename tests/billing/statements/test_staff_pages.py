@@ -367,6 +367,18 @@ def test_changes_of_agents_at_once_are_shown_and_unusual_ones_filtered(
     assert ("No tenants with this state" in filtered) is not is_unusual
 
 
+def test_a_period_that_is_not_over_is_not_unusual(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company)
+    read(clerk, HERE)
+    with_peak_before(company, 4)
+    with unit_of_work.acting_for(company.id, holding=True):
+        CurrentStatement.objects.filter(period="2026-05").update(pending=1)
+    assert "unusual change:" not in read(clerk, MONTH)
+    assert "No tenants with this state" in read(clerk, f"{MONTH}&kind=unusual")
+
+
 def test_a_period_that_was_closed_incomplete_is_marked(
     company: Company, clerk: Client
 ) -> None:
@@ -386,6 +398,8 @@ def test_a_refused_run_keeps_what_was_entered(company: Company, clerk: Client) -
     assert 'role="alert"' in text
     assert 'value="issue" checked' in text
     assert 'name="with_incomplete" checked' in text
+    # The address of the form has no GET.
+    assert 'href="?' not in text
     long = {"period": "2026-05", "what": "compute", "reason": "x" * 1_001}
     text = clerk.post(RUN, long).content.decode()
     assert f'value="{"x" * 1_001}"' in text
