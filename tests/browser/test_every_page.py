@@ -94,7 +94,10 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "statement-day": (
         (PARTNER, VIEWER),
-        lambda _: ("/billing-data/2026-05/days/2026-05-14",),
+        lambda _: (
+            "/billing-data/2026-05/days/2026-05-14",
+            f"/billing-data/2026-05/days/{two_companies.DAY}",
+        ),
     ),
     "excuses-page": (
         (PARTNER, VIEWER),
@@ -317,7 +320,9 @@ def test_an_endpoint_that_is_not_in_the_walk_shows_no_page(scene: CompanyPages) 
     # Figures are for whoever knows a token that an installation has set, a calendar of
     # deadlines for whoever knows a private address; a mail that goes out next is shown
     # as one that waits.
-    others = getting - set(WALK) - {"metrics", "calendar-feed", "staff-mail-next"}
+    # The address of a list of users leads to its day.
+    apart = {"metrics", "calendar-feed", "staff-mail-next", "statement-users"}
+    others = getting - set(WALK) - apart
     kinds = {}
     for name in sorted(others):
         # What the staff export or ask for is for them alone.
