@@ -55,8 +55,8 @@ def users(request: PortalRequest, period: str, day: str) -> HttpResponse:
     if request.method != "POST":
         # After signing in again, or from the address bar: nothing is listed unasked.
         query = urlencode({"version": _version(request)})
-        address = reverse("statement-day", kwargs={"period": period, "day": day})
-        return redirect(f"{address}?{query}")
+        names = {"period": parse_period(period), "day": parse_day(day)}
+        return redirect(f"{reverse('statement-day', kwargs=names)}?{query}")
     form = UsersForm(request.POST)
     # Tokens cannot list names, whatever their scope.
     if not form.is_valid() or request.caller.user_id is None:

@@ -1,10 +1,11 @@
 """Computes what each file contributes to a day of a statement."""
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from uuid import UUID
 
 from billing.statements.compute.days import DayUsage, compute_day
@@ -46,15 +47,10 @@ class FileContribution:
     lines: Mapping[str, LineContribution]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DayKey:
-    """A day of a document, by the SHA-256 of that; the rest follows from it."""
-
-    tenant_id: int
-    sha256: str
-    day: date
-    found: ServedStatement = field(compare=False)
-    files: DayFiles = field(compare=False)
+# By tenant, SHA-256 of the document, and day; the least recently used first.
+_CacheKey = tuple[int, str, date]
+_cache: OrderedDict[_CacheKey, tuple[FileContribution, ...]] = OrderedDict()
+_cache_lock = threading.Lock()
 
 
 def file_contributions(
@@ -70,20 +66,31 @@ def file_contributions(
         Unavailable: a file cannot be read at the moment, or others took all the time.
 
     """
+    # Whether the files still count can change without another document.
     files = DayFiles.of(tenant_id, found)
-    key = _DayKey(
-        tenant_id=tenant_id, sha256=found.sha256, day=day, found=found, files=files
-    )
-    return _contributions(key)
+    key = (tenant_id, found.sha256, day)
+    with _cache_lock:
+        known = _cache.get(key)
+        if known is not None:
+            _cache.move_to_end(key)
+            return known
+    made = _compute(files, found, day)
+    # Not `lru_cache`, which would keep the document and the files with the key.
+    with _cache_lock:
+        _cache[key] = made
+        while len(_cache) > _CACHE_SIZE:
+            _cache.popitem(last=False)
+    return made
 
 
-@lru_cache(maxsize=_CACHE_SIZE)
-def _contributions(key: _DayKey) -> tuple[FileContribution, ...]:
-    document = key.found.content()
-    bounds, catalogue = bounds_of(day_of(document, key.day)), catalogue_of(document)
+def _compute(
+    files: DayFiles, found: ServedStatement, day: date
+) -> tuple[FileContribution, ...]:
+    document = found.content()
+    bounds, catalogue = bounds_of(day_of(document, day)), catalogue_of(document)
     contributions = []
     with reader_turn(until=time.monotonic() + _PATIENCE):
-        for one in key.files.open(bounds):
+        for one in files.open(bounds):
             usage = compute_day([one.rows], bounds, catalogue)
             if usage.is_touched:
                 contributions.append(_contribution(one.counted, usage))

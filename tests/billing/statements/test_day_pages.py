@@ -244,6 +244,26 @@ def test_a_day_is_computed_once_and_again_for_other_figures(
     assert len(rows_of(section(client.get(DAY).content.decode(), "files"))) == 2
 
 
+def test_few_days_are_cached_the_last_ones(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_contributions, "_CACHE_SIZE", 2)
+    file_contributions._cache.clear()
+    client = signed_in(company)
+    for day in ("25", "26", "25", "27"):
+        assert client.get(f"{DAY[:-2]}{day}").status_code == 200
+    assert [key[2].day for key in file_contributions._cache] == [25, 27]
+
+
+@pytest.mark.parametrize("day", ["%0A", "x", "2026-05-32", "%00"])
+def test_the_address_of_a_list_of_no_day_is_not_found(
+    company: Company, day: str
+) -> None:
+    path = f"/billing-data/2026-05/days/{day}/users"
+    assert signed_in(company).get(path).status_code == 404
+    assert signed_in(company).get(path.removesuffix("/users")).status_code == 404
+
+
 def test_a_reader_whose_turn_does_not_come_is_told_so(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
