@@ -18,7 +18,12 @@ from billing.statements.charts.daily_peaks import (
     DayPeaks,
     daily_peaks,
 )
-from billing.statements.charts.heat_map import HeatMap, HourPeak, heat_map
+from billing.statements.charts.heat_map import (
+    HeatMap,
+    HourPeak,
+    heat_map,
+    highest_peaks,
+)
 from billing.statements.charts.period_peaks import (
     PeriodPeaks,
     PeriodPeaksChart,
@@ -58,7 +63,6 @@ class HourRow:
 class ShownHours:
     """The heat map of a line with its table; `notes` say where a clock was changed."""
 
-    line: str
     shown: ShownChart
     days: Sequence[date]
     rows: Sequence[HourRow]
@@ -152,7 +156,6 @@ def hours_chart(document: Document, line: str) -> ShownHours:
     name = text.line_text(line)
     title = gettext("Peak of %(line)s by hour and day") % {"line": name}
     return ShownHours(
-        line=line,
         shown=ShownChart(chart, title, _highest_hour_text(peaks, name)),
         days=days,
         rows=list(_hour_rows(days, peaks)),
@@ -190,10 +193,7 @@ def _clock_notes(day: date, hours: Sequence[int]) -> Iterator[str]:
 
 
 def _hour_rows(days: Sequence[date], peaks: Sequence[HourPeak]) -> Iterator[HourRow]:
-    highest: dict[tuple[date, int], int] = {}
-    for one in peaks:
-        place = (one.day, one.hour)
-        highest[place] = max(highest.get(place, 0), one.value)
+    highest = highest_peaks(peaks)
     for hour in range(24):
         yield HourRow(f"{hour:02}:00", [highest.get((day, hour)) for day in days])
 

@@ -135,7 +135,6 @@ def users_context(
         "users": users.users,
         "first": first + 1,
         "last": last,
-        "page": wanted.page,
         "with_offset": not _has_24_hours(day_of(document, wanted.day)),
         "next_page": wanted.page + 1 if last < users.count else None,
     }

@@ -23,7 +23,7 @@ from billing.statements.queries import DRAFT
 from portal.db import unit_of_work
 from portal.models import Tenant
 
-# Bodies that a process caches, each of up to 300 kB.
+# Bodies that a process caches, each of some 150 kB.
 _CACHE_SIZE = 64
 
 # Attempts to render a body while its statement keeps changing.

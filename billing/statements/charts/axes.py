@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-# Width of the drawing, and the left and right edge of its slots.
-WIDTH, LEFT, RIGHT = 1200, 40.0, 1192.0
+# The left and right edge of the slots, in a drawing that is 1,200 wide.
+LEFT, RIGHT = 40.0, 1192.0
 
-# Right edge of the labels of the vertical axis, and how far their baseline is below the
-# grid line.
-LABEL_X, LABEL_DROP = "32", 4.0
+# How far the baseline of a label is below its grid line.
+LABEL_DROP = 4.0
 
 # Maximum number of grid lines.
 _MOST_LINES = 5
@@ -70,7 +69,7 @@ def step_of(value: int) -> int:
 class DaySlot:
     """The place of a day: `x` is its left side, `middle` where its number is written.
 
-    `first_of_month` has the day where the name of a month is written.
+    `is_first_of_month` is where the name of a month is written: in the first slot too.
     """
 
     day: date

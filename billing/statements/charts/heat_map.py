@@ -17,8 +17,7 @@ from billing.statements.charts.axes import (
     slot_width,
 )
 
-TOP, ROW_HEIGHT, HOURS = 8.0, 16.0, 24
-BASE = TOP + HOURS * ROW_HEIGHT
+TOP, ROW_HEIGHT = 8.0, 16.0
 
 # Hours with a label and a grid line.
 _WRITTEN = (0, 6, 12, 18, 24)
@@ -50,7 +49,7 @@ class HourPeak:
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
-    """A cell with a value above 0; `level` counts from 1."""
+    """A cell with a value above 0."""
 
     x: str
     y: str
@@ -111,12 +110,18 @@ def level_bounds(highest: int) -> list[int]:
     return sorted({1 + highest * place // count for place in range(count)})
 
 
-def heat_map(days: Sequence[date], peaks: Iterable[HourPeak]) -> HeatMap:
-    """Lay out the hours of some days; of two with one name, the higher is shown."""
-    highest_of: dict[tuple[date, int], int] = defaultdict(int)
+def highest_peaks(peaks: Iterable[HourPeak]) -> dict[tuple[date, int], int]:
+    """Return the peak of each hour that has one; of two with one name, the higher."""
+    found: dict[tuple[date, int], int] = {}
     for one in peaks:
         place = (one.day, one.hour)
-        highest_of[place] = max(highest_of[place], one.value)
+        found[place] = max(found.get(place, 0), one.value)
+    return found
+
+
+def heat_map(days: Sequence[date], peaks: Iterable[HourPeak]) -> HeatMap:
+    """Lay out the hours of some days, as `highest_peaks` has them."""
+    highest_of = highest_peaks(peaks)
     width = slot_width(len(days))
     highest = max(highest_of.values(), default=0)
     columns = {day: LEFT + place * width for place, day in enumerate(days)}
