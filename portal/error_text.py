@@ -183,6 +183,11 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("Of these files no receipt can be made."),
         gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
     ),
+    "receipt-too-long": error(
+        422,
+        gettext_noop("A receipt as PDF lists up to %(limit)d files."),
+        gettext_noop("Download the receipt as CSV: it lists all of them."),
+    ),
     "waits-for-more": error(
         409,
         gettext_noop("The file waits for something else too. Nothing was changed."),

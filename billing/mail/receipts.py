@@ -1,7 +1,6 @@
 """Mails the receipt of a batch of files to the person who requested it."""
 
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -30,8 +29,7 @@ from usage.receipts.rows import ReceiptLine
 # Files that a mail lists, those with problems; the attachment has all of them.
 _NAMED = 20
 
-# Most files for which a PDF is attached: more take a minute to typeset, and nobody
-# reads them.
+# Most files for which a PDF is attached: nobody reads more.
 _PDF_AT_MOST = 1_000
 
 
@@ -165,8 +163,5 @@ def _attach(
         made_at=made_at.astimezone(ZoneInfo(tenant.zone)),
         missing=missing,
     )
-    target = io.BytesIO()
-    receipt_pdf.write(target, found, head)
-    message.attach(
-        name.removesuffix("csv") + "pdf", target.getvalue(), "application/pdf"
-    )
+    data = receipt_pdf.as_pdf(found, head)
+    message.attach(name.removesuffix("csv") + "pdf", data, "application/pdf")

@@ -1,6 +1,5 @@
 """Downloads of receipts and of file lists, which are streamed as they are read."""
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,9 +133,7 @@ def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
         made_at=at.astimezone(ZoneInfo(tenant.zone)),
         missing=sheet.missing,
     )
-    target = io.BytesIO()
-    receipt_pdf.write(target, lines, head)
-    return _attached(target.getvalue(), name=name, kind=_PDF)
+    return _attached(receipt_pdf.as_pdf(lines, head), name=name, kind=_PDF)
 
 
 def _safe(request: PortalRequest) -> QuerySet[UsageFile]:

@@ -1,0 +1,1 @@
+"""Typesets PDF documents: templates, fonts, and letters that no font has."""
