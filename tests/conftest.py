@@ -83,6 +83,10 @@ def db(
         empty_database()
 
 
+# Tables whose rows never change.
+FROZEN = ("billing_statement", "billing_statementpdf")
+
+
 def empty_database() -> None:
     """Remove all rows, and let their numbers begin anew.
 
@@ -102,13 +106,12 @@ def empty_database() -> None:
         deletes.append("delete from billing_summarycount")
         restarts = [f"select setval('{name}', 1, false)" for name in sequences]
         # What was issued is never removed, except here.
-        trigger = "alter table billing_statement {} trigger user"
-        has_issued = "billing_statement" in filled
-        if has_issued:
-            cursor.execute(trigger.format("disable"))
+        frozen = [name for name in FROZEN if name in filled]
+        for name in frozen:
+            cursor.execute(f"alter table {name} disable trigger user")
         cursor.execute("begin; " + "; ".join([*deletes, *restarts]) + "; commit")
-        if has_issued:
-            cursor.execute(trigger.format("enable"))
+        for name in frozen:
+            cursor.execute(f"alter table {name} enable trigger user")
 
 
 @cache

@@ -27,6 +27,7 @@ from billing.models.statements import (
     Statement,
     StatementCounter,
     StatementMark,
+    StatementPdf,
     StatementState,
     UsageDay,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "Statement",
     "StatementCounter",
     "StatementMark",
+    "StatementPdf",
     "StatementState",
     "SummaryCount",
     "SummaryMark",

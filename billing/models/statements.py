@@ -202,6 +202,28 @@ class Statement(models.Model):
         return self.number
 
 
+class StatementPdf(models.Model):
+    """The PDF of an issued version, typeset once and served byte for byte.
+
+    A trigger refuses every change of it. Versions that were issued before there were
+    PDFs get theirs when somebody asks for it.
+    """
+
+    statement = models.OneToOneField(
+        Statement, on_delete=models.PROTECT, related_name="pdf"
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = "statement as PDF"
+        verbose_name_plural = "statements as PDF"
+
+    def __str__(self) -> str:
+        return f"PDF {self.sha256[:12]}"
+
+
 class StatementCounter(models.Model):
     """The last position given to an issued version; a single row."""
 

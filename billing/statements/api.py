@@ -16,7 +16,8 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from billing.coverage.periods import Period
-from billing.statements import evidence, queries
+from billing.statements import evidence, kept_pdfs, paper, queries
+from billing.statements.paper import PaperSource
 from billing.statements.queries import ServedStatement
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
@@ -33,6 +34,7 @@ _VERSION = re.compile(r"latest|draft|[1-9][0-9]{0,5}")
 
 _JSON = "application/json"
 _CSV = "text/csv; charset=utf-8"
+_PDF = "application/pdf"
 
 # Published JSON Schemas, by the names in their addresses.
 _SCHEMAS = Path(__file__).parent / "schemas"
@@ -117,6 +119,27 @@ def show_csv(
     return _respond(request, found, found.csv, _CSV, name="csv")
 
 
+@router.get("/statements/{period}.pdf", url_name="statement-pdf")
+def show_pdf(
+    request: PortalRequest, period: str, wanted: Query[StatementIn]
+) -> HttpResponse:
+    """Return a statement as PDF, with its JSON, CSV and list of files attached."""
+    found = _serve(request, period, wanted)
+    if found.head.number is None:
+        content = paper.as_pdf(
+            PaperSource(
+                document=found.document,
+                csv=found.csv,
+                files=found.files,
+                as_of=found.as_of,
+            )
+        )
+    else:
+        tenant_id = _tenant_id(request, wanted)
+        content = kept_pdfs.pdf_of_version(tenant_id, found.head.number)
+    return _respond(request, found, content, _PDF, name="pdf")
+
+
 @router.get("/statements/{period}/files", url_name="statement-files")
 def show_files(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
@@ -143,8 +166,8 @@ def download_evidence(
         at=timezone.now(),
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
-    stem = _stem("evidence", found)
-    response["Content-Disposition"] = f'attachment; filename="{stem}.zip"'
+    name = f"evidence-{found.head.name}.zip"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -223,13 +246,6 @@ def _respond(
         response = HttpResponse(content, content_type=content_type)
     response["ETag"] = tag
     if name and response.status_code != 304:  # noqa: PLR2004 - not modified
-        stem = _stem("statement", found)
-        response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
+        full_name = f"statement-{found.head.name}.{name}"
+        response["Content-Disposition"] = f'attachment; filename="{full_name}"'
     return response
-
-
-def _stem(what: str, found: ServedStatement) -> str:
-    """Name a download, as in statement-100417-2026-05-v2, without its ending."""
-    head = found.head
-    version = head.state if head.version is None else f"v{head.version}"
-    return f"{what}-{head.tenant}-{head.period}-{version}"

@@ -30,7 +30,7 @@ from billing.statements.charts.period_peaks import (
     period_peaks,
 )
 from billing.statements.compute.lines import AGENT, BUSINESS
-from billing.statements.page_queries import PeriodFigures
+from billing.statements.overview import PeriodFigures
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped
 

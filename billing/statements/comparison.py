@@ -9,8 +9,12 @@ from django.utils.translation import gettext, ngettext
 from billing.coverage.periods import Period
 from billing.periods.text import month_text
 from billing.statements.compute.lines import AGENT
-from billing.statements.page_queries import UNUSUAL_FACTOR, PeriodFigures
+from billing.statements.overview import PeriodFigures
 from portal.templatetags.shown import grouped
+
+# A peak is unusual if it is at least this many times that of the previous period, or at
+# most that fraction of it.
+UNUSUAL_FACTOR = 2
 
 _MINUS = "\N{MINUS SIGN}"
 

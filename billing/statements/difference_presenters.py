@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.statements import text
 from billing.statements.compute.lines import AGENT, BUSINESS
-from billing.statements.page_queries import NamedFile
+from billing.statements.manifest import NamedFile
 
 Document = Mapping[str, Any]
 

@@ -53,6 +53,14 @@ def as_bytes(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def version_name(*, tenant: str, period: str, version: int | None, state: str) -> str:
+    """Return a version as it is called in names of downloads: 100417-2026-05-v2.
+
+    Instead of a version, `provisional` or `draft`.
+    """
+    return f"{tenant}-{period}-{state if version is None else f'v{version}'}"
+
+
 def _statement(envelope: Envelope) -> dict[str, Any]:
     replaced = envelope.replaces
     return {

@@ -11,7 +11,7 @@ from billing.coverage.periods import Period
 from billing.statements import text
 from billing.statements.comparison import ShownComparison
 from billing.statements.compute.lines import AGENT, BUSINESS
-from billing.statements.page_queries import PeriodFigures
+from billing.statements.overview import PeriodFigures
 
 Document = Mapping[str, Any]
 
@@ -94,6 +94,15 @@ def _line(
         logins=of["logins"],
         hours=text.hours_text(of["used_seconds"]),
     )
+
+
+def first_peaks(document: Document) -> list[tuple[str, datetime]]:
+    """Return when Agents and Business Users were at their peak first, with names."""
+    return [
+        (line.name, line.peak_at)
+        for line in shown_lines(document)
+        if line.peak_at is not None and not line.is_add_on and line.held is not None
+    ]
 
 
 def hour_lines(document: Document, shown: str) -> list[tuple[str, str, bool]]:

@@ -4,7 +4,13 @@ import hashlib
 import json
 
 from billing.coverage.periods import Period
-from billing.models import CurrentStatement, Statement, StatementCounter, StatementMark
+from billing.models import (
+    CurrentStatement,
+    Statement,
+    StatementCounter,
+    StatementMark,
+    StatementPdf,
+)
 from billing.statements import build_current, inputs
 from billing.statements.compute.figures import figures_sha256
 from billing.statements.overview import overview_of
@@ -15,7 +21,8 @@ from portal.models import Tenant
 def _issued_statements_are_unchanged(scope: InvariantScope) -> Findings:
     with scope.snapshot():
         versions: dict[str, int] = {}
-        for one in Statement.objects.order_by("period", "version").iterator(10):
+        rows = Statement.objects.select_related("pdf").order_by("period", "version")
+        for one in rows.iterator(10):
             subject = f"the statement {one.number}"
             for problem in _wrong(one, after=versions.get(one.period, 0)):
                 yield Finding(subject, problem)
@@ -48,9 +55,16 @@ def _wrong(one: Statement, *, after: int) -> list[str]:
             one.overview == overview_of(content, json.loads(files)),
             "has an overview that differs from its document",
         ),
+        (_has_right_pdf(one), "has a PDF that does not match its SHA-256"),
         (one.version == after + 1, f"follows version {after}"),
     )
     return [problem for is_right, problem in checks if not is_right]
+
+
+def _has_right_pdf(one: Statement) -> bool:
+    """Return whether the PDF is unchanged, or was never made."""
+    pdf: StatementPdf | None = getattr(one, "pdf", None)
+    return pdf is None or (hashlib.sha256(bytes(pdf.content)).hexdigest() == pdf.sha256)
 
 
 def _positions_have_no_gaps(scope: InvariantScope) -> Findings:

@@ -16,7 +16,7 @@ from billing.models import (
     StatementState,
     TenantPeriod,
 )
-from billing.statements import inputs, refresh, sql, tables
+from billing.statements import inputs, kept_pdfs, refresh, sql, tables
 from billing.statements.document import Envelope, as_bytes, document
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -147,11 +147,13 @@ def _issue(tenant_id: int, wanted: IssueRequest) -> Statement:
         at=wanted.at,
         details=_details(current, statement, wanted),
     )
+    pdf = kept_pdfs.typeset_version(statement)
     failpoints.reach("statement:written")
     # The last lock, held to the commit: a reader that has seen a position has seen all
     # smaller ones, and what commits later gets a larger one.
     statement.position = _next_position()
     statement.save(force_insert=True)
+    pdf.save(force_insert=True)
     failpoints.reach("statement:issued")
     return statement
 

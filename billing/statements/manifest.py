@@ -3,12 +3,24 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from django.utils.translation import gettext
 
 from billing.statements.compute.figures import canonical
 from billing.statements.inputs import CountedFile, PeriodInputs
 from portal.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file by its id and name; `server` is empty where it is not known."""
+
+    id: str
+    name: str
+    server: str
 
 
 def manifest(files: Iterable[CountedFile]) -> dict[str, Any]:
@@ -25,6 +37,16 @@ def files_part(
         "bytes": sum(one["size"] for one in listed["files"]),
         "manifest_sha256": hashlib.sha256(canonical(listed)).hexdigest(),
         "unreadable": sorted(one.sha256 for one in unreadable),
+    }
+
+
+def numbered_names(listed: bytes) -> dict[str, NamedFile]:
+    """Return the files of a statement's list by SHA-256, named by their number."""
+    return {
+        one["sha256"]: NamedFile(
+            "", gettext("file %(number)s") % {"number": one["sequence"]}, one["server"]
+        )
+        for one in json.loads(listed)["files"]
     }
 
 

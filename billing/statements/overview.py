@@ -5,7 +5,22 @@ is stored in a column of its own.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from billing.coverage.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodFigures:
+    """The overview of the last issued version of a period, or of its current statement.
+
+    `version` is None if none has been issued.
+    """
+
+    period: Period
+    version: int | None
+    overview: Mapping[str, Any]
 
 
 def overview_of(figures: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, QuerySet
 
@@ -17,31 +16,13 @@ from billing.models import (
 )
 from billing.statements import queries
 from billing.statements.charts.period_peaks import PERIODS
+from billing.statements.comparison import UNUSUAL_FACTOR
+from billing.statements.manifest import NamedFile
+from billing.statements.overview import PeriodFigures
 from billing.statements.refresh import LARGE
 from portal.errors import Refused
 from portal.models import Tenant
 from usage.models import KEPT, UsageFile
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """A file by its id and name; `server` is empty where it is not known."""
-
-    id: str
-    name: str
-    server: str
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodFigures:
-    """The overview of the last issued version of a period, or of its current statement.
-
-    `version` is None if none has been issued.
-    """
-
-    period: Period
-    version: int | None
-    overview: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +71,6 @@ _FILTERS: Mapping[MonthEndFilter, Q] = {
     MonthEndFilter.INCOMPLETE: ~_IS_ISSUED & Q(lacking__gt=0),
     MonthEndFilter.BLOCKED: _IS_BLOCKED,
 }
-
-# A peak is unusual if it is at least this many times that of the previous period, or at
-# most that fraction of it.
-UNUSUAL_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,9 @@
 """Presents a statement as its pages show it: figures, days, differences."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils.translation import gettext, ngettext
-
-from billing.calendar_view.table import days_text
 from billing.coverage.periods import Period
 from billing.models import StatementState
 from billing.periods.text import span_text
@@ -21,48 +15,31 @@ from billing.statements.chart_presenters import (
     periods_chart,
 )
 from billing.statements.comparison import compare
+from billing.statements.completeness_presenters import (
+    completeness_legend,
+    completeness_sentences,
+    listed_days,
+    unclassified_sentence,
+    unreadable_sentence,
+)
 from billing.statements.compute.lines import AGENT
 from billing.statements.difference_presenters import (
-    HASH_CHARACTERS,
     MOST_DIFFERENCES,
     all_causes,
     shown_differences,
 )
 from billing.statements.figure_presenters import (
+    first_peaks,
     hour_lines,
     period_rows,
     shown_day,
     shown_lines,
 )
-from billing.statements.page_queries import NamedFile, PeriodFigures, StatementFacts
+from billing.statements.overview import PeriodFigures
+from billing.statements.page_queries import StatementFacts
 from billing.statements.queries import DRAFT, LATEST, ServedStatement
-from portal.templatetags.shown import grouped
 
 Document = Mapping[str, Any]
-
-# Counts of the server-days that are covered: nothing more is needed for them.
-_COVERED = ("received", "silent", "down", "lost")
-
-# Marks and names of the counts of server-days.
-_COUNTS: tuple[tuple[str, str], ...] = (
-    ("received", "received"),
-    ("silent", "silent"),
-    ("down", "excused"),
-    ("lost", "excused"),
-    ("missing", "missing"),
-    ("with_us", "with-us"),
-    ("pending", "pending"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ListedDays:
-    """Server-days of one server with the same state and reason."""
-
-    server: str
-    days: str
-    state: str
-    reason: str
 
 
 def statement_context(
@@ -91,13 +68,13 @@ def statement_context(
         "state": state,
         "is_issued": head.state == StatementState.ISSUED,
         "answer": text.answer_text(document),
-        "peaks": _peaks(document),
-        "sentences": _sentences(document),
-        "legend": list(_legend(document["completeness"])),
-        "listed": list(_listed(document["completeness"]["days"])),
+        "peaks": first_peaks(document),
+        "sentences": completeness_sentences(document),
+        "legend": list(completeness_legend(document["completeness"])),
+        "listed": list(listed_days(document["completeness"]["days"])),
         "doubts": text.doubt_texts(document["doubtful"]),
-        "unclassified": _unclassified(document),
-        "unreadable": _unreadable(document, facts.files),
+        "unclassified": unclassified_sentence(document),
+        "unreadable": unreadable_sentence(document, facts.files),
         "main_differences": [one for one in differences if one.is_main],
         "more_differences": [one for one in differences if not one.is_main],
         "causes": all_causes(document, facts.files),
@@ -105,7 +82,7 @@ def statement_context(
         "has_more_differences": len(document["differences"]) > MOST_DIFFERENCES,
         "query": _query(served, facts),
         "version_query": _version_query(served, facts),
-        "stem": f"statement-{head.tenant}-{head.period}-{head.version or head.state}",
+        "stem": f"statement-{head.name}",
     }
 
 
@@ -164,69 +141,3 @@ def _version_query(served: ServedStatement, facts: StatementFacts) -> str:
         return urlencode({"version": DRAFT})
     is_newest = not facts.versions or head.version == facts.versions[0].version
     return "" if is_newest else urlencode({"version": head.version})
-
-
-def _peaks(document: Document) -> list[tuple[str, datetime]]:
-    return [
-        (line.name, line.peak_at)
-        for line in shown_lines(document)
-        if line.peak_at is not None and not line.is_add_on and line.held is not None
-    ]
-
-
-def _sentences(document: Document) -> Iterator[str]:
-    """Yield sentences on how complete the period is."""
-    complete = document["completeness"]
-    owed, covered = complete["owed"], sum(complete[name] for name in _COVERED)
-    if not owed:
-        yield gettext("No server-days are owed in this period.")
-        return
-    sentence = ngettext(
-        "%(covered)s of %(owed)s server-day is covered.",
-        "%(covered)s of %(owed)s server-days are covered.",
-        owed,
-    )
-    yield sentence % {"covered": grouped(covered), "owed": grouped(owed)}
-    for name, sentence in (
-        ("missing", gettext("Missing: %(count)s.")),
-        ("with_us", gettext("Waiting for the billing team: %(count)s.")),
-        ("pending", gettext("Not over yet: %(count)s.")),
-        ("lost", gettext("Excused as lost, not counted: %(count)s.")),
-    ):
-        if complete[name]:
-            yield sentence % {"count": grouped(complete[name])}
-
-
-def _legend(complete: Document) -> Iterator[tuple[str, str, int]]:
-    for name, mark in _COUNTS:
-        if complete[name]:
-            yield mark, text.count_text(name), complete[name]
-
-
-def _listed(days: Iterable[Document]) -> Iterator[ListedDays]:
-    """Yield the listed server-days, grouped by server, state and reason."""
-
-    def sort_key(one: Document) -> tuple[str, str, str]:
-        return one["server"], one["state"], one["reason"]
-
-    def group_key(one: Document) -> tuple[str, str, str]:
-        state = text.server_day_text(one["state"])
-        return one["server"], state, one["reason"]
-
-    ordered = sorted(days, key=sort_key)
-    for (server, state, reason), found in groupby(ordered, group_key):
-        named = [date.fromisoformat(one["day"]) for one in found]
-        yield ListedDays(server, days_text(named), state, reason)
-
-
-def _unclassified(document: Document) -> str:
-    keys = document["catalogue"]["unclassified"]
-    return text.unclassified_text(keys) if keys else ""
-
-
-def _unreadable(document: Document, files: Mapping[str, NamedFile]) -> str:
-    names = [
-        files[one].name if one in files else one[:HASH_CHARACTERS]
-        for one in document["files"]["unreadable"]
-    ]
-    return text.unreadable_text(names) if names else ""

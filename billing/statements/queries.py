@@ -17,7 +17,7 @@ from billing.models import (
     TenantPeriod,
 )
 from billing.statements import inputs, refresh, tables
-from billing.statements.document import Envelope, as_bytes, document
+from billing.statements.document import Envelope, as_bytes, document, version_name
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from portal.models import Tenant
@@ -47,15 +47,27 @@ class StatementHead:
     replaces: dict[str, Any] | None
     position: int | None
 
+    @property
+    def name(self) -> str:
+        """How the version is called in names of downloads."""
+        return version_name(
+            tenant=self.tenant,
+            period=self.period,
+            version=self.version,
+            state=self.state,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedStatement:
     """A version as served: the bytes of its document, tables and list of files.
 
+    `as_of` is the instant of its figures: that of issuing, or of their computation.
     `overview` repeats figures of the document; see `billing.statements.overview`.
     """
 
     head: StatementHead
+    as_of: datetime
     overview: Mapping[str, Any]
     document: bytes
     csv: bytes
@@ -195,6 +207,7 @@ def serve_current(tenant_id: int, period: Period) -> ServedStatement:
             replaces=_replaces(replaced),
             position=None,
         ),
+        as_of=current.computed_at,
         overview=current.overview,
         document=data,
         csv=tables.as_csv(written).encode(),
@@ -233,6 +246,7 @@ def _issued() -> Any:
 def _served(one: Statement) -> ServedStatement:
     return ServedStatement(
         head=_head(one),
+        as_of=one.issued_at,
         overview=one.overview,
         document=bytes(one.document),
         csv=bytes(one.csv),

@@ -129,6 +129,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Requirement]] = {
     "api:statements": {"GET": Permission.STATEMENTS},
     "api:statement": {"GET": Permission.STATEMENTS},
     "api:statement-csv": {"GET": Permission.STATEMENTS},
+    "api:statement-pdf": {"GET": Permission.STATEMENTS},
     "api:statement-focus": {"GET": Permission.STATEMENTS},
     "api:statement-files": {"GET": Permission.STATEMENTS},
     "api:statement-evidence": {"GET": Permission.EVIDENCE},

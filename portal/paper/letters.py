@@ -6,7 +6,7 @@ that a document does not depend on the fonts of the machine.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,8 +24,9 @@ FOLDERS: Sequence[Path] = tuple(
     )
 )
 
-# Between these a text keeps its own direction, whatever surrounds it.
-_ISOLATE, _END = "\u2068", "\u2069"
+# Between these a text keeps its own direction, or runs from left to right, whatever
+# surrounds it.
+_ISOLATE, _LEFT_TO_RIGHT, _END = _MARKS = "\u2068", "\u2066", "\u2069"
 
 # Bidirectional classes of letters that are written from right to left.
 _RIGHT_TO_LEFT = ("R", "AL")
@@ -54,10 +55,19 @@ def _is_visible(letter: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return a text with every letter that cannot be typeset as its number."""
+    """Return a text with every letter that cannot be typeset as its number.
+
+    Isolates (`isolated`) stay as they are.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_cluster, _clusters(text)))
+    number = _number
+    if _is_right_to_left(text):
+
+        def number(letter: str) -> str:
+            return f"{_LEFT_TO_RIGHT}{_number(letter)}{_END}"
+
+    return "".join(_cluster(cluster, number) for cluster in _clusters(text))
 
 
 def ascii_only(text: str) -> str:
@@ -72,10 +82,18 @@ def isolated(text: str) -> str:
     A name that is written from right to left would otherwise take the punctuation and
     numbers beside it along.
     """
-    found = printable(text.replace(_ISOLATE, "").replace(_END, ""))
-    if any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in found):
-        return f"{_ISOLATE}{found}{_END}"
-    return found
+    if not _is_right_to_left(text):
+        return printable("".join(_without_marks(text)))
+    return f"{_ISOLATE}{printable(''.join(_without_marks(text)))}{_END}"
+
+
+def _without_marks(text: str) -> Iterator[str]:
+    return (_number(letter) if letter in _MARKS else letter for letter in text)
+
+
+def _is_right_to_left(text: str) -> bool:
+    """Return whether a text has letters that are written from right to left."""
+    return any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in text)
 
 
 def _clusters(text: str) -> Iterator[str]:
@@ -90,17 +108,18 @@ def _clusters(text: str) -> Iterator[str]:
         yield cluster
 
 
-def _cluster(cluster: str) -> str:
+def _cluster(cluster: str, number: Callable[[str], str]) -> str:
     """Return a cluster if one font has all of it; else what has to be as numbers."""
-    if cluster in (_ISOLATE, _END):
+    if cluster in _MARKS:
         return cluster
+    letters = _all_letters()
     if len(cluster) == 1 and unicodedata.category(cluster)[0] != "M":
-        return cluster if cluster in _all_letters() else _number(cluster)
+        return cluster if cluster in letters else number(cluster)
     is_combined = unicodedata.category(cluster[0])[0] != "M"
     if is_combined and any(font.issuperset(cluster) for font in _letters_of_fonts()):
         return cluster
-    first = cluster[0] if is_combined and cluster[0] in _all_letters() else ""
-    return first + "".join(map(_number, cluster[len(first) :]))
+    first = cluster[0] if is_combined and cluster[0] in letters else ""
+    return first + "".join(map(number, cluster[len(first) :]))
 
 
 def _ascii(letter: str) -> str:

@@ -113,11 +113,14 @@ def deadline(at: datetime, zone: str) -> SafeString:
 @register.simple_tag
 def zoned(at: datetime, zone: str) -> SafeString:
     """Format an instant with the name of its zone: Fri 5 June 2026, 07:51 BST."""
-    local = at.astimezone(ZoneInfo(zone))
-    name = local.strftime("%Z")
-    # Zones without letters of their own are called by their offset already.
-    letters = name if name.isalpha() else _utc(local)
+    letters = _zone_letters(at.astimezone(ZoneInfo(zone)))
     return format_html("{} {}", instant(at, zone), letters)
+
+
+def zoned_text(at: datetime, zone: str) -> str:
+    """Format an instant as `zoned` does, as plain text."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{_clock(local)} {_zone_letters(local)}"
 
 
 @register.simple_tag
@@ -141,6 +144,12 @@ def zone_text(at: datetime, zone: str) -> str:
     # Zones without letters of their own are called by their offset already.
     letters = f"{name}, " if name.isalpha() and name != "UTC" else ""
     return f"{place} ({letters}{_utc(local)})"
+
+
+def _zone_letters(local: datetime) -> str:
+    name = local.strftime("%Z")
+    # Zones without letters of their own are called by their offset already.
+    return name if name.isalpha() else _utc(local)
 
 
 def _clock(local: datetime) -> str:

@@ -285,6 +285,7 @@ ROWS: Mapping[str, Row] = {
     "api:statements": Row(lambda _: "/api/v1/statements"),
     "api:statement": _statement_row(""),
     "api:statement-csv": _statement_row(".csv"),
+    "api:statement-pdf": _statement_row(".pdf"),
     "api:statement-focus": _statement_row(".focus.csv"),
     "api:statement-files": _statement_row("/files"),
     "api:statement-evidence": _statement_row("/evidence"),

@@ -280,5 +280,5 @@ def test_a_provisional_statement_with_other_figures_has_another_tag(
 
 def test_every_endpoint_of_statements_is_read_only() -> None:
     names = [name for name in PERMISSIONS if name.startswith("api:statement")]
-    assert len(names) == 6
+    assert len(names) == 7
     assert all(set(PERMISSIONS[name]) == {"GET"} for name in names)

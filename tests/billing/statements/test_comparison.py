@@ -6,7 +6,7 @@ import pytest
 
 from billing.coverage.periods import Period
 from billing.statements.comparison import ShownComparison, compare, signed
-from billing.statements.page_queries import PeriodFigures
+from billing.statements.overview import PeriodFigures
 
 pytestmark = pytest.mark.plain
 

@@ -49,8 +49,12 @@ def test_a_name_from_right_to_left_is_isolated_from_its_surroundings() -> None:
     name = "שלום עולם"
     assert isolated(name) == f"\u2068{name}\u2069"
     # Marks within the name cannot end the isolation, nor begin one.
-    assert isolated(f"\u2069{name}\u2068") == f"\u2068{name}\u2069"
-    assert isolated("\u2069IC01") == "IC01"
+    assert isolated("\u2069IC01") == "\\u{2069}IC01"
+    assert isolated(f"\u2069{name}").startswith("\u2068\\u{2069}")
+
+
+def test_a_number_in_a_name_from_right_to_left_stays_in_order() -> None:
+    assert printable("\u05d0\ue000\u05d1") == "\u05d0\u2066\\u{e000}\u2069\u05d1"
 
 
 def test_ascii_is_the_last_resort() -> None:
