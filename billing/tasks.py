@@ -16,6 +16,7 @@ from billing.reminders import send as reminder_send
 from billing.standings import merge as standings_merge
 from billing.statements import month_end
 from billing.statements import refresh as statement_refresh
+from billing.statements import send_mails as statement_mails
 from portal.jobs import shutdown
 
 # How long one run refreshes summaries, in seconds. A wake-up during a run waits for at
@@ -71,6 +72,7 @@ def send_mail() -> None:
         # Receipts are few, and somebody waits for them.
         sent = mail_receipts.send_waiting(now=timezone.now)
         sent = reminder_send.send_waiting(now=timezone.now) or sent
+        sent = statement_mails.send_waiting(now=timezone.now) or sent
         if not sent:
             return
 

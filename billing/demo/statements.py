@@ -10,12 +10,12 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from billing.coverage.periods import Period
-from billing.demo import personas
+from billing.demo import history, personas
 from billing.demo.personas import Persona
 from billing.models import Excuse, ExcuseKindChoices, Statement, TenantPeriod
 from billing.requests import excuses
 from billing.requests.excuses import ExcuseRequest
-from billing.statements import issue, refresh
+from billing.statements import issue, refresh, send_mails
 from billing.statements.issue import IssueRequest
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -78,16 +78,20 @@ def issue_past(
     """Issue the statements of past periods that are not issued yet.
 
     `send_lost` sends the files that were believed lost, as of an instant; it returns
-    False if there are none.
+    False if there are none. The mails about a version are sent at its own instant; in a
+    portal without a history of the demo there are none.
     """
+    with_mails = history.may_send_mails()
     for period in months.past:
         if not _has_version(tenant, period, 1):
-            _issue(tenant, period, months.on_day(period, _ISSUED))
+            at = months.on_day(period, _ISSUED)
+            _issue(tenant, period, at, with_mails=with_mails)
     first = months.past[0]
     is_first = _has_version(tenant, first, 1) and not _has_version(tenant, first, 2)
     if is_first and send_lost(months.on_day(first, _FOUND)):
         reason = "The file that was believed lost was found on a backup."
-        _issue(tenant, first, months.on_day(first, _CORRECTED), reason=reason)
+        at = months.on_day(first, _CORRECTED)
+        _issue(tenant, first, at, reason=reason, with_mails=with_mails)
 
 
 def compute_current(tenant: Tenant, *, at: datetime) -> None:
@@ -96,13 +100,24 @@ def compute_current(tenant: Tenant, *, at: datetime) -> None:
         refresh.fresh_statement(tenant.pk, period, at=at, seconds=_SECONDS)
 
 
-def _issue(tenant: Tenant, period: Period, at: datetime, *, reason: str = "") -> None:
-    wanted = IssueRequest(period=period, by=personas.CLERK, at=at, reason=reason)
+def _issue(
+    tenant: Tenant,
+    period: Period,
+    at: datetime,
+    *,
+    with_mails: bool,
+    reason: str = "",
+) -> None:
+    wanted = IssueRequest(
+        period=period, by=personas.CLERK, at=at, reason=reason, with_mails=with_mails
+    )
     try:
         issue.issue(tenant.pk, wanted)
     except Refused:
         # The period is not complete; the demo shows it as it is.
         return
+    while with_mails and send_mails.send_waiting(now=lambda: at):
+        continue
 
 
 def _has_version(tenant: Tenant, period: Period, version: int) -> bool:

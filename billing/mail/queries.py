@@ -11,14 +11,15 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from billing.models import Digest, ReceiptMail, Reminder
+from billing.models import Digest, ReceiptMail, Reminder, StatementMail
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
 from portal.pages.paging import MOST_COUNTED, CappedPage, list_page
 
-REMINDER, RECEIPT, DIGEST = "reminder", "receipt", "digest"
+REMINDER, STATEMENT, RECEIPT, DIGEST = "reminder", "statement", "receipt", "digest"
 MODELS: Mapping[str, type[StoredMail]] = {
     REMINDER: Reminder,
+    STATEMENT: StatementMail,
     RECEIPT: ReceiptMail,
     DIGEST: Digest,
 }
@@ -28,6 +29,7 @@ _STORED = ("recipient", "planned_at", "ended_at", "outcome", "begun_at", "proble
 _QUEUED = (*_STORED, "tenant_id", "state", "asked_by")
 _LISTED: Mapping[str, tuple[str, ...]] = {
     REMINDER: (*_QUEUED, "period", "step"),
+    STATEMENT: (*_QUEUED, "period", "version"),
     RECEIPT: _QUEUED,
     DIGEST: (*_STORED, "day"),
 }
@@ -120,6 +122,7 @@ def waiting_for_staff(model: type[MailJob]) -> QuerySet[MailJob]:
 
 WAITING_FOR_STAFF = (
     partial(waiting_for_staff, Reminder),
+    partial(waiting_for_staff, StatementMail),
     partial(waiting_for_staff, ReceiptMail),
 )
 

@@ -4,8 +4,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from billing.models import CalendarAddress
+from billing.statements.plan_mails import gets_statements
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
@@ -15,24 +17,47 @@ from portal.models import Membership, Role, Tenant, User
 _RANDOM_BYTES = 32
 
 
+class MailChoice(StrEnum):
+    """Mails that each member can choose to get or not."""
+
+    REMINDERS = "reminders"
+    STATEMENTS = "statements"
+
+
+# The column of each choice, and its act in the audit trail.
+_COLUMNS = {
+    MailChoice.REMINDERS: "gets_reminders",
+    MailChoice.STATEMENTS: "gets_statements",
+}
+_ACTS = {
+    MailChoice.REMINDERS: "reminders-chosen",
+    MailChoice.STATEMENTS: "statement-mails-chosen",
+}
+
+
 @dataclass(frozen=True, slots=True)
-class ReminderRecipient:
-    """A member, with the effective choice of getting reminders."""
+class MailRecipient:
+    """A member, with the effective choice of each kind of mail."""
 
     membership: Membership
     gets_reminders: bool
+    gets_statements: bool
 
 
-def members() -> list[ReminderRecipient]:
+def members() -> list[MailRecipient]:
     """Return the members of the tenant that this unit of work is for, by name."""
     rows = Membership.objects.filter(user__is_active=True).select_related("user")
     # A tenant may not read all columns of a person.
     narrow = rows.only(
-        *("role", "gets_reminders", "tenant_id"),
+        *("role", *_COLUMNS.values(), "tenant_id"),
         *("user__email", "user__name", "user__is_active"),
     )
     return [
-        ReminderRecipient(row, gets_reminders=gets_reminders(row))
+        MailRecipient(
+            row,
+            gets_reminders=gets_reminders(row),
+            gets_statements=gets_statements(row),
+        )
         for row in narrow.order_by("user__name", "user__email")
     ]
 
@@ -44,10 +69,16 @@ def gets_reminders(row: Membership) -> bool:
     return row.gets_reminders
 
 
-def choose_reminders(
-    tenant_id: int, *, user_id: int, wanted: bool, by: str, at: datetime
+def choose_mails(
+    tenant_id: int,
+    choice: MailChoice,
+    *,
+    user_id: int,
+    wanted: bool,
+    by: str,
+    at: datetime,
 ) -> Membership:
-    """Set whether a member gets reminders, in the running unit of work of the tenant.
+    """Set whether a member gets these mails, in the running unit of work of the tenant.
 
     Raises:
         Refused: the tenant has no such member.
@@ -59,11 +90,11 @@ def choose_reminders(
     )
     if row is None:
         raise Refused("not-found")
-    Membership.objects.filter(pk=row.pk).update(gets_reminders=wanted)
+    Membership.objects.filter(pk=row.pk).update(**{_COLUMNS[choice]: wanted})
     audit_log.append(
         tenant_id=tenant_id,
         actor=by,
-        act="reminders-chosen",
+        act=_ACTS[choice],
         subject=row.user.email,
         details={"wanted": wanted},
         at=at,

@@ -3,15 +3,19 @@
 from datetime import datetime, timedelta
 
 from billing.coverage.periods import zone_named
-from billing.mail.queries import RECEIPT, REMINDER
-from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder
+from billing.mail.queries import RECEIPT, REMINDER, STATEMENT
+from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder, StatementMail
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailJob, MailOutcome
 from portal.models import Tenant
 
-_MODELS: dict[str, type[MailJob]] = {REMINDER: Reminder, RECEIPT: ReceiptMail}
+_MODELS: dict[str, type[MailJob]] = {
+    REMINDER: Reminder,
+    STATEMENT: StatementMail,
+    RECEIPT: ReceiptMail,
+}
 
 
 def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 from django.utils.translation import get_language, gettext
 
 from billing.coverage.periods import Period
-from billing.mail.text import problem_text, state_text, step_text
-from billing.models import Digest, ReceiptMail, Reminder
+from billing.mail.text import problem_text, state_text, step_text, version_text
+from billing.models import Digest, ReceiptMail, Reminder, StatementMail
 from billing.periods.text import span_text
 from billing.reminders.plan import PlannedMail
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
@@ -151,13 +151,19 @@ def _row(mail: StoredMail, tenants: dict[int, MailTenant]) -> MailRow:
         tenant=tenant,
         zone=tenant.zone if tenant else _UTC,
         what=_what(mail),
-        span=_span(mail.period, get_language()) if isinstance(mail, Reminder) else "",
+        span=_span_of(mail),
         mark=mark,
         state=state,
         why=problem_text(mail.problem),
         is_unsure=tenant is not None and mail.shown_state == MailOutcome.UNSURE,
         is_failed=tenant is not None and mail.shown_state == MailOutcome.FAILED,
     )
+
+
+def _span_of(mail: StoredMail) -> str:
+    if isinstance(mail, Reminder | StatementMail):
+        return _span(mail.period, get_language())
+    return ""
 
 
 @lru_cache(maxsize=_SPANS)
@@ -172,6 +178,8 @@ def _what(mail: StoredMail) -> str:
     match mail:
         case Reminder():
             return step_text(mail.step)
+        case StatementMail():
+            return version_text(mail.version)
         case ReceiptMail():
             return gettext("Receipt of an upload")
         case Digest():

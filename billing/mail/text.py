@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext, gettext_noop
 
 from billing.coverage.reminder_dates import ENDED, LAST, LATE, REFUSED, SOON, TARGET
+from billing.mail.recipients import MailChoice
 from billing.models import NOW
 from billing.reminders.send_now import NotReminded
 
@@ -59,6 +60,19 @@ _PROBLEMS: Mapping[str, str] = {
     "not-missing": gettext_noop("What was refused is not missing any more."),
     "deadline-passed": gettext_noop("The deadline passed before it could go."),
     "overtaken": gettext_noop("A later one has taken its place."),
+    "later-version": gettext_noop("A later version of the statement was issued."),
+}
+
+# What a choice of a member has changed: if the mails are wanted, and if not.
+_CHOICES: Mapping[MailChoice, tuple[str, str]] = {
+    MailChoice.REMINDERS: (
+        gettext_noop("%(name)s gets the reminders."),
+        gettext_noop("%(name)s gets no reminders any more."),
+    ),
+    MailChoice.STATEMENTS: (
+        gettext_noop("%(name)s gets mails about statements."),
+        gettext_noop("%(name)s gets no mails about statements any more."),
+    ),
 }
 
 _NOT_REMINDED: Mapping[str, str] = {
@@ -88,6 +102,17 @@ def step_text(step: str) -> str:
     if step.startswith(NOW):
         return gettext("Reminder by staff, number %(number)s") % {"number": number}
     return gettext("Late, week %(number)s") % {"number": number}
+
+
+def version_text(version: int) -> str:
+    """Return the name of the mail about a version of a statement."""
+    return gettext("Statement issued, version %(version)s") % {"version": version}
+
+
+def choice_text(choice: MailChoice, *, wanted: bool) -> str:
+    """Return what a member's choice has changed, with a place for the name."""
+    is_wanted, is_unwanted = _CHOICES[choice]
+    return gettext(is_wanted if wanted else is_unwanted)
 
 
 def state_text(state: str) -> tuple[str, str]:

@@ -1,9 +1,12 @@
 """Views of the page People: members of a tenant, and the mails that each gets."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,13 +19,21 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.coverage.periods import Period
 from billing.mail import receipts as mail_receipts
 from billing.mail import recipients
-from billing.mail.text import problem_text, state_text, step_text
-from billing.models import CalendarAddress, ReceiptMail, Reminder
+from billing.mail.recipients import MailChoice
+from billing.mail.text import (
+    choice_text,
+    problem_text,
+    state_text,
+    step_text,
+    version_text,
+)
+from billing.models import CalendarAddress, ReceiptMail, Reminder, StatementMail
 from billing.periods.text import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
+from portal.mail.outbox import MailJob
 from portal.models import Tenant
 from usage.receipts.forms import ReceiptForm
 
@@ -52,7 +63,7 @@ def people(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def choose_own_mails(request: PortalRequest) -> HttpResponse:
-    """Set whether the caller gets the reminders."""
+    """Set whether the caller gets the reminders, or mails about statements."""
     if request.caller.user_id is None:
         raise Refused("not-found")
     return _choose(request, request.caller.user_id)
@@ -60,7 +71,7 @@ def choose_own_mails(request: PortalRequest) -> HttpResponse:
 
 @require_POST
 def choose_mails(request: PortalRequest) -> HttpResponse:
-    """Set whether another member gets the reminders."""
+    """Set whether another member gets the reminders, or mails about statements."""
     text = request.POST.get("person", "")
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise Refused("not-found")
@@ -134,17 +145,20 @@ def mail_receipt(request: PortalRequest) -> HttpResponse:
 def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
     now = timezone.now()
     wanted = request.POST.get("wanted") == "yes"
+    try:
+        choice = MailChoice(request.POST.get("kind", MailChoice.REMINDERS))
+    except ValueError as error:
+        raise Refused("not-found") from error
     with unit_of_work.acting_for(request.caller.tenant):
-        row = recipients.choose_reminders(
+        row = recipients.choose_mails(
             request.caller.tenant,
+            choice,
             user_id=user_id,
             wanted=wanted,
             by=request.caller.name,
             at=now,
         )
-    text = gettext("%(name)s gets no reminders any more.")
-    if wanted:
-        text = gettext("%(name)s gets the reminders.")
+    text = choice_text(choice, wanted=wanted)
     messages.success(request, text % {"name": row.user.name})
     return redirect("people-page")
 
@@ -173,20 +187,24 @@ def _page(
 
 def _mails() -> list[dict[str, Any]]:
     """Return the table rows of the tenant's newest mails."""
-    reminders = Reminder.objects.defer("text", "html").order_by("-planned_at", "-pk")
-    receipts = ReceiptMail.objects.defer("text", "html", "files")
-    found: list[Reminder | ReceiptMail] = [
-        *reminders[:MAILS_SHOWN],
-        *receipts.order_by("-planned_at", "-pk")[:MAILS_SHOWN],
-    ]
-    found.sort(key=lambda one: one.planned_at, reverse=True)
-    rows: list[dict[str, Any]] = []
-    for one in found[:MAILS_SHOWN]:
-        mark, state = state_text(one.shown_state)
-        what, span = gettext("Receipt of an upload"), ""
-        if isinstance(one, Reminder):
+    rows: Iterable[QuerySet[MailJob]] = (
+        Reminder.objects.defer("text", "html"),
+        StatementMail.objects.defer("text", "html"),
+        ReceiptMail.objects.defer("text", "html", "files"),
+    )
+    newest = (one.order_by("-planned_at", "-pk")[:MAILS_SHOWN] for one in rows)
+    found = sorted(chain(*newest), key=lambda one: one.planned_at, reverse=True)
+    return [_mail_row(one) for one in found[:MAILS_SHOWN]]
+
+
+def _mail_row(one: MailJob) -> dict[str, Any]:
+    mark, state = state_text(one.shown_state)
+    what, span = gettext("Receipt of an upload"), ""
+    match one:
+        case Reminder():
             what, span = step_text(one.step), span_text(Period.parse(one.period))
-        why = problem_text(one.problem)
-        row = {"mail": one, "what": what, "span": span, "why": why}
-        rows.append({**row, "mark": mark, "state": state})
-    return rows
+        case StatementMail():
+            what, span = version_text(one.version), span_text(Period.parse(one.period))
+    why = problem_text(one.problem)
+    row = {"mail": one, "what": what, "span": span, "why": why}
+    return {**row, "mark": mark, "state": state}

@@ -7,7 +7,7 @@ from billing.models.lateness import (
     SafetyStop,
     VoidReason,
 )
-from billing.models.mail import CalendarAddress, Digest, ReceiptMail
+from billing.models.mail import CalendarAddress, Digest, ReceiptMail, StatementMail
 from billing.models.month_end import MonthEndOutcome, MonthEndRun, MonthEndWork
 from billing.models.periods import (
     LicenceChange,
@@ -63,6 +63,7 @@ __all__ = [
     "ServerPeriodSummary",
     "Statement",
     "StatementCounter",
+    "StatementMail",
     "StatementMark",
     "StatementPdf",
     "StatementState",

@@ -1,4 +1,4 @@
-"""Receipt mails, digests, and the private addresses of deadline calendars."""
+"""Mails about receipts and statements, digests, private addresses of calendars."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -31,6 +31,29 @@ class ReceiptMail(MailJob):
 
     def __str__(self) -> str:
         return f"receipt to {self.recipient} ({self.shown_state})"
+
+
+class StatementMail(MailJob):
+    """The mail about an issued version of a statement, once to each recipient.
+
+    The database refuses a row about a version that the tenant does not have.
+    """
+
+    period = models.CharField(max_length=7)
+    version = models.PositiveIntegerField()
+
+    class Meta(MailJob.Meta):
+        constraints = [
+            *MailJob.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "period", "version"],
+                name="a_version_is_mailed_once_to_each_recipient",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        about = f"{self.period} version {self.version}"
+        return f"{about} to {self.recipient} ({self.shown_state})"
 
 
 class Digest(StoredMail):

@@ -26,16 +26,18 @@ from billing.mail.staff_presenters import (
     next_rows,
     style_sources,
 )
-from billing.models import Reminder
+from billing.models import Reminder, StatementMail
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from billing.staff.mail_rows import rendered_rows
+from billing.statements import send_mails as statement_mails
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
+from portal.mail.outbox import StoredMail, WrittenMail
 from portal.models import User
 from portal.pages.paging import capped_text
 
@@ -114,18 +116,28 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
         rows = mail_rows([found] if found else [])
     if found is None:
         raise Refused("not-found")
-    is_draft = isinstance(found, Reminder) and found.shown_state == MailFilter.WAITING
+    draft = _draft(found, now)
     content = {"subject": found.subject, "text": found.text, "html": found.html}
-    if is_draft and isinstance(found, Reminder):
-        content = reminder_send.draft(found, at=now).columns
     shown = {
         "kind": kind,
         "row": rows[0],
-        "content": content,
-        "is_draft": is_draft,
+        "content": draft.columns if draft else content,
+        "is_draft": draft is not None,
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
     return _rendered(request, shown)
+
+
+def _draft(mail: StoredMail, now: datetime) -> WrittenMail | None:
+    """Return a waiting mail as it would be sent now; None if that is not shown."""
+    if mail.shown_state != MailFilter.WAITING:
+        return None
+    match mail:
+        case Reminder():
+            return reminder_send.draft(mail, at=now)
+        case StatementMail():
+            return statement_mails.draft(mail)
+    return None
 
 
 @require_safe

@@ -64,16 +64,32 @@ def shown_differences(
     """Yield up to `MOST_DIFFERENCES`, those of the whole period first."""
     by_day = sorted(document["differences"], key=lambda one: one["day"] is not None)
     for one in by_day[:MOST_DIFFERENCES]:
-        line, field = one["line"], one["field"]
-        yield ShownDifference(
-            figure=text.field_text(line, field),
-            is_main=line in _MAIN_LINES and field in _MAIN_FIELDS and not one["day"],
-            day=date.fromisoformat(one["day"]) if one["day"] else None,
-            hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
-            before=text.value_text(field, one["before"]),
-            after=text.value_text(field, one["after"]),
-            causes=_causes(one["because"], files, most=_MOST_FILES_IN_ROW),
-        )
+        yield _shown(one, files)
+
+
+def main_differences(document: Document) -> list[ShownDifference]:
+    """Return the main differences, by figure and line; their files have no names."""
+    found = [one for one in document["differences"] if _is_main(one)]
+    found.sort(key=lambda one: _MAIN_FIELDS.index(one["field"]))
+    return [_shown(one, {}) for one in found]
+
+
+def _shown(one: Document, files: Mapping[str, NamedFile]) -> ShownDifference:
+    field = one["field"]
+    return ShownDifference(
+        figure=text.field_text(one["line"], field),
+        is_main=_is_main(one),
+        day=date.fromisoformat(one["day"]) if one["day"] else None,
+        hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
+        before=text.value_text(field, one["before"]),
+        after=text.value_text(field, one["after"]),
+        causes=_causes(one["because"], files, most=_MOST_FILES_IN_ROW),
+    )
+
+
+def _is_main(one: Document) -> bool:
+    is_of_period = one["day"] is None
+    return is_of_period and one["line"] in _MAIN_LINES and one["field"] in _MAIN_FIELDS
 
 
 def all_causes(document: Document, files: Mapping[str, NamedFile]) -> ShownCauses:

@@ -16,7 +16,7 @@ from billing.models import (
     StatementState,
     TenantPeriod,
 )
-from billing.statements import inputs, kept_pdfs, refresh, sql, tables
+from billing.statements import inputs, kept_pdfs, plan_mails, refresh, sql, tables
 from billing.statements.document import Envelope, as_bytes, document
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -49,7 +49,8 @@ class IssueRequest:
 
     `with_incomplete` closes a period that is not complete, for the `reason`; a later
     version needs a reason as well. `expected` is the hash of the figures to issue, as
-    the person has seen them; None issues whatever the figures are.
+    the person has seen them; None issues whatever the figures are. `with_mails` plans
+    the mails about the version.
     """
 
     period: Period
@@ -58,6 +59,7 @@ class IssueRequest:
     reason: str = ""
     with_incomplete: bool = False
     expected: str | None = None
+    with_mails: bool = True
 
 
 def issue(tenant_id: int, wanted: IssueRequest) -> Statement:
@@ -148,6 +150,8 @@ def _issue(tenant_id: int, wanted: IssueRequest) -> Statement:
         details=_details(current, statement, wanted),
     )
     pdf = kept_pdfs.typeset_version(statement)
+    if wanted.with_mails:
+        plan_mails.plan(statement, at=wanted.at)
     failpoints.reach("statement:written")
     # The last lock, held to the commit: a reader that has seen a position has seen all
     # smaller ones, and what commits later gets a larger one.

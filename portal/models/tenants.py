@@ -67,6 +67,8 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role)
     # Whether reminders go to this person; None: as the role has it (admins get them).
     gets_reminders = models.BooleanField(null=True)
+    # Whether a mail goes to this person when a statement is issued; None as above.
+    gets_statements = models.BooleanField(null=True)
 
     class Meta:
         constraints = [

@@ -124,6 +124,7 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (CLERK,),
         lambda _: (
             "/staff/mail",
+            "/staff/mail?kind=statement",
             "/staff/mail?kind=receipt",
             "/staff/mail?kind=digest",
             "/staff/mail?kind=next",

@@ -16,8 +16,16 @@ from billing.coverage.periods import Period
 from billing.demo import build as demo_build
 from billing.demo import history as demo_history
 from billing.demo import personas
+from billing.demo import statements as demo_statements
 from billing.demo.build import Demo
-from billing.models import CurrentStatement, LateFlag, Reminder, Statement
+from billing.demo.statements import DemoMonths
+from billing.models import (
+    CurrentStatement,
+    LateFlag,
+    Reminder,
+    Statement,
+    StatementMail,
+)
 from billing.periods import queries as period_queries
 from portal.accounts import tokens
 from portal.db import unit_of_work
@@ -77,8 +85,10 @@ def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) 
 
 
 def test_a_found_file_makes_a_second_version_of_a_statement(
-    db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    db: None, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     first, *others = personas.PERSONAS
     few = replace(first, server_names=(first.lost_server,), users=5)
     monkeypatch.setattr(personas, "PERSONAS", (few,))
@@ -92,6 +102,14 @@ def test_a_found_file_makes_a_second_version_of_a_statement(
         ]
         running = CurrentStatement.objects.get(period=str(RUNNING))
         late = LateFlag.objects.exists()
+        mails = list(StatementMail.objects.order_by("pk"))
+    # Each is mailed when it is issued, before the next version.
+    about = [(one.period, one.version, one.outcome) for one in mails]
+    assert about == [(period, version, "sent") for period, version, _ in found]
+    assert {one.recipient for one in mails} == {personas.ADMIN}
+    assert all(one.planned_at == one.sent_at for one in mails)
+    assert max(one.planned_at for one in mails) < NOW
+    assert len(list((tmp_path / "mail").iterdir())) == len(mails)
     assert found == [
         ("2026-09", 1, False),
         ("2026-10", 1, False),
@@ -332,6 +350,7 @@ def test_its_late_tenants_are_flagged_and_were_told(
 def test_beside_anybody_else_no_past_is_made_up(
     alice: Company, settings: Any, hindrance: str
 ) -> None:
+    """Neither reminders nor mails about statements, which are issued all the same."""
     settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
     if hindrance == "a mail server":
         settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
@@ -340,3 +359,12 @@ def test_beside_anybody_else_no_past_is_made_up(
     assert not demo_history.make(at=NOW)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert not Reminder.objects.exists()
+        tenant = Tenant.objects.get()
+    for data in alice.server.days(date(2026, 4, 28), date(2026, 5, 27)):
+        alice.send(data, at=NOW)
+    persona = replace(personas.PERSONAS[0], zone=alice.zone)
+    months = DemoMonths(persona, (Period(2026, 5),), NOW)
+    demo_statements.issue_past(tenant, months, send_lost=lambda _: False)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert Statement.objects.count() == 1
+        assert not StatementMail.objects.exists()

@@ -17,7 +17,7 @@ from billing.periods import deadlines, open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
-from portal.models import Membership, Tenant, User
+from portal.models import AuditEntry, Membership, Tenant, User
 from tests.billing.lateness.late_tenants import HOUR, open_short
 from tests.billing.reminders.tenant_with_gaps import DEADLINE, send_days
 from tests.builders import NOW, Company
@@ -67,6 +67,40 @@ def test_a_member_chooses_for_oneself_and_an_admin_for_others(alice: Company) ->
     admin.post("/people/mails", {"person": uploader.pk, "wanted": "yes"})
     admin.post("/people/own-mails", {"wanted": "no"})
     assert remind() == sorted([alice.people["viewer"].email, uploader.email])
+
+
+def test_mails_about_statements_are_a_choice_of_their_own(alice: Company) -> None:
+    viewer, admin = signed_in(alice, "viewer"), signed_in(alice, "admin")
+    assert "You get reminders, and mails about statements." in page(admin)
+    assert "You get no reminders, and no mails about statements." in page(viewer)
+    wanted = {"kind": "statements", "wanted": "yes"}
+    answer = viewer.post("/people/own-mails", wanted, follow=True).content.decode()
+    assert "viewer of Alice Assurance gets mails about statements." in answer
+    assert "You get mails about statements, and no reminders." in answer
+    uploader = {"person": alice.people["uploader"].pk}
+    admin.post("/people/mails", {**wanted, **uploader})
+    unwanted = {"kind": "statements", "wanted": "no"}
+    answer = admin.post("/people/own-mails", unwanted, follow=True).content.decode()
+    assert "gets no mails about statements any more." in answer
+    assert "You get reminders, and no mails about statements." in answer
+    with unit_of_work.acting_for(alice.id, reading=True):
+        found = Membership.objects.values_list(
+            "role", "gets_reminders", "gets_statements"
+        )
+        assert set(found) == {
+            ("admin", None, False),
+            ("uploader", None, True),
+            ("viewer", None, True),
+        }
+        act = AuditEntry.objects.filter(act="statement-mails-chosen")
+        assert act.count() == 3
+    # Who is no admin has no button for others.
+    assert 'name="person"' not in page(viewer)
+    assert page(admin).count('name="person"') == 6
+    assert viewer.post("/people/mails", {**unwanted, **uploader}).status_code == 403
+    for path in ("/people/own-mails", "/people/mails"):
+        given = {**uploader, "wanted": "no", "kind": "gets_digest"}
+        assert admin.post(path, given).status_code == 404
 
 
 def test_who_is_no_admin_chooses_for_nobody_else(alice: Company) -> None:
