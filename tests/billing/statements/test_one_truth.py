@@ -4,18 +4,14 @@ The emulator counts what it writes by its own means (`usage.usg.emulator.truth`)
 files are uploaded, and each place that shows figures is read back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import time_machine
 from django.test import Client
 
-from billing.coverage.periods import Period
 from billing.models import Statement
 from billing.statements import issue
 from billing.statements.issue import IssueRequest
@@ -31,6 +27,15 @@ from tests.billing.statements.csv_tables import (
     read_rows,
     span,
 )
+from tests.billing.statements.emulated_months import (
+    AFTER,
+    APRIL,
+    FIELDS,
+    TOTAL,
+    Emulated,
+    Figures,
+    emulated_april,
+)
 from tests.billing.statements.page_tables import figures_on
 from tests.billing.statements.schema_checks import (
     Document,
@@ -43,77 +48,15 @@ from tests.billing.statements.statement_tenants import (
     add_staff,
     person,
 )
-from tests.builders import Company, open_company
-from usage.models import FileState
-from usage.usg.emulator.directory import Options, emulate
-from usage.usg.emulator.history import ServerHabits
-from usage.usg.emulator.truth import Truth
+from tests.builders import Company
 
-# A period in which the clocks are changed.
-APRIL = Period(2026, 4)
-ZONE = "Europe/Berlin"
-AFTER = datetime(2026, 5, 2, 9, 0, tzinfo=UTC)
 SERVERS = ("IC01", "IC02", "IC03")
-PEOPLE = 30
 SEED = 6
-
-TOTAL = "total"
-FIELDS = (
-    *("named_users", "logins", "row_seconds", "used_seconds"),
-    *("peak", "peak_at"),
-)
-
-# Figures by line, local day (None: the whole period), and field.
-Figures = Mapping[tuple[str, str | None, str], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Emulated:
-    """A tenant that has received the files of a period, and what they contain."""
-
-    company: Company
-    truth: Mapping[str, Any]
-
-    @property
-    def figures(self) -> Figures:
-        """Return all true figures."""
-        [period] = self.truth["periods"]
-        found: dict[tuple[str, str | None, str], Any] = {
-            (TOTAL, None, name): period[name] for name in FIELDS
-        }
-        for line, figures in period["lines"].items():
-            found |= {(line, None, name): figures[name] for name in FIELDS}
-        for day, lines in period["days"].items():
-            for line, figures in lines.items():
-                found |= {(line, day, name): figures[name] for name in FIELDS}
-        return found
 
 
 @pytest.fixture
 def emulated(db: None, tmp_path: Path) -> Emulated:
-    company = open_company(
-        "A-1", name="Alice", zone=ZONE, first_owed_on=APRIL.starts_on
-    )
-    others = [company.registered(name) for name in SERVERS[1:]]
-    truth = Truth()
-    written = emulate(
-        tmp_path / "directory",
-        tenant=company.number,
-        servers=SERVERS,
-        from_day=APRIL.starts_on,
-        to_day=APRIL.ends_on,
-        users=PEOPLE,
-        seed=SEED,
-        sealing_public_key=company.sealing_public,
-        signing_keys={one.name: one.pair.private for one in (company.server, *others)},
-        options=Options(zone=ZONE, habits=ServerHabits(restarts=0.15, crashes=0.06)),
-        truth=truth,
-    )
-    for file in written:
-        assert file.path is not None
-        sent, _ = company.send(file.path.read_bytes(), name=file.path.name, at=AFTER)
-        assert sent.state == FileState.ACCEPTED, sent.problems
-    return Emulated(company, truth.as_dict())
+    return emulated_april(tmp_path / "directory", servers=SERVERS, seed=SEED)
 
 
 def of_document(statement: Document) -> Figures:
