@@ -21,6 +21,7 @@ from billing.requests import licences as licence_requests
 from billing.requests.forms import LicencesForm
 from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff import tenant_period, tenant_requests
+from billing.statements import tenant_presenters, tenant_queries
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import ApiToken, Membership, Role, Tenant
@@ -35,6 +36,9 @@ _FILES = 20
 
 # The running period and the two before it.
 _PERIODS = 3
+
+# Periods with their statements: the running one and the four before it.
+_STATEMENTS = 5
 
 # Late flags on the page: of two years, if there is one each month.
 FLAGS = 24
@@ -85,6 +89,9 @@ def tenant_page(number: str, period: Period | None, *, at: datetime) -> dict[str
         shown = tenant_period.period_section(tenant.pk, period, at=at)
         shown |= _tenant_section(tenant, at=at)
         shown |= _deadline_section(shown, at=at)
+        shown |= tenant_presenters.tenant_context(
+            tenant_queries.tenant_statements(tenant.pk, most=_STATEMENTS, at=at)
+        )
     progress = _progress(people, shown)
     return {
         **shown,

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from billing.statements import text
 from billing.statements.compute.lines import AGENT, BUSINESS
-from billing.statements.manifest import NamedFile
+from billing.statements.manifest import NamedFile, causing_sha256s
 
 Document = Mapping[str, Any]
 
@@ -39,7 +40,11 @@ class ShownCauses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownDifference:
-    """A figure before and after, and why; `is_main` are those that are shown first."""
+    """A figure before and after, and why; `is_main` are those that are shown first.
+
+    `reached_on` is the day on which the peak of a period was first reached, as known
+    after; None for other figures.
+    """
 
     figure: str
     is_main: bool
@@ -47,42 +52,50 @@ class ShownDifference:
     hour: datetime | None
     before: str | datetime
     after: str | datetime
+    reached_on: date | None
     causes: ShownCauses
 
 
 def named_sha256s(document: Document) -> set[str]:
     """Return the SHA-256 of the files that a page of a document names."""
-    causes = (cause for one in document["differences"] for cause in one["because"])
-    files = (cause.partition(":") for cause in causes)
-    found = {rest for kind, _, rest in files if kind == "file"}
+    found = causing_sha256s(document["differences"])
     return found | set(document["files"]["unreadable"])
 
 
 def shown_differences(
     document: Document, files: Mapping[str, NamedFile]
 ) -> Iterator[ShownDifference]:
-    """Yield up to `MOST_DIFFERENCES`, those of the whole period first."""
+    """Yield up to `MOST_DIFFERENCES`, those of the whole period first.
+
+    Of the document, `differences`, `lines` and the zone of `period` are enough.
+    """
     by_day = sorted(document["differences"], key=lambda one: one["day"] is not None)
+    reached = _days_of_peaks(document)
     for one in by_day[:MOST_DIFFERENCES]:
-        yield _shown(one, files)
+        yield _shown(one, files, reached)
 
 
 def main_differences(document: Document) -> list[ShownDifference]:
     """Return the main differences, by figure and line; their files have no names."""
     found = [one for one in document["differences"] if _is_main(one)]
     found.sort(key=lambda one: _MAIN_FIELDS.index(one["field"]))
-    return [_shown(one, {}) for one in found]
+    reached = _days_of_peaks(document)
+    return [_shown(one, {}, reached) for one in found]
 
 
-def _shown(one: Document, files: Mapping[str, NamedFile]) -> ShownDifference:
-    field = one["field"]
+def _shown(
+    one: Document, files: Mapping[str, NamedFile], reached: Mapping[str, date]
+) -> ShownDifference:
+    line, field = one["line"], one["field"]
+    is_peak = field == "peak" and not one["day"]
     return ShownDifference(
-        figure=text.field_text(one["line"], field),
+        figure=text.field_text(line, field),
         is_main=_is_main(one),
         day=date.fromisoformat(one["day"]) if one["day"] else None,
         hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
         before=text.value_text(field, one["before"]),
         after=text.value_text(field, one["after"]),
+        reached_on=reached.get(line) if is_peak else None,
         causes=_causes(one["because"], files, most=_MOST_FILES_IN_ROW),
     )
 
@@ -96,6 +109,16 @@ def all_causes(document: Document, files: Mapping[str, NamedFile]) -> ShownCause
     """Return what caused the differences of a document, each cause once."""
     causes = (cause for one in document["differences"] for cause in one["because"])
     return _causes(list(dict.fromkeys(causes)), files, most=_MOST_NAMED_FILES)
+
+
+def _days_of_peaks(document: Document) -> dict[str, date]:
+    """Return the local days on which the peaks of lines were first reached."""
+    zone = ZoneInfo(document["period"]["zone"])
+    return {
+        line["id"]: datetime.fromisoformat(line["peak_at"]).astimezone(zone).date()
+        for line in document["lines"]
+        if line["peak_at"]
+    }
 
 
 def _causes(

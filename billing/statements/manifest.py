@@ -40,6 +40,13 @@ def files_part(
     }
 
 
+def causing_sha256s(differences: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the SHA-256 of the files that caused differences."""
+    causes = (cause for one in differences for cause in one["because"])
+    files = (cause.partition(":") for cause in causes)
+    return {rest for kind, _, rest in files if kind == "file"}
+
+
 def numbered_names(listed: bytes) -> dict[str, NamedFile]:
     """Return the files of a statement's list by SHA-256, named by their number."""
     return {

@@ -124,7 +124,7 @@ def statement_facts(period: Period, sha256s: Iterable[str]) -> StatementFacts:
         earlier=earlier_figures(period, most=PERIODS - 1),
         versions=queries.versions_of(period),
         has_draft=stored.filter(state=StatementState.DRAFT).exists(),
-        files=_named_files(sha256s),
+        files=named_files(sha256s),
     )
 
 
@@ -260,7 +260,8 @@ def unclassified_keys() -> list[UnclassifiedKey]:
     return [UnclassifiedKey(*row) for row in rows]
 
 
-def _named_files(sha256s: Iterable[str]) -> dict[str, NamedFile]:
+def named_files(sha256s: Iterable[str]) -> dict[str, NamedFile]:
+    """Return stored files by their SHA-256, in the unit of work of the tenant."""
     wanted = [bytes.fromhex(one) for one in sha256s]
     if not wanted:
         return {}

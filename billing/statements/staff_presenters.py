@@ -13,7 +13,7 @@ from billing.models import (
     StatementState,
     TenantPeriod,
 )
-from billing.statements import issue, text
+from billing.statements import issue, staff_text, text
 from billing.statements.catalogue import CatalogueChange
 from billing.statements.comparison import is_unusual, signed
 from billing.statements.compute.catalogue import Catalogue
@@ -74,18 +74,13 @@ def month_end_rows(
         version = facts.versions.get(one.tenant_id)
         mark, state = "pending", gettext("Not computed yet")
         outcome, more, shown = MonthEndOutcome.COMPUTED, "", ""
-        before, peak = facts.previous_peaks.get(one.tenant_id), None
+        before = facts.previous_peaks.get(one.tenant_id)
         if current is not None:
             mark, state = text.state_text(current.state, version)
             outcome = issue.outcome_of(current, with_reason=False)
             more = ", ".join(current.unclassified)
             shown = DRAFT if current.state == StatementState.DRAFT else ""
-            peak = current.agent_peak if current.file_count else None
-        change, unusual = "", False
-        if before is not None and peak is not None:
-            change, unusual = signed(peak - before), is_unusual(peak, before)
-        if current is None or not current.is_over or current.pending:
-            unusual = False
+        change, unusual = agent_change(current, before)
         yield MonthEndRow(
             tenant=one.tenant,
             current=current,
@@ -103,14 +98,28 @@ def month_end_rows(
         )
 
 
+def agent_change(
+    current: CurrentStatement | None, before: int | None
+) -> tuple[str, bool]:
+    """Return the signed change of the peak of Agents, and whether it is unusual.
+
+    `before` is the peak of the previous period. The change is empty if either is not
+    known; it is unusual only once the period is over.
+    """
+    if current is None or before is None or not current.file_count:
+        return "", False
+    peak, is_over = current.agent_peak, current.is_over and not current.pending
+    return signed(peak - before), is_over and is_unusual(peak, before)
+
+
 def issue_terms(current: CurrentStatement) -> IssueTerms:
     """Return whether a clerk can issue a fresh current statement."""
     outcome = issue.outcome_of(current, with_reason=True)
     is_incomplete = outcome is MonthEndOutcome.INCOMPLETE
     may_issue = is_incomplete or outcome is MonthEndOutcome.COMPUTED
-    sentences = [text.outcome_text(outcome)]
+    sentences = [staff_text.outcome_text(outcome)]
     if may_issue and current.state == StatementState.DRAFT:
-        sentences.append(text.outcome_text(MonthEndOutcome.CHANGED))
+        sentences.append(staff_text.outcome_text(MonthEndOutcome.CHANGED))
     return IssueTerms(
         text=" ".join(sentences),
         may_issue=may_issue,

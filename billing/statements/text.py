@@ -1,4 +1,4 @@
-"""Texts of statements: summary, states, lines, figures, differences, outcomes."""
+"""Texts of statements: summary, states, lines, figures, differences."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from django.utils.formats import number_format
 from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_lazy
 
-from billing.models import MonthEndOutcome, StatementState
+from billing.models import StatementState
 from billing.statements.compute.figures import kind_of_line
 from billing.statements.compute.lines import AGENT, BUSINESS
 from portal.templatetags.shown import day as day_text
@@ -112,32 +112,6 @@ _DOUBTS: Mapping[str, Any] = {
         " counts as one user.",
         "count",
     ),
-}
-
-# What prevents issuing and what to do, for the staff.
-_OUTCOMES: Mapping[MonthEndOutcome, str] = {
-    MonthEndOutcome.COMPUTED: gettext_noop("This statement can be issued."),
-    MonthEndOutcome.NOTHING: gettext_noop(
-        "No usage files are owed, and none was received: no statement is needed."
-    ),
-    MonthEndOutcome.RUNNING: gettext_noop(
-        "The period is not over yet. Issue the statement once all its days are over."
-    ),
-    MonthEndOutcome.INCOMPLETE: gettext_noop(
-        "The period is not complete. Wait for the missing files, or close the period"
-        " and give a reason."
-    ),
-    MonthEndOutcome.UNCLASSIFIED: gettext_noop(
-        "Some licence keys are not classified. Classify them in the catalogue first."
-    ),
-    MonthEndOutcome.UNREADABLE: gettext_noop(
-        "Some files do not open. Ask the customer to upload them again, or restore"
-        " them."
-    ),
-    MonthEndOutcome.UNCHANGED: gettext_noop(
-        "The last version already has these figures."
-    ),
-    MonthEndOutcome.CHANGED: gettext_noop("A later version needs a reason."),
 }
 
 
@@ -266,11 +240,6 @@ def doubt_texts(doubtful: Mapping[str, int]) -> list[str]:
         for name, text in _DOUBTS.items()
         if doubtful[name]
     ]
-
-
-def outcome_text(outcome: MonthEndOutcome) -> str:
-    """Return what prevents issuing a statement, and what to do."""
-    return gettext(_OUTCOMES[outcome])
 
 
 def unclassified_text(keys: list[str]) -> str:

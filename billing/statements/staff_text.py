@@ -1,0 +1,78 @@
+"""Texts of statements for the staff: states in lists, and what prevents issuing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_noop
+
+from billing.models import CurrentStatement, MonthEndOutcome, StatementState
+from billing.statements import issue, text
+
+# What prevents issuing and what to do, for the staff.
+_OUTCOMES: Mapping[MonthEndOutcome, str] = {
+    MonthEndOutcome.COMPUTED: gettext_noop("This statement can be issued."),
+    MonthEndOutcome.NOTHING: gettext_noop(
+        "No usage files are owed, and none was received: no statement is needed."
+    ),
+    MonthEndOutcome.RUNNING: gettext_noop(
+        "The period is not over yet. Issue the statement once all its days are over."
+    ),
+    MonthEndOutcome.INCOMPLETE: gettext_noop(
+        "The period is not complete. Wait for the missing files, or close the period"
+        " and give a reason."
+    ),
+    MonthEndOutcome.UNCLASSIFIED: gettext_noop(
+        "Some licence keys are not classified. Classify them in the catalogue first."
+    ),
+    MonthEndOutcome.UNREADABLE: gettext_noop(
+        "Some files do not open. Ask the customer to upload them again, or restore"
+        " them."
+    ),
+    MonthEndOutcome.UNCHANGED: gettext_noop(
+        "The last version already has these figures."
+    ),
+    MonthEndOutcome.CHANGED: gettext_noop("A later version needs a reason."),
+}
+
+# Outcomes by which the month end counts a statement as blocked.
+_BLOCKING = (MonthEndOutcome.UNCLASSIFIED, MonthEndOutcome.UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedState:
+    """A statement in a list: mark (see the tag `mark`), state, and what is behind it.
+
+    `more` is empty if the state says everything.
+    """
+
+    mark: str
+    state: str
+    more: str = ""
+
+
+def listed_state(current: CurrentStatement) -> ListedState:
+    """Return the state of a stored statement in the words of the month end."""
+    outcome = issue.outcome_of(current, with_reason=True)
+    label = capfirst(str(outcome.label))
+    if current.state == StatementState.ISSUED:
+        mark, state = text.state_text(current.state, current.version)
+        more = gettext("issued incomplete") if current.lacking else ""
+        return ListedState(mark, state, more)
+    if outcome in _BLOCKING:
+        return ListedState("missing", gettext("Blocked"), str(outcome.label))
+    if current.state == StatementState.DRAFT:
+        version = gettext("version %(version)s is issued")
+        more = version % {"version": current.version}
+        return ListedState("partial", gettext("Changed since issue"), more)
+    if outcome is MonthEndOutcome.COMPUTED:
+        return ListedState("with-us", gettext("Ready to issue"))
+    if outcome is MonthEndOutcome.INCOMPLETE:
+        return ListedState("partial", label)
+    mark, state = text.state_text(current.state, None)
+    return ListedState(mark, state, str(outcome.label))
+
+
+def outcome_text(outcome: MonthEndOutcome) -> str:
+    """Return what prevents issuing a statement, and what to do."""
+    return gettext(_OUTCOMES[outcome])
