@@ -17,9 +17,10 @@ from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import strip as desk_strip
-from billing.desk.queries import DeskRow
+from billing.desk.queries import DeskRow, DeskStatement
 from billing.periods import text as period_text
 from billing.periods.updating import stale_text
+from billing.statements.staff_text import ListedState, listed_state
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
 from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
@@ -53,6 +54,8 @@ class DeskLine(TypedDict):
     last_file: SafeString
     deadline: SafeString
     reminders: SafeString
+    statement: ListedState
+    stored: DeskStatement | None
 
 
 def table_rows(
@@ -108,7 +111,18 @@ def _line(
         else _quiet(gettext("none yet")),
         "deadline": _deadline(row.deadline_at, row.zone, row.is_extended, language),
         "reminders": _reminders(row),
+        "statement": _listed(row),
+        "stored": row.statement,
     }
+
+
+def _listed(row: DeskRow) -> ListedState:
+    found = row.statement
+    if found is None:
+        return ListedState("pending", gettext("not computed yet"))
+    return listed_state(
+        found.state, found.version, found.outcome, is_incomplete=found.is_incomplete
+    )
 
 
 @lru_cache(maxsize=_KEPT)
@@ -228,6 +242,7 @@ def _heads() -> list[Cell]:
         gettext("Last file"),
         gettext("Reminders"),
         gettext("Last reminder"),
+        gettext("Statement"),
         gettext("Being updated"),
     ]
 
@@ -254,6 +269,7 @@ def _cells(row: DeskRow, period: Period) -> list[Cell]:
         _instant(row.last_received_at, clock),
         row.reminders,
         _instant(row.reminded_at, clock),
+        _listed(row).state,
         updating_text(row),
     ]
 

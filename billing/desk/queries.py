@@ -18,13 +18,30 @@ from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import sql as desk_sql
 from billing.desk.sql import DeskFilter, DeskOrder
+from billing.models import CurrentStatement, MonthEndOutcome
 from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
+from billing.statements import issue
 from portal.db import binary
 
 # A page counts the tenants that a search finds up to this number, and lists no more.
 MOST_COUNTED = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskStatement:
+    """The stored statement of a tenant in a period; `version` is the last issued one.
+
+    `outcome` is what prevents issuing, for somebody who gives a reason. `is_updating`:
+    the figures are older than the newest change.
+    """
+
+    state: str
+    version: int
+    outcome: MonthEndOutcome
+    is_incomplete: bool
+    is_updating: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +53,8 @@ class DeskRow:
     last day. `strip` is that of the summary. `reminders` counts the mails that were
     sent, including the unsure, and `reminded_at` is when the last one was. Standing,
     counts, strip and last file are of the stored summary; `is_updating`: it is stale,
-    `has_failed`: refreshing has failed, so that it stays so.
+    `has_failed`: refreshing has failed, so that it stays so. `statement` is None where
+    no figures are stored.
     """
 
     tenant_id: int
@@ -59,6 +77,7 @@ class DeskRow:
     reminded_at: datetime | None
     is_updating: bool
     has_failed: bool
+    statement: DeskStatement | None
 
     @property
     def may_be_sent(self) -> bool:
@@ -78,7 +97,13 @@ _ROWS = SQL("""
              + cardinality(r.with_us_from),
            r.lacks_servers, r.lacking_from, coalesce(p.extended_to, p.deadline_at),
            p.extended_to is not null, r.last_received_at, r.strip, l.keys, m.reminders,
-           m.reminded_at, {is_stale}, {has_failed}
+           m.reminded_at, {is_stale}, {has_failed}, c.state, c.version, c.owed,
+           c.file_count, c.lacking, c.pending, c.is_over, c.unclassified, c.unreadable,
+           coalesce(c.fresh_until <= %(at)s, false) or exists (
+             select from billing_statementmark k where k.tenant_id = r.tenant_id
+             and r.period between k.first_period and k.last_period
+             and k.generation > c.generation
+           )
     from unnest(%(ids)s::bigint[], %(places)s::int[])
         with ordinality as page (id, standing, number)
     join billing_periodrollup r on r.id = page.id
@@ -95,8 +120,16 @@ _ROWS = SQL("""
       where tenant_id = r.tenant_id and period = r.period
         and outcome in ('sent', 'unsure')
     ) as m on true
+    left join billing_currentstatement c
+      on c.tenant_id = r.tenant_id and c.period = r.period
     order by page.number
 """).format(is_stale=SQL(is_stale("r")), has_failed=SQL(HAS_FAILED))
+
+# The columns of a statement that decide what prevents issuing it, as `_ROWS` has them.
+_OUTCOME_COLUMNS = (
+    *("owed", "file_count", "lacking", "pending", "is_over"),
+    *("unclassified", "unreadable"),
+)
 
 
 def standing_counts(desk_filter: DeskFilter, *, at: datetime) -> dict[Standing, int]:
@@ -205,7 +238,7 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
     tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
     missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
     is_extended, last_received_at, strip, keys, *more = rest
-    reminders, reminded_at, is_updating, has_failed = more
+    reminders, reminded_at, is_updating, has_failed, *statement = more
     pending = all_days - missing - faults - with_us
     return DeskRow(
         tenant_id=tenant_id,
@@ -228,4 +261,19 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         reminded_at=reminded_at,
         is_updating=is_updating,
         has_failed=has_failed,
+        statement=_statement(*statement) if statement[0] else None,
+    )
+
+
+def _statement(state: str, version: int, *columns: Any) -> DeskStatement:
+    *figures, is_updating = columns
+    found = CurrentStatement(
+        state=state, **dict(zip(_OUTCOME_COLUMNS, figures, strict=True))
+    )
+    return DeskStatement(
+        state=state,
+        version=version,
+        outcome=issue.outcome_of(found, with_reason=True),
+        is_incomplete=bool(found.lacking),
+        is_updating=is_updating,
     )

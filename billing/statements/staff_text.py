@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 
-from billing.models import CurrentStatement, MonthEndOutcome, StatementState
-from billing.statements import issue, text
+from billing.models import MonthEndOutcome, StatementState
+from billing.statements import text
 
 # What prevents issuing and what to do, for the staff.
 _OUTCOMES: Mapping[MonthEndOutcome, str] = {
@@ -51,26 +51,28 @@ class ListedState:
     more: str = ""
 
 
-def listed_state(current: CurrentStatement) -> ListedState:
-    """Return the state of a stored statement in the words of the month end."""
-    outcome = issue.outcome_of(current, with_reason=True)
-    label = capfirst(str(outcome.label))
-    if current.state == StatementState.ISSUED:
-        mark, state = text.state_text(current.state, current.version)
-        more = gettext("issued incomplete") if current.lacking else ""
-        return ListedState(mark, state, more)
+def listed_state(
+    state: str, version: int, outcome: MonthEndOutcome, *, is_incomplete: bool
+) -> ListedState:
+    """Return the state of a stored statement in the words of the month end.
+
+    `version` is the last issued one, `outcome` what prevents issuing for somebody who
+    gives a reason.
+    """
+    label = str(outcome.label)
+    if state == StatementState.ISSUED:
+        more = gettext("issued incomplete") if is_incomplete else ""
+        return ListedState(*text.state_text(state, version), more)
     if outcome in _BLOCKING:
-        return ListedState("missing", gettext("Blocked"), str(outcome.label))
-    if current.state == StatementState.DRAFT:
-        version = gettext("version %(version)s is issued")
-        more = version % {"version": current.version}
+        return ListedState("missing", gettext("Blocked"), label)
+    if state == StatementState.DRAFT:
+        more = gettext("version %(version)s is issued") % {"version": version}
         return ListedState("partial", gettext("Changed since issue"), more)
     if outcome is MonthEndOutcome.COMPUTED:
         return ListedState("with-us", gettext("Ready to issue"))
     if outcome is MonthEndOutcome.INCOMPLETE:
-        return ListedState("partial", label)
-    mark, state = text.state_text(current.state, None)
-    return ListedState(mark, state, str(outcome.label))
+        return ListedState("partial", capfirst(label))
+    return ListedState(*text.state_text(state, None), label)
 
 
 def outcome_text(outcome: MonthEndOutcome) -> str:
