@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from billing.coverage.calendar import Calendar, CellState
 from billing.mail import recipients
-from billing.models import StatementState
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
 from billing.statements import page_queries
 from billing.statements import text as statement_text
+from billing.statements.compute.lines import AGENT, BUSINESS
 from portal.accounts.caller import Permission
 from portal.pages.tiles import Tile, TileState
 
@@ -107,16 +106,22 @@ def _statements_tile(_at: datetime) -> TileState:
     if period is None or current is None:
         text = gettext("Figures appear once usage files are accepted.")
         return TileState(text=text)
+    issued = page_queries.last_issued(period)
     mark, state = statement_text.state_text(
-        current.state, page_queries.last_version(period)
+        current.state, issued.version if issued else None
     )
-    text = gettext("%(name)s: the figures have changed since the last version.")
-    shown = {"name": date_format(period.ends_on, "F Y")}
-    # The figures of a draft do not apply before it is issued.
-    if current.state != StatementState.DRAFT:
-        text = gettext("%(name)s: peak use %(agents)s, %(business)s.")
-        shown |= statement_text.users_text(current.agent_peak, current.business_peak)
-    return TileState(text=text % shown, state=state, mark=mark)
+    peaks, files = (current.agent_peak, current.business_peak), current.file_count
+    if issued is not None:
+        # The figures of a draft do not apply before it is issued.
+        of_line = {one["id"]: one["peak"] for one in issued.overview["lines"]}
+        peaks, files = (of_line[AGENT], of_line[BUSINESS]), issued.overview["files"]
+    text = statement_text.tile_text(
+        period_text.month_text(period),
+        current.state,
+        peaks if files else None,
+        is_running=bool(current.pending) or not current.is_over,
+    )
+    return TileState(text=text, state=state, mark=mark)
 
 
 STATEMENTS_TILE = Tile(

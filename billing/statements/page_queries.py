@@ -169,11 +169,11 @@ def stored_statement(period: Period) -> CurrentStatement | None:
     return found.defer(*LARGE).first()
 
 
-def last_version(period: Period) -> int | None:
-    """Return the number of the last version, if any; in a unit of work of a tenant."""
-    found = Statement.objects.filter(period=str(period))
-    number: int | None = found.aggregate(last=Max("version"))["last"]
-    return number
+def last_issued(period: Period) -> PeriodFigures | None:
+    """Return the figures of the last issued version; in a unit of work of a tenant."""
+    found = Statement.objects.filter(period=str(period)).order_by("-version")
+    last = found.values_list("version", "overview").first()
+    return PeriodFigures(period, *last) if last else None
 
 
 def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:

@@ -138,6 +138,37 @@ def answer_text(document: Document) -> str:
     return text % users_text(peaks[AGENT], peaks[BUSINESS])
 
 
+def tile_text(
+    month: str, state: str, peaks: tuple[int, int] | None, *, is_running: bool
+) -> str:
+    """Return the state of a period and its peaks as one sentence, for the home page.
+
+    Peaks are those of Agents and Business Users, of the last version if there is one;
+    None without usage files.
+    """
+    if peaks is None:
+        text = gettext("%(month)s: no usage files.")
+    elif state == StatementState.ISSUED:
+        text = gettext(
+            "%(month)s: issued, %(agents)s and %(business)s at most at once."
+        )
+    elif state == StatementState.DRAFT:
+        text = gettext(
+            "%(month)s: issued, %(agents)s and %(business)s at most at once. The"
+            " figures have changed since."
+        )
+    elif is_running:
+        text = gettext(
+            "%(month)s: provisional, %(agents)s and %(business)s at most at once so"
+            " far."
+        )
+    else:
+        text = gettext(
+            "%(month)s: provisional, %(agents)s and %(business)s at most at once."
+        )
+    return text % {"month": month, **users_text(*(peaks or (0, 0)))}
+
+
 def day_answer_text(of_day: Document) -> str:
     """Return the peaks of a day as one sentence."""
     peaks = {line["id"]: line["peak"] for line in of_day["lines"]}

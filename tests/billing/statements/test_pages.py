@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from billing.models import ExcuseKindChoices, StatementState
+from billing.models import CurrentStatement, ExcuseKindChoices
 from billing.requests import excuses
 from billing.requests.excuses import ExcuseRequest
 from billing.statements import catalogue, file_opener, page_body, queries, refresh
@@ -283,15 +283,43 @@ def test_every_download_of_the_page_works(company: Company, viewer: Client) -> N
     assert "/evidence" not in page(viewer, HERE)
 
 
-def test_the_tile_shows_the_newest_figures(company: Company, viewer: Client) -> None:
+def test_the_tile_shows_the_state_and_the_newest_figures(
+    company: Company, viewer: Client
+) -> None:
     assert "Figures appear once usage files are accepted." in read(viewer, "/")
-    send_all(company)
+    send_day(company, FIRST)
     page(viewer, HERE)
-    found = read(viewer, "/")
-    assert "May 2026: peak use 2 Agents, 3 Business Users." in found
-    assert str(StatementState.PROVISIONAL.label).capitalize() in found
-    issue_version(company)
-    assert "Issued, version 1" in read(viewer, "/")
+    figures = "2 Agents and 3 Business Users at most at once"
+    assert f"May 2026: provisional, {figures}. Provisional" in read(viewer, "/")
+    with unit_of_work.acting_for(company.id):
+        CurrentStatement.objects.update(pending=1)
+    assert f"May 2026: provisional, {figures} so far. Provisional" in read(viewer, "/")
+    with unit_of_work.acting_for(company.id):
+        CurrentStatement.objects.update(pending=0)
+    issue_version(company, reason="the deadline is over")
+    assert f"May 2026: issued, {figures}. Issued, version 1" in read(viewer, "/")
+
+
+def test_the_tile_shows_the_last_version_while_there_is_a_draft(
+    company: Company, viewer: Client
+) -> None:
+    send_day(company, FIRST)
+    issue_version(company, reason="the deadline is over")
+    four = {"login": [3_600] * 4, "logout": [7_200] * 4, "flags": [0] * 4}
+    rows = one_row(users=list("abcd"), user=[0, 1, 2, 3], licences=[0] * 4, **four)
+    company.send(company.server.day(LAST, sessions=rows), at=AFTER)
+    page(viewer, HERE)
+    text = "issued, 2 Agents and 3 Business Users at most at once."
+    assert f"May 2026: {text} The figures have changed since. Draft" in read(
+        viewer, "/"
+    )
+
+
+def test_the_tile_of_a_period_without_files_has_no_figures(
+    company: Company, viewer: Client
+) -> None:
+    issue_version(company, reason="the servers are lost")
+    assert "May 2026: no usage files. Issued, version 1" in read(viewer, "/")
 
 
 def test_staff_without_a_tenant_have_no_customer_page(clerk: Client) -> None:
