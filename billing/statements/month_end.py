@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import OperationalError
+from django.db.models import Count, Max
+from django.db.models.functions import Coalesce
 
 from billing.coverage.periods import Period
 from billing.models import (
@@ -74,6 +76,14 @@ class RunRequest:
     at: datetime
     with_incomplete: bool = False
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinesAhead:
+    """How many tenants have not reached their deadline, and the last deadline."""
+
+    tenants: int
+    last_at: datetime | None
 
 
 def start(wanted: RunRequest, *, wakes: bool = True) -> MonthEndRun:
@@ -161,6 +171,19 @@ def progress(run: MonthEndRun) -> RunProgress:
 def last_run(period: Period) -> MonthEndRun | None:
     """Return the last run of a period, if any; in a unit of work of the staff."""
     return MonthEndRun.objects.filter(period=str(period)).order_by("-pk").first()
+
+
+def deadlines_ahead(period: Period, *, at: datetime) -> DeadlinesAhead:
+    """Find the deadlines of a period that are ahead; in a unit of work of the staff.
+
+    Zones and extensions differ, and so do the deadlines of tenants.
+    """
+    ends_at = Coalesce("extended_to", "deadline_at")
+    opened = TenantPeriod.objects.filter(period=str(period)).annotate(ends_at=ends_at)
+    ahead = opened.filter(ends_at__gt=at)
+    return DeadlinesAhead(
+        **ahead.aggregate(tenants=Count("pk"), last_at=Max("ends_at"))
+    )
 
 
 def _work_on(claim: Claim, *, at: datetime) -> None:

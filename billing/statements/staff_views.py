@@ -47,6 +47,9 @@ from portal.forms import first_error
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
+# Sent as X-Part by the page's own script, which loads only the parts that change.
+_PART = "month-end"
+
 # Tenants on a page of the month end: short enough to scroll through.
 TENANTS_A_PAGE = 50
 
@@ -72,6 +75,7 @@ def _month_end(
         facts = page_queries.month_end_facts(period, [one.tenant_id for one in opened])
         run = month_end.last_run(period)
         progress = month_end.progress(run) if run else None
+        ahead = month_end.deadlines_ahead(period, at=timezone.now())
     shown = {
         **staff_presenters.run_context(progress),
         "period": period,
@@ -80,6 +84,7 @@ def _month_end(
         "counts": counts,
         "total": counts[""],
         "page": page,
+        "ahead": ahead,
         "list_address": reverse("staff-month-end"),
         "rows": list(staff_presenters.month_end_rows(opened, facts)),
         "may_act": may_act(request),
@@ -87,7 +92,10 @@ def _month_end(
         "error": first_error(submitted) if submitted else "",
     }
     status = 422 if submitted is not None else 200
-    return render(request, "billing/statements/month-end.html", shown, status=status)
+    is_part = request.headers.get("X-Part") == _PART
+    name = "month-end-part" if is_part else "month-end"
+    template = f"billing/statements/{name}.html"
+    return render(request, template, shown, status=status)
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Staff pages of statements: month end, issuing, catalogue; without JavaScript."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.coverage.periods import Period
-from billing.models import CurrentStatement, Statement
+from billing.models import CurrentStatement, Statement, TenantPeriod
 from billing.statements import month_end, staff_views
 from portal.db import unit_of_work
 from portal.models import StaffRole
@@ -221,12 +221,67 @@ def test_a_run_issues_complete_statements_and_shows_its_progress(
     send_day(open_tenant("B-2", name="Bert"), FIRST)
     html = send(clerk, RUN, period="2026-05", what="issue")
     assert "The run has started for 2 tenants." in html
-    assert "Running: 0 of 2 tenants are done." in words(html)
+    assert "Running: 0 of 2 tenants are done. Reload" in words(html)
+    assert f'<a data-waits href="{MONTH}">' in html
+    assert "portal/month-end.mjs" in html
     run_all()
+    assert "portal/month-end.mjs" not in page(clerk, MONTH)
     found = read(clerk, MONTH)
     assert "The last run has ended: 2 of 2 tenants are done." in found
     assert "Issued 1 Not complete 1" in found
     assert versions(company) == [1]
+
+
+def test_the_script_of_the_month_end_loads_the_parts_that_change(
+    company: Company, clerk: Client
+) -> None:
+    send_all(company)
+    send(clerk, RUN, period="2026-05", what="issue")
+
+    def part() -> str:
+        answer = clerk.get(MONTH, headers={"X-Part": "month-end"})
+        return str(answer.content.decode())
+
+    html = part()
+    assert "Running: 0 of 1 tenants are done." in html
+    assert "<form" not in html
+    assert "<html" not in html
+    # The page has each part under the same name.
+    names = re.findall(r'id="([a-z-]+)" data-live', page(clerk, MONTH))
+    names += re.findall(r'id="([a-z-]+)" role="status" data-live', page(clerk, MONTH))
+    assert sorted(names) == sorted(re.findall(r'^<div id="([a-z-]+)"', html, re.M))
+    run_all()
+    html = part()
+    assert "The last run has ended: 1 of 1 tenants are done." in html
+    assert "1 of 1 statement is issued." in html
+    assert "data-waits" not in html
+
+
+def set_deadline(company: Company, at: datetime, extended: Any = None) -> None:
+    with unit_of_work.acting_for(company.id):
+        TenantPeriod.objects.filter(period="2026-05").update(
+            deadline_at=at, extended_to=extended
+        )
+
+
+def test_before_the_last_deadline_the_month_end_warns(
+    company: Company, clerk: Client, auditor: Client
+) -> None:
+    tokyo, hour = open_tenant("T-1", name="Tomo"), timedelta(hours=1)
+    set_deadline(tokyo, AFTER + hour)
+    last = "2 tenants can upload, the last of them until Thu 4 June 2026, 22:00 UTC."
+    assert f"Before the deadline: {last}" in read(clerk, MONTH)
+    assert "A statement that is issued now gets a next version" in read(clerk, MONTH)
+    assert "Before the deadline" not in read(auditor, MONTH)
+    # A deadline is the first instant that is too late.
+    set_deadline(tokyo, AFTER)
+    last = "1 tenant can upload until Thu 4 June 2026, 22:00 UTC."
+    assert f"Before the deadline: {last}" in read(clerk, MONTH)
+    set_deadline(company, AFTER - hour)
+    assert "Before the deadline" not in read(clerk, MONTH)
+    set_deadline(company, AFTER - hour, extended=AFTER + hour)
+    last = "1 tenant can upload until Wed 3 June 2026, 10:00 UTC."
+    assert f"Before the deadline: {last}" in read(clerk, MONTH)
 
 
 def test_a_run_may_compute_only(company: Company, clerk: Client) -> None:

@@ -1,5 +1,6 @@
 // Refreshes the calendar on the upload page while verdicts arrive.
 
+import { loadPart, parse, replaceContent } from "../parts.mjs";
 import { EXPECTED_TENANT } from "./requests.mjs";
 
 const AT_MOST_EVERY_MS = 2_000;
@@ -32,40 +33,23 @@ export class Calendar {
     if (html !== null) this.#replace(html);
   }
 
-  async #fetch() {
+  #fetch() {
     // The period stays the one that is looked at, also when another becomes urgent.
     const address = new URL(location.href);
     address.searchParams.set("period", this.part.dataset.period);
     address.hash = "";
-    try {
-      const headers = { "X-Part": "period", [EXPECTED_TENANT]: this.customer };
-      const response = await fetch(address, { headers, redirect: "manual" });
-      return response.ok ? await response.text() : null;
-    } catch {
-      return null;
-    }
+    return loadPart(address, "period", { [EXPECTED_TENANT]: this.customer });
   }
 
   #replace(html) {
     const { part } = this;
-    const where = part.contains(document.activeElement) ? document.activeElement : null;
     const frame = part.querySelector(".frame");
     const left = frame?.scrollLeft ?? 0;
-    const fresh = new DOMParser().parseFromString(html, "text/html").body;
-    part.replaceChildren(...fresh.childNodes);
+    replaceContent(part, parse(html));
     // After the calendar's own script has brought its first missing day into view.
     requestAnimationFrame(() => {
       const again = part.querySelector(".frame");
       if (again && frame) again.scrollLeft = left;
-      if (where) sameIn(part, where)?.focus({ preventScroll: true });
     });
   }
-}
-
-/** The element that stands where another one stood before it was replaced. */
-function sameIn(part, element) {
-  if (element.id) return part.querySelector(`#${CSS.escape(element.id)}`);
-  const href = element.getAttribute("href");
-  if (href) return part.querySelector(`a[href="${CSS.escape(href)}"]`);
-  return part.querySelector(`.${CSS.escape(element.classList[0] ?? "frame")}`);
 }
