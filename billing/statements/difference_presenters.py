@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing.statements import text
+from billing.statements import difference_text, text
 from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.manifest import NamedFile, causing_sha256s
 
@@ -88,13 +88,14 @@ def _shown(
 ) -> ShownDifference:
     line, field = one["line"], one["field"]
     is_peak = field == "peak" and not one["day"]
+    before, after = difference_text.value_texts(field, one["before"], one["after"])
     return ShownDifference(
         figure=text.field_text(line, field),
         is_main=_is_main(one),
         day=date.fromisoformat(one["day"]) if one["day"] else None,
         hour=datetime.fromisoformat(one["hour"]) if one["hour"] else None,
-        before=text.value_text(field, one["before"]),
-        after=text.value_text(field, one["after"]),
+        before=before,
+        after=after,
         reached_on=reached.get(line) if is_peak else None,
         causes=_causes(one["because"], files, most=_MOST_FILES_IN_ROW),
     )
@@ -125,7 +126,11 @@ def _causes(
     because: Sequence[str], files: Mapping[str, NamedFile], *, most: int
 ) -> ShownCauses:
     hashes = [one.partition(":")[2] for one in because if one.startswith("file:")]
-    others = [text.cause_text(one) for one in because if not one.startswith("file:")]
+    others = [
+        difference_text.cause_text(one)
+        for one in because
+        if not one.startswith("file:")
+    ]
     return ShownCauses(
         files=[
             files.get(sha256) or NamedFile("", sha256[:HASH_CHARACTERS], "")

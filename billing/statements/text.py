@@ -1,22 +1,19 @@
-"""Texts of statements: summary, states, lines, figures, differences."""
+"""Texts of statements: summary, states, lines, figures."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any
 
 from django.utils.formats import number_format
-from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_noop, ngettext, ngettext_lazy
 
 from billing.models import StatementState
 from billing.statements.compute.figures import kind_of_line
 from billing.statements.compute.lines import AGENT, BUSINESS
-from portal.templatetags.shown import day as day_text
-from portal.templatetags.shown import grouped, megabytes
+from portal.templatetags.shown import grouped
 
 Document = Mapping[str, Any]
 
-_A_MINUTE, _AN_HOUR = 60, 3600
+_AN_HOUR = 3600
 
 # Shorter times would be shown as 0.0 hours.
 _SHORTEST_SHOWN = 180
@@ -36,15 +33,7 @@ _PARTS: Mapping[str, str] = {
 }
 
 # Prefix of the `field` of a difference about a server-day; a server name follows.
-_SERVER = "server:"
-
-_INSTANTS = ("peak_at", "held_30min_from", "starts_at", "ends_at")
-
-# Figures that are texts.
-_TEXTS = ("file", "last_received_day")
-
-# Characters of a reason that a table of differences shows.
-_TEXT_SHOWN = 120
+SERVER = "server:"
 
 _FIELDS: Mapping[str, str] = {
     "named_users": gettext_noop("named users"),
@@ -208,45 +197,8 @@ def field_text(line: str, field: str) -> str:
 
     For a server-day that of its server: `Server-days, IC01`.
     """
-    name = gettext(_FIELDS.get(field, field.removeprefix(_SERVER)))
+    name = gettext(_FIELDS.get(field, field.removeprefix(SERVER)))
     return gettext("%(line)s, %(figure)s") % {"line": line_text(line), "figure": name}
-
-
-def value_text(field: str, value: int | str | None) -> str | datetime:
-    """Return a figure as text; an instant as `datetime`, for the page's zone."""
-    is_text = field in _TEXTS or field.startswith(_SERVER)
-    if value is None and (is_text or field in _INSTANTS):
-        return gettext("none")
-    if isinstance(value, str):
-        return Truncator(value).chars(_TEXT_SHOWN) if is_text else _instant(value)
-    if field.endswith("_seconds"):
-        return _duration_text(value or 0)
-    return megabytes(value or 0) if field == "bytes" else grouped(value or 0)
-
-
-def _instant(value: str) -> datetime:
-    return datetime.fromisoformat(value)
-
-
-def _duration_text(seconds: int) -> str:
-    """Return seconds as hours, minutes and seconds: 1,208:05:30."""
-    minutes, rest = divmod(seconds, _A_MINUTE)
-    hours, minutes = divmod(minutes, _A_MINUTE)
-    return f"{grouped(hours)}:{minutes:02}:{rest:02}"
-
-
-def cause_text(cause: str) -> str:
-    """Return the text of a cause other than a file, such as `catalogue:2`."""
-    kind, _, rest = cause.partition(":")
-    if kind == "excuse":
-        server, _, day = rest.rpartition(":")
-        shown = {"server": server, "day": day_text(date.fromisoformat(day))}
-        return gettext("the excuse of %(server)s for %(day)s") % shown
-    if kind == "catalogue":
-        return gettext("catalogue version %(number)s") % {"number": rest}
-    if kind == "rules":
-        return gettext("version %(number)s of the rules") % {"number": rest}
-    return gettext("a change of the calendar")
 
 
 def count_text(name: str) -> str:

@@ -185,7 +185,7 @@ def test_a_late_file_leads_to_the_draft_and_its_differences(
     found = read(viewer, draft)
     assert "Differences from version 1" in found
     assert "Agents, logins 4 → 6 day.usg (IC01)" in found
-    assert "Agents, time used 20:00:00 → 30:00:00" in found
+    assert "Agents, time used 20.0 h → 30.0 h" in found
     assert "Show the draft of the next version" in read(viewer)
     issue_version(company, reason="A late file.")
     assert "Issued, version 2" in read(viewer)
