@@ -30,7 +30,7 @@ API = "/api/"
 # to disk before any view runs, so a larger form is refused before it is read.
 LONGEST_FORM = 256 * 1024 * 1024
 
-_JSON = "application/json"
+_JSON, _HTML = "application/json", "text/html"
 
 # Refusals by Django instead of a view of ours: an address that does not exist, a body
 # that does not match its content type.
@@ -101,7 +101,7 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 
 class PermissionMiddleware:
-    """Authorises requests, or refuses them: as JSON in the API, as a page elsewhere."""
+    """Authorises requests, or refuses them: with JSON for programs, else a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -185,7 +185,7 @@ def _authorise(request: HttpRequest, required: Requirement) -> None:
 
 def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
     """Render a refusal: what went wrong, whose turn it is, and what to do."""
-    if request.path.startswith(API):
+    if request.path.startswith(API) and not _is_opened_in_browser(request):
         return render_plain_error(request, problem)
     if problem.code == "sign-in-needed":
         return redirect(login_redirect.sign_in_address(request))
@@ -194,6 +194,16 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
     if problem.code == "not-allowed":
         body |= _role_contacts(request)
     return render(request, "portal/http/error.html", body, status=status)
+
+
+def _is_opened_in_browser(request: HttpRequest) -> bool:
+    """Return whether a person has opened an address of the API, such as a download.
+
+    Browsers prefer HTML then; scripts and programs do not.
+    """
+    is_reading = request.method in login_redirect.SAFE
+    preferred = request.get_preferred_type([_JSON, _HTML])
+    return is_reading and "Authorization" not in request.headers and preferred == _HTML
 
 
 def render_elsewhere(
