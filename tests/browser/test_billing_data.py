@@ -57,3 +57,19 @@ def test_the_hours_of_a_line_have_an_address(db: None, open_page: Open) -> None:
     cells = page.get_by_role("region", name="Peaks by hour and day", exact=True)
     expect(cells.get_by_role("cell", name="3").first).to_be_visible()
     check_page(page)
+
+
+def test_the_rules_of_counting_are_collapsed_and_printed(
+    db: None, open_page: Open
+) -> None:
+    company = open_tenant("A-1")
+    send_all(company)
+    page = open_page(company, PAGE, role="viewer")
+    rule = page.get_by_text("reached or exceeded at each of 1,800 consecutive seconds")
+    expect(rule).not_to_be_visible()
+    page.emulate_media(media="print")
+    expect(rule).to_be_visible()
+    page.emulate_media(media="screen")
+    page.get_by_text("How these figures are counted").click()
+    expect(rule).to_be_visible()
+    check_page(page)

@@ -92,6 +92,17 @@ def test_each_line_with_usage_has_its_figures(company: Company, viewer: Client) 
     assert "All users 5" in found
 
 
+def test_the_rules_of_counting_are_on_the_page(
+    company: Company, viewer: Client, clerk: Client
+) -> None:
+    send_all(company)
+    for found in (read(viewer), read(clerk, "/staff/tenants/A-1/statements/2026-05")):
+        _, _, rules = found.partition("How these figures are counted")
+        assert "Peak The largest number of users counted at one second." in rules
+        assert "each of 1,800 consecutive seconds." in rules
+        assert "Agents Users count as Agents at each second" in rules
+
+
 def test_each_day_has_a_row(company: Company, viewer: Client) -> None:
     send_all(company)
     found = read(viewer)
