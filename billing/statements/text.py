@@ -188,7 +188,8 @@ def hours_text(seconds: int) -> str:
     """Return seconds as hours with one decimal: 31,208.4 h."""
     if 0 < seconds < _SHORTEST_SHOWN:
         return gettext("under 0.1 h")
-    hours = number_format(seconds / _AN_HOUR, 1, force_grouping=True)
+    # Rounded first: formatting cuts off further decimals.
+    hours = number_format(round(seconds / _AN_HOUR, 1), 1, force_grouping=True)
     return gettext("%(hours)s h") % {"hours": hours}
 
 
