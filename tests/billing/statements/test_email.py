@@ -31,7 +31,10 @@ def document(**changes: Any) -> dict[str, Any]:
         "period": {"name": "2026-05", "zone": "Europe/Berlin"},
         "files": {"count": 1234, "unreadable": []},
         "totals": {"rows": 9},
-        "lines": [{"id": "agent", "peak": 1041}, {"id": "business", "peak": 1}],
+        "lines": [
+            {"id": "agent", "peak": 1041, "peak_at": None},
+            {"id": "business", "peak": 1, "peak_at": None},
+        ],
         "completeness": counts,
         "differences": [],
     }
