@@ -23,6 +23,7 @@ from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
 from billing.statements import issue
+from billing.statements.expiry import last_ended_period
 from portal.db import binary
 
 # A page counts the tenants that a search finds up to this number, and lists no more.
@@ -99,7 +100,7 @@ _ROWS = SQL("""
            p.extended_to is not null, r.last_received_at, r.strip, l.keys, m.reminders,
            m.reminded_at, {is_stale}, {has_failed}, c.state, c.version, c.owed,
            c.file_count, c.lacking, c.pending, c.is_over, c.unclassified, c.unreadable,
-           coalesce(c.fresh_until <= %(at)s, false) or exists (
+           coalesce(c.fresh_until <= %(at)s and %(is_ended)s, false) or exists (
              select from billing_statementmark k where k.tenant_id = r.tenant_id
              and r.period between k.first_period and k.last_period
              and k.generation > c.generation
@@ -192,6 +193,7 @@ def desk_rows(
         "places": [place for _, _, place in page],
         "at": at,
         "ends_on": desk_filter.period.ends_on,
+        "is_ended": desk_filter.period <= last_ended_period(at),
     }
     found = binary.fetch_all(_ROWS, parameters, prepare=True)
     return [_row(row, at=at) for row in found]

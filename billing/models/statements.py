@@ -120,6 +120,13 @@ class CurrentStatement(models.Model):
                 fields=["tenant", "period"], name="a_period_has_one_current_statement"
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["period"],
+                condition=Q(fresh_until__isnull=False),
+                name="statements_that_expire",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.period} ({self.state})"

@@ -19,7 +19,7 @@ from django.db import OperationalError, connection
 
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, StatementMark, TenantPeriod
-from billing.statements import build_current, compute_days, inputs, sql
+from billing.statements import build_current, compute_days, expiry, inputs, sql
 from billing.statements.reader_turns import reader_turn
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
@@ -188,11 +188,12 @@ def refresh_period(
 
 
 def refresh_marked(*, now: Callable[[], datetime], seconds: float) -> int:
-    """Process due marks for up to some seconds; return how many were claimed.
+    """Mark what has expired, then process due marks for up to some seconds.
 
-    Begins and ends units of work of its own.
+    Returns the number of claimed marks. Begins and ends units of work of its own.
     """
     until, claimed = time.monotonic() + seconds, 0
+    expiry.mark_expired(at=now())
     while not shutdown.is_requested() and time.monotonic() < until:
         claim = _claim()
         if claim is None:

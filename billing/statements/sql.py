@@ -31,6 +31,24 @@ on conflict (tenant_id) do update set
     due_at = excluded.due_at, attempts = 0, problem = ''
 """
 
+# Marks the tenants with a statement of an ended period whose time has passed. A tenant
+# that is marked anyway keeps its mark, and the delay after a failure.
+MARK_EXPIRED = """
+insert into billing_statementmark
+    (tenant_id, first_period, last_period, generation, marked_at, due_at)
+select tenant_id, first_period, last_period, nextval('billing_mark_generation'),
+    clock_timestamp(), clock_timestamp()
+from (
+    select tenant_id, min(period) as first_period, max(period) as last_period
+    from billing_currentstatement c
+    where fresh_until <= %(at)s and period <= %(last)s and not exists (
+        select from billing_statementmark k where k.tenant_id = c.tenant_id
+    )
+    group by tenant_id limit %(most)s
+) as expired
+on conflict (tenant_id) do nothing
+"""
+
 # A mark that no process has claimed.
 _FREE = "(leased_until is null or leased_until <= clock_timestamp())"
 

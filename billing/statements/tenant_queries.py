@@ -1,16 +1,20 @@
 """Queries of the statements of one tenant's newest periods, for the staff."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, StatementState, TenantPeriod
 from billing.statements import inputs
+from billing.statements.expiry import is_expired
 from billing.statements.manifest import NamedFile, causing_sha256s
 from billing.statements.page_queries import named_files
 from billing.statements.refresh import LARGE
+
+# Before all instants at which a statement expires.
+_NEVER_EXPIRED = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,13 @@ def tenant_statements(tenant_id: int, *, most: int, at: datetime) -> TenantState
     names = [str(one) for one in zones]
     before = [str(min(zones).previous())] if zones else []
     stored = CurrentStatement.objects.filter(period__in=names + before).defer(*LARGE)
+    currents = {Period.parse(one.period): one for one in stored}
     drafts = _drafts(names)
     return TenantStatements(
         zones=zones,
-        currents={Period.parse(one.period): one for one in stored},
-        stale=frozenset(
-            Period.parse(name) for name in inputs.stale_periods(tenant_id, names, at=at)
-        ),
+        currents=currents,
+        stale=frozenset(_changed(tenant_id, names))
+        | {period for period, one in currents.items() if is_expired(one, at=at)},
         drafts=drafts,
         files=named_files(
             {
@@ -64,6 +68,12 @@ def tenant_statements(tenant_id: int, *, most: int, at: datetime) -> TenantState
             }
         ),
     )
+
+
+def _changed(tenant_id: int, names: Sequence[str]) -> Iterator[Period]:
+    """Yield the periods that are stale for another reason than time."""
+    found = inputs.stale_periods(tenant_id, names, at=_NEVER_EXPIRED)
+    return map(Period.parse, found)
 
 
 def _drafts(names: Sequence[str]) -> dict[Period, DraftParts]:

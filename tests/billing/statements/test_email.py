@@ -119,7 +119,7 @@ def test_a_later_version_names_its_main_changes_and_its_reason() -> None:
         assert "Reason for this version: The file was found." in text
         assert "/billing-data/2026-05?version=2" in text
     for text in parts(mail(later(found[2]))):
-        assert "version 1: Agents, time used 1:02:05 (was 0:01:00)." in text
+        assert "version 1: Agents, time used 1.0 h (was under 0.1 h)." in text
     for text in parts(mail(later(found[0]))):
         assert "No main figure has changed since version 1." in text
 
