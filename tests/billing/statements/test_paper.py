@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -152,6 +153,14 @@ def test_its_bytes_depend_on_the_version_alone(
         translation.override("tr"),
     ):
         assert paper.as_pdf(source) == kept
+
+
+def test_a_long_licence_key_breaks_within_its_column(company: Company) -> None:
+    source, key = source_of(company), "I3_ACCESS_HISTORICAL_REPORT_SUPERVISOR_PLUGIN"
+    document = source.document.replace(b"I3_ACCESS_RECORDER", key.encode())
+    written = pdf_text(paper.as_pdf(replace(source, document=document)))
+    assert key not in written
+    assert key in written.replace("\u200b", "").replace(" ", "")
 
 
 def test_the_database_refuses_to_change_it(company: Company) -> None:
