@@ -185,7 +185,10 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "receipt-too-long": error(
         422,
-        gettext_noop("A receipt as PDF lists up to %(limit)d files."),
+        gettext_noop(
+            "A receipt as PDF lists up to %(limit)s files, fewer if their names are"
+            " long."
+        ),
         gettext_noop("Download the receipt as CSV: it lists all of them."),
     ),
     "waits-for-more": error(

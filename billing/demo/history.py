@@ -42,7 +42,7 @@ class _Due:
 def make(*, at: datetime) -> bool:
     """Make the history up to `at`; False if it is not made in this portal."""
     refresh.refresh_all(seconds=_SUMMARIES)
-    if not may_send_mails():
+    if not can_backdate_mails():
         return False
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         lacking = PeriodSummary.objects.exclude(missing_from=[])
@@ -64,8 +64,11 @@ def make(*, at: datetime) -> bool:
     return True
 
 
-def may_send_mails() -> bool:
-    """Return whether mails of the past can be made: nobody but the demo gets them."""
+def can_backdate_mails() -> bool:
+    """Return whether past mails can be made.
+
+    All tenants have to be of the demo, and mails written to a folder.
+    """
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
     is_written_only = settings.EMAIL_BACKEND == "portal.mail.file_backend.FolderBackend"

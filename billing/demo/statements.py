@@ -78,10 +78,10 @@ def issue_past(
     """Issue the statements of past periods that are not issued yet.
 
     `send_lost` sends the files that were believed lost, as of an instant; it returns
-    False if there are none. The mails about a version are sent at its own instant; in a
-    portal without a history of the demo there are none.
+    False if there are none. Mails about a version are sent at its own instant, if past
+    mails can be made at all.
     """
-    with_mails = history.may_send_mails()
+    with_mails = history.can_backdate_mails()
     for period in months.past:
         if not _has_version(tenant, period, 1):
             at = months.on_day(period, _ISSUED)

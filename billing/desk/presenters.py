@@ -119,7 +119,7 @@ def _line(
 def _listed(row: DeskRow) -> ListedState:
     found = row.statement
     if found is None:
-        return ListedState("pending", gettext("not computed yet"))
+        return ListedState("pending", gettext("Not computed yet"))
     return listed_state(
         found.state, found.version, found.outcome, is_incomplete=found.is_incomplete
     )

@@ -35,7 +35,8 @@ class DeskStatement:
     """The stored statement of a tenant in a period; `version` is the last issued one.
 
     `outcome` is what prevents issuing, for somebody who gives a reason. `is_updating`:
-    the figures are older than the newest change.
+    the figures are older than the newest change, or than the end
+    of the period.
     """
 
     state: str

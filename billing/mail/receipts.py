@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from portal.mail import switch as mail_switch
 from portal.mail.outbox import MailOutcome, WrittenMail
 from portal.mail.switch import SendPermission
 from portal.models import Membership, Tenant
+from portal.paper.typesetting import TypesettingError
 from usage.files import overview_queries
 from usage.models import FileState, UsageFile
 from usage.receipts import pdf as receipt_pdf
@@ -28,9 +30,6 @@ from usage.receipts.rows import ReceiptLine
 
 # Files that a mail lists, those with problems; the attachment has all of them.
 _NAMED = 20
-
-# Most files for which a PDF is attached: nobody reads more.
-_PDF_AT_MOST = 1_000
 
 
 def request_receipt(
@@ -154,8 +153,6 @@ def _attach(
     )
     table = "".join(receipt_rows.csv_pieces(found, missing=missing))
     message.attach(name, table.encode(), "text/csv")
-    if len(found) > _PDF_AT_MOST:
-        return
     head = receipt_pdf.ReceiptHead(
         tenant=tenant.name,
         number=tenant.number,
@@ -163,5 +160,7 @@ def _attach(
         made_at=made_at.astimezone(ZoneInfo(tenant.zone)),
         missing=missing,
     )
-    data = receipt_pdf.as_pdf(found, head)
-    message.attach(name.removesuffix("csv") + "pdf", data, "application/pdf")
+    # A receipt that is too long for a PDF has its CSV.
+    with suppress(Refused, TypesettingError):
+        data = receipt_pdf.as_pdf(found, head)
+        message.attach(name.removesuffix("csv") + "pdf", data, "application/pdf")

@@ -1,4 +1,4 @@
-"""Find current statements whose time has passed without reading all of them."""
+"""Find current statements whose `fresh_until` has passed without reading all of them."""
 
 from django.db import migrations, models
 

@@ -1,7 +1,9 @@
 """API endpoints of statements: heads, documents, tables, files, evidence, schemas."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from billing.coverage.periods import Period
-from billing.statements import evidence, kept_pdfs, paper, queries
+from billing.statements import evidence, queries, stored_pdfs
 from billing.statements.paper import PaperSource
 from billing.statements.queries import ServedStatement
 from portal.accounts.caller import Permission
@@ -125,19 +127,21 @@ def show_pdf(
 ) -> HttpResponse:
     """Return a statement as PDF, with its JSON, CSV and list of files attached."""
     found = _serve(request, period, wanted)
-    if found.head.number is None:
-        content = paper.as_pdf(
-            PaperSource(
-                document=found.document,
-                csv=found.csv,
-                files=found.files,
-                as_of=found.as_of,
-            )
-        )
-    else:
+    number = found.head.number
+    if number is not None:
         tenant_id = _tenant_id(request, wanted)
-        content = kept_pdfs.pdf_of_version(tenant_id, found.head.number)
-    return _respond(request, found, content, _PDF, name="pdf")
+        make = partial(stored_pdfs.pdf_of_version, tenant_id, number)
+        return _respond(request, found, make, _PDF, name="pdf")
+    source = PaperSource(
+        document=found.document,
+        csv=found.csv,
+        files=found.files,
+        as_of=found.as_of,
+    )
+    make = partial(stored_pdfs.pdf_of_current, source)
+    # It also states the instant of its figures.
+    tag = f"{found.sha256}-{found.as_of:%Y%m%d%H%M%S}"
+    return _respond(request, found, make, _PDF, name="pdf", tag=tag)
 
 
 @router.get("/statements/{period}/files", url_name="statement-files")
@@ -146,7 +150,7 @@ def show_files(
 ) -> HttpResponse:
     """List the files that a statement was computed from, with their SHA-256."""
     found = _serve(request, period, wanted)
-    return _respond(request, found, found.files, _JSON)
+    return _respond(request, found, found.files, _JSON, name="files.json")
 
 
 @router.get("/statements/{period}/evidence", url_name="statement-evidence")
@@ -177,7 +181,7 @@ def show_statement(
 ) -> HttpResponse:
     """Return a statement as JSON, in the schema that it names."""
     found = _serve(request, period, wanted)
-    return _respond(request, found, found.document, _JSON)
+    return _respond(request, found, found.document, _JSON, name="json")
 
 
 @router.get("/schemas/{name}.json", auth=None, url_name="schema")
@@ -230,22 +234,28 @@ def _tenant_id(request: PortalRequest, wanted: StatementIn) -> int:
 def _respond(
     request: HttpRequest,
     found: ServedStatement,
-    content: bytes,
+    content: bytes | Callable[[], bytes],
     content_type: str,
     *,
-    name: str = "",
+    name: str,
+    tag: str = "",
 ) -> HttpResponse:
-    """Return the content, or 304 if the caller has it; `name` makes it a download."""
-    tag = f'"{found.sha256}"'
+    """Return the content as a download, or 304 if the caller has it.
+
+    `name` is the ending of its name; `tag` the one that it is known by, if it is not
+    the SHA-256 of the document. Content that has to be made is made if it is needed.
+    """
+    tag = f'"{tag or found.sha256}"'
     known = request.headers.get("If-None-Match", "")
     # A proxy that compresses responses marks their tags as weak.
     tags = {one.strip().removeprefix("W/") for one in known.split(",")}
     if known == "*" or tag in tags:
         response = HttpResponse(status=304)
     else:
-        response = HttpResponse(content, content_type=content_type)
+        data = content if isinstance(content, bytes) else content()
+        response = HttpResponse(data, content_type=content_type)
     response["ETag"] = tag
-    if name and response.status_code != 304:  # noqa: PLR2004 - not modified
+    if response.status_code != 304:  # noqa: PLR2004 - not modified
         full_name = f"statement-{found.head.name}.{name}"
         response["Content-Disposition"] = f'attachment; filename="{full_name}"'
     return response

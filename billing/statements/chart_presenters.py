@@ -38,8 +38,8 @@ Document = Mapping[str, Any]
 
 _LAST_HOUR = 23
 
-# States of listed server-days that are owed and not received.
-_LACKING = ("missing", "partial", "with_us")
+# States of listed server-days whose files are not here.
+_LACKING = ("missing", "partial", "with_us", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ def daily_chart(document: Document) -> ShownChart:
 
 
 def _mark_of(day: Document, lacking: Collection[str]) -> DayMark | None:
-    if day["covered"] == day["owed"]:
-        return None
-    return DayMark.MISSING if day["day"] in lacking else DayMark.PENDING
+    if day["day"] in lacking:
+        return DayMark.MISSING
+    return DayMark.PENDING if day["covered"] < day["owed"] else None
 
 
 def _highest_days_text(days: Sequence[DayPeaks]) -> str:

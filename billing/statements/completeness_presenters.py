@@ -1,4 +1,4 @@
-"""Presents how complete a statement is: server-days, unknown keys, unreadable files."""
+"""Presents how complete a statement is: server-days, unclassified keys, files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

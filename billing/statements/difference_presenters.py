@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+
 from billing.statements import difference_text, text
 from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.manifest import NamedFile, causing_sha256s
@@ -42,8 +44,8 @@ class ShownCauses:
 class ShownDifference:
     """A figure before and after, and why; `is_main` are those that are shown first.
 
-    `reached_on` is the day on which the peak of a period was first reached, as known
-    after; None for other figures.
+    `reached_on` is the day on which the peak of a period was first reached, by
+    the later figures; None for other figures.
     """
 
     figure: str
@@ -104,6 +106,17 @@ def _shown(
 def _is_main(one: Document) -> bool:
     is_of_period = one["day"] is None
     return is_of_period and one["line"] in _MAIN_LINES and one["field"] in _MAIN_FIELDS
+
+
+def unchanged_text(document: Document) -> str:
+    """Return that named users and peaks of the period are the same; empty if not."""
+    found = {one["field"] for one in document["differences"] if _is_main(one)}
+    if found & {"named_users", "peak"}:
+        return ""
+    return gettext(
+        "Named users and peaks of Agents and Business Users have not changed for the"
+        " period."
+    )
 
 
 def all_causes(document: Document, files: Mapping[str, NamedFile]) -> ShownCauses:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 
-from billing.statements.text import SERVER, hours_text
+from billing.statements.text import SERVER_PREFIX, hours_text
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped, megabytes
 
@@ -23,7 +23,7 @@ _TEXT_SHOWN = 120
 def value_texts(
     field: str, before: int | str | None, after: int | str | None
 ) -> tuple[str | datetime, str | datetime]:
-    """Return a figure before and after as texts that tell the difference.
+    """Return a figure before and after as texts that show their difference.
 
     Instants stay `datetime`, for the page's zone.
     """
@@ -36,7 +36,7 @@ def value_texts(
 
 
 def _value_text(field: str, value: int | str | None) -> str | datetime:
-    is_text = field in _TEXTS or field.startswith(SERVER)
+    is_text = field in _TEXTS or field.startswith(SERVER_PREFIX)
     if value is None and (is_text or field in _INSTANTS):
         return gettext("none")
     if isinstance(value, str):

@@ -54,9 +54,9 @@ def as_bytes(value: Mapping[str, Any]) -> bytes:
 
 
 def version_name(*, tenant: str, period: str, version: int | None, state: str) -> str:
-    """Return a version as it is called in names of downloads: 100417-2026-05-v2.
+    """Return the common part of names of downloads, such as 100417-2026-05-v2.
 
-    Instead of a version, `provisional` or `draft`.
+    Without a version, the state replaces `v2`.
     """
     return f"{tenant}-{period}-{state if version is None else f'v{version}'}"
 

@@ -14,7 +14,7 @@ from billing.coverage.periods import Period
 from billing.models import Statement
 from billing.periods.text import month_text, span_text
 from billing.statements import text
-from billing.statements.difference_presenters import main_differences
+from billing.statements.difference_presenters import main_differences, unchanged_text
 from portal.mail import message as mail_message
 from portal.mail.outbox import WrittenMail
 from portal.templatetags.shown import grouped
@@ -62,7 +62,10 @@ def changes_text(document: Document) -> str:
         return ""
     found = main_differences(document)
     if not found:
-        sentence = gettext("No main figure has changed since version %(version)s.")
+        sentence = gettext(
+            "Named users, peaks, logins and times of Agents and Business Users are the"
+            " same as in version %(version)s."
+        )
         return sentence % {"version": replaced["version"]}
     changes = [
         gettext("%(figure)s %(after)s (was %(before)s)")
@@ -74,6 +77,8 @@ def changes_text(document: Document) -> str:
         text_of_more = ngettext("%(count)s more figure", "%(count)s more figures", more)
         changes.append(text_of_more % {"count": more})
     sentence = gettext("Changed since version %(version)s: %(changes)s.")
+    unchanged = unchanged_text(document)
+    sentence = f"{sentence} {unchanged}" if unchanged else sentence
     shown = {"version": replaced["version"], "changes": "; ".join(changes)}
     return sentence % shown
 

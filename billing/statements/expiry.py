@@ -1,8 +1,8 @@
 """Marks statements of ended periods that were last computed while the period ran.
 
-Nothing but time makes them stale: their last days are no longer pending, and the period
-is over. Lists of staff show stored rows, so they are computed without a reader. A
-running period is computed for its readers alone: with each day that ends, only its
+Such a statement becomes stale without a change: its last days stop being pending. The
+desk and *Month end* show stored rows, so the refresher computes it again. A running
+period is computed again only when somebody opens it: with each day that ends, only its
 missing days change.
 """
 
@@ -21,7 +21,7 @@ _MOST = 1_000
 
 
 def mark_expired(*, at: datetime) -> int:
-    """Mark tenants with such statements; return how many were marked.
+    """Mark tenants with statements that have expired; return how many were marked.
 
     Begins and ends a unit of work of its own.
     """
@@ -39,11 +39,11 @@ def mark_expired(*, at: datetime) -> int:
 
 
 def is_expired(current: CurrentStatement, *, at: datetime) -> bool:
-    """Return whether it is such a statement, which is marked soon."""
+    """Return whether a statement has expired, and is marked soon."""
     is_ended = Period.parse(current.period) <= last_ended_period(at)
     return is_ended and current.fresh_until is not None and current.fresh_until <= at
 
 
 def last_ended_period(at: datetime) -> Period:
-    """Return the last period that has ended in some time zone, by the date of UTC."""
+    """Return the last period that has ended by the date of UTC."""
     return Period.containing(at.date()).previous()

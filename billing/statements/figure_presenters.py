@@ -97,7 +97,7 @@ def _line(
 
 
 def first_peaks(document: Document) -> list[tuple[str, datetime]]:
-    """Return when Agents and Business Users were at their peak first, with names."""
+    """Return the names of Agents and Business Users, each with its first peak."""
     return [
         (line.name, line.peak_at)
         for line in shown_lines(document)

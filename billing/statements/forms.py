@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -117,6 +118,12 @@ class IssueForm(forms.Form):
 
     def clean_reason(self) -> str:
         return optional(self.cleaned_data["reason"])
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if found.get("with_incomplete") and not found.get("reason", "x"):
+            self.add_error("reason", _("Enter a reason for closing the period."))
+        return found
 
 
 class MonthEndForm(forms.Form):

@@ -16,7 +16,7 @@ from billing.models import (
     StatementState,
     TenantPeriod,
 )
-from billing.statements import inputs, kept_pdfs, plan_mails, refresh, sql, tables
+from billing.statements import inputs, plan_mails, refresh, sql, stored_pdfs, tables
 from billing.statements.document import Envelope, as_bytes, document
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -88,6 +88,7 @@ def issue(tenant_id: int, wanted: IssueRequest) -> Statement:
                 issued = _issue(tenant_id, wanted)
         if issued is not None:
             failpoints.reach("statement:committed")
+            stored_pdfs.store_if_possible(issued)
             return issued
     raise Unavailable("busy")
 
@@ -149,7 +150,6 @@ def _issue(tenant_id: int, wanted: IssueRequest) -> Statement:
         at=wanted.at,
         details=_details(current, statement, wanted),
     )
-    pdf = kept_pdfs.typeset_version(statement)
     if wanted.with_mails:
         plan_mails.plan(statement, at=wanted.at)
     failpoints.reach("statement:written")
@@ -157,7 +157,6 @@ def _issue(tenant_id: int, wanted: IssueRequest) -> Statement:
     # smaller ones, and what commits later gets a larger one.
     statement.position = _next_position()
     statement.save(force_insert=True)
-    pdf.save(force_insert=True)
     failpoints.reach("statement:issued")
     return statement
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from billing.statements.compute.figures import canonical
 from billing.statements.inputs import CountedFile, PeriodInputs
 from portal.errors import Refused
+from portal.templatetags.shown import day as day_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,19 @@ def causing_sha256s(differences: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def numbered_names(listed: bytes) -> dict[str, NamedFile]:
-    """Return the files of a statement's list by SHA-256, named by their number."""
-    return {
-        one["sha256"]: NamedFile(
-            "", gettext("file %(number)s") % {"number": one["sequence"]}, one["server"]
-        )
-        for one in json.loads(listed)["files"]
-    }
+    """Return the files of a statement's list by SHA-256, named by number and day."""
+    found = {}
+    for one in json.loads(listed)["files"]:
+        day = one["assigned_day"] or one["day"]
+        text = gettext("file %(number)s of %(day)s")
+        if day is None:
+            text = gettext("file %(number)s")
+        shown = {
+            "number": one["sequence"],
+            "day": day_text(date.fromisoformat(day)) if day else "",
+        }
+        found[one["sha256"]] = NamedFile("", text % shown, one["server"])
+    return found
 
 
 def listed_files(loaded: PeriodInputs, listed: bytes) -> list[CountedFile]:

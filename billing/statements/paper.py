@@ -3,7 +3,6 @@
 The document, the CSV file and the list of files are attached to it, byte for byte.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import gettext, override
 
 from billing.coverage.periods import Period
 from billing.models import StatementState
 from billing.periods.text import month_text
-from billing.statements import paper_tables, text
+from billing.statements import counting_text, paper_facts, paper_tables, text
 from billing.statements.chart_presenters import ShownHours, daily_chart, hours_chart
+from billing.statements.charts.heat_map import HeatMap
 from billing.statements.completeness_presenters import (
     completeness_sentences,
     listed_days,
@@ -30,9 +29,9 @@ from billing.statements.compute.lines import AGENT, BUSINESS
 from billing.statements.document import version_name
 from billing.statements.figure_presenters import first_peaks
 from billing.statements.manifest import numbered_names
-from portal.paper.letters import isolated
+from portal.paper.characters import isolated
 from portal.paper.typesetting import Attachment, Manuscript, typeset
-from portal.templatetags.shown import grouped, megabytes, zoned_text
+from portal.templatetags.shown import grouped, zoned_text
 
 Document = Mapping[str, Any]
 
@@ -57,7 +56,8 @@ def as_pdf(source: PaperSource) -> bytes:
     """Return the PDF of a statement; equal sources give equal bytes.
 
     Raises:
-        Unavailable: other documents are being typeset for too long.
+        Unavailable: see `portal.paper.typesetting.typeset`.
+        TypesettingError: the typesetter has failed.
 
     """
     with override(settings.LANGUAGE_CODE):
@@ -72,7 +72,7 @@ def _manuscript(source: PaperSource) -> Manuscript:
     pictures |= {f"hours-{name}": _svg("heat-map", one.shown) for name, one in maps}
     data = {
         **_head(document, source.as_of),
-        "facts": list(_facts(document, source)),
+        "facts": list(paper_facts.facts(document, source.document, source.as_of)),
         "notices": list(_notices(document, source.files)),
         "lines": paper_tables.lines_table(document) if _has_files(document) else None,
         "differences": paper_tables.differences(document, source.files),
@@ -81,14 +81,15 @@ def _manuscript(source: PaperSource) -> Manuscript:
             "sentence": daily.sentence,
             "key": gettext(
                 "Filled bars: Agents. Hollow bars: Business Users. A cross below a day:"
-                " usage files are missing. A dot: the day is not over."
+                " usage files are missing or lost. A dot: the day is not over."
             ),
         },
         "maps": [_map(name, one, document) for name, one in maps],
         "days": paper_tables.days_table(document) if _has_files(document) else None,
         "server_days": _server_days(document),
         "doubts": text.doubt_texts(document["doubtful"]),
-        "words": _words(),
+        "rules": counting_text.counting_rules(),
+        "labels": _labels(),
     }
     return Manuscript(
         template="statement.typ",
@@ -107,6 +108,7 @@ def _head(document: Document, as_of: datetime) -> dict[str, Any]:
     statement, period = document["statement"], Period.parse(document["period"]["name"])
     _, state = text.state_text(statement["state"], statement["version"])
     kind = gettext("Billing data, %(month)s") % {"month": month_text(period)}
+    customer = paper_facts.customer_text(document)
     number = statement["number"] or zoned_text(as_of, document["period"]["zone"])
     return {
         "title": f"{kind}: {document['tenant']['name']}",
@@ -115,13 +117,8 @@ def _head(document: Document, as_of: datetime) -> dict[str, Any]:
         "is_issued": statement["state"] == StatementState.ISSUED,
         "answer": text.answer_text(document),
         "lead": list(_lead(document)),
-        "foot": f"{_customer(document)} · {kind} · {state} · {isolated(number)}",
+        "foot": f"{customer} · {kind} · {state} · {isolated(number)}",
     }
-
-
-def _customer(document: Document) -> str:
-    tenant = document["tenant"]
-    return f"{isolated(tenant['name'])}, {isolated(tenant['number'])}"
 
 
 def _lead(document: Document) -> Iterator[str]:
@@ -132,58 +129,9 @@ def _lead(document: Document) -> Iterator[str]:
     yield from completeness_sentences(document)
 
 
-def _facts(document: Document, source: PaperSource) -> Iterator[tuple[str, str]]:
-    statement, period = document["statement"], document["period"]
-    yield gettext("Customer"), _customer(document)
-    named = Period.parse(period["name"])
-    yield (
-        gettext("Period"),
-        gettext("%(first)s to %(last)s, days and times of %(zone)s")
-        % {
-            "first": date_format(named.starts_on, "j F Y"),
-            "last": date_format(named.ends_on, "j F Y"),
-            "zone": period["zone"],
-        },
-    )
-    at = zoned_text(source.as_of, period["zone"])
-    if statement["number"]:
-        yield gettext("Statement"), isolated(statement["number"])
-        yield gettext("Issued"), at
-    else:
-        yield gettext("Figures as of"), at
-    if statement["replaces"]:
-        replaced = gettext("version %(version)s, SHA-256 %(sha256)s")
-        yield gettext("Replaces"), replaced % statement["replaces"]
-    if statement["reason"]:
-        yield gettext("Reason"), isolated(" ".join(statement["reason"].split()))
-    files, catalogue = document["files"], document["catalogue"]
-    shown = {"shown": grouped(files["count"]), "size": megabytes(files["bytes"])}
-    count = ngettext(
-        "%(shown)s file, %(size)s", "%(shown)s files, %(size)s", files["count"]
-    )
-    yield gettext("Computed from"), count % shown
-    version = gettext("version %(number)s") % {"number": catalogue["version"]}
-    yield gettext("Catalogue"), version
-    yield gettext("SHA-256 of the figures"), document["figures_sha256"]
-    sha256 = hashlib.sha256(source.document).hexdigest()
-    yield gettext("SHA-256 of the JSON"), sha256
-
-
 def _notices(document: Document, files: bytes) -> Iterator[str]:
-    state = document["statement"]["state"]
-    if state == StatementState.PROVISIONAL:
-        yield gettext(
-            "Provisional: these figures change as files arrive, until the statement is"
-            " issued."
-        )
-    elif state == StatementState.DRAFT:
-        last = document["statement"]["replaces"]["version"]
-        sentence = gettext(
-            "Draft: the figures known now differ from those of version %(last)s. They"
-            " apply once they are issued as the next version."
-        )
-        yield sentence % {"last": last}
     sentences = (
+        text.state_notice(document),
         unclassified_sentence(document),
         unreadable_sentence(document, numbered_names(files)),
     )
@@ -206,9 +154,19 @@ def _map(name: str, hours: ShownHours, document: Document) -> dict[str, str]:
     return {
         "picture": f"hours-{name}",
         "title": hours.shown.title,
-        "key": gettext("The darker and thicker a cell, the more users at once."),
+        "key": _key(hours),
         "sentence": " ".join([hours.shown.sentence, times, *hours.notes]),
     }
+
+
+def _key(hours: ShownHours) -> str:
+    chart = hours.shown.chart
+    levels = chart.levels if isinstance(chart, HeatMap) else ()
+    counts = [
+        gettext("from %(count)s") % {"count": grouped(one.minimum)} for one in levels
+    ]
+    text_of_key = gettext("Users, from light and thin to dark and thick: %(counts)s.")
+    return text_of_key % {"counts": ", ".join(counts)}
 
 
 def _svg(template: str, shown: object) -> str:
@@ -224,15 +182,11 @@ def _server_days(document: Document) -> Sequence[Sequence[str]]:
     ]
 
 
-def _words() -> Mapping[str, str | list[str]]:
-    """Return the words of the template itself."""
+def _labels() -> Mapping[str, str | list[str]]:
+    """Return the headings and notes of the template."""
     return {
         "lines": gettext("By licence"),
-        "rule": gettext(
-            "A user who held an Agent licence at any time in the period is a named"
-            " Agent and not a named Business User. Peaks count users by the licences"
-            " that they hold at that second."
-        ),
+        "note": counting_text.figures_note(),
         "charts": gettext("Days and hours"),
         "days": gettext("Day by day"),
         "days_note": gettext(
@@ -247,7 +201,9 @@ def _words() -> Mapping[str, str | list[str]]:
         ],
         "doubts": gettext("Rows to check"),
         "doubts_note": gettext("These rows are counted; this list changes no figure."),
+        "causes": gettext("Causes, by number:"),
         "statement": gettext("Statement"),
+        "rules": gettext("How these figures are counted"),
         "attached": gettext(
             "Attached to this document: the whole statement as JSON, its figures as"
             " CSV, and the list of the counted files."

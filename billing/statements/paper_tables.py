@@ -1,6 +1,6 @@
 """The tables of a statement on paper: lines, days, differences."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +8,12 @@ from django.utils.translation import gettext, ngettext
 
 from billing.statements.chart_presenters import days_with_figures
 from billing.statements.difference_presenters import (
-    ShownCauses,
+    HASH_CHARACTERS,
     ShownDifference,
-    all_causes,
     shown_differences,
+    unchanged_text,
 )
+from billing.statements.difference_text import cause_text
 from billing.statements.figure_presenters import (
     DayFigures,
     LineFigures,
@@ -20,12 +21,15 @@ from billing.statements.figure_presenters import (
     shown_lines,
 )
 from billing.statements.manifest import numbered_names
-from portal.paper.letters import isolated
+from portal.paper.characters import isolated
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped, zoned_text
 
 Document = Mapping[str, Any]
 Table = Mapping[str, Any]
+
+# Causes that are listed by name: those of a usual correction.
+_MOST_CAUSES = 20
 
 # Where there is no figure.
 _NONE = "\N{EN DASH}"
@@ -105,38 +109,74 @@ def _day(one: DayFigures) -> Iterator[str]:
 def differences(document: Document, files: bytes) -> Table | None:
     """Return the differences of the whole period from the version before.
 
-    Those of days and hours are counted: the attached document has them. None if there
-    are none at all.
+    Causes are listed once, and numbered for the rows. Other differences are counted:
+    the attached document has them. None if there are none at all.
     """
     total = len(document["differences"])
     if not total:
         return None
-    names, zone = numbered_names(files), document["period"]["zone"]
-    shown = [one for one in shown_differences(document, names) if one.day is None]
-    shown.sort(key=lambda one: not one.is_main)
+    zone = document["period"]["zone"]
+    # Both in the same order.
+    shown = [one for one in shown_differences(document, {}) if one.day is None]
+    found = [one for one in document["differences"] if one["day"] is None]
+    pairs = sorted(
+        zip(shown, found, strict=False), key=lambda pair: not pair[0].is_main
+    )
+    causes = list(
+        dict.fromkeys(
+            cause for one in document["differences"] for cause in one["because"]
+        )
+    )
     title = gettext("Differences from version %(last)s")
-    causes = _causes_text(all_causes(document, names))
     return {
         "title": title % {"last": document["statement"]["replaces"]["version"]},
-        "causes": gettext("Causes: %(causes)s.") % {"causes": causes},
+        "unchanged": unchanged_text(document),
+        "causes": list(_causes(causes, files)),
         "heads": [
             gettext("Figure"),
             gettext("Before"),
             gettext("After"),
             gettext("Causes"),
         ],
-        "rows": [list(_difference(one, zone)) for one in shown],
+        "rows": [
+            [*_difference(one, zone), _numbers(of["because"], causes)]
+            for one, of in pairs
+        ],
         "rest": _rest(total - len(shown)),
     }
 
 
 def _difference(one: ShownDifference, zone: str) -> Iterator[str]:
     yield isolated(one.figure)
-    for value in (one.before, one.after):
-        yield (
-            zoned_text(value, zone) if isinstance(value, datetime) else isolated(value)
-        )
-    yield _causes_text(one.causes)
+    yield _value_text(one.before, zone)
+    after = _value_text(one.after, zone)
+    if one.reached_on:
+        text = gettext("%(value)s (first reached on %(day)s)")
+        after = text % {"value": after, "day": day_text(one.reached_on)}
+    yield after
+
+
+def _causes(causes: Sequence[str], files: bytes) -> Iterator[str]:
+    """Yield the name of each cause, in the order of their numbers."""
+    names = numbered_names(files)
+    for cause in causes[:_MOST_CAUSES]:
+        kind, _, sha256 = cause.partition(":")
+        if kind != "file":
+            yield isolated(cause_text(cause))
+        elif sha256 in names:
+            yield f"{names[sha256].name} ({isolated(names[sha256].server)})"
+        else:
+            yield sha256[:HASH_CHARACTERS]
+    more = len(causes) - _MOST_CAUSES
+    if more > 0:
+        text = ngettext("%(count)s more cause", "%(count)s more causes", more)
+        yield text % {"count": grouped(more)}
+
+
+def _numbers(because: Sequence[str], causes: Sequence[str]) -> str:
+    """Return the numbers of causes; those that are not listed share the last one."""
+    numbers = {min(causes.index(one), _MOST_CAUSES) + 1 for one in because}
+    return ", ".join(map(str, sorted(numbers)))
 
 
 def _value_text(value: str | datetime, zone: str) -> str:
@@ -145,24 +185,12 @@ def _value_text(value: str | datetime, zone: str) -> str:
     return isolated(value)
 
 
-def _causes_text(causes: ShownCauses) -> str:
-    named = [
-        f"{one.name} ({isolated(one.server)})" if one.server else one.name
-        for one in causes.files
-    ]
-    if causes.more_files:
-        count = causes.more_files
-        more = ngettext("%(count)s more file", "%(count)s more files", count)
-        named.append(more % {"count": grouped(count)})
-    return ", ".join([*named, *map(isolated, causes.others)])
-
-
 def _rest(count: int) -> str:
     if not count:
         return ""
     sentence = ngettext(
-        "%(count)s difference of days and hours is in the attached JSON.",
-        "%(count)s differences of days and hours are in the attached JSON.",
+        "%(count)s more difference is in the attached JSON.",
+        "%(count)s more differences are in the attached JSON.",
         count,
     )
     return sentence % {"count": grouped(count)}

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from billing.coverage.periods import Period
 from billing.models import StatementState
 from billing.periods.text import span_text
-from billing.statements import text
+from billing.statements import counting_text, text
 from billing.statements.chart_presenters import (
     daily_chart,
     days_with_figures,
@@ -27,6 +27,7 @@ from billing.statements.difference_presenters import (
     MOST_DIFFERENCES,
     all_causes,
     shown_differences,
+    unchanged_text,
 )
 from billing.statements.figure_presenters import (
     first_peaks,
@@ -68,6 +69,7 @@ def statement_context(
         "state": state,
         "is_issued": head.state == StatementState.ISSUED,
         "answer": text.answer_text(document),
+        "state_notice": text.state_notice(document),
         "peaks": first_peaks(document),
         "sentences": completeness_sentences(document),
         "legend": list(completeness_legend(document["completeness"])),
@@ -78,11 +80,11 @@ def statement_context(
         "main_differences": [one for one in differences if one.is_main],
         "more_differences": [one for one in differences if not one.is_main],
         "causes": all_causes(document, facts.files),
+        "unchanged": unchanged_text(document),
         "difference_count": len(document["differences"]),
         "has_more_differences": len(document["differences"]) > MOST_DIFFERENCES,
         "query": _query(served, facts),
         "version_query": _version_query(served, facts),
-        "stem": f"statement-{head.name}",
     }
 
 
@@ -98,6 +100,8 @@ def _figures_context(
         line = AGENT
     known = days_with_figures(document)
     return {
+        "figures_note": counting_text.figures_note(),
+        "counting_rules": counting_text.counting_rules(),
         "lines": list(shown_lines(document, compared)),
         "compared": compared,
         "daily": daily_chart(document),

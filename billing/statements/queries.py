@@ -49,7 +49,7 @@ class StatementHead:
 
     @property
     def name(self) -> str:
-        """How the version is called in names of downloads."""
+        """The common part of names of downloads."""
         return version_name(
             tenant=self.tenant,
             period=self.period,

@@ -31,8 +31,8 @@ on conflict (tenant_id) do update set
     due_at = excluded.due_at, attempts = 0, problem = ''
 """
 
-# Marks the tenants with a statement of an ended period whose time has passed. A tenant
-# that is marked anyway keeps its mark, and the delay after a failure.
+# Marks the tenants with a statement of an ended period whose `fresh_until` has passed.
+# A tenant that is marked anyway keeps its mark, and the delay after a failure.
 MARK_EXPIRED = """
 insert into billing_statementmark
     (tenant_id, first_period, last_period, generation, marked_at, due_at)

@@ -13,8 +13,8 @@ from billing.statements.manifest import NamedFile, causing_sha256s
 from billing.statements.page_queries import named_files
 from billing.statements.refresh import LARGE
 
-# Before all instants at which a statement expires.
-_NEVER_EXPIRED = datetime(1, 1, 2, tzinfo=UTC)
+# An instant before every `fresh_until`, so that only changes make statements stale.
+_BEFORE_ANY_EXPIRY = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def tenant_statements(tenant_id: int, *, most: int, at: datetime) -> TenantState
 
 def _changed(tenant_id: int, names: Sequence[str]) -> Iterator[Period]:
     """Yield the periods that are stale for another reason than time."""
-    found = inputs.stale_periods(tenant_id, names, at=_NEVER_EXPIRED)
+    found = inputs.stale_periods(tenant_id, names, at=_BEFORE_ANY_EXPIRY)
     return map(Period.parse, found)
 
 

@@ -33,7 +33,7 @@ _PARTS: Mapping[str, str] = {
 }
 
 # Prefix of the `field` of a difference about a server-day; a server name follows.
-SERVER = "server:"
+SERVER_PREFIX = "server:"
 
 _FIELDS: Mapping[str, str] = {
     "named_users": gettext_noop("named users"),
@@ -130,32 +130,40 @@ def answer_text(document: Document) -> str:
 def tile_text(
     month: str, state: str, peaks: tuple[int, int] | None, *, is_running: bool
 ) -> str:
-    """Return the state of a period and its peaks as one sentence, for the home page.
+    """Return the peaks of a period as a sentence, for the home page.
 
     Peaks are those of Agents and Business Users, of the last version if there is one;
     None without usage files.
     """
     if peaks is None:
         text = gettext("%(month)s: no usage files.")
-    elif state == StatementState.ISSUED:
-        text = gettext(
-            "%(month)s: issued, %(agents)s and %(business)s at most at once."
-        )
     elif state == StatementState.DRAFT:
         text = gettext(
-            "%(month)s: issued, %(agents)s and %(business)s at most at once. The"
-            " figures have changed since."
+            "%(month)s: peak use %(agents)s, %(business)s by the last issued version."
+            " The figures have changed since."
         )
     elif is_running:
-        text = gettext(
-            "%(month)s: provisional, %(agents)s and %(business)s at most at once so"
-            " far."
-        )
+        text = gettext("%(month)s: peak use so far %(agents)s, %(business)s.")
     else:
-        text = gettext(
-            "%(month)s: provisional, %(agents)s and %(business)s at most at once."
-        )
+        text = gettext("%(month)s: peak use %(agents)s, %(business)s.")
     return text % {"month": month, **users_text(*(peaks or (0, 0)))}
+
+
+def state_notice(document: Document) -> str:
+    """Return what the state of a statement means for its figures; empty if issued."""
+    statement = document["statement"]
+    if statement["state"] == StatementState.PROVISIONAL:
+        return gettext(
+            "Provisional: these figures change as files arrive, until the statement is"
+            " issued."
+        )
+    if statement["state"] == StatementState.DRAFT:
+        sentence = gettext(
+            "Draft: the figures known now differ from those of version %(last)s. They"
+            " apply once they are issued as the next version."
+        )
+        return sentence % {"last": statement["replaces"]["version"]}
+    return ""
 
 
 def day_answer_text(of_day: Document) -> str:
@@ -198,7 +206,7 @@ def field_text(line: str, field: str) -> str:
 
     For a server-day that of its server: `Server-days, IC01`.
     """
-    name = gettext(_FIELDS.get(field, field.removeprefix(SERVER)))
+    name = gettext(_FIELDS.get(field, field.removeprefix(SERVER_PREFIX)))
     return gettext("%(line)s, %(figure)s") % {"line": line_text(line), "figure": name}
 
 

@@ -30,7 +30,10 @@ API = "/api/"
 # to disk before any view runs, so a larger form is refused before it is read.
 LONGEST_FORM = 256 * 1024 * 1024
 
-_JSON, _HTML = "application/json", "text/html"
+# Seconds after which a client may try again.
+_RETRY_AFTER = "60"
+
+_JSON, _HTML, _XHTML = "application/json", "text/html", "application/xhtml+xml"
 
 # Refusals by Django instead of a view of ours: an address that does not exist, a body
 # that does not match its content type.
@@ -193,17 +196,23 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
     status, body = error_document(problem)
     if problem.code == "not-allowed":
         body |= _role_contacts(request)
-    return render(request, "portal/http/error.html", body, status=status)
+    response = render(request, "portal/http/error.html", body, status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = _RETRY_AFTER
+    return response
 
 
 def _is_opened_in_browser(request: HttpRequest) -> bool:
     """Return whether a person has opened an address of the API, such as a download.
 
-    Browsers prefer HTML then; scripts and programs do not.
+    Browsers say that they navigate, or prefer XHTML; scripts and programs do not.
     """
     is_reading = request.method in login_redirect.SAFE
-    preferred = request.get_preferred_type([_JSON, _HTML])
-    return is_reading and "Authorization" not in request.headers and preferred == _HTML
+    is_browser = request.headers.get("Sec-Fetch-Mode") == "navigate" or (
+        _XHTML in request.headers.get("Accept", "")
+        and request.get_preferred_type([_JSON, _HTML]) == _HTML
+    )
+    return is_reading and "Authorization" not in request.headers and is_browser
 
 
 def render_elsewhere(
@@ -252,5 +261,5 @@ def render_plain_error(
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="usage portal"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response["Retry-After"] = "60"
+        response["Retry-After"] = _RETRY_AFTER
     return response

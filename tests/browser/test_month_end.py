@@ -30,7 +30,7 @@ def test_the_page_follows_a_run(clerk: Company, open_page: Open) -> None:
     send_all(open_tenant("A-1"))
     start_run()
     page = open_page(clerk, PAGE, role="clerk")
-    expect(page.get_by_text("Running: 0 of 1 tenants are done.")).to_be_visible()
+    expect(page.get_by_text("Running: 0 of 1 tenant done.")).to_be_visible()
     check_page(page)
     page.get_by_text("Start another run").click()
     page.get_by_role("textbox", name="Reason").fill("a late file")

@@ -9,10 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from portal.errors import Refused
 from usage.receipts.rows import RECEIPT_AT_MOST
 
-# Files that a PDF lists: those of the largest tenant's month. Each 1,000 take more than
-# a second and 90 MB.
-PDF_AT_MOST = 2_000
-
 
 class ReceiptForm(forms.Form):
     """Of which files a receipt is wanted: ids, one a line; and in which form."""
@@ -33,12 +29,9 @@ class ReceiptForm(forms.Form):
         """Return ids and form.
 
         Raises:
-            Refused: no ids, too many, too many for a PDF, or something else.
+            Refused: no ids, too many, or something else.
 
         """
         if not self.is_valid():
             raise Refused("ids-invalid", limit=RECEIPT_AT_MOST)
-        ids, ending = self.cleaned_data["ids"], self.cleaned_data["format"]
-        if ending == "pdf" and len(ids) > PDF_AT_MOST:
-            raise Refused("receipt-too-long", limit=PDF_AT_MOST)
-        return ids, ending
+        return self.cleaned_data["ids"], self.cleaned_data["format"]

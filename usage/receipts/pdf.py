@@ -7,10 +7,19 @@ from datetime import datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from portal.paper.letters import isolated
+from portal.errors import Refused
+from portal.paper.characters import isolated
 from portal.paper.typesetting import Manuscript, typeset
 from portal.templatetags.shown import full_day, grouped, megabytes
 from usage.receipts.rows import ReceiptLine, left_out
+
+# Files that a PDF lists: those of the largest tenant's month. Each 1,000 take more than
+# a second and 90 MB.
+PDF_AT_MOST = 2_000
+
+# Characters of names and reasons in a PDF: several hundred for each of so many files.
+# Writing of Asia takes four times as long as Latin letters.
+_CHARACTERS_AT_MOST = 1_000_000
 
 # How a line of a block is written: as text, quietly, or in the type of hashes.
 _INK, _QUIET, _CODE = "ink", "quiet", "code"
@@ -34,10 +43,13 @@ def as_pdf(lines: Iterable[ReceiptLine], head: ReceiptHead) -> bytes:
     """Return the receipt of some files, in their order.
 
     Raises:
-        Unavailable: other documents are being typeset for too long.
+        Refused: too many files, or too much text about them.
+        Unavailable: see `portal.paper.typesetting.typeset`.
 
     """
     found = list(lines)
+    if len(found) > PDF_AT_MOST or sum(map(_characters, found)) > _CHARACTERS_AT_MOST:
+        raise Refused("receipt-too-long", limit=grouped(PDF_AT_MOST))
     size = megabytes(sum(line.size for line in found))
     answer = ngettext(
         "%(count)s usage file, %(size)s", "%(count)s usage files, %(size)s", len(found)
@@ -61,6 +73,11 @@ def as_pdf(lines: Iterable[ReceiptLine], head: ReceiptHead) -> bytes:
         ],
     }
     return typeset(Manuscript(template="receipt.typ", data=data, at=head.made_at))
+
+
+def _characters(line: ReceiptLine) -> int:
+    texts = (line.name, line.server, line.sent_by, line.decision, *line.reasons)
+    return sum(map(len, texts))
 
 
 def _facts(head: ReceiptHead) -> Iterator[tuple[str, str]]:

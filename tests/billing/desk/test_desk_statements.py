@@ -108,7 +108,7 @@ def test_a_statement_that_was_never_computed_has_no_state(
     company: Company, clerk: Client
 ) -> None:
     summary_refresh.refresh_all(seconds=60)
-    assert cell(clerk) == "not computed yet"
+    assert cell(clerk) == "Not computed yet"
 
 
 def test_a_running_period_is_provisional(company: Company, clerk: Client) -> None:

@@ -148,7 +148,7 @@ def test_late_mails_go_to_a_second_contact_as_well(alice: Company) -> None:
 
 
 def test_the_mails_to_a_tenant_are_listed(alice: Company) -> None:
-    assert "None yet" in page(signed_in(alice, "viewer"))
+    assert "No mails yet" in page(signed_in(alice, "viewer"))
     remind()
     shown = page(signed_in(alice, "viewer"))
     assert alice.people["admin"].email in shown

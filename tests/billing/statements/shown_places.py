@@ -1,8 +1,8 @@
 """Reads the figures of a statement from each place that shows them.
 
-A place says which figures it shows, as texts, and what they are by the document. The
-places of a provisional statement are made anew for each reader, so that a wrong one can
-be tried (`wrong`: a module, and its function that is given other figures).
+Each place has a reader, and the figures or texts that are expected of it. `wrong` names
+the function that a test gives other figures, to see that they are noticed: the places
+of a provisional statement are made anew for each reader.
 """
 
 import json
@@ -121,12 +121,7 @@ def daily_bars(reader: ApiReader) -> Shown:
     """Read the texts of the bars, and their heights as shares of the highest one."""
     html = section(page_of(reader), "daily")
     _, *titles = re.findall(r"<title>(.*?)</title>", html)
-    heights = [
-        float(one)
-        for one in re.findall(
-            r'class="(?:agent|business)"[^>]* height="([\d.]+)"', html
-        )
-    ]
+    heights = [float(one) for one in re.findall(_BAR, html)]
     found = dict(enumerate(unescape(one) for one in titles))
     return {**found, "heights": shares(heights)}
 

@@ -73,6 +73,7 @@ def test_a_day_has_figures_if_something_of_it_is_known() -> None:
     marks = {one.slot.day.day: one.mark for one in chart.days if one.mark}
     assert marks == {
         6: DayMark.MISSING,
+        7: DayMark.MISSING,
         8: DayMark.MISSING,
         10: DayMark.PENDING,
     }

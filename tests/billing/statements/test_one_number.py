@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from billing.statements import email, issue, page_body
+from billing.statements import email, issue, page_body, stored_pdfs
 from billing.statements.issue import IssueRequest
 from tests.billing.statements.emulated_months import (
     AFTER,
@@ -64,6 +64,7 @@ def test_each_figure_is_the_same_in_every_place(
 
 def read(place: Place, reader: ApiReader) -> Any:
     page_body._body.cache_clear()
+    stored_pdfs.pdf_of_current.cache_clear()
     return place.read(reader)
 
 

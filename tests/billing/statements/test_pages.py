@@ -300,15 +300,15 @@ def test_the_tile_shows_the_state_and_the_newest_figures(
     assert "Figures appear once usage files are accepted." in read(viewer, "/")
     send_day(company, FIRST)
     page(viewer, HERE)
-    figures = "2 Agents and 3 Business Users at most at once"
-    assert f"May 2026: provisional, {figures}. Provisional" in read(viewer, "/")
+    figures = "2 Agents, 3 Business Users"
+    assert f"May 2026: peak use {figures}. Provisional" in read(viewer, "/")
     with unit_of_work.acting_for(company.id):
         CurrentStatement.objects.update(pending=1)
-    assert f"May 2026: provisional, {figures} so far. Provisional" in read(viewer, "/")
+    assert f"May 2026: peak use so far {figures}. Provisional" in read(viewer, "/")
     with unit_of_work.acting_for(company.id):
         CurrentStatement.objects.update(pending=0)
     issue_version(company, reason="the deadline is over")
-    assert f"May 2026: issued, {figures}. Issued, version 1" in read(viewer, "/")
+    assert f"May 2026: peak use {figures}. Issued, version 1" in read(viewer, "/")
 
 
 def test_the_tile_shows_the_last_version_while_there_is_a_draft(
@@ -320,7 +320,7 @@ def test_the_tile_shows_the_last_version_while_there_is_a_draft(
     rows = one_row(users=list("abcd"), user=[0, 1, 2, 3], licences=[0] * 4, **four)
     company.send(company.server.day(LAST, sessions=rows), at=AFTER)
     page(viewer, HERE)
-    text = "issued, 2 Agents and 3 Business Users at most at once."
+    text = "peak use 2 Agents, 3 Business Users by the last issued version."
     assert f"May 2026: {text} The figures have changed since. Draft" in read(
         viewer, "/"
     )

@@ -211,7 +211,7 @@ def test_the_month_end_lists_what_prevents_issuing(
         shown = [one for one in ("A-1", "B-2", "C-3") if one in listed]
         assert shown == numbers, kind
     send_day(short, LAST)
-    assert "being recomputed" in read(clerk, MONTH)
+    assert "being updated" in read(clerk, MONTH)
 
 
 def test_a_run_issues_complete_statements_and_shows_its_progress(
@@ -221,13 +221,13 @@ def test_a_run_issues_complete_statements_and_shows_its_progress(
     send_day(open_tenant("B-2", name="Bert"), FIRST)
     html = send(clerk, RUN, period="2026-05", what="issue")
     assert "The run has started for 2 tenants." in html
-    assert "Running: 0 of 2 tenants are done. Reload" in words(html)
+    assert "Running: 0 of 2 tenants done. Reload" in words(html)
     assert f'<a data-waits href="{MONTH}">' in html
     assert "portal/month-end.mjs" in html
     run_all()
     assert "portal/month-end.mjs" not in page(clerk, MONTH)
     found = read(clerk, MONTH)
-    assert "The last run has ended: 2 of 2 tenants are done." in found
+    assert "The last run has ended: 2 of 2 tenants done." in found
     assert "Issued 1 Not complete 1" in found
     assert versions(company) == [1]
 
@@ -243,7 +243,7 @@ def test_the_script_of_the_month_end_loads_the_parts_that_change(
         return str(answer.content.decode())
 
     html = part()
-    assert "Running: 0 of 1 tenants are done." in html
+    assert "Running: 0 of 1 tenant done." in html
     assert "<form" not in html
     assert "<html" not in html
     # The page has each part under the same name.
@@ -252,7 +252,7 @@ def test_the_script_of_the_month_end_loads_the_parts_that_change(
     assert sorted(names) == sorted(re.findall(r'^<div id="([a-z-]+)"', html, re.M))
     run_all()
     html = part()
-    assert "The last run has ended: 1 of 1 tenants are done." in html
+    assert "The last run has ended: 1 of 1 tenant done." in html
     assert "1 of 1 statement is issued." in html
     assert "data-waits" not in html
 
@@ -269,19 +269,21 @@ def test_before_the_last_deadline_the_month_end_warns(
 ) -> None:
     tokyo, hour = open_tenant("T-1", name="Tomo"), timedelta(hours=1)
     set_deadline(tokyo, AFTER + hour)
-    last = "2 tenants can upload, the last of them until Thu 4 June 2026, 22:00 UTC."
-    assert f"Before the deadline: {last}" in read(clerk, MONTH)
-    assert "A statement that is issued now gets a next version" in read(clerk, MONTH)
-    assert "Before the deadline" not in read(auditor, MONTH)
+    last = "2 tenants are still ahead, the last one at Thu 4 June 2026, 22:00 UTC."
+    assert last in read(clerk, MONTH)
+    assert "Files that arrive after a statement is issued make a draft" in read(
+        clerk, MONTH
+    )
+    assert "still ahead" not in read(auditor, MONTH)
     # A deadline is the first instant that is too late.
     set_deadline(tokyo, AFTER)
-    last = "1 tenant can upload until Thu 4 June 2026, 22:00 UTC."
-    assert f"Before the deadline: {last}" in read(clerk, MONTH)
+    last = "1 tenant is still ahead: Thu 4 June 2026, 22:00 UTC."
+    assert last in read(clerk, MONTH)
     set_deadline(company, AFTER - hour)
-    assert "Before the deadline" not in read(clerk, MONTH)
+    assert "still ahead" not in read(clerk, MONTH)
     set_deadline(company, AFTER - hour, extended=AFTER + hour)
-    last = "1 tenant can upload until Wed 3 June 2026, 10:00 UTC."
-    assert f"Before the deadline: {last}" in read(clerk, MONTH)
+    last = "1 tenant is still ahead: Wed 3 June 2026, 10:00 UTC."
+    assert last in read(clerk, MONTH)
 
 
 def test_a_run_may_compute_only(company: Company, clerk: Client) -> None:

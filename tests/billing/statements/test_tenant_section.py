@@ -149,11 +149,14 @@ def test_a_draft_has_a_preview_of_its_changes(company: Company, clerk: Client) -
     html, found = section(clerk), read(clerk)
     assert "2026-05 Draft version 1 is issued 2 4" in found
     assert "May 2026: changes since version 1 Causes: " in found
-    assert "Business Users, peak 3 \N{RIGHTWARDS ARROW} 4 on Wed 27 May" in found
+    assert (
+        "Business Users, peak 3 \N{RIGHTWARDS ARROW} 4 (first reached on Wed 27 May)"
+        in found
+    )
     assert "Business Users, named users 3 \N{RIGHTWARDS ARROW} 7" in found
     # Only main differences are listed; files of a tenant have no page for the staff.
     assert "Server-days, IC01" not in found
-    assert "other differences" in found
+    assert "more differences" in found
     assert "/files/" not in html
     for query in ("?version=1", "?version=draft", "?version=draft#differences"):
         assert f'href="{STATEMENT}{query}"' in html

@@ -38,7 +38,14 @@ def test_a_person_whose_session_has_ended_signs_in_and_comes_back(
 
 
 @pytest.mark.parametrize(
-    "accept", ["*/*", "application/json", "application/json, text/html", "image/png"]
+    "accept",
+    [
+        "*/*",
+        "application/json",
+        "application/json, text/html",
+        "image/png",
+        "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",  # older Java
+    ],
 )
 def test_programs_get_json(alice: Company, accept: str) -> None:
     answer = signed_in(alice).get(EVIDENCE, headers={"Accept": accept})

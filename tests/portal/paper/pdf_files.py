@@ -1,6 +1,7 @@
 """Reads PDF files as a test needs them: text, attachments, structure."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from pypdf import PdfReader
@@ -24,22 +25,23 @@ def attached_files(data: bytes) -> dict[str, bytes]:
 
 def structure(data: bytes) -> list[str]:
     """Return the types of all tags in reading order, such as `/H1` and `/Table`."""
+    return [str(tag["/S"]) for tag in _tags(data) if "/S" in tag]
+
+
+def alternative_texts(data: bytes) -> list[str]:
+    return [str(tag["/Alt"]) for tag in _tags(data) if "/Alt" in tag]
+
+
+def _tags(data: bytes) -> Iterator[Any]:
     root: Any = read_pdf(data).trailer["/Root"]
-    found: list[str] = []
-
-    def visit(tag: Any) -> None:
-        tag = tag.get_object()
+    waiting = [root["/StructTreeRoot"]]
+    while waiting:
+        tag = waiting.pop().get_object()
         if isinstance(tag, list):
-            for one in tag:
-                visit(one)
+            waiting += reversed(tag)
         elif isinstance(tag, dict):
-            if "/S" in tag:
-                found.append(str(tag["/S"]))
-            if "/K" in tag:
-                visit(tag["/K"])
-
-    visit(root["/StructTreeRoot"])
-    return found
+            yield tag
+            waiting += [tag["/K"]] if "/K" in tag else []
 
 
 def fonts_of(data: bytes) -> list[Any]:

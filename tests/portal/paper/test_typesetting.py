@@ -5,16 +5,20 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typst
 
 from portal.env import BASE
 from portal.errors import Unavailable
-from portal.paper import letters, typesetting
-from portal.paper.typesetting import Attachment, typeset
-from tests.portal.paper.manuscripts import SCRIPTS, manuscript
+from portal.paper import characters, typesetting
+from portal.paper.typesetting import Attachment, TypesettingError, typeset
+from tests.portal.paper.manuscripts import PARTS, SCRIPTS, manuscript
 from tests.portal.paper.pdf_files import (
     attached_files,
     fonts_of,
@@ -26,7 +30,7 @@ from tests.portal.paper.pdf_files import (
 pytestmark = pytest.mark.plain
 
 
-def test_letters_of_many_scripts_are_on_paper(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_scripts_are_on_paper(caplog: pytest.LogCaptureFixture) -> None:
     data = typeset(manuscript(" ".join(SCRIPTS)))
     fonts = {str(one["/BaseFont"]).partition("+")[2] for one in fonts_of(data)}
     families = "NotoSans NotoSansHebrew IBMPlexSansArabic NotoSansCJKjp NotoSansThai"
@@ -41,18 +45,91 @@ def test_letters_of_many_scripts_are_on_paper(caplog: pytest.LogCaptureFixture) 
     assert not caplog.records
 
 
-def test_no_letter_is_dropped() -> None:
+def test_no_character_is_dropped() -> None:
     written = pdf_text(typeset(manuscript("pile\U0001d400\ue000\u202eend.usg")))
     assert "pile\\u{1d400}\\u{e000}\\u{202e}end.usg" in written
 
 
-def test_what_the_typesetter_refuses_is_written_in_ascii(
+# Clusters that no single font draws: a skin tone on a sign, a keycap, a mark of another
+# script.
+REFUSED = ("\u261d\U0001f3fb", "1\ufe0f\u20e3", "\u0905\u0301\u0951")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_odd_clusters_do_not_change_other_texts(name: str) -> None:
+    odd = manuscript(name)
+    data = {**odd.data, "facts": [["Kunde", "Müller & Söhne Москва"]]}
+    written = pdf_text(typeset(replace(odd, data=data)))
+    assert "Müller & Söhne Москва" in written
+    assert written.count("\\u{") >= 1
+
+
+def test_only_refused_texts_are_escaped(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(letters, "printable", lambda text: text)
+    # Of this mark typst knows better than the fonts.
+    monkeypatch.setattr(characters, "printable", str)
+    written = pdf_text(typeset(manuscript("Łódź\ue000 שלום")))
+    assert "\\u{141}\\u{f3}d\\u{17a}\\u{e000}" in written
+    data = {**PARTS, "files": manuscript("x\ue000").data["files"]}
+    facts = [["Customer", "Łódź"]]
+    odd = replace(manuscript(""), data={**data, "facts": facts})
+    written = pdf_text(typeset(odd))
+    assert "x\\u{e000}" in written
+    assert "Łódź" in written
+    assert {one.levelno for one in caplog.records} == {logging.WARNING}
+
+
+def test_all_texts_are_escaped_as_a_last_resort(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(characters, "printable", str)
+    monkeypatch.setattr(typesetting, "_refused_texts", lambda _: set())
     written = pdf_text(typeset(manuscript("Łódź\ue000")))
     assert "\\u{141}\\u{f3}d\\u{17a}\\u{e000}" in written
-    assert [one.levelno for one in caplog.records] == [logging.WARNING]
+    assert len(caplog.records) == 2
+
+
+class RustPanic(BaseException):
+    """What a failure inside typst raises."""
+
+
+RustPanic.__module__ = "pyo3_runtime"
+
+
+def test_a_failure_of_typst_is_an_error_and_frees_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def compile(self, **options: Any) -> bytes:
+            if "pdf_standards" in options:
+                raise RustPanic
+            return b""
+
+    for _ in range(10):
+        with monkeypatch.context() as patch:
+            patch.setattr(typst, "Compiler", Broken)
+            with pytest.raises(TypesettingError):
+                typeset(manuscript("day.usg"))
+    assert typeset(manuscript("day.usg"))
+
+
+def test_few_documents_wait_and_others_are_refused_at_once() -> None:
+    waiting = [threading.Thread(target=typeset, args=[manuscript("a")]) for _ in "1234"]
+    with typesetting._turn():
+        for thread in waiting:
+            thread.start()
+        while typesetting._places._value:
+            time.sleep(0.01)
+        started = time.monotonic()
+        with pytest.raises(Unavailable):
+            typeset(manuscript("b"))
+        assert time.monotonic() - started < 1
+    for thread in waiting:
+        thread.join()
+    assert typeset(manuscript("b"))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +173,27 @@ def test_a_document_is_tagged_and_archivable() -> None:
         assert {"/FontFile2", "/FontFile3"} & set(descriptor)
 
 
+def resident_megabytes() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("VmRSS")]
+    return int(line.split()[1]) // 1024
+
+
+def test_documents_do_not_fill_the_memory() -> None:
+    one = manuscript("day.usg")
+    many = replace(one, data={**one.data, "files": one.data["files"] * 300})
+    typeset(many)
+    before = resident_megabytes()
+    for number in range(6):
+        typeset(replace(many, data={**many.data, "answer": f"{number} files"}))
+    assert resident_megabytes() - before < 40
+
+
 def test_a_document_that_waits_too_long_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(typesetting, "_PATIENCE", 0.01)
-    with typesetting._turn, pytest.raises(Unavailable):
+    monkeypatch.setattr(typesetting, "_LOCK_TIMEOUT", 0.01)
+    with typesetting._lock, pytest.raises(Unavailable):
         typeset(manuscript("day.usg"))
     assert typeset(manuscript("day.usg"))
 

@@ -1,17 +1,17 @@
-"""Letters on paper: those of many scripts as they are, all others as their number."""
+"""Characters on paper: many scripts as they are, all others as their number."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.paper.letters import ascii_only, isolated, printable
+from portal.paper.characters import ascii_only, isolated, printable
 from tests.portal.paper.manuscripts import SCRIPTS
 
 pytestmark = pytest.mark.plain
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_letters_of_many_scripts_stay_as_they_are(text: str) -> None:
+def test_many_scripts_stay_as_they_are(text: str) -> None:
     assert printable(text) == text
 
 
@@ -30,9 +30,13 @@ def test_letters_of_many_scripts_stay_as_they_are(text: str) -> None:
         ("\u0301a", "\\u{301}a"),  # a mark without a letter
         ("x\u0951", "x\\u{951}"),  # a mark of another script than its letter
         ("\U0001d400\u0301", "\\u{1d400}\\u{301}"),
+        ("IC01\u3164", "IC01\\u{3164}"),  # a letter that is drawn as nothing
+        ("a\u034fb", "a\\u{34f}b"),
+        ("\u261d\ufe0f", "\u261d\\u{fe0f}"),
+        ("x\U0001f3fb", "x\\u{1f3fb}"),  # a skin tone without an emoji
     ],
 )
-def test_what_no_font_has_or_no_eye_sees_is_a_number(text: str, shown: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -53,7 +57,7 @@ def test_a_name_from_right_to_left_is_isolated_from_its_surroundings() -> None:
     assert isolated(f"\u2069{name}").startswith("\u2068\\u{2069}")
 
 
-def test_a_number_in_a_name_from_right_to_left_stays_in_order() -> None:
+def test_an_escape_in_a_name_from_right_to_left_stays_in_order() -> None:
     assert printable("\u05d0\ue000\u05d1") == "\u05d0\u2066\\u{e000}\u2069\u05d1"
 
 
