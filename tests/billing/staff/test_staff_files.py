@@ -78,7 +78,9 @@ def test_a_day_is_assigned_by_the_page(alice: Company, clerk: Client) -> None:
     data = alice.server.day(DAY, zone="Mars/Olympus")
     file, _ = alice.send(data)
     page = f"/staff/held/{file.pk}"
-    assert "Its clock or zone cannot be right" in clerk.get(page).content.decode()
+    html = clerk.get(page).content.decode()
+    assert "Its clock or zone cannot be right" in html
+    assert "A decision changes no issued statement" in html
     answer = clerk.post(f"{page}/day", {"day": "soon", "reason": "x"}, follow=True)
     assert "valid date" in answer.content.decode()
     answer = clerk.post(

@@ -350,6 +350,7 @@ def test_classifying_a_key_recomputes_its_statements(
     send(clerk, f"{CATALOGUE}/classify", status=422, **given)
     given["reason"] = "The vendor says so."
     html = send(clerk, f"{CATALOGUE}/classify", **given)
+    assert "drafts show the changes of figures before they are issued" in html
     assert "I3_ACCESS_NEW was classified in catalogue version 2." in html
     assert "I3_ACCESS_NEW: Agent. Valid from 2026-05. The vendor" in words(html)
     again = send(clerk, f"{CATALOGUE}/classify", status=422, **given)
