@@ -7,10 +7,6 @@ RUN python -m venv /opt/portal \
       --no-deps --require-hashes --only-binary :all: -r /requirements.txt
 
 FROM python:3.12-slim
-# Receipts on paper are written in it.
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends fonts-dejavu-core \
- && rm -rf /var/lib/apt/lists/*
 # A user who owns nothing but the folder for data; everything else belongs to root.
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin portal \
  && install -d -m 0700 -o portal -g portal /data
