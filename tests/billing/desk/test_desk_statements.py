@@ -25,9 +25,9 @@ from tests.billing.statements.statement_tenants import (
     open_tenant,
     send_all,
     send_day,
+    send_unknown_key,
 )
 from tests.builders import Company
-from usage.usg import Sessions
 
 DESK = f"/staff/?period={MAY}"
 STATEMENT = f"/staff/tenants/A-1/statements/{MAY}"
@@ -55,19 +55,6 @@ def cell(client: Client) -> str:
     html = page(client, DESK)
     html = html[html.index('data-label="Statement"') :].partition(">")[2]
     return words(f"<main{html.partition('</td>')[0]}</main>")
-
-
-def send_unknown_key(company: Company) -> None:
-    rows = Sessions(
-        users=["ada"],
-        licence_sets=[["I3_ACCESS_NEW"]],
-        user=[0],
-        licences=[0],
-        login=[3_600],
-        logout=[7_200],
-        flags=[0],
-    )
-    company.send(company.server.day(FIRST, sessions=rows), at=AFTER)
 
 
 def issue_incomplete(company: Company) -> None:

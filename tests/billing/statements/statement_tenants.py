@@ -69,6 +69,20 @@ def send_day(company: Company, day: date, *, shift: int = 0) -> str:
     return bytes(file.sha256).hex()
 
 
+def send_unknown_key(company: Company) -> None:
+    """Send the file of the first day, of a user with a key that is not classified."""
+    rows = Sessions(
+        users=["ada"],
+        licence_sets=[["I3_ACCESS_NEW"]],
+        user=[0],
+        licences=[0],
+        login=[3_600],
+        logout=[7_200],
+        flags=[0],
+    )
+    company.send(company.server.day(FIRST, sessions=rows), at=AFTER)
+
+
 def issue_version(company: Company, *, reason: str = "") -> Statement:
     return issue.issue(
         company.id,

@@ -27,6 +27,7 @@ from tests.billing.statements.statement_tenants import (
     open_tenant,
     send_all,
     send_day,
+    send_unknown_key,
 )
 from tests.builders import Company
 from usage.usg import Sessions
@@ -129,16 +130,7 @@ def test_what_prevents_issuing_is_shown(company: Company, clerk: Client) -> None
 
 
 def test_unclassified_keys_are_named(company: Company, clerk: Client) -> None:
-    new = Sessions(
-        users=["ada"],
-        licence_sets=[["I3_ACCESS_NEW"]],
-        user=[0],
-        licences=[0],
-        login=[3_600],
-        logout=[7_200],
-        flags=[0],
-    )
-    company.send(company.server.day(FIRST, sessions=new), at=AFTER)
+    send_unknown_key(company)
     compute(company)
     found = read(clerk)
     assert "Classify them in the catalogue first. I3_ACCESS_NEW" in found
