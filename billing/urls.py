@@ -1,4 +1,4 @@
-"""URLs of billing; `portal.http.permissions` has the required permissions."""
+"""URLs of billing; `portal.http.endpoints` has the required permissions."""
 
 from django.urls import include, path
 

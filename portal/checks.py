@@ -10,7 +10,7 @@ from django.core.checks import Warning as Caution
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal import env
-from portal.http import permissions
+from portal.http import endpoints
 
 # The values of INBOX_AFTER; see `usage.inbox.verdict_files`.
 _AFTER = ("leave", "verdict", "move")
@@ -41,21 +41,21 @@ def url_names(
 
 
 @register(Tags.urls)
-def every_address_has_a_permission(
+def every_address_has_an_endpoint(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     names = set(url_names(get_resolver().url_patterns))
     found: list[CheckMessage] = [
         Error(
-            f"The address {name!r} is not in portal.http.permissions.PERMISSIONS.",
-            hint="Add it there, with the permission that each method requires.",
+            f"The address {name!r} is not in portal.http.endpoints.ENDPOINTS.",
+            hint="Add it there, with who may call each method, and with which body.",
             id="portal.E001",
         )
-        for name in sorted(names - set(permissions.PERMISSIONS))
+        for name in sorted(names - set(endpoints.ENDPOINTS))
     ]
     found += [
-        Error(f"PERMISSIONS names {name!r}, which is no address.", id="portal.E002")
-        for name in sorted(set(permissions.PERMISSIONS) - names)
+        Error(f"ENDPOINTS names {name!r}, which is no address.", id="portal.E002")
+        for name in sorted(set(endpoints.ENDPOINTS) - names)
     ]
     return found
 

@@ -91,13 +91,36 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "length-required": error(
         411,
-        gettext_noop("The request does not say how long the file is."),
+        gettext_noop("The request does not say how long its body is."),
         gettext_noop("Send Content-Length; chunked transfer is not taken."),
     ),
     "length-invalid": error(
         400,
         gettext_noop("The Content-Length is not a number."),
-        gettext_noop("Send the file's size in bytes."),
+        gettext_noop("Send the size of the body in bytes."),
+    ),
+    "body-unexpected": error(
+        400,
+        gettext_noop("This address takes no body."),
+        gettext_noop("Nothing was done. Send the request without one."),
+    ),
+    "body-too-large": error(
+        413,
+        gettext_noop("The request is larger than %(limit)d bytes."),
+        gettext_noop("Nothing was done. Send less at once."),
+    ),
+    "body-kind-wrong": error(
+        415,
+        gettext_noop("This address does not take a body of this content type."),
+        gettext_noop("Nothing was done. Send it as %(kind)s."),
+    ),
+    "https-needed": error(
+        403,
+        gettext_noop("This address is served by https only."),
+        gettext_noop(
+            "What you sent went over the network unencrypted: have the token or the"
+            " calendar address replaced, and use the address that begins with https."
+        ),
     ),
     "file-too-large": error(
         413,

@@ -1,4 +1,4 @@
-"""URL routes of all apps; `portal.http.permissions` lists who may use each."""
+"""URL routes of all apps; `portal.http.endpoints` lists who may use each."""
 
 from allauth.account.views import LogoutView
 from django.urls import include, path

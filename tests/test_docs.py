@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.calendar_view import text as calendar_text
 from billing.coverage.chain import CellReason, CellReasonCode
 from portal.celery import app
 from portal.env import VARIABLES
 from portal.error_text import TEXTS
-from portal.http.permissions import ANYBODY, PERMISSIONS
+from portal.http.endpoints import ENDPOINTS
+from tests.access.documented import DOCUMENTED
 from tests.docs_pages import APPS, DOCS, PAGES, ROOT, code_in, first_cells, rows
 from usage.files import problems
 from usage.usg import SPECS, Severity
@@ -137,33 +137,8 @@ def test_the_problem_of_a_taken_number_has_its_sentences() -> None:
 # Endpoints, tasks, commands
 
 
-def addresses(
-    patterns: list[URLPattern | URLResolver], *, namespace: str = "", above: str = "/"
-) -> Iterator[tuple[str, str]]:
-    """Yield the name and the path of every address, parameters as `{name}`."""
-    for pattern in patterns:
-        route = above + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
-        if isinstance(pattern, URLResolver):
-            inner = f"{pattern.namespace}:" if pattern.namespace else ""
-            yield from addresses(
-                pattern.url_patterns, namespace=namespace + inner, above=route
-            )
-        else:
-            yield f"{namespace}{pattern.name}", route
-
-
-def test_every_endpoint_is_documented_with_its_permission() -> None:
-    told = {
-        endpoint: {"nobody": ANYBODY}.get(row[1], row[1])
-        for endpoint, row in first_cells(DOCS / "api.md", r"[A-Z]+ /.*").items()
-    }
-    paths = dict(addresses(get_resolver().url_patterns))
-    endpoints = {
-        f"{method} {paths[name]}": str(need)
-        for name, methods in PERMISSIONS.items()
-        for method, need in methods.items()
-    }
-    assert told == endpoints
+def test_every_endpoint_is_documented_with_all_that_is_declared() -> None:
+    assert DOCUMENTED == ENDPOINTS
 
 
 def test_every_task_is_documented_and_every_scheduled_one_exists() -> None:

@@ -1,4 +1,4 @@
-"""API endpoints of files and servers; see `portal.http.permissions` for access."""
+"""API endpoints of files and servers; see `portal.http.endpoints` for access."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from ninja import Path, Query, Router, Status
 from portal.api import ProblemOut
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.http import request_time
+from portal.http import request_bodies, request_time
 from portal.http.middleware import PortalRequest
 from usage.files import queries as file_queries
 from usage.files.schemas import (
@@ -108,7 +108,7 @@ def upload(request: PortalRequest, name: str) -> Any:
     with every reason.
     """
     now = timezone.now()
-    size = request_body.announced_size(request)
+    size = request_bodies.announced_length(request)
     coming = receive.IncomingFile(
         tenant_id=request.caller.tenant,
         name=name,

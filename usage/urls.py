@@ -1,4 +1,4 @@
-"""URLs of files and servers; see `portal.http.permissions` for access."""
+"""URLs of files and servers; see `portal.http.endpoints` for access."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""URLs of the staff pages; `portal.http.permissions` has the required permissions."""
+"""URLs of the staff pages; `portal.http.endpoints` has the required permissions."""
 
 from django.urls import path
 

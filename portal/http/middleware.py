@@ -1,14 +1,17 @@
 """Authenticates and authorises each request, and renders refusals.
 
-`portal.http.permissions.PERMISSIONS` lists the permission that each endpoint requires.
-The middleware identifies the caller by one rule (the token if there is an Authorization
-header, else the session), and lets the request in or answers it with a refusal.
+`portal.http.endpoints.ENDPOINTS` says who may call each endpoint, and with which body.
+The middleware identifies the caller by one rule (where tokens may call, the token if
+there is an Authorization header, else the session), and lets the request in or answers
+it with a refusal. It comes before everything that reads a body, Django's check of the
+CSRF token included.
 """
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, render
@@ -19,16 +22,24 @@ from portal.accounts import login_redirect, tokens
 from portal.accounts.caller import SESSION_TENANT, Caller, Permission, user_caller
 from portal.accounts.sessions import SessionStore
 from portal.errors import Refused, Unavailable, error_document
-from portal.http import no_store
-from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
+from portal.http import no_store, request_bodies
+from portal.http.endpoints import (
+    ANYBODY,
+    ENDPOINTS,
+    PEOPLE,
+    SIGNED_IN,
+    TOKENS,
+    Body,
+    Endpoint,
+)
 from portal.models import User
 from portal.tenants import expected_tenant, memberships
 
 API = "/api/"
 
-# A month of 62 files of 3 MB in one plain form, and room. Django writes the whole form
-# to disk before any view runs, so a larger form is refused before it is read.
-LONGEST_FORM = 256 * 1024 * 1024
+# Clients of these send their secret with each request, and follow a redirect without a
+# word: over plain http it would go in the clear for ever.
+_WITH_SECRETS = (API, "/calendar/")
 
 # Seconds after which a client may try again.
 _RETRY_AFTER = "60"
@@ -48,8 +59,13 @@ class PortalRequest(HttpRequest):
     caller: Caller
 
 
-def identify(request: HttpRequest) -> Caller | None:
-    """Return the caller of a request, None if it names none.
+def is_of_api(request: HttpRequest) -> bool:
+    """Return whether an address is the API's, by what is routed, never by a prefix."""
+    return request.path_info.startswith(API)
+
+
+def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
+    """Return the caller of a request to an endpoint, None if it names none.
 
     Raises:
         Refused: the token is not valid. The session is not tried then: a client that
@@ -57,7 +73,7 @@ def identify(request: HttpRequest) -> Caller | None:
 
     """
     header = request.headers.get("Authorization")
-    if header is not None and request.path.startswith(API):
+    if header is not None and TOKENS in endpoint.callers:
         scheme, _, secret = header.partition(" ")
         caller = None
         if scheme.lower() == "bearer":
@@ -65,12 +81,16 @@ def identify(request: HttpRequest) -> Caller | None:
         if caller is None:
             raise Refused("token-unknown")
         return caller
-    if isinstance(request.user, User):
-        if isinstance(request.session, SessionStore):
-            request.session.renew(at=timezone.now())
-        wanted = request.session.get(SESSION_TENANT)
-        return user_caller(request.user, wanted_tenant=wanted)
-    return None
+    return _person(request) if PEOPLE in endpoint.callers else None
+
+
+def _person(request: HttpRequest) -> Caller | None:
+    if not isinstance(request.user, User):
+        return None
+    if isinstance(request.session, SessionStore):
+        request.session.renew(at=timezone.now())
+    wanted = request.session.get(SESSION_TENANT)
+    return user_caller(request.user, wanted_tenant=wanted)
 
 
 def _view_name(request: HttpRequest) -> str:
@@ -78,20 +98,20 @@ def _view_name(request: HttpRequest) -> str:
     return match.view_name if match else ""
 
 
-def required_permission(view_name: str, method: str) -> Requirement:
-    """Return the permission that an endpoint requires.
+def find_endpoint(view_name: str, method: str) -> Endpoint:
+    """Return the declaration of an endpoint.
 
     Raises:
         Refused: the address does not take the method, or is not registered.
 
     """
-    methods = PERMISSIONS.get(view_name)
+    methods = ENDPOINTS.get(view_name)
     if not methods:
         raise Refused("not-found")
-    required = methods.get("GET" if method == "HEAD" else method)
-    if required is None:
+    endpoint = methods.get("GET" if method == "HEAD" else method)
+    if endpoint is None:
         raise Refused("method-unknown")
-    return required
+    return endpoint
 
 
 def _empty_response(_request: HttpRequest) -> HttpResponse:
@@ -114,14 +134,13 @@ class PermissionMiddleware:
         # has such a key.
         if "\0" in (request.session.session_key or ""):
             request.session = type(request.session)()
-        if (
-            not request.path.startswith(API)
-            and _announced_length(request) > LONGEST_FORM
-        ):
-            limit = LONGEST_FORM // (1024 * 1024)
-            return render_plain_error(request, Refused("form-too-large", limit=limit))
+        if _is_secret_in_the_clear(request):
+            return render_plain_error(request, Refused("https-needed"))
         method = request.method
-        response = self._get_response(request)
+        try:
+            response = self._get_response(request)
+        finally:
+            request_bodies.leave_place(request)
         request.method = method
         return no_store.no_store(request, _as_api_error(request, response))
 
@@ -134,13 +153,14 @@ class PermissionMiddleware:
     ) -> HttpResponseBase | None:
         name = _view_name(request)
         try:
-            required = required_permission(name, request.method or "")
-            if required != ANYBODY:
-                _authorise(request, required)
+            endpoint = find_endpoint(name, request.method or "")
+            request_bodies.require(request, endpoint)
+            if endpoint.permission != ANYBODY:
+                _authorise(request, endpoint)
         except (Refused, Unavailable) as problem:
             response = render_error(request, problem)
             if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-                response["Allow"] = ", ".join(PERMISSIONS[name])
+                response["Allow"] = ", ".join(ENDPOINTS[name])
             return response
         if request.method == "HEAD":
             # The API's router knows no HEAD; the web server leaves the body out.
@@ -155,40 +175,47 @@ class PermissionMiddleware:
         return None
 
 
-def _announced_length(request: HttpRequest) -> int:
-    """Return the Content-Length; without one (0) Django reads nothing of the body."""
-    text = request.headers.get("Content-Length") or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004 - longer than any length
+def _is_secret_in_the_clear(request: HttpRequest) -> bool:
+    return (
+        settings.SECURE_SSL_REDIRECT
+        and request.path_info.startswith(_WITH_SECRETS)
+        and not request.is_secure()
+    )
 
 
 def _as_api_error(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Replace an error page that Django made itself by the API's error document."""
     refusal = _DJANGOS_REFUSALS.get(response.status_code)
     is_page = not response.headers.get("Content-Type", "").startswith(_JSON)
-    if refusal and is_page and request.path.startswith(API):
+    if refusal and is_page and is_of_api(request):
         return render_error(request, refusal())
     return response
 
 
-def _authorise(request: HttpRequest, required: Requirement) -> None:
-    caller = identify(request)
+def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
+    """Decide by the head of a request, and only then look into its body."""
+    caller = identify(request, endpoint)
     if caller is None:
         raise Refused("sign-in-needed")
     # Set also for a refused caller: the error page shows their name. No view runs then.
     request.caller = caller  # type: ignore[attr-defined]  # PortalRequest from here on
-    is_api = request.path.startswith(API)
     # Before the permission, which may differ in the tenant the caller acts for now.
-    expected_tenant.require(request, caller, is_form=not is_api)
+    expected_tenant.require_by_header(request, caller)
+    required = endpoint.permission
     if required != SIGNED_IN and required not in caller.permissions:
         raise Refused("not-allowed")
-    if is_api and caller.token_id is None and request.method not in login_redirect.SAFE:
-        # The API's views are exempt from Django's check, for the tokens' sake.
+    is_changing = request.method not in login_redirect.SAFE
+    if is_changing and caller.token_id is None and TOKENS in endpoint.callers:
+        # Views for tokens are exempt from Django's check.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
+    if endpoint.body in {Body.FORM, Body.FILES}:
+        request_bodies.take_place(request, endpoint)
+        expected_tenant.require_by_form(request, caller)
 
 
 def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
     """Render a refusal: what went wrong, whose turn it is, and what to do."""
-    if request.path.startswith(API) and not _is_opened_in_browser(request):
+    if is_of_api(request) and not _is_opened_in_browser(request):
         return render_plain_error(request, problem)
     if problem.code == "sign-in-needed":
         return redirect(login_redirect.sign_in_address(request))
@@ -236,12 +263,12 @@ def render_elsewhere(
 def _identify_for_page(request: HttpRequest) -> None:
     """Set the caller for the page around a refusal, if no view was authorised."""
     if not hasattr(request, "caller"):
-        request.caller = identify(request)  # type: ignore[attr-defined]  # or None
+        request.caller = _person(request)  # type: ignore[attr-defined]  # or None
 
 
 def _role_contacts(request: HttpRequest) -> dict[str, Any]:
     caller: Caller = request.caller  # type: ignore[attr-defined]  # refused, so known
-    required = required_permission(_view_name(request), request.method or "")
+    required = find_endpoint(_view_name(request), request.method or "").permission
     if required in {Permission.STAFF_READ, Permission.STAFF_ACT}:
         return {"is_for_staff": True}
     return {"admins": memberships.admins_for(caller)}
@@ -253,7 +280,7 @@ def render_plain_error(
     """Render a refusal without the database, which may be the cause of it."""
     status, body = error_document(problem)
     response: HttpResponse
-    if request.path.startswith(API):
+    if is_of_api(request):
         response = JsonResponse(body, status=status)
     else:
         page = render_to_string("portal/http/error.html", body)

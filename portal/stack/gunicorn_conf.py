@@ -41,6 +41,12 @@ control_socket_disable = True
 # A heartbeat must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat
 
+# No header says where the application begins, or that a request came by https: what a
+# proxy may say is a setting of the application (TRUSTED_PROXY).
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+
 # Sign-in and invitation links are secrets, and a log of URLs would hold them. The
 # application logs what is worth knowing.
 accesslog = None

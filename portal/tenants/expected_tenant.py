@@ -19,18 +19,28 @@ FIELD = "for-customer"
 """The form field with the customer number."""
 
 
-def require(request: HttpRequest, caller: Caller, *, is_form: bool) -> None:
-    """Let a request pass that names the caller's tenant, or names none.
+def require_by_header(request: HttpRequest, caller: Caller) -> None:
+    """Let a request pass whose header names the caller's tenant, or names none.
 
     Raises:
         Refused: it names another one. The answer does not reveal whether that exists.
 
     """
     header = request.headers.get(HEADER)
-    named = set() if header is None else {header}
-    # The API reads its bodies itself: they are not forms.
-    if is_form and request.method == "POST":
-        named |= {str(number) for number in request.POST.getlist(FIELD)}
+    _require(set() if header is None else {header}, caller)
+
+
+def require_by_form(request: HttpRequest, caller: Caller) -> None:
+    """Let a form pass that names the caller's tenant, or names none.
+
+    Raises:
+        Refused: as above.
+
+    """
+    _require({str(number) for number in request.POST.getlist(FIELD)}, caller)
+
+
+def _require(named: set[str], caller: Caller) -> None:
     if named and named != {_number_of(caller)}:
         raise Refused("tenant-differs")
 

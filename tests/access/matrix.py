@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from portal.accounts.caller import Permission
+from portal.http.endpoints import ANYBODY, SIGNED_IN, Requirement
 from portal.http.middleware import API
-from portal.http.permissions import ANYBODY, PERMISSIONS, SIGNED_IN, Requirement
+from tests.access.documented import DOCUMENTED
 from tests.access.two_companies import (
     BROKEN,
     Ids,
@@ -340,13 +341,14 @@ class ExpectedAnswer:
 def expected(
     name: str, method: str, caller: MatrixCaller, *, whose: str
 ) -> ExpectedAnswer:
-    """Say what a call should be answered, from the registry's need alone."""
-    row, methods = ROWS[name], PERMISSIONS[name]
+    """Say what a call should be answered, from the documented permission alone."""
+    row, methods = ROWS[name], DOCUMENTED[name]
     if not methods:
         return _refusal(HTTPStatus.NOT_FOUND, "not-found")
-    need = methods.get("GET" if method == "HEAD" else method)
-    if need is None:
+    endpoint = methods.get("GET" if method == "HEAD" else method)
+    if endpoint is None:
         return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method-unknown")
+    need = endpoint.permission
     is_api = row.path(_NO_IDS).startswith(API)
     refusal = _api_refusal(need, caller) if is_api else _page_refusal(need, caller)
     if refusal or whose == caller.company or row.foreign is None:
@@ -390,9 +392,14 @@ NO_SESSION = frozenset(
 )
 
 
+def permissions_of(name: str) -> set[Requirement]:
+    """Return the permissions that the methods of an address require."""
+    return {endpoint.permission for endpoint in DOCUMENTED[name].values()}
+
+
 def is_for_staff(name: str) -> bool:
     """Return whether an endpoint is for the billing staff alone."""
-    return set(PERMISSIONS[name].values()) <= {
+    return permissions_of(name) <= {
         Permission.STAFF_READ,
         Permission.STAFF_ACT,
     }
@@ -402,7 +409,7 @@ def may_know_alice(name: str, caller: MatrixCaller) -> bool:
     """Say whether an answer may show what is Alice's at all."""
     standing = STANDING[caller.name]
     is_staff = isinstance(standing, frozenset) and Permission.STAFF_READ in standing
-    is_of_statements = bool(OF_STATEMENTS & set(PERMISSIONS[name].values()))
+    is_of_statements = bool(OF_STATEMENTS & permissions_of(name))
     if is_staff and (is_for_staff(name) or is_of_statements):
         return True
     if caller.name.startswith("broken"):

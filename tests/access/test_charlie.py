@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from portal.http.permissions import PERMISSIONS
+from portal.http.endpoints import ENDPOINTS
 from portal.models import Scope
 from tests.access import two_companies
 from tests.access.matrix import ROWS, may_name_alice
@@ -72,7 +72,7 @@ def own_endpoints(companies: TwoCompanies) -> Iterator[tuple[str, str, bytes]]:
     """Yield every method and path that is Charlie's own to use."""
     for name, row in ROWS.items():
         if name != "sign-out":
-            for method in PERMISSIONS[name]:
+            for method in ENDPOINTS[name]:
                 body = row.body(companies, "charlie")
                 yield method, row.path(companies.ids["charlie"]), body
 

@@ -10,7 +10,7 @@ from django.urls import resolve
 
 from portal.accounts.caller import SESSION_TENANT, Permission
 from portal.db import unit_of_work
-from portal.http.permissions import ANYBODY, PERMISSIONS
+from portal.http.endpoints import ANYBODY, ENDPOINTS
 from portal.models import StaffRole
 from portal.tenants.expected_tenant import FIELD, HEADER
 from tests.access import matrix, two_companies
@@ -24,8 +24,10 @@ pytestmark = pytest.mark.access
 # What changes or reveals something of a tenant: each form of it says of which.
 CHANGING = {
     name
-    for name, methods in PERMISSIONS.items()
-    if methods.get("POST") in {Permission.UPLOAD, Permission.MANAGE, Permission.NAMES}
+    for name, methods in ENDPOINTS.items()
+    if "POST" in methods
+    and methods["POST"].permission
+    in {Permission.UPLOAD, Permission.MANAGE, Permission.NAMES}
     and not name.startswith("api:")
 }
 
@@ -43,9 +45,9 @@ def endpoints() -> list[tuple[str, str]]:
     """Every endpoint that requires a caller, except sign-out."""
     return [
         (name, method)
-        for name, methods in PERMISSIONS.items()
-        for method, need in methods.items()
-        if need != ANYBODY and name != "sign-out"
+        for name, methods in ENDPOINTS.items()
+        for method, endpoint in methods.items()
+        if endpoint.permission != ANYBODY and name != "sign-out"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Every address, method and caller: the answer that the permissions table requires."""
+"""Every address, method and caller: the answer that the documentation promises."""
 
 import hashlib
 from http import HTTPStatus
@@ -8,8 +8,8 @@ import pytest
 from django.urls import get_resolver
 
 from portal.checks import url_names
+from portal.http.endpoints import ENDPOINTS
 from portal.http.middleware import API
-from portal.http.permissions import PERMISSIONS
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.two_companies import (
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.access
 
 
 def test_every_address_has_a_row_in_the_matrix() -> None:
-    assert set(url_names(get_resolver().url_patterns)) == set(ROWS) == set(PERMISSIONS)
+    assert set(url_names(get_resolver().url_patterns)) == set(ROWS) == set(ENDPOINTS)
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_each_caller_is_answered_as_the_registry_says(db: None, name: str) -> None:
+def test_each_caller_is_answered_as_documented(db: None, name: str) -> None:
     companies = build()
     everybody = list(callers(companies))
     assert {caller.name for caller in everybody} == set(STANDING)
@@ -59,7 +59,7 @@ def _faults(
         faults += [f"{cell}: {fault}" for fault in _form_faults(response, wanted.code)]
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = response.headers.get("Allow")
-        if allowed is None or not set(PERMISSIONS[name]) <= set(allowed.split(", ")):
+        if allowed is None or not set(ENDPOINTS[name]) <= set(allowed.split(", ")):
             faults.append(f"{cell}: Allow is {allowed}")
     if not matrix.may_know_alice(name, caller):
         sent = path + body.decode("latin-1") + hashlib.sha256(body).hexdigest()

@@ -24,7 +24,7 @@ from billing.statements import issue
 from billing.statements.issue import IssueRequest
 from portal.accounts import password_links
 from portal.db import unit_of_work
-from portal.http.permissions import PERMISSIONS
+from portal.http.endpoints import ENDPOINTS
 from tests.access import two_companies
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.two_companies import TwoCompanies, build, callers, charlies
@@ -317,7 +317,7 @@ def test_an_endpoint_that_is_not_in_the_walk_shows_no_page(scene: CompanyPages) 
         one for one in charlies(companies) if one.name == "partner for charlie"
     )
     clerk = next(one for one in callers(companies) if one.name == "session of clerk")
-    getting = {name for name, methods in PERMISSIONS.items() if "GET" in methods}
+    getting = {name for name, methods in ENDPOINTS.items() if "GET" in methods}
     # Figures are for whoever knows a token that an installation has set, a calendar of
     # deadlines for whoever knows a private address; a mail that goes out next is shown
     # as one that waits.
@@ -334,4 +334,4 @@ def test_an_endpoint_that_is_not_in_the_walk_shows_no_page(scene: CompanyPages) 
         assert answer.status_code == 200, name
         kinds[name] = answer.headers["Content-Type"].partition(";")[0]
     assert [name for name, kind in kinds.items() if "html" in kind] == []
-    assert all(PERMISSIONS[name].get("GET") for name in WALK)
+    assert all(ENDPOINTS[name].get("GET") for name in WALK)

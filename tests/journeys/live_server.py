@@ -187,6 +187,14 @@ def environment_of(
     }
 
 
+def link_static_files(var: Path) -> None:
+    """Let pages load what was collected for the run of all tests."""
+    folder = var / "static"
+    if folder.is_dir():
+        folder.rmdir()
+    folder.symlink_to(env.var_folder() / "static")
+
+
 @contextmanager
 def running_portal(
     var: Path,

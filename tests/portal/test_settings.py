@@ -10,7 +10,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import checks, env
-from portal.http import permissions
+from portal.http import endpoints
 from portal.stack import commands
 from usage.checks import check_file_size_limit
 from usage.usg.limits import DEFAULT_LIMITS
@@ -84,12 +84,12 @@ def test_an_address_without_an_endpoint_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     others = {
-        name: need
-        for name, need in permissions.PERMISSIONS.items()
+        name: methods
+        for name, methods in endpoints.ENDPOINTS.items()
         if name != "healthz"
     }
-    monkeypatch.setattr(permissions, "PERMISSIONS", {**others, "nowhere": {}})
-    found = checks.every_address_has_a_permission(None)
+    monkeypatch.setattr(endpoints, "ENDPOINTS", {**others, "nowhere": {}})
+    found = checks.every_address_has_an_endpoint(None)
     assert [error.id for error in found] == ["portal.E001", "portal.E002"]
 
 

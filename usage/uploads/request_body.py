@@ -17,24 +17,6 @@ _CHUNK_BYTES = 1024 * 1024
 
 _SHA256_BYTES = 32
 
-# More digits than any size has; longer ones are not converted.
-_SIZE_DIGITS = 15
-
-
-def announced_size(request: HttpRequest) -> int:
-    """Return the Content-Length.
-
-    Raises:
-        Refused: there is none, as in a chunked request, or it is no number.
-
-    """
-    text = request.headers.get("content-length") or ""
-    if not text or "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        raise Refused("length-required")
-    if not re.fullmatch(rf"[0-9]{{1,{_SIZE_DIGITS}}}", text):
-        raise Refused("length-invalid")
-    return int(text)
-
 
 def announced_sha256(request: HttpRequest) -> bytes:
     """Return the SHA-256 of the Content-Digest header (RFC 9530).

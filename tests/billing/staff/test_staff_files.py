@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from portal.db import unit_of_work
-from portal.http.middleware import LONGEST_FORM
+from portal.http.endpoints import FILES_OF_FORM
 from portal.models import AuditEntry, StaffRole
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.billing.staff.staff_data import DAY, conflict, held_file
@@ -63,7 +63,7 @@ def test_a_form_that_is_too_large_is_not_even_begun(
     address = f"/staff/tenants/{alice.number}/upload"
     answer = clerk.post(address, b"", "multipart/form-data; boundary=x")
     assert answer.status_code != 413
-    length = str(LONGEST_FORM + 1)
+    length = str(FILES_OF_FORM + 1)
     answer = clerk.generic(
         "POST", address, b"", "multipart/form-data", CONTENT_LENGTH=length
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from portal.http.permissions import PERMISSIONS
+from portal.http.endpoints import ENDPOINTS
 from portal.models import StaffRole
 from tests.billing.statements.schema_checks import (
     check_files,
@@ -279,6 +279,6 @@ def test_a_provisional_statement_with_other_figures_has_another_tag(
 
 
 def test_every_endpoint_of_statements_is_read_only() -> None:
-    names = [name for name in PERMISSIONS if name.startswith("api:statement")]
+    names = [name for name in ENDPOINTS if name.startswith("api:statement")]
     assert len(names) == 7
-    assert all(set(PERMISSIONS[name]) == {"GET"} for name in names)
+    assert all(set(ENDPOINTS[name]) == {"GET"} for name in names)

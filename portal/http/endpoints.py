@@ -1,0 +1,260 @@
+"""The endpoint table: who may call each endpoint, and which body it takes.
+
+There is no other list: an endpoint that is not in it answers nobody, and fails the
+build, so that nothing is forgotten. `portal.http.middleware` enforces all of it before
+anything reads the body of a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, Flag
+from typing import Literal
+
+from django.conf import settings
+
+from portal.accounts.caller import Permission
+
+ANYBODY = "anybody"
+SIGNED_IN = "signed in"
+
+Requirement = Permission | str
+
+
+class Callers(Flag):
+    """Whose credentials an endpoint looks at."""
+
+    NOBODY = 0
+    """Nobody's: it answers anybody in the same way."""
+
+    PEOPLE = 1
+    """Sessions of people."""
+
+    TOKENS = 2
+    """API tokens, in the Authorization header."""
+
+
+class Body(Enum):
+    """The kind of body that an endpoint takes, by the Content-Type."""
+
+    NONE = "none"
+    """No byte of it."""
+
+    FORM = "form"
+    """Fields: urlencoded or multipart. Files in it are dropped."""
+
+    FILES = "files"
+    """Fields and files: multipart."""
+
+    JSON = "JSON"
+    """An object: application/json."""
+
+    STREAM = "stream"
+    """One file as it is: anything but multipart."""
+
+
+PEOPLE, TOKENS = Callers.PEOPLE, Callers.TOKENS
+FORM, FILES, JSON, STREAM = Body.FORM, Body.FILES, Body.JSON, Body.STREAM
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Bytes of a body. What the web server's event loop collects, without a thread, is
+# larger than the first two (portal.stack.web_worker).
+ANONYMOUS_FORM = 16 * KIB
+PLAIN_FORM = 64 * KIB
+# 10,000 ids, one a line.
+LISTS = 512 * KIB
+# The questions about 1,000 files.
+QUESTIONS = 2 * MIB
+# A month of 62 files of 3 MB in one plain form, and room.
+FILES_OF_FORM = 256 * MIB
+# The setting, which differs by installation.
+MAX_FILE_BYTES: Literal["MAX_FILE_BYTES"] = "MAX_FILE_BYTES"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What one method of an address requires of a request.
+
+    `max_body` is in bytes, or the setting that says how many.
+    """
+
+    permission: Requirement
+    callers: Callers
+    body: Body = Body.NONE
+    max_body: int | Literal["MAX_FILE_BYTES"] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse words that contradict each other.
+
+        Raises:
+            ValueError: they do.
+
+        """
+        if (self.permission == ANYBODY) != (self.callers is Callers.NOBODY):
+            message = "what requires a permission needs callers, and nothing else does"
+            raise ValueError(message)
+        if (self.body is Body.NONE) != (self.max_body == 0):
+            message = "what takes a body needs its size, and nothing else does"
+            raise ValueError(message)
+
+    @property
+    def longest_body(self) -> int:
+        """The bytes that a body may have."""
+        if self.max_body == MAX_FILE_BYTES:
+            return int(settings.MAX_FILE_BYTES)
+        return int(self.max_body)
+
+
+def _open(body: Body = Body.NONE, max_body: int = 0) -> Endpoint:
+    return Endpoint(ANYBODY, Callers.NOBODY, body, max_body)
+
+
+def _page(permission: Requirement) -> Endpoint:
+    return Endpoint(permission, PEOPLE)
+
+
+def _form(
+    permission: Requirement, body: Body = FORM, max_body: int = PLAIN_FORM
+) -> Endpoint:
+    return Endpoint(permission, PEOPLE, body, max_body)
+
+
+def _api(
+    permission: Requirement,
+    body: Body = Body.NONE,
+    max_body: int | Literal["MAX_FILE_BYTES"] = 0,
+) -> Endpoint:
+    return Endpoint(permission, PEOPLE | TOKENS, body, max_body)
+
+
+READ, UPLOAD, MANAGE = Permission.READ, Permission.UPLOAD, Permission.MANAGE
+STATEMENTS, EVIDENCE = Permission.STATEMENTS, Permission.EVIDENCE
+NAMES = Permission.NAMES
+STAFF_READ, STAFF_ACT = Permission.STAFF_READ, Permission.STAFF_ACT
+
+ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
+    "healthz": {"GET": _open()},
+    "readyz": {"GET": _open()},
+    "favicon": {"GET": _open()},
+    "metrics": {"GET": _open()},  # requires METRICS_TOKEN
+    "sign-in": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
+    "signed-in": {"GET": _page(SIGNED_IN)},
+    "sign-out": {"POST": _form(SIGNED_IN)},
+    "forgotten": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
+    "forgotten-sent": {"GET": _open()},
+    "new-password": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
+    "change-password": {"GET": _page(SIGNED_IN), "POST": _form(SIGNED_IN)},
+    "switch": {"GET": _page(SIGNED_IN), "POST": _form(SIGNED_IN)},
+    "home": {"GET": _page(SIGNED_IN)},
+    "upload-page": {"GET": _page(READ), "POST": _form(UPLOAD, FILES, FILES_OF_FORM)},
+    "statements-page": {"GET": _page(READ)},
+    "statement-page": {"GET": _page(READ)},
+    "statement-day": {"GET": _page(READ)},
+    "statement-users": {"GET": _page(NAMES), "POST": _form(NAMES)},
+    "excuses-page": {"GET": _page(READ)},
+    "excuses-ask": {"POST": _form(MANAGE)},
+    "excuses-withdraw": {"POST": _form(MANAGE)},
+    "licences-page": {"GET": _page(READ)},
+    "licences-ask": {"POST": _form(MANAGE)},
+    "licences-withdraw": {"POST": _form(MANAGE)},
+    "files-page": {"GET": _page(READ)},
+    "files-csv": {"GET": _page(READ)},
+    "file-page": {"GET": _page(READ)},
+    "file-receipt": {"GET": _page(READ)},
+    "receipt": {"POST": _form(READ, FORM, LISTS)},
+    "safe-to-delete": {"GET": _page(READ)},
+    "safe-csv": {"GET": _page(READ)},
+    "safe-sums": {"GET": _page(READ)},
+    "servers-page": {"GET": _page(READ)},
+    "servers-confirm-key": {"POST": _form(MANAGE)},
+    "servers-change": {"POST": _form(MANAGE)},
+    "servers-withdraw": {"POST": _form(MANAGE)},
+    "servers-register": {"POST": _form(MANAGE, FILES, LISTS)},
+    "people-page": {"GET": _page(READ)},
+    "people-own-mails": {"POST": _form(READ)},
+    "people-calendar": {"POST": _form(READ)},
+    "people-mails": {"POST": _form(MANAGE)},
+    "people-escalation": {"POST": _form(MANAGE)},
+    "calendar-feed": {"GET": _open()},  # requires a member's private address
+    "receipt-mail": {"POST": _form(READ, FORM, LISTS)},
+    "staff-desk": {"GET": _page(STAFF_READ)},
+    "staff-desk-csv": {"GET": _page(STAFF_READ)},
+    "staff-selected": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
+    "staff-tenants": {"GET": _page(STAFF_READ)},
+    "staff-open-tenant": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
+    "staff-tenant": {"GET": _page(STAFF_READ)},
+    "staff-tenant-files": {"GET": _page(STAFF_READ)},
+    "staff-issue-key": {"POST": _form(STAFF_ACT)},
+    "staff-hand-over": {"POST": _form(STAFF_ACT)},
+    "staff-invite": {"POST": _form(STAFF_ACT)},
+    "staff-revoke-token": {"POST": _form(STAFF_ACT)},
+    "staff-confirm-key": {"POST": _form(STAFF_ACT)},
+    "staff-approve-request": {"POST": _form(STAFF_ACT)},
+    "staff-refuse-request": {"POST": _form(STAFF_ACT)},
+    "staff-set-licences": {"POST": _form(STAFF_ACT)},
+    "staff-approve-licences": {"POST": _form(STAFF_ACT)},
+    "staff-refuse-licences": {"POST": _form(STAFF_ACT)},
+    "staff-approve-excuse": {"POST": _form(STAFF_ACT)},
+    "staff-refuse-excuse": {"POST": _form(STAFF_ACT)},
+    "staff-statement-day": {"GET": _page(STAFF_READ)},
+    "staff-statement": {"GET": _page(STAFF_READ)},
+    "staff-issue-statement": {"POST": _form(STAFF_ACT)},
+    "staff-month-end": {"GET": _page(STAFF_READ)},
+    "staff-month-end-run": {"POST": _form(STAFF_ACT)},
+    "staff-catalogue": {"GET": _page(STAFF_READ)},
+    "staff-classify": {"POST": _form(STAFF_ACT)},
+    "staff-late": {"GET": _page(STAFF_READ)},
+    "staff-late-csv": {"GET": _page(STAFF_READ)},
+    "staff-release": {"POST": _form(STAFF_ACT)},
+    "staff-waive": {"POST": _form(STAFF_ACT)},
+    "staff-decide": {"POST": _form(STAFF_ACT)},
+    "staff-extend": {"POST": _form(STAFF_ACT)},
+    "staff-correct-zone": {"POST": _form(STAFF_ACT)},
+    "staff-change-zone": {"POST": _form(STAFF_ACT)},
+    "staff-upload": {
+        "GET": _page(STAFF_ACT),
+        "POST": _form(STAFF_ACT, FILES, FILES_OF_FORM),
+    },
+    "staff-inbox": {"GET": _page(STAFF_READ)},
+    "staff-retry-inbox": {"POST": _form(STAFF_ACT)},
+    "staff-retry-inbox-mails": {"POST": _form(STAFF_ACT)},
+    "staff-mail": {"GET": _page(STAFF_READ)},
+    "staff-mail-next": {"GET": _page(STAFF_READ)},
+    "staff-mail-one": {"GET": _page(STAFF_READ)},
+    "staff-mail-stop": {"POST": _form(STAFF_ACT)},
+    "staff-mail-go-on": {"POST": _form(STAFF_ACT)},
+    "staff-mail-digest": {"POST": _form(STAFF_READ)},
+    "staff-mail-again": {"POST": _form(STAFF_ACT)},
+    "staff-mail-arrived": {"POST": _form(STAFF_ACT)},
+    "staff-held": {"GET": _page(STAFF_READ)},
+    "staff-held-file": {"GET": _page(STAFF_READ)},
+    "staff-assign-day": {"POST": _form(STAFF_ACT)},
+    "staff-refuse-file": {"POST": _form(STAFF_ACT)},
+    "staff-choose-file": {"POST": _form(STAFF_ACT)},
+    "staff-keep-both": {"POST": _form(STAFF_ACT)},
+    "staff-reopen-file": {"POST": _form(STAFF_ACT)},
+    "staff-forwarding": {"GET": _page(STAFF_READ)},
+    "staff-forwarding-retry": {"POST": _form(STAFF_ACT)},
+    "staff-forwarding-retry-all": {"POST": _form(STAFF_ACT)},
+    "api:api-root": {},  # ninja's own name for the prefix; nothing is there
+    "api:openapi-json": {"GET": _open()},
+    "api:openapi-view": {"GET": _open()},
+    "api:check-files": {"POST": _api(READ, JSON, QUESTIONS)},
+    "api:files": {"GET": _api(READ)},
+    "api:upload": {"PUT": _api(UPLOAD, STREAM, MAX_FILE_BYTES)},
+    "api:file": {"GET": _api(READ)},
+    "api:servers": {"GET": _api(READ)},
+    "api:confirm-key": {"POST": _api(MANAGE)},
+    "api:periods": {"GET": _api(READ)},
+    "api:period": {"GET": _api(READ)},
+    "api:standings": {"GET": _api(STAFF_READ)},
+    "api:statements": {"GET": _api(STATEMENTS)},
+    "api:statement": {"GET": _api(STATEMENTS)},
+    "api:statement-csv": {"GET": _api(STATEMENTS)},
+    "api:statement-pdf": {"GET": _api(STATEMENTS)},
+    "api:statement-focus": {"GET": _api(STATEMENTS)},
+    "api:statement-files": {"GET": _api(STATEMENTS)},
+    "api:statement-evidence": {"GET": _api(EVIDENCE)},
+    "api:schema": {"GET": _open()},
+}

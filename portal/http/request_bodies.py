@@ -1,0 +1,120 @@
+"""Refuses a body that an endpoint does not take, by the head of the request alone.
+
+The web server reads no further than the announced length, so what passes here cannot
+become larger while it is read.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from threading import BoundedSemaphore
+
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest
+
+from portal.errors import Refused, Unavailable
+from portal.http.endpoints import MIB, Body, Endpoint
+
+# More digits than any size has; longer ones are not converted.
+_LENGTH = re.compile(r"[0-9]{1,15}")
+
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+_JSON = "application/json"
+
+_TAKES: Mapping[Body, Callable[[str], bool]] = {
+    Body.FORM: lambda kind: kind in {_FORM, _MULTIPART},
+    Body.FILES: lambda kind: kind == _MULTIPART,
+    Body.JSON: lambda kind: kind == _JSON,
+    # Tools for downloads name any kind, but a form would be stored with its borders.
+    Body.STREAM: lambda kind: not kind.startswith("multipart/"),
+}
+_KINDS: Mapping[Body, str] = {
+    Body.FORM: _FORM,
+    Body.FILES: _MULTIPART,
+    Body.JSON: _JSON,
+    Body.STREAM: "application/octet-stream",
+}
+
+# Django writes the files of a form to the temporary folder before any view runs. So
+# many large forms a process reads at once; with the largest form this bounds the room
+# that they take.
+LARGE_FORMS = 4
+_LARGE_FORM = MIB
+_large_forms = BoundedSemaphore(LARGE_FORMS)
+
+
+class DropFiles(FileUploadHandler):
+    """Reads over the files of a form, and keeps nothing of them."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Keep nothing of a piece."""
+
+    def file_complete(self, file_size: int) -> None:
+        """Make no file of the pieces."""
+
+
+def announced_length(request: HttpRequest) -> int:
+    """Return the Content-Length in bytes, 0 if there is none.
+
+    Raises:
+        Refused: the length is not announced, as in a chunked request, or no number.
+
+    """
+    if request.headers.get("Transfer-Encoding") is not None:
+        raise Refused("length-required")
+    text = request.headers.get("Content-Length") or "0"
+    if not _LENGTH.fullmatch(text):
+        raise Refused("length-invalid")
+    return int(text)
+
+
+def require(request: HttpRequest, endpoint: Endpoint) -> None:
+    """Let a request pass whose body is of the endpoint's kind and not too large.
+
+    Raises:
+        Refused: it is not, or does not say how long it is.
+
+    """
+    length = announced_length(request)
+    if endpoint.body is Body.STREAM and request.headers.get("Content-Length") is None:
+        raise Refused("length-required")
+    if length == 0:
+        return
+    if endpoint.body is Body.NONE:
+        raise Refused("body-unexpected")
+    if length > endpoint.longest_body:
+        raise _too_large(endpoint)
+    kind = (request.content_type or "").lower()
+    if not _TAKES[endpoint.body](kind):
+        raise Refused("body-kind-wrong", kind=_KINDS[endpoint.body])
+    if endpoint.body is Body.FORM:
+        request.upload_handlers = [DropFiles(request)]
+
+
+def _too_large(endpoint: Endpoint) -> Refused:
+    if endpoint.body is Body.STREAM:
+        return Refused("file-too-large", limit=endpoint.longest_body)
+    if endpoint.longest_body > _LARGE_FORM and endpoint.body is Body.FILES:
+        return Refused("form-too-large", limit=endpoint.longest_body // MIB)
+    return Refused("body-too-large", limit=endpoint.longest_body)
+
+
+def take_place(request: HttpRequest, endpoint: Endpoint) -> None:
+    """Count a form with large files among those that are read at the moment.
+
+    Raises:
+        Unavailable: as many as may be are being read.
+
+    """
+    is_large = announced_length(request) > _LARGE_FORM
+    if endpoint.body is not Body.FILES or not is_large:
+        return
+    if not _large_forms.acquire(blocking=False):
+        raise Unavailable("busy")
+    request.has_place = True  # type: ignore[attr-defined]  # until it is answered
+
+
+def leave_place(request: HttpRequest) -> None:
+    """Let the next form with large files in, if the request was one."""
+    if getattr(request, "has_place", False):
+        request.has_place = False  # type: ignore[attr-defined]  # see above
+        _large_forms.release()
