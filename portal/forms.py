@@ -1,17 +1,17 @@
 """Form parts that several apps use: a reason field and time zone choices."""
 
 from functools import cache
-from zoneinfo import available_timezones
 
 from django import forms
 
+from portal import zones
 from portal.approvals import REASON_CHARACTERS
 
 
 @cache
 def _zones() -> list[str]:
     """List the zones of places; the others are old names and bare offsets."""
-    places = {zone for zone in available_timezones() if "/" in zone}
+    places = {zone for zone in zones.names() if "/" in zone}
     return ["UTC", *sorted(zone for zone in places if not zone.startswith("Etc/"))]
 
 

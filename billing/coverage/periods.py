@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+
+from usage.usg.zones import find_zone
 
 # The vendor's document lets a period run from the 28th through the 27th.
 FIRST_DAY = 28
@@ -118,10 +119,7 @@ def zone_named(name: str) -> tzinfo:
 
     So a day in an unknown zone is taken to be over only when it is over everywhere.
     """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, malformed, a folder's name
-        return LAST_PLACE_ON_EARTH
+    return find_zone(name) or LAST_PLACE_ON_EARTH
 
 
 def day_ends_at(day: date, zone: tzinfo) -> datetime:

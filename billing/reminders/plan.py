@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError, connection
 
 from billing.coverage import licences
-from billing.coverage.periods import Period, zone_named
+from billing.coverage.periods import ONE_DAY, Period, day_ends_at, zone_named
 from billing.coverage.reminder_dates import (
     REFUSED,
     STEPS,
@@ -181,26 +181,10 @@ def _parameters(
     dues: Iterable[tuple[_PeriodGroup, DueStep, datetime]],
     permission: mail_switch.SendPermission,
 ) -> dict[str, Any]:
-    rows = [
-        (
-            str(group.period),
-            group.zone,
-            group.deadline_at,
-            group.flagged_at,
-            due.step,
-            _RANKS.get(due.step, len(STEPS)),
-            is_late_step(due.step),
-            at.astimezone(zone_named(group.zone)).date(),
-            at,
-            group.period.ends_on,
-            depends_on_deadline(due.step),
-            group.until,
-        )
-        for group, due, at in dues
-    ]
+    rows = [_row(group, due, at=at) for group, due, at in dues]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
-        *("days", "ats", "ends", "hang", "ends_at"),
+        *("days", "ats", "ends", "hang", "ends_at", "day_starts", "day_ends"),
     )
     columns = [list(column) for column in zip(*rows, strict=True)]
     parameters = {
@@ -212,3 +196,25 @@ def _parameters(
         "hanging": [one for one in (*STEPS, REFUSED) if depends_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **parameters}
+
+
+def _row(group: _PeriodGroup, due: DueStep, *, at: datetime) -> tuple[object, ...]:
+    """Return the row of `kind` in `billing.reminders.sql`."""
+    zone = zone_named(group.zone)
+    day = at.astimezone(zone).date()
+    return (
+        str(group.period),
+        group.zone,
+        group.deadline_at,
+        group.flagged_at,
+        due.step,
+        _RANKS.get(due.step, len(STEPS)),
+        is_late_step(due.step),
+        day,
+        at,
+        group.period.ends_on,
+        depends_on_deadline(due.step),
+        group.until,
+        day_ends_at(day - ONE_DAY, zone),
+        day_ends_at(day, zone),
+    )

@@ -89,18 +89,21 @@ _UNTOLD = """(
 # over, or none is. A tenant without servers gets mails only under a licence for manual
 # upload. A waiting mail keeps the next one waiting, unless a safety stop holds it: that
 # can last. A mail sent when the tenant was in another zone may count for another day
-# there. After an extension, a recipient of the mail for the last day gets no earlier
-# step. Recipients who had the mail are left out first (`fresh`), by a unique index: as
-# a rule these are all, and the other conditions read all their mails.
+# there. The instants of days are parameters: PostgreSQL has zone data of its own, which
+# may be older or lack a zone. After an extension, a recipient of the mail for the last
+# day gets no earlier step. Recipients who had the mail are left out first (`fresh`), by
+# a unique index: as a rule these are all, and the other conditions read all their
+# mails.
 _WANTED = f"""
 with kind as (
     select * from unnest(
         %(periods)s::text[], %(zones)s::text[], %(deadlines)s::timestamptz[],
         %(flags)s::timestamptz[], %(steps)s::text[], %(ranks)s::int[],
         %(are_late)s::bool[], %(days)s::date[], %(ats)s::timestamptz[],
-        %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[]
+        %(ends)s::date[], %(hang)s::bool[], %(ends_at)s::timestamptz[],
+        %(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]
     ) as t (period, zone, deadline_at, flagged_at, step, rank, is_late, day, at,
-        ends_on, hangs, until)
+        ends_on, hangs, until, day_starts_at, day_ends_at)
 ), short as materialized (
     select tenant_id, period, missing_from, lacks_servers, graced_until
     from billing_periodrollup
@@ -135,8 +138,8 @@ with kind as (
     where is_late and escalation_address <> ''
 ), aimed as (
     select due.tenant_id, period, recipient, step, day, at, rank, deadline_at, hangs,
-        zone, until, case when until is null then extended_to else {{untold}} end
-            as extended_to
+        day_starts_at, day_ends_at, until,
+        case when until is null then extended_to else {{untold}} end as extended_to
     from told due
 ), fresh as materialized (
     select * from aimed due
@@ -157,7 +160,7 @@ from fresh due where not exists (
                 and not due.hangs and r.outcome in ('', 'sent', 'unsure')
             or r.outcome in ('', 'sent', 'unsure') and (
                 r.day = due.day
-                or (r.begun_at at time zone due.zone)::date = due.day
+                or r.begun_at >= due.day_starts_at and r.begun_at < due.day_ends_at
             ))
 )
 """  # noqa: S608 - made of constants alone

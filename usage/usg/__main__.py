@@ -11,6 +11,7 @@ from usage.usg import commands
 from usage.usg.emulator.damage import DAMAGES
 from usage.usg.emulator.directory import ZONE
 from usage.usg.keyfiles import Purpose
+from usage.usg.zones import find_zone
 
 EPILOG = (
     "Exit codes: 0 accepted or done, 1 refused, 2 wrong command line, 3 held,"
@@ -93,7 +94,7 @@ def _emulate_options(emulate: argparse.ArgumentParser) -> None:
         "--logins", type=float, default=4.0, help="mean of a user at work on a day"
     )
     emulate.add_argument("--seed", type=int, default=1)
-    emulate.add_argument("--zone", default=ZONE)
+    emulate.add_argument("--zone", type=_zone, default=ZONE)
     emulate.add_argument("--restarts", type=float, default=0.06)
     emulate.add_argument("--crashes", type=float, default=0.02)
     emulate.add_argument("--days-off", type=float, default=0.03)
@@ -110,6 +111,13 @@ def _instant(text: str) -> datetime:
         message = "an instant needs its zone, as in 2026-05-08T00:00:00Z"
         raise argparse.ArgumentTypeError(message)
     return instant
+
+
+def _zone(name: str) -> str:
+    if find_zone(name) is None:
+        message = f"there is no time zone {name!r}"
+        raise argparse.ArgumentTypeError(message)
+    return name
 
 
 def main(argv: Sequence[str] | None = None) -> int:

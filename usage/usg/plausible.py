@@ -3,21 +3,18 @@
 All in whole seconds since 1970, so that the years 1 and 9999 overflow nothing.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from usage.usg.header import ClosedBy, Header
 from usage.usg.limits import CLOCK_SKEW, OLDEST_AGE
 from usage.usg.problems import Code, Problem, shown
+from usage.usg.zones import find_zone
 
 DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-# Zone names are looked up in a folder: only what can be a name of one gets there.
-_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 
 
 def check(header: Header, received_at: datetime) -> Iterable[Problem]:
@@ -68,7 +65,7 @@ def _wall(instant: datetime, offset: int) -> int:
 
 
 def _zone(header: Header) -> Iterable[Problem]:
-    zone = _known_zone(header.zone)
+    zone = find_zone(header.zone)
     if zone is None:
         params = {"zone": shown(header.zone)}
         yield Problem(Code.ZONE_UNKNOWN, "header.zone", params)
@@ -99,13 +96,3 @@ def _expected_offsets(instant: datetime, zone: ZoneInfo) -> set[int]:
     except OverflowError:
         return set()
     return {round((offset or timedelta()).total_seconds() / 60) for offset in offsets}
-
-
-@lru_cache(maxsize=1024)
-def _known_zone(name: str) -> ZoneInfo | None:
-    if not _ZONE_NAME.fullmatch(name):
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None

@@ -1,7 +1,7 @@
 """Periods, and the instants at which they end and lateness begins."""
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,14 @@ from billing.coverage.periods import (
     has_ended,
     zone_named,
 )
+from tests import zone_files
 
 pytestmark = pytest.mark.plain
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
-ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+MONTHS = range(1, 13)
+ZONES = sorted(set(zone_files.pinned_names()) - {"Factory"})
 periods = st.builds(Period, st.integers(1900, 2200), st.integers(1, 12))
 
 
@@ -112,25 +114,44 @@ def test_every_day_is_in_exactly_one_period(year: int) -> None:
         day += DAY
 
 
+def seconds(instants: list[datetime]) -> list[int]:
+    return [int(instant.timestamp()) for instant in instants]
+
+
 @pytest.mark.slow
-def test_in_every_zone_the_days_of_2024_to_2033_follow_each_other_without_gap() -> None:
-    # Zones with the same rules share their instants; each distinct one is walked.
-    walked: set[tuple[datetime, ...]] = set()
+def test_in_every_zone_deadlines_to_2033_are_those_of_the_pinned_data() -> None:
+    """Compared with another reader of the same files, which shares no code."""
+    periods = [Period(year, month) for year in range(2024, 2034) for month in MONTHS]
+    fourths = [period.target_on + DAY for period in periods]
+    ends = [period.ends_on for period in periods]
+    found = set()
     for name in ZONES:
-        zone = ZoneInfo(name)
-        deadlines = []
-        period = Period(2024, 1)
-        while period.year < 2034:
-            deadline = deadline_at(period, zone)
-            wall = deadline.astimezone(zone)
-            after = period.next()
-            assert (wall.year, wall.month, wall.day) == (after.year, after.month, 5)
-            assert ends_at(period, zone) < deadline < ends_at(after, zone)
-            deadlines.append(deadline)
-            period = after
-        assert deadlines == sorted(deadlines)
-        walked.add(tuple(deadlines))
-    assert len(walked) > 50
+        zone = zone_named(name)
+        clock = zone_files.Clock.read(zone_files.pinned_bytes(name))
+        assert zone_files.has_order(clock)
+        deadlines = seconds([deadline_at(period, zone) for period in periods])
+        assert deadlines == clock.ends_of(fourths).tolist(), name
+        ended = seconds([ends_at(period, zone) for period in periods])
+        assert ended == clock.ends_of(ends).tolist(), name
+        found.add(tuple(deadlines))
+    assert len(found) > 50
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "expected"),
+    [
+        ("America/Santiago", date(2027, 9, 4), utc(2027, 9, 5, 4)),
+        ("America/Havana", date(2028, 11, 4), utc(2028, 11, 5, 5)),
+        ("Pacific/Apia", date(2011, 12, 29), utc(2011, 12, 30, 10)),
+        ("America/Toronto", date(1919, 3, 30), utc(1919, 3, 31, 4, 30)),
+        ("Europe/Berlin", date(2033, 10, 30), utc(2033, 10, 30, 23)),
+    ],
+)
+def test_the_other_reader_knows_odd_midnights(
+    zone: str, day: date, expected: datetime
+) -> None:
+    clock = zone_files.Clock.read(zone_files.pinned_bytes(zone))
+    assert clock.ends_of([day]).tolist() == seconds([expected])
 
 
 def distinct_zones() -> list[str]:
