@@ -142,9 +142,10 @@ class FactsReading:
         has_files = day in self.proof.files
         gaps = self.proof.gaps_on.get(day, [])
         live = [gap for gap in gaps if rest_of(gap, self.excused.numbers)]
-        hole = live[0].why if live else self._loose_end(day)
+        placed = [gap for gap in live if gap.is_placed]
+        hole = placed[0].why if placed else self._loose_end(day)
         if hole is None:
-            if gaps:
+            if any(gap.is_placed for gap in gaps):
                 return CellState.EXCUSED, CellReason(CellReasonCode.LOST)
             if has_files:
                 return CellState.RECEIVED, CellReason(CellReasonCode.COVERED)
@@ -153,7 +154,7 @@ class FactsReading:
             hole = self.proof.why_unproved(day)
         if day in self.excused.lost:
             return CellState.EXCUSED, CellReason(CellReasonCode.LOST)
-        # A file or a gap contradicts that nothing was written.
+        # A file contradicts that nothing was written, and so does a gap anywhere.
         if day in self.excused.down and not has_files and not live:
             return CellState.EXCUSED, CellReason(CellReasonCode.DOWN)
         return (CellState.PARTIAL if has_files else CellState.MISSING), hole
@@ -271,11 +272,11 @@ class ServerRow:
         if chains:
             return chains[-1][-1].zone
         zones = [
-            (held.file.opened_at, held.file.zone)
+            (held.file.closed_at, held.file.sequence, held.file.zone)
             for held in self.held
             if held.file is not None
         ]
-        return max(zones)[1] if zones else self.window.zone
+        return max(zones)[-1] if zones else self.window.zone
 
     @cached_property
     def _held_days(self) -> frozenset[date | None]:

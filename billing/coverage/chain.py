@@ -6,16 +6,16 @@ anything was written between them. Order is sequence, never date.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import pairwise
 from uuid import UUID
 
 from billing.coverage.facts import FileFact
-from billing.coverage.periods import ONE_DAY, ONE_SECOND, zone_named
+from billing.coverage.open_ends import open_after, open_before
+from billing.coverage.periods import ONE_DAY
 from billing.coverage.series import chains_of
 
-MIDNIGHT = "midnight"
 SHUTDOWN = "shutdown"
 
 
@@ -54,8 +54,8 @@ class CellReason:
 class SequenceGap:
     """Missing numbers of one series, and the days they may belong to.
 
-    `from_day` None: since the server's first owed day. `is_placed`: the
-    numbers account for all of those days; otherwise more may be missing there.
+    `from_day` None: since the server's first owed day. `is_placed`: only these numbers
+    are missing on those days; otherwise an earlier series may have lost more there.
     """
 
     series: UUID
@@ -104,42 +104,6 @@ class ServerProof:
         return CellReason(code, last.series, last.sequence)
 
 
-def open_after(fact: FileFact) -> date:
-    """Name the first day that the file leaves open behind it.
-
-    The day after its own when it was closed by midnight, else the day it was closed
-    on. A file whose clock disagrees with its (assigned) day proves that day only.
-    """
-    try:
-        if fact.closed_by == MIDNIGHT:
-            return fact.day + ONE_DAY
-        opened = fact.opened_at + timedelta(minutes=fact.opened_offset)
-        closed = fact.closed_at + timedelta(minutes=fact.closed_offset)
-    except OverflowError:  # a genuine file may claim any year up to 9999
-        return fact.day
-    return max(fact.day, closed.date()) if opened.date() == fact.day else fact.day
-
-
-def open_before(fact: FileFact) -> date:
-    """Name the last day that the file leaves open before it.
-
-    Its own day, unless it was opened in the first second of that day. Where clocks
-    skip or repeat midnight the first second is the zone's, as long as our zone data
-    agrees with the offset the server saw.
-    """
-    zone = zone_named(fact.zone)
-    try:
-        offset = timedelta(minutes=fact.opened_offset)
-        before = fact.opened_at - ONE_SECOND
-        if (fact.opened_at + offset).date() != fact.day:
-            return fact.day
-        if fact.opened_at.astimezone(zone).utcoffset() == offset:
-            return min(fact.day, before.astimezone(zone).date())
-        return (before + offset).date()
-    except OverflowError:
-        return fact.day
-
-
 def follows(later: FileFact, earlier: FileFact) -> bool:
     """Return whether nothing was written between two neighbours of one chain."""
     if later.series != earlier.series:
@@ -174,11 +138,10 @@ def _place_gaps(proof: ServerProof, window: tuple[date, date]) -> None:
             if not follows(later, earlier)
         ]
     for gap in proof.gaps:
-        if gap.is_placed:
-            for day in _days(gap.from_day or window[0], gap.to_day, window=window):
-                proof.gaps_on.setdefault(day, []).append(gap)
-            if window[0] <= gap.to_day <= window[1]:
-                proof.gaps_on.setdefault(gap.to_day, []).append(gap)
+        for day in _days(gap.from_day or window[0], gap.to_day, window=window):
+            proof.gaps_on.setdefault(day, []).append(gap)
+        if window[0] <= gap.to_day <= window[1]:
+            proof.gaps_on.setdefault(gap.to_day, []).append(gap)
 
 
 def is_very_first(fact: FileFact) -> bool:
@@ -191,23 +154,31 @@ def _prove_start(proof: ServerProof, index: int) -> None:
     is_first = index == 0
     to_day = open_before(head)
     if head.sequence > 1:
-        from_day = None
-        if not is_first:
-            from_day = min(open_after(proof.chains[index - 1][-1]), to_day)
-        proof.gaps.append(
-            SequenceGap(
-                series=head.series,
-                first_sequence=1,
-                last_sequence=head.sequence - 1,
-                from_day=from_day,
-                to_day=to_day,
-                is_placed=is_first,
-            )
-        )
+        last = None if is_first else proof.chains[index - 1][-1]
+        proof.gaps.append(_gap_before(head, last))
     is_proved = is_first and (head.sequence > 1 or is_very_first(head))
     if to_day == head.day and not is_proved:
         why = CellReason(CellReasonCode.UNPROVED_START, head.series, head.sequence)
         proof.loose.setdefault(head.day, why)
+
+
+def _gap_before(head: FileFact, last: FileFact | None) -> SequenceGap:
+    """Place the missing first numbers of a chain, after the `last` file before it."""
+    from_day, to_day = open_after(last) if last else None, open_before(head)
+    # As in `_gap_between`: at one midnight there is no day for them, but a trace.
+    has_no_time = from_day is not None and from_day - to_day == ONE_DAY
+    if has_no_time:
+        from_day, to_day = to_day, head.day
+    elif from_day is not None:
+        from_day = min(from_day, to_day)
+    return SequenceGap(
+        series=head.series,
+        first_sequence=1,
+        last_sequence=head.sequence - 1,
+        from_day=from_day,
+        to_day=to_day,
+        is_placed=last is None or has_no_time,
+    )
 
 
 def _prove_end(proof: ServerProof, chain: list[FileFact]) -> None:
@@ -254,8 +225,8 @@ def _silent_days(
         for day in _days(window[0], min(head.day, end), window=window):
             yield day, why
     for earlier, later in zip(chain, [*chain[1:], None], strict=True):
-        # A file that was closed days later (by the start after a crash) holds all
-        # that was seen until then.
+        # A file that was closed days later, and accepted by staff, holds all that was
+        # seen until then.
         own = until = open_after(earlier)
         passed: list[list[FileFact]] = []
         if later is not None and follows(later, earlier):

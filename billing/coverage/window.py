@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
-from billing.coverage.chain import open_after, open_before
 from billing.coverage.facts import FileFact, HeldFact
+from billing.coverage.open_ends import open_after, open_before
 from billing.coverage.periods import Period
 from billing.coverage.series import by_series
 

@@ -135,7 +135,8 @@ def life(
             pause = rng.choice([timedelta(0), timedelta(0), HALF_HOUR])
         closed_by = "shutdown" if event == "reinstall" else event
         files = list(writer.run(now, stop, closed_by))
-        if event == "crash" and rng.random() < 0.5:  # closed by the next start
+        # A file whose closing is on a later day, and which staff have accepted.
+        if event == "crash" and rng.random() < 0.5:
             closed = (stop + pause).astimezone(ZoneInfo(zone))
             files[-1] = replace(
                 files[-1], closed_at=stop + pause, closed_offset=minutes(closed)
@@ -191,7 +192,9 @@ def unexplained_times(
         is_next = place[later.sha256] == place[earlier.sha256] + 1
         if is_next and (is_one_series or later.previous == earlier.sha256):
             continue
-        found.append(UnexplainedTime(earlier.closed_at, later.opened_at, is_one_series))
+        # Numbers are missing within a series, or before the first that is here.
+        is_numbered = is_one_series or later.sequence > 1
+        found.append(UnexplainedTime(earlier.closed_at, later.opened_at, is_numbered))
     found.append(UnexplainedTime(here[-1].closed_at, NEVER, is_numbered=False))
     return found
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,8 @@ from billing.coverage.calendar import (
     CellReasonCode,
     CellState,
     ExcuseKind,
+    FileFact,
+    FileGap,
     HeldFact,
     TenantFacts,
     calendar,
@@ -21,6 +24,7 @@ from tests.billing.coverage.berlin_tenant import (
     AFTER,
     BERLIN,
     FIRST,
+    HOUR,
     LAST,
     MAY,
     SERIES,
@@ -66,6 +70,82 @@ def test_a_file_or_a_gap_that_contradicts_down_ends_it() -> None:
     found = owed(two_series(linked=False), excuses=down)
     assert days_in(found, CellState.EXCUSED) == [6, 7]
     assert days_in(found, CellState.PARTIAL) == [5, 8]
+
+
+# The old series ends on 30 April at noon; the new one has its number 5 on 2 May.
+def after_reinstallation(*, opened_at: datetime, first: int = 5) -> list[FileFact]:
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
+    old = writer.run(day_begins_at(FIRST, BERLIN), noon(FIRST + 2 * DAY), "shutdown")
+    files = list(old)
+    writer.reinstall(UUID(int=2), is_linked=False)
+    writer.sequence = first - 1
+    end = day_begins_at(LAST + DAY, BERLIN)
+    return [*files, *writer.run(opened_at, end, "midnight")]
+
+
+def test_numbers_missing_before_the_first_of_a_later_series_contradict_down() -> None:
+    files = after_reinstallation(opened_at=day_begins_at(may(2), BERLIN))
+    down = excuse(ExcuseKind.DOWN, days=frozenset({may(1)}))
+    found = owed(files, excuses=(down,))
+    assert states(found)[may(1)] is CellState.MISSING
+    why = CellReason(CellReasonCode.BETWEEN_SERIES, SERIES, 3)
+    assert found.cells["IC01", may(1)].why == why
+    # Nor is it waiting for us while the excuse is only asked for.
+    asked = replace(down, approved_at=None)
+    assert states(owed(files, excuses=(asked,)))[may(1)] is CellState.MISSING
+
+
+def test_down_counts_again_once_no_number_before_a_later_series_is_missing() -> None:
+    files = after_reinstallation(opened_at=day_begins_at(may(2), BERLIN))
+    down = excuse(ExcuseKind.DOWN, days=frozenset({may(1)}))
+    lost = excuse(
+        ExcuseKind.LOST, series=UUID(int=2), first_sequence=1, last_sequence=4
+    )
+    found = owed(files, excuses=(down, lost))
+    assert states(found)[may(1)] is CellState.EXCUSED
+    assert found.cells["IC01", may(1)].why == CellReason(CellReasonCode.DOWN)
+    # The numbers alone do not prove the time between the two series.
+    assert states(owed(files, excuses=(lost,)))[may(1)] is CellState.MISSING
+    rest = replace(lost, last_sequence=3)
+    found = owed(files, excuses=(down, rest))
+    assert states(found)[may(1)] is CellState.MISSING
+    # A later series from number 1 on leaves no number open.
+    files = after_reinstallation(opened_at=day_begins_at(may(2), BERLIN), first=1)
+    assert states(owed(files, excuses=(down,)))[may(1)] is CellState.EXCUSED
+
+
+def test_down_waits_with_us_for_files_that_are_missing_before_a_later_series() -> None:
+    files = after_reinstallation(
+        opened_at=day_begins_at(may(2), BERLIN) - HOUR, first=1
+    )
+    held, rest = files[3], [*files[:3], *files[4:]]
+    assert (held.day, held.sequence) == (may(1), 1)
+    down = excuse(ExcuseKind.DOWN, days=frozenset({may(1)}))
+    waiting = HeldFact(server="IC01", received_at=AFTER, file=held)
+    found = owed(rest, excuses=(down,))
+    assert states(found)[may(1)] is CellState.MISSING
+    other = replace(held, day=may(2), opened_at=day_begins_at(may(2), BERLIN))
+    waiting = replace(waiting, file=other)
+    found = owed(rest, excuses=(down,), held=(waiting,))
+    assert states(found)[may(1)] is CellState.WITH_US
+
+
+def test_numbers_missing_without_time_between_two_series_leave_their_trace() -> None:
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
+    begin, end = day_begins_at(FIRST, BERLIN), day_begins_at(LAST + DAY, BERLIN)
+    middle = day_begins_at(may(8), BERLIN)
+    files = list(writer.run(begin, middle, "midnight"))
+    writer.reinstall(UUID(int=2), is_linked=False)
+    writer.sequence = 4
+    files += writer.run(middle, end, "midnight")
+    found = owed(files)
+    assert days_in(found, CellState.PARTIAL) == [7, 8]
+    [gap] = found.missing_files
+    assert gap == FileGap("IC01", UUID(int=2), 1, 4, may(7), may(8))
+    lost = excuse(
+        ExcuseKind.LOST, series=UUID(int=2), first_sequence=1, last_sequence=4
+    )
+    assert days_in(owed(files, excuses=(lost,)), CellState.EXCUSED) == [7, 8]
 
 
 def test_lost_stands_and_a_file_beats_it() -> None:
