@@ -163,7 +163,22 @@ def test_a_day_is_partial_until_closed_by_midnight_or_followed() -> None:
     assert owed(files).is_complete
 
 
-def test_a_file_closed_days_later_by_the_start_after_a_crash_holds_what_was_seen() -> (
+def test_a_file_that_a_crash_left_open_leaves_its_day_open_until_the_next_file() -> (
+    None
+):
+    """However late the next start: the file is closed at its last sign of life."""
+    writer = HistoryWriter("IC01", BERLIN, SERIES)
+    files = list(writer.run(day_begins_at(FIRST, BERLIN), noon(may(5)), "crash"))
+    found = owed(files)
+    assert states(found)[may(5)] is CellState.PARTIAL
+    assert days_in(found, CellState.MISSING)[:2] == [6, 7]
+    end = day_begins_at(LAST + DAY, BERLIN)
+    found = owed([*files, *writer.run(noon(may(8)), end, "midnight")])
+    assert days_in(found, CellState.SILENT) == [6, 7]
+    assert found.is_complete
+
+
+def test_a_file_closed_days_later_that_staff_have_accepted_holds_what_was_seen() -> (
     None
 ):
     writer = HistoryWriter("IC01", BERLIN, SERIES)

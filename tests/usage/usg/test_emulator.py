@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 from tests.samples.usg import cases
 from usage.usg import (
     ClosedBy,
+    Code,
     Flag,
     Reading,
     Sessions,
     Severity,
+    plausible,
     read,
     signing_pair,
     summarise,
@@ -246,6 +249,37 @@ def test_days_off_may_be_said(tmp_path: Path) -> None:
     assert off not in {file.day for file in files}
     before = [file for file in files if file.day == off - timedelta(days=1)]
     assert {file.header.closed_by for file in before} == {ClosedBy.SHUTDOWN}
+
+
+def test_a_file_that_a_crash_left_open_is_closed_at_the_last_sign_of_life(
+    tmp_path: Path,
+) -> None:
+    """Also where the next start, which closes it, is days later."""
+    off = {date(2026, 10, 24), date(2026, 10, 25)}
+    habits = ServerHabits(restarts=0, crashes=1, clock_changes=0, days_off=0, off=off)
+    options = Options(zone="Europe/Berlin", habits=habits)
+    files = run(tmp_path, servers=1, options=options)
+    found = dict(zip(files, readings(files), strict=True))
+    assert all(reading.problems == () for reading in found.values())
+    days_later = 0
+    for before, after in pairwise(files):
+        if before.header.closed_by is ClosedBy.CRASH:
+            header = before.header
+            midnight = datetime.combine(before.day + timedelta(days=1), time(), UTC)
+            midnight -= timedelta(minutes=header.closed_offset)
+            assert header.opened_at < header.closed_at < midnight
+            assert header.closed_at < after.header.opened_at
+            days_later += after.day > before.day
+            # Closed by the clock of the next start, it would be held.
+            late = replace(header, closed_at=after.header.opened_at)
+            codes = [problem.code for problem in plausible.check(late, LATER)]
+            assert (Code.DAY_OVERRUN in codes) == (after.day > before.day)
+    assert days_later == 1
+    # People were logged in when it happened, and nobody logged them out.
+    last = [file for file in files if file.day < min(off)][-1]
+    day = found[last].day
+    assert day is not None
+    assert int(Flag.GOES_ON) & int(np.bitwise_or.reduce(np.asarray(day.flags)))
 
 
 def test_days_on_which_no_server_is_off_may_be_named(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ _AWAY = {
     ClosedBy.CRASH: (300, 3600),
     ClosedBy.CLOCK: (1, 240),
 }
-# Local seconds of the day: before a day off a server is stopped in the evening and
-# started again in the morning after it.
+# Local seconds of the day: before a day off a server is stopped in the evening, or
+# crashes, and is started again in the morning after it.
 _STOPPED = (19 * 3600, 22 * 3600)
 _STARTED = (5 * 3600, 7 * 3600)
 # A break in the day happens in working hours, where it cuts sessions.
@@ -47,7 +47,11 @@ class ServerHabits:
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """One file: a server was watched from `opened_at` until `closed_at` (UTC)."""
+    """One file: a server was watched from `opened_at` until `closed_at` (UTC).
+
+    After a crash the next start closes the file, on a later day if need be:
+    `closed_at` is the last sign of life, and not the instant of that start.
+    """
 
     day: date
     opened_at: datetime
@@ -98,7 +102,9 @@ class ServerHistory:
         if self.is_off(day - _DAY):
             opened = self._at(day, _STARTED, "started")
         if self.is_off(day + _DAY):
-            closed, closed_by = self._at(day, _STOPPED, "stopped"), ClosedBy.SHUTDOWN
+            closed = self._at(day, _STOPPED, "stopped")
+            has_crashed = self.draw(day, "crashed").random() < self.habits.crashes
+            closed_by = ClosedBy.CRASH if has_crashed else ClosedBy.SHUTDOWN
         return opened, closed, closed_by
 
     def _break(self, day: date) -> tuple[datetime, ClosedBy, datetime] | None:
