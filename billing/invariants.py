@@ -10,7 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 from billing.coverage import periods
-from billing.coverage.periods import EARLIEST_LATE_FROM, LATEST_LATE_FROM, Period
+from billing.coverage.periods import (
+    BETWEEN_ZONES,
+    EARLIEST_LATE_FROM,
+    LATEST_LATE_FROM,
+    Period,
+)
 from billing.coverage.summary import Summary
 from billing.lateness import check as late_check
 from billing.models import (
@@ -25,9 +30,6 @@ from billing.standings import sql as standings_sql
 from portal.health.invariants import Finding, Findings, Invariant, InvariantScope
 from portal.models import Tenant
 
-# The time between the midnights of the two zones furthest apart, with summer time.
-_BETWEEN_ZONES = timedelta(hours=27)
-
 # After two missed runs of the late check somebody should look.
 _TWO_RUNS_MISSED = timedelta(minutes=45)
 
@@ -38,7 +40,7 @@ def _deadlines_are_those_of_the_rules(scope: InvariantScope) -> Findings:
         # Where staff have corrected the zone, the deadline of the one before may be
         # the later one, and counts.
         is_earlier_zones = row.decided_by and any(
-            timedelta() < row.deadline_at - one <= _BETWEEN_ZONES for one in deadlines
+            timedelta() < row.deadline_at - one <= BETWEEN_ZONES for one in deadlines
         )
         if row.deadline_at not in deadlines and not is_earlier_zones:
             problem = f"has the deadline {row.deadline_at}, which no rule gives"
@@ -147,7 +149,8 @@ def _late_tenants_are_flagged(scope: InvariantScope) -> Findings:
     with scope.reading():
         overdue = late_check.overdue(scope.tenant_id, at=scope.at - _TWO_RUNS_MISSED)
     for period in overdue:
-        # The flag may wait for the staff, who have not released a safety stop.
+        # The flag may wait for the staff, who have not released a safety stop, or for
+        # other zones, whose tenants may make it one.
         problem = "is late and has no flag"
         yield Finding(f"the period {period}", problem, is_breach=False)
 

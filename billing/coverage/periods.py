@@ -31,6 +31,9 @@ MONTHS = 12
 ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
 
+# The time between the midnights of the two zones furthest apart, with summer time.
+BETWEEN_ZONES = timedelta(hours=27)
+
 # No place on earth is further behind UTC: a day that is over there is over
 # everywhere. Used for a zone that our data does not know.
 LAST_PLACE_ON_EARTH = timezone(timedelta(hours=-12), "UTC-12")

@@ -9,6 +9,7 @@ the same evidence.
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection
 
+from billing.coverage.periods import BETWEEN_ZONES
 from billing.lateness import sql as late_sql
 from billing.models import LateFlag, PeriodSummary, SafetyStop
 from billing.periods import marks, refresh, update_flags
@@ -28,7 +30,7 @@ from portal.errors import Refused
 logger = logging.getLogger(__name__)
 
 # From so many tenants on, and from so many times the mean of the last three periods, a
-# run stops and waits for the staff: as likely as not it is we who are wrong.
+# period stops and waits for the staff: as likely as not it is we who are wrong.
 STOPS_FROM = 20
 STOPS_TIMES = 2
 
@@ -43,6 +45,8 @@ _AT_ONCE = 1_000
 class CheckResult:
     """The result of a run: flags raised, and periods at which it stopped.
 
+    `waiting` are periods of which nothing is flagged yet: tenants whose deadline is
+    ahead in their zone, or that wait for us, may make them far more than usual.
     `unchecked` are the numbers of tenants whose summaries were stale, so that a later
     run checks them; `failed` are those of them that cannot be computed.
     """
@@ -51,6 +55,7 @@ class CheckResult:
     stopped: tuple[str, ...]
     unchecked: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 def check_lateness(at: datetime) -> CheckResult:
@@ -61,24 +66,24 @@ def check_lateness(at: datetime) -> CheckResult:
     trail, also those of a run that was cut before it recorded them.
     """
     _refresh_due(at=at)
-    parameters = {
+    parameters: dict[str, Any] = {
         **_parameters(at),
         "at": at,
         "least": STOPS_FROM,
         "times": STOPS_TIMES,
+        "between_zones": BETWEEN_ZONES,
     }
     with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         cursor.execute(late_sql.RAISE, parameters)
         rows = cursor.fetchall()
-        stops = [row for row in rows if row[0]]
-        for _, period, found, usual in stops:
-            _audit_stop(period, found, float(usual), at=at)
+        for outcome, period, found, usual in rows:
+            if outcome == "stopped":
+                _audit_stop(period, found, float(usual), at=at)
         cursor.execute(late_sql.GROWN, parameters)
         grown = cursor.fetchall()
     for tenant_id, period in grown[:_AT_ONCE]:
         _update_grown_flag(tenant_id, period, at=at)
     _audit_new_flags(at=at)
-    raised = sum(count for is_stop, _, count, _ in rows if not is_stop)
     left = _stale_and_due(at=at)
     failed = tuple(sorted({one.number for one in left if one.has_failed}))
     if failed:
@@ -86,10 +91,11 @@ def check_lateness(at: datetime) -> CheckResult:
             "Tenants whose summaries cannot be computed are not flagged: %s", failed
         )
     return CheckResult(
-        raised,
-        stopped=tuple(period for _, period, _, _ in stops),
+        sum(count for outcome, _, count, _ in rows if outcome == "raised"),
+        stopped=_periods(rows, "stopped"),
         unchecked=tuple(sorted({one.number for one in left})),
         failed=failed,
+        waiting=_periods(rows, "waiting"),
     )
 
 
@@ -122,7 +128,11 @@ def overdue(tenant_id: int, *, at: datetime) -> list[str]:
     """
     with connection.cursor() as cursor:
         cursor.execute(late_sql.OVERDUE, {**_parameters(at), "tenant": tenant_id})
-        return [period for _, _, period, _ in cursor.fetchall()]
+        return [period for _, _, period, *_ in cursor.fetchall()]
+
+
+def _periods(rows: Iterable[tuple[Any, ...]], outcome: str) -> tuple[str, ...]:
+    return tuple(sorted(period for name, period, *_ in rows if name == outcome))
 
 
 class _StalePeriod(NamedTuple):

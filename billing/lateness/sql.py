@@ -7,9 +7,13 @@ judged yet, which wait for us and make nobody late. Its steps:
   mark covers the period: a stale summary raises no flag. Whatever was received before
   the instant at which a day is judged can still clear it: a file that is received only,
   an object of the inbox, an inbox not listed to its end since.
-- `found`, `stopped`: of a period with far more late tenants than usual (those that are
-  flagged already count too, so that it does not matter in how many runs they are found)
-  nothing more is flagged until the staff release it.
+- `counted`, `found`: how many tenants of the period would be flagged by the time that
+  the deadline has passed in all zones, before the first of them is. Certain are those
+  that are due, and those that have a flag, of this run or another. Possible are those
+  whose deadline is ahead in their zone, or that wait for us, if nothing more comes.
+- `stopped`: where the certain are far more than usual, nothing more is flagged until
+  the staff release it. Where only the possible make them so many, nothing is flagged
+  yet: either they turn out to be fewer, or the staff are asked.
 - `held`: rows are locked and read again. A row that the refresher is writing is left
   to the next run; a later refresh sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.
@@ -27,8 +31,10 @@ _JUDGED = """lateral (
         else r.deadline_at end as judged_at
 ) j"""
 
-_IS_LATE = """(not (r.late = '{}'::varchar(300)[])
-        or not (r.graced = '{}'::varchar(300)[]))
+_HAS_LATE_DAYS = """(not (r.late = '{}'::varchar(300)[])
+        or not (r.graced = '{}'::varchar(300)[]))"""
+
+_IS_LATE = f"""{_HAS_LATE_DAYS}
     and r.deadline_at <= %(until)s and j.judged_at <= %(until)s"""
 
 _NOTHING_WAITS = """not exists (
@@ -48,41 +54,62 @@ _NOTHING_WAITS = """not exists (
         )
     ))"""
 
-_DUE = f"""select r.id, r.tenant_id, r.period, r.deadline_at
-from billing_periodrollup r cross join {_JUDGED}
-where {_IS_LATE}
-and not exists (
+_HAS_NO_FLAG = """not exists (
     select from billing_lateflag f
     where f.tenant_id = r.tenant_id and f.period = r.period
     and f.deadline_at = r.deadline_at
-)
+)"""
+
+_DUE = f"""select r.id, r.tenant_id, r.period, r.deadline_at, j.judged_at
+from billing_periodrollup r cross join {_JUDGED}
+where {_IS_LATE}
+and {_HAS_NO_FLAG}
 and not {is_stale("r")}
 and {_NOTHING_WAITS.format(before="j.judged_at")}"""  # noqa: S608 - put together from the parts above
 
 RAISE = f"""
 with due as materialized (
     {_DUE}
+), run as materialized (
+    select period, max(judged_at) + %(between_zones)s as ends_at
+    from due group by period
+), counted as (
+    select period, tenant_id, true as is_certain from due
+    union all
+    select f.period, f.tenant_id, true
+    from billing_lateflag f join run on run.period = f.period
+    where f.voided_at is null
+    union all
+    select r.period, r.tenant_id, false
+    from billing_periodrollup r join run on run.period = r.period
+    cross join {_JUDGED}
+    where {_HAS_LATE_DAYS} and j.judged_at <= run.ends_at and {_HAS_NO_FLAG}
 ), found as materialized (
-    select p.period, p.tenants + (
-        select count(distinct f.tenant_id) from billing_lateflag f
-        where f.period = p.period and f.voided_at is null
-        and not exists (
-            select from due d where d.tenant_id = f.tenant_id and d.period = f.period
-        )
-    ) as tenants, (
-        select count(distinct (f.tenant_id, f.period)) from billing_lateflag f
+    select c.*, u.usual, case
+        when c.tenants < %(least)s or c.tenants < %(times)s * u.usual then 'raised'
+        when c.certain >= %(least)s and c.certain >= %(times)s * u.usual
+            or run.ends_at <= %(until)s then 'stopped'
+        else 'waiting' end as outcome
+    from (
+        select period, count(distinct tenant_id) as tenants,
+            count(distinct tenant_id) filter (where is_certain) as certain
+        from counted group by period
+    ) c
+    join run on run.period = c.period
+    cross join lateral (
+        select count(distinct (f.tenant_id, f.period)) / 3.0 as usual
+        from billing_lateflag f
         where f.voided_at is null and f.period in (
-            select to_char(to_date(p.period, 'YYYY-MM') - make_interval(months => n),
+            select to_char(to_date(c.period, 'YYYY-MM') - make_interval(months => n),
                 'YYYY-MM')
             from generate_series(1, 3) n
         )
-    ) / 3.0 as usual
-    from (select period, count(*) as tenants from due group by period) p
+    ) u
 ), stopped as (
     insert into billing_safetystop
         (period, found, usual, raised_at, released_by, reason)
     select period, tenants, usual, %(at)s, '', '' from found
-    where tenants >= %(least)s and tenants >= %(times)s * usual
+    where outcome = 'stopped'
     on conflict (period) do nothing
     returning period, found, usual
 ), held as (
@@ -106,9 +133,8 @@ with due as materialized (
     left join billing_safetystop s on s.period = due.period
     cross join {_JUDGED}
     where {_IS_LATE} and r.deadline_at = due.deadline_at
-    and (s.released_at is not null or (s.period is null and not (
-        found.tenants >= %(least)s and found.tenants >= %(times)s * found.usual
-    )))
+    and (s.released_at is not null
+        or s.period is null and found.outcome = 'raised')
     for share of r skip locked
 ), raised as (
     insert into billing_lateflag
@@ -118,9 +144,14 @@ with due as materialized (
     on conflict (tenant_id, period, deadline_at) do nothing
     returning period
 )
-select true, period, found, usual from stopped
+select 'stopped', period, found, usual from stopped
 union all
-select false, period, count(*), 0 from raised group by period
+select 'waiting', f.period, f.tenants, f.usual from found f
+where f.outcome = 'waiting' and not exists (
+    select from billing_safetystop s where s.period = f.period
+)
+union all
+select 'raised', period, count(*), 0 from raised group by period
 """  # noqa: S608 - put together from the parts above
 
 # Periods whose deadline has passed, that have no flag, and whose summary is stale; the

@@ -98,6 +98,7 @@ def raised_for_good(connection: Any, raising: dict[str, object]) -> int:
 def main() -> None:
     told = measurements.arguments(__doc__, script=__file__, rounds=15)
     with bench_portal.prepared() as at:
+        from billing.coverage.periods import BETWEEN_ZONES
         from billing.lateness import check as late_check
         from billing.periods.update_flags import WAIT
 
@@ -110,6 +111,7 @@ def main() -> None:
             "has_inbox": False,
             "least": late_check.STOPS_FROM,
             "times": late_check.STOPS_TIMES,
+            "between_zones": BETWEEN_ZONES,
         }
         raw: dict[str, object] = {
             "until": AT - WAIT,

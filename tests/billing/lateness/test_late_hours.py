@@ -13,6 +13,7 @@ from django.db import connections
 from billing.coverage import periods
 from billing.lateness import check as late_check
 from billing.models import LateFlag
+from billing.periods import refresh
 from portal.db import unit_of_work
 from portal.models import AuditEntry
 from tests.billing.lateness.late_tenants import (
@@ -134,6 +135,7 @@ def test_an_hour_after_each_deadline_and_not_a_second_before(
     zones: TenantsInZones,
 ) -> None:
     zones.upload_and_check([])
+    refresh.refresh_all(seconds=60)
     for zone in ZONES:
         edge = due(zone) + HOUR
         assert late_check.check_lateness(edge - SECOND).raised == 0

@@ -1,5 +1,6 @@
 """A run that would flag far more tenants than usual is held until staff release it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from portal.models import AuditEntry, Tenant
 from tests.billing.lateness.late_tenants import (
     AFTER,
     CHECKED,
+    DAY,
+    DUE,
     HOUR,
     broken_invariants,
     numbers_of_late,
@@ -22,13 +25,14 @@ from tests.billing.lateness.late_tenants import (
     run_check,
 )
 from tests.builders import Company
+from usage.models import InboxListing
 
 # One tenant's summary, once more for tenants that have nothing else.
 _SUMMARIES = """
 insert into billing_periodrollup (tenant_id, period, deadline_at, owed, covered,
     missing_from, fault_from, with_us_from, lacks_servers, open_until, late, strip)
-select t.id, r.period, r.deadline_at, r.owed, r.covered, r.missing_from, r.fault_from,
-    r.with_us_from, r.lacks_servers, r.open_until, r.late, r.strip
+select t.id, r.period, r.deadline_at + %s, r.owed, r.covered, r.missing_from,
+    r.fault_from, r.with_us_from, r.lacks_servers, r.open_until, r.late, r.strip
 from portal_tenant t cross join billing_periodrollup r
 where r.tenant_id = %s and r.period = '2026-05' and t.id > %s
 """
@@ -60,8 +64,8 @@ def owner(statement: str, *parameters: Any) -> None:
         cursor.execute(statement, parameters)
 
 
-def more(first: Company, count: int) -> None:
-    """Let more tenants be as late as the first one is."""
+def more(first: Company, count: int, *, after: timedelta = timedelta()) -> None:
+    """Let more tenants be as late as the first one is, with so much later deadlines."""
     with unit_of_work.acting_for(unit_of_work.STAFF):
         last = Tenant.objects.latest("pk").pk
         template = Tenant.objects.get(pk=first.id)
@@ -75,7 +79,7 @@ def more(first: Company, count: int) -> None:
             )
             for one in range(count)
         )
-    owner(_SUMMARIES, first.id, last)
+    owner(_SUMMARIES, after, first.id, last)
 
 
 def stops() -> list[SafetyStop]:
@@ -157,6 +161,83 @@ def test_exactly_twice_the_mean_is_held(first: Company) -> None:
     # 15 in April, 15 in March: the mean is 10.
     assert late_check.check_lateness(CHECKED).stopped == ("2026-05",)
     assert (stops()[0].found, stops()[0].usual) == (20, 10)
+
+
+def test_the_zones_still_ahead_count_before_the_first_flag(first: Company) -> None:
+    more(first, 14)
+    more(first, 15, after=9 * HOUR)
+    for at in (CHECKED, CHECKED + 8 * HOUR):
+        found = late_check.check_lateness(at)
+        assert (found.raised, found.stopped, found.waiting) == (0, (), ("2026-05",))
+    assert (stops(), numbers_of_late()) == ([], set())
+    found = late_check.check_lateness(CHECKED + 9 * HOUR)
+    assert (found.raised, found.stopped, found.waiting) == (0, ("2026-05",), ())
+    assert (stops()[0].found, numbers_of_late()) == (30, set())
+    release()
+    assert run_check(CHECKED + 10 * HOUR) == 30
+
+
+def test_twenty_of_one_zone_stop_it_with_the_number_of_all_zones(
+    first: Company,
+) -> None:
+    more(first, 19)
+    more(first, 15, after=9 * HOUR)
+    assert late_check.check_lateness(CHECKED).stopped == ("2026-05",)
+    assert stops()[0].found == 35
+
+
+def test_flags_that_waited_go_when_the_other_zones_are_in_time(first: Company) -> None:
+    more(first, 14)
+    more(first, 15, after=9 * HOUR)
+    assert run_check(CHECKED) == 0
+    in_time = "update billing_periodrollup set late = '{}' where deadline_at > %s"
+    owner(in_time, DUE)
+    assert run_check(CHECKED + HOUR) == 15
+    assert stops() == []
+
+
+def test_flags_of_an_earlier_run_count_with_the_zones_ahead(first: Company) -> None:
+    more(first, 9)
+    assert run_check(CHECKED) == 10
+    more(first, 4)
+    more(first, 6, after=9 * HOUR)
+    assert late_check.check_lateness(AFTER).waiting == ("2026-05",)
+    assert len(numbers_of_late()) == 10
+
+
+def test_a_deadline_extended_by_days_holds_nobody_elses_flag(first: Company) -> None:
+    more(first, 14)
+    more(first, 15, after=2 * DAY)
+    assert run_check(CHECKED) == 15
+    assert late_check.check_lateness(CHECKED + 2 * DAY).stopped == ("2026-05",)
+    assert (stops()[0].found, len(numbers_of_late())) == (30, 15)
+
+
+def test_who_waits_for_us_counts_and_is_waited_for_a_day(
+    first: Company, settings: Any
+) -> None:
+    more(first, 29)
+    settings.INBOX_BUCKET = "inbox"
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        listed = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))[:12]
+    for tenant_id in listed:
+        with unit_of_work.acting_for(tenant_id):
+            InboxListing.objects.create(
+                tenant_id=tenant_id, due_at=DUE, listed_at=AFTER
+            )
+    for at in (AFTER, DUE + 27 * HOUR):
+        assert late_check.check_lateness(at).waiting == ("2026-05",)
+    # Nobody knows any more when the others are listed: the staff are asked.
+    found = late_check.check_lateness(CHECKED + 27 * HOUR)
+    assert (found.raised, found.stopped) == (0, ("2026-05",))
+    assert (stops()[0].found, numbers_of_late()) == (30, set())
+
+
+def test_two_of_three_tenants_in_several_zones_are_flagged(first: Company) -> None:
+    more(first, 1, after=9 * HOUR)
+    assert run_check(CHECKED) == 1
+    assert run_check(CHECKED + 9 * HOUR) == 1
+    assert stops() == []
 
 
 def test_who_is_held_is_told_of_as_odd(first: Company) -> None:

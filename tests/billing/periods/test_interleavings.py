@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from billing.coverage.periods import BETWEEN_ZONES
 from billing.coverage.standing import Standing
 from billing.deadline_feed import ical
 from billing.desk import queries as desk_queries
@@ -213,11 +214,12 @@ def test_an_excuse_that_is_approved_after_the_deadline_is_seen_by_the_check(
 def test_the_refresher_updates_a_flag_raised_at_the_same_time(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parameters = {
+    parameters: dict[str, Any] = {
         **late_check._parameters(AFTER),
         "at": AFTER,
         "least": late_check.STOPS_FROM,
         "times": late_check.STOPS_TIMES,
+        "between_zones": BETWEEN_ZONES,
     }
     with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
         cursor.execute(late_sql.RAISE, parameters)
