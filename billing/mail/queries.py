@@ -28,7 +28,7 @@ MODELS: Mapping[str, type[StoredMail]] = {
 _STORED = ("recipient", "planned_at", "ended_at", "outcome", "begun_at", "problem")
 _QUEUED = (*_STORED, "tenant_id", "state", "asked_by")
 _LISTED: Mapping[str, tuple[str, ...]] = {
-    REMINDER: (*_QUEUED, "period", "step"),
+    REMINDER: (*_QUEUED, "period", "step", "late_periods"),
     STATEMENT: (*_QUEUED, "period", "version"),
     RECEIPT: _QUEUED,
     DIGEST: (*_STORED, "day"),

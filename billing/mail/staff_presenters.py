@@ -9,7 +9,7 @@ from hashlib import sha256
 from html import unescape
 from urllib.parse import urlencode
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from billing.coverage.periods import Period
 from billing.mail.text import problem_text, state_text, step_text, version_text
@@ -161,9 +161,18 @@ def _row(mail: StoredMail, tenants: dict[int, MailTenant]) -> MailRow:
 
 
 def _span_of(mail: StoredMail) -> str:
-    if isinstance(mail, Reminder | StatementMail):
-        return _span(mail.period, get_language())
-    return ""
+    if not isinstance(mail, Reminder | StatementMail):
+        return ""
+    span = _span(mail.period, get_language())
+    more = len(mail.late_periods) - 1 if isinstance(mail, Reminder) else 0
+    if more < 1:
+        return span
+    text = ngettext(
+        "%(span)s and %(more)d more period",
+        "%(span)s and %(more)d more periods",
+        more,
+    )
+    return text % {"span": span, "more": more}
 
 
 @lru_cache(maxsize=_SPANS)

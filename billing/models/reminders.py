@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -27,12 +28,18 @@ class Reminder(MailJob):
     counts: a tenant that is given another deadline gets a mail about that one too. For
     the step `refused` it is the end of the days that a refusal gives, of several the
     first that no mail was about.
+
+    A mail of a late step names all late periods of the tenant: `late_periods`, newest
+    first, stored when it is begun; empty for other steps.
     """
 
     period = models.CharField(max_length=7)
     step = models.CharField(max_length=10)
     day = models.DateField()
     extended_to = models.DateTimeField(null=True)
+    late_periods = ArrayField(
+        models.CharField(max_length=7), default=list, db_default=[]
+    )
 
     class Meta(MailJob.Meta):
         constraints = [

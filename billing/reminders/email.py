@@ -1,6 +1,6 @@
 """Composes reminder mails: what is missing, by when, and where to upload it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -62,7 +62,7 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "name": name,
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
-        "answer": _missing_text(requested),
+        "answer": missing_text(requested),
         "please": _request_text(before, zone_named(view.zone), is_late=is_late, at=at),
         "span": period_text.span_of(view),
         "zone": view.zone,
@@ -72,12 +72,17 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "refusals": _refusals(view.period, grace_ends),
         "counts_from": grace_ends[0]
         if grace_ends
-        else _counts_from(facts, is_late=is_late),
+        else counts_from(facts, is_late=is_late),
         "count_from_several": len(grace_ends) > 1,
         "is_last": row.step == LAST,
         "is_escalated": not name,
     }
-    message = mail_message.build_message("reminder", to=row.recipient, shown=shown)
+    return build_mail("reminder", row, shown)
+
+
+def build_mail(name: str, row: Reminder, shown: Mapping[str, object]) -> WrittenMail:
+    """Build the mail of a row from the templates of this name."""
+    message = mail_message.build_message(name, to=row.recipient, shown=shown)
     message_id = message_id_of(row)
     message.extra_headers["Message-ID"] = message_id
     return WrittenMail(message, message_id)
@@ -109,7 +114,7 @@ def _grace_ends(facts: ReminderFacts, requested: Calendar) -> list[datetime]:
     return sorted(found) or [facts.row.refused_until]
 
 
-def _counts_from(facts: ReminderFacts, *, is_late: bool) -> datetime:
+def counts_from(facts: ReminderFacts, *, is_late: bool) -> datetime:
     """Return the deadline, or when lateness began, which a refusal can put off."""
     deadline_at = facts.view.deadline_at
     if facts.summary is None or not is_late:
@@ -179,7 +184,8 @@ def requested_days(calendar: Calendar, excluded: Collection[str]) -> Calendar:
     return replace(calendar, cells=cells, missing_files=gaps)
 
 
-def _missing_text(requested: Calendar) -> str:
+def missing_text(requested: Calendar) -> str:
+    """Return a sentence that counts the requested days."""
     if requested.lacks_servers:
         return gettext("No server has sent anything yet.")
     count = len(requested.cells)

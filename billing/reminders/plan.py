@@ -16,8 +16,11 @@ from django.db import IntegrityError, connection
 from billing.coverage import licences
 from billing.coverage.periods import ONE_DAY, Period, day_ends_at, zone_named
 from billing.coverage.reminder_dates import (
+    LAST,
+    LATE,
     REFUSED,
     STEPS,
+    TARGET,
     DueStep,
     depends_on_deadline,
     is_late_step,
@@ -43,8 +46,8 @@ _REFRESH_FOR = 60.0
 _AHEAD = timedelta(days=2)
 
 # Most urgent first: refusals give three days; then mails before the deadline passes,
-# then late periods, then mere requests.
-_RANKS = {step: rank for rank, step in enumerate((REFUSED, "last", "target", "late"))}
+# then newly late periods, then weekly mails and mere requests.
+_RANKS = {step: rank for rank, step in enumerate((REFUSED, LAST, TARGET, LATE))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,10 @@ def _parameters(
     dues: Iterable[tuple[_PeriodGroup, DueStep, datetime]],
     permission: mail_switch.SendPermission,
 ) -> dict[str, Any]:
-    rows = [_row(group, due, at=at) for group, due, at in dues]
+    rows = [
+        _row(group, due, at=at, rank=rank)
+        for rank, (group, due, at) in enumerate(sorted(dues, key=_urgency))
+    ]
     names = (
         *("periods", "zones", "deadlines", "flags", "steps", "ranks", "are_late"),
         *("days", "ats", "ends", "hang", "ends_at", "day_starts", "day_ends"),
@@ -192,13 +198,16 @@ def _parameters(
         "stopped": SAFETY_STOP,
         "grace": GRACE,
         "restored": permission.restored_at,
+        "late": LATE,
         "latest": max(columns[names.index("ats")]),
         "hanging": [one for one in (*STEPS, REFUSED) if depends_on_deadline(one)],
     }
     return {**dict(zip(names, columns, strict=True)), **parameters}
 
 
-def _row(group: _PeriodGroup, due: DueStep, *, at: datetime) -> tuple[object, ...]:
+def _row(
+    group: _PeriodGroup, due: DueStep, *, at: datetime, rank: int
+) -> tuple[object, ...]:
     """Return the row of `kind` in `billing.reminders.sql`."""
     zone = zone_named(group.zone)
     day = at.astimezone(zone).date()
@@ -208,7 +217,7 @@ def _row(group: _PeriodGroup, due: DueStep, *, at: datetime) -> tuple[object, ..
         group.deadline_at,
         group.flagged_at,
         due.step,
-        _RANKS.get(due.step, len(STEPS)),
+        rank,
         is_late_step(due.step),
         day,
         at,
@@ -218,3 +227,15 @@ def _row(group: _PeriodGroup, due: DueStep, *, at: datetime) -> tuple[object, ..
         day_ends_at(day - ONE_DAY, zone),
         day_ends_at(day, zone),
     )
+
+
+def _urgency(planned: tuple[_PeriodGroup, DueStep, datetime]) -> tuple[int, int, float]:
+    """Return the sort key of a due step: the most urgent one is the smallest.
+
+    Of late periods the newest comes first, of others the one with the next deadline.
+    """
+    group, due, _ = planned
+    is_late = is_late_step(due.step)
+    deadline = group.deadline_at.timestamp()
+    rank = _RANKS.get(due.step, len(STEPS))
+    return rank, not is_late, -deadline if is_late else deadline

@@ -11,9 +11,6 @@ from functools import partial
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 
-from billing.coverage.cells import CellState
-from billing.coverage.facts import Mode
-from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.reminder_dates import (
     depends_on_deadline,
@@ -22,21 +19,19 @@ from billing.coverage.reminder_dates import (
     next_morning,
     waits_until,
 )
-from billing.coverage.standing import Standing
 from billing.models import (
     NOW,
     SAFETY_STOP,
     TAKES_THE_DAY,
-    LateFlag,
-    LicenceChange,
     Reminder,
     SafetyStop,
     TenantPeriod,
 )
 from billing.periods import queries as period_queries
-from billing.periods import summary_queries
 from billing.periods.queries import PeriodView
 from billing.reminders import email as reminder_email
+from billing.reminders import facts as reminder_facts
+from billing.reminders import late_email
 from billing.reminders.email import ReminderFacts
 from portal.db import unit_of_work
 from portal.jobs.queue import Claim
@@ -54,8 +49,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """Send one mail that is due; False if there is none, or none can be sent now."""
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
-        stopped = SafetyStop.objects.filter(released_at=None)
-        held_periods = frozenset(stopped.values_list("period", flat=True))
+        held_periods = _held_periods()
     if permission.held:
         return False
     prepare = partial(_prepare, permission, held_periods)
@@ -78,7 +72,7 @@ def _prepare(
         if _is_about_lateness(row, view, at=at) and row.period in held_periods:
             outbox.wait(Reminder, claim, at + _HELD, problem=SAFETY_STOP)
             return None
-        facts = _load_facts(row, view, tenant, at=at)
+        facts = reminder_facts.load_facts(row, view, tenant, at=at)
         reason = _unneeded_reason(facts, permission)
         if reason:
             outbox.end(Reminder, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
@@ -88,37 +82,39 @@ def _prepare(
         if later > at:
             outbox.wait(Reminder, claim, later, problem=row.problem)
             return None
-        mail = _compose(facts)
-        today = at.astimezone(zone).date()
-        return outbox.store_text(Reminder, claim, mail, at=at, day=today)
+        late = reminder_facts.load_late(facts, held_periods)
+        mail = _compose(facts, late)
+        changes = {
+            "day": at.astimezone(zone).date(),
+            "late_periods": [one.row.period for one in late],
+        }
+        return outbox.store_text(Reminder, claim, mail, at=at, **changes)
 
 
 def draft(row: Reminder, *, at: datetime) -> WrittenMail:
     """Compose a reminder as it would be sent now, without sending it.
 
-    Begins and ends a unit of work of its tenant.
+    Begins and ends units of work of the staff and of the mail's tenant.
     """
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        held_periods = _held_periods()
     with unit_of_work.acting_for(row.tenant_id, reading=True):
         view = period_queries.view_period(Period.parse(row.period), at=at)
-        return _compose(_load_facts(row, view, Tenant.objects.get(), at=at))
+        facts = reminder_facts.load_facts(row, view, Tenant.objects.get(), at=at)
+        return _compose(facts, reminder_facts.load_late(facts, held_periods))
 
 
-def _load_facts(
-    row: Reminder, view: PeriodView, tenant: Tenant, *, at: datetime
-) -> ReminderFacts:
-    flag = current_flag(view) if at >= view.deadline_at else None
-    opened = TenantPeriod.objects.filter(period=row.period).first()
-    summary = summary_queries.current_summary(tenant, opened) if opened else None
-    excluded = frozenset([*flag.waived, *flag.decided]) if flag else frozenset()
-    if row.refused_until is not None:
-        cells = view.judgement.calendar.cells
-        days = frozenset(f"{day} {server}" for server, day in cells)
-        excluded = days - reminder_email.grace_days(summary, at=at).keys()
-    return ReminderFacts(row, view, tenant, flag, summary, excluded, at)
+def _held_periods() -> frozenset[str]:
+    """Return the periods that a safety stop holds, in a unit of work of the staff."""
+    stopped = SafetyStop.objects.filter(released_at=None)
+    return frozenset(stopped.values_list("period", flat=True))
 
 
-def _compose(facts: ReminderFacts) -> WrittenMail:
-    return reminder_email.compose(facts, name=_name_of(facts.row.recipient))
+def _compose(facts: ReminderFacts, late: list[ReminderFacts]) -> WrittenMail:
+    name = _name_of(facts.row.recipient)
+    if len(late) > 1:
+        return late_email.compose(facts, late, name=name)
+    return reminder_email.compose(facts, name=name)
 
 
 def _unneeded_reason(facts: ReminderFacts, permission: SendPermission) -> str:
@@ -129,7 +125,7 @@ def _unneeded_reason(facts: ReminderFacts, permission: SendPermission) -> str:
     is_late = _is_about_lateness(row, facts.view, at=facts.at)
     if not is_recipient(row, facts.tenant, is_late=is_late):
         return "not-wanted"
-    return _nothing_missing_reason(facts) or _overtaken_reason(facts)
+    return reminder_facts.nothing_missing_reason(facts) or _overtaken_reason(facts)
 
 
 def _overtaken_reason(facts: ReminderFacts) -> str:
@@ -138,7 +134,11 @@ def _overtaken_reason(facts: ReminderFacts) -> str:
     if row.step.startswith(NOW) or row.refused_until is not None:
         return ""
     if at >= view.deadline_at and not (flag and flag.undecided_days):
-        return _exclusion_reason(facts) if is_late_step(row.step) else "deadline-passed"
+        return (
+            reminder_facts.exclusion_reason(facts)
+            if is_late_step(row.step)
+            else "deadline-passed"
+        )
     if row.asked_by:
         # A mail that staff send again is not overtaken by the steps after it.
         return ""
@@ -158,46 +158,6 @@ def _is_for_deadline(row: Reminder) -> bool:
         return True
     opened = TenantPeriod.objects.filter(period=row.period).first()
     return opened is not None and opened.extended_to == row.extended_to
-
-
-def _nothing_missing_reason(facts: ReminderFacts) -> str:
-    view = facts.view
-    calendar, standing = view.judgement.calendar, view.judgement.standing
-    if standing in (Standing.COMPLETE, Standing.COMPLETED_LATE):
-        return "complete"
-    if standing is Standing.NOTHING_OWED:
-        return "nothing-owed"
-    if reminder_email.requested_days(calendar, facts.excluded).cells:
-        return ""
-    if reminder_email.requested_days(calendar, ()).cells:
-        return _exclusion_reason(facts)
-    if calendar.lacks_servers and _is_manual(view.period):
-        return ""
-    waits = calendar.counts.by_state.get(CellState.WITH_US)
-    return "with-us" if waits else "nothing-to-send"
-
-
-def _exclusion_reason(facts: ReminderFacts) -> str:
-    until = facts.row.refused_until
-    if until is not None:
-        return "deadline-passed" if facts.at >= until else "not-missing"
-    # Some days may have arrived and the rest be waived: no one answer covers them all.
-    return (facts.flag.answer if facts.flag else "") or "settled"
-
-
-def _is_manual(period: Period) -> bool:
-    changes = tuple(LicenceChange.objects.values_list("from_on", "keys"))
-    return mode_on(changes, period.ends_on) is Mode.MANUAL
-
-
-def current_flag(view: PeriodView) -> LateFlag | None:
-    """Return the late flag of the period's deadline, in this unit of work."""
-    return LateFlag.objects.filter(
-        period=str(view.period),
-        deadline_at=view.deadline_at,
-        voided_at=None,
-        completed_at=None,
-    ).first()
 
 
 def _is_about_lateness(row: Reminder, view: PeriodView, *, at: datetime) -> bool:

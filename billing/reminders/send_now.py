@@ -139,11 +139,12 @@ def remind_now(
 
 
 def mails_of(tenant_id: int, period: Period) -> list[Reminder]:
-    """Return the reminders of a tenant's period, oldest first, without their texts.
+    """Return the reminders that name a tenant's period, oldest first, without texts.
 
     In the caller's unit of work, of the tenant or of the staff.
     """
-    rows = Reminder.objects.filter(tenant_id=tenant_id, period=str(period))
+    names_it = Q(period=str(period)) | Q(late_periods__contains=[str(period)])
+    rows = Reminder.objects.filter(names_it, tenant_id=tenant_id)
     return list(rows.defer("text", "html").order_by("planned_at", "pk"))
 
 

@@ -91,9 +91,10 @@ _UNTOLD = """(
 # can last. A mail sent when the tenant was in another zone may count for another day
 # there. The instants of days are parameters: PostgreSQL has zone data of its own, which
 # may be older or lack a zone. After an extension, a recipient of the mail for the last
-# day gets no earlier step. Recipients who had the mail are left out first (`fresh`), by
-# a unique index: as a rule these are all, and the other conditions read all their
-# mails.
+# day gets no earlier step. A mail of a late step names all late periods: it counts for
+# the weekly steps of each for a week, and for the first mail about each that was
+# flagged before. Recipients who had the mail are left out first (`fresh`), by a unique
+# index: as a rule these are all, and the other conditions read all their mails.
 _WANTED = f"""
 with kind as (
     select * from unnest(
@@ -138,7 +139,7 @@ with kind as (
     where is_late and escalation_address <> ''
 ), aimed as (
     select due.tenant_id, period, recipient, step, day, at, rank, deadline_at, hangs,
-        day_starts_at, day_ends_at, until,
+        is_late, flagged_at, day_starts_at, day_ends_at, until,
         case when until is null then extended_to else {{untold}} end as extended_to
     from told due
 ), fresh as materialized (
@@ -151,7 +152,8 @@ with kind as (
             and not {{tries_again}}
     )
 )
-select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at
+select tenant_id, period, recipient, step, extended_to, day, at, rank, deadline_at,
+    is_late
 from fresh due where not exists (
     select from billing_reminder r
     where r.tenant_id = due.tenant_id and r.recipient = due.recipient
@@ -161,7 +163,11 @@ from fresh due where not exists (
             or r.outcome in ('', 'sent', 'unsure') and (
                 r.day = due.day
                 or r.begun_at >= due.day_starts_at and r.begun_at < due.day_ends_at
-            ))
+            )
+            or due.is_late and due.period = any (r.late_periods)
+                and r.outcome in ('sent', 'unsure')
+                and case when due.step = %(late)s then r.begun_at >= due.flagged_at
+                    else r.day > due.day - 7 end)
 )
 """  # noqa: S608 - made of constants alone
 
@@ -215,6 +221,7 @@ with wanted as (
     select distinct on (w.tenant_id, w.recipient) w.*
     from wanted w join first f using (tenant_id, recipient)
     where w.day > f.day and (w.period, w.step) <> (f.period, f.step)
+        and not (w.is_late and f.is_late)
     order by w.tenant_id, w.recipient, w.at, w.rank, w.deadline_at
 )
 select tenant_id, period, recipient, step, day, at, extended_to
