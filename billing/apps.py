@@ -10,6 +10,7 @@ class BillingConfig(AppConfig):
         from billing import receivers  # noqa: F401 - connects its receivers
         from billing.date_ranges import period_ranges
         from billing.invariants import INVARIANTS
+        from billing.mail import receipts as mail_receipts
         from billing.navigation import LINKS
         from billing.periods import metrics as period_metrics
         from billing.statements import error_text as statement_error_text
@@ -20,16 +21,16 @@ class BillingConfig(AppConfig):
         from portal.health import invariants, metrics, readiness
         from portal.pages import staff_navigation, tiles
         from usage.files import date_ranges
+        from usage.receipts import by_mail
 
         error_text.register(statement_error_text.TEXTS)
-        invariants.register(*INVARIANTS)
-        invariants.register(*statement_invariants.INVARIANTS)
+        invariants.register(*INVARIANTS, *statement_invariants.INVARIANTS)
         readiness.register(*period_metrics.PARTS)
         metrics.register(period_metrics.summary_metrics)
         metrics.register(statement_metrics.statement_metrics)
 
         staff_navigation.register(*LINKS)
-        tiles.register(UPLOAD_TILE)
-        tiles.register(STATEMENTS_TILE)
-        tiles.register(PEOPLE_TILE)
+        for tile in (UPLOAD_TILE, STATEMENTS_TILE, PEOPLE_TILE):
+            tiles.register(tile)
         date_ranges.register(period_ranges)
+        by_mail.register(mail_receipts.mail_receipt)

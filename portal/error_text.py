@@ -206,13 +206,10 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("Of these files no receipt can be made."),
         gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
     ),
-    "receipt-too-long": error(
-        422,
-        gettext_noop(
-            "A receipt as PDF lists up to %(limit)s files, fewer if their names are"
-            " long."
-        ),
-        gettext_noop("Download the receipt as CSV: it lists all of them."),
+    "document-busy": error(
+        429,
+        gettext_noop("A receipt or list is being made for you already."),
+        gettext_noop("Wait until it has arrived, then ask for the next one."),
     ),
     "waits-for-more": error(
         409,

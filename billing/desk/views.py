@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -21,6 +22,7 @@ from billing.desk.sql import DeskFilter
 from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
+from portal.http.downloads import Download, says_when_to_retry
 from portal.http.middleware import PortalRequest
 
 # Tenants on one page: short enough to scroll through.
@@ -71,11 +73,13 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 
 
 @require_safe
-def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
+@says_when_to_retry
+def desk_csv(request: PortalRequest) -> HttpResponseBase:
     """Export the filtered list, or the selected tenants on it.
 
     Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
+    download = Download(request.caller)
     now = timezone.now()
     period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
     await_fresh(str(period))
@@ -88,7 +92,10 @@ def desk_csv(request: PortalRequest) -> StreamingHttpResponse:
     pieces = desk_presenters.as_csv(
         _in_chunks(desk_filter, ids, at=now), desk_filter.period
     )
-    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        download.of(piece.encode() for piece in pieces),
+        content_type="text/csv; charset=utf-8",
+    )
     name = f"standings-{desk_filter.period}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -30,7 +30,7 @@ _QUEUED = (*_STORED, "tenant_id", "state", "asked_by")
 _LISTED: Mapping[str, tuple[str, ...]] = {
     REMINDER: (*_QUEUED, "period", "step", "late_periods"),
     STATEMENT: (*_QUEUED, "period", "version"),
-    RECEIPT: _QUEUED,
+    RECEIPT: (*_QUEUED, "part", "parts"),
     DIGEST: (*_STORED, "day"),
 }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from billing.models import ReceiptMail
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.jobs import wakeup
-from portal.jobs.queue import Claim
+from portal.jobs.queue import Claim, JobState
 from portal.mail import message as mail_message
 from portal.mail import outbox
 from portal.mail import switch as mail_switch
@@ -26,43 +26,82 @@ from usage.files import overview_queries
 from usage.models import FileState, UsageFile
 from usage.receipts import pdf as receipt_pdf
 from usage.receipts import rows as receipt_rows
+from usage.receipts.by_mail import RequestedReceipt
 from usage.receipts.rows import ReceiptLine
 
 # Files that a mail lists, those with problems; the attachment has all of them.
 _NAMED = 20
 
+# Receipt mails that may wait for one person of a tenant: two of 10,000 files.
+_WAITING_AT_MOST = 20
 
-def request_receipt(
-    tenant_id: int, *, ids: Collection[UUID], to: str, at: datetime
-) -> tuple[ReceiptMail, bool]:
-    """Queue a receipt mail; the flag is False if it was requested today already.
 
-    In a unit of work of the tenant.
+def mail_receipt(
+    tenant_id: int, ids: Collection[UUID], to: str, at: datetime
+) -> RequestedReceipt:
+    """Queue the receipt of some files as mails to a person.
+
+    Each mail has as many files as a PDF: with its CSV up to 3 MB, which any mail server
+    takes. The receipt is not new if all mails were requested today already. Begins and
+    ends a unit of work of its own.
 
     Raises:
-        Refused: none of the files is there.
+        Refused: none of the files is there, or too many receipts wait for the person.
 
     """
-    found = sorted(overview_queries.of_ids(ids).values_list("pk", flat=True))
-    if not found:
-        raise Refused("not-found")
-    clock = ZoneInfo(Tenant.objects.get().zone)
-    digest = hashlib.sha256(b"".join(one.bytes for one in found)).digest()
-    row, is_new = ReceiptMail.objects.get_or_create(
-        tenant_id=tenant_id,
-        recipient=to,
-        digest=digest,
-        day=at.astimezone(clock).date(),
-        defaults={
-            "files": found,
-            "missing": len(set(ids)) - len(found),
-            "planned_at": at,
-            "due_at": at,
-            "asked_by": to,
-        },
+    with unit_of_work.acting_for(tenant_id):
+        found = list(overview_queries.of_ids(ids).values_list("pk", flat=True))
+        if not found:
+            raise Refused("not-found")
+        each = receipt_pdf.PDF_AT_MOST
+        parts = [
+            sorted(found[first : first + each]) for first in range(0, len(found), each)
+        ]
+        is_new = _add_rows(
+            tenant_id, parts, missing=len(set(ids)) - len(found), to=to, at=at
+        )
+        wakeup.wake_up("billing.send_mail")
+    return RequestedReceipt(len(parts), is_new)
+
+
+def _add_rows(
+    tenant_id: int, parts: Sequence[list[UUID]], *, missing: int, to: str, at: datetime
+) -> bool:
+    """Store a row for each part that there is none for; return whether any is new."""
+    digests = [
+        hashlib.sha256(b"".join(one.bytes for one in some)).digest() for some in parts
+    ]
+    today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
+    mails = ReceiptMail.objects.filter(recipient=to)
+    known = mails.filter(day=today, digest__in=digests).values_list("digest", flat=True)
+    new = {*digests} - {bytes(one) for one in known}
+    waiting = mails.filter(state=JobState.WAITING).count()
+    if new and waiting + len(new) > _WAITING_AT_MOST:
+        raise Refused("document-busy")
+    ReceiptMail.objects.bulk_create(
+        (
+            ReceiptMail(
+                tenant_id=tenant_id,
+                recipient=to,
+                digest=digest,
+                day=today,
+                files=some,
+                missing=0 if number > 1 else missing,
+                part=number,
+                parts=len(parts),
+                planned_at=at,
+                due_at=at,
+                asked_by=to,
+            )
+            for number, (digest, some) in enumerate(
+                zip(digests, parts, strict=True), start=1
+            )
+            if digest in new
+        ),
+        # A concurrent request was quicker.
+        ignore_conflicts=True,
     )
-    wakeup.wake_up("billing.send_mail")
-    return row, is_new
+    return bool(new)
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:
@@ -122,6 +161,8 @@ def _compose(row: ReceiptMail) -> WrittenMail:
         "lines": amiss[:_NAMED],
         "more": max(len(amiss) - _NAMED, 0),
         "missing": missing,
+        "part": row.part,
+        "parts": row.parts,
     }
     message = mail_message.build_message("receipt", to=row.recipient, shown=shown)
     digest = bytes(row.digest).hex()
@@ -148,9 +189,8 @@ def _attach(
     missing: int,
 ) -> None:
     made_at = row.planned_at
-    name = receipt_rows.file_name(
-        "receipt", number=tenant.number, at=made_at, ending="csv"
-    )
+    what = f"receipt-part-{row.part}" if row.parts > 1 else "receipt"
+    name = receipt_rows.file_name(what, number=tenant.number, at=made_at, ending="csv")
     table = "".join(receipt_rows.csv_pieces(found, missing=missing))
     message.attach(name, table.encode(), "text/csv")
     head = receipt_pdf.ReceiptHead(
@@ -159,8 +199,14 @@ def _attach(
         made_by=row.recipient,
         made_at=made_at.astimezone(ZoneInfo(tenant.zone)),
         missing=missing,
+        part=row.part,
+        parts=row.parts,
     )
-    # A receipt that is too long for a PDF has its CSV.
-    with suppress(Refused, TypesettingError):
-        data = receipt_pdf.as_pdf(found, head)
-        message.attach(name.removesuffix("csv") + "pdf", data, "application/pdf")
+    # Long names and reasons take several documents.
+    documents = receipt_pdf.documents(found)
+    for number, some in enumerate(documents, start=1):
+        ending = f"-{number}.pdf" if len(documents) > 1 else ".pdf"
+        # A receipt that cannot be typeset has its CSV.
+        with suppress(TypesettingError):
+            data = receipt_pdf.as_pdf(some, head)
+            message.attach(name.removesuffix(".csv") + ending, data, "application/pdf")

@@ -189,8 +189,11 @@ def _what(mail: StoredMail) -> str:
             return step_text(mail.step)
         case StatementMail():
             return version_text(mail.version)
-        case ReceiptMail():
+        case ReceiptMail(parts=1):
             return gettext("Receipt of an upload")
+        case ReceiptMail():
+            text = gettext("Receipt of an upload, part %(part)d of %(parts)d")
+            return text % {"part": mail.part, "parts": mail.parts}
         case Digest():
             return gettext("Morning of %(day)s") % {"day": day_text(mail.day)}
     return ""

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -32,6 +33,7 @@ from billing.periods.text import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.http.downloads import says_when_to_retry
 from portal.http.middleware import PortalRequest
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
@@ -125,20 +127,18 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
 
 
 @require_POST
-def mail_receipt(request: PortalRequest) -> HttpResponse:
+@says_when_to_retry
+def mail_receipt(request: PortalRequest) -> HttpResponseBase:
     """Mail the receipt of some files to the caller."""
     now = timezone.now()
     form = ReceiptForm({"ids": request.POST.get("ids", ""), "format": "csv"})
     ids, _ending = form.wanted()
     to = request.caller.name
-    with unit_of_work.acting_for(request.caller.tenant):
-        _row, is_new = mail_receipts.request_receipt(
-            request.caller.tenant, ids=ids, to=to, at=now
-        )
+    found = mail_receipts.mail_receipt(request.caller.tenant, ids, to, now)
     text = gettext("The receipt is on its way to %(to)s.")
-    if not is_new:
+    if not found.is_new:
         text = gettext("The receipt of these files went to %(to)s today already.")
-    messages.success(request, text % {"to": to})
+    messages.success(request, f"{text % {'to': to}}{found.parts_text}")
     return redirect("upload-page")
 
 

@@ -12,13 +12,16 @@ class ReceiptMail(MailJob):
     """The mail with the receipt of a batch, once a day for the same files.
 
     `digest` is the SHA-256 over the sorted ids in `files`; `day` is of the tenant's
-    zone. `missing` is how many of the requested files were not there.
+    zone. `missing` is how many of the requested files were not there. A receipt of many
+    files is several mails: `part` of `parts`, from 1.
     """
 
     files = ArrayField(models.UUIDField())
     digest = models.BinaryField()
     day = models.DateField()
     missing = models.PositiveIntegerField(default=0)
+    part = models.PositiveSmallIntegerField(default=1, db_default=1)
+    parts = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     class Meta(MailJob.Meta):
         constraints = [

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
@@ -37,6 +37,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
+from portal.http.downloads import Download, says_when_to_retry
 from portal.http.middleware import PortalRequest
 
 # Flags on one page: short enough to scroll through.
@@ -69,18 +70,22 @@ def late(request: PortalRequest) -> HttpResponse:
 
 
 @require_safe
-def late_csv(request: PortalRequest) -> StreamingHttpResponse:
+@says_when_to_retry
+def late_csv(request: PortalRequest) -> HttpResponseBase:
     """Export the filtered list of flags.
 
     Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
+    download = Download(request.caller)
     now = timezone.now()
     kind, period = narrowed(request.GET)
     await_fresh(period)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
     pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
-    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        download.of(pieces), content_type="text/csv; charset=utf-8"
+    )
     name = f"late-{period or 'all'}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
     response["Content-Disposition"] = content_disposition_header(
         as_attachment=True, filename=name

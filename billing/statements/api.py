@@ -24,6 +24,7 @@ from billing.statements.queries import ServedStatement
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.http.downloads import Download, says_when_to_retry
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
@@ -154,6 +155,7 @@ def show_files(
 
 
 @router.get("/statements/{period}/evidence", url_name="statement-evidence")
+@says_when_to_retry
 def download_evidence(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponseBase:
@@ -161,6 +163,7 @@ def download_evidence(
 
     A ZIP archive for tenant admins and staff; the download is in the audit trail.
     """
+    download = Download(request.caller)
     found = _serve(request, period, wanted)
     pieces = evidence.package(
         _tenant_id(request, wanted),
@@ -169,7 +172,9 @@ def download_evidence(
         by=request.caller.name,
         at=timezone.now(),
     )
-    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    response = StreamingHttpResponse(
+        download.of(pieces), content_type="application/zip"
+    )
     name = f"evidence-{found.head.name}.zip"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

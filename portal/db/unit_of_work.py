@@ -46,6 +46,9 @@ _TENANT_LOCK = 0x7573 << 48
 # The same for the locks of the whole installation, which all tenants share.
 _INSTALLATION_LOCK = 0x7574 << 48
 
+# The same for what a person may do only once at a time; the rest is the user's id.
+_PERSON_LOCK = 0x7575 << 48
+
 # Longest wait for a lock, for PostgreSQL. A tenant's lock is held for milliseconds,
 # for seconds with the largest file. After this time something is wrong: an upload is
 # answered as received, a page as busy, and no thread waits for ever behind one tenant
@@ -150,3 +153,14 @@ def hold_installation(number: int) -> None:
         cursor.execute(
             "select pg_advisory_xact_lock(%s)", [_INSTALLATION_LOCK | number]
         )
+
+
+def try_hold_person(user_id: int) -> bool:
+    """Take a lock of a person until this unit of work ends; False if it is taken.
+
+    It is the same in all processes, and for all tenants of the person.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [_PERSON_LOCK | user_id])
+        ((is_held,),) = cursor.fetchall()
+    return bool(is_held)

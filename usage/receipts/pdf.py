@@ -1,25 +1,24 @@
 """Writes a receipt as PDF: a block for each file, with what has become of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from portal.errors import Refused
 from portal.paper.characters import isolated
 from portal.paper.typesetting import Manuscript, typeset
 from portal.templatetags.shown import full_day, grouped, megabytes
 from usage.receipts.rows import ReceiptLine, left_out
 
-# Files that a PDF lists: those of the largest tenant's month. Each 1,000 take more than
-# a second and 90 MB.
-PDF_AT_MOST = 2_000
+# Files that a PDF lists, which take more than a second and 90 MB. The PDF has 0.9 MB,
+# 1.6 MB with the longest names.
+PDF_AT_MOST = 1_000
 
 # Characters of names and reasons in a PDF: several hundred for each of so many files.
-# Writing of Asia takes four times as long as Latin letters.
-_CHARACTERS_AT_MOST = 1_000_000
+# Writing of Asia takes four times as long as Latin letters: for so much, three seconds.
+_CHARACTERS_AT_MOST = 300_000
 
 # How a line of a block is written: as text, quietly, or in the type of hashes.
 _INK, _QUIET, _CODE = "ink", "quiet", "code"
@@ -30,6 +29,7 @@ class ReceiptHead:
     """Head of a receipt: its tenant, who made it and when, what is left out.
 
     `made_at` is in the tenant's zone. `missing` counts ids that are not the tenant's.
+    `part` of `parts` is the number of the document, from 1, in a receipt of several.
     """
 
     tenant: str
@@ -37,19 +37,39 @@ class ReceiptHead:
     made_by: str
     made_at: datetime
     missing: int
+    part: int = 1
+    parts: int = 1
 
 
-def as_pdf(lines: Iterable[ReceiptLine], head: ReceiptHead) -> bytes:
-    """Return the receipt of some files, in their order.
+def documents(lines: Iterable[ReceiptLine]) -> list[list[ReceiptLine]]:
+    """Split the files of a receipt into those of single PDFs, in their order."""
+    found: list[list[ReceiptLine]] = []
+    characters = 0
+    for line in lines:
+        own = _characters(line)
+        characters += own
+        if (
+            not found
+            or len(found[-1]) == PDF_AT_MOST
+            or characters > _CHARACTERS_AT_MOST
+        ):
+            found.append([])
+            characters = own
+        found[-1].append(line)
+    return found
+
+
+def as_pdf(found: Sequence[ReceiptLine], head: ReceiptHead) -> bytes:
+    """Return the receipt of some files, one of `documents`, in their order.
 
     Raises:
-        Refused: too many files, or too much text about them.
+        ValueError: too many files, or too much text about them.
         Unavailable: see `portal.paper.typesetting.typeset`.
 
     """
-    found = list(lines)
-    if len(found) > PDF_AT_MOST or sum(map(_characters, found)) > _CHARACTERS_AT_MOST:
-        raise Refused("receipt-too-long", limit=grouped(PDF_AT_MOST))
+    if len(documents(found)) > 1:
+        message = "A receipt of several documents is typeset document by document."
+        raise ValueError(message)
     size = megabytes(sum(line.size for line in found))
     answer = ngettext(
         "%(count)s usage file, %(size)s", "%(count)s usage files, %(size)s", len(found)
@@ -83,6 +103,9 @@ def _characters(line: ReceiptLine) -> int:
 def _facts(head: ReceiptHead) -> Iterator[tuple[str, str]]:
     yield gettext("Customer"), _customer(head)
     yield gettext("Made"), f"{_instant(head.made_at)}, {isolated(head.made_by)}"
+    if head.parts > 1:
+        part = gettext("%(part)d of %(parts)d")
+        yield gettext("Part"), part % {"part": head.part, "parts": head.parts}
     if head.missing:
         yield gettext("Left out"), left_out(head.missing)
 

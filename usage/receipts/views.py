@@ -7,15 +7,19 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from portal.db import unit_of_work
+from portal.http.downloads import Download, hold_turn, says_when_to_retry
 from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from usage.files import date_ranges, overview_queries
@@ -23,6 +27,7 @@ from usage.files.forms import FileFilterForm
 from usage.files.queries import with_timeline
 from usage.files.views import chosen_server, tenant_of
 from usage.models import UsageFile
+from usage.receipts import by_mail
 from usage.receipts import pdf as receipt_pdf
 from usage.receipts import rows as receipt_rows
 from usage.receipts.forms import ReceiptForm
@@ -40,8 +45,10 @@ _ID = 16
 Response = TypeVar("Response", bound=HttpResponseBase)
 
 
+@says_when_to_retry
 def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of files, as it is narrowed."""
+    download = Download(request.caller)
     now = timezone.now()
     form = FileFilterForm(request.GET)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
@@ -51,11 +58,14 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
         )
     lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
     name = receipt_rows.file_name("files", number=tenant.number, at=now, ending="csv")
-    return _streamed(receipt_rows.csv_pieces(lines), name=name, kind=_CSV)
+    pieces = receipt_rows.csv_pieces(lines)
+    return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
 
 
+@says_when_to_retry
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of what is safe to delete, of all servers or of one."""
+    download = Download(request.caller)
     now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
@@ -63,36 +73,43 @@ def safe_csv(request: PortalRequest) -> HttpResponseBase:
     lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
     number = tenant.number
     name = receipt_rows.file_name("safe-to-delete", number=number, at=now, ending="csv")
-    return _streamed(receipt_rows.csv_pieces(lines), name=name, kind=_CSV)
+    pieces = receipt_rows.csv_pieces(lines)
+    return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
 
 
+@says_when_to_retry
 def safe_sums(request: PortalRequest) -> HttpResponseBase:
     """Return the sums of what is safe to delete, as sha256sum checks them."""
+    download = Download(request.caller)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
     sums = receipt_rows.checksum_pieces(_in_chunks(tenant.pk, ids))
-    return _streamed(sums, name="SHA256SUMS", kind=_TEXT)
+    return _streamed(download.of(_encoded(sums)), name="SHA256SUMS", kind=_TEXT)
 
 
-def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponse:
+@says_when_to_retry
+def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponseBase:
     """Return one file's receipt; `format` is csv or pdf."""
-    now = timezone.now()
-    form = ReceiptForm({"ids": str(file_id), "format": request.GET.get("format", "")})
-    ids, ending = form.wanted()
-    sheet = _read(request, ids, at=now)
-    if not sheet.files:
-        has = UsageFile.objects.filter(pk=file_id).exists
+    fields = {"ids": str(file_id), "format": request.GET.get("format", "")}
+    ids, ending = ReceiptForm(fields).wanted()
+    has = UsageFile.objects.filter(pk=file_id).exists
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        is_here = has()
+    if not is_here:
         return render_elsewhere(request, has=has)
-    return _receipt(sheet, ending)
+    return _receipt(request, ids, ending, at=timezone.now())
 
 
 @require_POST
-def receipt(request: PortalRequest) -> HttpResponse:
-    """Return the receipt of up to 10,000 files; what is not here is counted."""
-    now = timezone.now()
+@says_when_to_retry
+def receipt(request: PortalRequest) -> HttpResponseBase:
+    """Return the receipt of up to 10,000 files; what is not here is counted.
+
+    One that is too long for a single PDF is mailed to the caller instead.
+    """
     ids, ending = ReceiptForm(request.POST).wanted()
-    return _receipt(_read(request, ids, at=now), ending)
+    return _receipt(request, ids, ending, at=timezone.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,34 +123,77 @@ class _Sheet:
     made_at: datetime
 
 
-def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
-    with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        found = list(overview_queries.of_ids(ids))
-        return _Sheet(
-            tenant=tenant_of(request),
-            files=found,
-            missing=len(ids) - len(found),
-            made_by=request.caller.name,
-            made_at=at,
-        )
-
-
-def _receipt(sheet: _Sheet, ending: str) -> HttpResponse:
-    tenant = sheet.tenant
-    number, at = tenant.number, sheet.made_at
-    name = receipt_rows.file_name("receipt", number=number, at=at, ending=ending)
-    lines = receipt_rows.receipt_lines(sheet.files, zone=tenant.zone)
+def _receipt(
+    request: PortalRequest, ids: set[UUID], ending: str, *, at: datetime
+) -> HttpResponseBase:
     if ending == "csv":
-        pieces = receipt_rows.csv_pieces(lines, missing=sheet.missing)
-        return _attached("".join(pieces).encode(), name=name, kind=_CSV)
-    head = receipt_pdf.ReceiptHead(
-        tenant=tenant.name,
-        number=number,
-        made_by=sheet.made_by,
-        made_at=at.astimezone(ZoneInfo(tenant.zone)),
-        missing=sheet.missing,
+        with unit_of_work.acting_for(request.caller.tenant, reading=True):
+            sheet = _read(request, ids, at=at)
+        return _csv(sheet)
+    return _pdf(request, ids, at=at) or _by_mail(request, ids, at=at)
+
+
+def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
+    found = list(overview_queries.of_ids(ids))
+    return _Sheet(
+        tenant=tenant_of(request),
+        files=found,
+        missing=len(ids) - len(found),
+        made_by=request.caller.name,
+        made_at=at,
     )
-    return _attached(receipt_pdf.as_pdf(lines, head), name=name, kind=_PDF)
+
+
+def _csv(sheet: _Sheet) -> HttpResponse:
+    lines = receipt_rows.receipt_lines(sheet.files, zone=sheet.tenant.zone)
+    pieces = receipt_rows.csv_pieces(lines, missing=sheet.missing)
+    name = _name(sheet, ending="csv")
+    return _attached("".join(pieces).encode(), name=name, kind=_CSV)
+
+
+def _pdf(
+    request: PortalRequest, ids: set[UUID], *, at: datetime
+) -> HttpResponse | None:
+    """Return a receipt as PDF; None if it is too long for a single one.
+
+    The unit of work lasts until the document is made, and with it the caller's turn.
+    """
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        hold_turn(request.caller)
+        if UsageFile.objects.filter(pk__in=ids).count() > receipt_pdf.PDF_AT_MOST:
+            return None
+        sheet = _read(request, ids, at=at)
+        tenant = sheet.tenant
+        lines = list(receipt_rows.receipt_lines(sheet.files, zone=tenant.zone))
+        if len(receipt_pdf.documents(lines)) > 1:
+            return None
+        head = receipt_pdf.ReceiptHead(
+            tenant=tenant.name,
+            number=tenant.number,
+            made_by=sheet.made_by,
+            made_at=at.astimezone(ZoneInfo(tenant.zone)),
+            missing=sheet.missing,
+        )
+        data = receipt_pdf.as_pdf(lines, head)
+    return _attached(data, name=_name(sheet, ending="pdf"), kind=_PDF)
+
+
+def _by_mail(
+    request: PortalRequest, ids: set[UUID], *, at: datetime
+) -> HttpResponseBase:
+    """Queue a receipt that is too long for a download, and say that it is mailed."""
+    to = request.caller.name
+    found = by_mail.request_receipt(request.caller.tenant, ids, to=to, at=at)
+    text = gettext("The receipt is too long for one PDF, so it is mailed to %(to)s.")
+    if not found.is_new:
+        text = gettext("The receipt of these files went to %(to)s today already.")
+    messages.success(request, f"{text % {'to': to}}{found.parts_text}")
+    return redirect("upload-page")
+
+
+def _name(sheet: _Sheet, *, ending: str) -> str:
+    number, at = sheet.tenant.number, sheet.made_at
+    return receipt_rows.file_name("receipt", number=number, at=at, ending=ending)
 
 
 def _safe(request: PortalRequest) -> QuerySet[UsageFile]:
@@ -168,10 +228,13 @@ def _in_chunks(tenant_id: int, ids: bytes) -> Iterator[UsageFile]:
         yield from (found[one] for one in wanted if one in found)
 
 
-def _streamed(pieces: Iterable[str], *, name: str, kind: str) -> HttpResponseBase:
+def _encoded(pieces: Iterable[str]) -> Iterator[bytes]:
+    return (piece.encode() for piece in pieces)
+
+
+def _streamed(download: Download, *, name: str, kind: str) -> HttpResponseBase:
     """Stream piece by piece; an answer that is cut can be recognised by its end."""
-    encoded = (piece.encode() for piece in pieces)
-    return _named(StreamingHttpResponse(encoded, content_type=kind), name)
+    return _named(StreamingHttpResponse(download, content_type=kind), name)
 
 
 def _attached(data: bytes, *, name: str, kind: str) -> HttpResponse:

@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.db import unit_of_work
-from portal.errors import Refused
 from tests.builders import NOW, Company
 from tests.portal.paper.pdf_files import pdf_text, read_pdf
 from tests.usage.files.customer_pages import body, confirm, signed_in
@@ -135,19 +134,6 @@ def test_a_receipt_is_of_10_000_files_at_most(alice: Company) -> None:
     assert len(rows(body(request_receipt(alice, "\n".join(ids[1:]))))) == 1
 
 
-def test_a_pdf_lists_fewer_files_than_a_csv_and_says_so(
-    alice: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receipt_pdf, "PDF_AT_MOST", 1)
-    files = [alice.send(alice.server.day(DAY + timedelta(days=n)))[0] for n in range(2)]
-    ids = "\n".join(str(one.pk) for one in files)
-    refused = request_receipt(alice, ids, format="pdf")
-    assert refused.status_code == 422
-    assert "lists up to 1 files" in refused.content.decode()
-    assert "Download the receipt as CSV" in refused.content.decode()
-    assert request_receipt(alice, ids, format="csv").status_code == 200
-
-
 def test_a_receipt_needs_the_token_of_a_page(alice: Company) -> None:
     client = signed_in(alice, enforce_csrf_checks=True)
     answer = client.post("/files/receipt", {"ids": str(uuid4()), "format": "csv"})
@@ -192,10 +178,21 @@ def test_any_name_can_be_printed(name: str) -> None:
     assert "Rejected" in pdf_text(data)
 
 
-def test_a_pdf_of_very_long_names_is_refused() -> None:
-    long = line("北" * 250)
-    with pytest.raises(Refused):
-        receipt_pdf.as_pdf([long] * 1_000, head_of("A"))
+def test_a_document_has_so_many_files_and_so_much_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(receipt_pdf, "PDF_AT_MOST", 3)
+    some = [line(str(number)) for number in range(7)]
+    split = receipt_pdf.documents(some)
+    assert [len(one) for one in split] == [3, 3, 1]
+    assert [one for part in split for one in part] == some
+    monkeypatch.setattr(receipt_pdf, "PDF_AT_MOST", 1_000)
+    # Seven texts of 250 characters in each.
+    long = [line("北" * 250)] * 400
+    assert [len(one) for one in receipt_pdf.documents(long)] == [171, 171, 58]
+    assert receipt_pdf.documents([]) == []
+    with pytest.raises(ValueError, match="several documents"):
+        receipt_pdf.as_pdf(long, head_of("A"))
 
 
 def line(name: str) -> receipt_rows.ReceiptLine:
