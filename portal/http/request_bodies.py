@@ -37,7 +37,7 @@ _KINDS: Mapping[Body, str] = {
 # Django writes the files of a form to the temporary folder before any view runs. So
 # many large forms a process reads at once; with the largest form this bounds the room
 # that they take.
-LARGE_FORMS = 4
+LARGE_FORMS = 2
 _LARGE_FORM = MIB
 _large_forms = BoundedSemaphore(LARGE_FORMS)
 
