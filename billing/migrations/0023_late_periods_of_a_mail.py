@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0021_expiring_statements")]
+    dependencies = [("billing", "0022_gaps_contradict_down")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0022_late_periods_of_a_mail")]
+    dependencies = [("billing", "0023_late_periods_of_a_mail")]
 
     operations = [
         migrations.AddField(
