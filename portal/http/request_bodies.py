@@ -75,7 +75,7 @@ def require(request: HttpRequest, endpoint: Endpoint) -> None:
 
     """
     length = announced_length(request)
-    if endpoint.body is Body.STREAM and request.headers.get("Content-Length") is None:
+    if endpoint.body is Body.STREAM and not request.headers.get("Content-Length"):
         raise Refused("length-required")
     if length == 0:
         return

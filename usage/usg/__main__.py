@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from usage.usg import commands
@@ -122,6 +123,9 @@ def _zone(name: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the locale cannot write must not end a delivery half way.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = args.run(args)
     except (OSError, ValueError, OverflowError) as error:

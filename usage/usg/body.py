@@ -113,19 +113,23 @@ class _Walk:
 
     def bounded(self, most: int) -> int:
         count = self.count("array")
+        self.check(count, most)
+        return count
+
+    def check(self, count: int, most: int) -> None:
         if count > most:
             raise _BrokenBodyError(
                 Code.COUNT_TOO_LARGE, self.part, count=count, limit=most
             )
-        return count
 
     def licence_sets(self, limits: Limits) -> tuple[tuple[str, ...], ...]:
         self.entry("licence_sets")
-        left = limits.licence_names
+        total = 0
         sets = []
         for _ in range(self.bounded(limits.licence_sets)):
-            names = self.bounded(left)
-            left -= names
+            names = self.count("array")
+            total += names
+            self.check(total, limits.licence_names)
             sets.append(tuple(self.text() for _ in range(names)))
         return tuple(sets)
 

@@ -199,6 +199,7 @@ def _wrong_names(names: Sequence[str], part: str, most: int) -> Iterable[Problem
         params: Params = {"part": part, "length": longest, "limit": most}
         yield Problem(Code.TEXT_TOO_LONG, f"body.{part}", params)
     joined = "".join(names)
-    # Nearly always all of it is printable, which is far quicker to find out.
+    # Nearly always all of it is printable, which is far quicker to find out. No Python
+    # counts a control character as printable, so the answer is the same on each.
     if not all(names) or not (joined.isprintable() or not _CONTROL.search(joined)):
         yield Problem(Code.TEXT_INVALID, f"body.{part}", {"part": part})

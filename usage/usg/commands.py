@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from usage.usg import envelope, keyfiles, rows
@@ -35,6 +36,9 @@ def show(args: argparse.Namespace) -> int:
     header = peek(data)
     if header is None:
         return _report(args.file, _read(data, header, args), as_lines=False)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # `write` takes what is printed here, and takes UTF-8 only.
+        sys.stdout.reconfigure(encoding="utf-8")
     sys.stdout.write(headers.serialise(header).decode() + "\n")
     if not args.key:
         return 0
@@ -68,6 +72,9 @@ def keys(args: argparse.Namespace) -> int:
 def write_file(args: argparse.Namespace) -> int:
     """Take the header from a JSON file in which key, signer and sessions may lack."""
     given = json.loads(args.header.read_bytes())
+    if not isinstance(given, dict):
+        message = f"{args.header} does not hold a JSON object"
+        raise ValueError(message)  # noqa: TRY004 - the command line reports these
     sealing = keyfiles.read_key(args.seal_to, Purpose.SEALING).public
     signing = keyfiles.read_private(args.sign_with, Purpose.SIGNING)
     defaults = {"sessions": 0, "writer": headers.WRITER, "previous": None}

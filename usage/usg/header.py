@@ -2,15 +2,16 @@
 
 import json
 import re
-import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
+from usage.usg import flat_json
+from usage.usg.characters import nfc
 from usage.usg.problems import Code, Problem, shown
 
 WRITER = "usage portal emulator 1"
@@ -27,8 +28,6 @@ LARGEST_SEQUENCE = 2**63 - 1
 LARGEST_OFFSET = 18 * 60
 # Above any limit of rows, and small enough for every integer type in use.
 LARGEST_COUNT = 2**53
-# A whole number in JSON: more digits than any field may have are not even converted.
-NUMBER_DIGITS = 20
 
 
 class ClosedBy(StrEnum):
@@ -73,14 +72,6 @@ class Header:
         return max(0, int((self.closed_at - self.opened_at).total_seconds()))
 
 
-class _BrokenHeaderError(Exception):
-    """Carries a problem out of the JSON decoder's callbacks."""
-
-    def __init__(self, code: Code, **params: str | int) -> None:
-        super().__init__(code)
-        self.problem = Problem(code, "header", params)
-
-
 def serialise(header: Header) -> bytes:
     """Write compact UTF-8 JSON, fields in order; raise ValueError for a wrong one."""
     fields = {
@@ -112,8 +103,8 @@ def serialise(header: Header) -> bytes:
 def parse(data: bytes) -> tuple[Header | None, list[Problem]]:
     """Read a header of bounded size; every wrong field is its own problem."""
     try:
-        fields = _flat_object(data)
-    except _BrokenHeaderError as broken:
+        fields = flat_json.parse(data)
+    except flat_json.BrokenHeaderError as broken:
         return None, [broken.problem]
     values: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -124,7 +115,7 @@ def parse(data: bytes) -> tuple[Header | None, list[Problem]]:
         try:
             values[name] = read(fields[name])
         except (ValueError, TypeError):
-            value = shown(fields[name])
+            value = _as_written(fields[name])
             problems.append(_problem(Code.HEADER_FIELD_INVALID, name, value=value))
     return (None if problems else Header(**values)), problems
 
@@ -133,61 +124,17 @@ def _problem(code: Code, name: str, **params: str) -> Problem:
     return Problem(code, f"header.{name}", {"field": name, **params})
 
 
-def _flat_object(data: bytes) -> Mapping[str, Any]:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _BrokenHeaderError(Code.HEADER_NOT_UTF8) from None
-    if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
-        raise _BrokenHeaderError(Code.HEADER_BYTE_ORDER_MARK)
-    try:
-        found = _DECODER.decode(text)
-    except RecursionError:
-        raise _BrokenHeaderError(Code.HEADER_NESTED) from None
-    except ValueError:
-        raise _BrokenHeaderError(Code.HEADER_NOT_JSON) from None
-    if not isinstance(found, dict):
-        raise _BrokenHeaderError(Code.HEADER_NOT_JSON)
-    return found
+def _as_written(value: flat_json.Value) -> str:
+    """Show a value as JSON has it, a text without its quotes."""
+    return shown(value if isinstance(value, str) else json.dumps(value))
 
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise _BrokenHeaderError(Code.HEADER_DUPLICATE, field=shown(name))
-        if isinstance(value, dict | list):
-            raise _BrokenHeaderError(Code.HEADER_NESTED)
-        if not (_is_clean(name) and _is_clean(value)):
-            raise _BrokenHeaderError(Code.HEADER_TEXT)
-        fields[name] = value
-    return fields
-
-
-def _is_clean(value: object) -> bool:
-    """No control, format or surrogate character: none can be shown or compared."""
-    return not isinstance(value, str) or value.isprintable()
-
-
-def _whole_number(text: str) -> int:
-    if len(text) > NUMBER_DIGITS:
-        raise _BrokenHeaderError(Code.HEADER_NUMBER, value=shown(text))
-    return int(text)
-
-
-def _no_number(text: str) -> NoReturn:
-    raise _BrokenHeaderError(Code.HEADER_NUMBER, value=shown(text))
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_pairs,
-    parse_int=_whole_number,
-    parse_float=_no_number,
-    parse_constant=_no_number,
-)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+# Newer Pythons read 24:00:00 as the midnight after; the format has one way to write it.
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
+_SERIES = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _instant_text(instant: datetime) -> str:
@@ -201,7 +148,8 @@ def _instant_text(instant: datetime) -> str:
 def _text(value: object, *, most: int) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= most:
         raise ValueError
-    if value != unicodedata.normalize("NFC", value.strip()):
+    # The parser lets no other white space pass.
+    if value != nfc(value.strip(" ")):
         raise ValueError
     return value
 
@@ -225,10 +173,7 @@ def _bytes(value: object, *, size: int) -> bytes:
 
 
 def _series(value: object) -> uuid.UUID:
-    series = uuid.UUID(_text(value, most=36))
-    if str(series) != value:
-        raise ValueError
-    return series
+    return uuid.UUID(_matching(value, _SERIES))
 
 
 def _previous(value: object) -> bytes | None:

@@ -107,13 +107,14 @@ def read_private(path: Path, purpose: Purpose) -> KeyPair:
 
 
 def _parsed(data: bytes, purpose: Purpose) -> KeyFile:
-    lines = data.decode("ascii").split("\n") if len(data) <= LARGEST_FILE else []
-    fields = dict(line.rstrip("\r").split(": ", 1) for line in lines[1:] if line)
+    text = data.decode("ascii") if len(data) <= LARGEST_FILE else ""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    fields = dict(line.split(": ", 1) for line in lines[1:] if line)
     kind = fields.pop("kind", "")
     private_text = fields.pop("private", None)
     public = bytes.fromhex(fields.pop("public", ""))
     wanted = f"{purpose}-{'public' if private_text is None else 'private'}"
-    if not lines or lines[0].rstrip("\r") != FIRST_LINE or fields or kind != wanted:
+    if lines[0] != FIRST_LINE or fields or kind != wanted:
         message = "other lines than expected"
         raise ValueError(message)
     private = None if private_text is None else bytes.fromhex(private_text)

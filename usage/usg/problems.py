@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from usage.usg.characters import cleaned
 from usage.usg.codes import NO_PARAMS, RANK, Code, Params, Severity, Spec
 from usage.usg.text import SPECS
 
@@ -37,11 +38,8 @@ class Problem:
 def shown(value: object) -> str:
     """Cut what a sender wrote and make it printable, for use as a parameter."""
     text = str(value)
-    head = text[:SHOWN_CHARACTERS]
-    clean = "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in head
-    )
-    return clean if len(text) == len(head) else clean + "…"
+    head = cleaned(text[:SHOWN_CHARACTERS])
+    return head if len(text) == len(head) else head + "…"
 
 
 def worst(problems: Iterable[Problem]) -> Severity:

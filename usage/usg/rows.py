@@ -4,6 +4,7 @@
  "login": "2026-05-07T06:00:00Z", "logout": "2026-05-07T07:00:00Z", "flags": 0}
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -22,7 +23,23 @@ class SessionRow(msgspec.Struct, forbid_unknown_fields=True):
     flags: int = 0
 
 
-_ROW = msgspec.json.Decoder(SessionRow)
+class _WrittenRow(msgspec.Struct, forbid_unknown_fields=True):
+    """The same as a person wrote it: instants as text, to be read by our own rule."""
+
+    user: str
+    licences: list[str]
+    login: str
+    logout: str
+    flags: int = 0
+
+
+_ROW = msgspec.json.Decoder(_WrittenRow)
+# RFC 3339 with what it leaves to taste: "T" or a space, case, a colon in the offset.
+_INSTANT = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]"
+    r"(?P<time>(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.(?P<part>[0-9]+))?"
+    r"(?P<offset>[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
+)
 
 
 def rows_of(day: OpenedDay) -> Iterator[SessionRow]:
@@ -60,8 +77,15 @@ def sessions_from(lines: Iterable[bytes], opened_at: datetime) -> Sessions:
     )
 
 
-def _seconds(instant: datetime, opened_at: datetime) -> int:
-    if instant.tzinfo is None:
-        message = "an instant needs its zone"
+def _seconds(text: str, opened_at: datetime) -> int:
+    """Seconds after the opening; a part of a second is cut off, towards the opening."""
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        message = "an instant is not as in 2026-05-07T06:00:00Z, with its zone"
         raise ValueError(message)
-    return int((instant - opened_at).total_seconds())
+    whole = datetime.fromisoformat(
+        f"{found['day']}T{found['time']}{found['offset'].upper()}"
+    )
+    seconds = (whole - opened_at) // timedelta(seconds=1)
+    cut = bool((found["part"] or "").strip("0"))
+    return seconds + 1 if seconds < 0 and cut else seconds

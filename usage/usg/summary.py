@@ -1,6 +1,5 @@
 """Computes small exact figures of one opened day."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from usage.usg.characters import SPACES, folded, nfc
 from usage.usg.columns import Flag, OpenedDay
 
 # A plain number: with an IntFlag, NumPy would make eight bytes of every byte.
@@ -59,13 +59,13 @@ class Spans:
 
 
 def fold(names: Sequence[str]) -> list[str]:
-    """Names as they are compared: NFC, trimmed, case-folded.
+    """Names as they are compared: NFC, trimmed, case-folded, all by Unicode 14.0.
 
     All at once, joined by a line feed, which no name may hold and which neither step
     joins with its neighbours.
     """
-    joined = unicodedata.normalize("NFC", "\n".join(names))
-    return list(map(str.strip, joined.casefold().split("\n"))) if names else []
+    joined = folded(nfc("\n".join(names)))
+    return [name.strip(SPACES) for name in joined.split("\n")] if names else []
 
 
 def summarise(day: OpenedDay) -> Totals:

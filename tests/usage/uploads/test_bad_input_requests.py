@@ -201,7 +201,7 @@ def test_a_question_of_the_wrong_form_is_refused(alice: Company, api: Api) -> No
     answers = {kind: status_and_code(response) for kind, response in responses.items()}
     # A body beyond all measure is not read at all.
     expected = dict.fromkeys(BAD_QUESTIONS, (422, "input-invalid"))
-    assert answers == {**expected, "a huge name": (400, "request-malformed")}
+    assert answers == {**expected, "a huge name": (413, "body-too-large")}
     # It says where and why, and repeats nothing of what was sent.
     assert max(len(response.content) for response in responses.values()) < 1_000
     assert all(response.json()["advice"] for response in responses.values())
@@ -345,11 +345,11 @@ def test_a_key_that_nobody_has_cannot_be_confirmed(alice: Company, api: Api) -> 
             assert status_and_code(response) == expected, (name, key)
 
 
-def test_a_body_where_none_is_asked_for_is_left_alone(alice: Company, api: Api) -> None:
-    for body in (b"", b"\x00\xff", b"{", b"[" * 100_000, b"x" * 3_000_000):
+def test_a_body_where_none_is_taken_is_refused(alice: Company, api: Api) -> None:
+    for body in (b"\x00\xff", b"{", b"[" * 100_000, b"x" * 3_000_000):
         for path in ("/files", "/periods", "/servers"):
             response = api("GET", path, token=alice.token, data=body)
-            assert response.status_code == 200
+            assert status_and_code(response) == (400, "body-unexpected")
 
 
 def never_fails(act: Callable[[], Any]) -> None:

@@ -4,6 +4,7 @@ import tracemalloc
 
 import msgspec
 import pytest
+import zstandard
 
 from tests.samples.usg import cases
 from usage.usg import Code, body, columns, frame, read
@@ -139,6 +140,83 @@ def test_nothing_may_follow_the_frame(tail: bytes) -> None:
     found = decompressed(cases.PACKED + tail)
     assert isinstance(found, Problem)
     assert found.code is Code.FRAME_TRAILING
+
+
+FOUR = len(cases.PLAIN).to_bytes(4, "little")
+BLOCK = (len(cases.PLAIN) << 3 | 1).to_bytes(3, "little") + cases.PLAIN
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\xa0" + FOUR,
+        b"\xa1\x00" + FOUR,
+        b"\xa2\x00\x00" + FOUR,
+        b"\xa3\x00\x00\x00\x00" + FOUR,
+        b"\xb0" + FOUR,
+        b"\x80\x68" + FOUR,
+    ],
+)
+def test_a_dictionary_number_0_and_the_unused_bit_mean_nothing(start: bytes) -> None:
+    assert codes_of(cases.around(b"\x28\xb5\x2f\xfd" + start + BLOCK)) == []
+
+
+def test_a_checksum_may_be_there_and_must_be_right() -> None:
+    packed = zstandard.ZstdCompressor(write_checksum=True).compress(cases.PLAIN)
+    assert codes_of(cases.around(packed)) == []
+    wrong = packed[:-1] + bytes([packed[-1] ^ 1])
+    assert codes_of(cases.around(wrong)) == [Code.FRAME_INVALID]
+
+
+@pytest.mark.parametrize(
+    ("start", "code"),
+    [
+        (b"\x80\xff" + FOUR, Code.FRAME_WINDOW),
+        (b"\x80\xb0" + FOUR, Code.FRAME_WINDOW),
+        (b"\x80\x69" + FOUR, Code.FRAME_WINDOW),
+        (b"\x00\xff", Code.FRAME_SIZE_MISSING),
+        (b"\xa8" + FOUR, Code.FRAME_INVALID),
+        (b"\xe3\x01\x00\x00\x00" + b"\xff" * 8, Code.FRAME_DICTIONARY),
+        (b"\xe0" + b"\xff" * 8, Code.FRAME_TOO_LARGE),
+    ],
+)
+def test_what_a_frame_states_is_refused_in_a_fixed_order(
+    start: bytes, code: Code
+) -> None:
+    packed = b"\x28\xb5\x2f\xfd" + start + BLOCK
+    assert codes_of(cases.around(packed)) == [code]
+
+
+def test_too_many_licence_names_are_counted_over_all_sets() -> None:
+    data = cases.plain(SETS + b"\x92\x91\xa1a\xdd\x00\x02\x00\x00")
+    [problem] = read(data, cases.expected()).problems
+    assert problem.params == {
+        "part": "licence_sets",
+        "count": 131_073,
+        "limit": 131_072,
+    }
+
+
+def test_the_names_are_measured_with_all_that_follows_the_columns() -> None:
+    size = len(cases.PLAIN) - len(SETS) + len(b"\xaclicence_sets")
+    limits = {"text_bytes": size - 1}
+    [problem] = read(cases.good(), cases.expected_for(limits)).problems
+    assert problem.params == {"part": "texts", "size": size, "limit": size - 1}
+    assert read(cases.good(), cases.expected_for({"text_bytes": size})).problems == ()
+
+
+def test_sets_may_be_empty_and_equal() -> None:
+    assert codes_of(cases.entries(licence_sets=[[], [], ["a"]])) == []
+
+
+@pytest.mark.parametrize("flags", [(5, 0, 4, 2), (7, 4, 5, 6), (4, 4, 4, 4)])
+def test_all_flags_may_come_together(flags: tuple[int, ...]) -> None:
+    changed = cases.entries(
+        login=bytes(16),
+        logout=(86_400).to_bytes(4, "little") * 4,
+        flags=bytes(flags),
+    )
+    assert codes_of(changed) == []
 
 
 def test_a_frame_that_lies_about_its_size_is_refused() -> None:

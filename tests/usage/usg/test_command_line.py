@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.samples.usg import cases
 from usage.usg import header as headers
 from usage.usg import keyfiles
+from usage.usg import rows as json_rows
 from usage.usg.__main__ import main
 from usage.usg.keyfiles import Purpose
 
@@ -162,6 +164,64 @@ def test_write_refuses_rows_that_are_none(
     command += ["--rows", str(tmp_path / "rows.jsonl"), "--seal-to", key + ".pub"]
     assert main([*command, "--sign-with", signer]) == 1
     assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("login", "seconds"),
+    [
+        ("2026-05-07T06:00:00.9999999Z", 28_800),
+        ("2026-05-07 08:00:00.5+0200", 28_800),
+        ("2026-05-07t06:00:00z", 28_800),
+        ("2026-05-06T21:59:59.5Z", 0),
+        ("2026-05-06T21:59:58.5Z", -1),
+    ],
+)
+def test_a_fraction_of_a_second_is_cut_off(login: str, seconds: int) -> None:
+    row = {"user": "a", "licences": [], "login": login, "logout": login}
+    made = json_rows.sessions_from([json.dumps(row).encode()], cases.HEADER.opened_at)
+    assert made.login == [seconds]
+
+
+@pytest.mark.parametrize("clock", ["24:00:00Z", "06:00:60Z", "06:00Z", "٠٦:00:00Z"])
+def test_an_instant_of_another_form_is_refused(clock: str) -> None:
+    row = {"user": "a", "licences": [], "login": f"2026-05-07T{clock}", "logout": ""}
+    with pytest.raises(ValueError, match="instant"):
+        json_rows.sessions_from([json.dumps(row).encode()], cases.HEADER.opened_at)
+
+
+def test_a_header_that_is_no_object_is_refused_in_words(
+    tmp_path: Path, key: str, signer: str, capsys: Out
+) -> None:
+    (tmp_path / "head.json").write_text("[1]")
+    command = ["write", str(tmp_path / "made.usg"), "--rows", "none"]
+    command += ["--header", str(tmp_path / "head.json"), "--seal-to", key + ".pub"]
+    assert main([*command, "--sign-with", signer]) == 1
+    assert "JSON object" in capsys.readouterr().err
+
+
+def test_names_outside_the_locale_are_printed_all_the_same(
+    tmp_path: Path, usg: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(out, encoding="ascii"))
+    assert main(["show", str(usg), "--key", key]) == 0
+    sys.stdout.flush()
+    assert "Jörg Müller".encode() in out.getvalue()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(out, encoding="ascii"))
+    monkeypatch.chdir(tmp_path)
+    Path("Łódź.usg").write_bytes(cases.good())
+    assert main(["check", "Łódź.usg", "--key", key, *AT]) == 0
+    sys.stdout.flush()
+    assert b"\\u0141" in out.getvalue()
+
+
+def test_a_caller_may_catch_what_is_printed(
+    usg: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["show", str(usg), "--key", key]) == 0
+    assert "Jörg Müller" in out.getvalue()
 
 
 def test_emulate_writes_a_directory_and_keeps_its_keys(

@@ -126,6 +126,19 @@ def test_anything_else_is_not_a_key_file(tmp_path: Path, old: str, new: str) -> 
         keyfiles.read_key(path, Purpose.SEALING)
 
 
+def test_a_key_file_that_a_person_has_edited_is_read_as_the_page_says(
+    tmp_path: Path,
+) -> None:
+    digits = cases.SEALING.public.hex()
+    spaced = " ".join(digits[at : at + 2] for at in range(0, 64, 2)).upper()
+    path = tmp_path / "a.pub"
+    lines = ("usg-key 1", "", f"public: {'00' * 32}", f"public: {spaced}")
+    text = "\r\n".join((*lines, "kind: sealing-public", "", ""))
+    path.write_bytes(text.encode("ascii"))
+    found = keyfiles.read_key(path, Purpose.SEALING)
+    assert found.public == cases.SEALING.public
+
+
 def test_a_public_key_that_is_cut_is_not_a_key_file(tmp_path: Path) -> None:
     path = tmp_path / "a.pub"
     path.write_text("usg-key 1\nkind: sealing-public\npublic: 00ff\n")

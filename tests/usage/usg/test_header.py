@@ -1,11 +1,13 @@
 """The header is accepted in its exact form only."""
 
 import json
+from datetime import datetime
 
 import pytest
 
 from tests.samples.usg import cases
 from usage.usg import Code
+from usage.usg import header as headers
 from usage.usg.header import parse
 
 pytestmark = pytest.mark.plain
@@ -95,7 +97,7 @@ def test_no_field_may_lack(name: str) -> None:
         (b'{"a":01}', Code.HEADER_NOT_JSON),
         (b'{"a":{}}', Code.HEADER_NESTED),
         (b'{"a":[]}', Code.HEADER_NESTED),
-        (b"[" * 16_000, Code.HEADER_NESTED),
+        (b"[" * 16_000, Code.HEADER_NOT_JSON),
         (b'{"a":' * 3_000, Code.HEADER_NESTED),
         (b'{"a":1,"a":1}', Code.HEADER_DUPLICATE),
         (b'{"a":1,"\\u0061":1}', Code.HEADER_DUPLICATE),
@@ -119,6 +121,87 @@ def test_anything_but_strict_flat_json_is_refused(data: bytes, code: Code) -> No
     assert header is None
     assert problem.code is code
     assert problem.title.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b'{"a":[1,}', Code.HEADER_NESTED),
+        (b'{"a":{"\\u0000":1}}', Code.HEADER_NESTED),
+        (b'{"a":NaN,"a":[', Code.HEADER_NUMBER),
+        (b'{"a":1,"a":NaN}', Code.HEADER_DUPLICATE),
+        (b'{"a":1,"a"', Code.HEADER_DUPLICATE),
+        (b'{"\\u0000":NaN}', Code.HEADER_TEXT),
+        (b'{"a":"\x7f","b"', Code.HEADER_TEXT),
+        (b'{"a" 1,"a":[]}', Code.HEADER_NOT_JSON),
+        (b'{"a":"\x7f', Code.HEADER_NOT_JSON),
+        (b'{"a":1.}', Code.HEADER_NOT_JSON),
+        (b'{"a":[' + b"[" * 16_000, Code.HEADER_NESTED),
+    ],
+)
+def test_the_first_fault_of_the_json_decides(data: bytes, code: Code) -> None:
+    _, [problem] = parse(data)
+    assert problem.code is code
+
+
+def test_how_deep_lists_are_does_not_depend_on_the_stack() -> None:
+    def deeper(left: int) -> Code:
+        if left:
+            return deeper(left - 1)
+        _, [problem] = parse(b"[" * 600)
+        return problem.code
+
+    assert {deeper(0), deeper(500)} == {Code.HEADER_NOT_JSON}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("server", "IC01\x00", Code.HEADER_TEXT),
+        ("server", "IC01\u202e", Code.HEADER_TEXT),
+        ("later", "\u202e", Code.HEADER_TEXT),
+        ("tenant", "\x7f" * 65, Code.HEADER_TEXT),
+        ("server", "IC01\u00a0", Code.HEADER_TEXT),
+        ("server", "IC01 ", Code.HEADER_FIELD_INVALID),
+        ("server", " IC01", Code.HEADER_FIELD_INVALID),
+        ("server", "\U00010400" * 129, Code.HEADER_FIELD_INVALID),
+        ("opened_at", "2026-05-06T22:00:00Z ", Code.HEADER_FIELD_INVALID),
+        ("sequence", 10**19, Code.HEADER_FIELD_INVALID),
+        ("sequence", 10**20, Code.HEADER_NUMBER),
+    ],
+)
+def test_a_forbidden_character_is_told_from_a_wrong_form(
+    name: str, value: object, code: Code
+) -> None:
+    _, [problem] = parse(cases.fields(**{name: value}))
+    assert problem.code is code
+
+
+def test_lengths_are_counted_in_code_points() -> None:
+    header, _ = parse(cases.fields(server="\U00010400" * 128))
+    assert header is not None
+    assert header.server == "\U00010400" * 128
+
+
+def test_a_value_is_shown_as_json_has_it() -> None:
+    _, problems = parse(cases.fields(tenant=None, day=True, zone=7, server="x "))
+    values = [problem.params["value"] for problem in problems]
+    assert values == ["null", "x ", "true", "7"]
+
+
+class LaterDatetime(datetime):
+    """What `fromisoformat` of a later Python takes."""
+
+    @classmethod
+    def fromisoformat(cls, text: str) -> "LaterDatetime":
+        return super().fromisoformat(text.replace("T24:", "T00:"))
+
+
+def test_no_python_reads_an_hour_24(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "datetime", LaterDatetime)
+    _, [problem] = parse(cases.fields(opened_at="2026-05-06T24:00:00Z"))
+    assert problem.code is Code.HEADER_FIELD_INVALID
+    assert parse(cases.fields())[1] == []
 
 
 def test_fields_of_later_versions_are_ignored() -> None:
