@@ -33,7 +33,7 @@ class Callers(Flag):
     """API tokens, in the Authorization header."""
 
 
-class Body(Enum):
+class BodyKind(Enum):
     """The kind of body that an endpoint takes, by the Content-Type."""
 
     NONE = "none"
@@ -53,7 +53,12 @@ class Body(Enum):
 
 
 PEOPLE, TOKENS = Callers.PEOPLE, Callers.TOKENS
-FORM, FILES, JSON, STREAM = Body.FORM, Body.FILES, Body.JSON, Body.STREAM
+FORM, FILES, JSON, STREAM = (
+    BodyKind.FORM,
+    BodyKind.FILES,
+    BodyKind.JSON,
+    BodyKind.STREAM,
+)
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -81,7 +86,7 @@ class Endpoint:
 
     permission: Requirement
     callers: Callers
-    body: Body = Body.NONE
+    body: BodyKind = BodyKind.NONE
     max_body: int | Literal["MAX_FILE_BYTES"] = 0
 
     def __post_init__(self) -> None:
@@ -94,7 +99,7 @@ class Endpoint:
         if (self.permission == ANYBODY) != (self.callers is Callers.NOBODY):
             message = "what requires a permission needs callers, and nothing else does"
             raise ValueError(message)
-        if (self.body is Body.NONE) != (self.max_body == 0):
+        if (self.body is BodyKind.NONE) != (self.max_body == 0):
             message = "what takes a body needs its size, and nothing else does"
             raise ValueError(message)
 
@@ -106,7 +111,7 @@ class Endpoint:
         return int(self.max_body)
 
 
-def _open(body: Body = Body.NONE, max_body: int = 0) -> Endpoint:
+def _open(body: BodyKind = BodyKind.NONE, max_body: int = 0) -> Endpoint:
     return Endpoint(ANYBODY, Callers.NOBODY, body, max_body)
 
 
@@ -115,14 +120,14 @@ def _page(permission: Requirement) -> Endpoint:
 
 
 def _form(
-    permission: Requirement, body: Body = FORM, max_body: int = PLAIN_FORM
+    permission: Requirement, body: BodyKind = FORM, max_body: int = PLAIN_FORM
 ) -> Endpoint:
     return Endpoint(permission, PEOPLE, body, max_body)
 
 
 def _api(
     permission: Requirement,
-    body: Body = Body.NONE,
+    body: BodyKind = BodyKind.NONE,
     max_body: int | Literal["MAX_FILE_BYTES"] = 0,
 ) -> Endpoint:
     return Endpoint(permission, PEOPLE | TOKENS, body, max_body)

@@ -29,7 +29,7 @@ from portal.http.endpoints import (
     PEOPLE,
     SIGNED_IN,
     TOKENS,
-    Body,
+    BodyKind,
     Endpoint,
 )
 from portal.models import User
@@ -208,7 +208,7 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
     if is_changing and caller.token_id is None and TOKENS in endpoint.callers:
         # Views for tokens are exempt from Django's check.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
-    if endpoint.body in {Body.FORM, Body.FILES}:
+    if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:
         request_bodies.take_place(request, endpoint)
         expected_tenant.require_by_form(request, caller)
 

@@ -12,7 +12,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
 from portal.errors import Refused, Unavailable
-from portal.http.endpoints import MIB, Body, Endpoint
+from portal.http.endpoints import MIB, BodyKind, Endpoint
 
 # More digits than any size has; longer ones are not converted.
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -20,18 +20,18 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _JSON = "application/json"
 
-_TAKES: Mapping[Body, Callable[[str], bool]] = {
-    Body.FORM: lambda kind: kind in {_FORM, _MULTIPART},
-    Body.FILES: lambda kind: kind == _MULTIPART,
-    Body.JSON: lambda kind: kind == _JSON,
+_TAKES: Mapping[BodyKind, Callable[[str], bool]] = {
+    BodyKind.FORM: lambda kind: kind in {_FORM, _MULTIPART},
+    BodyKind.FILES: lambda kind: kind == _MULTIPART,
+    BodyKind.JSON: lambda kind: kind == _JSON,
     # Tools for downloads name any kind, but a form would be stored with its borders.
-    Body.STREAM: lambda kind: not kind.startswith("multipart/"),
+    BodyKind.STREAM: lambda kind: not kind.startswith("multipart/"),
 }
-_KINDS: Mapping[Body, str] = {
-    Body.FORM: _FORM,
-    Body.FILES: _MULTIPART,
-    Body.JSON: _JSON,
-    Body.STREAM: "application/octet-stream",
+_KINDS: Mapping[BodyKind, str] = {
+    BodyKind.FORM: _FORM,
+    BodyKind.FILES: _MULTIPART,
+    BodyKind.JSON: _JSON,
+    BodyKind.STREAM: "application/octet-stream",
 }
 
 # Django writes the files of a form to the temporary folder before any view runs. So
@@ -75,25 +75,25 @@ def require(request: HttpRequest, endpoint: Endpoint) -> None:
 
     """
     length = announced_length(request)
-    if endpoint.body is Body.STREAM and not request.headers.get("Content-Length"):
+    if endpoint.body is BodyKind.STREAM and not request.headers.get("Content-Length"):
         raise Refused("length-required")
     if length == 0:
         return
-    if endpoint.body is Body.NONE:
+    if endpoint.body is BodyKind.NONE:
         raise Refused("body-unexpected")
     if length > endpoint.longest_body:
         raise _too_large(endpoint)
     kind = (request.content_type or "").lower()
     if not _TAKES[endpoint.body](kind):
         raise Refused("body-kind-wrong", kind=_KINDS[endpoint.body])
-    if endpoint.body is Body.FORM:
+    if endpoint.body is BodyKind.FORM:
         request.upload_handlers = [DropFiles(request)]
 
 
 def _too_large(endpoint: Endpoint) -> Refused:
-    if endpoint.body is Body.STREAM:
+    if endpoint.body is BodyKind.STREAM:
         return Refused("file-too-large", limit=endpoint.longest_body)
-    if endpoint.longest_body > _LARGE_FORM and endpoint.body is Body.FILES:
+    if endpoint.longest_body > _LARGE_FORM and endpoint.body is BodyKind.FILES:
         return Refused("form-too-large", limit=endpoint.longest_body // MIB)
     return Refused("body-too-large", limit=endpoint.longest_body)
 
@@ -106,7 +106,7 @@ def take_place(request: HttpRequest, endpoint: Endpoint) -> None:
 
     """
     is_large = announced_length(request) > _LARGE_FORM
-    if endpoint.body is not Body.FILES or not is_large:
+    if endpoint.body is not BodyKind.FILES or not is_large:
         return
     if not _large_forms.acquire(blocking=False):
         raise Unavailable("busy")

@@ -11,7 +11,7 @@ from portal.http.endpoints import (
     PEOPLE,
     SIGNED_IN,
     TOKENS,
-    Body,
+    BodyKind,
     Callers,
     Endpoint,
 )
@@ -49,7 +49,7 @@ def _endpoint(method: str, path: str, row: list[str]) -> Endpoint:
     return Endpoint(
         permission=permission or Permission(row[1]),
         callers=Callers.NOBODY if permission == ANYBODY else callers,
-        body=Body(kind) if has_body else Body.NONE,
+        body=BodyKind(kind) if has_body else BodyKind.NONE,
         max_body=_size(size) if has_body else 0,  # type: ignore[arg-type]  # or setting
     )
 

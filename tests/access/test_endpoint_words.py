@@ -25,7 +25,7 @@ from portal.http.endpoints import (
     PEOPLE,
     SIGNED_IN,
     TOKENS,
-    Body,
+    BodyKind,
     Callers,
     Endpoint,
 )
@@ -43,10 +43,10 @@ NOBODY, STRANGER = "nobody", "a token that is none"
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 CONTENT_TYPES = ("", URLENCODED, MULTIPART, "application/json", "text/plain")
 TAKEN = {
-    Body.FORM: {URLENCODED, MULTIPART},
-    Body.FILES: {MULTIPART},
-    Body.JSON: {"application/json"},
-    Body.STREAM: {"", URLENCODED, "application/json", "text/plain"},
+    BodyKind.FORM: {URLENCODED, MULTIPART},
+    BodyKind.FILES: {MULTIPART},
+    BodyKind.JSON: {"application/json"},
+    BodyKind.STREAM: {"", URLENCODED, "application/json", "text/plain"},
 }
 
 
@@ -77,7 +77,7 @@ def probes(endpoint: Endpoint) -> Iterator[EndpointProbe]:
     """Yield heads of requests that tell an endpoint from every other one."""
     whole = endpoint.longest_body
     kind = min(TAKEN.get(endpoint.body, {""}))
-    length = min(whole, 1) if endpoint.body is not Body.STREAM else 1
+    length = min(whole, 1) if endpoint.body is not BodyKind.STREAM else 1
     callers: list[Caller | str] = [person(one) for one in Permission]
     for caller in [*callers, person(), TOKEN, NOBODY, STRANGER]:
         yield EndpointProbe(caller, kind, length)
@@ -105,15 +105,15 @@ def expected(endpoint: Endpoint, probe: EndpointProbe) -> str:
 
 
 def wrong_body(endpoint: Endpoint, probe: EndpointProbe) -> str:
-    if endpoint.body is Body.STREAM and probe.length is None:
+    if endpoint.body is BodyKind.STREAM and probe.length is None:
         return "length-required"
     if not probe.length:
         return ""
-    if endpoint.body is Body.NONE:
+    if endpoint.body is BodyKind.NONE:
         return "body-unexpected"
     if probe.length > endpoint.longest_body:
         large_form = endpoint.longest_body > 1024 * 1024 and "form-too-large"
-        codes = {Body.STREAM: "file-too-large", Body.FILES: large_form}
+        codes = {BodyKind.STREAM: "file-too-large", BodyKind.FILES: large_form}
         return codes.get(endpoint.body) or "body-too-large"
     return "" if probe.content_type in TAKEN[endpoint.body] else "body-kind-wrong"
 
@@ -183,7 +183,7 @@ def changed(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     yield from ({"permission": one} for one in sorted(permissions))
     callers = {Callers.NOBODY, PEOPLE, TOKENS, PEOPLE | TOKENS} - {endpoint.callers}
     yield from ({"callers": one} for one in callers)
-    yield from ({"body": one} for one in set(Body) - {endpoint.body})
+    yield from ({"body": one} for one in set(BodyKind) - {endpoint.body})
     most = endpoint.longest_body
     sizes = {0, most - 1, most + 1, 2 * most, most // 2, MAX_FILE_BYTES}
     taken = {most, endpoint.max_body}
@@ -232,7 +232,7 @@ def is_noticed(gate: Gate, name: str, method: str, change: dict[str, Any]) -> bo
     [
         {"permission": ANYBODY, "callers": PEOPLE},
         {"permission": SIGNED_IN, "callers": Callers.NOBODY},
-        {"permission": SIGNED_IN, "callers": PEOPLE, "body": Body.FORM},
+        {"permission": SIGNED_IN, "callers": PEOPLE, "body": BodyKind.FORM},
         {"permission": SIGNED_IN, "callers": PEOPLE, "max_body": 1},
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from portal.http.endpoints import ANYBODY, Body, Endpoint
+from portal.http.endpoints import ANYBODY, BodyKind, Endpoint
 from tests.access.documented import DOCUMENTED, addresses_by_name
 from tests.builders import Company
 from tests.journeys.live_server import (
@@ -39,10 +39,10 @@ NUMBERS |= {"object_id", "notice_id", "mail_id"}
 
 # Content types that a kind of body does not have.
 OTHER_KIND = {
-    Body.FORM: "application/json",
-    Body.FILES: "application/x-www-form-urlencoded",
-    Body.JSON: "application/x-www-form-urlencoded",
-    Body.STREAM: "multipart/form-data; boundary=x",
+    BodyKind.FORM: "application/json",
+    BodyKind.FILES: "application/x-www-form-urlencoded",
+    BodyKind.JSON: "application/x-www-form-urlencoded",
+    BodyKind.STREAM: "multipart/form-data; boundary=x",
 }
 
 
@@ -91,7 +91,7 @@ def refusals(endpoint: Endpoint) -> Iterator[tuple[int, dict[str, str], bytes]]:
     """Yield the status that is right, and headers and body that earn it."""
     most = endpoint.longest_body
     kind = {"Content_Type": "application/json"}
-    if endpoint.body is Body.NONE:
+    if endpoint.body is BodyKind.NONE:
         yield HTTPStatus.BAD_REQUEST, {**kind, "Content_Length": "9999999999"}, b""
         yield HTTPStatus.BAD_REQUEST, kind, b"x"
     else:
@@ -130,7 +130,7 @@ def test_what_is_sent_beyond_the_announced_length_is_never_read_as_the_body(
 ) -> None:
     wrong = []
     for path, method, endpoint in endpoints():
-        if endpoint.body is Body.NONE:
+        if endpoint.body is BodyKind.NONE:
             continue
         kind = OTHER_KIND[endpoint.body]
         sent = request(method, path, b"12", Content_Length="1", Content_Type=kind)
