@@ -8,7 +8,7 @@ digest that follows.
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
@@ -56,7 +56,8 @@ def digest_of(entry: AuditEntry) -> bytes:
     content = [
         entry.tenant_id,
         entry.number,
-        entry.at.isoformat(),
+        # As it is read back: the database stores the moment, not the zone.
+        entry.at.astimezone(UTC).isoformat(),
         entry.actor,
         entry.act,
         entry.subject,

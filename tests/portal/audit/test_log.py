@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections
@@ -32,6 +33,15 @@ def first_break(company: Company) -> int | None:
 def test_a_trail_that_nobody_touched_is_whole(alice: Company) -> None:
     for number in range(3):
         add(alice, number)
+    assert first_break(alice) is None
+
+
+def test_a_moment_in_another_zone_is_the_same_moment(alice: Company) -> None:
+    at = NOW.astimezone(ZoneInfo("Europe/Zurich"))
+    with unit_of_work.acting_for(alice.id):
+        audit_log.append(
+            tenant_id=alice.id, actor="me", act="tried", subject="1", at=at
+        )
     assert first_break(alice) is None
 
 
