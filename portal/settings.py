@@ -154,6 +154,7 @@ ACCOUNT_RATE_LIMITS = {
 # A session ends 12 hours after its last use (`portal.accounts.sessions`), or with the
 # browser.
 SESSION_ENGINE = "portal.accounts.sessions"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 ACCOUNT_SESSION_REMEMBER = False
@@ -163,7 +164,7 @@ ACCOUNT_SESSION_REMEMBER = False
 # removed first.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "portal.db.json_cache.JsonCache",
         "LOCATION": "portal_cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
@@ -213,6 +214,9 @@ BROKER_URL = env.text("BROKER_URL")
 CELERY = {
     "broker_url": BROKER_URL,
     "broker_connection_retry_on_startup": True,
+    "accept_content": ["json"],  # never pickles, which run code
+    "task_serializer": "json",
+    "result_serializer": "json",
     "broker_transport_options": {"socket_timeout": 2, "socket_connect_timeout": 2},
     "task_ignore_result": True,
     "task_store_errors_even_if_ignored": False,
