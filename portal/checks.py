@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal import env
+from portal import env, service_urls
 from portal.http import endpoints
 
 # The values of INBOX_AFTER; see `usage.inbox.verdict_files`.
@@ -75,6 +76,38 @@ def a_thread_never_waits_for_a_connection(
     return []
 
 
+@register(Tags.security)
+def services_are_reached_by_tls(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    return [
+        Caution(
+            f"{variable} leads to {host} without TLS, or without its certificate.",
+            hint=f"Use {advice}; or, in a network of your own, add it to PLAIN_HOSTS.",
+            id="portal.W004",
+        )
+        for variable, hosts, advice in _plain_hosts()
+        for host in hosts
+        if host not in settings.PLAIN_HOSTS
+    ]
+
+
+def _plain_hosts() -> Iterator[tuple[str, list[str], str]]:
+    """Yield for each service the other machines to which it is plain, and advice."""
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        if env.text(name):
+            url = env.url(name, service_urls.database)
+            yield name, url.plain_hosts, "sslmode=verify-full"
+    broker = env.url("BROKER_URL", service_urls.broker)
+    yield "BROKER_URL", service_urls.plain_broker_hosts(broker), "rediss://"
+    if env.text("EMAIL_URL"):
+        mail = env.url("EMAIL_URL", service_urls.mail)
+        yield "EMAIL_URL", mail.plain_hosts, "smtp+tls:// or smtps://"
+    endpoint = env.url("S3_ENDPOINT_URL", service_urls.endpoint)
+    hosts = service_urls.plain_endpoint_hosts(endpoint)
+    yield "S3_ENDPOINT_URL", hosts, "https://"
+
+
 @register(Tags.compatibility)
 def settings_agree(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
@@ -99,15 +132,8 @@ def settings_agree(
                 id="portal.W002",
             )
         )
-    if settings.PORTAL_ADDRESS.startswith("https://") and not settings.TRUSTED_PROXY:
-        found.append(
-            Caution(
-                "PORTAL_ADDRESS is https, and TRUSTED_PROXY is not set.",
-                hint="The portal speaks no TLS itself: it would redirect for ever.",
-                id="portal.W003",
-            )
-        )
-    host = settings.PORTAL_ADDRESS.split("://")[-1].split(":")[0].split("/")[0]
+    found += _proxy_settings()
+    host = urlsplit(settings.PORTAL_ADDRESS).hostname
     if host not in settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
         found.append(
             Error(
@@ -117,6 +143,21 @@ def settings_agree(
             )
         )
     return found
+
+
+def _proxy_settings() -> Iterator[CheckMessage]:
+    if settings.PORTAL_ADDRESS.startswith("https://") and not settings.TRUSTED_PROXY:
+        yield Caution(
+            "PORTAL_ADDRESS is https, and TRUSTED_PROXY is not set.",
+            hint="The portal speaks no TLS itself: it would redirect for ever.",
+            id="portal.W003",
+        )
+    if settings.PROXY_STAMPS and not settings.TRUSTED_PROXY:
+        yield Error(
+            "PROXY_STAMPS belongs to TRUSTED_PROXY=yes.",
+            hint="Without a proxy in front, clients would date their requests.",
+            id="portal.E008",
+        )
 
 
 def _archive_settings() -> Iterator[CheckMessage]:

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.service_urls import ServiceUrlError
+
 T = TypeVar("T")
 
 BASE = Path(__file__).resolve().parent.parent
@@ -45,6 +47,8 @@ VARIABLES = _by_name(
     Variable("ALLOWED_HOSTS", "127.0.0.1,localhost", "host names that are answered"),
     Variable("PORTAL_ADDRESS", "http://127.0.0.1:8000", "public address, for links"),
     Variable("TRUSTED_PROXY", "no", "yes: a proxy in front sets X-Forwarded-Proto"),
+    Variable("PROXY_STAMPS", "no", "yes: the proxy in front sets X-Request-Start"),
+    Variable("PLAIN_HOSTS", "", "services that are reached without TLS on purpose"),
     Variable("DATABASE_URL", None, "PostgreSQL, signing in as portal_app"),
     Variable("DATABASE_OWNER_URL", "", "PostgreSQL, as portal_owner; for migrations"),
     Variable("DATABASE_POOL", "64", "most connections a process keeps; its threads"),
@@ -141,6 +145,14 @@ def truth(name: str) -> bool:
 def names(name: str) -> list[str]:
     """Return a list that is written with commas."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def url(name: str, parse: Callable[[str, str], T]) -> T:
+    """Return a URL as `parse` reads it, a function of `portal.service_urls`."""
+    try:
+        return parse(name, text(name))
+    except ServiceUrlError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 def key(name: str, *, size: int) -> bytes:

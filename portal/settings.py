@@ -5,11 +5,10 @@ other.
 """
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
-from portal import env
+from portal import env, service_urls
 from portal.jobs import schedule
 
 BASE = env.BASE
@@ -17,7 +16,8 @@ VAR = env.var_folder()
 DEBUG = env.truth("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
-PORTAL_ADDRESS = env.text("PORTAL_ADDRESS").rstrip("/")
+PORTAL_ADDRESS = env.url("PORTAL_ADDRESS", service_urls.public_address)
+PLAIN_HOSTS = env.names("PLAIN_HOSTS")
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 INSTALLED_APPS = [
@@ -79,25 +79,25 @@ TEMPLATES = [
 # the tables; only migrations, the test runner and back-ups use it.
 
 
-def _database(url: str, **options: Any) -> dict[str, Any]:
-    parts = urlsplit(url)
+def _database(variable: str, **options: Any) -> dict[str, Any]:
+    url = env.url(variable, service_urls.database)
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
-        "OPTIONS": options,
+        "NAME": url.name,
+        "USER": url.user,
+        "PASSWORD": url.password,
+        "HOST": url.host,
+        "PORT": url.port,
+        "OPTIONS": {**url.options, **options},
     }
 
 
 DATABASE_POOL = env.whole("DATABASE_POOL")
 # A thread that finds no free connection waits this long, then answers 503.
 _pool = {"min_size": 0, "max_size": DATABASE_POOL, "timeout": 10}
-DATABASES = {"default": _database(env.text("DATABASE_URL"), pool=_pool)}
+DATABASES = {"default": _database("DATABASE_URL", pool=_pool)}
 if env.text("DATABASE_OWNER_URL"):
-    DATABASES["owner"] = _database(env.text("DATABASE_OWNER_URL"))
+    DATABASES["owner"] = _database("DATABASE_OWNER_URL")
 # Hands out only connections that answer: PostgreSQL may have been restarted.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
@@ -192,7 +192,7 @@ S3: dict[str, str] = {
     "bucket": env.text("S3_BUCKET"),
     "region": env.text("S3_REGION"),
     "prefix": env.text("S3_PREFIX"),
-    "endpoint_url": env.text("S3_ENDPOINT_URL"),
+    "endpoint_url": env.url("S3_ENDPOINT_URL", service_urls.endpoint),
     "access_key_id": env.text("S3_ACCESS_KEY_ID"),
     "secret_access_key": env.text("S3_SECRET_ACCESS_KEY"),
     "server_side_encryption": env.text("S3_SERVER_SIDE_ENCRYPTION"),
@@ -210,7 +210,7 @@ INBOX_AFTER = env.text("INBOX_AFTER")
 # A task only wakes a worker: the jobs are rows of the database. So there are no
 # results, no countdowns, and a message that is lost costs a minute.
 
-BROKER_URL = env.text("BROKER_URL")
+BROKER_URL = env.url("BROKER_URL", service_urls.broker)
 CELERY = {
     "broker_url": BROKER_URL,
     "broker_connection_retry_on_startup": True,
@@ -231,15 +231,12 @@ CELERY = {
 
 # Mail ----------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
-_mail = urlsplit(env.text("EMAIL_URL"))
-if _mail.scheme:
+if env.text("EMAIL_URL"):
+    _mail = env.url("EMAIL_URL", service_urls.mail)
     EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
-    EMAIL_HOST = _mail.hostname or ""
-    EMAIL_PORT = _mail.port or 25
-    EMAIL_HOST_USER = unquote(_mail.username or "")
-    EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
-    EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
-    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starts_tls, _mail.is_tls
     EMAIL_TIMEOUT = 10
 else:
     EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
@@ -279,6 +276,7 @@ if TRUSTED_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # The last entry of X-Forwarded-For counts: the one that this proxy has added.
     ALLAUTH_TRUSTED_PROXY_COUNT = 1
+PROXY_STAMPS = env.truth("PROXY_STAMPS")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -7,6 +7,7 @@ from django.views.generic import TemplateView
 from portal.accounts import views as account_views
 from portal.api import api
 from portal.health import views as health_views
+from portal.http.request_time import with_receipt
 from portal.pages import home
 
 handler400 = "portal.pages.home.bad_request"
@@ -17,7 +18,7 @@ handler500 = "portal.pages.home.server_error"
 urlpatterns = [
     path("", home.home, name="home"),
     path("favicon.ico", home.favicon, name="favicon"),
-    path("healthz", health_views.healthz, name="healthz"),
+    path("healthz", with_receipt(health_views.healthz), name="healthz"),
     path("readyz", health_views.readyz, name="readyz"),
     path("metrics", health_views.metrics_text, name="metrics"),
     path("sign-in", account_views.SignIn.as_view(), name="sign-in"),

@@ -253,6 +253,7 @@ OF_TIME = {
     "portal/http/downloads.py",
     "portal/http/middleware.py",
     "portal/mail/file_backend.py",
+    "portal/http/request_time.py",
     "portal/pages/home.py",
     "usage/usg/__main__.py",
 }

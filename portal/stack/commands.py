@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from portal.service_urls import ServiceUrlError
 from portal.stack import (
     database,
     engines,
@@ -31,6 +32,7 @@ NUMBERS = {
 # What goes wrong in ways that a sentence explains better than a traceback.
 EXPLAINED = (
     FailedError,
+    ServiceUrlError,
     database.MisnamedError,
     database.TooOldError,
     engines.DidNotStartError,

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from typing import LiteralString
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import psycopg
 from psycopg import sql
 
+from portal import service_urls
+from portal.service_urls import DatabaseUrl
 from portal.stack import settings
 
 # Without a login of their own. The application takes one of them for a single
@@ -37,22 +38,24 @@ def prepare_from(environment: Mapping[str, str]) -> str:
         raise MisnamedError(message)
     owner = _parse(environment, "DATABASE_OWNER_URL", settings.OWNER_ROLE)
     app = _parse(environment, "DATABASE_URL", settings.APP_ROLE)
-    if owner.path != app.path or len(app.path) < len("/x"):
+    if owner.name != app.name or not app.name:
         message = "DATABASE_OWNER_URL and DATABASE_URL must name the same database"
         raise MisnamedError(message)
-    database = unquote(app.path[1:])
+    superuser_dsn = environment[SUPERUSER_VARIABLE]
+    # It is libpq's to use; only an error of libpq would contain the password.
+    service_urls.database(SUPERUSER_VARIABLE, superuser_dsn)
     prepare_database(
-        environment[SUPERUSER_VARIABLE],
-        database=database,
-        owner_password=unquote(owner.password or ""),
-        app_password=unquote(app.password or ""),
+        superuser_dsn,
+        database=app.name,
+        owner_password=owner.password,
+        app_password=app.password,
     )
-    return database
+    return app.name
 
 
-def _parse(environment: Mapping[str, str], name: str, role: str) -> SplitResult:
-    url = urlsplit(environment[name])
-    if url.username != role or not url.password:
+def _parse(environment: Mapping[str, str], name: str, role: str) -> DatabaseUrl:
+    url = service_urls.database(name, environment[name])
+    if url.user != role or not url.password:
         message = f"{name} must sign in as {role}, with a password"
         raise MisnamedError(message)
     return url

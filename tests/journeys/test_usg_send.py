@@ -310,6 +310,23 @@ def test_a_token_does_not_go_in_the_clear(
     assert "begins with https://" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:quince-secret@portal.example",
+        "https://portal.example?tenant=7",
+        "https://portal.example/#files",
+    ],
+)
+def test_an_address_with_parts_that_nothing_would_use_is_refused(
+    folder: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["send", str(folder), "--to", address, "--token-file", __file__]) == 1
+    told = capsys.readouterr().err
+    assert "no user, no password" in told
+    assert "quince-secret" not in told
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(
     sender: SendRunner, alice: Company, folder: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_an_address_without_an_endpoint_is_a_mistake(
         ("PORTAL_ADDRESS", "http://elsewhere.example", "portal.E005"),
         ("PORTAL_ADDRESS", "https://127.0.0.1", "portal.W003"),
         ("INBOX_AFTER", "delete", "portal.E007"),
+        ("PROXY_STAMPS", True, "portal.E008"),
     ],
 )
 def test_settings_that_do_not_agree_are_told(

@@ -43,13 +43,16 @@ def test_without_any_stamp_it_is_now() -> None:
     assert received_at(request(), at=NOW) == NOW
 
 
-def test_a_clients_own_stamp_is_discarded(settings: Any) -> None:
-    settings.TRUSTED_PROXY = False
+@pytest.mark.parametrize("is_proxy_trusted", [False, True])
+def test_a_stamp_counts_only_where_the_proxy_is_said_to_set_it(
+    settings: Any, is_proxy_trusted: bool
+) -> None:
+    settings.TRUSTED_PROXY, settings.PROXY_STAMPS = is_proxy_trusted, False
     assert received_at(request(stamp(ago(minutes=5))), at=NOW) == NOW
 
 
-def test_a_trusted_proxys_stamp_comes_first(settings: Any) -> None:
-    settings.TRUSTED_PROXY = True
+def test_the_stamp_of_a_proxy_that_sets_it_comes_first(settings: Any) -> None:
+    settings.PROXY_STAMPS = True
     asked = request(stamp(ago(minutes=9)), socket=Socket(ago(seconds=1)))
     assert received_at(asked, at=NOW) == ago(minutes=9)
 
@@ -64,10 +67,11 @@ def test_a_trusted_proxys_stamp_comes_first(settings: Any) -> None:
         "1780617570",
         "t=99999999999999",
         "t=17806",
+        f"{stamp(ago(minutes=5))}, {stamp(ago(seconds=1))}",  # a client's, appended to
         stamp(ago(hours=2)),
         stamp(NOW + timedelta(seconds=1)),
     ],
 )
 def test_a_stamp_that_cannot_be_right_is_left_out(settings: Any, odd: str) -> None:
-    settings.TRUSTED_PROXY = True
+    settings.PROXY_STAMPS = True
     assert received_at(request(odd), at=NOW) == NOW

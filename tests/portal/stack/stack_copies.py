@@ -76,7 +76,8 @@ class Copy:
         self.port = ports.find_free()
         shutil.copytree(MINI, root, dirs_exist_ok=True)
         # A link: it is the real one that runs, and that coverage sees running.
-        (root / "portal" / "stack").symlink_to(ROOT / "portal" / "stack")
+        for name in ("stack", "service_urls.py"):
+            (root / "portal" / name).symlink_to(ROOT / "portal" / name)
         self.environment = {
             **{k: v for k, v in os.environ.items() if k not in settings.REPLACING},
             "VAR": str(self.var),

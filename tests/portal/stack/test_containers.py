@@ -88,7 +88,7 @@ def test_every_variable_of_an_installation_can_be_set() -> None:
     }
     assert set(passed_on) == set(env.VARIABLES) - set(NOT_SET)
     # An empty default here counts as not set, so the portal's own applies.
-    differ = {"S3_ENDPOINT_URL", "ALLOWED_HOSTS"}
+    differ = {"S3_ENDPOINT_URL", "ALLOWED_HOSTS", "PLAIN_HOSTS"}
     for name, found in passed_on.items():
         if found[2] in {":-", "-"} and name not in differ:
             assert found[3] in {"", env.VARIABLES[name].default}, name
@@ -127,6 +127,13 @@ def test_engines_have_the_versions_that_are_tested(services: dict[str, Any]) -> 
     ):
         tag = services[service]["image"].split(":")[1]
         assert locked_version(package).startswith(tag), service
+
+
+def test_engines_that_are_alone_in_their_network_need_no_tls(
+    services: dict[str, Any],
+) -> None:
+    plain = services["web"]["environment"]["PLAIN_HOSTS"].split(",")
+    assert plain == list(ENGINES)
 
 
 def test_everything_that_runs_is_watched(services: dict[str, Any]) -> None:

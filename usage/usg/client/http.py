@@ -62,6 +62,10 @@ class Portal:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            # None of these would be used; and the address may hold a password.
+            message = "an address has no user, no password, no ? and no #"
+            raise ValueError(message)
         is_near = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or is_near):
             message = f"{self.address}: an address begins with https://"
