@@ -1,11 +1,19 @@
-"""Registers the system checks of the portal."""
+"""Registers the system checks of the portal, and closes VAR to other users."""
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.stack import folder
 
 
 class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
+        try:
+            folder.close_to_others(settings.VAR)
+        except folder.ExposedError as error:
+            raise ImproperlyConfigured(str(error)) from error
         # Registers the system checks.
         from portal import checks  # noqa: F401 - imported for that alone

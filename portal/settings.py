@@ -300,14 +300,24 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 400
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
+_to_console = {"handlers": ["console"], "propagate": False}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.http.log_formatter.RedactingFormatter",
+            "format": "%(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL")},
     "loggers": {
         "django": {"level": "INFO"},
+        # These have handlers of their own, which know nothing of secrets.
+        "django.server": _to_console,
+        "gunicorn.error": _to_console,
+        "celery.task": _to_console,
         # Anybody can send a wrong host name, as often as they like.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # It gets an error page of its own; anybody can send it too.

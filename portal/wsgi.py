@@ -8,6 +8,9 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
+from portal.stack import folder
+
+folder.write_privately()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 # Each file of a plain form is an open file until it is received, 400 of them in a form,

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
+from portal.stack import folder
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,7 +22,10 @@ class NotSentError(OSError):
 
 
 class FolderBackend(BaseEmailBackend):
-    """Writes each mail to `EMAIL_FILE_PATH` as an .eml file and names it in the log."""
+    """Writes each mail to `EMAIL_FILE_PATH` as an .eml file and names it in the log.
+
+    Mails contain links for new passwords, so only the portal's user can read them.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -35,11 +40,14 @@ class FolderBackend(BaseEmailBackend):
             raise NotSentError(message) from error
 
     def _write(self, email_messages: Sequence[EmailMessage]) -> int:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        # An older version has made it for everybody.
+        self._folder.chmod(folder.PRIVATE_FOLDER)
         for message in email_messages:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
             path = self._folder / f"{stamp}-{uuid4().hex[:8]}.eml"
             unfinished = path.with_suffix(".part")
+            unfinished.touch(mode=folder.PRIVATE_FILE, exist_ok=False)
             unfinished.write_bytes(message.message().as_bytes())
             os.replace(unfinished, path)  # noqa: PTH105 - readers see whole mails only
             logger.info("mail %r lies in %s", message.subject, path)

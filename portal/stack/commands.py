@@ -37,6 +37,7 @@ EXPLAINED = (
     database.TooOldError,
     engines.DidNotStartError,
     folder.AlreadyRunningError,
+    folder.ExposedError,
     folder.UnreadableError,
     ports.NoFreePortError,
     postgresql.UnusableError,
@@ -48,6 +49,7 @@ EXPLAINED = (
 
 def main(argv: Sequence[str]) -> int:
     """Do as told; return the exit code."""
+    folder.write_privately()
     told = _make_parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = told.command
     try:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from portal import service_urls
 from portal.service_urls import DatabaseUrl
-from portal.stack import settings
+from portal.stack import log, settings
 
 # Without a login of their own. The application takes one of them for a single
 # transaction and has no right on a tenant's rows outside of that.
@@ -17,6 +17,16 @@ WORKING_ROLES = ("portal_tenant", "portal_staff", "portal_sweep")
 # `GRANT … WITH INHERIT FALSE` came with 16, the locale provider used here with 17.
 OLDEST_SERVER = 170_000
 
+
+# What the server's own log would contain of a failed statement: the statement with the
+# values in it, and the row. The portal gets every error, and logs it without values.
+# A plain user cannot undo these. `log` leaves errors out, but not what ends a session.
+QUIET_SETTINGS = {
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
+}
 
 SUPERUSER_VARIABLE = "DATABASE_SUPERUSER_URL"
 
@@ -84,6 +94,7 @@ def _prepare_roles(
         _ensure_role(connection, role, "NOLOGIN NOINHERIT")
     _ensure_role(connection, settings.OWNER_ROLE, "LOGIN CREATEDB", owner_password)
     _ensure_role(connection, settings.APP_ROLE, "LOGIN NOCREATEDB", app_password)
+    _keep_values_from_log(connection)
     for role in WORKING_ROLES:
         # SET, so that a transaction can become it; not INHERIT, so that nothing is
         # allowed before it has; not ADMIN, so that it stays among these roles.
@@ -91,6 +102,22 @@ def _prepare_roles(
             sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE, ADMIN FALSE").format(
                 sql.Identifier(role), sql.Identifier(settings.APP_ROLE)
             )
+        )
+
+
+def _keep_values_from_log(connection: psycopg.Connection) -> None:
+    try:
+        for role in (settings.OWNER_ROLE, settings.APP_ROLE):
+            for name, value in QUIET_SETTINGS.items():
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                        sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
+                    )
+                )
+    except psycopg.errors.InsufficientPrivilege:
+        log.log_line(
+            "the server's own log will contain values of failed statements: only a"
+            " superuser can prevent that (docs/operations.md)"
         )
 
 

@@ -149,6 +149,7 @@ def running_engines(var: Path, *, durable: bool = True) -> Iterator[dict[str, st
     """
     var = var.resolve()
     var.mkdir(mode=folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+    folder.close_to_others(var)
     journal = var / "engines.log"
     parent, signal_number = str(getpid()), str(int(SIGTERM))
     argv = [sys.executable, "-I", "-S", launch.__file__, parent, signal_number]

@@ -1,8 +1,12 @@
-"""Locks the folder `VAR`, and writes its secrets and `parts.json`."""
+"""Locks the folder `VAR`, closes it to others, and writes its files of secrets.
+
+Beside secrets it holds mails with links for new passwords, the database, and keys.
+"""
 
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,17 +16,77 @@ PARTS_FILE = "parts.json"
 SECRETS_FILE = "secrets.json"
 LOCK_FILE = "lock"
 
-# Readable by their owner only: both files hold passwords.
+# Readable by their owner only.
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+PRIVATE_UMASK = 0o077
+
+# The rights of the group and of everybody else.
+_GROUP = 0o070
+_OTHERS = 0o007
+
+# What the portal writes into the folder, and the beginnings of such names. A folder
+# with anything else may be somebody's home, or /tmp: its rights are not ours to change.
+_OURS = frozenset(
+    {
+        *(PARTS_FILE, SECRETS_FILE, LOCK_FILE),
+        *("postgres", "postgres.making", "valkey", "s3", "usage", "static"),
+        *("mail", "mail-stamp", "demo", "demo.done", "engines.log", "lost+found"),
+    }
+)
+_BEGINNINGS = ("beat-schedule", ".pw", f".{PARTS_FILE}.", f".{SECRETS_FILE}.")
 
 
 class AlreadyRunningError(Exception):
     """Another run holds the folder."""
 
 
+class ExposedError(Exception):
+    """Others can read the folder, and its rights are not ours to change."""
+
+
 class UnreadableError(Exception):
     """A file that must not be replaced cannot be read."""
+
+
+def write_privately() -> None:
+    """Let only the user of this process read what it and its children write."""
+    os.umask(PRIVATE_UMASK)
+
+
+def close_to_others(var: Path) -> None:
+    """Take the rights of others from the folder, if it exists and has any.
+
+    The group may keep its rights where another user owns the folder: so a container's
+    volume is shared with a user whose number is not known before.
+
+    Raises:
+        ExposedError: the folder is not the user's, or holds what is not of the portal.
+
+    """
+    try:
+        found = var.stat()
+    except FileNotFoundError:
+        return
+    is_own = found.st_uid == os.geteuid()
+    if not found.st_mode & (_OTHERS | _GROUP if is_own else _OTHERS):
+        return
+    if not is_own:
+        message = f"{var} belongs to another user and is open to everybody"
+        raise ExposedError(message)
+    names = {path.name for path in var.iterdir()} - _OURS
+    strange = [name for name in names if not name.startswith(_BEGINNINGS)]
+    # Where the sticky bit is, everybody is meant to write, as in /tmp.
+    if strange or found.st_mode & stat.S_ISVTX:
+        message = (
+            f"{var} is open to other users, and not the portal's alone"
+            f" ({min(strange, default='sticky bit')}). It is to hold secrets:"
+            f" chmod 700 {var}, or set another VAR"
+        )
+        raise ExposedError(message)
+    # The folder alone: the ctime of mail-stamp says that this is the installation that
+    # may send mail (portal.mail.switch).
+    var.chmod(PRIVATE_FOLDER)
 
 
 @contextmanager
@@ -33,6 +97,7 @@ def locked(var: Path) -> Iterator[bool]:
     the file.
     """
     var.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    close_to_others(var)
     descriptor = os.open(var / LOCK_FILE, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     try:
         holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()

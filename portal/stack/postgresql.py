@@ -100,6 +100,9 @@ def describe_server(
         "unix_socket_directories=",
         "timezone=UTC",
         "log_timezone=UTC",
+        # For superusers; the portal's roles have more such settings (database.py).
+        "log_min_error_statement=panic",
+        "log_error_verbosity=terse",
         *([] if durable else careless),
     ]
     arguments = [argument for option in options for argument in ("-c", option)]

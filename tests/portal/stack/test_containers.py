@@ -9,7 +9,7 @@ from compose_spec import PyOptions
 
 from portal import env
 from portal.celery import app
-from portal.stack import database, run, seaweed, settings
+from portal.stack import database, postgresql, run, seaweed, settings
 
 pytestmark = pytest.mark.plain
 
@@ -127,6 +127,16 @@ def test_engines_have_the_versions_that_are_tested(services: dict[str, Any]) -> 
     ):
         tag = services[service]["image"].split(":")[1]
         assert locked_version(package).startswith(tag), service
+
+
+def test_the_database_logs_no_values_in_either(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    part = postgresql.describe_server(tmp_path, 1, superuser_url="", durable=True)
+    quiet = {word for word in part.argv if word.startswith("log_")}
+    quiet.discard("log_timezone=UTC")
+    assert len(quiet) == 2
+    assert quiet <= set(services["postgres"]["command"])
 
 
 def test_engines_that_are_alone_in_their_network_need_no_tls(

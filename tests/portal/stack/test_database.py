@@ -1,5 +1,7 @@
 """Roles and database: made once, made again, made by a role that is no superuser."""
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +15,80 @@ ADMINISTRATOR = "hosted_administrator"
 
 
 @pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    var: Path = tmp_path_factory.mktemp("database")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that was there before, and open to everybody."""
+    made: Path = tmp_path_factory.mktemp("database") / "var"
+    made.mkdir(mode=0o755)
+    return made
+
+
+@pytest.fixture(scope="module")
+def engines(var: Path) -> Iterator[dict[str, str]]:
+    before = os.umask(0o022)
     with running_engines(var, durable=False) as parts:
+        os.umask(before)
         kept = settings.load_secrets(var)
         port = int(parts["DATABASE_URL"].split(":")[3].split("/")[0])
         yield {**parts, database.SUPERUSER_VARIABLE: settings.superuser_url(kept, port)}
+
+
+def test_what_the_engines_write_is_for_their_user_alone(
+    engines: dict[str, str], var: Path
+) -> None:
+    paths = [var, *var.rglob("*")]
+    assert len(paths) > 100
+    open_to_others = [
+        path.relative_to(var)
+        for path in paths
+        if path.stat().st_mode & 0o077 and path.name != "engines.log"
+    ]
+    assert open_to_others == []
+
+
+# A value, in each place where a statement can have one.
+VALUE = "quince-value"
+FAILING = (
+    f"INSERT INTO unique_names VALUES ('{VALUE}'), ('{VALUE}')",
+    f"INSERT INTO unique_names SELECT NULL::text WHERE '{VALUE}' = '{VALUE}'",
+    f"SELECT '{VALUE}'::text::uuid",
+    f"SELECT '{VALUE}' nonsense {VALUE}",
+    f"DO $$ BEGIN RAISE EXCEPTION '{VALUE}' USING DETAIL = '{VALUE}'; END $$",
+)
+
+
+@pytest.mark.parametrize(
+    ("variable", "statements"),
+    [
+        ("DATABASE_URL", FAILING),
+        ("DATABASE_OWNER_URL", FAILING),
+        # An error's own sentence stays in the log for those who look after the server.
+        (database.SUPERUSER_VARIABLE, FAILING[:2]),
+    ],
+)
+def test_the_servers_log_has_no_value_of_a_failed_statement(
+    engines: dict[str, str], var: Path, variable: str, statements: tuple[str, ...]
+) -> None:
+    database.prepare_from(engines)
+    inside = engines[database.SUPERUSER_VARIABLE].rpartition("/")[0] + "/portal"
+    with psycopg.connect(inside, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS unique_names (name text PRIMARY KEY)"
+        )
+        connection.execute("GRANT INSERT ON unique_names TO portal_app, portal_owner")
+    url = inside if variable == database.SUPERUSER_VARIABLE else engines[variable]
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            with pytest.raises(psycopg.DatabaseError):
+                connection.execute(statement)
+    marker = f"everything is logged of {variable}"
+    with psycopg.connect(inside, autocommit=True) as connection:
+        connection.execute(f"DO $$ BEGIN RAISE WARNING '{marker}'; END $$")
+    journal = var / "engines.log"
+    deadline = time.monotonic() + 20
+    while marker not in journal.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert VALUE not in journal.read_text()
 
 
 def refused(url: str, statement: str) -> bool:
@@ -74,7 +144,7 @@ def test_preparing_again_changes_passwords_and_nothing_else(
 
 
 def test_an_administrator_who_is_no_superuser_can_prepare(
-    engines: dict[str, str],
+    engines: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with psycopg.connect(
         engines[database.SUPERUSER_VARIABLE], autocommit=True
@@ -93,6 +163,7 @@ def test_an_administrator_who_is_no_superuser_can_prepare(
     }
     database.prepare_from(hosted)
     database.prepare_from(hosted)
+    assert "log will contain values" in capsys.readouterr().out
     assert refused(engines["DATABASE_URL"], "CREATE TABLE intruder (id int)")
 
 

@@ -2,8 +2,11 @@
 
 import base64
 import json
+import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,14 @@ import pytest
 from portal.stack import engines, folder, ports, settings
 
 pytestmark = pytest.mark.plain
+
+# Values without which the settings do not load.
+NEEDED = {
+    "SECRET_KEY": "only-in-a-test-0123456789-0123456789-0123456789-01",
+    "MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+    "DATABASE_URL": "postgres://nobody@localhost/none",
+    "BROKER_URL": "redis://localhost",
+}
 
 AT = settings.Ports(web=1, database=2, broker=3, store=4)
 
@@ -121,3 +132,95 @@ def test_a_full_machine_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _port: False)
     with pytest.raises(ports.NoFreePortError):
         ports.find_free()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("before", [[], ["secrets.json", "mail", "beat-schedule.db"]])
+def test_a_folder_that_was_open_to_all_is_closed(
+    tmp_path: Path, before: list[str]
+) -> None:
+    for name in before:
+        (tmp_path / name).touch()
+    tmp_path.chmod(0o755)
+    with folder.locked(tmp_path):
+        assert mode_of(tmp_path) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("names", "mode", "told"),
+    [
+        (["secrets.json", "letters.odt"], 0o755, "letters.odt"),
+        ([".X11-unix"], 0o755, ".X11-unix"),
+        ([], 0o1777, "sticky bit"),
+    ],
+)
+def test_an_open_folder_with_things_of_others_is_refused_and_left_alone(
+    tmp_path: Path, names: list[str], mode: int, told: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    tmp_path.chmod(mode)
+    with (
+        pytest.raises(folder.ExposedError, match=f"{told}.*chmod 700"),
+        folder.locked(tmp_path),
+    ):
+        pass
+    assert mode_of(tmp_path) == mode
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_refused"),
+    [(0o755, True), (0o701, True), (0o770, False), (0o700, False)],
+)
+def test_a_folder_of_another_user_may_be_open_to_its_group_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_refused: bool
+) -> None:
+    tmp_path.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    if is_refused:
+        with pytest.raises(folder.ExposedError, match="another user"):
+            folder.close_to_others(tmp_path)
+    else:
+        folder.close_to_others(tmp_path)
+    assert mode_of(tmp_path) == mode
+
+
+def test_a_folder_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+    folder.close_to_others(tmp_path / "var")
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "shell", "--no-imports", "-c", "open('{}', 'w')"],
+        ["-c", "import portal.wsgi; open('{}', 'w')"],
+        ["-c", "import portal.celery; open('{}', 'w')"],
+        ["-c", "from portal.stack import commands, log;"
+               "log.write = lambda _text: open('{}', 'w');"
+               "commands.main(['draw-secrets'])"],
+    ],
+    ids=["manage.py", "wsgi", "celery", "stack"],
+)  # fmt: skip
+def test_every_program_of_the_portal_writes_for_its_user_alone(
+    tmp_path: Path, command: list[str]
+) -> None:
+    var, written = tmp_path / "var", tmp_path / "written"
+    var.mkdir(mode=0o755)
+    done = subprocess.run(
+        [sys.executable, *(word.format(written) for word in command)],
+        cwd=engines.ROOT,
+        env={**os.environ, "VAR": str(var), **NEEDED},
+        umask=0o022,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert mode_of(written) == 0o600
+    is_django_there = "commands" not in command[-1] and "celery" not in command[-1]
+    assert mode_of(var) == (0o700 if is_django_there else 0o755)
