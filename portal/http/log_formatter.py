@@ -12,7 +12,7 @@ from django.http import HttpRequest
 CUT = "…"
 
 # First part of each address that anybody may open and that has a parameter: there the
-# parameter itself is the secret. A test compares this with the permissions table.
+# parameter itself is the secret. A test compares this with the endpoint table.
 SECRET_ADDRESSES = ("new-password", "calendar")
 
 # Wherever they are in a line: also in another address, percent-encoded, or without
