@@ -2,130 +2,63 @@
 
 gunicorn's own threaded worker gives a thread to every connection that opens, for
 five seconds if it says nothing and without any limit if it sends half a header.
-Some dozens of such clients leave a site that answers nobody. Here the head of a
-request is collected by the worker's event loop, which costs a stalled client its
-socket and no thread; a thread is given once the head is complete. From then on
-every read and write has a timeout. (docs/decisions/0021)
+Some dozens of such clients leave a site that answers nobody. Here a thread is given
+once the request is complete, but for a long body, and taken back as soon as the
+response is written; the event loop waits for clients, at the cost of a socket each. If
+there are too many, the one that has waited longest is disconnected.
+(docs/decisions/0021)
 """
 
 import errno
-import math
 import os
 import socket
 import time
 from functools import partial
-from operator import attrgetter
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
-# Ample for a person's browser on a bad line; a stalled one is gone after it.
+from portal.stack.web_answers import BODY_STALLED, BUSY, HEAD_TOO_LARGE
+from portal.stack.web_connection import Connection
+from portal.stack.web_socket import CONTINUE, READ_TIMEOUT, PatientSocket
+from portal.stack.web_waiting import MOST_COLLECTED, MOST_UNSENT_IN_ALL, WaitingWorker
+
+# Seconds for the head of a request, and as many again for a short body. Ample for a
+# person's browser on a bad line; a stalled one is gone after it.
 HEAD_TIMEOUT = 10.0
+SMALL_BODY_TIMEOUT = min(HEAD_TIMEOUT, READ_TIMEOUT)
+
+# Seconds that a request with a long body waits for one of the threads that read such,
+# and the share of the connections that may wait so.
+QUEUE_TIMEOUT = 30.0
+QUEUE_SHARE = 2
+
+# After a response: seconds and bytes for a client that is still sending. Closing at
+# once would reset the connection, and the client might lose the response.
+CLOSE_TIMEOUT = 2.0
+MOST_DRAINED = 1024 * 1024
 
 # When the server is ending: time for a request that is just being sent.
 LINGER = 0.5
 
-# Request line and headers together. The longest file name that a usage directory
-# can hold makes some 60 KiB when every letter of it is percent-encoded: it is to
-# be refused by the application, with a reason, rather than here.
-LONGEST_HEAD = 128 * 1024
+# Bytes of a response that the system may hold for a client, beyond those on their way.
+# It asks for more once half of them are left.
+MOST_IN_SYSTEM = 128 * 1024
 
-HEAD_ENDS = b"\r\n\r\n"
-
-# Between two reads of a body, unless the application sets another timeout.
-READ_TIMEOUT = float(os.environ.get("BODY_TIMEOUT") or 20)
-
-# For a whole request to be read. A body may take ten minutes: 64 MB over a line of
-# one megabit a second.
-REQUEST_TIMEOUT = 600.0
-
-# What is sent in one go: with the timeout, the slowest client that is still served
-# takes some 13 KB a second.
-PIECE = 256 * 1024
-
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
+# Seconds between two looks for connections whose time is up.
+LOOK_EVERY = 0.5
 
 # What `accept` may answer in the course of things: somebody else was faster, or
 # the client has gone.
 NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
-class PatientSocket(socket.socket):
-    """A socket whose timeout bounds each piece that is sent, not the whole.
-
-    Reading ends at `deadline`, however little comes however often: every byte would
-    renew the timeout, and a client that sends one now and then keep its thread.
-    """
-
-    deadline = math.inf
-
-    # When the head of the request was complete, in seconds since 1970: before it had
-    # to wait for a thread (portal.http.request_time).
-    request_at = 0.0
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        """Read what is there; fail when the request has taken too long."""
-        if time.monotonic() > self.deadline:
-            message = "the request has taken too long"
-            raise TimeoutError(message)
-        return super().recv(size, flags)
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send everything; fail when the client takes nothing for too long."""
-        view = memoryview(data)
-        for start in range(0, len(view), PIECE):
-            super().sendall(view[start : start + PIECE], flags)
-
-
-class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
-    """A connection that remembers what has arrived of a request's head."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.head = bytearray()
-        self.is_closed = False
-
-    def collect(self) -> bool:
-        """Take in what has arrived; True once there is something to work on."""
-        try:
-            data = self.sock.recv(LONGEST_HEAD)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        # The end may straddle two reads.
-        since = max(len(self.head) - len(HEAD_ENDS), 0)
-        self.head += data
-        return not data or HEAD_ENDS in self.head[since:] or self.is_too_large
-
-    @property
-    def is_too_large(self) -> bool:
-        """Say whether the head is longer than any that is served."""
-        end = self.head.find(HEAD_ENDS)
-        return (len(self.head) if end < 0 else end) > LONGEST_HEAD
-
-    def init(self) -> None:
-        """Hand on what was collected, as if it came from the socket just now."""
-        super().init()
-        self.sock.settimeout(READ_TIMEOUT)
-        self.data_ready = False
-        self.parser.unreader.unread(bytes(self.head))
-        self.head.clear()
-
-    def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - theirs
-        """Close once: our thread has usually done it before the event loop does."""
-        if not self.is_closed:
-            self.is_closed = True
-            super().close(graceful)
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(WaitingWorker):
     """The threaded worker, with threads for complete requests only."""
+
+    # Waiting in the event loop
 
     def accept(self, listener: socket.socket) -> bool:
         """Take a connection, and wait for its first request; False if there is none."""
@@ -135,62 +68,209 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if error.errno in NOTHING_TO_ACCEPT:
                 return False
             raise
-        client = PatientSocket(fileno=accepted.detach())
+        client = PatientSocket(accepted.detach(), self.slow_readers)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_IN_SYSTEM)
         self.nr_conns += 1
-        self.await_head(Connection(self.cfg, client, address, listener.getsockname()))
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        self.await_request(conn)
+        self.make_room()
         return True
 
-    def await_head(self, conn: Connection) -> None:
-        """Let the event loop collect the head of the next request."""
-        conn.sock.settimeout(0)
-        conn.sock.deadline = math.inf
-        patience = HEAD_TIMEOUT if self.alive else LINGER
-        conn.timeout = time.monotonic() + patience
-        self.pending_conns.append(conn)
-        read = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, EVENT_READ, read)
+    def await_request(self, conn: Connection) -> None:
+        """Let the event loop collect the next request, or what is missing of it."""
+        self.wait(conn, self.pending_conns, HEAD_TIMEOUT if self.alive else LINGER)
+        self.poller.register(
+            conn.sock, EVENT_READ, partial(self.on_request_readable, conn)
+        )
+        self.collected += len(conn.received)
 
-    def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
-        """Begin the next request on a connection that was kept."""
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self.await_head(conn)
-
-    def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
-        """Collect, and give the request to a thread once its head is complete."""
-        if not conn.collect():
+    def murder_pending(self) -> None:
+        """End the connections whose time is up, and make room."""
+        self.make_room()
+        now = time.monotonic()
+        if self.alive and now < self.next_look:
             return
-        self.poller.unregister(client)
-        self.pending_conns.remove(conn)
-        conn.data_ready = True
-        conn.sock.request_at = time.time()
-        self.enqueue_req(conn)
+        self.next_look = now + LOOK_EVERY
+        for conn in self.pending_conns.overdue(now):
+            if conn.has_head:
+                self.refuse(conn, BODY_STALLED)
+            else:
+                self.end(conn)
+        for conn in self.queued_conns.overdue(now):
+            self.refuse(conn, BUSY)
+        for queue in (self.sending_conns, self.closing_conns):
+            for conn in queue.overdue(now):
+                self.end(conn)
 
-    def enqueue_req(self, conn: Connection) -> None:
-        """Give a request to a thread; a half one that was read ahead has to wait."""
-        if not conn.data_ready:
-            conn.head += conn.parser.unreader.take_buffered()
-            if HEAD_ENDS not in conn.head:
-                self.await_head(conn)
-                return
+    # From a request to its thread
+
+    def on_request_readable(self, conn: Connection, _client: Any) -> None:
+        """Collect, and give the request to a thread once it is complete."""
+        if conn.is_closed:  # to make room, in this turn of the event loop
+            return
+        if conn.waits_in is self.keepalived_conns:
+            self.wait(conn, self.pending_conns, HEAD_TIMEOUT if self.alive else LINGER)
+        had_head, before = conn.has_head, len(conn.received)
+        is_ready = conn.collect()
+        self.collected += len(conn.received) - before
+        if is_ready:
+            self.stop_waiting(conn)
+            self.dispatch(conn)
+        elif conn.has_head and not had_head:
+            self.await_body(conn)
+        while self.collected > MOST_COLLECTED and self.pending_conns:
+            self.end(self.pending_conns[0])
+
+    def await_body(self, conn: Connection) -> None:
+        """Give a short body its time; a client may have asked whether to send it."""
+        self.wait(conn, self.pending_conns, SMALL_BODY_TIMEOUT)
+        if conn.expects_continue:
+            try:
+                conn.sock.sendall(CONTINUE)
+            except OSError:
+                self.end(conn)
+
+    def dispatch(self, conn: Connection) -> None:
+        """Give a request to a thread, or have a long body wait for one."""
+        if conn.is_too_large:
+            self.refuse(conn, HEAD_TOO_LARGE)
+        elif not conn.has_head:  # the client has gone
+            self.end(conn)
+        elif not conn.is_long:
+            self.start(conn)
+        elif self.body_threads < self.most_body_threads:
+            self.start_long(conn)
+        elif (
+            len(self.queued_conns) < self.worker_connections // QUEUE_SHARE
+            and self.collected < MOST_COLLECTED
+        ):
+            self.wait(conn, self.queued_conns, QUEUE_TIMEOUT)
+            self.collected += len(conn.received)
+        else:
+            self.refuse(conn, BUSY)
+
+    def start_long(self, conn: Connection) -> None:
+        conn.reads_body = True
+        self.body_threads += 1
+        self.start(conn)
+
+    def start(self, conn: Connection) -> None:
+        conn.data_ready = True
         super().enqueue_req(conn)
 
-    def handle(self, conn: Connection) -> Any:
-        """Serve one request, in a thread.
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Serve a request, in a thread."""
+        conn.begin(req)
+        return super().handle_request(req, conn)
 
-        Closing belongs to it: a client that does not close its side holds that up
-        for two seconds, during which the event loop could serve nobody.
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:  # noqa: FBT001 - theirs
+        """Keep the connection if nothing of the body is left on it.
+
+        What was collected and not read is dropped. Nothing is read from the socket: a
+        client that is refused could otherwise hold the thread by sending slowly.
         """
-        if conn.is_too_large:
-            conn.sock.settimeout(READ_TIMEOUT)
-            conn.sock.sendall(TOO_LARGE)
-            conn.close(graceful=True)
+        if not keepalive or conn.parser.mesg.has_unread_body():
             return False
-        conn.sock.deadline = time.monotonic() + REQUEST_TIMEOUT
-        keep = super().handle(conn)
-        if not keep:
-            conn.close(graceful=True)
-        return keep
+        return bool(conn.parser.finish_body())
+
+    # After the response
+
+    def finish_request(self, conn: Connection, future: Any) -> None:
+        """Send the rest of the response; then wait for the next request, or close."""
+        if conn.reads_body:
+            conn.reads_body = False
+            self.body_threads -= 1
+            while self.queued_conns and self.body_threads < self.most_body_threads:
+                following = self.queued_conns[0]
+                self.stop_waiting(following)
+                self.start_long(following)
+        try:
+            conn.is_kept = bool(future.result())
+            conn.sock.settimeout(0)
+        except Exception:  # noqa: BLE001 - whatever it was, it was logged in the thread
+            self.end(conn)
+            return
+        self.send_rest(conn)
+
+    def refuse(self, conn: Connection, answer: bytes) -> None:
+        """Send a response from the event loop, and close."""
+        self.stop_waiting(conn)
+        conn.is_kept = False
+        try:
+            conn.sock.sendall(answer)
+        except OSError:
+            self.end(conn)
+            return
+        self.send_rest(conn)
+
+    def send_rest(self, conn: Connection) -> None:
+        """Send what the client takes of a response, which may have to wait for more."""
+        try:
+            if conn.sock.unsent:
+                conn.sock.push()
+        except OSError:
+            self.end(conn)
+            return
+        if not conn.sock.unsent:
+            self.stop_waiting(conn)
+            self.follow(conn)
+            return
+        if conn.waits_in is None:
+            self.poller.register(
+                conn.sock, EVENT_WRITE, partial(self.on_response_writable, conn)
+            )
+        now = time.monotonic()
+        self.wait(conn, self.sending_conns, conn.sock.unsent_until - now)
+        self.unsent += conn.sock.unsent_bytes - conn.unsent
+        conn.unsent = conn.sock.unsent_bytes
+        while self.unsent > MOST_UNSENT_IN_ALL and self.sending_conns:
+            self.end(self.sending_conns[0])
+
+    def on_response_writable(self, conn: Connection, _client: Any) -> None:
+        if not conn.is_closed:
+            self.send_rest(conn)
+
+    def follow(self, conn: Connection) -> None:
+        """Wait for the next request, or for the client to close its side."""
+        if not conn.is_kept:
+            self.close_gently(conn)
+            return
+        conn.take_read_ahead()
+        if not conn.received:
+            patience = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+            self.wait(conn, self.keepalived_conns, patience)
+            self.poller.register(
+                conn.sock, EVENT_READ, partial(self.on_request_readable, conn)
+            )
+        elif conn.is_ready():
+            self.dispatch(conn)
+        else:
+            self.await_request(conn)
+            if conn.has_head:
+                self.await_body(conn)
+
+    def close_gently(self, conn: Connection) -> None:
+        """Close, once the client has: what it still sends is thrown away, in bounds."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.end(conn)
+            return
+        patience = CLOSE_TIMEOUT if self.alive else LINGER
+        self.wait(conn, self.closing_conns, patience)
+        self.poller.register(
+            conn.sock, EVENT_READ, partial(self.on_closing_readable, conn)
+        )
+
+    def on_closing_readable(self, conn: Connection, _client: Any) -> None:
+        if conn.is_closed:
+            return
+        data = conn.sock.receive_now(64 * 1024)
+        conn.drained += len(data or b"")
+        if data == b"" or conn.drained > MOST_DRAINED:
+            self.end(conn)
+
+    # Ending
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Begin to end, as TERM asks: who is being served is served to the end.
@@ -205,17 +285,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             listener.close()
         soon = time.monotonic() + LINGER
         super()._cap_keepalive(min(soon, deadline))
-        for conn in self.pending_conns:
-            if not conn.head:
-                conn.timeout = min(conn.timeout, soon)
-
-    def murder_pending(self) -> None:
-        """Close connections whose request does not come, the next to end first."""
-        if not self.alive:
-            in_order = sorted(self.pending_conns, key=attrgetter("timeout"))
-            self.pending_conns.clear()
-            self.pending_conns.extend(in_order)
-        super().murder_pending()
+        silent = [conn for conn in self.pending_conns if not conn.received]
+        for conn in (*silent, *self.closing_conns):
+            conn.timeout = min(conn.timeout, soon)
 
     def handle_quit(self, *_: Any) -> None:
         """End at once, as QUIT asks.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.stack import gunicorn_conf, ports, web_worker
+from portal.stack import gunicorn_conf, ports, web_connection, web_socket, web_worker
 from tests.portal.stack.stack_copies import MINI, ROOT, ask, wait_for
 
 STALLED = 40
@@ -79,14 +79,10 @@ def test_forty_stalled_clients_leave_the_site_answering(site: int, kind: str) ->
 
 def test_all_of_them_at_once_are_ended_and_never_in_the_way(site: int) -> None:
     with ExitStack() as clients:
-        # Only bodies hold a thread: these must stay below the threads of one process,
-        # which on a busy machine may have accepted all of them.
-        kinds = ("a header, no body", "a header, half a body")
-        each = gunicorn_conf.threads // len(kinds) - 2
         with_body = [
             stall(clients, site, words)
-            for kind in kinds
-            for words in [KINDS[kind]] * each
+            for kind in ("a header, no body", "a header, half a body")
+            for words in [KINDS[kind]] * STALLED
         ]
         for kind in ("says nothing", "half a request line", "half a header"):
             for _ in range(STALLED):
@@ -134,7 +130,7 @@ def test_an_absurd_name_reaches_the_application(site: int) -> None:
 
 
 def test_a_head_without_measure_is_refused(site: int) -> None:
-    name = b"a" * (web_worker.LONGEST_HEAD + 100)
+    name = b"a" * (web_connection.LONGEST_HEAD + 100)
     answer = ask(site, b"GET /" + name + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 431 ")
 
@@ -148,4 +144,4 @@ def test_the_configuration_is_as_the_portal_says() -> None:
     env = pytest.importorskip("portal.env")
     assert str(gunicorn_conf.workers) == env.VARIABLES["WEB_WORKERS"].default
     assert str(gunicorn_conf.threads) == env.VARIABLES["WEB_THREADS"].default
-    assert str(int(web_worker.READ_TIMEOUT)) == env.VARIABLES["BODY_TIMEOUT"].default
+    assert str(int(web_socket.READ_TIMEOUT)) == env.VARIABLES["BODY_TIMEOUT"].default
