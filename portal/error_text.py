@@ -152,7 +152,8 @@ TEXTS: dict[str, ErrorText] = {
     "body-stalled": error(
         408,
         gettext_noop(
-            "Nothing arrived for %(seconds)d seconds, or all of it took ten minutes."
+            "The body came too slowly: nothing for %(seconds)d seconds, less than 1 KiB"
+            " a second, or more than ten minutes in all."
         ),
         gettext_noop("Nothing was kept. Send the file again."),
     ),

@@ -6,7 +6,6 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
 from django.http import HttpRequest, UnreadablePostError
 
@@ -42,18 +41,12 @@ def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:
     """Yield the body, at most `size` bytes of it.
 
     A body that ends early ends the iteration: the caller, who knows the length, has to
-    notice. A body that stalls would keep its thread for ever, so the socket gets a
-    time limit where the web server gives access to it; the limit for the whole body is
-    the web server's (`portal.stack.web_worker`).
+    notice. The web server limits the time (`portal.stack.web_socket`).
 
     Raises:
         Refused: nothing was received for too long, or all of it takes too long.
 
     """
-    environ = request.environ if isinstance(request, WSGIRequest) else {}
-    client = environ.get("gunicorn.socket")
-    if client is not None:
-        client.settimeout(settings.BODY_TIMEOUT)
     # Back to the pool: a body may take minutes, and the database is not needed for it.
     connection.close()
     left = size

@@ -11,7 +11,8 @@ from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
 from portal.errors import Refused
-from portal.stack.web_worker import PatientSocket
+from portal.stack import web_socket
+from portal.stack.web_socket import PatientSocket
 from usage.uploads import request_body
 
 Line = tuple[PatientSocket, socket.socket]
@@ -23,7 +24,8 @@ TOLD = "body-stalled"
 @pytest.fixture
 def line() -> Iterator[Line]:
     ours, theirs = socket.socketpair()
-    with PatientSocket(fileno=ours.detach()) as patient, theirs:
+    slow_readers = threading.Semaphore(1)
+    with PatientSocket(ours.detach(), slow_readers) as patient, theirs:
         yield patient, theirs
 
 
@@ -42,11 +44,12 @@ def request_on(ours: socket.socket) -> WSGIRequest:
 
 
 def test_a_body_that_trickles_is_ended_when_its_time_is_up(
-    line: Line,
+    line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = line
+    monkeypatch.setattr(web_socket, "REQUEST_TIMEOUT", 0.5)
     started = time.monotonic()
-    ours.deadline = started + 0.5
+    ours.begin_reading(owes_continue=False)
     over = threading.Event()
 
     def trickle() -> None:
@@ -68,8 +71,10 @@ def test_a_body_that_trickles_is_ended_when_its_time_is_up(
     assert 0.5 <= time.monotonic() - started < 10
 
 
-def test_a_body_that_stands_still_is_ended_sooner(line: Line, settings: object) -> None:
-    settings.BODY_TIMEOUT = 0.2  # type: ignore[attr-defined]  # pytest-django's
+def test_a_body_that_stands_still_is_ended_sooner(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_socket, "READ_TIMEOUT", 0.2)
     ours, theirs = line
     theirs.send(b"x" * 10)
     with pytest.raises(Refused) as caught:
