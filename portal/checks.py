@@ -55,7 +55,9 @@ def every_address_has_an_endpoint(
         for name in sorted(names - set(endpoints.ENDPOINTS))
     ]
     found += [
-        Error(f"ENDPOINTS names {name!r}, which is no address.", id="portal.E002")
+        Error(
+            f"ENDPOINTS names {name!r}, but no address has that name.", id="portal.E002"
+        )
         for name in sorted(set(endpoints.ENDPOINTS) - names)
     ]
     return found
@@ -82,8 +84,8 @@ def services_are_reached_by_tls(
 ) -> list[CheckMessage]:
     return [
         Caution(
-            f"{variable} leads to {host} without TLS, or without its certificate.",
-            hint=f"Use {advice}; or, in a network of your own, add it to PLAIN_HOSTS.",
+            f"{variable} leads to {host} without TLS that checks its certificate.",
+            hint=f"Use {advice}. In a private network, list the host in PLAIN_HOSTS.",
             id="portal.W004",
         )
         for variable, hosts, advice in _plain_hosts()
@@ -93,7 +95,7 @@ def services_are_reached_by_tls(
 
 
 def _plain_hosts() -> Iterator[tuple[str, list[str], str]]:
-    """Yield for each service the other machines to which it is plain, and advice."""
+    """Yield each variable with the machines it reaches without TLS, and what to use."""
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         if env.text(name):
             url = env.url(name, service_urls.database)

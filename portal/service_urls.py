@@ -1,8 +1,8 @@
-"""Parses the URLs of the services that the portal uses: no part of one is dropped.
+"""Parses the URLs of the services that the portal uses, and ignores no part of one.
 
-A part that nothing would use is refused by name, because who wrote it relies on it.
-Plain Python, for `portal.stack` too, which runs without Django. No error contains a
-URL: most of them hold a password.
+A part that nothing would use is an error that names it, because whoever wrote it
+relies on it. Plain Python, because `portal.stack` runs without Django. Errors never
+contain the URL: most URLs hold a password.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,8 +13,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-# With each of these PostgreSQL's client ends without TLS, or may.
+# With these modes PostgreSQL's client may connect without TLS; with `require` it checks
+# the certificate only if `sslrootcert` names the authorities.
 _PLAIN_MODES = frozenset({"disable", "allow", "prefer"})
+_UNCHECKED_MODE = "require"
 _DEFAULT_MODE = "prefer"
 
 # Parameters of PostgreSQL's client that would change what the portal relies on, or
@@ -47,8 +49,10 @@ class DatabaseUrl:
 
     @property
     def plain_hosts(self) -> list[str]:
-        """The other machines to which the connection may go without TLS."""
-        if self.options.get("sslmode", _DEFAULT_MODE) not in _PLAIN_MODES:
+        """The other machines that are reached without TLS, or may be impersonated."""
+        mode = self.options.get("sslmode", _DEFAULT_MODE)
+        is_unchecked = mode == _UNCHECKED_MODE and "sslrootcert" not in self.options
+        if mode not in _PLAIN_MODES and not is_unchecked:
             return []
         hosts = self.options.get("hostaddr") or self.host
         return [host for host in hosts.split(",") if not is_here(host)]
@@ -98,7 +102,9 @@ def database(variable: str, url: str) -> DatabaseUrl:
         raise _error(variable, "has an @ in a name or password: write it as %40")
     for name in _option_names(variable, query):
         if name in _NOT_OPTIONS or not _is_known(name):
-            raise _error(variable, f"has the option {name}, which is unknown here")
+            raise _error(
+                variable, f"has the option {name}, which the portal does not support"
+            )
     try:
         found = {key: str(value) for key, value in conninfo_to_dict(url).items()}
     except psycopg.Error:
@@ -139,7 +145,7 @@ def broker(variable: str, url: str) -> str:
 
 
 def plain_broker_hosts(url: str) -> list[str]:
-    """Return the other machine to which `url` speaks without TLS, or to anybody."""
+    """Return the other machine, unless `url` uses TLS and checks its certificate."""
     parts = urlsplit(url)
     is_checked = dict(parse_qsl(parts.query)).get("ssl_cert_reqs") == "required"
     host = parts.hostname or ""
@@ -151,7 +157,7 @@ def mail(variable: str, url: str) -> MailUrl:
     parts = _split(variable, url, _MAIL_PORTS)
     _options(variable, parts, ())
     if parts.path.strip("/"):
-        raise _error(variable, "has a path, which a mail server has not")
+        raise _error(variable, "has a path: a mail server has none")
     return MailUrl(
         host=parts.hostname or "",
         port=parts.port or _MAIL_PORTS[parts.scheme],
@@ -210,7 +216,9 @@ def _options(
 ) -> dict[str, str]:
     for name in _option_names(variable, parts.query):
         if name not in allowed:
-            raise _error(variable, f"has the option {name}, which is unknown here")
+            raise _error(
+                variable, f"has the option {name}, which the portal does not support"
+            )
     return dict(parse_qsl(parts.query, keep_blank_values=True))
 
 

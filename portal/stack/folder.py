@@ -72,7 +72,10 @@ def close_to_others(var: Path) -> None:
     if not found.st_mode & (_OTHERS | _GROUP if is_own else _OTHERS):
         return
     if not is_own:
-        message = f"{var} belongs to another user and is open to everybody"
+        message = (
+            f"{var} belongs to another user and is open to everybody. It is to hold"
+            f" secrets: have its owner run chmod o-rwx {var}, or set another VAR"
+        )
         raise ExposedError(message)
     names = {path.name for path in var.iterdir()} - _OURS
     strange = [name for name in names if not name.startswith(_BEGINNINGS)]

@@ -167,8 +167,11 @@ def test_a_mail_server_is_spoken_to_as_its_url_says(
     [
         ("DATABASE_URL", "postgres://u:p@db.example/x", True),
         ("DATABASE_URL", "postgres://u:p@db.example/x?sslmode=prefer", True),
+        ("DATABASE_URL", "postgres://u:p@db.example/x?sslmode=require", True),
+        ("DATABASE_URL", "postgres://u:p@db.example/x?ssl=true", True),
         ("DATABASE_URL", "postgres://u:p@127.0.0.1,db.example/x", True),
         ("DATABASE_URL", "postgres://u:p@localhost/x?hostaddr=10.0.0.5", True),
+        ("DATABASE_URL", "postgres://u:p@db.example/x?sslmode=verify-ca", False),
         ("DATABASE_URL", "postgres://u:p@db.example/x?sslmode=verify-full", False),
         ("DATABASE_URL", "postgres://u:p@[::1]/x", False),
         ("DATABASE_URL", "postgres:///x?host=/run/postgresql", False),
@@ -185,7 +188,7 @@ def test_a_mail_server_is_spoken_to_as_its_url_says(
         ("S3_ENDPOINT_URL", "https://s3.example", False),
     ],
 )
-def test_a_service_on_another_machine_without_tls_is_warned_of(
+def test_a_service_on_another_machine_without_checked_tls_is_warned_of(
     monkeypatch: pytest.MonkeyPatch,
     settings: Any,
     variable: str,
