@@ -92,7 +92,7 @@ TEXTS: dict[str, ErrorText] = {
     "length-required": error(
         411,
         gettext_noop("The request does not say how long its body is."),
-        gettext_noop("Send Content-Length; chunked transfer is not taken."),
+        gettext_noop("Send Content-Length; chunked transfer is not supported."),
     ),
     "length-invalid": error(
         400,
@@ -101,25 +101,25 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "body-unexpected": error(
         400,
-        gettext_noop("This address takes no body."),
-        gettext_noop("Nothing was done. Send the request without one."),
+        gettext_noop("This address accepts no body."),
+        gettext_noop("Nothing was done. Send the request without a body."),
     ),
     "body-too-large": error(
         413,
         gettext_noop("The request is larger than %(limit)d bytes."),
-        gettext_noop("Nothing was done. Send less at once."),
+        gettext_noop("Nothing was done. Send less in one request."),
     ),
     "body-kind-wrong": error(
         415,
-        gettext_noop("This address does not take a body of this content type."),
-        gettext_noop("Nothing was done. Send it as %(kind)s."),
+        gettext_noop("This address does not accept this content type."),
+        gettext_noop("Nothing was done. Send the body as %(kind)s."),
     ),
     "https-needed": error(
         403,
-        gettext_noop("This address is served by https only."),
+        gettext_noop("This address is served over https only."),
         gettext_noop(
-            "What you sent went over the network unencrypted: have the token or the"
-            " calendar address replaced, and use the address that begins with https."
+            "Nothing was done. Use https. If you sent a token or a calendar address,"
+            " have it replaced: others may have read it."
         ),
     ),
     "file-too-large": error(
@@ -209,8 +209,8 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "document-busy": error(
         429,
-        gettext_noop("A receipt or list is being made for you already."),
-        gettext_noop("Wait until it has arrived, then ask for the next one."),
+        gettext_noop("Your earlier receipts or lists are not finished yet."),
+        gettext_noop("Wait until they are downloaded or mailed, then try again."),
     ),
     "waits-for-more": error(
         409,
@@ -234,8 +234,11 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "form-too-large": error(
         413,
-        gettext_noop("That is more than %(limit)d MB at once. Nothing was kept."),
-        gettext_noop("Send them in several parts; what is here is not kept twice."),
+        gettext_noop("The form is larger than %(limit)d MB. Nothing was kept."),
+        gettext_noop(
+            "Send the files in several parts; files we already have are not stored"
+            " again."
+        ),
     ),
     "storage-full": error(
         503,

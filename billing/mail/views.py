@@ -137,7 +137,10 @@ def mail_receipt(request: PortalRequest) -> HttpResponseBase:
     found = mail_receipts.mail_receipt(request.caller.tenant, ids, to, now)
     text = gettext("The receipt is on its way to %(to)s.")
     if not found.is_new:
-        text = gettext("The receipt of these files went to %(to)s today already.")
+        text = gettext(
+            "A receipt of these files was already requested today."
+            " It is mailed to %(to)s."
+        )
     messages.success(request, f"{text % {'to': to}}{found.parts_text}")
     return redirect("upload-page")
 

@@ -50,5 +50,5 @@ class FolderBackend(BaseEmailBackend):
             unfinished.touch(mode=folder.PRIVATE_FILE, exist_ok=False)
             unfinished.write_bytes(message.message().as_bytes())
             os.replace(unfinished, path)  # noqa: PTH105 - readers see whole mails only
-            logger.info("mail %r lies in %s", message.subject, path)
+            logger.info("wrote mail %r to %s", message.subject, path)
         return len(email_messages)

@@ -42,7 +42,7 @@ def addresses_by_name() -> dict[str, str]:
 
 
 def _endpoint(method: str, path: str, row: list[str]) -> Endpoint:
-    permission = {"nobody": ANYBODY, SIGNED_IN: SIGNED_IN}.get(row[1])
+    permission = {"none": ANYBODY, SIGNED_IN: SIGNED_IN}.get(row[1])
     kind, _, size = row[2].partition(", ")
     has_body = method != "GET" and kind != "\N{EN DASH}"
     callers = PEOPLE | TOKENS if path.startswith(API) else PEOPLE

@@ -26,7 +26,9 @@ class RequestedReceipt:
         """A sentence about the parts, after a space; empty if there is only one."""
         if self.parts == 1:
             return ""
-        text = gettext("It takes %(parts)d mails with up to %(files)s files each.")
+        text = gettext(
+            "It is split into %(parts)d mails of up to %(files)s files each."
+        )
         limit = grouped(receipt_pdf.PDF_AT_MOST)
         return f" {text % {'parts': self.parts, 'files': limit}}"
 

@@ -186,7 +186,10 @@ def _by_mail(
     found = by_mail.request_receipt(request.caller.tenant, ids, to=to, at=at)
     text = gettext("The receipt is too long for one PDF, so it is mailed to %(to)s.")
     if not found.is_new:
-        text = gettext("The receipt of these files went to %(to)s today already.")
+        text = gettext(
+            "A receipt of these files was already requested today."
+            " It is mailed to %(to)s."
+        )
     messages.success(request, f"{text % {'to': to}}{found.parts_text}")
     return redirect("upload-page")
 

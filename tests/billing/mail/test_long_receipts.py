@@ -94,7 +94,7 @@ def test_a_receipt_too_long_for_one_pdf_is_mailed_in_parts(
 ) -> None:
     unknown = "0" * 32
     said = request_pdf(alice, unknown, *(one.pk for one in files), follow=True)
-    text = f"so it is mailed to {UPLOADER}. It takes 3 mails with up to 2 files each."
+    text = f"mailed to {UPLOADER}. It is split into 3 mails of up to 2 files each."
     assert text in said.content.decode()
     send()
     parts = [names_in(one) for one in mail_server.taken]
@@ -123,7 +123,7 @@ def test_asked_for_again_it_is_not_mailed_twice(
     ids = [one.pk for one in files]
     request_pdf(alice, *ids)
     said = request_pdf(alice, *reversed(ids), follow=True).content.decode()
-    assert f"went to {UPLOADER} today already. It takes 3 mails" in said
+    assert f"It is mailed to {UPLOADER}. It is split into 3 mails" in said
     client_of(alice).post(MAIL, {"ids": "\n".join(map(str, ids))})
     send()
     assert len(rows(alice)) == len(mail_server.taken) == 3
@@ -207,7 +207,7 @@ def test_a_person_has_one_receipt_made_at_a_time(
     ):
         assert (response.status_code, response["Retry-After"]) == (429, "10")
         assert (
-            "A receipt or list is being made for you already."
+            "Your earlier receipts or lists are not finished yet."
             in response.content.decode()
         )
     # A CSV takes no time, and others have their own turn.

@@ -136,7 +136,7 @@ def test_asked_twice_it_is_mailed_once_a_day(
 ) -> None:
     first, second = (file.pk for file in uploaded(alice))
     request_receipt(alice, first, second)
-    assert "went to" in request_receipt(alice, second, first)
+    assert "requested today" in request_receipt(alice, second, first)
     send()
     request_receipt(alice, first, second)
     send()

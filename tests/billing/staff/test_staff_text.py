@@ -179,7 +179,11 @@ def test_why_there_is_no_flag_is_said(db: None, clerk: Client, settings: Any) ->
     received_only(company, b"no usage file", at=CHECKED - 2 * HOUR)
     with time_machine.travel(AFTER):
         assert run_check(AFTER) == 0
-        assert "No flag was raised for it" in page_text(clerk, f"{TENANT}?period={MAY}")
+        assert "No flag has been raised yet" in page_text(
+            clerk, f"{TENANT}?period={MAY}"
+        )
         judge.judge_file(company.id, company.files()[0].pk, at=AFTER)
         assert run_check(AFTER) == 1
-        assert "No flag was raised" not in page_text(clerk, f"{TENANT}?period={MAY}")
+        assert "No flag has been raised" not in page_text(
+            clerk, f"{TENANT}?period={MAY}"
+        )

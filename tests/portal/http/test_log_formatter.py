@@ -184,7 +184,7 @@ def test_what_has_the_form_of_a_secret_is_cut(text: str, shown: str) -> None:
     "text",
     [
         'File "/opt/portal/billing/calendar_view/presenters.py", line 7, in rows',
-        "mail 'Link: 3 files?' lies in /data/mail/20260605T000030-0123abcd.eml",
+        "wrote mail 'Link: 3 files?' to /data/mail/20260605T000030-0123abcd.eml",
         "An object was not taken (row 7): 403",
         "Under inbox/200001/IC01_1.usg lie other bytes than ours",
         "what is missing? nothing",
