@@ -165,7 +165,8 @@ def _prove_start(proof: ServerProof, index: int) -> None:
 def _gap_before(head: FileFact, last: FileFact | None) -> SequenceGap:
     """Place the missing first numbers of a chain, after the `last` file before it."""
     from_day, to_day = open_after(last) if last else None, open_before(head)
-    # As in `_gap_between`: at one midnight there is no day for them, but a trace.
+    # As in `_gap_between`: files that meet at one midnight leave no day for the missing
+    # numbers, so both days are marked.
     has_no_time = from_day is not None and from_day - to_day == ONE_DAY
     if has_no_time:
         from_day, to_day = to_day, head.day

@@ -22,7 +22,7 @@ from billing.desk.sql import DeskFilter
 from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.http.downloads import Download, says_when_to_retry
+from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
 
 # Tenants on one page: short enough to scroll through.
@@ -73,7 +73,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
 
 
 @require_safe
-@says_when_to_retry
+@with_retry_after
 def desk_csv(request: PortalRequest) -> HttpResponseBase:
     """Export the filtered list, or the selected tenants on it.
 

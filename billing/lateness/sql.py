@@ -8,12 +8,13 @@ judged yet, which wait for us and make nobody late. Its steps:
   the instant at which a day is judged can still clear it: a file that is received only,
   an object of the inbox, an inbox not listed to its end since.
 - `counted`, `found`: how many tenants of the period would be flagged by the time that
-  the deadline has passed in all zones, before the first of them is. Certain are those
-  that are due, and those that have a flag, of this run or another. Possible are those
-  whose deadline is ahead in their zone, or that wait for us, if nothing more comes.
-- `stopped`: where the certain are far more than usual, nothing more is flagged until
-  the staff release it. Where only the possible make them so many, nothing is flagged
-  yet: either they turn out to be fewer, or the staff are asked.
+  the deadline has passed in all zones, counted before the first flag is raised.
+  *Certain* tenants are due, or have a flag of this or another run. *Possible* tenants
+  have their deadline ahead in their zone or wait for us, and would be late if nothing
+  more arrived.
+- `stopped`: if the certain tenants alone are far more than usual, nothing more is
+  flagged until the staff release the period. If they are too many only together with
+  the possible ones, the period waits: a later run flags it or stops it.
 - `held`: rows are locked and read again. A row that the refresher is writing is left
   to the next run; a later refresh sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.

@@ -42,8 +42,8 @@ def mail_receipt(
     """Queue the receipt of some files as mails to a person.
 
     Each mail has as many files as a PDF: with its CSV up to 3 MB, which any mail server
-    takes. The receipt is not new if all mails were requested today already. Begins and
-    ends a unit of work of its own.
+    takes. The receipt is not new if all its mails were already requested today. Begins
+    and ends a unit of work of its own.
 
     Raises:
         Refused: none of the files is there, or too many receipts wait for the person.
@@ -67,7 +67,7 @@ def mail_receipt(
 def _add_rows(
     tenant_id: int, parts: Sequence[list[UUID]], *, missing: int, to: str, at: datetime
 ) -> bool:
-    """Store a row for each part that there is none for; return whether any is new."""
+    """Store a row for each part that has none yet; return whether any is new."""
     digests = [
         hashlib.sha256(b"".join(one.bytes for one in some)).digest() for some in parts
     ]

@@ -33,7 +33,7 @@ from billing.periods.text import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.http.downloads import says_when_to_retry
+from portal.http.downloads import with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
@@ -127,7 +127,7 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
 
 
 @require_POST
-@says_when_to_retry
+@with_retry_after
 def mail_receipt(request: PortalRequest) -> HttpResponseBase:
     """Mail the receipt of some files to the caller."""
     now = timezone.now()

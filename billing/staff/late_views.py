@@ -37,7 +37,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
-from portal.http.downloads import Download, says_when_to_retry
+from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
 
 # Flags on one page: short enough to scroll through.
@@ -70,7 +70,7 @@ def late(request: PortalRequest) -> HttpResponse:
 
 
 @require_safe
-@says_when_to_retry
+@with_retry_after
 def late_csv(request: PortalRequest) -> HttpResponseBase:
     """Export the filtered list of flags.
 

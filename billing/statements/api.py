@@ -24,7 +24,7 @@ from billing.statements.queries import ServedStatement
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.http.downloads import Download, says_when_to_retry
+from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 
@@ -155,7 +155,7 @@ def show_files(
 
 
 @router.get("/statements/{period}/evidence", url_name="statement-evidence")
-@says_when_to_retry
+@with_retry_after
 def download_evidence(
     request: PortalRequest, period: str, wanted: Query[StatementIn]
 ) -> HttpResponseBase:

@@ -1,8 +1,8 @@
-"""Bounds what long downloads hold: threads, and the work for one person.
+"""Limits long downloads: the threads they occupy, and the work for one person.
 
-A document that takes seconds is made for a person once at a time, in whichever process
-(`hold_turn`). A list that is streamed holds a thread of its process for as long as the
-client reads it, so a caller may read two at once, and all callers a few (`Download`).
+A person has one document typeset at a time, in all processes, because each takes
+seconds (`lock_documents`). A streamed list occupies a thread of its process for as
+long as the client reads it, so the number of streams is limited (`Download`).
 """
 
 import threading
@@ -20,25 +20,25 @@ from portal.http.middleware import PortalRequest, render_error
 
 BUSY = "document-busy"
 
-# Downloads that one process streams at once, of its 64 threads, and for one caller.
-PLACES = 16
-PLACES_OF_A_CALLER = 2
+# Downloads that a process streams at once, with its 64 threads, and those of a caller.
+SLOTS = 16
+SLOTS_OF_A_CALLER = 2
 
-# Seconds: a receipt as PDF takes two, and some more if others are made.
+# Seconds: a PDF receipt takes up to three, and longer if others are typeset.
 _RETRY_AFTER = "10"
 
-# Collecting garbage while it is held may close a download.
+# Reentrant: garbage collection while the lock is held may close a download.
 _lock = threading.RLock()
 _taken: Counter[object] = Counter()
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-def hold_turn(caller: Caller) -> None:
-    """Let no other document be made for a person until this unit of work ends.
+def lock_documents(caller: Caller) -> None:
+    """Lock a person's documents until this unit of work ends.
 
     Raises:
-        Refused: one is being made already.
+        Refused: another document is being typeset for this person.
 
     """
     if caller.user_id is not None and not unit_of_work.try_hold_person(caller.user_id):
@@ -46,32 +46,32 @@ def hold_turn(caller: Caller) -> None:
 
 
 class Download:
-    """The place of a download, then its pieces, for a streamed response.
+    """A slot for a streamed response, and an iterator over its pieces.
 
-    A view takes it before its work, and gives it the pieces in the end. It has its
-    place until it is closed: with the response, also if the client has gone.
+    A view creates it before its work and passes the pieces to `of` at the end. The
+    slot is released when the response is closed, also if the client has disconnected.
 
     Raises:
-        Refused: the caller reads as many as are allowed.
-        Unavailable: all places of this process are taken.
+        Refused: the caller's slots are taken.
+        Unavailable: all slots of this process are taken.
 
     """
 
-    _has_place = False
+    _has_slot = False
 
     def __init__(self, caller: Caller) -> None:
         self._key = (caller.user_id, caller.token_id)
         self._pieces: Iterator[bytes] = iter(())
         with _lock:
-            if _taken[self._key] >= PLACES_OF_A_CALLER:
+            if _taken[self._key] >= SLOTS_OF_A_CALLER:
                 raise Refused(BUSY)
-            if _taken.total() >= PLACES:
+            if _taken.total() >= SLOTS:
                 raise Unavailable("busy")
             _taken[self._key] += 1
-            self._has_place = True
+            self._has_slot = True
 
     def of(self, pieces: Iterable[bytes]) -> "Download":
-        """Return this download, of these pieces."""
+        """Return this download, which now iterates over these pieces."""
         self._pieces = iter(pieces)
         return self
 
@@ -82,30 +82,30 @@ class Download:
         try:
             return next(self._pieces)
         except BaseException:
-            self._leave()
+            self._release()
             raise
 
     def close(self) -> None:
-        """Give the place back, and end what makes the pieces."""
-        self._leave()
+        """Release the slot, and close the generator of the pieces."""
+        self._release()
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         with _lock:
-            if self._has_place:
-                self._has_place = False
+            if self._has_slot:
+                self._has_slot = False
                 _taken[self._key] -= 1
                 if not _taken[self._key]:
                     del _taken[self._key]
 
     # A response that was never sent is not closed either.
-    __del__ = _leave
+    __del__ = _release
 
 
-def says_when_to_retry(view: View) -> View:
-    """Answer a refusal because of another download with `Retry-After`."""
+def with_retry_after(view: View) -> View:
+    """Add `Retry-After` to a refusal that another document or download causes."""
 
     @wraps(view)
     def answering(

@@ -1,7 +1,7 @@
 """The endpoint table: who may call each endpoint, and which body it takes.
 
-There is no other list: an endpoint that is not in it answers nobody, and fails the
-build, so that nothing is forgotten. `portal.http.middleware` enforces all of it before
+There is no other list: an address that is missing from it is not found, and fails the
+build, so that none is forgotten. `portal.http.middleware` enforces all of it before
 anything reads the body of a request.
 """
 
@@ -21,10 +21,10 @@ Requirement = Permission | str
 
 
 class Callers(Flag):
-    """Whose credentials an endpoint looks at."""
+    """Whose credentials an endpoint evaluates."""
 
-    NOBODY = 0
-    """Nobody's: it answers anybody in the same way."""
+    NONE = 0
+    """None: the endpoint answers everybody alike."""
 
     PEOPLE = 1
     """Sessions of people."""
@@ -90,17 +90,20 @@ class Endpoint:
     max_body: int | Literal["MAX_FILE_BYTES"] = 0
 
     def __post_init__(self) -> None:
-        """Refuse words that contradict each other.
+        """Refuse values that contradict each other.
 
         Raises:
-            ValueError: they do.
+            ValueError: a permission without callers, a body without a size, or the
+                reverse.
 
         """
-        if (self.permission == ANYBODY) != (self.callers is Callers.NOBODY):
-            message = "what requires a permission needs callers, and nothing else does"
+        if (self.permission == ANYBODY) != (self.callers is Callers.NONE):
+            message = (
+                "an endpoint needs callers if, and only if, it requires a permission"
+            )
             raise ValueError(message)
         if (self.body is BodyKind.NONE) != (self.max_body == 0):
-            message = "what takes a body needs its size, and nothing else does"
+            message = "an endpoint needs a size if, and only if, it accepts a body"
             raise ValueError(message)
 
     @property
@@ -112,7 +115,7 @@ class Endpoint:
 
 
 def _open(body: BodyKind = BodyKind.NONE, max_body: int = 0) -> Endpoint:
-    return Endpoint(ANYBODY, Callers.NOBODY, body, max_body)
+    return Endpoint(ANYBODY, Callers.NONE, body, max_body)
 
 
 def _page(permission: Requirement) -> Endpoint:

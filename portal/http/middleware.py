@@ -37,8 +37,8 @@ from portal.tenants import expected_tenant, memberships
 
 API = "/api/"
 
-# Clients of these send their secret with each request, and follow a redirect without a
-# word: over plain http it would go in the clear for ever.
+# Clients of these send their secret with each request and follow redirects silently, so
+# over plain http each request would expose it and nobody would notice.
 _WITH_SECRETS = (API, "/calendar/")
 
 # Seconds after which a client may try again.
@@ -140,7 +140,7 @@ class PermissionMiddleware:
         try:
             response = self._get_response(request)
         finally:
-            request_bodies.leave_place(request)
+            request_bodies.release_form_slot(request)
         request.method = method
         return no_store.no_store(request, _as_api_error(request, response))
 
@@ -193,7 +193,7 @@ def _as_api_error(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
 
 
 def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
-    """Decide by the head of a request, and only then look into its body."""
+    """Authorise a request by its head; only then read the tenant that a form names."""
     caller = identify(request, endpoint)
     if caller is None:
         raise Refused("sign-in-needed")
@@ -209,7 +209,7 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
         # Views for tokens are exempt from Django's check.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
     if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:
-        request_bodies.take_place(request, endpoint)
+        request_bodies.take_form_slot(request, endpoint)
         expected_tenant.require_by_form(request, caller)
 
 

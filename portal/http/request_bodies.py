@@ -24,7 +24,7 @@ _TAKES: Mapping[BodyKind, Callable[[str], bool]] = {
     BodyKind.FORM: lambda kind: kind in {_FORM, _MULTIPART},
     BodyKind.FILES: lambda kind: kind == _MULTIPART,
     BodyKind.JSON: lambda kind: kind == _JSON,
-    # Tools for downloads name any kind, but a form would be stored with its borders.
+    # HTTP tools send any content type, but a form would be stored with its boundaries.
     BodyKind.STREAM: lambda kind: not kind.startswith("multipart/"),
 }
 _KINDS: Mapping[BodyKind, str] = {
@@ -34,29 +34,28 @@ _KINDS: Mapping[BodyKind, str] = {
     BodyKind.STREAM: "application/octet-stream",
 }
 
-# Django writes the files of a form to the temporary folder before any view runs. So
-# many large forms a process reads at once; with the largest form this bounds the room
-# that they take.
+# Large forms that a process reads at once. Django writes the files of a form to the
+# temporary folder before any view runs; with the largest form this limits its size.
 LARGE_FORMS = 2
 _LARGE_FORM = MIB
 _large_forms = BoundedSemaphore(LARGE_FORMS)
 
 
 class DropFiles(FileUploadHandler):
-    """Reads over the files of a form, and keeps nothing of them."""
+    """Skips the files of a form and stores nothing of them."""
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Keep nothing of a piece."""
+        """Discard a piece of a file."""
 
     def file_complete(self, file_size: int) -> None:
-        """Make no file of the pieces."""
+        """Return no file: the pieces were discarded."""
 
 
 def announced_length(request: HttpRequest) -> int:
     """Return the Content-Length in bytes, 0 if there is none.
 
     Raises:
-        Refused: the length is not announced, as in a chunked request, or no number.
+        Refused: the request is chunked, or its length is not a number.
 
     """
     if request.headers.get("Transfer-Encoding") is not None:
@@ -71,7 +70,7 @@ def require(request: HttpRequest, endpoint: Endpoint) -> None:
     """Let a request pass whose body is of the endpoint's kind and not too large.
 
     Raises:
-        Refused: it is not, or does not say how long it is.
+        Refused: the body is of another kind, too large, or of unknown length.
 
     """
     length = announced_length(request)
@@ -98,11 +97,11 @@ def _too_large(endpoint: Endpoint) -> Refused:
     return Refused("body-too-large", limit=endpoint.longest_body)
 
 
-def take_place(request: HttpRequest, endpoint: Endpoint) -> None:
-    """Count a form with large files among those that are read at the moment.
+def take_form_slot(request: HttpRequest, endpoint: Endpoint) -> None:
+    """Reserve a slot for a form with large files.
 
     Raises:
-        Unavailable: as many as may be are being read.
+        Unavailable: all slots of this process are taken.
 
     """
     is_large = announced_length(request) > _LARGE_FORM
@@ -110,11 +109,11 @@ def take_place(request: HttpRequest, endpoint: Endpoint) -> None:
         return
     if not _large_forms.acquire(blocking=False):
         raise Unavailable("busy")
-    request.has_place = True  # type: ignore[attr-defined]  # until it is answered
+    request.has_form_slot = True  # type: ignore[attr-defined]  # until it is answered
 
 
-def leave_place(request: HttpRequest) -> None:
-    """Let the next form with large files in, if the request was one."""
-    if getattr(request, "has_place", False):
-        request.has_place = False  # type: ignore[attr-defined]  # see above
+def release_form_slot(request: HttpRequest) -> None:
+    """Release the slot of a form with large files, if the request has one."""
+    if getattr(request, "has_form_slot", False):
+        request.has_form_slot = False  # type: ignore[attr-defined]  # see above
         _large_forms.release()

@@ -35,7 +35,7 @@ def received_at(request: HttpRequest, *, at: datetime) -> datetime:
 def with_receipt(
     view: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Let a view's answer say when its request was received, as an upload would be.
+    """Add the time of receipt, as of an upload, to the response of a view.
 
     The header is `X-Received: t=1790000000.123; by=proxy`; `by` is `proxy`, `server`,
     or `clock` where neither has made a usable stamp. For `manage.py check_proxy`. It

@@ -48,7 +48,7 @@ def _endpoint(method: str, path: str, row: list[str]) -> Endpoint:
     callers = PEOPLE | TOKENS if path.startswith(API) else PEOPLE
     return Endpoint(
         permission=permission or Permission(row[1]),
-        callers=Callers.NOBODY if permission == ANYBODY else callers,
+        callers=Callers.NONE if permission == ANYBODY else callers,
         body=BodyKind(kind) if has_body else BodyKind.NONE,
         max_body=_size(size) if has_body else 0,  # type: ignore[arg-type]  # or setting
     )

@@ -61,7 +61,7 @@ class EndpointProbe:
     @property
     def kind(self) -> Callers:
         if isinstance(self.caller, str):
-            return Callers.NOBODY
+            return Callers.NONE
         return TOKENS if self.caller.token_id else PEOPLE
 
 
@@ -139,7 +139,7 @@ class Gate:
         response: Any = self._middleware.process_view(
             request, lambda _: HttpResponse(), (), {}
         )
-        request_bodies.leave_place(request)
+        request_bodies.release_form_slot(request)
         return "called" if response is None else str(response["Code"])
 
     def _request(self, name: str, method: str, probe: EndpointProbe) -> HttpRequest:
@@ -181,7 +181,7 @@ def changed(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     """Yield every change of one word that makes another declaration of it."""
     permissions = {ANYBODY, SIGNED_IN, *Permission} - {endpoint.permission}
     yield from ({"permission": one} for one in sorted(permissions))
-    callers = {Callers.NOBODY, PEOPLE, TOKENS, PEOPLE | TOKENS} - {endpoint.callers}
+    callers = {Callers.NONE, PEOPLE, TOKENS, PEOPLE | TOKENS} - {endpoint.callers}
     yield from ({"callers": one} for one in callers)
     yield from ({"body": one} for one in set(BodyKind) - {endpoint.body})
     most = endpoint.longest_body
@@ -204,7 +204,7 @@ def test_each_endpoint_takes_and_refuses_what_is_documented(gate: Gate) -> None:
     assert wrong == []
 
 
-def test_each_changed_word_of_each_endpoint_is_noticed(gate: Gate) -> None:
+def test_each_changed_value_of_each_endpoint_changes_an_answer(gate: Gate) -> None:
     unnoticed = [
         (name, method, change)
         for name, method, endpoint in ROWS
@@ -231,11 +231,11 @@ def is_noticed(gate: Gate, name: str, method: str, change: dict[str, Any]) -> bo
     "words",
     [
         {"permission": ANYBODY, "callers": PEOPLE},
-        {"permission": SIGNED_IN, "callers": Callers.NOBODY},
+        {"permission": SIGNED_IN, "callers": Callers.NONE},
         {"permission": SIGNED_IN, "callers": PEOPLE, "body": BodyKind.FORM},
         {"permission": SIGNED_IN, "callers": PEOPLE, "max_body": 1},
     ],
 )
-def test_words_that_contradict_each_other_are_no_endpoint(words: Any) -> None:
+def test_an_endpoint_refuses_values_that_contradict_each_other(words: Any) -> None:
     with pytest.raises(ValueError, match="needs"):
         Endpoint(**words)

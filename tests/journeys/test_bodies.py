@@ -155,7 +155,7 @@ def form_with_file(path: str, size: int, cookie: str = "") -> bytes:
     return request("POST", path, body, Content_Type=kind, Cookie=cookie)
 
 
-def test_nothing_that_nobody_sends_is_written_to_the_disk(
+def test_no_body_of_an_anonymous_client_is_written_to_the_disk(
     portal: RunningPortal, temporary: Path
 ) -> None:
     before = temporary.stat().st_mtime_ns
@@ -177,7 +177,7 @@ def send_much(portal: RunningPortal, path: str, *, size: int) -> RawAnswer:
     return answer
 
 
-def test_a_large_form_of_nobody_is_refused_before_it_is_sent(
+def test_a_large_anonymous_form_is_refused_before_it_is_sent(
     portal: RunningPortal, temporary: Path
 ) -> None:
     before = temporary.stat().st_mtime_ns

@@ -155,7 +155,7 @@ def test_a_broker_with_tls_is_checked_by_both_clients() -> None:
         ("smtps://h.example:4650", 4650, False, True),
     ],
 )
-def test_a_mail_server_is_spoken_to_as_its_url_says(
+def test_the_url_of_a_mail_server_selects_port_and_tls(
     given: str, port: int, starts_tls: bool, is_tls: bool
 ) -> None:
     found = service_urls.mail("EMAIL_URL", given)

@@ -149,7 +149,7 @@ def test_the_emulator_writes_days_of_the_pinned_data(
     assert int(header.closed_at.timestamp()) == clock.ends_of([DAY])[0]
 
 
-def test_this_process_reads_no_other_data() -> None:
+def test_the_test_process_reads_the_pinned_zone_data_only() -> None:
     assert zoneinfo.TZPATH == ()
 
 

@@ -1,6 +1,6 @@
 """Hands a receipt that is too long for a download to the workers, who mail it.
 
-Billing, which sends mails, stands above usage, and registers its function here, once.
+Billing sends the mails. It is a layer above usage, so it registers its function here.
 """
 
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ from usage.receipts import pdf as receipt_pdf
 
 @dataclass(frozen=True, slots=True)
 class RequestedReceipt:
-    """A receipt that is mailed, in so many parts; not new if requested today before."""
+    """A receipt that is mailed in `parts` mails; not new if already requested today."""
 
     parts: int
     is_new: bool

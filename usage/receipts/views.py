@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from portal.db import unit_of_work
-from portal.http.downloads import Download, hold_turn, says_when_to_retry
+from portal.http.downloads import Download, lock_documents, with_retry_after
 from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from usage.files import date_ranges, overview_queries
@@ -45,7 +45,7 @@ _ID = 16
 Response = TypeVar("Response", bound=HttpResponseBase)
 
 
-@says_when_to_retry
+@with_retry_after
 def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of files, as it is narrowed."""
     download = Download(request.caller)
@@ -62,7 +62,7 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
     return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
 
 
-@says_when_to_retry
+@with_retry_after
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of what is safe to delete, of all servers or of one."""
     download = Download(request.caller)
@@ -77,7 +77,7 @@ def safe_csv(request: PortalRequest) -> HttpResponseBase:
     return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
 
 
-@says_when_to_retry
+@with_retry_after
 def safe_sums(request: PortalRequest) -> HttpResponseBase:
     """Return the sums of what is safe to delete, as sha256sum checks them."""
     download = Download(request.caller)
@@ -88,7 +88,7 @@ def safe_sums(request: PortalRequest) -> HttpResponseBase:
     return _streamed(download.of(_encoded(sums)), name="SHA256SUMS", kind=_TEXT)
 
 
-@says_when_to_retry
+@with_retry_after
 def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponseBase:
     """Return one file's receipt; `format` is csv or pdf."""
     fields = {"ids": str(file_id), "format": request.GET.get("format", "")}
@@ -102,7 +102,7 @@ def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@says_when_to_retry
+@with_retry_after
 def receipt(request: PortalRequest) -> HttpResponseBase:
     """Return the receipt of up to 10,000 files; what is not here is counted.
 
@@ -159,7 +159,7 @@ def _pdf(
     The unit of work lasts until the document is made, and with it the caller's turn.
     """
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        hold_turn(request.caller)
+        lock_documents(request.caller)
         if UsageFile.objects.filter(pk__in=ids).count() > receipt_pdf.PDF_AT_MOST:
             return None
         sheet = _read(request, ids, at=at)

@@ -1,4 +1,4 @@
-"""What a character is to the format: by number, the same on every Python.
+"""Classifies characters by code point, so that every Python gives the same result.
 
 `str.isprintable`, `str.strip`, `str.casefold` and `unicodedata.normalize` follow the
 Unicode tables of the interpreter. A file must not be accepted by one Python and
@@ -12,8 +12,8 @@ from itertools import groupby
 
 from usage.usg.unicode14 import is_assigned
 
-# Nothing in them can be shown or compared, or it reorders or hides what stands beside
-# it. Blocks that Unicode keeps for such characters are listed whole, so that a later
+# They cannot be shown or compared, or they reorder or hide the characters beside them.
+# Blocks that Unicode keeps for such characters are listed whole, so that a later
 # version adds none that this list lacks.
 NOT_IN_HEADERS = (
     (0x0000, 0x001F),  # controls
@@ -61,7 +61,7 @@ _casefold = str.casefold
 
 def is_clean(text: str) -> bool:
     """Say whether a text may be in a header: none of NOT_IN_HEADERS is in it."""
-    # What of ASCII is printable is the same on every Python, and quicker to find out.
+    # For ASCII `isprintable` is the same on every Python, and faster.
     if text.isascii():
         return text.isprintable()
     return not _NOT_IN_HEADERS.search(text)

@@ -1,4 +1,4 @@
-"""Parses a flat JSON object strictly; of several faults the first in the text decides.
+"""Parses a flat JSON object strictly, and reports the first fault in the text.
 
 The library's decoder reports a fault by where its callbacks are called, and how deep
 it goes depends on the Python. This one has no depth: an inner list or object ends it.

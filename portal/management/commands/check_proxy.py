@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.http.request_time import RECEIVED
 
 # Seconds by which the forged stamp is too early: the portal takes stamps of less than
-# 15 minutes. A clock that is off by half of it is no longer told from a forgery.
+# 15 minutes. A clock that is off by more than half of this looks like a forgery.
 FORGED_BY = 600.0
 
 TIMEOUT = 10.0
@@ -59,14 +59,14 @@ def _ask(address: str, stamp: str) -> tuple[float, str]:
         answer = connection.getresponse()
         found = _RECEIVED.fullmatch(answer.headers.get(RECEIVED, ""))
     except (OSError, HTTPException) as error:
-        message = f"{address} does not answer; nothing is known: {error!r}"
+        message = f"{address} does not answer; nothing could be checked: {error!r}"
         raise CommandError(message, returncode=2) from error
     finally:
         connection.close()
     if found is None:
         message = (
             f"{address}/healthz answered {answer.status} without the header"
-            f" {RECEIVED}; nothing is known. Let the proxy pass it on."
+            f" {RECEIVED}; nothing could be checked. Let the proxy pass it on."
         )
         raise CommandError(message, returncode=2)
     return float(found[1]), found[2]

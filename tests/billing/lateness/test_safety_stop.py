@@ -213,7 +213,7 @@ def test_a_deadline_extended_by_days_holds_nobody_elses_flag(first: Company) -> 
     assert (stops()[0].found, len(numbers_of_late())) == (30, 15)
 
 
-def test_who_waits_for_us_counts_and_is_waited_for_a_day(
+def test_tenants_that_wait_for_us_count_and_delay_flags_27_hours(
     first: Company, settings: Any
 ) -> None:
     more(first, 29)

@@ -117,7 +117,7 @@ def test_a_receipt_too_long_for_one_pdf_is_mailed_in_parts(
     assert what[1] == "Receipt of an upload, part 2 of 3"
 
 
-def test_asked_for_again_it_is_not_mailed_twice(
+def test_a_long_receipt_that_is_requested_again_is_not_mailed_twice(
     alice: Company, files: list[UsageFile], mail_server: CuttingMailServer
 ) -> None:
     ids = [one.pk for one in files]
@@ -129,7 +129,7 @@ def test_asked_for_again_it_is_not_mailed_twice(
     assert len(rows(alice)) == len(mail_server.taken) == 3
 
 
-def test_no_part_goes_to_who_has_left(
+def test_no_part_is_mailed_to_a_former_member(
     alice: Company, files: list[UsageFile], mail_server: CuttingMailServer
 ) -> None:
     request_pdf(alice, *(one.pk for one in files))
@@ -140,7 +140,7 @@ def test_no_part_goes_to_who_has_left(
     assert mail_server.taken == []
 
 
-def test_of_another_company_nothing_is_mailed(
+def test_files_of_another_company_are_not_mailed(
     alice: Company, charlie: Company, files: list[UsageFile]
 ) -> None:
     response = request_pdf(charlie, *(one.pk for one in files))
@@ -148,7 +148,7 @@ def test_of_another_company_nothing_is_mailed(
     assert rows(alice) == rows(charlie) == []
 
 
-def test_long_texts_are_several_documents_of_one_mail(
+def test_long_texts_are_split_into_several_pdfs_of_one_mail(
     alice: Company,
     files: list[UsageFile],
     mail_server: CuttingMailServer,
@@ -163,7 +163,7 @@ def test_long_texts_are_several_documents_of_one_mail(
 
 
 @pytest.mark.parametrize("address", [RECEIPT, MAIL])
-def test_only_so_many_receipts_wait_for_a_person(
+def test_requests_beyond_the_limit_of_waiting_receipts_are_refused(
     alice: Company,
     files: list[UsageFile],
     monkeypatch: pytest.MonkeyPatch,
@@ -195,7 +195,7 @@ class OtherProcess:
         assert self._ask("pg_advisory_unlock")
 
 
-def test_a_person_has_one_receipt_made_at_a_time(
+def test_a_second_pdf_of_a_person_is_refused_while_one_is_typeset(
     alice: Company, files: list[UsageFile]
 ) -> None:
     other = OtherProcess(alice)
@@ -217,7 +217,7 @@ def test_a_person_has_one_receipt_made_at_a_time(
     assert request_pdf(alice, files[0].pk).status_code == 200
 
 
-def test_the_turn_lasts_until_the_document_is_made(
+def test_the_lock_of_a_person_lasts_until_the_document_is_typeset(
     alice: Company, files: list[UsageFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, begun = OtherProcess(alice), []
@@ -244,10 +244,10 @@ def test_the_turn_lasts_until_the_document_is_made(
         "/api/v1/statements/2026-05/evidence",
     ],
 )
-def test_every_streamed_download_has_a_place(
+def test_every_streamed_download_takes_a_slot(
     alice: Company, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(downloads, "PLACES_OF_A_CALLER", 0)
+    monkeypatch.setattr(downloads, "SLOTS_OF_A_CALLER", 0)
     is_staff = address.startswith("/staff")
     client = (
         staff_client(StaffRole.CLERK) if is_staff else client_of(alice, role="admin")

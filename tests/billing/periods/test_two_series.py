@@ -61,7 +61,7 @@ def test_a_series_that_begins_months_later_contradicts_down_until_its_numbers_co
     assert states(current_judgement(alice), may(10), may(11)) == ["excused"] * 2
 
 
-def test_the_first_numbers_that_come_after_all_give_down_back(alice: Company) -> None:
+def test_down_counts_again_once_the_first_numbers_arrive(alice: Company) -> None:
     open_periods.open_current_periods(today=date(2026, 9, 10), at=NOW)
     alice.send(alice.server.day(may(5)), at=AFTER)
     down = request_excuse(alice, may(10), at=AFTER)

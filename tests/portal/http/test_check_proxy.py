@@ -63,7 +63,7 @@ def portal_behind(proxy: Any, settings: Any) -> Iterator[None]:
         (True, replace, "by proxy"),
     ],
 )
-def test_a_forged_stamp_that_is_replaced_or_ignored_is_well(
+def test_a_forged_stamp_that_is_replaced_or_ignored_passes(
     settings: Any, capsys: Any, is_said_to_stamp: bool, proxy: Any, told: str
 ) -> None:
     settings.PROXY_STAMPS = is_said_to_stamp
@@ -80,7 +80,7 @@ def test_a_forged_stamp_that_is_replaced_or_ignored_is_well(
         (remove, "no stamp of its own"),
     ],
 )
-def test_a_proxy_that_does_not_set_the_stamp_itself_is_found(
+def test_a_proxy_that_does_not_set_the_stamp_itself_fails(
     settings: Any, proxy: Any, told: str
 ) -> None:
     settings.PROXY_STAMPS = True
@@ -92,8 +92,8 @@ def test_a_proxy_that_does_not_set_the_stamp_itself_is_found(
     assert error.value.returncode == 1
 
 
-def test_an_address_that_is_not_the_portal_is_no_answer(settings: Any) -> None:
+def test_an_address_that_is_not_the_portals_is_reported_as_such(settings: Any) -> None:
     settings.PORTAL_ADDRESS = f"http://{ports.LOOPBACK}:{ports.find_free()}"
-    with pytest.raises(CommandError, match="nothing is known") as error:
+    with pytest.raises(CommandError, match="nothing could be checked") as error:
         call_command("check_proxy")
     assert error.value.returncode == 2

@@ -28,7 +28,7 @@ def pieces() -> Iterator[bytes]:
     yield b"two"
 
 
-def test_a_caller_reads_two_at_once() -> None:
+def test_a_caller_streams_at_most_two_lists_at_once() -> None:
     first, second = Download(ANNA).of(pieces()), Download(ANNA).of(pieces())
     with pytest.raises(Refused, match="document-busy"):
         Download(ANNA).of(pieces())
@@ -41,10 +41,10 @@ def test_a_caller_reads_two_at_once() -> None:
         one.close()
 
 
-def test_a_process_streams_sixteen_at_once() -> None:
+def test_a_process_streams_at_most_sixteen_lists_at_once() -> None:
     held = [
         Download(replace(ANNA, user_id=number)).of(pieces())
-        for number in range(downloads.PLACES)
+        for number in range(downloads.SLOTS)
     ]
     with pytest.raises(Unavailable, match="busy"):
         Download(replace(ANNA, user_id=99)).of(pieces())
@@ -54,7 +54,7 @@ def test_a_process_streams_sixteen_at_once() -> None:
         one.close()
 
 
-def test_a_download_that_fails_or_is_never_sent_gives_its_place_back() -> None:
+def test_a_download_that_fails_or_is_never_sent_releases_its_slot() -> None:
     def failing() -> Iterator[bytes]:
         yield b"one"
         raise OSError("the database is away")
@@ -66,7 +66,7 @@ def test_a_download_that_fails_or_is_never_sent_gives_its_place_back() -> None:
     gc.collect()
 
 
-def test_closing_the_response_ends_what_makes_the_pieces() -> None:
+def test_closing_the_response_closes_the_generator_of_its_pieces() -> None:
     ended = []
 
     def reading() -> Iterator[bytes]:

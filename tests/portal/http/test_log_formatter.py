@@ -149,7 +149,7 @@ def test_an_address_that_is_nearly_right_is_logged_without_its_secret(
         ("/api/v1/nothing", "Not Found: /api/…/nothing"),
     ],
 )
-def test_what_was_not_found_stays_readable_on_one_line(
+def test_an_unknown_path_is_logged_readably_on_one_line(
     log: Log, path: str, told: str
 ) -> None:
     Client().get(path)
@@ -190,7 +190,7 @@ def test_what_has_the_form_of_a_secret_is_cut(text: str, shown: str) -> None:
         "what is missing? nothing",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_without_secrets_is_logged_unchanged(text: str) -> None:
     assert redact(text) == text
 
 

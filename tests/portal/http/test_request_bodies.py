@@ -22,7 +22,7 @@ def form(length: int, endpoint: Endpoint = FILES) -> HttpRequest:
     """Make a request that has announced its body, and is let in or refused."""
     request = RequestFactory().post("/upload")
     request.META["CONTENT_LENGTH"] = str(length)
-    request_bodies.take_place(request, endpoint)
+    request_bodies.take_form_slot(request, endpoint)
     return request
 
 
@@ -33,17 +33,17 @@ def test_large_forms_are_read_a_few_at_a_time() -> None:
     # Those that are small wait for nobody, and other endpoints have none.
     small = [form(MIB), form(2 * MIB, FORM)]
     for request in [*small, reading[0]]:
-        request_bodies.leave_place(request)
+        request_bodies.release_form_slot(request)
     again = form(2 * MIB)
     with pytest.raises(Unavailable, match="busy"):
         form(2 * MIB)
     for request in [*reading, again]:
-        request_bodies.leave_place(request)
+        request_bodies.release_form_slot(request)
 
 
-def test_a_large_form_that_fails_leaves_its_place() -> None:
+def test_a_large_form_that_fails_releases_its_slot() -> None:
     def fail(request: HttpRequest) -> HttpResponse:
-        request_bodies.take_place(request, FILES)
+        request_bodies.take_form_slot(request, FILES)
         raise LookupError
 
     middleware = PermissionMiddleware(fail)

@@ -20,7 +20,7 @@ def usual_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def test_nobody_else_can_read_a_mail(
+def test_only_the_portals_user_can_read_a_mail(
     settings: Any, tmp_path: Path, usual_umask: None
 ) -> None:
     settings.EMAIL_FILE_PATH = tmp_path / "mail"

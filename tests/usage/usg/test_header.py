@@ -144,7 +144,7 @@ def test_the_first_fault_of_the_json_decides(data: bytes, code: Code) -> None:
     assert problem.code is code
 
 
-def test_how_deep_lists_are_does_not_depend_on_the_stack() -> None:
+def test_the_code_of_nested_lists_does_not_depend_on_the_stack() -> None:
     def deeper(left: int) -> Code:
         if left:
             return deeper(left - 1)
