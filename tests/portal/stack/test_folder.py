@@ -211,7 +211,8 @@ def test_every_program_of_the_portal_writes_for_its_user_alone(
 ) -> None:
     var, written = tmp_path / "var", tmp_path / "written"
     var.mkdir()
-    var.chmod(0o755)  # whatever this process has for a umask
+    # Importing `portal.celery`, as other tests do, has changed the umask.
+    var.chmod(0o755)
     done = subprocess.run(
         [sys.executable, *(word.format(written) for word in command)],
         cwd=engines.ROOT,
