@@ -266,6 +266,6 @@ TEXTS: dict[str, ErrorText] = {
     "busy": error(
         503,
         gettext_noop("The portal is busy."),
-        gettext_noop("Nothing was kept. Try again in a minute."),
+        gettext_noop("Nothing was done. Try again in a minute."),
     ),
 }

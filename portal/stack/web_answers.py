@@ -36,6 +36,6 @@ BUSY = _answer(
     "503 Service Unavailable",
     "busy",
     "The portal is busy.",
-    "Nothing was kept. Try again in a minute.",
+    "Nothing was done. Try again in a minute.",
     f"Retry-After: {RETRY_AFTER}",
 )

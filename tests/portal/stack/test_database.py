@@ -18,7 +18,8 @@ ADMINISTRATOR = "hosted_administrator"
 def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that was there before, and open to everybody."""
     made: Path = tmp_path_factory.mktemp("database") / "var"
-    made.mkdir(mode=0o755)
+    made.mkdir()
+    made.chmod(0o755)
     return made
 
 
