@@ -35,7 +35,7 @@ TEXTS: dict[str, ErrorText] = {
         401,
         gettext_noop("This API token is not valid."),
         gettext_noop(
-            "It may be mistyped, expired or revoked. Ask your tenant admin for one."
+            "It may be mistyped, expired or revoked. The billing staff issue new ones."
         ),
     ),
     "csrf-missing": error(
