@@ -8,6 +8,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
+from django.http.request import validate_host
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal import env, service_urls
@@ -135,8 +136,8 @@ def settings_agree(
             )
         )
     found += _proxy_settings()
-    host = urlsplit(settings.PORTAL_ADDRESS).hostname
-    if host not in settings.ALLOWED_HOSTS and "*" not in settings.ALLOWED_HOSTS:
+    host = urlsplit(settings.PORTAL_ADDRESS).hostname or ""
+    if not validate_host(host, settings.ALLOWED_HOSTS):
         found.append(
             Error(
                 "The host of PORTAL_ADDRESS is not in ALLOWED_HOSTS.",

@@ -12,6 +12,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from logging import getLevelNamesMapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -140,6 +141,13 @@ def whole(name: str) -> int:
 def truth(name: str) -> bool:
     """Return yes or no as a bool."""
     return _parsed(name, "yes or no", {"yes": True, "no": False}.__getitem__)
+
+
+def log_level() -> str:
+    """Return the name of the least level that the log shows, in capitals."""
+    levels = {name: name for name in getLevelNamesMapping()}
+    kind = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
+    return _parsed("LOG_LEVEL", kind, lambda value: levels[value.upper()])
 
 
 def names(name: str) -> list[str]:

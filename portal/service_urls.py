@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 # the certificate only if `sslrootcert` names the authorities.
 _PLAIN_MODES = frozenset({"disable", "allow", "prefer"})
 _UNCHECKED_MODE = "require"
+_MODES = _PLAIN_MODES | {_UNCHECKED_MODE, "verify-ca", "verify-full"}
 _DEFAULT_MODE = "prefer"
 
 # Parameters of PostgreSQL's client that would change what the portal relies on, or
@@ -51,7 +52,7 @@ class DatabaseUrl:
     def plain_hosts(self) -> list[str]:
         """The other machines that are reached without TLS, or may be impersonated."""
         mode = self.options.get("sslmode", _DEFAULT_MODE)
-        is_unchecked = mode == _UNCHECKED_MODE and "sslrootcert" not in self.options
+        is_unchecked = mode == _UNCHECKED_MODE and not self.options.get("sslrootcert")
         if mode not in _PLAIN_MODES and not is_unchecked:
             return []
         hosts = self.options.get("hostaddr") or self.host
@@ -116,6 +117,9 @@ def database(variable: str, url: str) -> DatabaseUrl:
     }
     if not all(port.isdecimal() for port in taken["port"].split(",") if port):
         raise _error(variable, "has a port that is no number")
+    # libpq itself reads the value at the first connection only.
+    if found.get("sslmode", _DEFAULT_MODE) not in _MODES:
+        raise _error(variable, "has an sslmode that is unknown")
     return DatabaseUrl(name=taken.pop("dbname"), options=found, **taken)
 
 
@@ -158,6 +162,8 @@ def mail(variable: str, url: str) -> MailUrl:
     _options(variable, parts, ())
     if parts.path.strip("/"):
         raise _error(variable, "has a path: a mail server has none")
+    if bool(parts.username) != bool(parts.password):
+        raise _error(variable, "has a user without password, or the reverse")
     return MailUrl(
         host=parts.hostname or "",
         port=parts.port or _MAIL_PORTS[parts.scheme],

@@ -311,7 +311,7 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL")},
+    "root": {"handlers": ["console"], "level": env.log_level()},
     "loggers": {
         "django": {"level": "INFO"},
         # These have handlers of their own, which know nothing of secrets.

@@ -57,24 +57,25 @@ def mail_receipt(
         parts = [
             sorted(found[first : first + each]) for first in range(0, len(found), each)
         ]
-        is_new = _add_rows(
+        requested = _add_rows(
             tenant_id, parts, missing=len(set(ids)) - len(found), to=to, at=at
         )
         wakeup.wake_up("billing.send_mail")
-    return RequestedReceipt(len(parts), is_new)
+    return requested
 
 
 def _add_rows(
     tenant_id: int, parts: Sequence[list[UUID]], *, missing: int, to: str, at: datetime
-) -> bool:
-    """Store a row for each part that has none yet; return whether any is new."""
+) -> RequestedReceipt:
+    """Store a row for each part that has none yet today."""
     digests = [
         hashlib.sha256(b"".join(one.bytes for one in some)).digest() for some in parts
     ]
     today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
     mails = ReceiptMail.objects.filter(recipient=to)
-    known = mails.filter(day=today, digest__in=digests).values_list("digest", flat=True)
-    new = {*digests} - {bytes(one) for one in known}
+    known = mails.filter(day=today, digest__in=digests)
+    outcomes = {bytes(one.digest): one.outcome for one in known.defer("files")}
+    new = {*digests} - {*outcomes}
     waiting = mails.filter(state=JobState.WAITING).count()
     if new and waiting + len(new) > _WAITING_AT_MOST:
         raise Refused("document-busy")
@@ -101,7 +102,11 @@ def _add_rows(
         # A concurrent request was quicker.
         ignore_conflicts=True,
     )
-    return bool(new)
+    return RequestedReceipt(
+        parts=len(parts),
+        is_new=bool(new),
+        is_sent=not new and {*outcomes.values()} == {MailOutcome.SENT},
+    )
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:

@@ -12,7 +12,13 @@ from urllib.parse import urlencode
 from django.utils.translation import get_language, gettext, ngettext
 
 from billing.coverage.periods import Period
-from billing.mail.text import problem_text, state_text, step_text, version_text
+from billing.mail.text import (
+    problem_text,
+    receipt_text,
+    state_text,
+    step_text,
+    version_text,
+)
 from billing.models import Digest, ReceiptMail, Reminder, StatementMail
 from billing.periods.text import span_text
 from billing.reminders.plan import PlannedMail
@@ -189,11 +195,8 @@ def _what(mail: StoredMail) -> str:
             return step_text(mail.step)
         case StatementMail():
             return version_text(mail.version)
-        case ReceiptMail(parts=1):
-            return gettext("Receipt of an upload")
         case ReceiptMail():
-            text = gettext("Receipt of an upload, part %(part)d of %(parts)d")
-            return text % {"part": mail.part, "parts": mail.parts}
+            return receipt_text(mail)
         case Digest():
             return gettext("Morning of %(day)s") % {"day": day_text(mail.day)}
     return ""

@@ -6,7 +6,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from billing.coverage.reminder_dates import ENDED, LAST, LATE, REFUSED, SOON, TARGET
 from billing.mail.recipients import MailChoice
-from billing.models import NOW
+from billing.models import NOW, ReceiptMail
 from billing.reminders.send_now import NotReminded
 
 _STEPS: Mapping[str, str] = {
@@ -107,6 +107,14 @@ def step_text(step: str) -> str:
 def version_text(version: int) -> str:
     """Return the name of the mail about a version of a statement."""
     return gettext("Statement issued, version %(version)s") % {"version": version}
+
+
+def receipt_text(mail: ReceiptMail) -> str:
+    """Return the name of a receipt, with its part if it has several."""
+    if mail.parts == 1:
+        return gettext("Receipt of an upload")
+    text = gettext("Receipt of an upload, part %(part)d of %(parts)d")
+    return text % {"part": mail.part, "parts": mail.parts}
 
 
 def choice_text(choice: MailChoice, *, wanted: bool) -> str:

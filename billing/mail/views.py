@@ -24,6 +24,7 @@ from billing.mail.recipients import MailChoice
 from billing.mail.text import (
     choice_text,
     problem_text,
+    receipt_text,
     state_text,
     step_text,
     version_text,
@@ -136,12 +137,8 @@ def mail_receipt(request: PortalRequest) -> HttpResponseBase:
     to = request.caller.name
     found = mail_receipts.mail_receipt(request.caller.tenant, ids, to, now)
     text = gettext("The receipt is on its way to %(to)s.")
-    if not found.is_new:
-        text = gettext(
-            "A receipt of these files was already requested today."
-            " It is mailed to %(to)s."
-        )
-    messages.success(request, f"{text % {'to': to}}{found.parts_text}")
+    said = text % {"to": to} if found.is_new else found.repeat_text(to)
+    messages.success(request, f"{said}{found.parts_text}")
     return redirect("upload-page")
 
 
@@ -202,8 +199,10 @@ def _mails() -> list[dict[str, Any]]:
 
 def _mail_row(one: MailJob) -> dict[str, Any]:
     mark, state = state_text(one.shown_state)
-    what, span = gettext("Receipt of an upload"), ""
+    what, span = "", ""
     match one:
+        case ReceiptMail():
+            what = receipt_text(one)
         case Reminder():
             what, span = step_text(one.step), span_text(Period.parse(one.period))
         case StatementMail():

@@ -80,6 +80,35 @@ def test_the_system_checks_find_nothing_here() -> None:
     assert run_checks() == []
 
 
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("https://portal.vendor.example", ".vendor.example"),
+        ("https://portal.vendor.example", "Portal.Vendor.Example"),
+    ],
+)
+def test_a_host_that_is_answered_is_no_mistake(
+    settings: Any, address: str, allowed: str
+) -> None:
+    settings.PORTAL_ADDRESS, settings.TRUSTED_PROXY = address, True
+    settings.ALLOWED_HOSTS = [allowed]
+    assert checks.settings_agree(None) == []
+
+
+@pytest.mark.parametrize(("given", "level"), [("debug", "DEBUG"), ("ERROR", "ERROR")])
+def test_a_log_level_may_be_written_in_small_letters(
+    monkeypatch: pytest.MonkeyPatch, given: str, level: str
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", given)
+    assert env.log_level() == level
+
+
+def test_an_unknown_log_level_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(ImproperlyConfigured, match=r"LOG_LEVEL must be .* 'loud'"):
+        env.log_level()
+
+
 def test_an_address_without_an_endpoint_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

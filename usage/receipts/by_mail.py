@@ -16,10 +16,24 @@ from usage.receipts import pdf as receipt_pdf
 
 @dataclass(frozen=True, slots=True)
 class RequestedReceipt:
-    """A receipt that is mailed in `parts` mails; not new if already requested today."""
+    """A receipt that is mailed in `parts` mails; not new if already requested today.
+
+    `is_sent` tells whether all of its mails have gone.
+    """
 
     parts: int
     is_new: bool
+    is_sent: bool = False
+
+    def repeat_text(self, to: str) -> str:
+        """Return a sentence for who requests a receipt again that is not new."""
+        text = gettext(
+            "The receipt of these files was requested today already. "
+            "People and reminders shows whether it has gone to %(to)s."
+        )
+        if self.is_sent:
+            text = gettext("The receipt of these files went to %(to)s today already.")
+        return text % {"to": to}
 
     @property
     def parts_text(self) -> str:

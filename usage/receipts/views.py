@@ -185,12 +185,8 @@ def _by_mail(
     to = request.caller.name
     found = by_mail.request_receipt(request.caller.tenant, ids, to=to, at=at)
     text = gettext("The receipt is too long for one PDF, so it is mailed to %(to)s.")
-    if not found.is_new:
-        text = gettext(
-            "A receipt of these files was already requested today."
-            " It is mailed to %(to)s."
-        )
-    messages.success(request, f"{text % {'to': to}}{found.parts_text}")
+    said = text % {"to": to} if found.is_new else found.repeat_text(to)
+    messages.success(request, f"{said}{found.parts_text}")
     return redirect("upload-page")
 
 

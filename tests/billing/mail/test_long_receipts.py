@@ -123,10 +123,25 @@ def test_a_long_receipt_that_is_requested_again_is_not_mailed_twice(
     ids = [one.pk for one in files]
     request_pdf(alice, *ids)
     said = request_pdf(alice, *reversed(ids), follow=True).content.decode()
-    assert f"It is mailed to {UPLOADER}. It is split into 3 mails" in said
-    client_of(alice).post(MAIL, {"ids": "\n".join(map(str, ids))})
+    assert "was requested today already" in said
+    assert f"whether it has gone to {UPLOADER}. It is split into 3 mails" in said
+    fields = {"ids": "\n".join(map(str, ids))}
+    said = client_of(alice).post(MAIL, fields, follow=True).content.decode()
+    assert "was requested today already" in said
     send()
     assert len(rows(alice)) == len(mail_server.taken) == 3
+    said = request_pdf(alice, *ids, follow=True).content.decode()
+    assert f"went to {UPLOADER} today already. It is split into 3 mails" in said
+
+
+def test_members_see_which_part_of_a_receipt_a_mail_is(
+    alice: Company, files: list[UsageFile]
+) -> None:
+    request_pdf(alice, *(one.pk for one in files))
+    page = client_of(alice).get("/people").content.decode()
+    assert [page.count(f"Receipt of an upload, part {n} of 3") for n in (1, 2, 3)] == [
+        *(1, 1, 1)
+    ]
 
 
 def test_no_part_is_mailed_to_a_former_member(
