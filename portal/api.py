@@ -3,6 +3,7 @@
 Routers are given as strings, so that this module imports no other app.
 """
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
@@ -10,7 +11,9 @@ from django.shortcuts import render
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.docs import DocsBase
+from ninja.openapi.schema import OpenAPISchema
 from ninja.security.base import AuthBase
+from ninja.types import DictStrAny
 
 from portal.accounts.caller import Caller
 from portal.errors import Refused, Unavailable
@@ -35,12 +38,41 @@ class LocalDocs(DocsBase):
     def render_page(
         self, request: HttpRequest, api: NinjaAPI, **kwargs: Any
     ) -> HttpResponse:
-        document = api.get_openapi_schema()
-        shown = {
-            "endpoints": list(api_docs.endpoints(document)),
-            "objects": list(api_docs.objects(document)),
-        }
-        return render(request, "portal/http/api-docs.html", shown)
+        return render(request, "portal/http/api-docs.html", _shown(api))
+
+
+@cache
+def _shown(api: NinjaAPI) -> dict[str, Any]:
+    document = api.get_openapi_schema()
+    return {
+        "endpoints": list(api_docs.endpoints(document)),
+        "objects": list(api_docs.objects(document)),
+    }
+
+
+class PortalApi(NinjaAPI):
+    """The API, whose document is made once in a process.
+
+    Anybody may read it, and making it takes a tenth of a second: some hundred clients
+    who ask for it at once would stop the portal.
+    """
+
+    @cache  # noqa: B019 - there is one API, for as long as the process lives
+    def _document(self) -> OpenAPISchema:
+        return super().get_openapi_schema()
+
+    def get_openapi_schema(
+        self,
+        *,
+        path_prefix: str | None = None,
+        path_params: DictStrAny | None = None,
+    ) -> OpenAPISchema:
+        """Return the document, which nobody may change."""
+        if path_prefix is not None or path_params:
+            return super().get_openapi_schema(
+                path_prefix=path_prefix, path_params=path_params
+            )
+        return self._document()
 
 
 class ProblemOut(Schema):
@@ -51,7 +83,7 @@ class ProblemOut(Schema):
     advice: str
 
 
-api = NinjaAPI(
+api = PortalApi(
     title="Subscription usage portal",
     version="1",
     urls_namespace="api",

@@ -31,3 +31,7 @@ def test_schemas_and_operations_keep_their_names() -> None:
     }
     assert set(document["components"]["schemas"]) >= SCHEMAS
     assert operations >= OPERATIONS
+
+
+def test_the_document_is_made_once_however_often_anybody_asks_for_it() -> None:
+    assert api.get_openapi_schema() is api.get_openapi_schema()
