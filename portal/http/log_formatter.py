@@ -22,7 +22,7 @@ _SECRET_ADDRESS = re.compile(
 )
 
 _QUERY = re.compile(r"((?:https?://|(?<![\w./:-])/)[^\s'\"<>?]*\?)[^\s'\"<>]+")
-_SIGN_IN = re.compile(r"(://)[^\s/@]*:[^\s/@]*@")
+_SIGN_IN = re.compile(r"(://)[^\s/@:]*:[^\s/@]*@")
 _TOKEN = re.compile(r"\b(usg_)[\w-]+")
 _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.I)
 _HEADER = re.compile(r"\b(Authorization|Cookie)(['\"]?\s*[:=]).*", re.I)
@@ -36,7 +36,9 @@ _DETAIL = re.compile(
     re.S,
 )
 _DETAIL_IN_REPR = re.compile(r"\\n(DETAIL|CONTEXT|QUERY|LINE \d+):.*")
-_VALUE = re.compile(r"((?:invalid input|invalid byte|out of range)[^\n\"]*)\"[^\n]*\"")
+_VALUE = re.compile(
+    rf"((?:invalid input|invalid byte|out of range)[^\n\"]*)\"[^\n]*(?:\"|{CUT}$)", re.M
+)
 
 _RULES = (
     (_SECRET_ADDRESS, rf"\2\3{CUT}"),
@@ -56,6 +58,11 @@ _RULES = (
 _WORD = re.compile(r"[a-z][a-z._-]{0,19}")
 
 _LONGEST_PATH = 300
+
+# Characters of a line. Anybody can have a line logged as long as the head of a request,
+# and the search for secrets takes time that grows with the square of it, in which no
+# other thread of the process runs.
+_LONGEST_LINE = 2_000
 
 
 class RedactingFormatter(logging.Formatter):
@@ -78,9 +85,17 @@ class RedactingFormatter(logging.Formatter):
 
 def redact(text: str) -> str:
     """Return text without secrets that can be recognised by their form."""
+    text = "\n".join(_shortened(line) for line in text.split("\n"))
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _shortened(line: str) -> str:
+    """Cut a long line before a word: half a secret might not be recognised."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return line[: line.rfind(" ", 0, _LONGEST_LINE) + 1] + CUT
 
 
 def _without(text: str, path: str, shown: str) -> str:

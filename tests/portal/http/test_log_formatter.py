@@ -3,6 +3,7 @@
 import io
 import logging
 import logging.config
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,38 @@ LITERAL = "quince-literal"
 def fail_in_database(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, [LITERAL] * statement.count("%s"))
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize(
+    "piece",
+    [":", "://", "://:", ",/", "/?", "out of range ", "Bearer ", "Cookie", "\n://:"],
+)
+def test_a_long_line_of_anybody_takes_no_time(piece: str) -> None:
+    # As long as the head of a request; no other thread runs meanwhile.
+    text = "Invalid HTTP request line: 'GET ://" + piece * (20_000 // len(piece))
+    begin = time.perf_counter()
+    redact(text)
+    assert time.perf_counter() - begin < 0.5
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "redis://:swordfish@127.0.0.1",
+        "usg_swordfish",
+        "/calendar/swordfish",
+        "Bearer swordfish",
+        'invalid input syntax for type uuid: "swordfish and so on"',
+    ],
+)
+def test_a_long_line_is_cut_without_half_a_secret(secret: str) -> None:
+    for room in range(1_940, 2_010):
+        text = redact("x " * (room // 2) + secret + " y" * 1_000)
+        assert "sword" not in text
+        assert len(text) < 2_100
+        assert "…" in text
 
 
 @pytest.mark.parametrize(
