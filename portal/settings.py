@@ -322,5 +322,9 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # It gets an error page of its own; anybody can send it too.
         "django.security.TooManyFilesSent": {"level": "CRITICAL"},
+        # Also with a trace, and in a query too.
+        "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
+        # That a view makes a body for HEAD, which monitors send: it is left out.
+        "gunicorn.http.wsgi": {"level": "ERROR"},
     },
 }

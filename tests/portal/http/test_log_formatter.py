@@ -204,6 +204,12 @@ def fail_in_database(statement: str) -> None:
 
 
 @pytest.mark.plain
+def test_a_query_of_too_many_fields_is_not_logged(log: Log) -> None:
+    assert Client().get("/sign-in?" + "a&" * 1_500).status_code == 400
+    assert log() == ""
+
+
+@pytest.mark.plain
 @pytest.mark.parametrize(
     "piece",
     [":", "://", "://:", ",/", "/?", "out of range ", "Bearer ", "Cookie", "\n://:"],
