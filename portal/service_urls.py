@@ -111,6 +111,8 @@ def database(variable: str, url: str) -> DatabaseUrl:
     except psycopg.Error:
         message = "cannot be read: percent-encode what is special in its parts"
         raise _error(variable, message) from None
+    for name in _named_before_path(place) & {*_option_names(variable, query)}:
+        raise _error(variable, f"has a {name} and again the option {name}")
     taken = {
         part: found.pop(part, "")
         for part in ("dbname", "user", "password", "host", "port")
@@ -121,6 +123,15 @@ def database(variable: str, url: str) -> DatabaseUrl:
     if found.get("sslmode", _DEFAULT_MODE) not in _MODES:
         raise _error(variable, "has an sslmode that is unknown")
     return DatabaseUrl(name=taken.pop("dbname"), options=found, **taken)
+
+
+def _named_before_path(place: str) -> set[str]:
+    """Return which of host and port `user:password@host:port/name` has."""
+    network = place.rpartition("@")[2].partition("/")[0]
+    has_host = bool(network) and not network.startswith(":")
+    has_port = ":" in network.rpartition("]")[2]
+    found = {"host": has_host, "port": has_port}
+    return {name for name, is_there in found.items() if is_there}
 
 
 def _is_known(name: str) -> bool:
@@ -198,7 +209,8 @@ def public_address(variable: str, url: str) -> str:
     _refuse_sign_in(variable, parts)
     if parts.path.strip("/"):
         raise _error(variable, "has a path: the portal needs a host of its own")
-    return url.rstrip("/")
+    # In the form that the settings compare with: schemes and hosts have no case.
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _split(variable: str, url: str, schemes: Collection[str]) -> SplitResult:

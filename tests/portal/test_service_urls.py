@@ -112,6 +112,8 @@ def test_every_way_to_name_a_database_server_is_understood(
         ("S3_ENDPOINT_URL", "endpoint", f"https://u:{SECRET}@h", "user or password"),
         ("S3_ENDPOINT_URL", "endpoint", "https://h?region=x", "option region,"),
         ("S3_ENDPOINT_URL", "endpoint", "h:9000", "http://"),
+        ("DATABASE_URL", "database", "postgres://u:p@h/db?host=g", "again"),
+        ("DATABASE_URL", "database", "postgres://u:p@h:1/db?port=2", "again"),
         ("PORTAL_ADDRESS", "public_address", "https://h/portal", "has a path"),
         ("PORTAL_ADDRESS", "public_address", "https://h?lang=de", "option lang,"),
         ("PORTAL_ADDRESS", "public_address", f"https://u:{SECRET}@h", "user"),
@@ -127,6 +129,21 @@ def test_what_nothing_would_use_is_refused_by_name_and_no_secret_shown(
     assert variable in str(error.value)
     assert SECRET not in str(error.value)
     assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://h:8443",
+        "HTTPS://H:8443/",
+        "Https://h:8443?",
+        "https://h:8443//",
+        "https://h:8443\n",
+    ],
+)
+def test_the_public_address_is_https_however_it_is_written(given: str) -> None:
+    address = service_urls.public_address("PORTAL_ADDRESS", given)
+    assert address == "https://h:8443"
 
 
 def test_the_preparation_of_a_database_refuses_the_same() -> None:
