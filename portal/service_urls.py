@@ -101,18 +101,12 @@ def database(variable: str, url: str) -> DatabaseUrl:
     place, _, query = rest.partition("?")
     if place.count("@") > 1:
         raise _error(variable, "has an @ in a name or password: write it as %40")
-    for name in _option_names(variable, query):
-        if name in _NOT_OPTIONS or not _is_known(name):
-            raise _error(
-                variable, f"has the option {name}, which the portal does not support"
-            )
+    _require_options(variable, place, {*_option_names(variable, query)})
     try:
         found = {key: str(value) for key, value in conninfo_to_dict(url).items()}
     except psycopg.Error:
         message = "cannot be read: percent-encode what is special in its parts"
         raise _error(variable, message) from None
-    for name in _named_before_path(place) & {*_option_names(variable, query)}:
-        raise _error(variable, f"has a {name} and again the option {name}")
     taken = {
         part: found.pop(part, "")
         for part in ("dbname", "user", "password", "host", "port")
@@ -123,6 +117,16 @@ def database(variable: str, url: str) -> DatabaseUrl:
     if found.get("sslmode", _DEFAULT_MODE) not in _MODES:
         raise _error(variable, "has an sslmode that is unknown")
     return DatabaseUrl(name=taken.pop("dbname"), options=found, **taken)
+
+
+def _require_options(variable: str, place: str, names: set[str]) -> None:
+    for name in sorted(names):
+        if name in _NOT_OPTIONS or not _is_known(name):
+            raise _error(
+                variable, f"has the option {name}, which the portal does not support"
+            )
+        if name in _named_before_path(place):
+            raise _error(variable, f"has a {name} and again the option {name}")
 
 
 def _named_before_path(place: str) -> set[str]:

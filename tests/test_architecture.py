@@ -192,6 +192,7 @@ OF_HTTP = {
     "portal/accounts/login_redirect.py",
     "portal/accounts/password_links.py",
     "portal/http/api_docs.py",
+    "portal/http/body_slots.py",
     "portal/http/context_processors.py",
     "portal/http/downloads.py",
     "portal/http/log_formatter.py",

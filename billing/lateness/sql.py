@@ -72,7 +72,7 @@ RAISE = f"""
 with due as materialized (
     {_DUE}
 ), run as materialized (
-    select period, max(judged_at) + %(between_zones)s as ends_at
+    select period, min(judged_at) + %(between_zones)s as ends_at
     from due group by period
 ), counted as (
     select period, tenant_id, true as is_certain from due

@@ -22,7 +22,7 @@ from portal.accounts import login_redirect, tokens
 from portal.accounts.caller import SESSION_TENANT, Caller, Permission, user_caller
 from portal.accounts.sessions import SessionStore
 from portal.errors import Refused, Unavailable, error_document
-from portal.http import no_store, request_bodies
+from portal.http import body_slots, no_store, request_bodies
 from portal.http.endpoints import (
     ANYBODY,
     ENDPOINTS,
@@ -140,7 +140,7 @@ class PermissionMiddleware:
         try:
             response = self._get_response(request)
         finally:
-            request_bodies.release_form_slot(request)
+            body_slots.release(request)
         request.method = method
         return no_store.no_store(request, _as_api_error(request, response))
 
@@ -208,8 +208,8 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
     if is_changing and caller.token_id is None and TOKENS in endpoint.callers:
         # Views for tokens are exempt from Django's check.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
+    body_slots.take(request, endpoint, caller)
     if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:
-        request_bodies.take_form_slot(request, endpoint)
         expected_tenant.require_by_form(request, caller)
 
 

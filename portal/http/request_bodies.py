@@ -6,12 +6,11 @@ become larger while it is read.
 
 import re
 from collections.abc import Callable, Mapping
-from threading import BoundedSemaphore
 
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
-from portal.errors import Refused, Unavailable
+from portal.errors import Refused
 from portal.http.endpoints import MIB, BodyKind, Endpoint
 
 # More digits than any size has; longer ones are not converted.
@@ -33,12 +32,6 @@ _KINDS: Mapping[BodyKind, str] = {
     BodyKind.JSON: _JSON,
     BodyKind.STREAM: "application/octet-stream",
 }
-
-# Large forms that a process reads at once. Django writes the files of a form to the
-# temporary folder before any view runs; with the largest form this limits its size.
-LARGE_FORMS = 2
-_LARGE_FORM = MIB
-_large_forms = BoundedSemaphore(LARGE_FORMS)
 
 
 class DropFiles(FileUploadHandler):
@@ -92,28 +85,6 @@ def require(request: HttpRequest, endpoint: Endpoint) -> None:
 def _too_large(endpoint: Endpoint) -> Refused:
     if endpoint.body is BodyKind.STREAM:
         return Refused("file-too-large", limit=endpoint.longest_body)
-    if endpoint.longest_body > _LARGE_FORM and endpoint.body is BodyKind.FILES:
+    if endpoint.longest_body > MIB and endpoint.body is BodyKind.FILES:
         return Refused("form-too-large", limit=endpoint.longest_body // MIB)
     return Refused("body-too-large", limit=endpoint.longest_body)
-
-
-def take_form_slot(request: HttpRequest, endpoint: Endpoint) -> None:
-    """Reserve a slot for a form with large files.
-
-    Raises:
-        Unavailable: all slots of this process are taken.
-
-    """
-    is_large = announced_length(request) > _LARGE_FORM
-    if endpoint.body is not BodyKind.FILES or not is_large:
-        return
-    if not _large_forms.acquire(blocking=False):
-        raise Unavailable("busy")
-    request.has_form_slot = True  # type: ignore[attr-defined]  # until it is answered
-
-
-def release_form_slot(request: HttpRequest) -> None:
-    """Release the slot of a form with large files, if the request has one."""
-    if getattr(request, "has_form_slot", False):
-        request.has_form_slot = False  # type: ignore[attr-defined]  # see above
-        _large_forms.release()

@@ -70,6 +70,15 @@ class WaitingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self.nr_conns -= 1
         conn.close()
 
+    def send(self, conn: Connection, data: bytes) -> bool:
+        """Send or keep something for a client; False if it has gone, which ends it."""
+        try:
+            conn.sock.sendall(data)
+        except OSError:
+            self.end(conn)
+            return False
+        return True
+
     def make_room(self) -> None:
         """Disconnect whoever has waited longest, if there are too many connections.
 

@@ -125,10 +125,7 @@ class Worker(WaitingWorker):
         """Give a short body its time; a client may have asked whether to send it."""
         self.wait(conn, self.pending_conns, SMALL_BODY_TIMEOUT)
         if conn.expects_continue:
-            try:
-                conn.sock.sendall(CONTINUE)
-            except OSError:
-                self.end(conn)
+            self.send(conn, CONTINUE)
 
     def dispatch(self, conn: Connection) -> None:
         """Give a request to a thread, or have a long body wait for one."""
@@ -196,12 +193,8 @@ class Worker(WaitingWorker):
         """Send a response from the event loop, and close."""
         self.stop_waiting(conn)
         conn.is_kept = False
-        try:
-            conn.sock.sendall(answer)
-        except OSError:
-            self.end(conn)
-            return
-        self.send_rest(conn)
+        if self.send(conn, answer):
+            self.send_rest(conn)
 
     def send_rest(self, conn: Connection) -> None:
         """Send what the client takes of a response, which may have to wait for more."""

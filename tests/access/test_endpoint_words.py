@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from portal.accounts import tokens
 from portal.accounts.caller import Caller, Permission
 from portal.errors import Refused, Unavailable
-from portal.http import middleware, request_bodies
+from portal.http import body_slots, middleware
 from portal.http.endpoints import (
     ANYBODY,
     ENDPOINTS,
@@ -139,7 +139,7 @@ class Gate:
         response: Any = self._middleware.process_view(
             request, lambda _: HttpResponse(), (), {}
         )
-        request_bodies.release_form_slot(request)
+        body_slots.release(request)
         return "called" if response is None else str(response["Code"])
 
     def _request(self, name: str, method: str, probe: EndpointProbe) -> HttpRequest:
