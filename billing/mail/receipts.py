@@ -1,10 +1,12 @@
 """Mails the receipt of a batch of files to the person who requested it."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,6 +34,10 @@ from usage.receipts.rows import ReceiptLine
 # Files that a mail lists, those with problems; the attachment has all of them.
 _NAMED = 20
 
+# What decides whether a receipt says the same as one before.
+_SHOWN = ("pk", "state", "settled_at", "decided_at", "forwarding__checked_at")
+_Part = Sequence[tuple[Any, ...]]
+
 # Receipt mails that may wait for one person of a tenant: two of 10,000 files.
 _WAITING_AT_MOST = 20
 
@@ -50,13 +56,11 @@ def mail_receipt(
 
     """
     with unit_of_work.acting_for(tenant_id):
-        found = list(overview_queries.of_ids(ids).values_list("pk", flat=True))
+        found = list(overview_queries.of_ids(ids).values_list(*_SHOWN))
         if not found:
             raise Refused("not-found")
         each = receipt_pdf.PDF_AT_MOST
-        parts = [
-            sorted(found[first : first + each]) for first in range(0, len(found), each)
-        ]
+        parts = [found[first : first + each] for first in range(0, len(found), each)]
         requested = _add_rows(
             tenant_id, parts, missing=len(set(ids)) - len(found), to=to, at=at
         )
@@ -65,11 +69,12 @@ def mail_receipt(
 
 
 def _add_rows(
-    tenant_id: int, parts: Sequence[list[UUID]], *, missing: int, to: str, at: datetime
+    tenant_id: int, parts: Sequence[_Part], *, missing: int, to: str, at: datetime
 ) -> RequestedReceipt:
     """Store a row for each part that has none yet today."""
     digests = [
-        hashlib.sha256(b"".join(one.bytes for one in some)).digest() for some in parts
+        _digest(some, number=number, parts=len(parts), missing=missing)
+        for number, some in enumerate(parts, start=1)
     ]
     today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
     mails = ReceiptMail.objects.filter(recipient=to)
@@ -86,7 +91,7 @@ def _add_rows(
                 recipient=to,
                 digest=digest,
                 day=today,
-                files=some,
+                files=sorted(pk for pk, *_ in some),
                 missing=0 if number > 1 else missing,
                 part=number,
                 parts=len(parts),
@@ -107,6 +112,16 @@ def _add_rows(
         is_new=bool(new),
         is_sent=not new and {*outcomes.values()} == {MailOutcome.SENT},
     )
+
+
+def _digest(some: _Part, *, number: int, parts: int, missing: int) -> bytes:
+    """Return what makes a mail another one: what it lists, and its place.
+
+    A receipt that is requested again after a decision about a file is a new one.
+    """
+    rows = sorted([str(value) for value in row] for row in some)
+    text = json.dumps([number, parts, missing if number == 1 else 0, rows])
+    return hashlib.sha256(text.encode()).digest()
 
 
 def send_waiting(*, now: Callable[[], datetime]) -> bool:

@@ -152,6 +152,19 @@ def test_asked_twice_it_is_mailed_once_a_day(
     assert len({one["Message-ID"] for one in mail_server.taken}) == 4
 
 
+def test_a_receipt_that_says_something_else_by_now_is_mailed_again(
+    alice: Company, mail_server: CuttingMailServer
+) -> None:
+    (file,) = uploaded(alice, 1)
+    request_receipt(alice, file.pk)
+    send()
+    with unit_of_work.acting_for(alice.id):
+        UsageFile.objects.update(decided_at=ENDED, decided_by="clerk")
+    assert "on its way" in request_receipt(alice, file.pk)
+    send()
+    assert len(mail_server.taken) == 2
+
+
 def test_one_that_was_cut_is_not_sent_again(
     alice: Company, mail_server: CuttingMailServer
 ) -> None:
