@@ -106,7 +106,7 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "body-too-large": error(
         413,
-        gettext_noop("The request is larger than %(limit)d bytes."),
+        gettext_noop("The request is larger than %(limit)d KiB."),
         gettext_noop("Nothing was done. Send less in one request."),
     ),
     "body-kind-wrong": error(

@@ -11,7 +11,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
 from portal.errors import Refused
-from portal.http.endpoints import MIB, BodyKind, Endpoint
+from portal.http.endpoints import KIB, MIB, BodyKind, Endpoint
 
 # More digits than any size has; longer ones are not converted.
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -87,4 +87,4 @@ def _too_large(endpoint: Endpoint) -> Refused:
         return Refused("file-too-large", limit=endpoint.longest_body)
     if endpoint.longest_body > MIB and endpoint.body is BodyKind.FILES:
         return Refused("form-too-large", limit=endpoint.longest_body // MIB)
-    return Refused("body-too-large", limit=endpoint.longest_body)
+    return Refused("body-too-large", limit=endpoint.longest_body // KIB)

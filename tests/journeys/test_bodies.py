@@ -183,7 +183,7 @@ def test_a_large_anonymous_form_is_refused_before_it_is_sent(
     before = temporary.stat().st_mtime_ns
     answer = send_much(portal, "/sign-in", size=120_000_000)
     assert answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    assert b"larger than 16384 bytes" in answer.body
+    assert b"larger than 16 KiB" in answer.body
     # Signing in comes before the files: the body is not needed to say so.
     assert send_much(portal, "/upload", size=120_000_000).status == HTTPStatus.FOUND
     assert temporary.stat().st_mtime_ns == before
