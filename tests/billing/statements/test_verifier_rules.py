@@ -225,8 +225,8 @@ def test_half_an_hour_less_makes_an_hour_of_thirty_minutes(
         # 24:00 becomes 01:00: the day begins after the gap.
         ("America/Santiago", "2026-09-06", "2026-09-06T04:00", "2026-09-07T03:00", 23),
         # 01:00 becomes 00:00: the day begins at the second midnight.
-        ("America/Havana", "2026-11-01", "2026-11-01T05:00", "2026-11-02T05:00", 24),
-        ("America/Havana", "2026-10-31", "2026-10-31T04:00", "2026-11-01T05:00", 25),
+        ("America/Havana", "2025-11-02", "2025-11-02T05:00", "2025-11-03T05:00", 24),
+        ("America/Havana", "2025-11-01", "2025-11-01T04:00", "2025-11-02T05:00", 25),
         # 00:01 becomes 23:01 and 01:01, long ago.
         ("America/St_Johns", "2006-10-29", "2006-10-29T03:30", "2006-10-30T03:30", 24),
         ("America/St_Johns", "2006-04-02", "2006-04-02T03:30", "2006-04-03T02:30", 24),
