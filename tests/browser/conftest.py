@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import ScryptPasswordHasher, make_password
-from django.core.management import call_command
 from django.test import Client
 from playwright.sync_api import (
     Browser,
@@ -23,7 +22,7 @@ from portal.models import StaffRole, User
 from portal.tenants import create
 from tests.browser.charlie import CSRF, assert_sees_nothing
 from tests.builders import NOW, PASSWORD, Company, Writer
-from tests.journeys.live_server import RunningPortal, running_portal
+from tests.journeys.live_server import RunningPortal, link_static_files, running_portal
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -63,22 +62,10 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     running.close()
 
 
-@pytest.fixture(scope="session")
-def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that pages load, collected once for all tests."""
-    folder = tmp_path_factory.mktemp("static")
-    settings.STATIC_ROOT = folder
-    call_command("collectstatic", interactive=False, verbosity=0)
-    return folder
-
-
 @pytest.fixture
-def portal(
-    static_files: Path, db: None, tmp_path: Path, worker_id: str
-) -> Iterator[RunningPortal]:
+def portal(db: None, tmp_path: Path, worker_id: str) -> Iterator[RunningPortal]:
     """The test's own portal; no answer may be a 5xx, nothing may be in its log."""
-    (tmp_path / "static").rmdir()
-    (tmp_path / "static").symlink_to(static_files)
+    link_static_files(tmp_path)
     with running_portal(
         tmp_path,
         database=f"test_portal_{worker_id}",
