@@ -332,6 +332,7 @@ def test_an_endpoint_that_is_not_in_the_walk_shows_no_page(scene: CompanyPages) 
         if name == "favicon":
             continue  # which leads to a picture
         assert answer.status_code == 200, name
+        answer.close()  # a person has two downloads at a time
         kinds[name] = answer.headers["Content-Type"].partition(";")[0]
     assert [name for name, kind in kinds.items() if "html" in kind] == []
     assert all(ENDPOINTS[name].get("GET") for name in WALK)
