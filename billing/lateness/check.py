@@ -30,7 +30,7 @@ from portal.errors import Refused
 logger = logging.getLogger(__name__)
 
 # From so many tenants on, and from so many times the mean of the last three periods, a
-# period stops and waits for the staff: as likely as not it is we who are wrong.
+# period stops and waits for the staff: the fault is probably ours.
 STOPS_FROM = 20
 STOPS_TIMES = 2
 

@@ -63,8 +63,8 @@ FORM, FILES, JSON, STREAM = (
 KIB = 1024
 MIB = 1024 * KIB
 
-# Bytes of a body. What the web server's event loop collects, without a thread, is
-# larger than the first two (portal.stack.web_worker).
+# Bytes of a body. The web server's event loop collects bodies of the first two sizes
+# before it gives them a thread (SMALL_BODY in portal.stack.web_connection).
 ANONYMOUS_FORM = 16 * KIB
 PLAIN_FORM = 64 * KIB
 # 10,000 ids, one a line.
