@@ -12,7 +12,9 @@ from billing.coverage.calendar import Calendar, CellState, FileGap, MissingCell
 from billing.coverage.periods import Period
 from billing.models import TenantPeriod
 from billing.periods import queries as period_queries
+from billing.periods.headline import Reader, headline
 from billing.periods.queries import PeriodView
+from billing.periods.text import reader_of
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -65,19 +67,27 @@ class RowOut(Schema):
 class PeriodOut(Schema):
     """A billing period. Days are local, `deadline_at` is an instant in UTC.
 
-    `target_on`: please have everything here by the end of this day. From
-    `deadline_at` on, what is missing is late. `owed` counts server-days; `received`
-    those of them for which nothing more is asked: all their files are here, or it is
-    proved that none was written, or they are excused. `states` splits them up.
+    Everything is due by `due_at`, the end of `due_on` (`target_on` is its older name).
+    From `late_from` on (`deadline_at` is its older name), what is missing is late.
+    `headline` and `request` are what pages say first. `owed` counts server-days;
+    `received` those of them for which nothing more is asked: all their files are here,
+    or it is proved that none was written, or they are excused. `states` splits them up.
     """
 
     period: str
     starts_on: date
     ends_on: date
     target_on: date
+    due_on: date
+    due_at: datetime
     deadline_at: datetime
+    late_from: datetime
     zone: str
     standing: str
+    headline: str
+    request: str
+    turn: Literal["nobody", "tenant", "staff", "portal"]
+    next_step: Literal["none", "upload", "confirm-keys", "check-servers"]
     owed: int
     received: int
     states: dict[str, int]
@@ -111,7 +121,7 @@ def show_period(request: PortalRequest, period: str) -> PeriodOut:
     now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         view = period_queries.view_period(wanted, at=now)
-    return period_out(view)
+    return period_out(view, at=now, reader=reader_of(request.caller))
 
 
 @router.get("/periods", response=PeriodsOut, url_name="periods")
@@ -122,17 +132,27 @@ def list_periods(request: PortalRequest) -> PeriodsOut:
     return PeriodsOut(periods=[_line_out(one) for one in opened])
 
 
-def period_out(view: PeriodView) -> PeriodOut:
+def period_out(
+    view: PeriodView, *, at: datetime, reader: Reader = Reader.MEMBER
+) -> PeriodOut:
     calendar = view.judgement.calendar
     period = view.period
+    head = headline(view, at=at, reader=reader)
     return PeriodOut(
         period=str(period),
         starts_on=period.starts_on,
         ends_on=period.ends_on,
         target_on=period.target_on,
+        due_on=period.target_on,
+        due_at=view.due_at,
         deadline_at=view.deadline_at,
+        late_from=view.deadline_at,
         zone=view.zone,
         standing=view.judgement.standing.value,
+        headline=head.answer,
+        request=head.please,
+        turn=head.turn.value,
+        next_step=head.step.value,
         owed=calendar.owed,
         received=calendar.covered,
         states={

@@ -7,12 +7,15 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from billing.coverage.calendar import Calendar, CellState
 from billing.mail import recipients
-from billing.periods import queries as period_queries
+from billing.periods import dismiss
 from billing.periods import text as period_text
+from billing.periods.queries import PeriodView
+from billing.periods.text import PeriodText, reader_of
+from billing.periods.urgent import urgent_periods
 from billing.statements import page_queries
 from billing.statements import text as statement_text
 from billing.statements.compute.lines import AGENT, BUSINESS
-from portal.accounts.caller import Permission
+from portal.accounts.caller import Caller, Permission
 from portal.pages.tiles import Tile, TileState
 
 # A strip draws each day as a bar of 8 in a step of 10; covered days are drawn above
@@ -67,22 +70,34 @@ def _paths(calendar: Calendar, server: str) -> list[tuple[str, str]]:
     return list(drawn.items())
 
 
-def _upload_tile(at: datetime) -> TileState:
-    view = period_queries.view_urgent_period(at=at)
+@dataclass(frozen=True, slots=True)
+class TilePeriod:
+    """A period on the home page: its view, texts and the strips of its servers."""
+
+    view: PeriodView
+    text: PeriodText
+    strips: list[DayStrip]
+
+
+def _upload_tile(caller: Caller, at: datetime) -> TileState:
+    reader = reader_of(caller)
+    dismissed = dismiss.dismissed_period(caller)
+    urgent = urgent_periods(at=at, dismissed=dismissed)
+    first, *others = [
+        TilePeriod(
+            view,
+            period_text.period_text(view, at=at, reader=reader),
+            strips(view.judgement.calendar),
+        )
+        for view in (urgent.first, *urgent.others)
+    ]
     return TileState(
         template="billing/tile.html",
-        details={
-            "view": view,
-            "text": period_text.period_text(view, at=at),
-            "also_late": period_text.other_late_lines(view.period, at=at),
-            "strips": strips(view.judgement.calendar),
-            "first": view.period.starts_on,
-            "last": view.period.ends_on,
-        },
+        details={"first": first, "others": others, "more_late": urgent.more_late},
     )
 
 
-def _people_tile(_at: datetime) -> TileState:
+def _people_tile(_caller: Caller, _at: datetime) -> TileState:
     found = recipients.members()
     count = sum(one.gets_reminders for one in found)
     members = ngettext("%(members)s member", "%(members)s members", len(found)) % {
@@ -100,7 +115,7 @@ def _people_tile(_at: datetime) -> TileState:
     )
 
 
-def _statements_tile(_at: datetime) -> TileState:
+def _statements_tile(_caller: Caller, _at: datetime) -> TileState:
     period = page_queries.newest_shown_period()
     current = page_queries.stored_statement(period) if period else None
     if period is None or current is None:

@@ -12,6 +12,8 @@ from billing.statements import views as statement_views
 urlpatterns = [
     path("staff/", include("billing.staff.urls")),
     path("upload", views.upload_page, name="upload-page"),
+    path("periods/<str:period>/dismiss", views.dismiss_period, name="period-dismiss"),
+    path("periods/<str:period>/receipt", views.period_receipt, name="period-receipt"),
     path("billing-data", statement_views.statements, name="statements-page"),
     path("billing-data/<str:period>", statement_views.statement, name="statement-page"),
     path(

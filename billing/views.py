@@ -5,24 +5,31 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period
+from billing.periods import dismiss
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
+from billing.periods.headline import Reader
+from billing.periods.text import reader_of
+from billing.periods.urgent import urgent_periods
 from billing.requests import excuses
 from billing.requests.presenters import missing_rows
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.http.downloads import with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from usage.files import queries as usage_queries
 from usage.files.text import file_text
+from usage.receipts.views import receipt_of_days
 from usage.uploads import form_upload, results
 
 # Sent as X-Part by the page's own script, which loads only that part.
@@ -48,10 +55,9 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         view.judgement.calendar, to_confirm=to_confirm
     )
     shown = {
-        **_shown(view, opened=opened, at=now),
+        **_shown(view, reader_of(request.caller), opened=opened, at=now),
         "lacks": missing_rows(lacks, open_excuses),
         "also_late": also_late,
-        "to_confirm": to_confirm,
         "files_behind": [file_text(file) for file in behind],
         "may_upload": Permission.UPLOAD in request.caller.permissions,
         "may_manage": Permission.MANAGE in request.caller.permissions,
@@ -64,6 +70,21 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     is_part = request.headers.get("X-Part") == _PART
     template = "billing/periods/period.html" if is_part else "billing/upload.html"
     return render(request, template, shown)
+
+
+@require_POST
+def dismiss_period(request: PortalRequest, period: str) -> HttpResponse:
+    """Dismiss a complete period, so that the running one is shown first."""
+    with unit_of_work.acting_for(request.caller.tenant):
+        dismiss.dismiss_period(request.caller, _parse_period(period))
+    return redirect("home")
+
+
+@with_retry_after
+def period_receipt(request: PortalRequest, period: str) -> HttpResponseBase:
+    """Return the receipt of a period's accepted files; `format` as for all receipts."""
+    found = _parse_period(period)
+    return receipt_of_days(request, found.starts_on, found.ends_on)
 
 
 def _receive(
@@ -84,12 +105,16 @@ def _requested_period(
 ) -> period_queries.PeriodView:
     name = request.GET.get("period")
     if name is None:
-        return period_queries.view_urgent_period(at=at)
+        dismissed = dismiss.dismissed_period(request.caller)
+        return urgent_periods(at=at, dismissed=dismissed).first
+    return period_queries.view_period(_parse_period(name), at=at)
+
+
+def _parse_period(name: str) -> Period:
     try:
-        period = Period.parse(name)
+        return Period.parse(name)
     except ValueError as error:
         raise Refused("period-invalid") from error
-    return period_queries.view_period(period, at=at)
 
 
 def _opened(request: PortalRequest) -> tuple[str, date] | None:
@@ -102,13 +127,17 @@ def _opened(request: PortalRequest) -> tuple[str, date] | None:
 
 
 def _shown(
-    view: period_queries.PeriodView, *, opened: tuple[str, date] | None, at: datetime
+    view: period_queries.PeriodView,
+    reader: Reader,
+    *,
+    opened: tuple[str, date] | None,
+    at: datetime,
 ) -> dict[str, Any]:
     calendar = view.judgement.calendar
     return {
         "view": view,
         "period": view.period,
-        "text": period_text.period_text(view, at=at),
+        "text": period_text.period_text(view, at=at, reader=reader),
         "months": calendar_table.months(view.period),
         "heads": calendar_table.day_heads(view.period),
         "rows": calendar_table.sheet_rows(calendar, opened=opened),

@@ -207,6 +207,11 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("Of these files no receipt can be made."),
         gettext_noop("Name up to %(limit)d files by their ids, one in a line."),
     ),
+    "period-empty": error(
+        404,
+        gettext_noop("No file of this period is accepted yet."),
+        gettext_noop("A receipt lists accepted files. Upload the files first."),
+    ),
     "document-busy": error(
         429,
         gettext_noop("Your earlier receipts or lists are not finished yet."),

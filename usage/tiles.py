@@ -7,14 +7,14 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from portal.accounts.caller import Permission
+from portal.accounts.caller import Caller, Permission
 from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes
 from usage.files import overview_queries
 
 
-def _files_tile(at: datetime) -> TileState:
+def _files_tile(_caller: Caller, at: datetime) -> TileState:
     counts = overview_queries.count_files(at=at)
     if counts.first_at is None:
         return TileState(text=gettext("No file yet."))
@@ -42,7 +42,7 @@ def _attention(counts: overview_queries.FileCounts) -> list[str]:
     return [text % {"count": grouped(count)} for count, text in found if count]
 
 
-def _safe_tile(_at: datetime) -> TileState:
+def _safe_tile(_caller: Caller, _at: datetime) -> TileState:
     sums = overview_queries.sum_safe_files()
     count = sum(one.files for one in sums)
     if not count and not settings.FORWARDING:
@@ -58,7 +58,7 @@ def _safe_tile(_at: datetime) -> TileState:
     return TileState(text=text % {"count": grouped(count), "size": size})
 
 
-def _servers_tile(_at: datetime) -> TileState:
+def _servers_tile(_caller: Caller, _at: datetime) -> TileState:
     counts = overview_queries.count_servers()
     if not counts.servers:
         return TileState(text=gettext("No server yet."))

@@ -102,7 +102,7 @@ def state_text(state: CellState) -> str:
         CellState.SILENT: gettext("silent"),
         CellState.EXCUSED: gettext("excused"),
         CellState.MISSING: gettext("missing"),
-        CellState.WITH_US: gettext("with us"),
+        CellState.WITH_US: gettext("waiting"),
         CellState.PENDING: gettext("pending"),
     }[state]
 
@@ -200,6 +200,17 @@ def days_text(days: Sequence[date]) -> str:
     return ", ".join(_span(first, last) for first, last in _runs(days))
 
 
+def between_text(first: date, last: date) -> str:
+    """Name the days that something lies within: between 5 and 8 May."""
+    if first == last:
+        return gettext("on %(day)s") % {"day": short_day(first)}
+    is_month = (first.year, first.month) == (last.year, last.month)
+    return gettext("between %(first)s and %(last)s") % {
+        "first": first.day if is_month else short_day(first),
+        "last": short_day(last),
+    }
+
+
 def numbers_text(first: int, last: int) -> str:
     if first == last:
         return gettext("number %(first)s") % {"first": first}
@@ -209,13 +220,13 @@ def numbers_text(first: int, last: int) -> str:
 def _gap_entry(gap: FileGap, calendar: Calendar) -> MissingEntry:
     numbers = numbers_text(gap.first_sequence, gap.last_sequence)
     what = ngettext(
-        "%(count)d file, %(numbers)s, somewhere %(days)s.",
-        "%(count)d files, %(numbers)s, somewhere %(days)s.",
+        "%(count)d file, %(numbers)s, %(days)s.",
+        "%(count)d files, %(numbers)s, %(days)s.",
         gap.count,
     ) % {
         "count": gap.count,
         "numbers": numbers,
-        "days": _span(gap.from_day, gap.to_day),
+        "days": between_text(gap.from_day, gap.to_day),
     }
     parts = []
     for state, text in (
@@ -236,9 +247,9 @@ def _gap_entry(gap: FileGap, calendar: Calendar) -> MissingEntry:
 def _quiet_entries(
     server: str, calendar: Calendar, *, is_theirs: bool
 ) -> Iterator[MissingEntry]:
-    waits = gettext("waits for us; there is nothing for you to do.")
+    waits = gettext("waiting; there is nothing for you to do.")
     if is_theirs:
-        waits = gettext("here, and waits until a tenant admin confirms its key.")
+        waits = gettext("received, and waits until a tenant admin confirms the key.")
     for state, text in (
         (CellState.WITH_US, waits),
         (CellState.PENDING, gettext("not over yet.")),

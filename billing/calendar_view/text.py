@@ -16,7 +16,7 @@ _TEXTS: Mapping[CellReasonCode, str] = {
         "Nothing was written: the server's first file came later."
     ),
     CellReasonCode.NUMBERS_MISSING: gettext_noop(
-        "Files %(first)s to %(last)s are missing, somewhere around this day."
+        "Files %(first)s to %(last)s are missing around this day."
     ),
     CellReasonCode.OTHER_CONTENT: gettext_noop(
         "The next file names another file with number %(first)s than the one here."
@@ -39,7 +39,7 @@ _TEXTS: Mapping[CellReasonCode, str] = {
     CellReasonCode.NO_FILES: gettext_noop("Nothing has come from this server."),
     CellReasonCode.DOWN: gettext_noop("The server was down; nothing was written."),
     CellReasonCode.LOST: gettext_noop("The files of this day are lost."),
-    CellReasonCode.HELD: gettext_noop("A file is here and waits for a decision."),
+    CellReasonCode.HELD: gettext_noop("A file has arrived and waits for a decision."),
     CellReasonCode.ASKED: gettext_noop(
         "An excuse was asked for and waits for a decision."
     ),

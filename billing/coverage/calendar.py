@@ -121,6 +121,11 @@ class Calendar:
         return sum(one.is_fault for one in self.missing)
 
     @property
+    def with_us(self) -> int:
+        """The number of server-days that wait for a decision or a check."""
+        return self.counts.by_state.get(CellState.WITH_US, 0)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more is needed; also true where nothing is owed."""
         return not self.lacks_servers and self.covered == self.owed

@@ -34,11 +34,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A standing with its basis. `late` is the evidence, sorted; see `late_from`."""
+    """A standing with its basis. `late` is the evidence, sorted; see `late_from`.
+
+    `late_next_at` is when the next server-day begins to make late, after the deadline:
+    three days after a refusal. None where there is none.
+    """
 
     standing: Standing
     calendar: Calendar
     late: tuple[tuple[str, date], ...]
+    late_next_at: datetime | None = None
 
 
 def standing(
@@ -60,9 +65,11 @@ def judge(
     """
     now = calendar(period, facts, at=at, deadline_at=deadline_at)
     late: tuple[tuple[str, date], ...] = ()
+    later: list[datetime] = []
     if at >= deadline_at:
         found_late = late_from(period, facts, deadline_at=deadline_at)
         late = tuple(key for key, from_at in found_late.items() if at >= from_at)
+        later = [from_at for from_at in found_late.values() if at < from_at]
     is_running = not has_ended(period, zone_named(facts.zone), at=at)
     if now.owes_nothing:
         found = Standing.NOTHING_OWED
@@ -72,7 +79,7 @@ def judge(
         found = Standing.COMPLETED_LATE if late else Standing.COMPLETE
     else:
         found = Standing.LATE if late else Standing.INCOMPLETE
-    return Judgement(found, now, late)
+    return Judgement(found, now, late, min(later, default=None))
 
 
 def late_cells(

@@ -1,6 +1,7 @@
 """API endpoint that lists the standings of all tenants in a period, for staff."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from django.utils import timezone
 from ninja import Query, Router, Schema
@@ -10,7 +11,7 @@ from billing import api
 from billing.coverage.periods import Period
 from billing.desk import forms as desk_forms
 from billing.desk import queries as desk_queries
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 from billing.desk.sql import DeskFilter
 from billing.periods import queries as period_queries
 from portal.db import unit_of_work
@@ -56,6 +57,7 @@ class TenantStandingOut(Schema):
     missing_days: int
     fault_days: int
     with_us_days: int
+    turn: Literal["nobody", "tenant", "staff", "portal"]
     pending_days: int
     lacks_servers: bool
     missing_since: datetime | None
@@ -132,7 +134,7 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
     if row.numbers.missing or row.numbers.faults:
         with unit_of_work.acting_for(row.tenant_id, reading=True):
             view = period_queries.view_period(period, at=at)
-        seen = api.period_out(view)
+        seen = api.period_out(view, at=at)
         missing, missing_files = seen.missing, seen.missing_files
     return TenantStandingOut(
         number=row.number,
@@ -146,6 +148,7 @@ def _tenant_out(row: DeskRow, period: Period, *, at: datetime) -> TenantStanding
         missing_days=row.numbers.missing,
         fault_days=row.numbers.faults,
         with_us_days=row.numbers.with_us,
+        turn=row.turn.value,
         pending_days=row.numbers.pending,
         lacks_servers=row.lacks_servers,
         missing_since=row.missing_since,

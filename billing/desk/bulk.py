@@ -13,7 +13,7 @@ from django import forms
 from django.utils.functional import Promise
 
 from billing.coverage.periods import Period
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 
 Text = str | Promise
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.coverage import periods
 from billing.desk.bulk import ActionEffect, BulkAction, BulkRequest, Text
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 from billing.lateness import queries as late_queries
 from billing.lateness.forms import BulkExtensionForm
 from billing.mail import text as mail_text

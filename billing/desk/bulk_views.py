@@ -23,7 +23,7 @@ from billing.desk import presenters as desk_presenters
 from billing.desk import queries as desk_queries
 from billing.desk.bulk import ActionEffect, BulkAction, BulkRequest
 from billing.desk.bulk_actions import ACTIONS
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 from billing.desk.sql import DeskFilter
 from billing.periods import refresh
 from portal.db import unit_of_work

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from billing.coverage.standing import Standing
+from billing.coverage.turns import Turn
 from billing.desk import forms as desk_forms
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.periods import text as period_text
@@ -43,7 +44,7 @@ def _standing_filter(
     is_on: bool,  # noqa: FBT001 - a cache distinguishes positional arguments
     language: str | None,  # noqa: ARG001 - the words are of one language
 ) -> SafeString:
-    mark, word = period_text.badge(standing, may_be_sent=True)
+    mark, word = period_text.badge(standing, turn=Turn.TENANT)
     shown = {
         "mark": mark,
         "word": word,

@@ -16,9 +16,11 @@ from billing.coverage.facts import Mode
 from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period
 from billing.coverage.summary import SummaryNumbers
+from billing.coverage.turns import Turn
 from billing.desk import strip as desk_strip
-from billing.desk.queries import DeskRow, DeskStatement
+from billing.desk.desk_row import DeskRow, DeskStatement
 from billing.periods import text as period_text
+from billing.periods.headline import Reader, turn_text
 from billing.periods.updating import stale_text
 from billing.statements.staff_text import ListedState, listed_state
 from portal.templatetags import shown
@@ -95,14 +97,14 @@ def desk_line(row: DeskRow, period: Period, *, at: datetime) -> DeskLine:
 def _line(
     row: DeskRow, period: Period, open_days: int, language: str | None
 ) -> DeskLine:
-    mark, word = period_text.badge(row.standing, may_be_sent=row.may_be_sent)
+    mark, word = _badge(row)
     return {
         "id": row.tenant_id,
         "number": row.number,
         "name": row.name,
         "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
         "missing": row.numbers.missing,
-        "state": _state(mark, word, updating_text(row), language),
+        "state": _state(mark, word, _turn(row), updating_text(row), language),
         "strip": _strip_cell(row, open_days),
         "received": _received(row.covered, row.owed, language),
         "lacks": _lacks(row.numbers, language),
@@ -114,6 +116,17 @@ def _line(
         "statement": _listed(row),
         "stored": row.statement,
     }
+
+
+def _badge(row: DeskRow) -> tuple[str, str]:
+    return period_text.badge(row.standing, turn=row.turn, is_waived=row.is_waived)
+
+
+def _turn(row: DeskRow) -> str:
+    """Return whose turn it is, where that is not already clear from the standing."""
+    if row.turn in (Turn.STAFF, Turn.PORTAL) or row.to_confirm:
+        return turn_text(row.turn, Reader.STAFF)
+    return ""
 
 
 def _listed(row: DeskRow) -> ListedState:
@@ -129,13 +142,14 @@ def _listed(row: DeskRow) -> ListedState:
 def _state(
     mark: str,
     word: str,
+    turn: str,
     updating: str,
     language: str | None,  # noqa: ARG001 - the words are of one language
 ) -> SafeString:
     state = format_html(
         '<span class="state is-{}">{}{}</span>', mark, shown.mark(mark), word
     )
-    return format_html("{}{}", state, _second(updating))
+    return format_html("{}{}{}", state, _second(turn), _second(updating))
 
 
 def updating_text(row: DeskRow) -> str:
@@ -164,7 +178,7 @@ def _lacks(numbers: SummaryNumbers, language: str | None) -> SafeString:  # noqa
         text = ngettext("%(count)d fault", "%(count)d faults", numbers.faults)
         parts.append(text % {"count": numbers.faults})
     if numbers.with_us:
-        parts.append(gettext("%(count)d with us") % {"count": numbers.with_us})
+        parts.append(gettext("%(count)d waiting") % {"count": numbers.with_us})
     return format_html("{}{}", missing, _second(", ".join(parts)))
 
 
@@ -249,7 +263,7 @@ def _heads() -> list[Cell]:
 
 def _cells(row: DeskRow, period: Period) -> list[Cell]:
     clock = ZoneInfo(row.zone)
-    _, word = period_text.badge(row.standing, may_be_sent=row.may_be_sent)
+    _, word = _badge(row)
     return [
         str(period),
         row.number,

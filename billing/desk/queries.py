@@ -7,18 +7,21 @@ read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from psycopg.sql import SQL, Composable
 
+from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.desk import sql as desk_sql
+from billing.desk.desk_row import DeskRow, DeskStatement
 from billing.desk.sql import DeskFilter, DeskOrder
-from billing.models import CurrentStatement, MonthEndOutcome
+from billing.models import CurrentStatement
+from billing.periods.queries import waiting_of
 from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
@@ -28,63 +31,6 @@ from portal.db import binary
 
 # A page counts the tenants that a search finds up to this number, and lists no more.
 MOST_COUNTED = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskStatement:
-    """The stored statement of a tenant in a period; `version` is the last issued one.
-
-    `outcome` is what prevents issuing, for somebody who gives a reason. `is_updating`:
-    the figures are older than the newest change, or than the end
-    of the period.
-    """
-
-    state: str
-    version: int
-    outcome: MonthEndOutcome
-    is_incomplete: bool
-    is_updating: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskRow:
-    """A tenant in a period. Counts are of server-days, instants are aware.
-
-    `deadline_at` is the effective one, shown in `zone`; `missing_since` is the end of
-    the first day that is missing by now. `keys` are the licence keys on the period's
-    last day. `strip` is that of the summary. `reminders` counts the mails that were
-    sent, including the unsure, and `reminded_at` is when the last one was. Standing,
-    counts, strip and last file are of the stored summary; `is_updating`: it is stale,
-    `has_failed`: refreshing has failed, so that it stays so. `statement` is None where
-    no figures are stored.
-    """
-
-    tenant_id: int
-    number: str
-    name: str
-    is_demo: bool
-    zone: str
-    standing: Standing
-    owed: int
-    covered: int
-    numbers: SummaryNumbers
-    lacks_servers: bool
-    missing_since: datetime | None
-    deadline_at: datetime
-    is_extended: bool
-    last_received_at: datetime | None
-    strip: str
-    keys: Sequence[str]
-    reminders: int
-    reminded_at: datetime | None
-    is_updating: bool
-    has_failed: bool
-    statement: DeskStatement | None
-
-    @property
-    def may_be_sent(self) -> bool:
-        """Whether something is missing that the tenant could upload."""
-        return bool(self.numbers.missing) or self.lacks_servers
 
 
 _COUNTS = SQL("select {standing}, count(*) {found} group by 1")
@@ -105,7 +51,7 @@ _ROWS = SQL("""
              select from billing_statementmark k where k.tenant_id = r.tenant_id
              and r.period between k.first_period and k.last_period
              and k.generation > c.generation
-           )
+           ), coalesce(f.waived, 0)
     from unnest(%(ids)s::bigint[], %(places)s::int[])
         with ordinality as page (id, standing, number)
     join billing_periodrollup r on r.id = page.id
@@ -122,6 +68,14 @@ _ROWS = SQL("""
       where tenant_id = r.tenant_id and period = r.period
         and outcome in ('sent', 'unsure')
     ) as m on true
+    left join lateral (
+      select cardinality(array(
+        select unnest(still) intersect select unnest(waived)
+      )) as waived
+      from billing_lateflag
+      where tenant_id = r.tenant_id and period = r.period and voided_at is null
+        and deadline_at = coalesce(p.extended_to, p.deadline_at)
+    ) as f on true
     left join billing_currentstatement c
       on c.tenant_id = r.tenant_id and c.period = r.period
     order by page.number
@@ -197,7 +151,19 @@ def desk_rows(
         "is_ended": desk_filter.period <= last_ended_period(at),
     }
     found = binary.fetch_all(_ROWS, parameters, prepare=True)
-    return [_row(row, at=at) for row in found]
+    rows = [_row(row, at=at) for row in found]
+    return _with_waiting(rows, desk_filter.period)
+
+
+def _with_waiting(rows: Sequence[DeskRow], period: Period) -> list[DeskRow]:
+    """Add what the server-days that wait are waiting for; two queries."""
+    found = waiting_of([row.tenant_id for row in rows], period)
+    return [
+        replace(row, to_confirm=one.to_confirm, to_decide=one.to_decide)
+        if (one := found.get(row.tenant_id))
+        else row
+        for row in rows
+    ]
 
 
 def _ids(
@@ -241,7 +207,7 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
     tenant_id, number, name, is_demo, zone, place, owed, covered, *more = row
     missing, faults, with_us, all_days, lacks, since, deadline_at, *rest = more
     is_extended, last_received_at, strip, keys, *more = rest
-    reminders, reminded_at, is_updating, has_failed, *statement = more
+    reminders, reminded_at, is_updating, has_failed, *statement, waived = more
     pending = all_days - missing - faults - with_us
     return DeskRow(
         tenant_id=tenant_id,
@@ -265,6 +231,7 @@ def _row(row: Sequence[Any], *, at: datetime) -> DeskRow:
         is_updating=is_updating,
         has_failed=has_failed,
         statement=_statement(*statement) if statement[0] else None,
+        waived=waived,
     )
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 
 # A strip draws each day as a bar of 5 in a step of 6; covered days stand on the line at
 # 14, missing ones hang below it. Silence is the bare line. The summary has a letter for

@@ -17,7 +17,8 @@ from billing.desk import head as desk_head
 from billing.desk import presenters as desk_presenters
 from billing.desk import queries as desk_queries
 from billing.desk.bulk_actions import ACTIONS
-from billing.desk.queries import MOST_COUNTED, DeskRow
+from billing.desk.desk_row import DeskRow
+from billing.desk.queries import MOST_COUNTED
 from billing.desk.sql import DeskFilter
 from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission

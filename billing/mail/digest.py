@@ -12,7 +12,8 @@ from billing.lateness import queries as late_queries
 from billing.mail import queries as mail_queries
 from billing.models import Digest
 from billing.periods import refresh
-from billing.periods.text import STANDINGS, span_text
+from billing.periods.headline import span_text
+from billing.periods.text import STANDINGS
 from billing.periods.updating import updating_tenants
 from billing.requests import excuses
 from billing.requests import licences as licence_requests

@@ -20,7 +20,7 @@ from billing.mail.text import (
     version_text,
 )
 from billing.models import Digest, ReceiptMail, Reminder, StatementMail
-from billing.periods.text import span_text
+from billing.periods.headline import span_text
 from billing.reminders.plan import PlannedMail
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
 from portal.models import Tenant

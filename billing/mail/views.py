@@ -30,7 +30,7 @@ from billing.mail.text import (
     version_text,
 )
 from billing.models import CalendarAddress, ReceiptMail, Reminder, StatementMail
-from billing.periods.text import span_text
+from billing.periods.headline import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused

@@ -27,6 +27,8 @@ class Excuse(CustomerRequest):
     series = models.UUIDField(null=True)
     first_sequence = models.BigIntegerField(null=True)
     last_sequence = models.BigIntegerField(null=True)
+    # Since when files that were accepted after all answer it, if nobody has decided it.
+    answered_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

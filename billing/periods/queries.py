@@ -1,22 +1,45 @@
 """Queries for a tenant's periods and deadlines, in the caller's unit of work."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from billing.coverage import periods
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement, Standing, judge
 from billing.coverage.summary import late_at
-from billing.models import IS_WAIVED, LateFlag, TenantPeriod
+from billing.models import IS_WAIVED, Excuse, LateFlag, TenantPeriod
 from billing.periods import load_facts, summary_queries
 from portal.models import Tenant
+from usage.files.waiting import NO_FILES, WaitingFiles, waiting_files
 
 # How many periods are searched for others that are late: those of a year.
 _A_YEAR = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Files and excuses of one tenant's period that wait; `excuses` is their number."""
+
+    files: WaitingFiles
+    excuses: int
+
+    @property
+    def to_confirm(self) -> int:
+        """The number of files that wait for a server key."""
+        return sum(self.files.to_confirm.values())
+
+    @property
+    def to_decide(self) -> int:
+        """The number of files and excuses that wait for the billing team."""
+        return self.files.held + self.excuses
+
+
+NOTHING_WAITS = Waiting(NO_FILES, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,26 +47,43 @@ class PeriodView:
     """A tenant's period as it is shown; `zone` is the one the deadline is shown in.
 
     `waived` are the server-days that staff have waived, as the deadline's late flag has
-    them. `extended_to` is the deadline where staff have moved it.
+    them. `extended_to` is the deadline where staff have moved it. `waiting` is what the
+    period waits for besides missing files.
     """
 
     period: Period
     zone: str
     deadline_at: datetime
     judgement: Judgement
+    waiting: Waiting
     waived: frozenset[str] = frozenset()
     extended_to: datetime | None = None
 
     @property
-    def is_waived(self) -> bool:
-        """Whether the period is late, and all that is missing in it is waived."""
-        missing = {
+    def missing_days(self) -> frozenset[str]:
+        """The server-days that the tenant should upload, as late flags name them."""
+        return frozenset(
             f"{one.day} {one.server}"
             for one in self.judgement.calendar.missing
             if not one.is_fault
-        }
+        )
+
+    @property
+    def is_waived(self) -> bool:
+        """Whether the period is late, and all that is missing in it is waived."""
+        missing = self.missing_days
         is_late = self.judgement.standing is Standing.LATE
         return is_late and bool(missing) and missing <= self.waived
+
+    @property
+    def due_at(self) -> datetime:
+        """The end of the due day, which extensions do not move."""
+        return periods.day_ends_at(self.period.target_on, periods.zone_named(self.zone))
+
+    @property
+    def late_next_at(self) -> datetime | None:
+        """When something begins to make late, if that is not at the deadline."""
+        return self.judgement.late_next_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +112,31 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
         zone=zone,
         deadline_at=deadline_at,
         judgement=judge(period, facts, deadline_at=deadline_at, at=at),
+        waiting=waiting_of([tenant.pk], period).get(tenant.pk, NOTHING_WAITS),
         waived=frozenset((opened and opened.waived) or ()),
         extended_to=opened.extended_to if opened else None,
     )
+
+
+def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, Waiting]:
+    """Return what a period of some tenants waits for, by tenant; two queries.
+
+    In the unit of work of a tenant or of the staff. Excuses of file numbers count in
+    each period, for the numbers may lie in any.
+    """
+    files = waiting_files(tenant_ids, period.starts_on, period.ends_on)
+    open_excuses = (
+        Excuse.objects.filter(decision="", answered_at=None, tenant__in=tenant_ids)
+        .filter(Q(days__overlap=list(period.days())) | Q(series__isnull=False))
+        .values_list("tenant_id")
+        .annotate(count=Count("pk"))
+        .order_by("tenant_id")
+    )
+    excuses = dict(open_excuses)
+    return {
+        one: Waiting(files.get(one, NO_FILES), excuses.get(one, 0))
+        for one in {*files, *excuses}
+    }
 
 
 def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
@@ -123,17 +185,6 @@ def deadline_of(zone: str, period: Period) -> datetime:
     return periods.deadline_at(
         period, periods.zone_named(zone), late_from=settings.LATE_FROM
     )
-
-
-def view_urgent_period(*, at: datetime) -> PeriodView:
-    """Return the most urgent period: the last one until it is done, then the next."""
-    tenant = Tenant.objects.get()
-    running = Period.containing(at.astimezone(periods.zone_named(tenant.zone)).date())
-    last = view_period(running.previous(), at=at)
-    done = (Standing.COMPLETE, Standing.COMPLETED_LATE, Standing.NOTHING_OWED)
-    if last.judgement.standing in done:
-        return view_period(running, at=at)
-    return last
 
 
 def opened_periods(*, most: int) -> list[TenantPeriod]:

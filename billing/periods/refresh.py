@@ -24,6 +24,7 @@ from typing import Any
 from django.db import OperationalError, connection
 
 from billing.periods import (
+    answered_excuses,
     marks,
     stale_summaries,
     store_summaries,
@@ -218,6 +219,7 @@ def _refresh(
     done = list(stale_summaries.compute_server_periods(found, until=until))
     failpoints.reach("summary:computed")
     store_summaries.store_server_rows([row for _, row in done])
+    _update_excuses(found)
     failpoints.reach("summary:servers")
     left = found.server_periods[len(done) :]
     whole = found.periods.keys() - {one.opened.period for one in left}
@@ -233,6 +235,16 @@ def _refresh(
         _remove_marks(found, stale, claim)
     failpoints.reach("summary:deleted")
     return not stale
+
+
+def _update_excuses(found: StaleSummaries) -> None:
+    """End the excuses whose days the stored summaries show as received."""
+    if found.loaded is not None and found.loaded.excuses:
+        answered_excuses.update_answered(
+            found.tenant.pk,
+            found.loaded.excuses,
+            at=max(found.changed_at().values()),
+        )
 
 
 def _remove_marks(found: StaleSummaries, stale: set[str], claim: MarkClaim) -> None:

@@ -15,7 +15,8 @@ marks the summaries. All raise `Refused`: *not-found* where the tenant has no su
 server or excuse, *decided-already* where somebody was first, *reason-needed*.
 
 The calendar decides what an excuse covers: an excuse that files contradict ends by
-itself, and one that was requested after the deadline does not undo lateness.
+itself (`billing.periods.answered_excuses` ends one that nobody has decided), and one
+that was requested after the deadline does not undo lateness.
 """
 
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def open_excuses() -> QuerySet[Excuse]:
 
     In the caller's unit of work, of a tenant or of the staff.
     """
-    waiting = Excuse.objects.filter(decision="")
+    waiting = Excuse.objects.filter(decision="", answered_at=None)
     return waiting.select_related("server", "tenant").order_by("asked_at", "pk")
 
 
@@ -136,6 +137,8 @@ def _decide(
     reason = approvals.optional(reason)
     with unit_of_work.acting_for(tenant_id):
         excuse = open_request(Excuse, tenant_id=tenant_id, request_id=excuse_id)
+        if excuse.answered_at is not None:
+            raise Refused("decided-already")
         record_decision(excuse, decision, by=by, at=at, reason=reason)
         _mark(excuse, at=at)
         _audit(excuse, act=f"excuse-{decision}", by=by, at=at, reason=reason)

@@ -10,15 +10,23 @@ from billing.calendar_view.table import MissingEntry, days_text, numbers_text
 from billing.calendar_view.text import mode_text
 from billing.coverage.licences import mode_of
 from billing.models import Excuse, LicenceRequest
+from portal.approvals import Decision
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """A request as text: `about` which server or mode, and `what` is requested."""
+    """A request as text: `about` which server or mode, and `what` is requested.
+
+    `state` with its `mark` says what became of it, `ended_at` when; None while it waits
+    for the billing team.
+    """
 
     one: Excuse | LicenceRequest
     about: str
     what: str
+    mark: str
+    state: str
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,39 @@ def missing_rows(
 
 def excuse_rows(found: Iterable[Excuse]) -> list[RequestRow]:
     """Return rows of excuses that were loaded with their servers."""
-    return [RequestRow(one, one.server.name, _excused(one)) for one in found]
+    return [
+        _ended_by_files(one)
+        if one.answered_at is not None and not one.decision
+        else _row(one, one.server.name, _excused(one))
+        for one in found
+    ]
 
 
 def licence_rows(found: Iterable[LicenceRequest]) -> list[RequestRow]:
     return [
-        RequestRow(
-            one, mode_text(mode_of(one.keys)), ", ".join(one.keys) or gettext("none")
-        )
+        _row(one, mode_text(mode_of(one.keys)), ", ".join(one.keys) or gettext("none"))
         for one in found
     ]
+
+
+_MARKS = {
+    "": "with-us",
+    Decision.APPROVED: "received",
+    Decision.REFUSED: "missing",
+    Decision.WITHDRAWN: "silent",
+}
+
+
+def _row(one: Excuse | LicenceRequest, about: str, what: str) -> RequestRow:
+    waiting = gettext("waiting for the billing team")
+    state = one.get_decision_display() if one.decision else waiting
+    return RequestRow(one, about, what, _MARKS[one.decision], state, one.decided_at)
+
+
+def _ended_by_files(one: Excuse) -> RequestRow:
+    state = gettext("ended by itself: the files were accepted")
+    about, what = one.server.name, _excused(one)
+    return RequestRow(one, about, what, "silent", state, one.answered_at)
 
 
 def _missing_row(lack: MissingEntry, excuses: Sequence[Excuse]) -> MissingRow:

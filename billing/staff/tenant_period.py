@@ -19,7 +19,9 @@ from billing.mail.staff_presenters import mail_rows
 from billing.models import Reminder, TenantPeriod
 from billing.periods import summary_queries
 from billing.periods import text as period_text
-from billing.periods.queries import PeriodView, view_period, view_urgent_period
+from billing.periods.headline import Reader
+from billing.periods.queries import PeriodView, view_period
+from billing.periods.urgent import view_urgent_period
 from billing.reminders import send_now
 from portal.models import Tenant
 from portal.templatetags.shown import short_day, zoned
@@ -53,7 +55,7 @@ def period_section(
     return {
         "chosen": view.period,
         "view": view,
-        "text": period_text.period_text(view, at=at),
+        "text": period_text.period_text(view, at=at, reader=Reader.STAFF),
         "since": since,
         "summary": _summary(view, since.get("late"), mails, at=at),
         **_sheet(view),
@@ -80,7 +82,7 @@ def _summary(
 ) -> PeriodOverview:
     calendar = view.judgement.calendar
     missing = sum(not one.is_fault for one in calendar.missing)
-    answer = period_text.period_text(view, at=at).answer
+    answer = period_text.period_text(view, at=at, reader=Reader.STAFF).answer
     if missing:
         answer = ngettext(
             "%(count)d of %(owed)d server-days is missing.",

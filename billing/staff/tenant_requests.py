@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from billing.coverage.periods import Period
 from billing.lateness.text import DAY_LETTERS
@@ -22,11 +23,11 @@ def decided_requests() -> list[RequestRow]:
     Two queries, whatever the number of requests.
     """
     found = [
-        *excuse_rows(_newest(Excuse.objects.select_related("server"))),
+        *excuse_rows(_newest_excuses()),
         *licence_rows(_newest(LicenceRequest.objects.all())),
     ]
     newest = sorted(
-        found, key=lambda row: row.one.decided_at or row.one.asked_at, reverse=True
+        found, key=lambda row: row.ended_at or row.one.asked_at, reverse=True
     )
     return newest[:_SHOWN]
 
@@ -53,6 +54,13 @@ def late_excuses(
         if passed and min(passed) <= one.asked_at:
             late.add(one.pk)
     return late
+
+
+def _newest_excuses() -> QuerySet[Excuse]:
+    """Return decided excuses, and those that accepted files have answered."""
+    ended = Q(decision__in=_DECISIONS) | Q(decision="", answered_at__isnull=False)
+    found = Excuse.objects.select_related("server").filter(ended)
+    return found.order_by(Coalesce("decided_at", "answered_at").desc(), "-pk")[:_SHOWN]
 
 
 def _newest(found: QuerySet[AnyRequest]) -> QuerySet[AnyRequest]:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext, ngettext
 
 from billing.coverage.periods import Period
 from billing.models import Statement
-from billing.periods.text import month_text, span_text
+from billing.periods.headline import span_text
+from billing.periods.text import month_text
 from billing.statements import text
 from billing.statements.difference_presenters import main_differences, unchanged_text
 from portal.mail import message as mail_message

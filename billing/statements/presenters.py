@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from billing.coverage.periods import Period
 from billing.models import StatementState
-from billing.periods.text import span_text
+from billing.periods.headline import span_text
 from billing.statements import counting_text, text
 from billing.statements.chart_presenters import (
     daily_chart,

@@ -156,6 +156,8 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "switch": {"GET": _page(SIGNED_IN), "POST": _form(SIGNED_IN)},
     "home": {"GET": _page(SIGNED_IN)},
     "upload-page": {"GET": _page(READ), "POST": _form(UPLOAD, FILES, FILES_OF_FORM)},
+    "period-receipt": {"GET": _page(READ)},
+    "period-dismiss": {"POST": _form(READ)},
     "statements-page": {"GET": _page(READ)},
     "statement-page": {"GET": _page(READ)},
     "statement-day": {"GET": _page(READ)},

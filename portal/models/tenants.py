@@ -69,6 +69,10 @@ class Membership(models.Model):
     gets_reminders = models.BooleanField(null=True)
     # Whether a mail goes to this person when a statement is issued; None as above.
     gets_statements = models.BooleanField(null=True)
+    # The complete period that this person has dismissed from the home page.
+    dismissed_period = models.CharField(
+        max_length=7, blank=True, default="", db_default=""
+    )
 
     class Meta:
         constraints = [

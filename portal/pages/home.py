@@ -71,7 +71,10 @@ def home(request: PortalRequest) -> HttpResponse:
     shown: list[tuple[Tile, TileState]] = []
     if request.caller.tenant_id is not None:
         with unit_of_work.acting_for(request.caller.tenant, reading=True):
-            shown = [(tile, tile.load_state(now)) for tile in tiles_for(request.caller)]
+            shown = [
+                (tile, tile.load_state(request.caller, now))
+                for tile in tiles_for(request.caller)
+            ]
     return render(request, "portal/pages/home.html", {"tiles": shown})
 
 

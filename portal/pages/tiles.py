@@ -34,7 +34,7 @@ class Tile:
     title: Text
     url_name: str
     needs: Permission
-    load_state: Callable[[datetime], TileState]
+    load_state: Callable[[Caller, datetime], TileState]
 
 
 _tiles: list[Tile] = []

@@ -82,6 +82,11 @@ ROWS: Mapping[str, Row] = {
     # Billing staff who are nobody's members go on to the tenants.
     "home": Row(lambda _: "/", own=_answers(200, 302)),
     "upload-page": Row(lambda _: "/upload"),
+    # No file of that period is accepted.
+    "period-receipt": Row(
+        lambda _: "/periods/2031-05/receipt?format=csv", own=_answers(404)
+    ),
+    "period-dismiss": Row(lambda _: "/periods/2026-05/dismiss"),
     # Leads to the newest period with figures.
     "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
     "statement-page": Row(lambda _: "/billing-data/2026-05"),

@@ -1,6 +1,6 @@
 """The upload page as rendered by the server: texts, permissions, its plain form."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period
+from billing.periods import open_periods
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
+from billing.periods.urgent import urgent_periods, view_urgent_period
 from portal.db import unit_of_work
 from tests.builders import Company
 from usage import tenant_keys
@@ -23,6 +25,7 @@ from usage.review import decide
 MAY = Period(2026, 5)
 BEFORE = datetime(2026, 5, 28, 4, 42, tzinfo=UTC)
 AFTER = datetime(2026, 6, 5, 4, tzinfo=UTC)
+COMPLETE = "28 April to 27 May is complete, 30 of 30 server-days."
 
 
 def signed_in(company: Company, role: str = "uploader") -> Client:
@@ -59,7 +62,8 @@ def test_what_waits_for_us_alarms_nobody(
     monkeypatch.setattr(tenant_keys, "opening_key", lambda *_: 1 / 0)
     alice.send(days[9], at=at)
     words = period_text.period_text(view(alice, at=at), at=at)
-    assert "the rest waits for us" in words.answer
+    assert words.answer == "All files are in. 1 file is being checked."
+    assert words.turn_text == "Being checked"
     assert (words.is_alarming, words.please, words.mark) == (False, "", "with-us")
 
 
@@ -83,11 +87,17 @@ def test_what_waits_for_a_key_is_said_to_be_a_tenant_admins_turn(
 ) -> None:
     alice.send(alice.writer("IC77").day(date(2026, 5, 7)))
     for role, words in (
-        ("admin", "You can confirm the key of a server"),
-        ("viewer", "A tenant admin of your company confirms the key of a server"),
+        ("admin", "1 file waits for you: confirm the key of IC77."),
+        (
+            "viewer",
+            "1 file waits until a tenant admin of your company confirms the key of"
+            " IC77.",
+        ),
     ):
         page = signed_in(alice, role).get("/upload?period=2026-05").content.decode()
-        assert "7 May: here, and waits until a tenant admin confirms its key." in page
+        assert (
+            "7 May: received, and waits until a tenant admin confirms the key." in page
+        )
         assert "there is nothing for you to do" not in page
         assert words in page
 
@@ -125,13 +135,13 @@ def test_a_form_of_too_many_files_is_refused_in_words(
 @pytest.mark.parametrize(
     ("missing", "at", "answer", "please", "standing"),
     [
-        ((), BEFORE, "Everything is here.", "", "Complete"),
-        ((), AFTER, "Everything is here.", "", "Complete"),
+        ((), BEFORE, COMPLETE, "", "Complete"),
+        ((), AFTER, COMPLETE, "", "Complete"),
         (
             (6, 7),
             BEFORE,
             "2 server-days are missing.",
-            "Please upload before 4 June.",
+            "Due by the end of Wed 3 June.",
             "Incomplete",
         ),
         (
@@ -169,7 +179,7 @@ def test_the_dates_of_a_period_stand_in_their_order_with_now_between(
         ("Period begins", "Tue 28 April"),
         ("Period ends", "Wed 27 May"),
         ("Now", "Thu 28 May, 06:42"),
-        ("Everything should be here", "end of Wed 3 June"),
+        ("Due", "the end of Wed 3 June"),
         ("Late from", "Fri 5 June, 00:00"),
     ]
     assert words.remaining == "6 days 17 hours"
@@ -195,7 +205,7 @@ def test_what_is_missing_is_said_by_number_where_it_can_be(alice: Company) -> No
     said = [(lack.server, lack.what, lack.more) for lack in lacks]
     assert said[0] == (
         "IC01",
-        "2 files, numbers 9 to 10, somewhere 6 to 7 May.",
+        "2 files, numbers 9 to 10, between 6 and 7 May.",
         "missing: 6 to 7 May",
     )
     assert said[1][1] == "27 May."
@@ -212,13 +222,73 @@ def test_a_cell_opens_what_lies_behind_it(alice: Company) -> None:
     assert calendar_table.cell_details(calendar, None) is None
 
 
-def test_the_page_shows_the_last_period_until_it_is_complete(alice: Company) -> None:
+def test_the_complete_period_stays_first_until_it_is_dismissed(
+    alice: Company,
+) -> None:
     at = datetime(2026, 6, 10, 12, tzinfo=UTC)
-    with unit_of_work.acting_for(alice.id, reading=True):
-        assert period_queries.view_urgent_period(at=at).period == MAY
+    assert shown_periods(alice, at) == [MAY]
     send_all_but(alice, at=BEFORE)
-    with unit_of_work.acting_for(alice.id, reading=True):
-        assert period_queries.view_urgent_period(at=at).period == MAY.next()
+    assert shown_periods(alice, at) == [MAY, MAY.next()]
+    assert shown_periods(alice, at, dismissed="2026-05") == [MAY.next()]
+    # The next period has ended, and is the last one now.
+    assert shown_periods(alice, datetime(2026, 6, 28, 12, tzinfo=UTC)) == [MAY.next()]
+
+
+def test_late_periods_come_first_the_newest_before_the_older(alice: Company) -> None:
+    july = datetime(2026, 7, 10, tzinfo=UTC)
+    june = MAY.next()
+    open_periods.open_current_periods(today=july.date(), at=july)
+    assert shown_periods(alice, july) == [june, MAY]
+    # Written, so that the numbers prove them missing, and never sent.
+    alice.server.days(MAY.starts_on, MAY.ends_on)
+    for data, day in zip(
+        alice.server.days(june.starts_on, june.ends_on), june.days(), strict=True
+    ):
+        alice.send(data, at=datetime.combine(day, time(23, 59), UTC))
+    # The new one is complete, which does not hide the late one.
+    assert shown_periods(alice, july) == [MAY, june, june.next()]
+
+
+def shown_periods(company: Company, at: datetime, dismissed: str = "") -> list[Period]:
+    with unit_of_work.acting_for(company.id, reading=True):
+        found = urgent_periods(at=at, dismissed=dismissed)
+        assert view_urgent_period(at=at).period == found.first.period or dismissed
+    return [one.period for one in (found.first, *found.others)]
+
+
+@time_machine.travel(datetime(2026, 6, 1, 12, tzinfo=UTC), tick=False)
+def test_the_success_of_the_month_is_said_and_can_be_dismissed(
+    alice: Company,
+) -> None:
+    send_all_but(alice, at=BEFORE)
+    client = signed_in(alice, "viewer")
+    for path in ("/", "/upload"):
+        page = client.get(path).content.decode()
+        assert COMPLETE in page
+        assert 'href="/billing-data/2026-05"' in page
+        assert 'href="/periods/2026-05/receipt?format=pdf"' in page
+    done = client.post("/periods/2026-05/dismiss")
+    assert (done.status_code, done["Location"]) == (302, "/")
+    assert COMPLETE not in client.get("/").content.decode()
+    # Others have not dismissed it.
+    assert COMPLETE in signed_in(alice).get("/").content.decode()
+
+
+def test_the_receipt_of_a_period_lists_its_accepted_files(alice: Company) -> None:
+    client = signed_in(alice, "viewer")
+    empty = client.get("/periods/2026-05/receipt?format=csv")
+    assert (empty.status_code, "No file of this period" in empty.content.decode()) == (
+        404,
+        True,
+    )
+    file, _ = alice.send(alice.server.day(date(2026, 5, 7)), name="seven.usg")
+    alice.send(alice.server.day(date(2026, 5, 28)), name="june.usg")
+    alice.send(alice.writer("IC77").day(date(2026, 5, 8)), name="held.usg")
+    receipt = client.get("/periods/2026-05/receipt?format=csv").content.decode()
+    assert "seven.usg" in receipt
+    assert file.sha256.hex() in receipt
+    assert "june.usg" not in receipt
+    assert "held.usg" not in receipt
 
 
 @time_machine.travel(AFTER, tick=False)
@@ -331,5 +401,6 @@ def test_the_first_tile_says_the_same_as_the_page(alice: Company) -> None:
     client = signed_in(alice)
     for path in ("/", "/upload"):
         page = client.get(path).content.decode()
+        assert "Your turn" in page
         assert "2 server-days are missing." in page
         assert "Please upload now: this period is late." in page

@@ -93,6 +93,14 @@ def of_ids(ids: Collection[UUID]) -> QuerySet[UsageFile]:
     return found.order_by("server__name", "day", "sequence", "name", "pk")
 
 
+def accepted_ids(first: date, last: date) -> list[UUID]:
+    """Return the ids of the accepted files of some days, both included."""
+    found = UsageFile.objects.filter(
+        state=FileState.ACCEPTED, day__gte=first, day__lte=last
+    )
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
 def senders() -> list[str]:
     """Return who has sent files, by name."""
     names = UsageFile.objects.order_by("sent_by").values_list("sent_by", flat=True)

@@ -12,9 +12,9 @@ from django.db.models.functions import (
 
 from portal.errors import Refused
 from portal.jobs.queue import JobState
+from usage.files.waiting import files_for_key
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
 from usage.storage import local as local_store
-from usage.usg import Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +148,8 @@ def kept_of_day(server: str, day: date) -> list[UsageFile]:
 
 def servers_to_confirm() -> list[str]:
     """Return the names of servers that have files held for a key nobody trusts yet."""
-    held = UsageFile.objects.filter(
-        state=FileState.HELD, problems__contains=[{"code": Code.SIGNER_UNKNOWN}]
-    )
-    names = held.order_by("server__name").values_list("server__name", flat=True)
+    held = files_for_key().order_by("server__name")
+    names = held.values_list("server__name", flat=True)
     return list(names.distinct())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from portal.db import unit_of_work
+from portal.errors import Refused
 from portal.http.downloads import Download, lock_documents, with_retry_after
 from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
@@ -110,6 +111,19 @@ def receipt(request: PortalRequest) -> HttpResponseBase:
     """
     ids, ending = ReceiptForm(request.POST).wanted()
     return _receipt(request, ids, ending, at=timezone.now())
+
+
+def receipt_of_days(
+    request: PortalRequest, first: date, last: date
+) -> HttpResponseBase:
+    """Return the receipt of the accepted files of some days, both included."""
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        ids = overview_queries.accepted_ids(first, last)
+    if not ids:
+        raise Refused("period-empty")
+    fields = {"ids": "\n".join(map(str, ids)), "format": request.GET.get("format", "")}
+    wanted, ending = ReceiptForm(fields).wanted()
+    return _receipt(request, wanted, ending, at=timezone.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

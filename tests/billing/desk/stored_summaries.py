@@ -7,7 +7,7 @@ from random import Random
 from billing.coverage.periods import deadline_at, zone_named
 from billing.coverage.summary import Summary
 from billing.desk import queries as desk_queries
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 from billing.desk.sql import DeskFilter
 from billing.models import PeriodSummary, TenantPeriod
 from portal.db import unit_of_work

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.coverage.standing import Standing
 from billing.desk import queries as desk_queries
-from billing.desk.queries import DeskRow
+from billing.desk.desk_row import DeskRow
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.standings.sql import ORDER
 from portal.db import unit_of_work

@@ -9,7 +9,8 @@ from django.test import Client
 from billing.coverage.cells import UNCOVERED, CellState
 from billing.coverage.facts import Mode
 from billing.coverage.standing import Standing
-from billing.desk.queries import DeskRow, desk_rows, standing_counts
+from billing.desk.desk_row import DeskRow
+from billing.desk.queries import desk_rows, standing_counts
 from billing.desk.sql import DeskFilter
 from billing.periods.queries import PeriodView, view_period
 from portal.db import unit_of_work
@@ -97,7 +98,7 @@ def test_each_says_on_the_page_what_it_is(situations: dict[str, Company]) -> Non
     assert "extended" in lines["EXTENDED"]
     assert "20 June 2026, 00:00</time> CEST" in lines["EXTENDED"]
     assert 'class="excused"' in lines["EXCUSED"]
-    assert "1 with us" in lines["ASKED"]
+    assert "1 waiting" in lines["ASKED"]
     assert "0 <span" in lines["STARTED"]
     assert "of 1<" in lines["STARTED"]
     assert "5 June 2026, 00:00</time> SST" in lines["MOVED"]

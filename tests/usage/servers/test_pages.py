@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from portal.accounts.caller import Caller
 from portal.db import unit_of_work
 from portal.models import AuditEntry, Role
 from portal.pages.tiles import Tile
@@ -273,5 +274,5 @@ def test_a_tile_asks_two_questions_at_most(alice: Company, tile: Tile) -> None:
     proposed(alice)
     with unit_of_work.acting_for(alice.id, reading=True):
         with CaptureQueriesContext(connection) as captured:
-            tile.load_state(NOW)
+            tile.load_state(Caller("viewer", alice.id, frozenset()), NOW)
         assert len(captured) <= 2

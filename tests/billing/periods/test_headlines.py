@@ -1,0 +1,243 @@
+"""What everybody reads first is the same everywhere, in each situation of a tenant."""
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from billing.coverage.turns import Step
+from billing.desk.desk_row import DeskRow
+from billing.desk.queries import desk_rows
+from billing.desk.sql import DeskFilter
+from billing.periods import open_periods, refresh
+from billing.periods import text as period_text
+from billing.periods.headline import Reader, turn_text
+from billing.periods.queries import view_period
+from billing.periods.text import PeriodText
+from billing.reminders.send_now import preview_remind_now
+from portal.db import unit_of_work
+from portal.models import StaffRole
+from tests.billing.periods.headline_situations import (
+    JUNE,
+    MAY,
+    SITUATIONS,
+    Situation,
+)
+from tests.billing.staff.staff_clients import staff_client
+from tests.builders import NOW, Company
+
+UPLOAD, CONFIRM, SHOW, DATA, SEE = (
+    "Upload usage files",
+    "Confirm the key",
+    "Show the servers",
+    "Billing data",
+    "",
+)
+DUE = "Due by the end of Wed 3 June."
+COMPLETE = "28 April to 27 May is complete, 2 of 2 server-days."
+ONE, TWO = "1 server-day is missing.", "2 server-days are missing."
+IS_LATE = "Please upload now: this period is late."
+YOURS, NOBODY = "Your turn", "Nothing to do"
+STAFF, CHECKED = "Waits for the billing team", "Being checked"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What an admin reads first, the primary button of home, and if mail goes out."""
+
+    answer: str
+    request: str
+    mark: str
+    standing: str
+    turn: str
+    button: str
+    is_reminded: bool = False
+
+
+EXPECTED = {
+    "nothing owed": First(
+        "Nothing is owed for this period.", "", "silent", "Nothing owed", NOBODY, SEE
+    ),
+    "no server yet": First(
+        *("No server has sent a file yet.", DUE, "partial", "Incomplete"),
+        *(YOURS, UPLOAD, True),
+    ),
+    "nothing sent, running": First(
+        ONE, DUE, "pending", "Open", YOURS, UPLOAD, is_reminded=True
+    ),
+    "nothing sent, ended": First(
+        TWO, DUE, "partial", "Incomplete", YOURS, UPLOAD, True
+    ),
+    "some missing": First(ONE, DUE, "partial", "Incomplete", YOURS, UPLOAD, True),
+    "one partial": First(ONE, DUE, "partial", "Incomplete", YOURS, UPLOAD, True),
+    "one rejected": First(ONE, DUE, "partial", "Incomplete", YOURS, UPLOAD, True),
+    "unknown key": First(
+        *("2 files wait for you: confirm the key of IC77.", DUE),
+        *("partial", "Incomplete", YOURS, CONFIRM),
+    ),
+    "key confirmed": First(
+        *("All files are in. 2 files are being checked.", ""),
+        *("with-us", "Incomplete", CHECKED, SEE),
+    ),
+    "held": First(
+        *("All files are in. 1 file is waiting for the billing team.", ""),
+        *("with-us", "Incomplete", STAFF, SEE),
+    ),
+    "not judged": First(
+        *("All files are in. 1 file is being checked.", ""),
+        *("with-us", "Incomplete", CHECKED, SEE),
+    ),
+    "complete, running next": First(COMPLETE, "", "received", "Complete", NOBODY, SEE),
+    "complete at the last file": First(
+        COMPLETE, "", "received", "Complete", NOBODY, DATA
+    ),
+    "late once": First(ONE, IS_LATE, "missing", "Late", YOURS, UPLOAD, True),
+    "late twice": First(
+        "29 server-days are missing.", IS_LATE, "missing", "Late", YOURS, UPLOAD, True
+    ),
+    "late, new one complete": First(
+        ONE, IS_LATE, "missing", "Late", YOURS, UPLOAD, is_reminded=True
+    ),
+    "extended": First(
+        *(ONE, "Please upload now: late from Sat 20 June, 00:00."),
+        *("partial", "Incomplete", YOURS, UPLOAD, True),
+    ),
+    "extended and missed": First(ONE, IS_LATE, "missing", "Late", YOURS, UPLOAD, True),
+    "waived in part": First(
+        *("1 server-day is missing; the billing team has waived 1 more.", IS_LATE),
+        *("missing", "Late", YOURS, UPLOAD, True),
+    ),
+    "waived wholly": First(
+        *(TWO, "The billing team has waived it.", "excused", "Late, waived"),
+        *(NOBODY, SEE),
+    ),
+    "excuse asked": First(
+        *("Nothing else is missing. 1 excuse is waiting for the billing team.", ""),
+        *("with-us", "Incomplete", STAFF, SEE),
+    ),
+    "excuse approved": First(COMPLETE, "", "received", "Complete", NOBODY, DATA),
+    "excuse refused": First(
+        *(ONE, "Please upload now: late from Mon 8 June, 01:00."),
+        *("partial", "Incomplete", YOURS, UPLOAD, True),
+    ),
+    "automated with a gap": First(
+        "1 server-day of automated upload is missing.",
+        "This does not count against you. Check the upload of the server.",
+        *("partial", "Incomplete", YOURS, SHOW),
+    ),
+}
+
+# Of late twice the newer one comes first.
+PERIODS = {"late twice": JUNE}
+
+# Where home shows another period first: nothing is owed in this one, or it was
+# dismissed.
+OTHERS_FIRST = {"nothing owed", "complete, running next"}
+
+
+def made(name: str, situation: Situation) -> Company:
+    company = situation.opened(number_of(name))
+    at = situation.at
+    open_periods.open_current_periods(today=at.date(), at=NOW)
+    refresh.refresh_all(seconds=60)
+    situation.make(company)
+    refresh.refresh_all(seconds=60)
+    return company
+
+
+def number_of(name: str) -> str:
+    return re.sub("[^A-Z]+", "-", name.upper())
+
+
+def seen_by(company: Company, name: str, reader: Reader) -> PeriodText:
+    at, period = SITUATIONS[name].at, PERIODS.get(name, MAY)
+    with unit_of_work.acting_for(company.id, reading=True):
+        view = view_period(period, at=at)
+        return period_text.period_text(view, at=at, reader=reader)
+
+
+def main_of(client: Client, path: str) -> str:
+    page = client.get(path).content.decode().partition('id="main">')[2]
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", page)).split())
+
+
+def primary_button(client: Client, path: str) -> str:
+    page = client.get(path).content.decode().split("<main")[1]
+    first = page.split('class="other-periods"')[0].split('class="tile"')[0]
+    found = re.findall(r'<a class="button is-primary"[^>]*>([^<]*)<', first)
+    return found[0] if found else ""
+
+
+def desk_row(company: Company, name: str) -> DeskRow:
+    wanted = DeskFilter(period=PERIODS.get(name, MAY))
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        rows = desk_rows(wanted, at=SITUATIONS[name].at, most=5)
+    [found] = [row for row in rows if row.tenant_id == company.id]
+    return found
+
+
+@pytest.fixture
+def company(request: pytest.FixtureRequest, db: None) -> Company:
+    name: str = request.param
+    return made(name, SITUATIONS[name])
+
+
+def test_there_is_a_row_for_each_situation() -> None:
+    assert EXPECTED.keys() == SITUATIONS.keys()
+    assert len(EXPECTED) == 24
+
+
+@pytest.mark.parametrize(
+    ("company", "name"), [(name, name) for name in EXPECTED], indirect=["company"]
+)
+def test_all_places_say_the_same(company: Company, name: str) -> None:
+    expected, period = EXPECTED[name], PERIODS.get(name, MAY)
+    at = SITUATIONS[name].at
+    text = seen_by(company, name, Reader.ADMIN)
+    reminded = preview_remind_now([company.id], period, at=at).mails > 0
+    with time_machine.travel(at, tick=False):
+        button = assert_on_customer_pages(company, name, expected)
+        assert_on_staff_pages(company, name, text)
+    assert expected == First(
+        *(text.answer, text.please, text.mark, text.standing, text.turn_text),
+        *(button, reminded),
+    )
+    # Mail asks for files exactly where pages ask for them.
+    assert reminded == (text.step is Step.UPLOAD)
+
+
+def assert_on_customer_pages(company: Company, name: str, expected: First) -> str:
+    """Look for it on home, the upload page and in the API; return home's button."""
+    period = PERIODS.get(name, MAY)
+    admin = Client()
+    admin.force_login(company.people["admin"])
+    upload = main_of(admin, f"/upload?period={period}")
+    first = f"{expected.answer} {expected.request}".strip()
+    assert first in upload
+    assert expected.turn in upload
+    api: dict[str, Any] = admin.get(f"/api/v1/periods/{period}").json()
+    assert (api["headline"], api["request"]) == (expected.answer, expected.request)
+    if name in OTHERS_FIRST:
+        return expected.button
+    assert main_of(admin, "/").startswith(f"Home Subscription Usage Upload {first}")
+    return primary_button(admin, "/")
+
+
+def assert_on_staff_pages(company: Company, name: str, text: PeriodText) -> None:
+    period = PERIODS.get(name, MAY)
+    row = desk_row(company, name)
+    badge = period_text.badge(row.standing, turn=row.turn, is_waived=row.is_waived)
+    assert (row.turn, *badge) == (text.turn, text.mark, text.standing)
+    clerk = staff_client(StaffRole.CLERK)
+    assert text.standing in main_of(clerk, f"/staff/?period={period}")
+    tenant = main_of(clerk, f"/staff/tenants/{company.number}?period={period}")
+    assert text.standing in tenant
+    assert turn_text(text.turn, Reader.STAFF) in tenant
+    api = clerk.get(f"/api/v1/staff/standings?period={period}").json()
+    assert {one["number"]: one["turn"] for one in api["tenants"]} == {
+        company.number: text.turn.value
+    }
