@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
 
 from portal.templatetags.shown import full_day
+from usage.models import FileState, UsageFile
 from usage.usg import SPECS, Code, Problem, Severity, Spec
 
 # Same server, series and number, other content: a restored machine does this.
@@ -84,6 +85,26 @@ def found_by_reader(problems: Iterable[Problem]) -> list[FoundProblem]:
 def worst(problems: Iterable[FoundProblem]) -> Severity:
     severities = (problem.severity for problem in problems)
     return max(severities, key=_ORDER.index, default=Severity.ACCEPT)
+
+
+def shown_problems(file: UsageFile) -> list[dict[str, Any]]:
+    """Return the problems that decide a file's verdict, with their sentences.
+
+    A rejected file has those that reject it: what would only hold it promises that the
+    file is kept, or that somebody will look at it. Problems of a file that staff have
+    refused have no advice: there is nothing more to do.
+    """
+    found = [describe(row) for row in file.problems]
+    if file.state == FileState.REJECTED:
+        return [one for one in found if one["severity"] == Severity.REJECT.value]
+    if file.state == FileState.REFUSED:
+        return [{**one, "advice": ""} for one in found]
+    return found
+
+
+def problem_titles(file: UsageFile) -> list[str]:
+    """Return the titles of `shown_problems`; two problems can share one."""
+    return list(dict.fromkeys(one["title"] for one in shown_problems(file)))
 
 
 def describe(row: Mapping[str, Any]) -> dict[str, Any]:

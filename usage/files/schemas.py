@@ -171,7 +171,7 @@ def file_out(file: UsageFile) -> FileOut:
         size=file.size,
         sha256=bytes(file.sha256).hex(),
         state=FileState(file.state),
-        problems=[FileProblem(**problems.describe(row)) for row in file.problems],
+        problems=[FileProblem(**one) for one in problems.shown_problems(file)],
         server=file.server.name if file.server else None,
         series=file.series,
         sequence=file.sequence,

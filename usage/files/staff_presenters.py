@@ -46,10 +46,7 @@ def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
         state=state,
         archive_mark=archive_mark,
         archive=archive,
-        # One sentence can hold for its beginning and its end.
-        reasons=list(
-            dict.fromkeys(problems.describe(row)["title"] for row in file.problems)
-        ),
+        reasons=problems.problem_titles(file),
         waits=waits_for(file),
         is_ours=is_ours(file),
         sha256=short_hash(file),

@@ -75,13 +75,8 @@ class FileText:
 
     @property
     def problems(self) -> list[dict[str, Any]]:
-        """Return the problems with their sentences; the same sentence once.
-
-        Problems of a refused file have no advice: there is nothing more to do.
-        """
-        found = [problems.describe(row) for row in self.file.problems]
-        if self.file.state == FileState.REFUSED:
-            found = [{**one, "advice": ""} for one in found]
+        """Return the problems with their sentences; the same sentence once."""
+        found = problems.shown_problems(self.file)
         return list({(one["code"], one["title"]): one for one in found}.values())
 
     @property

@@ -208,13 +208,10 @@ def _lines(notice: InboxNotice) -> tuple[list[NoticeLine], int]:
 
 
 def _line(row: InboxObject) -> NoticeLine:
-    found = row.file.problems if row.file else []
-    sentences = [problems.describe(one)["title"] for one in found]
     return NoticeLine(
         name=row.key.rpartition("/")[2],
         verdict=str(row.get_verdict_display()),
-        # One sentence can hold for its beginning and its end.
-        reasons=list(dict.fromkeys(sentences)),
+        reasons=problems.problem_titles(row.file) if row.file else [],
     )
 
 

@@ -91,11 +91,9 @@ def _state(row: InboxObject) -> tuple[str, Text]:
 def _reasons(row: InboxObject) -> list[Text]:
     if row.state != JobState.DONE:
         return [reason(row.problem)] if row.problem else []
-    found = row.file.problems if row.file else []
-    if row.file and row.file.state == FileState.ACCEPTED:
-        found = []  # warnings are shown on its own page
-    # One sentence can hold for its beginning and its end.
-    return list(dict.fromkeys(problems.describe(one)["title"] for one in found))
+    if row.file is None or row.file.state == FileState.ACCEPTED:
+        return []  # warnings are shown on its own page
+    return [*problems.problem_titles(row.file)]
 
 
 def reason(problem: str) -> Text:

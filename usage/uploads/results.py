@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from portal.errors import error_document
-from usage.files.problems import describe
+from usage.files.problems import shown_problems
 from usage.models import FileState
 from usage.uploads.form_upload import FormFileOutcome
 
@@ -35,6 +35,6 @@ def result_rows(one: FormFileOutcome) -> dict[str, Any]:
         "mark": mark,
         "shape": shape,
         "verdict": verdict,
-        "problems": [describe(row) for row in one.file.problems] if one.file else [],
+        "problems": shown_problems(one.file) if one.file else [],
         "refusal": error_document(one.refusal)[1] if one.refusal else None,
     }

@@ -18,7 +18,7 @@ from usage.usg.emulator.truth import Truth
 from usage.usg.header import Header
 from usage.usg.keyfiles import Purpose
 from usage.usg.limits import DEFAULT_LIMITS
-from usage.usg.problems import Severity, as_json, shown
+from usage.usg.problems import Severity, as_json, deciding, shown
 from usage.usg.reader import Expected, Reading, peek, read
 from usage.usg.summary import summarise
 from usage.usg.writer import write
@@ -193,7 +193,7 @@ def _report(path: Path, reading: Reading, *, as_lines: bool) -> int:
         sys.stdout.write(json.dumps(_as_json(path, reading)) + "\n")
         return EXIT[reading.outcome]
     sys.stdout.write(f"{shown(path)}: {reading.outcome}\n")
-    for problem in reading.problems:
+    for problem in deciding(reading.problems):
         sys.stdout.write(f"  {problem.code} ({problem.where}): {problem.title}\n")
         sys.stdout.write(f"    {problem.advice}\n")
     return EXIT[reading.outcome]

@@ -1,6 +1,6 @@
 """Problems as data: a code, where it was found, and bounded parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from usage.usg.characters import cleaned
@@ -45,6 +45,15 @@ def shown(value: object) -> str:
 def worst(problems: Iterable[Problem]) -> Severity:
     severities: Iterable[Severity] = (problem.severity for problem in problems)
     return max(severities, key=RANK.index, default=Severity.ACCEPT)
+
+
+def deciding(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that decide the verdict: of a rejected file, its rejections.
+
+    Advice of the others is for a file that the portal keeps.
+    """
+    rejections = [one for one in problems if one.severity is Severity.REJECT]
+    return rejections or list(problems)
 
 
 def as_json(problem: Problem) -> Mapping[str, object]:

@@ -152,8 +152,8 @@ _TRUST: dict[Code, Spec] = {
     Code.SIGNER_UNKNOWN: _hold(
         _("The file is signed with a key not yet registered for %(server)s."),
         _(
-            "A tenant admin confirms the key of this server on the page Servers; then"
-            " the file is judged by itself. It is safe here."
+            "A tenant admin confirms the key of this server on the page Servers. The"
+            " portal keeps the file until then, and judges it by itself afterwards."
         ),
     ),
     Code.SEAL_BROKEN: _reject(

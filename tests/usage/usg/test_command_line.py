@@ -262,3 +262,15 @@ def test_it_runs_as_a_module(
         runpy.run_module("usage.usg", run_name="__main__")
     assert stopped.value.code == 0
     assert "1041" in capsys.readouterr().out
+
+
+def test_check_prints_what_decides_and_no_advice_for_files_that_are_kept(
+    usg: Path, signer: str, tmp_path: Path, capsys: Out
+) -> None:
+    other = tmp_path / "other.key"
+    keyfiles.write_pair(other, Purpose.SIGNING, cases.SEALING)
+    stranger = ["--signer", f"{other}.pub"]
+    assert main(["check", str(usg), *stranger, *AT]) == 1
+    printed = capsys.readouterr().out
+    assert "key-unknown" in printed
+    assert "signer-unknown" not in printed
