@@ -18,8 +18,19 @@ PREFIX = "usg_"
 # 256 random bits cannot be guessed, so a plain SHA-256 is hash enough.
 _RANDOM_BYTES = 32
 
+# Schemes by which a proxy in front signs people in; it may pass their credentials on.
+# Any other scheme is a mistyped token.
+_SCHEMES_OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
+
 # How exact "last used" is: writing it with every request would cost a commit each.
 _LAST_USED_STEP = timedelta(minutes=10)
+
+
+def header_for_portal(header: str | None) -> str | None:
+    """Return an Authorization header; None if there is none, or it is for a proxy."""
+    if header and header.partition(" ")[0].lower() in _SCHEMES_OF_PROXIES:
+        return None
+    return header
 
 
 def issue(

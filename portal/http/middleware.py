@@ -72,7 +72,7 @@ def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
             sends a token means the token.
 
     """
-    header = request.headers.get("Authorization")
+    header = tokens.header_for_portal(request.headers.get("Authorization"))
     if header is not None and TOKENS in endpoint.callers:
         scheme, _, secret = header.partition(" ")
         caller = None
@@ -239,7 +239,8 @@ def _is_opened_in_browser(request: HttpRequest) -> bool:
         _XHTML in request.headers.get("Accept", "")
         and request.get_preferred_type([_JSON, _HTML]) == _HTML
     )
-    return is_reading and "Authorization" not in request.headers and is_browser
+    header = tokens.header_for_portal(request.headers.get("Authorization"))
+    return is_reading and header is None and is_browser
 
 
 def render_elsewhere(

@@ -311,6 +311,7 @@ STAFF = frozenset({Permission.STAFF_READ}) | OF_STATEMENTS
 STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "nobody": None,
     "session of one who left": None,
+    "nobody behind a proxy": None,
     "token unknown": "token-unknown",
     "token expired": "token-unknown",
     "token revoked": "token-unknown",
@@ -321,6 +322,7 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "session of viewer": READ,
     "session of uploader": UPLOAD,
     "session of admin": ADMIN,
+    "session of admin behind a proxy": ADMIN,
     "session of clerk": STAFF | {Permission.STAFF_ACT},
     "session of auditor": STAFF,
     "partner for alice": ADMIN,
@@ -391,7 +393,7 @@ def _page_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | N
 
 NO_SESSION = frozenset(
     {
-        *("nobody", "session of one who left"),
+        *("nobody", "nobody behind a proxy", "session of one who left"),
         *(name for name in STANDING if name.startswith("token ")),
     }
 )

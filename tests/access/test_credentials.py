@@ -11,7 +11,7 @@ from portal.accounts.caller import SESSION_TENANT
 from portal.http.endpoints import ENDPOINTS
 from portal.models import Scope
 from tests.access.matrix import ROWS
-from tests.access.two_companies import BROKEN, CSRF, TwoCompanies, build
+from tests.access.two_companies import BROKEN, CSRF, OF_A_PROXY, TwoCompanies, build
 from tests.builders import Company, digest_header
 
 pytestmark = pytest.mark.access
@@ -134,6 +134,28 @@ def test_who_sends_a_token_means_the_token(alice: Company, header: str) -> None:
     assert response.status_code == 401
     assert response.json()["code"] == "token-unknown"
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("header", OF_A_PROXY.values(), ids=OF_A_PROXY)
+def test_credentials_of_a_proxy_in_front_do_not_sign_anybody_out(
+    alice: Company, header: str
+) -> None:
+    sent = {"Authorization": header}
+    client = browser(alice)
+    assert client.get("/", headers=sent).status_code == 200
+    assert client.get("/api/v1/files", headers=sent).status_code == 200
+    # They stand for nobody, and a session that changes something needs its CSRF token.
+    refused = send(client, "POST", "/api/v1/files/check", b'{"files": []}', **sent)
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf-missing")
+    alone = Client().get("/api/v1/files", headers=sent)
+    assert (alone.status_code, alone.json()["code"]) == (401, "sign-in-needed")
+
+
+def test_a_browser_behind_a_proxy_gets_pages_from_addresses_of_the_api() -> None:
+    headers = {"Authorization": OF_A_PROXY["basic"], "Sec-Fetch-Mode": "navigate"}
+    response = Client().get("/api/v1/statements/2026-05.csv", headers=headers)
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/sign-in")
 
 
 @pytest.mark.parametrize(

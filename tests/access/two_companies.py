@@ -267,6 +267,10 @@ def callers(companies: TwoCompanies) -> Iterator[MatrixCaller]:
         )
     for role in StaffRole.values:
         yield MatrixCaller(f"session of {role}", "alice", _browser(_staff(role)), {})
+    of_proxy = {"Authorization": OF_A_PROXY["basic"]}
+    behind = _browser(alice.people["admin"])
+    yield MatrixCaller("session of admin behind a proxy", "alice", behind, of_proxy)
+    yield MatrixCaller("nobody behind a proxy", "alice", _browser(), of_proxy)
     gone = _gone(alice)
     yield MatrixCaller("session of one who left", "alice", _browser(gone), {})
     _retire(gone)
@@ -300,10 +304,20 @@ BROKEN: Mapping[str, str] = {
     "empty": "",
     "scheme only": "Bearer",
     "no token": "Bearer ",
-    "basic": "Basic YWRtaW46YWRtaW4=",
+    "unknown scheme": "Token YWRtaW46YWRtaW4=",
     "no scheme": "usg_nobody-was-ever-given-this",
     "two schemes": "Bearer Bearer usg_nobody",
     "letters": "Bearer \u00e9\u00e8\u00ea",
+}
+
+
+# What a proxy in front asks people for, and passes on to the portal.
+OF_A_PROXY: Mapping[str, str] = {
+    "basic": "Basic YWRtaW46YWRtaW4=",
+    "basic without secret": "basic",
+    "digest": 'Digest username="admin", realm="proxy"',
+    "negotiate": "Negotiate YIIJvwYGKwYBBQUC",
+    "ntlm": "NTLM TlRMTVNTUAABAAAA",
 }
 
 
