@@ -20,7 +20,7 @@ from usage.forwarding import forward
 from usage.models import FileState
 from usage.storage import archive
 from usage.usg.__main__ import main
-from usage.usg.client import http
+from usage.usg.client import closed_files, http
 
 pytestmark = pytest.mark.faults
 
@@ -83,10 +83,25 @@ def test_what_is_needed_is_sent_and_nothing_twice(
     put(folder, "notes.txt", b"no usage file")
     (folder / "link.usg").symlink_to(folder / "notes.txt")
     code, lines = sender.send(folder, alice.token)
-    assert (code, verdicts(lines)) == (0, ["accepted"] * 3)
+    # A link that is called like a usage file is named, and not followed.
+    assert (code, verdicts(lines)) == (0, ["skipped", *["accepted"] * 3])
     code, lines = sender.send(folder, alice.token)
-    assert (code, verdicts(lines)) == (0, ["already here"] * 3)
+    assert (code, verdicts(lines)) == (0, ["skipped", *["already here"] * 3])
     assert_rows_and_bytes_agree(alice, tmp_path)
+
+
+def test_a_file_whose_name_is_no_text_arrives_with_the_others(
+    sender: SendRunner, alice: Company, folder: Path
+) -> None:
+    names = [b"IC01_\xff.usg", b"IC01_\n.usg", "IC01_\u202egsu.usg".encode()]
+    for number, name in enumerate([*names, b"x" * 251 + b".usg"], start=3):
+        data = alice.server.day(FIRST + timedelta(days=number))
+        put(folder, os.fsdecode(name), data)
+    code, lines = sender.send(folder, alice.token)
+    assert (code, verdicts(lines)) == (0, ["accepted"] * 7)
+    assert "accepted: IC01_\ufffd.usg" in lines
+    code, lines = sender.send(folder, alice.token)
+    assert (code, verdicts(lines)) == (0, ["already here"] * 7)
 
 
 def test_each_verdict_has_its_exit_code(
@@ -175,9 +190,8 @@ def test_what_changes_before_it_is_deleted_is_kept(
         return found
 
     portal = http.Portal(sender.address, alice.token)
-    found = list(
-        client_send._closed_files(folder, now=LONG_AGO + 7200, report=lambda _: None)
-    )
+    looked = closed_files.look_through(folder, now=LONG_AGO + 7200)
+    found = [one for one in looked if isinstance(one, closed_files.ClosedFile)]
     monkeypatch.setattr(client_send, "_check", check_and_change)
     said: Lines = []
     client_send._delete(portal, found, report=said.append)
@@ -296,7 +310,10 @@ def test_a_portal_that_is_away_is_left_for_next_time(
     sender.address = f"http://{ports.LOOPBACK}:{ports.find_free()}"
     code, lines = sender.send(folder, alice.token, "--delete-safe")
     assert code == 4
-    assert lines == ["not delivered: [Errno 111] Connection refused"]
+    assert lines == [
+        "not delivered: [Errno 111] Connection refused",
+        *(f"not sent: {path.name}" for path in sorted(folder.iterdir())),
+    ]
 
 
 @pytest.mark.parametrize(

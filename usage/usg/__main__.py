@@ -54,6 +54,11 @@ def _send_options(send: argparse.ArgumentParser) -> None:
         "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
     )
     send.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="an HTTP proxy to the portal; else HTTPS_PROXY and NO_PROXY name one",
+    )
+    send.add_argument(
         "--delete-safe",
         action="store_true",
         help="delete files that are confirmed in S3, and nothing else",

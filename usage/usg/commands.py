@@ -7,10 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from usage.usg import envelope, keyfiles, rows
 from usage.usg import header as headers
-from usage.usg.client.http import Portal
+from usage.usg.client import proxy
+from usage.usg.client.http import LOOPBACK, Portal
+from usage.usg.client.proxy import Proxy
 from usage.usg.client.send import send, to_stdout
 from usage.usg.emulator.directory import Options, emulate, server_names
 from usage.usg.emulator.history import ServerHabits
@@ -140,10 +143,18 @@ def send_directory(args: argparse.Namespace) -> int:
         token = args.token_file.read_text(encoding="utf-8").strip()
     else:
         token = args.token.strip()
-    portal = Portal(args.to, token)
+    portal = Portal(args.to, token, _proxy_for(args))
     return send(
         portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
     )
+
+
+def _proxy_for(args: argparse.Namespace) -> Proxy | None:
+    """Return the proxy of the command line or the environment; none on this machine."""
+    if args.proxy:
+        return proxy.parse(args.proxy)
+    host = urlsplit(args.to).hostname or ""
+    return None if host in LOOPBACK else proxy.from_environment(host)
 
 
 def _kept(path: Path, purpose: Purpose) -> envelope.KeyPair:

@@ -6,9 +6,12 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import IO, Any
 from urllib.parse import urlsplit
+
+from usage.usg.client.answers import Answer, read_answer
+from usage.usg.client.proxy import Proxy, ProxyRefusedError, open_tunnel
 
 # Seconds without a word, in either direction.
 TIMEOUT = 60
@@ -21,37 +24,27 @@ LONGEST_WAIT = 60.0
 # A portal that asks for a longer wait than this is left for the next run.
 LONGEST_ASKED = 600.0
 
-# Answers after which the same request may do: it is theirs, or was the line's fault.
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-OF_THE_LINE = frozenset({"body-cut", "body-stalled"})
-
 # Hosts to which a token may go without TLS: it does not leave the machine.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-# Largest answer that is read; the portal's own are far smaller.
-LARGEST_ANSWER = 32 * 1024 * 1024
+_HTTPS_PORT = 443
 
 
 class NotDeliveredError(Exception):
-    """No answer that is one, after all patience."""
+    """No answer of the portal after all tries.
 
+    `is_of_all`: no other request would fare better. Otherwise the request itself may be
+    the cause, such as a file that something in between does not let through.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the portal; `document` is empty where it is no JSON object."""
-
-    status: int
-    document: Mapping[str, Any]
-    retry_after: float | None = None
-
-    @property
-    def is_passing(self) -> bool:
-        return self.status in PASSING or self.document.get("code") in OF_THE_LINE
+    def __init__(self, message: str, *, is_of_all: bool = False) -> None:
+        super().__init__(message)
+        self.is_of_all = is_of_all
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One portal and the token for its API, which is never shown.
+    """One portal, the token for its API, which is never shown, and the proxy to it.
 
     Raises ValueError for an address that is none, or that would send the token in the
     clear.
@@ -59,6 +52,7 @@ class Portal:
 
     address: str
     token: str = field(repr=False)
+    proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
@@ -69,6 +63,10 @@ class Portal:
         is_near = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or is_near):
             message = f"{self.address}: an address begins with https://"
+            raise ValueError(message)
+        if is_near and self.proxy is not None:
+            # A proxy would see the token.
+            message = f"{self.address} is on this machine: leave the proxy out"
             raise ValueError(message)
         if not self.token.isascii() or not self.token.isprintable() or not self.token:
             message = "the token is empty, or no token"
@@ -88,34 +86,37 @@ class Portal:
         body: bytes | IO[bytes],
         *,
         headers: Mapping[str, str],
+        tries: int = TRIES,
     ) -> Answer:
-        """Send a request until it is answered.
+        """Send a request until it is answered, at most `tries` times.
+
+        While the portal answers that it is busy, the request is sent TRIES times.
 
         Raises:
             NotDeliveredError: it never was.
 
         """
-        wait, reason = FIRST_WAIT, ""
+        wait = FIRST_WAIT
+        failure = NotDeliveredError("")
         for number in range(TRIES):
+            if number >= tries and not failure.is_of_all:
+                break
             if number:
                 time.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
                 wait = min(2 * wait, LONGEST_WAIT)
             try:
                 answer = self._once(method, path, body, headers)
-            except ssl.SSLCertVerificationError as error:
-                message = f"the certificate is not trusted: {error.verify_message}"
-                raise NotDeliveredError(message) from error
-            except (OSError, HTTPException) as error:
-                reason = str(error) or type(error).__name__
+            except (OSError, HTTPException, ProxyRefusedError) as error:
+                failure = _failure(error)
                 continue
             if not answer.is_passing:
                 return answer
-            reason = str(answer.document.get("title") or f"status {answer.status}")
+            failure = NotDeliveredError(answer.reason, is_of_all=answer.is_busy)
             if answer.retry_after is not None:
                 if answer.retry_after > LONGEST_ASKED:
                     break
                 wait = max(answer.retry_after, FIRST_WAIT)
-        raise NotDeliveredError(reason)
+        raise failure
 
     def _once(
         self,
@@ -125,13 +126,7 @@ class Portal:
         headers: Mapping[str, str],
     ) -> Answer:
         parts = urlsplit(self.address)
-        host = parts.hostname or ""
-        connection: HTTPConnection
-        if parts.scheme == "https":
-            tls = ssl.create_default_context()
-            connection = HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=tls)
-        else:
-            connection = HTTPConnection(host, parts.port, timeout=TIMEOUT)
+        connection = self._connection()
         sent = {"Authorization": f"Bearer {self.token}", **headers}
         content: bytes | Iterable[bytes] = body
         if not isinstance(body, bytes):
@@ -143,18 +138,38 @@ class Portal:
                 # It has answered and hung up before all was sent: read that answer.
                 if connection.sock is None:
                     raise
-            return _answer(connection.getresponse())
+            return read_answer(connection.getresponse())
         finally:
             connection.close()
 
+    def _connection(self) -> HTTPConnection:
+        parts = urlsplit(self.address)
+        host = parts.hostname or ""
+        if parts.scheme != "https":
+            return HTTPConnection(host, parts.port, timeout=TIMEOUT)
+        tls = ssl.create_default_context()
+        connection = HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=tls)
+        if self.proxy is not None:
+            port = parts.port or _HTTPS_PORT
+            tunnel = open_tunnel(self.proxy, host, port, timeout=TIMEOUT)
+            try:
+                connection.sock = tls.wrap_socket(tunnel, server_hostname=host)
+            except OSError:
+                tunnel.close()
+                raise
+        return connection
 
-def _answer(response: HTTPResponse) -> Answer:
-    after = response.headers.get("Retry-After", "")
-    retry_after = float(after) if after.isascii() and after.isdigit() else None
-    try:
-        document = json.loads(response.read(LARGEST_ANSWER))
-    except ValueError:
-        document = {}
-    if not isinstance(document, dict):
-        document = {}
-    return Answer(response.status, document, retry_after)
+
+def _failure(error: OSError | HTTPException | ProxyRefusedError) -> NotDeliveredError:
+    """Return why there was no answer.
+
+    Raises:
+        NotDeliveredError: trying again is of no use.
+
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        message = f"the certificate is not trusted: {error.verify_message}"
+        raise NotDeliveredError(message, is_of_all=True) from error
+    if isinstance(error, ProxyRefusedError) and not error.is_passing:
+        raise NotDeliveredError(str(error), is_of_all=True) from error
+    return NotDeliveredError(str(error) or type(error).__name__)

@@ -2,38 +2,39 @@
 
 It first requests which files the portal needs, by their SHA-256, and sends those alone.
 Whatever happens in between, it can be run again: a file is known by its content.
+
+One file that fails spoils no other. Each file is sent once; those without an answer are
+sent again after the others, so that a later run does not wait for them first either.
+Only what concerns all files ends a run: no answer to any request, a token that is
+refused, or a portal that is busy for long.
 """
 
-import hashlib
-import stat
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from usage.usg import layout
+from usage.usg.client.answers import Answer
+from usage.usg.client.closed_files import (
+    ClosedFile,
+    Why,
+    has_changed,
+    hash_of,
+    look_through,
+    stamp_of,
+)
 from usage.usg.client.http import NotDeliveredError, Portal
-
-try:
-    import fcntl
-except ImportError:  # Windows, which refuses to open what somebody holds
-    fcntl = None  # type: ignore[assignment]  # asked for before it is used
 
 # Files in one request: the portal takes no more.
 _AT_ONCE = 1_000
 
-_PIECE = 1024 * 1024
-
-# Seconds without a change after which a file is taken to be closed.
-QUIET_FOR = 120.0
-
-# A file that is shorter than it declares is being written, but not for longer than a
-# day and its night: then it is cut, and the portal rejects it.
-_UNFINISHED_FOR = 36 * 3600.0
+# Tries of a file that had no answer, once the others are sent.
+_TRIES_LATER = 3
 
 ACCEPTED, REJECTED, HELD, UNDELIVERED = 0, 1, 3, 4
 
@@ -47,17 +48,19 @@ _CODES: Mapping[str, int] = {
     "held": HELD,
 }
 
+# Refusals of the token or the address, which every file would meet.
+_OF_ALL = frozenset(
+    {
+        *("token-unknown", "sign-in-needed", "not-allowed", "account-closed"),
+        *("tenant-differs", "https-needed"),
+    }
+)
+
 Report = Callable[[str], object]
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedFile:
-    """A file that is closed; `stamp` changes with its content."""
-
-    path: Path
-    size: int
-    sha256: str
-    stamp: tuple[int, int, int]
+class _RefusedError(Exception):
+    """The portal refuses the request as such: the token, most likely."""
 
 
 def send(
@@ -69,84 +72,119 @@ def send(
         OSError: the directory cannot be read.
 
     """
-    found = list(_closed_files(folder, now=now, report=report))
-    codes = [ACCEPTED]
+    delivery = _Delivery(portal, report)
+    for one in look_through(folder, now=now):
+        if isinstance(one, ClosedFile):
+            delivery.waiting[one.path] = one
+            continue
+        report(f"{one.why.value}: {one.name} ({one.reason})")
+        if one.why is Why.UNREADABLE:
+            delivery.codes.append(UNDELIVERED)
+    found = list(delivery.waiting.values())
     try:
-        for batch in _batches(found):
-            answers = _check(portal, batch)
-            for one, answer in zip(batch, answers, strict=True):
-                codes.append(_deliver(portal, one, answer, report=report))
+        delivery.run(found)
         if delete:
             _delete(portal, found, report=report)
     except NotDeliveredError as error:
         report(f"not delivered: {error}")
-        codes.append(UNDELIVERED)
+        delivery.codes.append(UNDELIVERED)
     except _RefusedError as error:
-        report(str(error))
-        codes.append(REJECTED)
-    return max(codes, key=_WORST_LAST.index)
+        report(f"refused: {error}")
+        delivery.codes.append(REJECTED)
+    for one in delivery.waiting.values():
+        report(f"not sent: {one.name}")
+    return max(delivery.codes, key=_WORST_LAST.index)
 
 
-class _RefusedError(Exception):
-    """The portal refuses the request as such: the token, most likely."""
+@dataclass(slots=True)
+class _Delivery:
+    """One run: `codes` of what was decided, `waiting` what is not sent yet."""
 
+    portal: Portal
+    report: Report
+    codes: list[int] = field(default_factory=lambda: [ACCEPTED])
+    waiting: dict[Path, ClosedFile] = field(default_factory=dict)
 
-def _closed_files(folder: Path, *, now: float, report: Report) -> Iterator[ClosedFile]:
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != ".usg" or path.is_symlink() or not path.is_file():
-            continue
+    def run(self, found: Sequence[ClosedFile]) -> None:
+        """Send what is needed, then once more what had no answer.
+
+        Raises:
+            NotDeliveredError, _RefusedError: no other file would fare better.
+
+        """
+        unanswered = []
+        for batch in _batches(found):
+            answers = _check(self.portal, batch)
+            for one, answer in zip(batch, answers, strict=True):
+                if answer["is_needed"]:
+                    if self._failure(one, tries=1) is not None:
+                        unanswered.append(one)
+                else:
+                    self._already_here(one, answer)
+        for one in unanswered:
+            failure = self._failure(one, tries=_TRIES_LATER)
+            if failure is not None:
+                self._end(one, UNDELIVERED, f"not delivered: {one.name} ({failure})")
+
+    def _failure(self, one: ClosedFile, *, tries: int) -> NotDeliveredError | None:
+        """Send a file and report its verdict; return why there is none."""
         try:
-            one, why = _look(path, now=now)
+            self._put(one, tries=tries)
+        except NotDeliveredError as error:
+            if error.is_of_all:
+                raise
+            # Is it the file, or is the portal away? The file may have arrived, too.
+            (answer,) = _check(self.portal, [one])
+            if answer["is_needed"]:
+                return error
+            self._already_here(one, answer)
+        return None
+
+    def _put(self, one: ClosedFile, *, tries: int) -> None:
+        digest = b64encode(bytes.fromhex(one.sha256)).decode()
+        headers = {
+            "Content-Length": str(one.size),
+            "Content-Digest": f"sha-256=:{digest}:",
+            "Content-Type": "application/octet-stream",
+        }
+        path = f"/api/v1/files/{quote(one.name, safe='')}"
+        try:
+            with one.path.open("rb") as body:
+                answer = self.portal.patiently(
+                    "PUT", path, body, headers=headers, tries=tries
+                )
         except OSError as error:
-            one, why = None, error.strerror or str(error)
-        if one is None:
-            report(f"left for next time: {path.name} ({why})")
+            reason = error.strerror or str(error)
+            self._end(one, ACCEPTED, f"left for next time: {one.name} ({reason})")
+            return
+        self._report_answer(one, answer)
+
+    def _report_answer(self, one: ClosedFile, answer: Answer) -> None:
+        document = answer.document
+        code = document.get("code")
+        if not answer.is_of_portal:
+            line = f"not delivered: {one.name} ({answer.reason})"
+            self._end(one, UNDELIVERED, line)
+        elif code in _OF_ALL:
+            raise _RefusedError(answer.reason)
+        elif code == "digest-differs" and has_changed(one):
+            line = f"left for next time: {one.name} (it is being written)"
+            self._end(one, ACCEPTED, line)
         else:
-            yield one
+            verdict = str(document.get("verdict") or "refused")
+            self._end(one, _CODES.get(verdict, REJECTED), f"{verdict}: {one.name}")
+            for line in _reasons(document):
+                self.report(f"  {line}")
 
+    def _already_here(self, one: ClosedFile, answer: Mapping[str, Any]) -> None:
+        file = answer.get("file")
+        is_held = isinstance(file, dict) and file.get("state") == "held"
+        self._end(one, HELD if is_held else ACCEPTED, f"already here: {one.name}")
 
-def _look(path: Path, *, now: float) -> tuple[ClosedFile | None, str]:
-    """Hash a file; None with the reason where somebody still writes it."""
-    before = _stamp(path)
-    age = now - path.stat().st_mtime
-    if age < QUIET_FOR:
-        return None, "it has just been written"
-    with path.open("rb") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return None, "it is locked"
-        start = file.read(layout.PRELUDE.size)
-    if _is_unfinished(start, before[0]) and age < _UNFINISHED_FOR:
-        return None, "it is not complete yet"
-    sha256 = _hash(path)
-    if _stamp(path) != before:
-        return None, "it is being written"
-    return ClosedFile(path, before[0], sha256, before), ""
-
-
-def _is_unfinished(start: bytes, size: int) -> bool:
-    if len(start) < layout.PRELUDE.size:
-        return True
-    magic, _, _, _, declared = layout.PRELUDE.unpack(start)
-    return bool(magic == layout.MAGIC and size < declared)
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    seen = path.lstat()
-    if not stat.S_ISREG(seen.st_mode):
-        message = f"{path} is no file any more"
-        raise OSError(message)
-    return seen.st_size, seen.st_mtime_ns, seen.st_ino
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    def _end(self, one: ClosedFile, code: int, line: str) -> None:
+        self.codes.append(code)
+        self.waiting.pop(one.path, None)
+        self.report(line)
 
 
 def _batches(found: Sequence[ClosedFile]) -> Iterator[Sequence[ClosedFile]]:
@@ -156,60 +194,19 @@ def _batches(found: Sequence[ClosedFile]) -> Iterator[Sequence[ClosedFile]]:
 
 def _check(portal: Portal, batch: Sequence[ClosedFile]) -> list[Mapping[str, Any]]:
     """Return which of the files are needed, in the order of the files."""
-    questions = [
-        {"name": one.path.name, "size": one.size, "sha256": one.sha256} for one in batch
-    ]
+    # Without names, which say nothing about a content and may offend a filter.
+    questions = [{"size": one.size, "sha256": one.sha256} for one in batch]
     answer = portal.send_json("POST", "/api/v1/files/check", {"files": questions})
+    if not answer.is_of_portal:
+        raise NotDeliveredError(answer.reason, is_of_all=True)
     files = answer.document.get("files")
-    if answer.status != 200 or not isinstance(files, list):  # noqa: PLR2004 - HTTP's
-        title = answer.document.get("title") or f"status {answer.status}"
-        message = f"refused: {title} {answer.document.get('advice', '')}".rstrip()
-        raise _RefusedError(message)
-    if len(files) != len(batch):
+    if answer.status != HTTPStatus.OK or not isinstance(files, list):
+        raise _RefusedError(answer.reason)
+    is_known = all(isinstance(one, dict) and "is_needed" in one for one in files)
+    if len(files) != len(batch) or not is_known:
         message = "the answer is about other files"
-        raise NotDeliveredError(message)
+        raise NotDeliveredError(message, is_of_all=True)
     return files
-
-
-def _deliver(
-    portal: Portal, one: ClosedFile, answer: Mapping[str, Any], *, report: Report
-) -> int:
-    if not answer["is_needed"]:
-        report(f"already here: {one.path.name}")
-        return _state_code(answer["file"])
-    digest = b64encode(bytes.fromhex(one.sha256)).decode()
-    headers = {
-        "Content-Length": str(one.size),
-        "Content-Digest": f"sha-256=:{digest}:",
-        "Content-Type": "application/octet-stream",
-    }
-    path = f"/api/v1/files/{quote(one.path.name, safe='')}"
-    try:
-        with one.path.open("rb") as body:
-            found = portal.patiently("PUT", path, body, headers=headers)
-    except OSError as error:
-        report(f"left for next time: {one.path.name} ({error.strerror or error})")
-        return ACCEPTED
-    if found.document.get("code") == "digest-differs" and _has_changed(one):
-        report(f"left for next time: {one.path.name} (it is being written)")
-        return ACCEPTED
-    verdict = str(found.document.get("verdict") or "refused")
-    report(f"{verdict}: {one.path.name}")
-    for line in _reasons(found.document):
-        report(f"  {line}")
-    return _CODES.get(verdict, REJECTED)
-
-
-def _has_changed(one: ClosedFile) -> bool:
-    try:
-        return _stamp(one.path) != one.stamp
-    except OSError:
-        return True
-
-
-def _state_code(file: Any) -> int:
-    is_held = isinstance(file, dict) and file.get("state") == "held"
-    return HELD if is_held else ACCEPTED
 
 
 def _reasons(document: Mapping[str, Any]) -> Iterator[str]:
@@ -217,7 +214,7 @@ def _reasons(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{document['title']} {document.get('advice', '')}".rstrip()
     file = document.get("file")
     for problem in file.get("problems", ()) if isinstance(file, dict) else ():
-        yield f"{problem['title']} {problem['advice']}"
+        yield f"{problem['title']} {problem['advice']}".rstrip()
 
 
 def _delete(portal: Portal, found: Sequence[ClosedFile], *, report: Report) -> None:
@@ -231,18 +228,18 @@ def _delete(portal: Portal, found: Sequence[ClosedFile], *, report: Report) -> N
             if _is_safe(one, answer)
         ]
     for one in safe:
-        report(f"safe to delete: {one.path.name}")
+        report(f"safe to delete: {one.name}")
     for one in safe:
         with suppress(OSError):
-            if _stamp(one.path) == one.stamp and _hash(one.path) == one.sha256:
+            if stamp_of(one.path) == one.stamp and hash_of(one.path) == one.sha256:
                 one.path.unlink()
-                report(f"deleted: {one.path.name}")
+                report(f"deleted: {one.name}")
                 continue
-        report(f"kept, it is not what it was: {one.path.name}")
+        report(f"kept, it is not what it was: {one.name}")
 
 
 def _is_safe(one: ClosedFile, answer: Mapping[str, Any]) -> bool:
-    file = answer["file"]
+    file = answer.get("file")
     return (
         not answer["is_needed"]
         and isinstance(file, dict)

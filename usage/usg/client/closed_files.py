@@ -1,0 +1,168 @@
+"""Finds the closed usage files of a directory, and says why others are not sent."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from usage.usg import layout
+from usage.usg.characters import cleaned
+
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to open what somebody holds
+    fcntl = None  # type: ignore[assignment]  # asked for before it is used
+
+_ENDING = ".usg"
+
+# Most characters of a name that is sent; the portal stores no more.
+_NAME_CHARACTERS = 255
+
+_PIECE = 1024 * 1024
+
+# Seconds without a change after which a file is taken to be closed.
+QUIET_FOR = 120.0
+
+# A file that is shorter than it declares is being written, but not for longer than a
+# day and its night: then it is cut, and the portal rejects it.
+_UNFINISHED_FOR = 36 * 3600.0
+
+# Errors of Windows for a file that another program holds.
+_HELD_ON_WINDOWS = (32, 33)
+
+
+class Why(Enum):
+    """What becomes of a file that is not sent; the value is how it is reported."""
+
+    OPEN = "left for next time"
+    """Somebody still writes it, or has it open."""
+
+    OTHER = "skipped"
+    """It is no file."""
+
+    UNREADABLE = "cannot be read"
+    """It may be a usage file, and a person has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFile:
+    """A file that is closed; `stamp` changes with its content."""
+
+    path: Path
+    size: int
+    sha256: str
+    stamp: tuple[int, int, int]
+
+    @property
+    def name(self) -> str:
+        return shown_name(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFile:
+    """A file that is not sent in this run, and the reason."""
+
+    name: str
+    why: Why
+    reason: str
+
+
+def shown_name(path: Path) -> str:
+    """Return a name as it is reported and sent: a label, which any text can be.
+
+    The name of a file can be bytes that are no text, or have line breaks.
+    """
+    return cleaned(path.name)[:_NAME_CHARACTERS]
+
+
+def look_through(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]:
+    """Yield each usage file of a directory; one that fails spoils no other.
+
+    Raises:
+        OSError: the directory cannot be read.
+
+    """
+    for path in sorted(folder.iterdir()):
+        if not path.name.lower().endswith(_ENDING):
+            continue
+        try:
+            found = _look(path, now=now)
+        except FileNotFoundError:
+            found = Why.OPEN, "it is gone"
+        except OSError as error:
+            is_held = getattr(error, "winerror", None) in _HELD_ON_WINDOWS
+            reason = error.strerror or str(error)
+            found = Why.OPEN if is_held else Why.UNREADABLE, reason
+        if isinstance(found, ClosedFile):
+            yield found
+        else:
+            yield LeftFile(shown_name(path), *found)
+
+
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """Return what changes with a file.
+
+    Raises:
+        OSError: it is no file any more.
+
+    """
+    seen = path.lstat()
+    if not stat.S_ISREG(seen.st_mode):
+        message = f"{path} is no file any more"
+        raise OSError(message)
+    return seen.st_size, seen.st_mtime_ns, seen.st_ino
+
+
+def has_changed(one: ClosedFile) -> bool:
+    try:
+        return stamp_of(one.path) != one.stamp
+    except OSError:
+        return True
+
+
+def hash_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str]:
+    """Hash a file that is closed."""
+    seen = path.lstat()
+    if not stat.S_ISREG(seen.st_mode):
+        return Why.OTHER, _kind(seen)
+    before = stamp_of(path)
+    age = now - seen.st_mtime
+    if age < QUIET_FOR:
+        return Why.OPEN, "it has just been written"
+    with path.open("rb") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return Why.OPEN, "it is locked"
+        start = file.read(layout.PRELUDE.size)
+    if _is_unfinished(start, before[0]) and age < _UNFINISHED_FOR:
+        return Why.OPEN, "it is not complete yet"
+    sha256 = hash_of(path)
+    if stamp_of(path) != before:
+        return Why.OPEN, "it is being written"
+    return ClosedFile(path, before[0], sha256, before)
+
+
+def _kind(seen: os.stat_result) -> str:
+    if stat.S_ISDIR(seen.st_mode):
+        return "it is a directory"
+    return "it is a link" if stat.S_ISLNK(seen.st_mode) else "it is no file"
+
+
+def _is_unfinished(start: bytes, size: int) -> bool:
+    if len(start) < layout.PRELUDE.size:
+        return True
+    magic, _, _, _, declared = layout.PRELUDE.unpack(start)
+    return bool(magic == layout.MAGIC and size < declared)
