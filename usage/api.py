@@ -8,7 +8,7 @@ from ninja import Path, Query, Router, Status
 
 from portal.api import ProblemOut
 from portal.db import unit_of_work
-from portal.errors import Refused
+from portal.errors import Refused, error_document
 from portal.http import request_bodies, request_time
 from portal.http.middleware import PortalRequest
 from usage.files import queries as file_queries
@@ -17,10 +17,13 @@ from usage.files.schemas import (
     CheckOut,
     FileAnswer,
     FileOut,
+    FileQuestion,
     FilesOut,
     FilesQuery,
     KeyOut,
+    QuestionProblem,
     ServersOut,
+    UnclearQuestion,
     Verdict,
     VerdictOut,
     WithoutNul,
@@ -36,27 +39,40 @@ router = Router(tags=["files"])
 
 @router.post("/files/check", response=CheckOut, url_name="check-files")
 def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
-    """Ask which files are needed, before any is sent."""
+    """Ask which files are needed, before any is sent.
+
+    A question that is not of the right form has its own `problem`, and spoils no other.
+    """
+    clear = [one for one in wanted.files if not isinstance(one, UnclearQuestion)]
     questions = [
         file_queries.WantedFile(
             size=one.size,
             sha256=bytes.fromhex(one.sha256) if one.sha256 else None,
             tail=bytes.fromhex(one.tail) if one.tail else None,
         )
-        for one in wanted.files
+        for one in clear
     ]
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
-        here = file_queries.find_kept(questions)
+        here = iter(file_queries.find_kept(questions))
     return CheckOut(
         files=[
-            FileAnswer(
-                name=one.name,
-                is_needed=file is None,
-                file=file_out(file) if file else None,
-            )
-            for one, file in zip(wanted.files, here, strict=True)
+            _unclear_answer(one)
+            if isinstance(one, UnclearQuestion)
+            else _file_answer(one, next(here))
+            for one in wanted.files
         ]
     )
+
+
+def _file_answer(one: FileQuestion, file: UsageFile | None) -> FileAnswer:
+    found = file_out(file) if file else None
+    return FileAnswer(name=one.name, is_needed=file is None, file=found)
+
+
+def _unclear_answer(one: UnclearQuestion) -> FileAnswer:
+    _, document = error_document(Refused("input-invalid", detail=one.detail))
+    problem = QuestionProblem(**document)
+    return FileAnswer(name=one.name, is_needed=True, file=None, problem=problem)
 
 
 @router.get("/files", response=FilesOut, url_name="files")

@@ -49,6 +49,14 @@ _TEXTS: Mapping[str, Spec] = {
 }
 
 
+# A problem that a later version has stored: no list may end at its row.
+_UNKNOWN = Spec(
+    Severity.HOLD,
+    gettext_noop("The file has a problem that this version does not know: %(code)s."),
+    gettext_noop("Contact support with this code."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FoundProblem:
     """One thing wrong with one file; one that is decided holds it no longer."""
@@ -60,7 +68,7 @@ class FoundProblem:
 
     @property
     def severity(self) -> Severity:
-        return Severity.WARN if self.is_decided else _TEXTS[self.code].severity
+        return Severity.WARN if self.is_decided else _spec(self.code).severity
 
     def as_row(self) -> dict[str, Any]:
         """Return what is kept in the file's row."""
@@ -96,7 +104,8 @@ def shown_problems(file: UsageFile) -> list[dict[str, Any]]:
     """
     found = [describe(row) for row in file.problems]
     if file.state == FileState.REJECTED:
-        return [one for one in found if one["severity"] == Severity.REJECT.value]
+        decide = [one for one in found if one["severity"] == Severity.REJECT.value]
+        return decide or [one for one in found if one["code"] not in _TEXTS]
     if file.state == FileState.REFUSED:
         return [{**one, "advice": ""} for one in found]
     return found
@@ -109,9 +118,9 @@ def problem_titles(file: UsageFile) -> list[str]:
 
 def describe(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept problem with its sentences in the reader's language."""
-    text = _TEXTS[row["code"]]
+    text = _spec(row["code"])
     is_decided = row.get("is_decided", False)
-    params = _readable(row["params"])
+    params = _Params(_readable(row["params"]), code=row["code"])
     return {
         "code": row["code"],
         "severity": (Severity.WARN if is_decided else text.severity).value,
@@ -119,6 +128,17 @@ def describe(row: Mapping[str, Any]) -> dict[str, Any]:
         "title": gettext(text.title) % params,
         "advice": gettext(_DECIDED if is_decided else text.advice) % params,
     }
+
+
+class _Params(dict[str, str | int]):
+    """Parameters of a text; one that was not stored is shown as a question mark."""
+
+    def __missing__(self, _name: str) -> str:
+        return "?"
+
+
+def _spec(code: str) -> Spec:
+    return _TEXTS.get(code, _UNKNOWN)
 
 
 def _readable(params: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -139,5 +159,5 @@ def holding(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         row["code"]
         for row in rows
         if not row.get("is_decided", False)
-        and _TEXTS[row["code"]].severity in (Severity.HOLD, Severity.REJECT)
+        and _spec(row["code"]).severity in (Severity.HOLD, Severity.REJECT)
     ]

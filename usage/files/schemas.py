@@ -2,18 +2,29 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from portal.jobs.queue import JobState
 from usage.files import problems
 from usage.models import FileState, Forwarding, How, Server, UsageFile
+from usage.usg.characters import cleaned
 
 # Files that one question can be about: 10,000 dropped files are ten questions.
 CHECK_AT_MOST = 1_000
+
+# Characters of a name that an answer to a wrong question repeats.
+_NAME_SHOWN = 255
 
 # Files in one page of the list.
 LIST_AT_MOST = 200
@@ -108,16 +119,54 @@ class FileQuestion(Schema):
         return self
 
 
+class UnclearQuestion(FileQuestion):
+    """A question that is not of this form; `detail` names the field and the rule."""
+
+    detail: str
+
+
+class QuestionProblem(Schema):
+    """Why a question cannot be answered: as in the answer to a refused request."""
+
+    code: str
+    title: str
+    advice: str
+
+
+def _question(
+    asked: Any, validate: ValidatorFunctionWrapHandler
+) -> FileQuestion | UnclearQuestion:
+    """Validate one question; one that is wrong spoils no other."""
+    try:
+        found: FileQuestion = validate(asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        name = asked.get("name") if isinstance(asked, dict) else None
+        return UnclearQuestion.model_construct(
+            name=cleaned(name[:_NAME_SHOWN]) if isinstance(name, str) else "",
+            detail=f"{where}: {first['msg']}".removeprefix(": "),
+        )
+    return found
+
+
 class CheckIn(Schema):
-    files: Annotated[list[FileQuestion], Field(max_length=CHECK_AT_MOST)]
+    files: Annotated[
+        list[Annotated[FileQuestion, WrapValidator(_question)]],
+        Field(max_length=CHECK_AT_MOST),
+    ]
 
 
 class FileAnswer(Schema):
-    """`is_needed`: send it. Otherwise `file` is the one that is here."""
+    """`is_needed`: send it. Otherwise `file` is the one that is here.
+
+    `problem`: the question about this file cannot be answered, so send the file.
+    """
 
     name: str
     is_needed: bool
     file: FileOut | None
+    problem: QuestionProblem | None = None
 
 
 class CheckOut(Schema):

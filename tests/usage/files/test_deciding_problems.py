@@ -115,3 +115,16 @@ def test_a_file_that_is_kept_has_all_its_problems(state: FileState) -> None:
 def test_a_file_that_staff_refused_has_no_advice() -> None:
     found = shown_problems(file_with(FileState.REFUSED, *OTHERS))
     assert [one["advice"] for one in found] == [""] * len(OTHERS)
+
+
+@pytest.mark.parametrize("state", FileState)
+def test_a_problem_of_a_later_version_ends_no_list(state: FileState) -> None:
+    file = file_with(state)
+    known = {"code": "length-short", "where": "file", "params": {"size": 7}}
+    file.problems = [{"code": "of-version-9", "where": "x", "params": {}}, known]
+    shown = " ".join(texts(file))
+    assert "The file was cut: 7 of ? bytes are here." in shown
+    file.problems = file.problems[:1]
+    assert "a problem that this version does not know: of-version-9." in " ".join(
+        texts(file)
+    )

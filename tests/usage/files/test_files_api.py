@@ -1,7 +1,9 @@
 """The API checks for known files, and pages through the list of files."""
 
 import hashlib
+import json
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -70,3 +72,67 @@ def test_a_list_does_not_begin_again_after_a_file_that_is_not_there(
         assert (answer.status_code, answer.json()["code"]) == (422, "input-invalid")
         with pytest.raises(Refused), unit_of_work.acting_for(alice.id, reading=True):
             file_queries.files(file_queries.FileFilter(), after=unknown, most=1)
+
+
+def ask(api: Api, company: Company, questions: list[object]) -> Any:
+    body = json.dumps({"files": questions}).encode()
+    json_body = {"data": body, "content_type": "application/json"}
+    return api("POST", "/files/check", token=company.token, **json_body)
+
+
+GOOD = {"name": "a.usg", "size": 7, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("bad", "name", "where"),
+    [
+        ({**GOOD, "sha256": "no"}, "a.usg", "sha256"),
+        ({**GOOD, "sha256": 7}, "a.usg", "sha256"),
+        ({**GOOD, "size": -1}, "a.usg", "size"),
+        ({**GOOD, "size": "many"}, "a.usg", "size"),
+        ({**GOOD, "size": 2**70}, "a.usg", "size"),
+        ({**GOOD, "tail": "ff"}, "a.usg", "tail"),
+        ({"name": "a.usg", "size": 7}, "a.usg", "sha256 or tail"),
+        ({"name": "a.usg", "sha256": "0" * 64}, "a.usg", "size"),
+        ({**GOOD, "name": "x" * 5_001}, "x" * 255, "name"),
+        ({**GOOD, "name": "IC01_\udcff.usg"}, "IC01_\ufffd.usg", "name"),
+        ({**GOOD, "name": None}, "", "name"),
+        (None, "", "size"),
+        ("a.usg", "", "size"),
+        ([], "", "size"),
+    ],
+)
+def test_a_question_that_is_wrong_is_marked_and_the_others_are_answered(
+    alice: Company, api: Api, bad: object, name: str, where: str
+) -> None:
+    data = alice.server.day(DAY)
+    alice.send(data)
+    here = {**GOOD, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    questions = [GOOD, bad, here]
+    answer = ask(api, alice, questions)
+    assert answer.status_code == 200
+    needed, unclear, kept = answer.json()["files"]
+    assert (needed["is_needed"], needed["problem"]) == (True, None)
+    assert (kept["is_needed"], kept["file"]["state"]) == (False, "accepted")
+    # Whoever cannot read the mark sends the file, and gets its verdict.
+    assert (unclear["name"], unclear["is_needed"], unclear["file"]) == (
+        name,
+        True,
+        None,
+    )
+    problem = unclear["problem"]
+    assert problem["code"] == "input-invalid"
+    assert where in problem["advice"]
+    assert "%" not in problem["advice"]
+
+
+def test_one_wrong_question_among_a_thousand_spoils_no_other(
+    alice: Company, api: Api
+) -> None:
+    questions: list[object] = [GOOD] * 1_000
+    questions[500] = {"name": "\udcff"}
+    answer = ask(api, alice, questions)
+    marked = [one["problem"] is not None for one in answer.json()["files"]]
+    assert marked == [number == 500 for number in range(1_000)]
+    # More than that are refused as a whole.
+    assert ask(api, alice, [GOOD] * 1_001).status_code == 422

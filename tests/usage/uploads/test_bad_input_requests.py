@@ -156,6 +156,7 @@ BAD_QUESTIONS: dict[str, bytes | str] = {
     "not utf-8": b'{"files": [{"name": "\xff\xfe"}]}',
     "half": b'{"files": [',
     "a number": b"7",
+    "a size of 5,000 digits": one().replace("9", "9" * 5_000, 1),
     "null": b"null",
     "a list": b"[]",
     "a text": b'"files"',
@@ -163,6 +164,14 @@ BAD_QUESTIONS: dict[str, bytes | str] = {
     "files null": b'{"files": null}',
     "files a number": b'{"files": 7}',
     "files an object": b'{"files": {"0": {}}}',
+    "1,001 files": json.dumps({"files": [json.loads(one())["files"][0]] * 1_001}),
+    "a huge name": one(name="x" * 3_000_000),
+    "nested": b"[" * 100_000,
+    "nested objects": b'{"a":' * 50_000,
+}
+
+
+WRONG_FILES: dict[str, bytes | str] = {
     "a file a number": b'{"files": [7]}',
     "neither hash nor tail": one(sha256=None),
     "size missing": b'{"files": [{"sha256": "' + b"a" * 64 + b'"}]}',
@@ -174,7 +183,6 @@ BAD_QUESTIONS: dict[str, bytes | str] = {
     "size too large": one(size=2**62 + 1),
     "size nan": one().replace("9", "NaN", 1),
     "size infinite": one().replace("9", "1e999", 1),
-    "size of 5,000 digits": one().replace("9", "9" * 5_000, 1),
     "hash in capitals": one(sha256=SHA256.hex().upper()),
     "hash too short": one(sha256=SHA256.hex()[:-2]),
     "hash too long": one(sha256=SHA256.hex() + "00"),
@@ -187,11 +195,21 @@ BAD_QUESTIONS: dict[str, bytes | str] = {
     "name a number": one(name=7),
     "name too long": one(name="x" * 5_001),
     "name half a surrogate": one(name="\ud800.usg"),
-    "1,001 files": json.dumps({"files": [json.loads(one())["files"][0]] * 1_001}),
-    "a huge name": one(name="x" * 3_000_000),
-    "nested": b"[" * 100_000,
-    "nested objects": b'{"a":' * 50_000,
 }
+
+
+def test_a_question_about_one_file_of_the_wrong_form_is_marked_in_its_row(
+    alice: Company, api: Api
+) -> None:
+    for kind, body in WRONG_FILES.items():
+        response = check_files(api, alice, body)
+        assert response.status_code == 200, kind
+        (found,) = response.json()["files"]
+        assert (found["is_needed"], found["file"]) == (True, None), kind
+        assert found["problem"]["code"] == "input-invalid", kind
+        assert found["problem"]["advice"], kind
+        # It says where and why, and repeats of what was sent only a short name.
+        assert len(response.content) < 1_000, kind
 
 
 def test_a_question_of_the_wrong_form_is_refused(alice: Company, api: Api) -> None:
