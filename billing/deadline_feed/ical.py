@@ -1,25 +1,28 @@
 """Renders a tenant's deadlines as an iCalendar feed (RFC 5545).
 
-It has both readings of each period's deadline, as instants in UTC, or a single event if
-nothing is left to upload. Beside the customer's number it has no name, no server and no
+Each period is due on a day, by its end: an event of the whole day, with alarms at nine
+on the day before and on the day itself, by the reader's clock. It is late from an
+instant: an event in UTC. A period with nothing left to upload has the first one only,
+without alarms. Beside the customer's number the feed has no name, no server and no
 count: an address that goes astray discloses nothing else.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_noop
 
-from billing.coverage.periods import Period, day_ends_at, zone_named
+from billing.coverage.periods import Period, zone_named
 from billing.coverage.standing import Standing
 from billing.coverage.summary import standing_at
 from billing.models import TenantPeriod
 from billing.periods import summary_queries
 from billing.periods.queries import deadline_of
 from portal.models import Tenant
-from portal.templatetags.shown import short_day
+from portal.templatetags.shown import day, instant_text, short_day
+from usage.usg.characters import cleaned
 
 # Opened periods in the feed: one year.
 _PAST = 12
@@ -30,6 +33,9 @@ _NEXT = 3
 # Most bytes of a line by RFC 5545; a longer line continues after a space.
 _LINE = 75
 
+# When an event of a whole day reminds, from its first midnight: at nine on the day
+# before, and on the day.
+_ALARMS = ("-PT15H", "PT9H")
 
 # Texts for periods with nothing left to upload.
 _DONE: Mapping[Standing, str] = {
@@ -41,11 +47,16 @@ _DONE: Mapping[Standing, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One date of a period; `uid` is the same in each request."""
+    """One date of a period; `uid` is the same in each request.
+
+    `at` is a day for an event of the whole day. Only such an event can have alarms.
+    """
 
     uid: str
-    at: datetime
+    at: datetime | date
     summary: str
+    description: str = ""
+    has_alarms: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +94,15 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
         period = period.next()
     # The salt keeps its first value: subscribed calendars know their events by the uid.
     mark = salted_hmac("billing.calendar_feed", str(tenant.pk)).hexdigest()[:20]
+    number = cleaned(tenant.number)
     return [
-        FeedEvent(f"{kind}-{one.period}-{mark}", when, f"{tenant.number}, {text}")
+        replace(
+            event,
+            uid=f"{event.uid}-{one.period}-{mark}",
+            summary=f"{number}, {event.summary}",
+        )
         for one in sorted(found, key=lambda one: one.deadline_at)
-        for kind, when, text in _events_of(one, at=at)
+        for event in _events_of(one, at=at)
     ]
 
 
@@ -103,15 +119,7 @@ def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
         "X-PUBLISHED-TTL:PT6H",
     ]
     for event in found:
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{event.uid}",
-            f"DTSTAMP:{_instant(at)}",
-            f"DTSTART:{_instant(event.at)}",
-            f"SUMMARY:{_escaped(event.summary)}",
-            "TRANSP:TRANSPARENT",
-            "END:VEVENT",
-        ]
+        lines += _event_lines(event, at=at)
     lines.append("END:VCALENDAR")
     return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
 
@@ -127,24 +135,63 @@ def _standings(
     }
 
 
-def _events_of(one: _Dates, *, at: datetime) -> Iterator[tuple[str, datetime, str]]:
-    """Yield the dates of a period as kind, instant and words that are true at `at`."""
+def _events_of(one: _Dates, *, at: datetime) -> Iterator[FeedEvent]:
+    """Yield the dates of a period, with texts that are true at `at` and short uids."""
+    due_on = one.period.target_on
     span = gettext("usage files for %(first)s to %(last)s") % {
         "first": short_day(one.period.starts_on),
         "last": short_day(one.period.ends_on),
     }
-    before = short_day(one.period.target_on + timedelta(days=1))
-    target_at = day_ends_at(one.period.target_on, zone_named(one.zone))
     if one.standing is not None and one.standing in _DONE:
         done = {"span": span, "standing": gettext(_DONE[one.standing])}
-        yield "target", target_at, gettext("%(span)s: %(standing)s") % done
+        summary = gettext("%(span)s: %(standing)s") % done
+        yield FeedEvent("target", due_on, summary)
         return
-    upload_by = gettext("%(span)s: please upload before %(day)s")
-    yield "target", target_at, upload_by % {"span": span, "day": before}
+    due = gettext("%(span)s: due by the end of %(day)s")
+    dates = gettext("Due by the end of %(day)s. Late from %(at)s.") % {
+        "day": day(due_on),
+        "at": instant_text(one.deadline_at, one.zone),
+    }
+    is_over = at.astimezone(zone_named(one.zone)).date() > due_on
+    yield FeedEvent(
+        "target",
+        due_on,
+        due % {"span": span, "day": day(due_on)},
+        description=dates,
+        has_alarms=not is_over,
+    )
     # After the deadline, a period that waits only for the billing team is not late.
     if at < one.deadline_at or one.standing is Standing.LATE:
-        late = gettext("%(span)s: late from now on")
-        yield "late", one.deadline_at, late % {"span": span}
+        local = one.deadline_at.astimezone(zone_named(one.zone))
+        late = gettext("%(span)s: late from %(day)s, %(time)s") % {
+            "span": span,
+            "day": day(local.date()),
+            "time": f"{local:%H:%M}",
+        }
+        yield FeedEvent("late", one.deadline_at, late, description=dates)
+
+
+def _event_lines(event: FeedEvent, *, at: datetime) -> Iterator[str]:
+    yield "BEGIN:VEVENT"
+    yield f"UID:{event.uid}"
+    yield f"DTSTAMP:{_instant(at)}"
+    if isinstance(event.at, datetime):
+        yield f"DTSTART:{_instant(event.at)}"
+    else:
+        yield f"DTSTART;VALUE=DATE:{event.at:%Y%m%d}"
+        # The day after the last one.
+        yield f"DTEND;VALUE=DATE:{event.at + timedelta(days=1):%Y%m%d}"
+    yield f"SUMMARY:{_escaped(event.summary)}"
+    if event.description:
+        yield f"DESCRIPTION:{_escaped(event.description)}"
+    yield "TRANSP:TRANSPARENT"
+    for trigger in _ALARMS if event.has_alarms else ():
+        yield "BEGIN:VALARM"
+        yield "ACTION:DISPLAY"
+        yield f"TRIGGER:{trigger}"
+        yield f"DESCRIPTION:{_escaped(event.summary)}"
+        yield "END:VALARM"
+    yield "END:VEVENT"
 
 
 def _instant(at: datetime) -> str:

@@ -182,8 +182,8 @@ def test_a_private_address_gives_the_deadlines_and_nothing_else(
     assert "\n" not in text.replace("\r\n", "")
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     lines = unfolded(text)
-    # Before 5 June in Berlin, and late from that midnight on.
-    assert "DTSTART:20260603T220000Z" in lines
+    # Due on 3 June, and late from the midnight that begins the 5th in Berlin.
+    assert "DTSTART;VALUE=DATE:20260603" in lines
     assert "DTSTART:20260604T220000Z" in lines
     # Whoever acts for several customers sees whose they are.
     assert f"SUMMARY:{alice.number}\\, usage files for 28 April to 27 May: late" in text
@@ -201,8 +201,9 @@ def test_the_calendar_says_what_is_true_when_it_is_asked_for(db: None) -> None:
         return [one.summary for one in events if "28 April" in one.summary]
 
     late = DEADLINE + HOUR
-    asked = "A-1, usage files for 28 April to 27 May: please upload before 4 June"
-    now_late = "A-1, usage files for 28 April to 27 May: late from now on"
+    span = "A-1, usage files for 28 April to 27 May"
+    asked = f"{span}: due by the end of Wed 3 June"
+    now_late = f"{span}: late from Fri 5 June, 00:00"
     assert summaries(ENDED) == summaries(late) == [asked, now_late]
     send_days(company)
     done = ["A-1, usage files for 28 April to 27 May: everything is here"]
