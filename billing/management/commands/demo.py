@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing.demo import history as demo_history
 from billing.demo.build import Demo
+from portal.management.one_at_a_time import holding_file
 
 
 class Command(BaseCommand):
@@ -31,6 +32,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.VAR).resolve() / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Two at once would open each tenant twice, and the one that fails may be the
+        # first start of the whole portal.
+        with holding_file(folder / "lock", on_wait=self._say_that_it_waits):
+            self._run(folder, options)
+
+    def _run(self, folder: Path, options: dict[str, Any]) -> None:
         now = timezone.now()
         demo = Demo(folder, at=now, log=self._log)
         # Scripts request JSON again and again: an existing demo is only read then.
@@ -46,6 +54,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(found, indent=2))
         elif not options["silent"]:
             self._print_sign_ins(found)
+
+    def _say_that_it_waits(self) -> None:
+        self._log("another process makes the demo data: waiting until it is done")
 
     def _log(self, line: str) -> None:
         # Progress is for people: scripts read the standard output.

@@ -5,6 +5,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as DjangoMigrate
 
+from portal.management.one_at_a_time import holding_database
+
+# The advisory lock of who migrates: any number that nothing else takes.
+MIGRATING = 0x6D696772
+
 
 class Command(DjangoMigrate):
     """Django's command, as the tables' owner: the application may not change tables."""
@@ -14,4 +19,8 @@ class Command(DjangoMigrate):
         parser.set_defaults(database="owner")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        super().handle(*args, **options)
+        def say() -> None:
+            self.stderr.write("Another process migrates this database: waiting.")
+
+        with holding_database(options["database"], MIGRATING, on_wait=say):
+            super().handle(*args, **options)
