@@ -11,6 +11,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
 from functools import cache
 from logging import getLevelNamesMapping
 from pathlib import Path
@@ -23,6 +24,9 @@ from portal.service_urls import ServiceUrlError
 T = TypeVar("T")
 
 BASE = Path(__file__).resolve().parent.parent
+
+# The name that mails come from, unless EMAIL_FROM has one.
+SENDER = "Usage Portal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,18 @@ def url(name: str, parse: Callable[[str, str], T]) -> T:
         return parse(name, text(name))
     except ServiceUrlError as error:
         raise ImproperlyConfigured(str(error)) from None
+
+
+def sender(name: str) -> str:
+    """Return the sender of mails: the address with a name, ours if it has none."""
+
+    def parse(value: str) -> str:
+        shown, address = parseaddr(value)
+        if "@" not in address or not value.isprintable():
+            raise ValueError(value)
+        return value if shown else formataddr((SENDER, address))
+
+    return _parsed(name, "a mail address, or Name <address>", parse)
 
 
 def key(name: str, *, size: int) -> bytes:

@@ -230,7 +230,7 @@ CELERY = {
 
 
 # Mail ----------------------------------------------------------------------------
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.sender("EMAIL_FROM")
 if env.text("EMAIL_URL"):
     _mail = env.url("EMAIL_URL", service_urls.mail)
     EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"

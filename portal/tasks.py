@@ -1,5 +1,6 @@
 """Celery tasks of the portal app, and the heartbeat of every task."""
 
+from datetime import timedelta
 from typing import Any
 
 from celery import Task, shared_task
@@ -7,14 +8,32 @@ from celery.signals import task_success
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from portal.jobs import heartbeat
+from portal.accounts import send_mails as account_mails
+from portal.db import unit_of_work
+from portal.jobs import heartbeat, shutdown
+
+# How long one run sends mails. A mail server can take a minute for each, and a run has
+# to end well within its limit.
+_MAIL_FOR = timedelta(minutes=3)
 
 
 @shared_task(name="portal.tidy", time_limit=300)
 def remove_ended_sessions() -> None:
-    """Remove the sessions that have ended; nothing depends on them any more."""
+    """Remove sessions and account mails that have ended; nothing depends on them."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        account_mails.remove_ended(before=now - account_mails.KEEP)
+
+
+# A hard limit only: a soft one raises in the middle of a mail.
+@shared_task(name="portal.send_mail", time_limit=600)
+def send_account_mails() -> None:
+    """Send the waiting mails about accounts; the next run sends the rest."""
+    until = timezone.now() + _MAIL_FOR
+    while timezone.now() < until and not shutdown.is_requested():
+        if not account_mails.send_waiting(now=timezone.now):
+            return
 
 
 @task_success.connect

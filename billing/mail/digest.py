@@ -20,6 +20,7 @@ from billing.requests import licences as licence_requests
 from billing.standings import queries as standings_queries
 from portal.db import unit_of_work
 from portal.mail import message as mail_message
+from portal.mail import pause as mail_pause
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import LEASE, NEVER_ANSWERED, MailOutcome, WrittenMail
 from portal.mail.send import DeliveryOutcome, deliver
@@ -83,7 +84,13 @@ def send_due(*, now: Callable[[], datetime]) -> int:
             "open_items": open_items(),
             "day": at.date(),
         }
-    return sum(_send(to, shown, now=now) for to in people)
+    count = 0
+    for to in people:
+        # One that is left out now gets it in the next run.
+        if mail_pause.is_on(at=now()):
+            break
+        count += _send(to, shown, now=now)
+    return count
 
 
 def standing_counts(*, at: datetime) -> list[StandingCount]:
@@ -183,6 +190,8 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
     if not is_mine:
         return False
     delivery = deliver(written.message)
+    if delivery.ends_run:
+        mail_pause.begin(at=now())
     with unit_of_work.acting_for(unit_of_work.STAFF):
         mine = Digest.objects.filter(pk=row.pk, outcome="")
         if delivery.outcome is DeliveryOutcome.LATER:
@@ -196,7 +205,7 @@ def _send(to: str, shown: dict[str, object], *, now: Callable[[], datetime]) -> 
 
 def _compose(to: str, shown: dict[str, object]) -> WrittenMail:
     message: EmailMultiAlternatives = mail_message.build_message(
-        "digest", to=to, shown=shown
+        "digest", to=to, shown=shown, stop_page="staff-mail"
     )
     name = mail_message.message_id_for("digest", to, str(shown["day"]))
     message.extra_headers["Message-ID"] = name

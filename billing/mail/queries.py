@@ -1,6 +1,6 @@
 """Queries for mails of all kinds and states, in a unit of work of staff or a tenant.
 
-Mails with a link to set a password are not included: nobody else may see the link.
+Of mails about accounts neither text nor link is stored: nobody else may see the link.
 """
 
 from collections.abc import Mapping

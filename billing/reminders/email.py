@@ -82,7 +82,11 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
 
 def build_mail(name: str, row: Reminder, shown: Mapping[str, object]) -> WrittenMail:
     """Build the mail of a row from the templates of this name."""
-    message = mail_message.build_message(name, to=row.recipient, shown=shown)
+    # The contact for late mails is no member, and has no page to stop them.
+    stop_page = "" if shown["is_escalated"] else "people-page"
+    message = mail_message.build_message(
+        name, to=row.recipient, shown=shown, stop_page=stop_page
+    )
     message_id = message_id_of(row)
     message.extra_headers["Message-ID"] = message_id
     return WrittenMail(message, message_id)

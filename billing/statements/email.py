@@ -47,7 +47,9 @@ def compose(statement: Statement, *, to: str) -> WrittenMail:
         "incomplete": incomplete_text(document),
         "files": files_text(document),
     }
-    message = mail_message.build_message("statement", to=to, shown=shown)
+    message = mail_message.build_message(
+        "statement", to=to, shown=shown, stop_page="people-page"
+    )
     name = mail_message.message_id_for(
         "statement",
         *(str(statement.tenant_id), to, statement.period, str(statement.version)),

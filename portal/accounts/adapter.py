@@ -7,17 +7,13 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts import request_mails
 from portal.accounts.login_redirect import is_own_path
-from portal.accounts.password_links import new_password_link
 from portal.errors import Refused
-from portal.mail import message as mail_message
 
-# The mails of allauth that the portal sends, each with our name for it.
-_MAIL_NAMES = {
-    "account/email/password_reset_key": "new-password",
-    "account/email/password_changed": "password-changed",
-    "account/email/password_reset": "password-changed",
-}
+# The mails of allauth that the portal sends. Links for a new password are requested by
+# `portal.accounts.forms`, without allauth.
+_PASSWORD_CHANGED = {"account/email/password_changed", "account/email/password_reset"}
 
 
 class Accounts(DefaultAccountAdapter):
@@ -59,18 +55,13 @@ class Accounts(DefaultAccountAdapter):
     ) -> HttpResponse:
         raise Refused("account-closed")
 
-    def get_reset_password_from_key_url(self, key: str) -> str:
-        uid, _dash, token = key.partition("-")
-        return new_password_link(uid, token)
-
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        mail_message.send_in_background(
-            mail_message.build_message(
-                _MAIL_NAMES[template_prefix], to=email, shown=context
-            )
-        )
+        if template_prefix not in _PASSWORD_CHANGED:
+            message = f"The portal has no mail for {template_prefix}."
+            raise NotImplementedError(message)
+        request_mails.report_changed_password(email, ip=context["ip"] or "")
 
     def _get_login_attempts_cache_key(
         self, request: HttpRequest, **credentials: Any

@@ -1,9 +1,9 @@
-"""Builds links for a first or a new password, and sends the invitation mail."""
+"""Builds links for a first or a new password."""
 
 from django.conf import settings
 from django.urls import reverse
 
-from portal.mail import message as mail_message
+from portal.accounts import request_mails
 from portal.models import User
 
 
@@ -18,14 +18,11 @@ def password_link(user: User) -> str:
 
 
 def invite(user: User, *, by: str) -> None:
-    """Mail a new person the link for their first password.
+    """Queue the mail with the link for the first password of a new person.
 
-    Call it after the commit: before that the link would lead to no person.
+    Call it after the commit that makes the person, outside of any unit of work.
     """
-    shown = {"user": user, "by": by, "password_reset_url": password_link(user)}
-    mail_message.send_in_background(
-        mail_message.build_message("first-password", to=user.email, shown=shown)
-    )
+    request_mails.request_first_password(user.email, by=by)
 
 
 def new_password_link(uid: str, token: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from allauth.account import views as theirs
 from django.urls import reverse_lazy
 
+from portal.accounts.forms import NewPasswordRequestForm
+
 Shown = dict[str, Any]
 
 
@@ -22,6 +24,7 @@ class SignIn(theirs.LoginView):
 
 
 class Forgotten(theirs.PasswordResetView):
+    form_class = NewPasswordRequestForm
     template_name = "portal/accounts/forgotten.html"
     success_url = reverse_lazy("forgotten-sent")
 

@@ -21,7 +21,7 @@ from portal.db import unit_of_work
 from portal.jobs import heartbeat
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import Job, JobState
-from portal.models import AuditEntry
+from portal.models import AccountMail, AuditEntry
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -120,6 +120,10 @@ def _job_metrics(at: datetime) -> Iterator[Family]:
         rows.append((kind, found["rows"]))
         ages.append((kind, _age(found["since"], at)))
         failed += [(kind | {"reason": why}, n) for why, n in _failed_by_reason(model)]
+    accounts = AccountMail.objects.filter(outcome="")
+    found = accounts.aggregate(rows=Count("pk"), since=Min("due_at"))
+    rows.append(({"kind": "accountmail"}, found["rows"]))
+    ages.append(({"kind": "accountmail"}, _age(found["since"], at)))
     yield Family("portal_work_waiting", "Rows of work that wait.", rows)
     yield Family("portal_work_oldest_seconds", "How long the oldest has waited.", ages)
     yield Family("portal_work_set_aside", "Rows that wait for a person.", failed)

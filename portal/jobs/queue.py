@@ -173,7 +173,7 @@ def postpone(model: type[Job], claim: Claim, *, problem: str, at: datetime) -> b
 
     False if the lease was lost.
     """
-    due_at = at + _wait(claim)
+    due_at = at + wait_after(claim.attempts)
     return _end(model, claim, due_at=due_at, problem=problem, faults=claim.faults)
 
 
@@ -187,7 +187,7 @@ def record_failure(
     faults = claim.faults + 1
     if faults >= MOST_FAULTS:
         return mark_failed(model, claim, problem=problem, at=at)
-    due_at = at + _wait(claim)
+    due_at = at + wait_after(claim.attempts)
     _end(model, claim, due_at=due_at, problem=problem, faults=faults)
     return False
 
@@ -205,8 +205,9 @@ def _due(model: type[Job], *, at: datetime) -> models.QuerySet[Job]:
     return model._default_manager.filter(free, state=JobState.WAITING, due_at__lte=at)
 
 
-def _wait(claim: Claim) -> timedelta:
-    doublings = min(claim.attempts - 1, 16)
+def wait_after(attempts: int) -> timedelta:
+    """Return how long a row waits after its `attempts`th try has failed, from 1 on."""
+    doublings = min(attempts - 1, 16)
     wait: timedelta = min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
     # Spread out, so that a thousand rows that failed together do not return together.
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 - no secret

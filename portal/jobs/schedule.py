@@ -15,6 +15,7 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "settle": {"task": "usage.settle", "schedule": 60},
     "inbox": {"task": "usage.inbox", "schedule": 60},
     "inbox-mail": {"task": "usage.inbox_mail", "schedule": 60},
+    "account-mail": {"task": "portal.send_mail", "schedule": 60},
     "tidy": {"task": "portal.tidy", "schedule": 3600},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
     "refresh-summaries": {"task": "billing.refresh_summaries", "schedule": 60},

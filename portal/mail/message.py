@@ -1,4 +1,4 @@
-"""Builds mails from templates (subject, text, HTML) and sends them in a thread.
+"""Builds mails from templates: subject, text, HTML, and the headers of every mail.
 
 The templates of a mail are `emails/<name>-subject.txt`, `-body.txt` and `-body.html`.
 Mail programs read no stylesheets, so the rules of `emails/message.css` are written into
@@ -6,9 +6,7 @@ the elements when the mail is built.
 """
 
 import hashlib
-import logging
 import re
-import threading
 from collections.abc import Mapping
 from email.utils import parseaddr
 from typing import Any
@@ -19,7 +17,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.html import escape
 
-logger = logging.getLogger(__name__)
+# No mail is written by a person. So other machines answer none (RFC 3834), and neither
+# do absence notes of Exchange, which does not look at the first.
+_AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
@@ -28,9 +28,14 @@ _CLASS = re.compile(r' class="([^"]*)"')
 
 
 def build_message(
-    name: str, *, to: str, shown: Mapping[str, Any]
+    name: str, *, to: str, shown: Mapping[str, Any], stop_page: str = ""
 ) -> EmailMultiAlternatives:
-    """Build the mail `name` to one person; `shown` is the context of its templates."""
+    """Build the mail `name` to one person; `shown` is the context of its templates.
+
+    `stop_page` is the URL name of the page on which the reader can stop such mails;
+    empty where they cannot. There is no one-click address: it would have to work
+    without signing in, and whoever gets a forwarded mail could stop somebody's mails.
+    """
     context = {**shown, "portal_address": settings.PORTAL_ADDRESS, "to": to}
     subject = render_to_string(f"emails/{name}-subject.txt", context)
     message = EmailMultiAlternatives(
@@ -38,7 +43,13 @@ def build_message(
         subject=" ".join(subject.split()),
         body=render_to_string(f"emails/{name}-body.txt", context).strip() + "\n",
         to=[to],
+        headers=dict(_AUTOMATIC),
     )
+    if stop_page:
+        page = render_to_string(
+            "emails/stop-page.txt", {**context, "stop_page": stop_page}
+        )
+        message.extra_headers["List-Unsubscribe"] = f"<{page.strip()}>"
     html = render_to_string(f"emails/{name}-body.html", context)
     css = render_to_string("emails/message.css")
     message.attach_alternative(inline_styles(html, css), "text/html")
@@ -51,23 +62,6 @@ def message_id_for(kind: str, *parts: str) -> str:
     host = address.rpartition("@")[2] or urlsplit(settings.PORTAL_ADDRESS).hostname
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     return f"<{kind}-{digest}@{host}>"
-
-
-def send_in_background(message: EmailMultiAlternatives) -> None:
-    """Send a mail in a thread of its own; a failure is only logged.
-
-    So a response takes as long for an address with an account as for one without, and
-    a mail server that is away keeps nobody waiting. Only for mails that can be
-    requested again.
-    """
-    threading.Thread(target=_send, args=[message], name="mail").start()
-
-
-def _send(message: EmailMultiAlternatives) -> None:
-    try:
-        message.send()
-    except Exception:
-        logger.exception("The mail %r was not sent", message.subject)
 
 
 def inline_styles(html: str, css: str) -> str:

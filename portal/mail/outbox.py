@@ -20,11 +20,13 @@ from django.utils.translation import gettext_lazy as _
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import Claim, Job, JobState
-from portal.mail.send import AWAY, DeliveryOutcome, DeliveryResult, deliver
+from portal.mail import pause
+from portal.mail.send import DeliveryOutcome, DeliveryResult, deliver
 
 logger = logging.getLogger(__name__)
 
-# A mail server is given ten seconds for each answer, of which there are about ten.
+# The longest conversation with a mail server takes two minutes
+# (`portal.mail.smtp_backend`).
 LEASE = timedelta(minutes=10)
 
 SENDING_FAILED = "sending-failed"
@@ -166,6 +168,8 @@ def send_one(
     `prepare` opens a unit of work of its own, and returns None if the mail is not to be
     sent; it has then stored the reason in the row.
     """
+    if pause.is_on(at=now()):
+        return False
     claims = job_queue.claim(model, most=1, lease_for=LEASE, at=now())
     if not claims:
         return False
@@ -187,8 +191,9 @@ def send_one(
     delivery = deliver(message)
     with unit_of_work.acting_for(claim.tenant_id):
         _record_outcome(model, claim, delivery, at=now())
-    # While the mail server is away nothing else can be sent either.
-    return delivery.problem != AWAY
+    if delivery.ends_run:
+        pause.begin(at=now())
+    return not delivery.ends_run
 
 
 def begin(

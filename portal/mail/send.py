@@ -40,6 +40,15 @@ class DeliveryResult:
     outcome: DeliveryOutcome
     problem: str = ""
 
+    @property
+    def ends_run(self) -> bool:
+        """True if the server is away or has gone silent: other mails would fare alike.
+
+        Otherwise a server that hangs after each text would leave mail after mail
+        unsure. A later run tries the next one.
+        """
+        return self.problem == AWAY or self.outcome is DeliveryOutcome.UNSURE
+
 
 _SENT = DeliveryResult(DeliveryOutcome.SENT)
 _AWAY = DeliveryResult(DeliveryOutcome.LATER, AWAY)
@@ -70,8 +79,9 @@ def deliver(message: EmailMessage) -> DeliveryResult:
 def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult:
     try:
         connection.open()
-    except (OSError, smtplib.SMTPException) as error:
+    except Exception as error:  # noqa: BLE001 - a server may answer anything at all
         logger.warning("The mail server is away: %r", error)
+        connection.drop()
         return _AWAY
     try:
         return _hand_over(connection, message)
@@ -83,7 +93,7 @@ def _hand_over(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult
     try:
         connection.send_messages([message])
     except (OSError, smtplib.SMTPException) as error:
-        result = _result_of(error, is_in_text=connection.is_in_text)
+        result = _result_of(error, connection)
         why = result.problem
         logger.warning("A mail was not taken for certain (%s): %r", why, error)
         return result
@@ -94,7 +104,7 @@ def _hand_over(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult
     return _SENT
 
 
-def _result_of(error: Exception, *, is_in_text: bool) -> DeliveryResult:
+def _result_of(error: Exception, connection: SmtpBackend) -> DeliveryResult:
     codes = _codes_of(error)
     if _CLOSING in codes:
         return _AWAY
@@ -106,10 +116,15 @@ def _result_of(error: Exception, *, is_in_text: bool) -> DeliveryResult:
         # An address that this server does not support.
         return _UNWRITABLE
     if isinstance(error, smtplib.SMTPDataError):
-        # With a reply code that is no refusal the mail may have been taken.
-        is_answer = codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD
-        return _refused("mail-refused", codes) if is_answer else _CUT
-    return _CUT if is_in_text else _AWAY
+        return _result_of_text(codes, connection)
+    return _CUT if connection.is_in_text else _AWAY
+
+
+def _result_of_text(codes: list[int], connection: SmtpBackend) -> DeliveryResult:
+    if codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD:
+        return _refused("mail-refused", codes)
+    # With a reply that is no refusal the mail may have been taken.
+    return _CUT if connection.has_begun_text else _AWAY
 
 
 def _codes_of(error: Exception) -> list[int]:

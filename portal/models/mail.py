@@ -1,6 +1,87 @@
-"""Models of the mail switch: the stop set by staff, and the restored-copy stamp."""
+"""Models of mail: mails about accounts, the stop set by staff, the stamp of a copy."""
 
 from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountMailKind(models.TextChoices):
+    """The kinds of mails about an account, named as their templates."""
+
+    NEW_PASSWORD = "new-password", _("Link for a new password")
+    FIRST_PASSWORD = "first-password", _("Link for the first password")
+    PASSWORD_CHANGED = "password-changed", _("Password changed")
+
+
+class AccountMail(models.Model):
+    """A mail about somebody's account, as a job row; it belongs to no tenant.
+
+    Neither its text nor its link is ever stored: both are made when the mail is sent.
+    `recipient` is the address as it was typed: a request for a new password is stored
+    for any address, and who has it is looked up when the mail is sent. `outcome` is one
+    of `portal.mail.outbox.MailOutcome`, empty while it waits; `problem` is the code of
+    the reason. `begun_at` is stored before the mail is handed over.
+    """
+
+    kind = models.CharField(max_length=20, choices=AccountMailKind)
+    recipient = models.EmailField()
+    # Who has added a new person, and from where a password was changed.
+    invited_by = models.CharField(max_length=200, blank=True, default="")
+    ip = models.CharField(max_length=45, blank=True, default="")
+    # The clock of the database: the sign-in library requests mails without an instant.
+    planned_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(default=0)
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    begun_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, blank=True, default="")
+    problem = models.CharField(max_length=60, blank=True, default="")
+    message_id = models.CharField(max_length=400, blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+
+    # What a list of mails shows of other kinds: of these nothing is stored.
+    subject = text = html = ""
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AccountMailKind.values),
+                name="an_account_mail_is_of_a_known_kind",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome="", ended_at=None)
+                | models.Q(
+                    outcome__in=["sent", "failed", "unsure", "unneeded"],
+                    ended_at__isnull=False,
+                ),
+                name="an_account_mail_ends_with_an_outcome",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(outcome__in=["sent", "unsure"])
+                | models.Q(begun_at__isnull=False),
+                name="an_account_mail_that_was_sent_was_begun_before",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(outcome=""),
+                name="account_mails_waiting",
+            ),
+            models.Index(fields=["-planned_at", "-id"], name="account_mails_newest"),
+            models.Index(
+                fields=["recipient", "kind", "planned_at"], name="account_mails_to_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.recipient} ({self.shown_state})"
+
+    @property
+    def shown_state(self) -> str:
+        """The state that is shown to people, as a code."""
+        return self.outcome or ("sending" if self.begun_at else "waiting")
 
 
 class MailStop(models.Model):

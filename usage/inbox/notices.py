@@ -22,6 +22,7 @@ from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
 from portal.jobs.queue import Claim, JobState
 from portal.mail import message as mail_message
+from portal.mail import pause as mail_pause
 from portal.mail import send as mail_send
 from portal.mail import switch as mail_switch
 from portal.mail.send import DeliveryOutcome, DeliveryResult
@@ -106,7 +107,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
-    if permission.held:
+    if permission.held or mail_pause.is_on(at=now()):
         return False
     claims = job_queue.claim(InboxNotice, most=1, lease_for=_LEASE, at=now())
     if not claims:
@@ -118,6 +119,7 @@ def send_waiting(*, now: Callable[[], datetime]) -> bool:
         logger.warning("Mails about an inbox have to wait: %s", error)
         with unit_of_work.acting_for(claim.tenant_id):
             job_queue.postpone(InboxNotice, claim, problem=mail_send.AWAY, at=now())
+        mail_pause.begin(at=now())
         return False
     except Exception:
         logger.exception("Mails about an inbox failed (row %s)", claim.pk)

@@ -1,19 +1,26 @@
 """Reads the mails that a test has sent, and their content."""
 
 import re
-import threading
 from urllib.parse import urlsplit
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 
+from portal.db import unit_of_work
+from portal.models import AccountMail
+from portal.tasks import send_account_mails
+
 
 def sent() -> list[EmailMultiAlternatives]:
-    """Return all mails so far, once those that are on their way have arrived."""
-    for thread in threading.enumerate():
-        if thread.name == "mail":
-            thread.join(timeout=10)
+    """Return all mails so far, once those about accounts are sent as well."""
+    if are_account_mails_waiting():
+        send_account_mails()
     return [one for one in mail.outbox if isinstance(one, EmailMultiAlternatives)]
+
+
+def are_account_mails_waiting() -> bool:
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        return AccountMail.objects.filter(outcome="").exists()
 
 
 def html_of(message: EmailMultiAlternatives) -> str:
