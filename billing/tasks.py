@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.lateness import check as late_check
+from billing.mail import complete_mails, key_mails
 from billing.mail import digest as mail_digest
 from billing.mail import receipts as mail_receipts
 from billing.periods import open_periods as period_open_periods
@@ -61,7 +62,10 @@ def check_lateness() -> None:
 
 @shared_task(name="billing.remind", soft_time_limit=240, time_limit=300)
 def remind() -> None:
-    reminder_plan.plan_reminders(at=timezone.now())
+    now = timezone.now()
+    reminder_plan.plan_reminders(at=now)
+    complete_mails.plan(at=now)
+    key_mails.plan(at=now)
 
 
 # A hard limit only: a soft one raises in the middle of a mail.
@@ -73,6 +77,8 @@ def send_mail() -> None:
         sent = mail_receipts.send_waiting(now=timezone.now)
         sent = reminder_send.send_waiting(now=timezone.now) or sent
         sent = statement_mails.send_waiting(now=timezone.now) or sent
+        sent = complete_mails.send_waiting(now=timezone.now) or sent
+        sent = key_mails.send_waiting(now=timezone.now) or sent
         if not sent:
             return
 

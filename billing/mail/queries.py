@@ -11,18 +11,33 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from billing.models import Digest, ReceiptMail, Reminder, StatementMail
+from billing.models import (
+    CompleteMail,
+    Digest,
+    KeyMail,
+    ReceiptMail,
+    Reminder,
+    StatementMail,
+)
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
+from portal.models import AccountMail
 from portal.pages.paging import MOST_COUNTED, CappedPage, list_page
 
 REMINDER, STATEMENT, RECEIPT, DIGEST = "reminder", "statement", "receipt", "digest"
-MODELS: Mapping[str, type[StoredMail]] = {
+COMPLETE, KEY, ACCOUNT = "complete", "key", "account"
+MODELS: Mapping[str, type[StoredMail | AccountMail]] = {
     REMINDER: Reminder,
+    COMPLETE: CompleteMail,
     STATEMENT: StatementMail,
     RECEIPT: ReceiptMail,
+    KEY: KeyMail,
     DIGEST: Digest,
+    ACCOUNT: AccountMail,
 }
+
+# Kinds of mails that are no jobs of a tenant.
+_OF_NO_TENANT = {DIGEST, ACCOUNT}
 
 # The columns that a list of mails shows.
 _STORED = ("recipient", "planned_at", "ended_at", "outcome", "begun_at", "problem")
@@ -31,11 +46,16 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     REMINDER: (*_QUEUED, "period", "step", "late_periods"),
     STATEMENT: (*_QUEUED, "period", "version"),
     RECEIPT: (*_QUEUED, "part", "parts"),
+    COMPLETE: (*_QUEUED, "period"),
+    KEY: (*_QUEUED, "server"),
     DIGEST: (*_STORED, "day"),
+    ACCOUNT: (*_STORED, "kind"),
 }
 
+AnyMail = StoredMail | AccountMail
+
 # The numbers of mails by state, and a page of mails.
-MailPage = tuple[dict[str, int], CappedPage[StoredMail]]
+MailPage = tuple[dict[str, int], CappedPage[AnyMail]]
 
 
 class MailFilter(StrEnum):
@@ -49,7 +69,7 @@ class MailFilter(StrEnum):
 
 
 def _has_state(state: str, kind: str) -> Q:
-    is_job = kind != DIGEST
+    is_job = kind not in _OF_NO_TENANT
     if state == MailFilter.WAITING:
         return Q(outcome="", **({"state": JobState.WAITING} if is_job else {}))
     if is_job and state == MailFilter.FAILED:
@@ -57,7 +77,7 @@ def _has_state(state: str, kind: str) -> Q:
     return Q(outcome=MailOutcome(state))
 
 
-def list_mails(kind: str, state: str = "") -> QuerySet[StoredMail]:
+def list_mails(kind: str, state: str = "") -> QuerySet[Any]:
     """Return mails of a kind as a list shows them, newest first; of one state or all.
 
     Their texts are not loaded.
@@ -105,7 +125,7 @@ def _counting(kind: str) -> tuple[str, tuple[Any, ...]]:
     return f"select {', '.join(parts)}", tuple(values)
 
 
-def find(kind: str, pk: int) -> StoredMail | None:
+def find(kind: str, pk: int) -> AnyMail | None:
     """Return a mail with its texts, None if there is none."""
     model = MODELS.get(kind)
     return model._default_manager.filter(pk=pk).first() if model else None
@@ -124,6 +144,8 @@ WAITING_FOR_STAFF = (
     partial(waiting_for_staff, Reminder),
     partial(waiting_for_staff, StatementMail),
     partial(waiting_for_staff, ReceiptMail),
+    partial(waiting_for_staff, CompleteMail),
+    partial(waiting_for_staff, KeyMail),
 )
 
 

@@ -3,8 +3,15 @@
 from datetime import datetime, timedelta
 
 from billing.coverage.periods import zone_named
-from billing.mail.queries import RECEIPT, REMINDER, STATEMENT
-from billing.models import TAKES_THE_DAY, ReceiptMail, Reminder, StatementMail
+from billing.mail.queries import COMPLETE, KEY, RECEIPT, REMINDER, STATEMENT
+from billing.models import (
+    TAKES_THE_DAY,
+    CompleteMail,
+    KeyMail,
+    ReceiptMail,
+    Reminder,
+    StatementMail,
+)
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
@@ -15,6 +22,8 @@ _MODELS: dict[str, type[MailJob]] = {
     REMINDER: Reminder,
     STATEMENT: StatementMail,
     RECEIPT: ReceiptMail,
+    COMPLETE: CompleteMail,
+    KEY: KeyMail,
 }
 
 

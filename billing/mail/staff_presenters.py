@@ -2,28 +2,39 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 from django.utils.translation import get_language, gettext, ngettext
 
 from billing.coverage.periods import Period
+from billing.mail.queries import AnyMail
 from billing.mail.text import (
+    complete_text,
+    key_text,
     problem_text,
     receipt_text,
     state_text,
     step_text,
     version_text,
 )
-from billing.models import Digest, ReceiptMail, Reminder, StatementMail
+from billing.models import (
+    CompleteMail,
+    Digest,
+    KeyMail,
+    ReceiptMail,
+    Reminder,
+    StatementMail,
+)
 from billing.periods.headline import span_text
 from billing.reminders.plan import PlannedMail
-from portal.mail.outbox import MailJob, MailOutcome, StoredMail
-from portal.models import Tenant
+from portal.mail.outbox import MailJob, MailOutcome
+from portal.models import AccountMail, Tenant
 from portal.templatetags.shown import day as day_text
 
 _STYLE = re.compile(r' style="([^"]*)"')
@@ -49,7 +60,7 @@ class MailTenant:
 class MailRow:
     """One mail; its instants are shown in `zone`."""
 
-    mail: StoredMail
+    mail: AnyMail
     tenant: MailTenant | None
     zone: str
     what: str
@@ -72,7 +83,7 @@ class NextRow:
     query: str
 
 
-def mail_rows(mails: Iterable[StoredMail]) -> list[MailRow]:
+def mail_rows(mails: Iterable[AnyMail]) -> list[MailRow]:
     """Return the table rows of mails, in a unit of work of the staff."""
     found = list(mails)
     ids = {one.tenant_id for one in found if isinstance(one, MailJob)}
@@ -149,14 +160,14 @@ def style_sources(html: str) -> Iterator[str]:
         yield f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
 
 
-def _row(mail: StoredMail, tenants: dict[int, MailTenant]) -> MailRow:
+def _row(mail: AnyMail, tenants: dict[int, MailTenant]) -> MailRow:
     tenant = tenants[mail.tenant_id] if isinstance(mail, MailJob) else None
     mark, state = state_text(mail.shown_state)
     return MailRow(
         mail=mail,
         tenant=tenant,
         zone=tenant.zone if tenant else _UTC,
-        what=_what(mail),
+        what=_WHAT[type(mail)](mail),
         span=_span_of(mail),
         mark=mark,
         state=state,
@@ -166,8 +177,8 @@ def _row(mail: StoredMail, tenants: dict[int, MailTenant]) -> MailRow:
     )
 
 
-def _span_of(mail: StoredMail) -> str:
-    if not isinstance(mail, Reminder | StatementMail):
+def _span_of(mail: AnyMail) -> str:
+    if not isinstance(mail, Reminder | StatementMail | CompleteMail):
         return ""
     span = _span(mail.period, get_language())
     more = len(mail.late_periods) - 1 if isinstance(mail, Reminder) else 0
@@ -189,14 +200,12 @@ def _span(
     return span_text(Period.parse(period))
 
 
-def _what(mail: StoredMail) -> str:
-    match mail:
-        case Reminder():
-            return step_text(mail.step)
-        case StatementMail():
-            return version_text(mail.version)
-        case ReceiptMail():
-            return receipt_text(mail)
-        case Digest():
-            return gettext("Morning of %(day)s") % {"day": day_text(mail.day)}
-    return ""
+_WHAT: Mapping[type[AnyMail], Callable[[Any], str]] = {
+    Reminder: lambda mail: step_text(mail.step),
+    CompleteMail: lambda _: complete_text(),
+    StatementMail: lambda mail: version_text(mail.version),
+    ReceiptMail: receipt_text,
+    KeyMail: key_text,
+    Digest: lambda mail: gettext("Morning of %(day)s") % {"day": day_text(mail.day)},
+    AccountMail: lambda mail: str(mail.get_kind_display()),
+}

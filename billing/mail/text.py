@@ -6,7 +6,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from billing.coverage.reminder_dates import ENDED, LAST, LATE, REFUSED, SOON, TARGET
 from billing.mail.recipients import MailChoice
-from billing.models import NOW, ReceiptMail
+from billing.models import NOW, KeyMail, ReceiptMail
 from billing.reminders.send_now import NotReminded
 
 _STEPS: Mapping[str, str] = {
@@ -60,6 +60,13 @@ _PROBLEMS: Mapping[str, str] = {
     "not-missing": gettext_noop("What was refused is not missing any more."),
     "deadline-passed": gettext_noop("The deadline passed before it could go."),
     "overtaken": gettext_noop("A later one has taken its place."),
+    "incomplete": gettext_noop("The period was incomplete again."),
+    "known-before": gettext_noop("The period was complete before these mails began."),
+    "key-confirmed": gettext_noop("The key was confirmed."),
+    "nothing-held": gettext_noop("No file waits for the key any more."),
+    "expired": gettext_noop("The link was requested more than three days ago."),
+    "signed-in": gettext_noop("The person has signed in already."),
+    "password-chosen": gettext_noop("A new password was chosen since."),
     "later-version": gettext_noop("A later version of the statement was issued."),
 }
 
@@ -107,6 +114,16 @@ def step_text(step: str) -> str:
 def version_text(version: int) -> str:
     """Return the name of the mail about a version of a statement."""
     return gettext("Statement issued, version %(version)s") % {"version": version}
+
+
+def key_text(mail: KeyMail) -> str:
+    """Return the name of the mail about a server key."""
+    return gettext("Key of %(server)s to confirm") % {"server": mail.server}
+
+
+def complete_text() -> str:
+    """Return the name of the mail about a complete period."""
+    return gettext("The period is complete")
 
 
 def receipt_text(mail: ReceiptMail) -> str:

@@ -23,13 +23,22 @@ from billing.mail import recipients
 from billing.mail.recipients import MailChoice
 from billing.mail.text import (
     choice_text,
+    complete_text,
+    key_text,
     problem_text,
     receipt_text,
     state_text,
     step_text,
     version_text,
 )
-from billing.models import CalendarAddress, ReceiptMail, Reminder, StatementMail
+from billing.models import (
+    CalendarAddress,
+    CompleteMail,
+    KeyMail,
+    ReceiptMail,
+    Reminder,
+    StatementMail,
+)
 from billing.periods.headline import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
@@ -190,6 +199,8 @@ def _mails() -> list[dict[str, Any]]:
     rows: Iterable[QuerySet[MailJob]] = (
         Reminder.objects.defer("text", "html"),
         StatementMail.objects.defer("text", "html"),
+        CompleteMail.objects.defer("text", "html"),
+        KeyMail.objects.defer("text", "html"),
         ReceiptMail.objects.defer("text", "html", "files"),
     )
     newest = (one.order_by("-planned_at", "-pk")[:MAILS_SHOWN] for one in rows)
@@ -205,6 +216,10 @@ def _mail_row(one: MailJob) -> dict[str, Any]:
             what = receipt_text(one)
         case Reminder():
             what, span = step_text(one.step), span_text(Period.parse(one.period))
+        case KeyMail():
+            what = key_text(one)
+        case CompleteMail():
+            what, span = complete_text(), span_text(Period.parse(one.period))
         case StatementMail():
             what, span = version_text(one.version), span_text(Period.parse(one.period))
     why = problem_text(one.problem)

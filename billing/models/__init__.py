@@ -7,7 +7,14 @@ from billing.models.lateness import (
     SafetyStop,
     VoidReason,
 )
-from billing.models.mail import CalendarAddress, Digest, ReceiptMail, StatementMail
+from billing.models.mail import (
+    CalendarAddress,
+    CompleteMail,
+    Digest,
+    KeyMail,
+    ReceiptMail,
+    StatementMail,
+)
 from billing.models.month_end import MonthEndOutcome, MonthEndRun, MonthEndWork
 from billing.models.periods import (
     LicenceChange,
@@ -41,11 +48,13 @@ __all__ = [
     "CalendarAddress",
     "CatalogueEntry",
     "CatalogueVersion",
+    "CompleteMail",
     "Consequence",
     "CurrentStatement",
     "Digest",
     "Excuse",
     "ExcuseKindChoices",
+    "KeyMail",
     "LateFlag",
     "LicenceChange",
     "LicenceKind",

@@ -59,6 +59,50 @@ class StatementMail(MailJob):
         return f"{about} to {self.recipient} ({self.shown_state})"
 
 
+class KeyMail(MailJob):
+    """The mail about a server key that nobody has confirmed, once to each admin.
+
+    It is sent where files wait for the key that no admin has uploaded by hand.
+    """
+
+    server = models.CharField(max_length=128)
+    fingerprint = models.CharField(max_length=32)
+
+    class Meta(MailJob.Meta):
+        constraints = [
+            *MailJob.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "server", "fingerprint"],
+                name="a_server_key_is_mailed_once_to_each_recipient",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"key of {self.server} to {self.recipient} ({self.shown_state})"
+
+
+class CompleteMail(MailJob):
+    """The mail that a period is complete, once to each who was reminded of it.
+
+    One that was not sent, as the period was incomplete again by then, is planned again
+    once it is complete.
+    """
+
+    period = models.CharField(max_length=7)
+
+    class Meta(MailJob.Meta):
+        constraints = [
+            *MailJob.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "period"],
+                name="a_complete_period_is_mailed_once_to_each_recipient",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} complete to {self.recipient} ({self.shown_state})"
+
+
 class Digest(StoredMail):
     """The morning's mail to one of the billing staff; it belongs to no tenant.
 

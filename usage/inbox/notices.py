@@ -29,6 +29,7 @@ from portal.mail.send import DeliveryOutcome, DeliveryResult
 from portal.models import Membership, Role, Tenant, User
 from usage.files import problems
 from usage.models import INBOX_BAD, FileState, InboxNotice, InboxObject, InboxVerdict
+from usage.usg import Code
 
 logger = logging.getLogger(__name__)
 
@@ -205,8 +206,18 @@ def _lines(notice: InboxNotice) -> tuple[list[NoticeLine], int]:
         ~Q(verdict=InboxVerdict.HELD) | Q(file__state=FileState.HELD)
     )
     rows = InboxObject.objects.filter(is_bad, notice=notice).order_by("key", "pk")
-    named = rows.select_related("file")[:_NAMED]
-    return [_line(row) for row in named], rows.count()
+    # A key that nobody has confirmed has a mail of its own, once for all its files
+    # (`billing.mail.key_mails`).
+    found = [
+        row for row in rows.select_related("file") if not _waits_for_key_alone(row)
+    ]
+    return [_line(row) for row in found[:_NAMED]], len(found)
+
+
+def _waits_for_key_alone(row: InboxObject) -> bool:
+    if row.file is None or row.file.state != FileState.HELD:
+        return False
+    return set(problems.holding(row.file.problems)) == {Code.SIGNER_UNKNOWN}
 
 
 def _line(row: InboxObject) -> NoticeLine:

@@ -1,0 +1,112 @@
+"""Mails a tenant's admins that files wait for a server key: once for each key."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from django.db.models import QuerySet
+
+from billing.mail import sql as mail_sql
+from billing.models import KeyMail
+from portal.db import unit_of_work
+from portal.jobs.queue import Claim
+from portal.mail import message as mail_message
+from portal.mail import outbox
+from portal.mail import switch as mail_switch
+from portal.mail.outbox import MailOutcome, WrittenMail
+from portal.mail.switch import SendPermission
+from portal.models import Membership, Role, Tenant, User
+from usage.models import FileState, KeyState, ServerKey, UsageFile
+
+# How long a mail waits for further files: a server sends all it has at once.
+_GATHER = timedelta(minutes=10)
+
+
+def plan(*, at: datetime) -> int:
+    """Store a mail to each admin for each key that files wait for; return how many.
+
+    Begins and ends a unit of work of the staff. Plans nothing while no mail may be
+    sent.
+    """
+    with unit_of_work.acting_for(unit_of_work.STAFF), connection.cursor() as cursor:
+        permission = mail_switch.send_permission()
+        if permission.held:
+            return 0
+        restored = permission.restored_at
+        shown = {"now": at, "gathered": at - _GATHER, "restored": restored}
+        cursor.execute(mail_sql.PLAN_KEY_MAILS, shown)
+        return int(cursor.rowcount)
+
+
+def send_waiting(*, now: Callable[[], datetime]) -> bool:
+    """Send one mail that is due; False if there is none, or none can be sent now."""
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        permission = mail_switch.send_permission()
+    if permission.held:
+        return False
+    return outbox.send_one(KeyMail, prepare=partial(_prepare, permission), now=now)
+
+
+def _prepare(
+    permission: SendPermission, claim: Claim, at: datetime
+) -> EmailMultiAlternatives | None:
+    """Compose a mail and mark it as begun, in one unit of work; None if not sent.
+
+    Under the tenant's lock: nobody confirms the key meanwhile.
+    """
+    with unit_of_work.acting_for(claim.tenant_id, holding=True):
+        row = outbox.begin(KeyMail, claim, at=at)
+        if row is None:
+            return None
+        reason = _unneeded_reason(row, permission)
+        if reason:
+            outbox.end(KeyMail, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
+            return None
+        return outbox.store_text(KeyMail, claim, _compose(row), at=at)
+
+
+def _unneeded_reason(row: KeyMail, permission: SendPermission) -> str:
+    """Return the code of why a mail need not be sent; empty if it has to be."""
+    if permission.restored_at is not None and row.planned_at <= permission.restored_at:
+        return "restored"
+    admins = Membership.objects.filter(role=Role.ADMIN, user__is_active=True)
+    if not admins.filter(user__email=row.recipient).exists():
+        return "not-wanted"
+    if not _keys(row).exists():
+        return "key-confirmed"
+    return "" if _waiting_files(row).exists() else "nothing-held"
+
+
+def _keys(row: KeyMail) -> QuerySet[ServerKey]:
+    return ServerKey.objects.filter(
+        server__name=row.server, fingerprint=row.fingerprint, state=KeyState.PROPOSED
+    )
+
+
+def _waiting_files(row: KeyMail) -> QuerySet[UsageFile]:
+    keys = _keys(row)
+    return UsageFile.objects.filter(
+        state=FileState.HELD,
+        server__in=keys.values("server"),
+        signer__in=keys.values("public"),
+    )
+
+
+def _compose(row: KeyMail) -> WrittenMail:
+    # Not all columns of a person are a tenant's to read.
+    person = User.objects.only("name").get(email=row.recipient)
+    shown = {
+        "tenant": Tenant.objects.get(),
+        "name": person.name,
+        "server": row.server,
+        "fingerprint": row.fingerprint,
+        "count": _waiting_files(row).count(),
+    }
+    message = mail_message.build_message("server-key", to=row.recipient, shown=shown)
+    name = mail_message.message_id_for(
+        "server-key", str(row.tenant_id), row.recipient, row.server, row.fingerprint
+    )
+    message.extra_headers["Message-ID"] = name
+    return WrittenMail(message, name)

@@ -1,0 +1,54 @@
+"""SQL statements that plan mails for all tenants at once."""
+
+# Server keys that nobody has confirmed, with files that have waited for them since
+# before `gathered`: then all that a server sends at once is counted. Files that an
+# admin has uploaded by hand count for nothing: the page has shown that admin the key.
+# Of a restored copy only files that were received since.
+PLAN_KEY_MAILS = """
+insert into billing_keymail (tenant_id, recipient, server, fingerprint,
+    due_at, planned_at, state, attempts, faults, problem)
+select k.tenant_id, u.email, s.name, k.fingerprint,
+    %(now)s, %(now)s, 'waiting', 0, 0, ''
+from usage_serverkey k
+join usage_server s on s.id = k.server_id
+join portal_membership m on m.tenant_id = k.tenant_id and m.role = 'admin'
+join portal_user u on u.id = m.user_id and u.is_active
+where k.state = 'proposed' and exists (
+    select from usage_usagefile f
+    where f.server_id = k.server_id and f.signer = k.public and f.state = 'held'
+        and f.received_at <= %(gathered)s
+        and (%(restored)s::timestamptz is null or f.received_at > %(restored)s)
+        and (f.how in ('api', 'inbox') or not exists (
+            select from portal_membership am
+            join portal_user au on au.id = am.user_id
+            where am.tenant_id = k.tenant_id and am.role = 'admin'
+                and au.email = f.sent_by
+        ))
+)
+on conflict do nothing
+"""
+
+# Complete periods, by their summaries, with everybody who was reminded of them. A mail
+# that was not sent, as the period was incomplete again, waits again. Of a restored copy
+# only periods of which something was received since.
+PLAN_COMPLETE_MAILS = """
+insert into billing_completemail as c (tenant_id, recipient, period,
+    due_at, planned_at, state, attempts, faults, problem)
+select distinct r.tenant_id, r.recipient, s.period,
+    %(now)s::timestamptz, %(now)s::timestamptz, 'waiting', 0, 0, ''
+from billing_periodrollup s
+join billing_reminder r on r.tenant_id = s.tenant_id and r.outcome = 'sent'
+    and (r.period = s.period or s.period = any (r.late_periods))
+where s.period = any (%(periods)s::text[]) and s.outcome = %(covered)s
+    and s.open_until <= %(now)s
+    and (%(restored)s::timestamptz is null or s.last_received_at > %(restored)s)
+    and not exists (
+        select from billing_completemail had
+        where had.tenant_id = r.tenant_id and had.recipient = r.recipient
+            and had.period = s.period and had.problem <> 'incomplete'
+    )
+on conflict (tenant_id, recipient, period) do update
+set state = 'waiting', outcome = '', problem = '', ended_at = null, attempts = 0,
+    faults = 0, due_at = excluded.due_at, planned_at = excluded.planned_at
+where c.outcome = 'unneeded' and c.problem = 'incomplete' and c.begun_at is null
+"""
