@@ -68,7 +68,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }
     is_part = request.headers.get("X-Part") == _PART
-    template = "billing/periods/period.html" if is_part else "billing/upload.html"
+    template = "billing/periods/parts.html" if is_part else "billing/upload.html"
     return render(request, template, shown)
 
 

@@ -1,5 +1,5 @@
-// Makes the calendar one stop for the Tab key: arrow keys move inside, and the first
-// day that is missing is scrolled into view when the page opens.
+// Makes the calendar one stop for the Tab key: arrow keys move inside. The first missing
+// day, or the day that is not over yet, is scrolled into view when the page opens.
 
 import { showReaderTimes } from "./reader-time.mjs";
 
@@ -29,19 +29,37 @@ function nextCell(cells, row, column, [down, right]) {
   return null;
 }
 
+/** The earliest of some cells; of the same day, that of the first server. */
+function earliest(table, selector) {
+  const cells = [...table.querySelectorAll(selector)];
+  const columnOf = (cell) => cell.closest("td").cellIndex;
+  return cells.reduce(
+    (first, cell) => (!first || columnOf(cell) < columnOf(first) ? cell : first),
+    null,
+  );
+}
+
 function setTabStop(table) {
   const all = [...table.querySelectorAll(".cell")];
   const first =
     table.querySelector('.cell[aria-current="true"]') ??
-    table.querySelector("td.is-missing .cell, td.is-partial .cell") ??
-    all[0];
-  for (const cell of all) cell.tabIndex = cell === first ? 0 : -1;
+    earliest(table, "td.is-missing .cell, td.is-partial .cell") ??
+    earliest(table, "td.is-pending .cell");
+  const stop = first ?? all[0];
+  for (const cell of all) cell.tabIndex = cell === stop ? 0 : -1;
+  if (first) scrollTo(first, table);
+}
+
+/** Scroll the frame sideways, so that the page itself stays where it is. */
+function scrollTo(cell, table) {
   const frame = table.closest(".frame");
-  if (first && frame) {
-    // Sideways only: the page itself stays where it is.
-    const middle = first.offsetLeft - frame.clientWidth / 2;
-    frame.scrollLeft = Math.max(0, middle);
-  }
+  if (!frame) return;
+  // The column of the servers is pinned, and covers what is scrolled below it.
+  const pinned = table.tBodies[0].rows[0].cells[0].getBoundingClientRect().width;
+  const begin = frame.getBoundingClientRect().left + pinned;
+  const box = cell.getBoundingClientRect();
+  const room = frame.clientWidth - pinned - box.width;
+  frame.scrollLeft += box.left - begin - Math.max(0, room) / 2;
 }
 
 function moveFocus(event) {
@@ -64,10 +82,10 @@ function setUp(root) {
 
 document.addEventListener("keydown", moveFocus);
 setUp(document);
-// The part of the page with the calendar is replaced as verdicts come in.
-const part = document.getElementById("period");
-function refresh() {
-  setUp(part);
-  showReaderTimes();
+// Parts of the page are replaced as verdicts arrive.
+for (const part of document.querySelectorAll("[data-live]")) {
+  new MutationObserver(() => {
+    setUp(part);
+    showReaderTimes();
+  }).observe(part, { childList: true });
 }
-if (part) new MutationObserver(refresh).observe(part, { childList: true });

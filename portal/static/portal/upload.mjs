@@ -131,4 +131,4 @@ run.addEventListener("done", () => {
 // Left in the middle, by whatever way: the next visit says how far it had come.
 addEventListener("pagehide", () => run.isGoing && summary.saveProgress(run));
 
-root.hidden = false;
+root.hidden = drop.hidden = false;

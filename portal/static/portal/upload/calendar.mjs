@@ -41,15 +41,18 @@ export class Calendar {
     return loadPart(address, "period", { [EXPECTED_TENANT]: this.customer });
   }
 
+  /** Replace the parts of the page that show the period; what receives files stays. */
   #replace(html) {
-    const { part } = this;
-    const frame = part.querySelector(".frame");
-    const left = frame?.scrollLeft ?? 0;
-    replaceContent(part, parse(html));
+    const left = this.part.querySelector(".frame")?.scrollLeft;
+    const fresh = parse(html);
+    for (const part of this.part.querySelectorAll("[data-live]")) {
+      const other = fresh.querySelector(`#${CSS.escape(part.id)}`);
+      if (other) replaceContent(part, other);
+    }
     // After the calendar's own script has brought its first missing day into view.
     requestAnimationFrame(() => {
-      const again = part.querySelector(".frame");
-      if (again && frame) again.scrollLeft = left;
+      const frame = this.part.querySelector(".frame");
+      if (frame && left !== undefined) frame.scrollLeft = left;
     });
   }
 }

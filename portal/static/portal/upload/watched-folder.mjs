@@ -22,8 +22,8 @@ export class WatchedFolder {
     Object.assign(this, { texts, owner, portal, announce, send });
     this.section = root.querySelector("#folder");
     this.dialog = root.querySelector("#delete-dialog");
-    this.opener = root.querySelector("#folder-open");
-    this.offer = root.querySelector("#folder-offer");
+    this.opener = document.getElementById("folder-open");
+    this.offer = document.getElementById("folder-offer");
     this.heading = this.section.querySelector("h2");
     this.opener.addEventListener("click", () => this.#open());
     this.#at("look").addEventListener("click", () => this.scan({ isAsked: true }));
