@@ -1,5 +1,9 @@
 """Links of billing in the staff navigation, with counts of open work."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -12,8 +16,10 @@ from usage.review import queries as review_queries
 from usage.servers import requests as server_requests
 
 
-def _flags(count: int) -> str:
-    text = ngettext("%(count)s flag to decide", "%(count)s flags to decide", count)
+def _stops(count: int) -> str:
+    text = ngettext(
+        "%(count)s safety stop to release", "%(count)s safety stops to release", count
+    )
     return text % {"count": count}
 
 
@@ -26,6 +32,16 @@ def _mails(count: int) -> str:
     text = ngettext("%(count)s mail to look at", "%(count)s mails to look at", count)
     return text % {"count": count}
 
+
+# What staff decide, one row for each decision: ten files of one key are one row.
+TO_DECIDE: Sequence[Callable[[], QuerySet[Any]]] = (
+    review_queries.awaited_keys,
+    review_queries.held_apart,
+    server_requests.open_requests,
+    excuses.open_excuses,
+    licence_requests.open_requests,
+    late_queries.awaiting_decision,
+)
 
 LINKS = (
     StaffLink(
@@ -45,20 +61,15 @@ LINKS = (
         title=_("Late"),
         url_name="staff-late",
         areas=frozenset({"late"}),
-        lists=(late_queries.awaiting_decision, late_queries.stops),
-        waiting_text=_flags,
+        lists=(late_queries.stops,),
+        waiting_text=_stops,
     ),
     StaffLink(
         order=40,
         title=_("To decide"),
         url_name="staff-held",
         areas=frozenset({"held"}),
-        lists=(
-            review_queries.held_files,
-            server_requests.open_requests,
-            excuses.open_excuses,
-            licence_requests.open_requests,
-        ),
+        lists=TO_DECIDE,
         waiting_text=_decisions,
     ),
     StaffLink(

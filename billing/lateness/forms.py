@@ -1,13 +1,18 @@
 """Forms of billing staff for deadlines, zones and late flags."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.coverage.periods import Period
 from billing.models import Consequence, TenantPeriod
+from billing.periods.text import month_text
 from portal.approvals import REASON_CHARACTERS
 from portal.forms import zone_choices
 from portal.templatetags.shown import short_day
@@ -28,6 +33,65 @@ def _last_day() -> forms.DateField:
         help_text=_("It ends at midnight in the zone of the period."),
         widget=forms.DateInput(attrs={"class": "input", "type": "date"}),
     )
+
+
+# The id of the list of zones that a page with a `ZoneField` offers.
+ZONES = "zones"
+
+
+class ZoneField(forms.CharField):
+    """A time zone as people type it: its name, or its place if only one zone has it.
+
+    The page offers all names in a `datalist` with the id `ZONES`.
+    """
+
+    widget = forms.TextInput(
+        attrs={"class": "input", "list": ZONES, "spellcheck": "false"}
+    )
+
+    def __init__(self, **options: Any) -> None:
+        help_text = _("Type a place, for example Berlin, and choose from the list.")
+        super().__init__(
+            **{"label": _("Time zone"), "help_text": help_text, **options},
+            max_length=64,
+        )
+
+    def clean(self, value: Any) -> str:
+        """Return the name of the zone.
+
+        Raises:
+            ValidationError: no zone, or several, have this name or place.
+
+        """
+        typed: str = super().clean(value)
+        found = _zones_by_name().get(_folded(typed), [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            text = gettext("Several time zones are called that: %(names)s.")
+            raise ValidationError(text % {"names": ", ".join(found)})
+        text = gettext("“%(typed)s” is not a time zone. Choose one from the list.")
+        raise ValidationError(text % {"typed": typed})
+
+
+def zone_names() -> list[str]:
+    """Return the names of all zones that a `ZoneField` takes."""
+    return [name for name, _text in zone_choices() if name]
+
+
+@cache
+def _zones_by_name() -> Mapping[str, list[str]]:
+    """Return the zones by their folded name, and by their folded place."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in zone_names():
+        found[_folded(name)].append(name)
+        if "/" in name:
+            found[_folded(name.rpartition("/")[2])].append(name)
+    return dict(found)
+
+
+def _folded(name: str) -> str:
+    return name.strip().replace(" ", "_").casefold()
 
 
 class BulkExtensionForm(forms.Form):
@@ -53,12 +117,7 @@ class ZoneCorrectionForm(forms.Form):
     """The zone that a period's deadline should have been in."""
 
     period = forms.TypedChoiceField(coerce=Period.parse, label=_("Period"))
-    zone = forms.ChoiceField(
-        choices=zone_choices,
-        label=_("Time zone"),
-        help_text=_("Of both deadlines the later one counts."),
-        widget=forms.Select(attrs={"class": "input"}),
-    )
+    zone = ZoneField()
     reason = _reason()
 
     def __init__(self, *args: Any, opened: list[TenantPeriod], **kwargs: Any) -> None:
@@ -69,11 +128,7 @@ class ZoneCorrectionForm(forms.Form):
 class ZoneChangeForm(forms.Form):
     """The zone that a tenant's later periods open in."""
 
-    zone = forms.ChoiceField(
-        choices=zone_choices,
-        label=_("Time zone"),
-        widget=forms.Select(attrs={"class": "input"}),
-    )
+    zone = ZoneField()
     reason = _reason()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -99,7 +154,7 @@ def _offer(form: forms.Form, opened: list[TenantPeriod]) -> None:
 def _period_text(name: str) -> str:
     period = Period.parse(name)
     return gettext("%(name)s, %(first)s to %(last)s") % {
-        "name": name,
+        "name": month_text(period),
         "first": short_day(period.starts_on),
         "last": short_day(period.ends_on),
     }

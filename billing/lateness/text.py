@@ -9,7 +9,9 @@ from django.utils.translation import gettext
 from billing.calendar_view.table import days_text, state_text
 from billing.coverage.calendar import Calendar
 from billing.coverage.cells import COVERED, CellState
+from billing.coverage.periods import Period
 from billing.models import Consequence, LateFlag, VoidReason
+from billing.periods.text import month_text
 from billing.periods.updating import stale_text
 
 # How long the ISO form of a day is, which begins the name of a server-day.
@@ -38,6 +40,7 @@ class FlagRow:
     """
 
     one: LateFlag
+    period: str
     mark: str
     state: str
     evidence: list[ServerDays]
@@ -58,6 +61,7 @@ def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
     mark, state = _state(flag)
     return FlagRow(
         one=flag,
+        period=month_text(Period.parse(flag.period)),
         mark=mark,
         state=state,
         evidence=by_server(flag.evidence),

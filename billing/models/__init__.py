@@ -16,6 +16,7 @@ from billing.models.mail import (
     StatementMail,
 )
 from billing.models.month_end import MonthEndOutcome, MonthEndRun, MonthEndWork
+from billing.models.notes import StaffNote
 from billing.models.periods import (
     LicenceChange,
     PeriodOutcome,
@@ -70,6 +71,7 @@ __all__ = [
     "Reminder",
     "SafetyStop",
     "ServerPeriodSummary",
+    "StaffNote",
     "Statement",
     "StatementCounter",
     "StatementMail",

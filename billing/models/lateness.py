@@ -130,7 +130,8 @@ class SafetyStop(models.Model):
 
     `found` tenants were to be flagged for a period, `usual` is the mean of the last
     three; nothing of the period is flagged, and no late mail sent, until somebody
-    releases it.
+    releases it. `released_for` are the ids of the tenants that were seen then: only
+    they are flagged, and others stop the period again. None was released for all.
     """
 
     period = models.CharField(max_length=7, unique=True)
@@ -140,6 +141,7 @@ class SafetyStop(models.Model):
     released_at = models.DateTimeField(null=True)
     released_by = models.CharField(max_length=200, blank=True, default="")
     reason = models.CharField(max_length=1_000, blank=True, default="")
+    released_for = ArrayField(models.BigIntegerField(), null=True)
 
     def __str__(self) -> str:
         return f"{self.period}: {self.found} instead of {self.usual}"

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.lateness.queries import FlagFilter
-from billing.staff import tenant_page
+from billing.staff import tenant_head
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
@@ -33,7 +33,7 @@ _PERIOD = 7
 
 def tenant_of(number: str) -> Tenant:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        return tenant_page.find_tenant(number)
+        return tenant_head.find_tenant(number)
 
 
 def narrowed(given: QueryDict) -> tuple[str, str]:
@@ -43,17 +43,26 @@ def narrowed(given: QueryDict) -> tuple[str, str]:
     return (kind if kind in set(FlagFilter) else ""), period[:_PERIOD]
 
 
-def back(request: PortalRequest, number: str, *, period: object = "") -> HttpResponse:
+def back(
+    request: PortalRequest,
+    number: str,
+    *,
+    tab: str = tenant_head.DECIDE,
+    period: object = "",
+) -> HttpResponse:
     """Redirect to the top of the originating page, where the message is shown.
 
-    That is *Late* with its filters, or the tenant's page, with the period if named.
+    That is *Late* with its filters, or the tenant's tab with the form: `tab`, or
+    *Period*, which has some of the forms of a new tenant. `period` is shown there.
     """
-    if request.POST.get("to") == "late":
+    to = request.POST.get("to")
+    if to == "late":
         page = reverse("staff-late")
         kind, of_period = narrowed(QueryDict(request.POST.get("kept", "")))
         parameters = {"kind": kind, "period": of_period}
     else:
-        page = reverse("staff-tenant", kwargs={"number": number})
+        tab = tenant_head.PERIOD if to == "period" else tab
+        page = reverse(tab, kwargs={"number": number})
         parameters = {"period": str(period)}
     query = urlencode({name: value for name, value in parameters.items() if value})
     return redirect(f"{page}?{query}" if query else page)
@@ -65,6 +74,7 @@ def run_action(
     act: Callable[..., object],
     *,
     done: str,
+    tab: str = tenant_head.DECIDE,
     period: object = "",
 ) -> HttpResponse:
     """Run an action on a tenant; `act` takes the tenant's id, by, at and reason."""
@@ -80,4 +90,4 @@ def run_action(
         messages.error(request, f"{document['title']} {document['advice']}")
     else:
         messages.success(request, done)
-    return back(request, number, period=period)
+    return back(request, number, tab=tab, period=period)

@@ -19,18 +19,14 @@ from billing.lateness import check as late_check
 from billing.lateness import decide as late_decide
 from billing.lateness import queries as late_queries
 from billing.lateness.export import as_csv
-from billing.lateness.forms import (
-    ConsequenceForm,
-    ExtensionForm,
-    ZoneChangeForm,
-    ZoneCorrectionForm,
-)
-from billing.lateness.text import chosen_days, flag_row
-from billing.models import LateFlag
-from billing.periods import change_zone as period_change_zone
+from billing.lateness.forms import ConsequenceForm, ExtensionForm
+from billing.lateness.text import FlagRow, chosen_days, flag_row
+from billing.models import LateFlag, StaffNote
+from billing.notes import queries as note_queries
 from billing.periods import deadlines
 from billing.periods.queries import opened_periods
 from billing.periods.updating import await_fresh, updating_tenants
+from billing.staff import tenant_head
 from billing.staff.action_views import back, narrowed, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
@@ -58,7 +54,7 @@ def late(request: PortalRequest) -> HttpResponse:
             "in_period": period,
             "kept": urlencode({"kind": kind, "period": period}),
             "page": page,
-            "rows": [flag_row(flag) for flag in page],
+            "rows": _with_notes(page),
             "counts": (counts := late_queries.counts(period)),
             "total": counts[""],
             "periods": late_queries.periods(),
@@ -151,7 +147,7 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
         form = ExtensionForm(request.POST, opened=opened_periods(most=PERIODS_OFFERED))
         if not form.is_valid():
             messages.error(request, first_error(form))
-            return back(request, number)
+            return back(request, number, tab=tenant_head.PERIOD)
         given = form.cleaned_data
         is_flagged = bool(late_queries.flagged([tenant.pk], given["period"]))
 
@@ -163,47 +159,17 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
     done = gettext("The deadline is extended.")
     if is_flagged:
         done = gettext("The deadline is extended; the flag of the earlier one is void.")
-    return run_action(request, number, act, done=done, period=given["period"])
-
-
-@require_POST
-def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
-    """Correct the zone of an open period."""
-    tenant = tenant_of(number)
-    with unit_of_work.acting_for(tenant.pk, reading=True):
-        opened = opened_periods(most=PERIODS_OFFERED)
-    form = ZoneCorrectionForm(request.POST, opened=opened)
-    if not form.is_valid():
-        messages.error(request, first_error(form))
-        return back(request, number)
-    given = form.cleaned_data
-
-    def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
-        deadlines.correct_zone(
-            *(tenant_id, given["period"]),
-            zone=given["zone"],
-            by=by,
-            at=at,
-            reason=reason,
-        )
-
-    done = gettext("The zone is corrected; of both deadlines the later one counts.")
-    return run_action(request, number, act, done=done, period=given["period"])
-
-
-@require_POST
-def change_zone(request: PortalRequest, number: str) -> HttpResponse:
-    """Change the zone in which a tenant's later periods open."""
-    form = ZoneChangeForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, first_error(form))
-        return back(request, number)
-    act = partial(period_change_zone.change_zone, zone=form.cleaned_data["zone"])
-    done = gettext(
-        "The zone is changed for periods that open from now on."
-        " Those that are open keep theirs."
+    return run_action(
+        request, number, act, done=done, period=given["period"], tab=tenant_head.PERIOD
     )
-    return run_action(request, number, act, done=done)
+
+
+def _with_notes(
+    flags: Page[LateFlag],
+) -> list[tuple[FlagRow, StaffNote | None]]:
+    """Return the rows of flags, each with the newest note about its tenant."""
+    notes = note_queries.last_notes({flag.tenant_id for flag in flags})
+    return [(flag_row(flag), notes.get(flag.tenant_id)) for flag in flags]
 
 
 def _in_chunks(ids: list[int]) -> Iterator[LateFlag]:

@@ -1,7 +1,7 @@
 """Renders the rows of the list of mails, each once until something in it changes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -52,6 +52,11 @@ def rendered_rows(
         line = _line(row, kind, buttons)
         found.append(_render(line) if buttons else _rendered(line, language))
     return found
+
+
+def without_tenant(rows: Iterable[MailRow]) -> list[MailRow]:
+    """Return rows that do not name their tenant, for a page about this tenant."""
+    return [replace(row, tenant=None) for row in rows]
 
 
 def _line(row: MailRow, kind: str, actions: SafeString) -> _MailLine:

@@ -64,7 +64,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         shown = _upcoming(now) if kind == NEXT else _listed(request, kind, state)
     may_act = Permission.STAFF_ACT in request.caller.permissions
     if kind != NEXT:
-        actions = partial(_actions, request, kind) if may_act else _no_actions
+        actions = partial(mail_actions, request, kind) if may_act else no_actions
         shown["lines"] = rendered_rows(shown["rows"], kind, actions=actions)
     shown |= {
         "kind": kind,
@@ -78,7 +78,7 @@ def mails(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/staff/mail.html", shown)
 
 
-def _actions(request: PortalRequest, kind: str, row: MailRow) -> SafeString:
+def mail_actions(request: PortalRequest, kind: str, row: MailRow) -> SafeString:
     """Render the buttons of a mail that waits for a person."""
     if not (row.is_unsure or row.is_failed):
         return SafeString()
@@ -86,7 +86,7 @@ def _actions(request: PortalRequest, kind: str, row: MailRow) -> SafeString:
     return render_to_string("billing/staff/mail-actions.html", shown, request)
 
 
-def _no_actions(_row: MailRow) -> SafeString:
+def no_actions(_row: MailRow) -> SafeString:
     return SafeString()
 
 

@@ -14,9 +14,10 @@ from billing.periods.queries import opened_periods
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.forms import LicencesForm
-from billing.staff import tenant_requests
+from billing.staff import tenant_head, tenant_requests
 from billing.staff.action_views import back, run_action, tenant_of
-from billing.staff.tenant_page import FLAGS, PERIODS_OFFERED
+from billing.staff.tenant_decisions import FLAGS
+from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.db import unit_of_work
 from portal.forms import first_error
 from portal.http.middleware import PortalRequest
@@ -29,7 +30,7 @@ def set_licences(request: PortalRequest, number: str) -> HttpResponse:
     form = LicencesForm(request.POST, today=today)
     if not form.is_valid():
         messages.error(request, first_error(form))
-        return back(request, tenant_of(number).number)
+        return back(request, tenant_of(number).number, tab=tenant_head.SETTINGS)
     given = form.cleaned_data
 
     def act(tenant_id: int, *, by: str, at: datetime, reason: str) -> None:
@@ -39,7 +40,7 @@ def set_licences(request: PortalRequest, number: str) -> HttpResponse:
         )
 
     done = gettext("The licences are recorded, and what is owed is worked out anew.")
-    return run_action(request, number, act, done=done)
+    return run_action(request, number, act, done=done, tab=tenant_head.SETTINGS)
 
 
 @require_POST
@@ -79,7 +80,7 @@ def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpR
     if is_after:
         done = gettext(
             "The excuse is approved. It was asked for after the deadline: that does not"
-            " undo lateness; waive below."
+            " undo lateness; waive the days of the late flag."
         )
     return run_action(request, number, act, done=done)
 

@@ -12,6 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from billing.lateness import queries as late_queries
+from billing.lateness.text import flag_row
+from billing.navigation import TO_DECIDE
+from billing.notes import queries as note_queries
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.presenters import excuse_rows, licence_rows
@@ -36,6 +40,9 @@ HELD_A_PAGE = 50
 # Requests below the files; they are few, and the oldest are answered first.
 REQUESTS_SHOWN = 50
 
+# The lists of `TO_DECIDE`, as the page calls them.
+_WAITING = ("keys", "files", "requests", "excuses", "licences", "flags")
+
 # Refusals shown as a message on the file's page; others have an error page.
 _LOOK_AGAIN = frozenset(
     {
@@ -50,44 +57,67 @@ _LOOK_AGAIN = frozenset(
 
 @require_safe
 def held(request: PortalRequest) -> HttpResponse:
+    """List what waits for a decision of the staff, one line for each decision."""
     kind = request.GET.get("kind", "")
     kind = kind if kind in set(HoldReason) else ""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        pages = Paginator(review_queries.held_files(kind), HELD_A_PAGE)
-        page: Page[UsageFile] = pages.get_page(request.GET.get("page"))
-        rows = [
-            file_staff_presenters.file_row(file, has_forwarding=False) for file in page
-        ]
-        counts = review_queries.counts()
-        requests = list(server_requests.open_requests()[:REQUESTS_SHOWN])
-        waiting = {
-            "requests": server_requests.open_requests().count(),
-            "excuses": excuses.open_excuses().count(),
-            "licences": licence_requests.open_requests().count(),
+        waiting = [rows().count() for rows in TO_DECIDE]
+        shown = {
+            **_held(kind, request.GET.get("page")),
+            **_asked(),
+            "waiting": dict(zip(_WAITING, waiting, strict=True)),
+            "total": sum(waiting),
         }
-        excused = excuse_rows(excuses.open_excuses()[:REQUESTS_SHOWN])
-        licences = licence_rows(licence_requests.open_requests()[:REQUESTS_SHOWN])
-    shown = {
+    shown |= {
         "kind": kind,
-        "page": page,
-        "rows": rows,
-        "counts": counts,
-        "requests": requests,
-        "excuses": excused,
-        "licence_requests": licences,
-        "held_total": counts[""],
-        "waiting": waiting,
-        "is_empty": not kind and not counts[""] and not any(waiting.values()),
+        "is_empty": not kind and not shown["total"],
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
     return render(request, "billing/staff/review.html", shown)
 
 
+def _held(kind: str, page: str | None) -> dict[str, Any]:
+    """Return keys that files are held for, and a page of the files held otherwise.
+
+    Files of a kind are listed whether or not they wait for a key as well.
+    """
+    keys = review_queries.with_waiting(review_queries.awaited_keys())
+    is_about_keys = kind in ("", HoldReason.KEY)
+    files = review_queries.held_files(kind) if kind else review_queries.held_apart()
+    if kind == HoldReason.KEY:
+        files = files.none()
+    found: Page[UsageFile] = Paginator(files, HELD_A_PAGE).get_page(page)
+    return {
+        "keys": list(keys[:REQUESTS_SHOWN]) if is_about_keys else [],
+        "page": found,
+        "rows": [
+            file_staff_presenters.file_row(file, has_forwarding=False) for file in found
+        ],
+        "counts": review_queries.counts(),
+    }
+
+
+def _asked() -> dict[str, Any]:
+    """Return the oldest requests of each kind, and the newest undecided late flags."""
+    asked_excuses = excuses.open_excuses()[:REQUESTS_SHOWN]
+    asked_licences = licence_requests.open_requests()[:REQUESTS_SHOWN]
+    flags = late_queries.flags(late_queries.FlagFilter.TO_DECIDE)[:REQUESTS_SHOWN]
+    return {
+        "requests": list(server_requests.open_requests()[:REQUESTS_SHOWN]),
+        "excuses": excuse_rows(asked_excuses),
+        "licence_requests": licence_rows(asked_licences),
+        "flags": [flag_row(one) for one in flags],
+    }
+
+
 @require_safe
 def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show one file with everything that there is to decide about it."""
-    with unit_of_work.acting_for(_owner(file_id), reading=True):
+    owner = _owner(file_id)
+    with unit_of_work.acting_for(owner, reading=True):
         shown = _file_context(file_id)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        shown["last_note"] = note_queries.last_notes([owner]).get(owner)
     shown["may_act"] = Permission.STAFF_ACT in request.caller.permissions
     return render(request, "billing/staff/review-file.html", shown)
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.onboarding.setup_file import make_setup_file as make_set_up
-from billing.staff import tenant_page
+from billing.staff import tenant_head
 from billing.staff.action_views import back, run_action, tenant_of
 from portal import approvals
 from portal.accounts import password_links, tokens
@@ -21,6 +21,7 @@ from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from portal.models import Membership
 from usage import tenant_keys
+from usage.models import ServerKey
 from usage.servers import keys as server_keys
 from usage.servers import requests as server_requests
 from usage.uploads import form_upload, results
@@ -35,7 +36,7 @@ def issue_key(request: PortalRequest, number: str) -> HttpResponse:
         key = tenant_keys.make_sealing_key(tenant.pk, by=request.caller.name, at=now)
     text = gettext("The sealing key %(key)s is issued. Hand over the set-up anew.")
     messages.success(request, text % {"key": key.fingerprint})
-    return back(request, number)
+    return back(request, number, tab=tenant_head.SERVERS)
 
 
 @require_POST
@@ -47,7 +48,7 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
     if file is None:
         text = gettext("Issue a sealing key first: servers seal their files for it.")
         messages.error(request, text)
-        return back(request, number)
+        return back(request, number, tab=tenant_head.SERVERS)
     response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     # Nobody else may find the token in a cache.
@@ -70,7 +71,7 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     password_links.invite(member.user, by=request.caller.name)
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
-    return back(request, number)
+    return back(request, number, tab=tenant_head.PEOPLE)
 
 
 @require_POST
@@ -81,7 +82,7 @@ def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResp
         token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
     text = gettext("The token “%(name)s” lets nobody in any more.")
     messages.success(request, text % {"name": token.name})
-    return back(request, number)
+    return back(request, number, tab=tenant_head.SERVERS)
 
 
 @require_POST
@@ -93,7 +94,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     if not reason:
         messages.error(request, gettext("A decision needs a reason."))
         return back(request, number)
-    wanted = tenant_page.server_key(tenant.pk, key_id)
+    wanted = _server_key(tenant.pk, key_id)
     key = server_keys.confirm_key(
         tenant.pk,
         server=wanted.server.name,
@@ -106,6 +107,20 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     shown = {"key": key.fingerprint, "server": wanted.server.name}
     messages.success(request, text % shown)
     return back(request, number)
+
+
+def _server_key(tenant_id: int, key_id: int) -> ServerKey:
+    """Return a key of a tenant's server, with the server loaded.
+
+    Raises:
+        Refused: the tenant has no such key.
+
+    """
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        key = ServerKey.objects.select_related("server").filter(pk=key_id).first()
+    if key is None:
+        raise Refused("not-found")
+    return key
 
 
 @require_POST

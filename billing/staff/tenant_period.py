@@ -24,7 +24,7 @@ from billing.periods.queries import PeriodView, view_period
 from billing.periods.urgent import view_urgent_period
 from billing.reminders import send_now
 from portal.models import Tenant
-from portal.templatetags.shown import short_day, zoned
+from portal.templatetags.shown import full_day, short_day, zoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,10 @@ def _dates(
     if late_from is not None:
         yield format_html(gettext("Late since {}."), zoned(late_from, view.zone))
     elif at < view.deadline_at:
-        when = zoned(view.deadline_at, view.zone)
-        yield format_html(gettext("The deadline is {}."), when)
+        due = full_day(view.period.target_on)
+        late = zoned(view.deadline_at, view.zone)
+        text = gettext("Due by the end of {}, late from {}.")
+        yield format_html(text, due, late)
 
 
 def _last_reminder_text(view: PeriodView, mails: Iterable[Reminder]) -> str:

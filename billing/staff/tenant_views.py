@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.desk.forms import named_period, way_back
 from billing.onboarding.enrol import EnrolledCustomer, enrol
-from billing.staff import tenant_page
+from billing.staff import tenant_head
 from billing.staff.forms import OpenTenantForm
+from billing.staff.tab_views import load_head, render_tab
 from billing.staff.tenant_rows import rendered_rows
 from portal.accounts import password_links
 from portal.accounts.caller import Permission
@@ -24,7 +24,7 @@ from portal.http.middleware import PortalRequest
 from usage.files import queries as file_queries
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries
-from usage.models import FileState, How
+from usage.models import FileState, How, Server
 
 # Tenants, and files, on one page: short enough to scroll through.
 TENANTS_A_PAGE = 50
@@ -83,16 +83,6 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
 
 
 @require_safe
-def tenant(request: PortalRequest, number: str) -> HttpResponse:
-    """Show a tenant, with the named period or the most urgent one."""
-    now = timezone.now()
-    period = named_period(request.GET)
-    shown = _with_rights(request, tenant_page.tenant_page(number, period, at=now))
-    shown["desk_query"] = way_back(request.GET, shown["chosen"])
-    return render(request, "billing/staff/tenant.html", shown)
-
-
-@require_safe
 def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
     """List all files of a tenant, newest first, with filters."""
     wanted = file_queries.FileFilter(
@@ -100,17 +90,16 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
         how=_one_of(How.values, request.GET.get("how")),
         server=request.GET.get("server", "").replace("\0", "") or None,
     )
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        found = tenant_page.find_tenant(number)
+    head, found = load_head(number, tenant_head.FILES)
     with unit_of_work.acting_for(found.pk, reading=True):
         files = file_queries.files(
             wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
         )
-        servers = [server.name for server in file_queries.servers()]
+        servers = list(Server.objects.order_by("name").values_list("name", flat=True))
     kept = request.GET.copy()
     kept.pop("after", None)
     shown = {
-        "customer": found,
+        **head,
         "files": [
             file_staff_presenters.file_row(file) for file in files[:FILES_A_PAGE]
         ],
@@ -122,7 +111,7 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
         "states": FileState.choices,
         "ways": How.choices,
     }
-    return render(request, "billing/staff/files.html", _with_rights(request, shown))
+    return render_tab(request, "billing/staff/files.html", shown)
 
 
 def _with_rights(request: PortalRequest, shown: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from billing.desk import views as desk_views
 from billing.staff import (
     late_views,
     mail_views,
+    note_views,
     request_views,
     review_views,
+    tab_views,
     tenant_action_views,
+    tenant_mail_views,
     tenant_views,
+    zone_views,
 )
 from billing.statements import catalogue_views
 from billing.statements import day_views as statement_day_views
@@ -24,11 +28,42 @@ urlpatterns = [
     path("selected", bulk_views.selected, name="staff-selected"),
     path("tenants", tenant_views.tenants, name="staff-tenants"),
     path("open-tenant", tenant_views.open_tenant, name="staff-open-tenant"),
-    path("tenants/<str:number>", tenant_views.tenant, name="staff-tenant"),
+    path("tenants/<str:number>", tab_views.period, name="staff-tenant"),
+    path(
+        "tenants/<str:number>/to-decide", tab_views.decide, name="staff-tenant-decide"
+    ),
     path(
         "tenants/<str:number>/files",
         tenant_views.tenant_files,
         name="staff-tenant-files",
+    ),
+    path(
+        "tenants/<str:number>/servers", tab_views.servers, name="staff-tenant-servers"
+    ),
+    path("tenants/<str:number>/people", tab_views.people, name="staff-tenant-people"),
+    path(
+        "tenants/<str:number>/mail",
+        tenant_mail_views.tenant_mails,
+        name="staff-tenant-mail",
+    ),
+    path(
+        "tenants/<str:number>/settings",
+        tab_views.settings,
+        name="staff-tenant-settings",
+    ),
+    path("tenants/<str:number>/notes", note_views.notes, name="staff-tenant-notes"),
+    path(
+        "tenants/<str:number>/notes/<int:note_id>",
+        note_views.correct_note,
+        name="staff-correct-note",
+    ),
+    path(
+        "tenants/<str:number>/notes/<int:note_id>/withdraw",
+        note_views.withdraw_note,
+        name="staff-withdraw-note",
+    ),
+    path(
+        "tenants/<str:number>/history", tab_views.history, name="staff-tenant-history"
     ),
     path(
         "tenants/<str:number>/key",
@@ -132,10 +167,10 @@ urlpatterns = [
     path("tenants/<str:number>/extend", late_views.extend, name="staff-extend"),
     path(
         "tenants/<str:number>/correct-zone",
-        late_views.correct_zone,
+        zone_views.correct_zone,
         name="staff-correct-zone",
     ),
-    path("tenants/<str:number>/zone", late_views.change_zone, name="staff-change-zone"),
+    path("tenants/<str:number>/zone", zone_views.change_zone, name="staff-change-zone"),
     path("inbox", inbox_staff_views.inbox, name="staff-inbox"),
     path(
         "inbox/<int:object_id>/retry", inbox_staff_views.retry, name="staff-retry-inbox"

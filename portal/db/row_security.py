@@ -6,18 +6,22 @@ _POLICIES = """
 alter table {table} enable row level security;
 alter table {table} force row level security;
 create policy owner_works on {table} to current_user using (true) with check (true);
+create policy all_rows on {table} to portal_staff using (true) with check (true);
+"""
+
+_OWN_ROWS = """
 create policy own_rows on {table} to portal_tenant
     using ({column} = nullif(current_setting('app.tenant', true), '')::bigint)
     with check ({column} = nullif(current_setting('app.tenant', true), '')::bigint);
-create policy all_rows on {table} to portal_staff using (true) with check (true);
+grant {rights} on {table} to portal_tenant;
 """
 
 
 def protect(
     table: str,
     *,
-    tenant: str,
     staff: str,
+    tenant: str = "",
     sweep: str = "",
     app: str = "",
     column: str = "tenant_id",
@@ -26,19 +30,19 @@ def protect(
 
     Args:
         table: name in the database.
-        tenant: rights of a unit of work for one tenant, on that tenant's rows, as in
-            GRANT: `"select, insert"`.
         staff: rights of billing staff, on all rows.
+        tenant: rights of a unit of work for one tenant, on that tenant's rows, as in
+            GRANT: `"select, insert"`. Empty for what no tenant may see.
         sweep: rights of the role that finds waiting jobs, on all rows, by column.
         app: rights before the caller is identified, on all rows, by column.
         column: the one that holds the tenant's id.
 
     """
-    statements = [_POLICIES.format(table=table, column=column)]
-    statements += [
-        f"grant {tenant} on {table} to portal_tenant;",
-        f"grant {staff} on {table} to portal_staff;",
-    ]
+    statements = [_POLICIES.format(table=table)]
+    if tenant:
+        own_rows = _OWN_ROWS.format(table=table, column=column, rights=tenant)
+        statements.append(own_rows)
+    statements.append(f"grant {staff} on {table} to portal_staff;")
     for role, rights in (("portal_sweep", sweep), ("portal_app", app)):
         if rights:
             statements += [

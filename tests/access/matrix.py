@@ -138,6 +138,23 @@ ROWS: Mapping[str, Row] = {
     "staff-open-tenant": Row(lambda _: "/staff/open-tenant", own=_answers(200, 422)),
     "staff-tenant": Row(lambda ids: f"/staff/tenants/{ids.number}"),
     "staff-tenant-files": Row(lambda ids: f"/staff/tenants/{ids.number}/files"),
+    "staff-tenant-decide": Row(lambda ids: f"/staff/tenants/{ids.number}/to-decide"),
+    "staff-tenant-servers": Row(lambda ids: f"/staff/tenants/{ids.number}/servers"),
+    "staff-tenant-people": Row(lambda ids: f"/staff/tenants/{ids.number}/people"),
+    "staff-tenant-mail": Row(lambda ids: f"/staff/tenants/{ids.number}/mail"),
+    "staff-tenant-settings": Row(lambda ids: f"/staff/tenants/{ids.number}/settings"),
+    # A note without a text is not kept, and the page says so; there is no first note.
+    "staff-tenant-notes": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/notes", own=_answers(200, 422)
+    ),
+    "staff-correct-note": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/notes/1", own=_answers(404)
+    ),
+    "staff-withdraw-note": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/notes/1/withdraw",
+        own=_answers(404),
+    ),
+    "staff-tenant-history": Row(lambda ids: f"/staff/tenants/{ids.number}/history"),
     "staff-issue-key": Row(
         lambda ids: f"/staff/tenants/{ids.number}/key", own=_answers(302)
     ),
@@ -214,10 +231,11 @@ ROWS: Mapping[str, Row] = {
         lambda ids: f"/staff/tenants/{ids.number}/extend", own=_answers(302)
     ),
     "staff-correct-zone": Row(
-        lambda ids: f"/staff/tenants/{ids.number}/correct-zone", own=_answers(302)
+        lambda ids: f"/staff/tenants/{ids.number}/correct-zone",
+        own=_answers(200, 422),
     ),
     "staff-change-zone": Row(
-        lambda ids: f"/staff/tenants/{ids.number}/zone", own=_answers(302)
+        lambda ids: f"/staff/tenants/{ids.number}/zone", own=_answers(200, 422)
     ),
     "staff-upload": Row(lambda ids: f"/staff/tenants/{ids.number}/upload"),
     "staff-inbox": Row(lambda _: "/staff/inbox"),

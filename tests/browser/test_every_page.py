@@ -17,6 +17,8 @@ from playwright.sync_api import Page
 from billing.coverage.periods import Period
 from billing.lateness import check as late_check
 from billing.models import Reminder
+from billing.notes import record
+from billing.notes.record import NoteAuthor
 from billing.periods import open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
@@ -25,6 +27,7 @@ from billing.statements.issue import IssueRequest
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.endpoints import ENDPOINTS
+from portal.models import Tenant, User
 from tests.access import two_companies
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.two_companies import TwoCompanies, build, callers, charlies
@@ -47,6 +50,7 @@ class CompanyPages:
     companies: TwoCompanies
     files: Mapping[str, UsageFile]
     mail: int
+    note: int
 
     def file(self, name: str) -> str:
         return str(self.files[name].pk)
@@ -55,6 +59,12 @@ class CompanyPages:
 Paths = Callable[[CompanyPages], tuple[str, ...]]
 
 NOBODY, PARTNER, VIEWER, CLERK = "nobody", "partner", "viewer", "clerk"
+
+
+def of_tenant(end: str) -> tuple[tuple[str, ...], Paths]:
+    """Return a page about a company that a clerk opens, by the end of its address."""
+    return (CLERK,), lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}{end}",)
+
 
 # The callers that open the pages of each endpoint, and the pages that they open.
 WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
@@ -151,6 +161,21 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
             f"/staff/tenants/{two_companies.SECRET_NUMBER}?period=2026-05",
         ),
     ),
+    "staff-tenant-decide": of_tenant("/to-decide"),
+    "staff-tenant-servers": of_tenant("/servers"),
+    "staff-tenant-people": of_tenant("/people"),
+    "staff-tenant-mail": of_tenant("/mail"),
+    "staff-tenant-settings": of_tenant("/settings"),
+    "staff-tenant-notes": of_tenant("/notes"),
+    "staff-tenant-history": of_tenant("/history"),
+    "staff-change-zone": of_tenant("/zone"),
+    "staff-correct-zone": of_tenant("/correct-zone"),
+    "staff-correct-note": (
+        (CLERK,),
+        lambda scene: (
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}/notes/{scene.note}",
+        ),
+    ),
     "staff-tenant-files": (
         (CLERK,),
         lambda _: (f"/staff/tenants/{two_companies.SECRET_NUMBER}/files",),
@@ -230,7 +255,8 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     settings.INBOX_BUCKET = ""
     open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
     assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
-    return CompanyPages(companies, files, mail=mailed(alice))
+    note = noted(alice, clerk.people["clerk"])
+    return CompanyPages(companies, files, mail=mailed(alice), note=note)
 
 
 def issue_incomplete(company: Company) -> None:
@@ -243,6 +269,19 @@ def issue_incomplete(company: Company) -> None:
         with_incomplete=True,
     )
     issue.issue(company.id, terms)
+
+
+def noted(company: Company, author: User) -> int:
+    """Have a clerk write a long note about a company, and return its number."""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        tenant = Tenant.objects.get(pk=company.id)
+    note = record.write_note(
+        tenant,
+        text=f"Called Ida.\n{'Long' * 60}",
+        author=NoteAuthor(user_id=author.pk, name=author.email),
+        at=NOW,
+    )
+    return note.pk
 
 
 def mailed(company: Company) -> int:

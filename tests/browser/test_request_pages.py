@@ -36,7 +36,7 @@ def test_an_excuse_from_the_lack_to_the_clerks_answer(
     desk = open_page(clerk, "/staff/held", role="clerk", java_script_enabled=False)
     asked = desk.get_by_role("region", name="Excuses")
     asked.get_by_role("link", name="IC01").click()
-    assert desk.url.endswith(f"/staff/tenants/{quote(alice.number)}#excuse-1")
+    assert desk.url.endswith(f"/staff/tenants/{quote(alice.number)}/to-decide#excuse-1")
     desk.get_by_role("button", name="Approve the excuse").click()
     expect(desk.get_by_role("status")).to_contain_text("The excuse is approved.")
     shown = page_of(alice, f"/upload?period={MAY}")
@@ -56,7 +56,7 @@ def test_licences_from_the_request_to_the_clerks_answer(
     expect(page.get_by_role("status")).to_contain_text("is with the billing staff")
     assert_accessible(page)
 
-    desk = open_page(clerk, f"/staff/tenants/{alice.number}", role="clerk")
+    desk = open_page(clerk, f"/staff/tenants/{alice.number}/to-decide", role="clerk")
     assert_accessible(desk)
     desk.get_by_role("button", name="Approve these licences").click()
     expect(desk.get_by_role("status")).to_contain_text("as it was asked for")

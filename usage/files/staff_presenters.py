@@ -32,7 +32,6 @@ class FileRow:
     archive: Text
     reasons: list[str]
     waits: list[Text]
-    is_ours: bool
     sha256: str
 
 
@@ -48,7 +47,6 @@ def file_row(file: UsageFile, *, has_forwarding: bool = True) -> FileRow:
         archive=archive,
         reasons=problems.problem_titles(file),
         waits=waits_for(file),
-        is_ours=is_ours(file),
         sha256=short_hash(file),
     )
 
@@ -59,12 +57,6 @@ def waits_for(file: UsageFile) -> list[Text]:
         return []
     codes = problems.holding(file.problems)
     return list(dict.fromkeys(_WAITS.get(code, _OTHERWISE) for code in codes))
-
-
-def is_ours(file: UsageFile) -> bool:
-    """Return whether staff are to decide; a server's key is for a tenant admin."""
-    codes = set(problems.holding(file.problems))
-    return file.state == FileState.HELD and codes != {Code.SIGNER_UNKNOWN}
 
 
 def short_hash(file: UsageFile) -> str:

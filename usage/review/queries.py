@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from usage.files.problems import OF_ITS_TIME, SEQUENCE_TAKEN
 from usage.models import FileState, KeyState, ServerKey, UsageFile
@@ -41,6 +41,36 @@ def held_files(kind: str = "") -> QuerySet[UsageFile]:
     """Return held files, oldest first, with tenant and server; of one kind or all."""
     held = UsageFile.objects.filter(_CODES_OF.get(kind, Q()), state=FileState.HELD)
     return held.select_related("tenant", "server").order_by("received_at", "pk")
+
+
+def awaited_keys() -> QuerySet[ServerKey]:
+    """Return the untrusted keys that files are held for, the oldest first.
+
+    One decision settles all files of a key. With tenant and server.
+    """
+    found = ServerKey.objects.filter(Exists(_held_for_outer()), state=KeyState.PROPOSED)
+    return found.select_related("tenant", "server").order_by("proposed_at", "pk")
+
+
+def with_waiting(keys: QuerySet[ServerKey]) -> QuerySet[ServerKey]:
+    """Add the number of files that are held for each key, as `waiting`."""
+    files = _held_for_outer().order_by().values("server").annotate(count=Count("pk"))
+    return keys.annotate(waiting=Subquery(files.values("count")))
+
+
+def held_apart() -> QuerySet[UsageFile]:
+    """Return the held files that `awaited_keys` does not cover, the oldest first."""
+    keys = ServerKey.objects.filter(
+        server=OuterRef("server"), public=OuterRef("signer"), state=KeyState.PROPOSED
+    )
+    return held_files().exclude(Exists(keys))
+
+
+def _held_for_outer() -> QuerySet[UsageFile]:
+    """Return the files that are held for the key of the outer query."""
+    return UsageFile.objects.filter(
+        state=FileState.HELD, server=OuterRef("server"), signer=OuterRef("public")
+    )
 
 
 def count() -> int:

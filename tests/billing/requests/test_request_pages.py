@@ -162,7 +162,7 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     one, two = stored_excuses(alice)
     clerk = staff(StaffRole.CLERK)
     held = text(clerk.get("/staff/held"))
-    assert f"/staff/tenants/A-100#excuse-{one.pk}" in held
+    assert f"/staff/tenants/A-100/to-decide#excuse-{one.pk}" in held
     assert 'To decide <span class="count">2</span>' in held
     assert held.index("26 May") < held.index("27 May")
     tenant = "/staff/tenants/A-100"
@@ -185,9 +185,10 @@ def test_an_auditor_reads_and_has_no_buttons(alice: Company) -> None:
     send_until(alice, may(26))
     request_excuse(signed_in(alice, "admin"), alice, days=["2026-05-27"], kind="down")
     tenant, excuse = "/staff/tenants/A-100", stored_excuses(alice)[0].pk
-    assert "Approve the excuse" in text(staff(StaffRole.CLERK).get(tenant))
+    tab = f"{tenant}/to-decide"
+    assert "Approve the excuse" in text(staff(StaffRole.CLERK).get(tab))
     auditor = staff(StaffRole.AUDITOR)
-    seen = text(auditor.get(tenant))
+    seen = text(auditor.get(tab)) + text(auditor.get(f"{tenant}/settings"))
     assert "The disk broke." in seen
     assert "Approve the excuse" not in seen
     assert "Record these licences" not in seen
@@ -240,7 +241,7 @@ def test_pages_ask_the_same_however_much_was_asked_for(alice: Company) -> None:
     send_until(alice, may(20))
     admin, clerk = signed_in(alice, "admin"), staff(StaffRole.CLERK)
     pages = [(admin, "/upload?period=2026-05"), (admin, HERE)]
-    pages += [(clerk, "/staff/held"), (clerk, "/staff/tenants/A-100")]
+    pages += [(clerk, "/staff/held"), (clerk, "/staff/tenants/A-100/to-decide")]
     counted = []
     for days in ([21], [22, 23, 24, 25]):
         for day in days:

@@ -9,10 +9,12 @@ from django.test import Client
 from portal.db import unit_of_work
 from portal.http.endpoints import FILES_OF_FORM
 from portal.models import AuditEntry, StaffRole
+from tests.billing.desk.bulk_page import read
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.billing.staff.staff_data import DAY, conflict, held_file
 from tests.builders import Company
 from usage.models import FileState, UsageFile
+from usage.usg import fingerprint
 
 
 @pytest.fixture
@@ -145,10 +147,12 @@ def test_of_two_files_both_count_by_the_page(alice: Company, clerk: Client) -> N
 def test_held_files_are_listed_by_what_they_wait_for(
     alice: Company, charlie: Company, clerk: Client, kind: str
 ) -> None:
-    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
+    strange = alice.writer("IC02")
+    alice.send(strange.day(DAY), name="a-key.usg")
     charlie.send(charlie.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
     conflict(alice)
-    names = {"key": "a-key.usg", "time": "a-time.usg", "conflict": "second.usg"}
+    key = fingerprint(strange.pair.public)
+    names = {"key": key, "time": "a-time.usg", "conflict": "second.usg"}
     everything = clerk.get("/staff/held").content.decode()
     assert all(name in everything for name in names.values())
     shown = clerk.get(f"/staff/held?kind={kind}").content.decode()
@@ -166,20 +170,27 @@ def test_the_files_of_a_tenant_are_filtered(alice: Company, clerk: Client) -> No
     assert clerk.get(f"{page}?state=x&after=x&server=%00").status_code == 200
 
 
-def test_staff_are_told_which_held_files_are_theirs_to_decide(
+def test_ten_files_of_one_unknown_key_are_one_line_with_their_number(
     alice: Company, clerk: Client
 ) -> None:
     alice.send(alice.server.day(DAY - timedelta(days=1)))
-    alice.send(alice.writer("IC02").day(DAY), name="a-key.usg")
-    page = f"/staff/tenants/{alice.number}"
-    for address in (page, "/staff/held"):
-        shown = clerk.get(address).content.decode()
-        assert "their tenant admin confirms it" in shown
-    shown = clerk.get(page).content.decode()
-    assert "1 file waits until a tenant admin confirms a key." in shown
-    assert "for you to decide" not in shown
+    strange = alice.writer("IC02")
+    for data in strange.days(DAY, DAY + timedelta(days=9)):
+        alice.send(data)
     alice.send(alice.server.day(DAY, zone="Mars/Olympus"), name="a-time.usg")
-    shown = clerk.get(page).content.decode()
-    assert "1 file waits for your decision." in shown
-    assert "2 files are held, 1 of them for you to decide" in shown
-    assert "Up to 400 files and 256 MB at once" in shown
+    tab = f"/staff/tenants/{alice.number}/to-decide"
+    queue, own = (
+        read(clerk.get(page).content.decode()) for page in ("/staff/held", tab)
+    )
+    # One key, one file whose clock cannot be right.
+    assert "To decide 2" in own
+    assert "2 All decisions 1 Unknown server key 1 Clock or zone" in queue
+    assert f"{fingerprint(strange.pair.public)} Alice Assurance A-100 IC02 10" in queue
+    assert "their tenant admin confirms it" in queue
+    assert "10 files are held for it" in own
+    assert queue.count(".usg") == own.count(".usg") == 1
+    files = f"/staff/tenants/{alice.number}/files"
+    link = f"{files}?state=held&amp;server=IC02"
+    for page in ("/staff/held", tab):
+        assert f'href="{link}"' in clerk.get(page).content.decode()
+    assert "Up to 400 files and 256 MB at once" in clerk.get(files).content.decode()

@@ -72,11 +72,13 @@ def test_a_held_file_does_not_hide_that_the_tenant_is_late(
     late: Company, clerk: Client
 ) -> None:
     late.send(late.writer("IC02").day(LAST), name="strange.usg")
-    head = page_text(clerk, TENANT).partition("To decide 1 file is held")[0]
-    lines = ("2 of 4 server-days are missing.", "1 file waits for your")
+    head = page_text(clerk, TENANT)
+    # The key that the file is held for, and the late flag.
+    lines = ("2 of 4 server-days are missing.", "2 decisions wait.")
     assert head.index(lines[0]) < head.index(lines[1])
     assert "Late since Fri 5 June 2026, 00:00 CEST. Nobody was told yet." in head
     assert "Please upload" not in head
+    assert "To decide 2" in head
     clerk.post("/staff/selected", to_post(page(clerk, named([late], "remind"))))
     assert "Nobody was told yet." in page_text(clerk, TENANT)
 
@@ -125,16 +127,17 @@ def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
     warning = "approving does not undo lateness"
     assert "No file is held." in page_text(clerk, TO_DECIDE)
     assert f'<a href="{TENANT}">L-1</a>' in html(clerk, TO_DECIDE)
-    assert warning in page_text(clerk, TENANT)
+    assert warning in page_text(clerk, f"{TENANT}/to-decide")
     answer = clerk.post(
         f"{TENANT}/excuses/{asked}/approve", {"reason": "Seen."}, follow=True
     )
     told = read(answer.content.decode())
-    assert "that does not undo lateness; waive below." in told
+    assert "that does not undo lateness; waive the days of the late flag." in told
     assert "Decided excuses and licences" in told
     assert "approved clerk@vendor.example “Seen.” “It was down.” Ida" in told
     assert "IC01, 27 May: excused since." in told
-    assert "Nothing waits for a decision" in page_text(clerk, TO_DECIDE)
+    # Only the late flag is left.
+    assert "1 All decisions" in page_text(clerk, TO_DECIDE)
 
 
 def test_licences_are_asked_for_in_words(late: Company, clerk: Client) -> None:
@@ -169,7 +172,7 @@ def test_the_way_back_to_the_desk_keeps_what_it_was_narrowed_to(
     tenant = html(clerk, link.replace("&amp;", "&"))
     assert f'href="/staff/?period={MAY}&amp;standing=late&amp;q=L"' in tenant
     assert 'href="/staff/tenants" aria-current="page"' in tenant
-    assert 'title="1 flag to decide"' in tenant
+    assert 'title="1 decision waits"' in tenant
 
 
 def test_why_there_is_no_flag_is_said(db: None, clerk: Client, settings: Any) -> None:

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import InternalError, ProgrammingError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
+from billing.models import StaffNote
 from portal.db import unit_of_work
 from portal.db.unit_of_work import NestedUnitError, acting_for
 from portal.models import AuditEntry, Membership, Tenant, User
@@ -25,6 +26,10 @@ TENANT_MODELS = [
 ]
 
 
+# What no tenant may see, not even of itself.
+STAFF_MODELS = {StaffNote}
+
+
 def test_with_no_tenant_said_the_database_denies_permission(alice: Company) -> None:
     for model in TENANT_MODELS:
         # Who is a member of what has to be known before a tenant is.
@@ -41,10 +46,19 @@ def test_a_tenant_sees_its_own_rows_only(alice: Company, charlie: Company) -> No
         assert [tenant.number for tenant in Tenant.objects.all()] == ["C-300"]
         assert not UsageFile.objects.exists()
         assert not Forwarding.objects.exists()
-        for model in TENANT_MODELS:
+        for model in set(TENANT_MODELS) - STAFF_MODELS:
             column = "pk" if model is Tenant else "tenant_id"
             others = model._default_manager.exclude(**{column: charlie.id})
             assert not others.exists(), model
+
+
+def test_a_tenant_has_no_right_on_what_is_the_staffs_alone(alice: Company) -> None:
+    for model in STAFF_MODELS:
+        with (
+            acting_for(alice.id),
+            pytest.raises(ProgrammingError, match="permission denied"),
+        ):
+            model._default_manager.exists()
 
 
 def test_a_tenant_sees_the_addresses_of_its_own_people_only(

@@ -1,0 +1,1 @@
+"""Notes of the billing staff about a tenant, which the tenant never sees."""

@@ -1,0 +1,18 @@
+"""The form of a note."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.notes import NOTE_CHARACTERS
+
+
+class NoteForm(forms.Form):
+    """What a note says, in one or several lines."""
+
+    text = forms.CharField(
+        max_length=NOTE_CHARACTERS,
+        label=_("Note"),
+        help_text=_("The billing staff and auditors read it, the tenant never does."),
+        error_messages={"required": _("A note needs a text.")},
+        widget=forms.Textarea(attrs={"class": "input", "rows": 3}),
+    )

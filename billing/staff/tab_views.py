@@ -1,0 +1,131 @@
+"""Views of a tenant's pages for staff: each tab has its address and its own queries."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from billing.coverage.periods import zone_named
+from billing.desk.forms import last_ended, named_period, way_back
+from billing.periods.queries import opened_periods
+from billing.requests import licences as licence_requests
+from billing.requests.forms import LicencesForm
+from billing.staff import tenant_decisions, tenant_head, tenant_history, tenant_page
+from billing.staff.tenant_page import PERIODS_OFFERED
+from portal.accounts.caller import Permission
+from portal.db import unit_of_work
+from portal.http.middleware import PortalRequest
+from portal.models import ApiToken, Membership, Tenant
+from usage.files import queries as file_queries
+from usage.models import SealingKey
+
+# What a tab keeps of the address, for the others: the period, and the way to the desk.
+_KEPT = ("period", "from")
+
+# Digits of the largest number in the database.
+_DIGITS = 18
+
+
+@require_safe
+def period(request: PortalRequest, number: str) -> HttpResponse:
+    """Show the named period of a tenant, or the most urgent one."""
+    now = timezone.now()
+    wanted = named_period(request.GET)
+    shown = tenant_page.period_tab(number, wanted, at=now)
+    return render_tab(request, "billing/staff/tenant.html", shown)
+
+
+@require_safe
+def decide(request: PortalRequest, number: str) -> HttpResponse:
+    """Show what waits for a decision about a tenant, and the latest decisions."""
+    shown = tenant_decisions.decide_tab(number, at=timezone.now())
+    return render_tab(request, "billing/staff/tenant-decide.html", shown)
+
+
+@require_safe
+def servers(request: PortalRequest, number: str) -> HttpResponse:
+    """Show a tenant's servers, its sealing keys and its API tokens."""
+    shown, tenant = load_head(number, tenant_head.SERVERS)
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        shown |= {
+            "servers": list(file_queries.servers()),
+            "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
+            "tokens": list(
+                ApiToken.objects.order_by("revoked_at", "-created_at", "-pk")
+            ),
+        }
+    return render_tab(request, "billing/staff/tenant-servers.html", shown)
+
+
+@require_safe
+def people(request: PortalRequest, number: str) -> HttpResponse:
+    """Show the people of a tenant."""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        shown = tenant_head.tenant_head(number, tenant_head.PEOPLE, at=timezone.now())
+        # As staff: only staff may see whether a person has signed in.
+        members = Membership.objects.filter(tenant=shown["customer"])
+        shown["people"] = list(
+            members.select_related("user").order_by("role", "user__name")
+        )
+    return render_tab(request, "billing/staff/tenant-people.html", shown)
+
+
+@require_safe
+def settings(request: PortalRequest, number: str) -> HttpResponse:
+    """Show what is set for a tenant: licences, zone, first owed day."""
+    shown, tenant = load_head(number, tenant_head.SETTINGS)
+    now = timezone.now()
+    today = now.astimezone(zone_named(tenant.zone)).date()
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        changes = list(licence_requests.changes())
+        opened = opened_periods(most=PERIODS_OFFERED)
+    held = next((one.keys for one in changes if one.from_on <= today), [])
+    initial = {"keys": held, "from_on": str(today)}
+    shown |= {
+        "licences": changes,
+        "licence_form": LicencesForm(today=today, initial=initial),
+        "has_open_deadline": any(one.effective_at > now for one in opened),
+        "other_zones": [one for one in opened if one.zone != tenant.zone],
+    }
+    return render_tab(request, "billing/staff/tenant-settings.html", shown)
+
+
+@require_safe
+def history(request: PortalRequest, number: str) -> HttpResponse:
+    """Show a tenant's audit trail, the newest entries first."""
+    text = request.GET.get("before", "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    before = int(text) if is_number else None
+    shown = tenant_history.history_tab(number, before, at=timezone.now())
+    return render_tab(request, "billing/staff/tenant-history.html", shown)
+
+
+def load_head(number: str, tab: str) -> tuple[dict[str, Any], Tenant]:
+    """Load the head of a tenant's page, in a unit of work of its own.
+
+    Raises:
+        Refused: there is no tenant with this number.
+
+    """
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        shown = tenant_head.tenant_head(number, tab, at=timezone.now())
+    return shown, shown["customer"]
+
+
+def render_tab(
+    request: PortalRequest, template: str, shown: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a tab with what all of them have: rights, and the way to the desk."""
+    given: QueryDict = request.GET
+    shown_period = shown.get("chosen") or named_period(given)
+    kept = {name: given[name] for name in _KEPT if given.get(name)}
+    desk_query = way_back(given, shown_period or last_ended(timezone.now()))
+    shown |= {
+        "may_act": Permission.STAFF_ACT in request.caller.permissions,
+        "tab_query": f"?{urlencode(kept)}" if kept else "",
+        "desk_query": desk_query,
+    }
+    return render(request, template, shown, status=status)
