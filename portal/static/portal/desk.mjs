@@ -13,14 +13,24 @@ function updateBar() {
   const all = document.getElementById("select-all");
   all.checked = ticked.length === boxes.length;
   all.indeterminate = ticked.length > 0 && !all.checked;
-  // Nothing can be pressed before something is ticked; the bar says so and stays.
-  for (const button of form.querySelectorAll(".bulk button")) button.hidden = !ticked.length;
+  // Without a selection there is nothing to do, and nothing to cover the list with.
+  const bar = form.querySelector(".bulk");
+  bar.hidden = !ticked.length;
+  bar.classList.toggle("is-in-use", ticked.length > 0);
   const count = document.getElementById("selected-count");
-  const { none, one, many } = count.dataset;
-  setText(count, ticked.length > 1 ? many : ticked.length ? one : none, ticked.length);
+  const { one, many } = count.dataset;
+  setText(count, ticked.length > 1 ? many : one, ticked.length);
   const missing = document.getElementById("selected-missing");
   const sum = ticked.reduce((found, box) => found + Number(box.dataset.missing), 0);
   setText(missing, sum ? missing.dataset.missing : "", sum);
+  leaveRoom();
+}
+
+// Has the browser stop above the bar when it scrolls to a row, or to what has the focus.
+function leaveRoom() {
+  const bar = form.querySelector(".bulk");
+  const height = bar.hidden ? 0 : bar.offsetHeight;
+  document.documentElement.style.setProperty("--bulk-height", `${height}px`);
 }
 
 function begin() {
@@ -33,6 +43,8 @@ function begin() {
   form.addEventListener("change", updateBar);
   // The form is as it was only after the event.
   form.addEventListener("reset", () => setTimeout(updateBar));
+  document.getElementById("select-none").hidden = false;
+  addEventListener("resize", leaveRoom);
   updateBar();
 }
 
