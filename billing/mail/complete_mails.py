@@ -7,6 +7,7 @@ the files, as for reminders (`billing.reminders.send`).
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -45,7 +46,7 @@ def plan(*, at: datetime) -> int:
         permission = mail_switch.send_permission()
         if permission.held:
             return 0
-        shown = {
+        shown: dict[str, Any] = {
             "now": at,
             "periods": _recent_periods(at),
             "covered": PeriodOutcome.COVERED,

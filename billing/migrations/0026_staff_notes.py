@@ -10,7 +10,7 @@ from portal.db.row_security import protect
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0024_receipts_in_parts"),
+        ("billing", "0025_key_and_complete_mails"),
         ("portal", "0007_statement_mails"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

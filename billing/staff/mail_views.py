@@ -38,7 +38,7 @@ from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import StoredMail, WrittenMail
-from portal.models import User
+from portal.models import AccountMail, User
 from portal.pages.paging import capped_text
 
 # Mails on one page: short enough to scroll through.
@@ -128,7 +128,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     return _rendered(request, shown)
 
 
-def _draft(mail: StoredMail, now: datetime) -> WrittenMail | None:
+def _draft(mail: StoredMail | AccountMail, now: datetime) -> WrittenMail | None:
     """Return a waiting mail as it would be sent now; None if that is not shown."""
     if mail.shown_state != MailFilter.WAITING:
         return None

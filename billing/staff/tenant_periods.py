@@ -7,9 +7,11 @@ from datetime import datetime
 from billing.coverage import summary
 from billing.coverage.periods import Period
 from billing.coverage.summary import SummaryNumbers
+from billing.coverage.turns import Turn
 from billing.models import PeriodSummary, TenantPeriod
 from billing.periods import marks
 from billing.periods import text as period_text
+from billing.periods.headline import span_text
 from billing.periods.summary_queries import stored_summary
 from portal.models import Tenant
 
@@ -64,14 +66,15 @@ def _row(
         found = stored_summary(row)
         numbers = summary.numbers_at(found, at=at)
         deadline_at = opened.effective_at
+        may_upload = bool(numbers.missing) or found.lacks_servers
         mark, standing = period_text.badge(
             summary.standing_at(found, deadline_at=deadline_at, at=at),
-            may_be_sent=bool(numbers.missing) or found.lacks_servers,
+            turn=Turn.TENANT if may_upload else Turn.STAFF,
         )
     return PeriodRow(
         period=period,
         name=period_text.month_text(period),
-        span=period_text.span_text(period),
+        span=span_text(period),
         mark=mark,
         standing=standing,
         covered=row.covered if row else 0,

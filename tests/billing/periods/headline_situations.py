@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
+
 from billing.coverage import licences
 from billing.lateness import decide as late_decide
 from billing.models import ExcuseKindChoices
@@ -85,14 +87,12 @@ def confirmed_key(company: Company) -> None:
     unknown_key(company)
     with unit_of_work.acting_for(company.id, reading=True):
         key = ServerKey.objects.get(server__name="IC77")
-    kept = judge.judge_file
-    judge.judge_file = _unavailable  # type: ignore[assignment]  # as when it is away
-    try:
+    # The files cannot be judged at once.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "judge_file", _unavailable)
         server_keys.confirm_key(
             company.id, server="IC77", key=key.fingerprint, by="admin", at=BEFORE
         )
-    finally:
-        judge.judge_file = kept
 
 
 def _unavailable(*_: object, **__: object) -> None:
@@ -197,7 +197,6 @@ def automated(company: Company) -> None:
         keys=[licences.AUTOMATED],
         by="clerk",
         at=BEFORE,
-        reason="It is so.",
     )
 
 
@@ -208,7 +207,6 @@ def unlicensed(company: Company) -> None:
         keys=[],
         by="clerk",
         at=BEFORE,
-        reason="It is so.",
     )
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("portal", "0007_statement_mails")]
+    dependencies = [("portal", "0008_account_mails")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0024_receipts_in_parts")]
+    dependencies = [("billing", "0026_staff_notes")]
 
     operations = [
         migrations.AddField(
