@@ -155,7 +155,12 @@ class Company:
 
 
 def open_company(
-    number: str, *, name: str, zone: str, first_owed_on: date = date(2026, 4, 28)
+    number: str,
+    *,
+    name: str,
+    zone: str,
+    first_owed_on: date = date(2026, 4, 28),
+    has_server: bool = True,
 ) -> Company:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         tenant = create.open_tenant(
@@ -196,7 +201,8 @@ def open_company(
         ),
         people=people,
     )
-    company.server = company.registered("IC01")
+    if has_server:
+        company.server = company.registered("IC01")
     company.token = company.issue(Scope.UPLOAD)
     return company
 

@@ -36,7 +36,9 @@ class DeskRow:
     sent, including the unsure, and `reminded_at` is when the last one was. Standing,
     counts, strip and last file are of the stored summary; `is_updating`: it is stale,
     `has_failed`: refreshing has failed, so that it stays so. `statement` is None where
-    no figures are stored.
+    no figures are stored. `waived` counts missing server-days that staff have waived;
+    `to_confirm`, `to_decide` and `to_check` what server-days wait for: files for a
+    server key, files and excuses for the billing team, files for the portal.
     """
 
     tenant_id: int
@@ -63,10 +65,14 @@ class DeskRow:
     waived: int
     to_confirm: int = 0
     to_decide: int = 0
+    to_check: int = 0
 
     @property
     def turn(self) -> Turn:
         """Whose turn it is, as on the pages of the tenant."""
+        if self.to_check and not self.to_confirm and not self.to_decide:
+            # The stored numbers leave out files that are still to be judged.
+            return Turn.PORTAL
         counts = OpenCounts(
             missing=self.numbers.missing - self.waived,
             faults=self.numbers.faults,

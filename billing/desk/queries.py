@@ -159,7 +159,12 @@ def _with_waiting(rows: Sequence[DeskRow], period: Period) -> list[DeskRow]:
     """Add what the server-days that wait are waiting for; two queries."""
     found = waiting_of([row.tenant_id for row in rows], period)
     return [
-        replace(row, to_confirm=one.to_confirm, to_decide=one.to_decide)
+        replace(
+            row,
+            to_confirm=one.to_confirm,
+            to_decide=one.to_decide,
+            to_check=one.files.received,
+        )
         if (one := found.get(row.tenant_id))
         else row
         for row in rows

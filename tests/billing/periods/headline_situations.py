@@ -32,8 +32,8 @@ from tests.billing.lateness.late_tenants import (
     run_check,
 )
 from tests.billing.requests import excuse_requests
-from tests.builders import NOW, Company
-from usage.models import Server, ServerKey
+from tests.builders import NOW, Company, open_company
+from usage.models import ServerKey
 from usage.servers import keys as server_keys
 from usage.uploads import judge
 from usage.usg import ClosedBy
@@ -210,10 +210,14 @@ def unlicensed(company: Company) -> None:
     )
 
 
-def without_servers(company: Company) -> None:
-    with unit_of_work.acting_for(company.id):
-        ServerKey.objects.all().delete()
-        Server.objects.all().delete()
+def open_without_server(number: str) -> Company:
+    return open_company(
+        number,
+        name=number,
+        zone="Europe/Berlin",
+        first_owed_on=LAST - DAY,
+        has_server=False,
+    )
 
 
 def nothing(_company: Company) -> None:
@@ -222,7 +226,7 @@ def nothing(_company: Company) -> None:
 
 SITUATIONS: Mapping[str, Situation] = {
     "nothing owed": Situation(make=unlicensed),
-    "no server yet": Situation(make=without_servers),
+    "no server yet": Situation(make=nothing, opened=open_without_server),
     "nothing sent, running": Situation(make=nothing, at=RUNNING),
     "nothing sent, ended": Situation(make=nothing),
     "some missing": Situation(make=first_day),
