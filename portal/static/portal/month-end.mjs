@@ -1,12 +1,13 @@
 // Shows the progress of a month-end run while it runs. Without this script the page has
 // a link that reloads it.
 
+import { Backoff } from "./exchange.mjs";
 import { loadPart, parse, replaceContent } from "./parts.mjs";
 
 const EVERY_MS = 2_000;
 
-/** The longest wait after failures: the portal is away, or the session has ended. */
-const LONGEST_MS = 60_000;
+/** After failures: the portal is away, or the session has ended. */
+const backoff = new Backoff();
 
 let wait = EVERY_MS;
 
@@ -18,8 +19,12 @@ function reloadLink() {
 async function refresh() {
   if (document.visibilityState === "visible") {
     const html = await loadPart(reloadLink().href, "month-end");
-    wait = html === null ? Math.min(2 * wait, LONGEST_MS) : EVERY_MS;
-    if (html !== null) replaceParts(parse(html));
+    wait = EVERY_MS;
+    if (html === null) wait += backoff.next() * 1000;
+    else {
+      backoff.reset();
+      replaceParts(parse(html));
+    }
   }
   refreshLater();
 }

@@ -1,17 +1,15 @@
 // Loads a part of a page again and replaces it in place, while something happens.
 
+import { exchange } from "./exchange.mjs";
+
 /**
  * The HTML of a part, as the page's own view renders it; null if it cannot be loaded
  * now, also after the session has ended.
  */
 export async function loadPart(address, name, headers = {}) {
-  try {
-    const sent = { "X-Part": name, ...headers };
-    const response = await fetch(address, { headers: sent, redirect: "manual" });
-    return response.ok ? await response.text() : null;
-  } catch {
-    return null;
-  }
+  const answer = await exchange(address, { headers: { "X-Part": name, ...headers } });
+  const isPart = answer.status === 200 && !answer.isRedirected;
+  return isPart ? answer.text : null;
 }
 
 /** Replaces the content of an element; the focus stays where it is. */

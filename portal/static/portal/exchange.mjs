@@ -1,0 +1,152 @@
+// The one way in which the pages' scripts wait for an answer: a request that makes no
+// progress is ended, waits between tries grow, and an answer of something between the
+// page and the portal is told from the portal's own.
+
+/** Without progress for so long, a request is taken for stalled. */
+export const STALL_MS = 30_000;
+
+/** A proxy or a passing fault of the portal: asking again can help. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** Seconds between two tries; the last one for ever. */
+const WAITS = [1, 2, 4, 8, 15, 30, 60];
+
+/**
+ * @typedef {object} Answer
+ * @property {number} status  0 where there is none
+ * @property {""|"no-line"|"stalled"|"aborted"} failure  why there is none
+ * @property {string} text
+ * @property {object} body  the JSON of the answer, empty for anything else
+ * @property {number|null} retryAfter  in seconds
+ * @property {boolean} isRedirected  to another address than was asked for
+ */
+
+/**
+ * Send a request and wait for its answer; never throws.
+ * @param {string|URL} address
+ * @param {{method?: string, headers?: object, body?: any, signal?: AbortSignal,
+ *   onProgress?: (sent: number) => void, stallMs?: number}} options
+ * @returns {Promise<Answer>}
+ */
+export function exchange(address, options = {}) {
+  const { method = "GET", headers = {}, body = null, signal, onProgress } = options;
+  const { stallMs = STALL_MS } = options;
+  return new Promise((done) => {
+    const request = new XMLHttpRequest();
+    const wanted = new URL(address, location.href);
+    let timer = 0;
+    const abort = () => request.abort();
+    const end = (answer) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      done({ ...NOTHING, ...answer });
+    };
+    // Each byte that moves, up or down, gives it the whole time again.
+    const moved = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        end({ failure: "stalled" });
+        request.abort();
+      }, stallMs);
+    };
+    request.open(method, wanted);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      moved();
+      onProgress?.(event.loaded);
+    };
+    request.upload.onload = moved;
+    request.onprogress = moved;
+    request.onload = () => end(answerOf(request, wanted));
+    request.onerror = () => end({ failure: "no-line" });
+    request.onabort = () => end({ failure: "aborted" });
+    if (signal?.aborted) return end({ failure: "aborted" });
+    signal?.addEventListener("abort", abort, { once: true });
+    moved();
+    request.send(body);
+  });
+}
+
+const NOTHING = {
+  ...{ status: 0, failure: "", text: "", body: {}, retryAfter: null },
+  isRedirected: false,
+};
+
+/** @returns {Answer} */
+function answerOf(request, wanted) {
+  const text = request.responseText;
+  const shown = new URL(request.responseURL || wanted, wanted);
+  return {
+    ...{ status: request.status, text, body: parseJson(text) },
+    retryAfter: secondsOf(request.getResponseHeader("Retry-After")),
+    isRedirected: shown.origin + shown.pathname !== wanted.origin + wanted.pathname,
+  };
+}
+
+/** Send something that is not lost if the page is left; nobody waits for its answer. */
+export function sendLast(address, { method, headers, body }) {
+  // It may be refused for its size; the next visit then knows a little less.
+  fetch(address, { method, headers, body, keepalive: true }).catch(() => {});
+}
+
+/** Whether asking again can help. */
+export const isPassing = (answer) => PASSING.has(answer.status);
+
+/** The portal's refusals say what happened and what to do; nothing else does. */
+export const isRefusal = ({ body }) =>
+  ["code", "title", "advice"].every((key) => typeof body[key] === "string");
+
+/**
+ * What something between the page and the portal has answered, as a failure code of
+ * `usage/uploads/failure_text.py`; "" if it is the portal's answer.
+ * @param {Answer} answer
+ * @param {string} key  that the portal's own answer would have
+ */
+export function interference(answer, key) {
+  if (key in answer.body || isRefusal(answer)) return "";
+  const { status, isRedirected } = answer;
+  if (status === 407 || status === 511) return "blocked-sign-in";
+  if (isRedirected || status < 400) return "blocked-page";
+  if (status === 413) return "blocked-size";
+  return PASSING.has(status) ? "unreached" : "blocked";
+}
+
+/** Waits that grow from try to try, and begin anew after a success. */
+export class Backoff {
+  #tries = 0;
+
+  /** @returns {number} seconds until the next try */
+  next() {
+    const seconds = WAITS[Math.min(this.#tries, WAITS.length - 1)];
+    this.#tries += 1;
+    return seconds;
+  }
+
+  reset() {
+    this.#tries = 0;
+  }
+}
+
+/** Retry-After is a number of seconds, or a date. */
+function secondsOf(retryAfter) {
+  if (!retryAfter) return null;
+  const seconds = Number(retryAfter);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds);
+  const until = Date.parse(retryAfter) - Date.now();
+  return Number.isFinite(until) ? Math.max(0, until / 1000) : null;
+}
+
+function parseJson(text) {
+  try {
+    const body = JSON.parse(text);
+    return body !== null && typeof body === "object" ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Read anew for each request: signing in again changes it. */
+export function csrfToken() {
+  const cookie = document.cookie.split("; ").find((one) => one.startsWith("csrftoken="));
+  return cookie ? decodeURIComponent(cookie.slice("csrftoken=".length)) : "";
+}
