@@ -8,7 +8,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import receivers  # noqa: F401 - connects its receivers
-        from billing.date_ranges import period_ranges
+        from billing.date_ranges import period_of, period_ranges
         from billing.invariants import INVARIANTS
         from billing.mail import receipts as mail_receipts
         from billing.navigation import LINKS
@@ -32,5 +32,5 @@ class BillingConfig(AppConfig):
         staff_navigation.register(*LINKS)
         for tile in (UPLOAD_TILE, STATEMENTS_TILE, PEOPLE_TILE):
             tiles.register(tile)
-        date_ranges.register(period_ranges)
+        date_ranges.register(period_ranges, period_of)
         by_mail.register(mail_receipts.mail_receipt)

@@ -1,6 +1,6 @@
 """Lists a tenant's periods as date ranges to filter files by."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils.formats import date_format
 
@@ -21,6 +21,11 @@ def period_ranges(at: datetime) -> list[DateRange]:
         period = period.previous()
         found.append(_span(period))
     return found
+
+
+def period_of(day: date) -> DateRange:
+    """Return the period that a day counts for, as a date range."""
+    return _span(Period.containing(day))
 
 
 def _span(period: Period) -> DateRange:

@@ -30,7 +30,9 @@ from portal.http.request_time import received_at
 from usage.files import queries as usage_queries
 from usage.files.text import file_text
 from usage.receipts.views import receipt_of_days
+from usage.upload_runs import presenters as upload_presenters
 from usage.uploads import form_upload, results
+from usage.uploads.failure_text import FAILURES
 
 # Sent as X-Part by the page's own script, which loads only that part.
 _PART = "period"
@@ -40,10 +42,7 @@ _PART = "period"
 def upload_page(request: PortalRequest) -> HttpResponse:
     """Show a period, and receive files from browsers without script."""
     now = timezone.now()
-    outcomes: list[form_upload.FormFileOutcome] = []
-    is_cut = False
-    if request.method == "POST":
-        outcomes, is_cut = _receive(request, at=now)
+    result = _receive(request, at=now) if request.method == "POST" else {}
     opened = _opened(request)
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         view = _requested_period(request, at=now)
@@ -51,6 +50,9 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         to_confirm = usage_queries.servers_to_confirm()
         also_late = period_text.other_late_lines(view.period, at=now)
         open_excuses = list(excuses.open_excuses())
+        last_upload = upload_presenters.last_upload(
+            request.caller.name, zone=view.zone, at=now
+        )
     lacks = calendar_table.missing_entries(
         view.judgement.calendar, to_confirm=to_confirm
     )
@@ -61,9 +63,9 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "files_behind": [file_text(file) for file in behind],
         "may_upload": Permission.UPLOAD in request.caller.permissions,
         "may_manage": Permission.MANAGE in request.caller.permissions,
-        "outcomes": [results.result_rows(one) for one in outcomes],
-        "receipt_ids": "\n".join(str(one.file.pk) for one in outcomes if one.file),
-        "is_cut": is_cut,
+        **result,
+        "last_upload": last_upload,
+        "failure_texts": FAILURES,
         "end": form_upload.END,
         "max_file_bytes": settings.MAX_FILE_BYTES,
     }
@@ -87,9 +89,8 @@ def period_receipt(request: PortalRequest, period: str) -> HttpResponseBase:
     return receipt_of_days(request, found.starts_on, found.ends_on)
 
 
-def _receive(
-    request: PortalRequest, *, at: datetime
-) -> tuple[list[form_upload.FormFileOutcome], bool]:
+def _receive(request: PortalRequest, *, at: datetime) -> dict[str, Any]:
+    """Receive the files of a plain form, and return what the page shows of it."""
     sender = form_upload.Sender(
         tenant_id=request.caller.tenant,
         name=request.caller.name,
@@ -97,7 +98,7 @@ def _receive(
     )
     # The files are read first: only then can it be seen whether the form is whole.
     outcomes = form_upload.receive_all(request.FILES, sender)
-    return outcomes, form_upload.is_cut(request.POST)
+    return results.form_result(outcomes, is_cut=form_upload.is_cut(request.POST))
 
 
 def _requested_period(

@@ -121,7 +121,7 @@ def upload(request: PortalRequest, name: str) -> Any:
 
     `Content-Length` and `Content-Digest: sha-256=:BASE64:` are needed. 201: accepted
     or held. 200: already here. 202: received, to be checked by itself. 422: rejected,
-    with every reason.
+    with every reason. `Portal-Upload: UUID` makes it a part of an upload.
     """
     now = timezone.now()
     size = request_bodies.announced_length(request)
@@ -133,6 +133,7 @@ def upload(request: PortalRequest, name: str) -> Any:
         how=How.API if request.caller.token_id else How.BROWSER,
         sent_by=request.caller.name,
         received_at=request_time.received_at(request, at=now),
+        upload=request_body.named_upload(request),
     )
     file, is_new = judge.receive_and_judge(
         coming, request_body.chunks(request, size), at=now

@@ -5,6 +5,7 @@ from django.urls import path
 from usage.files import views as file_views
 from usage.receipts import views as receipt_views
 from usage.servers import views as server_views
+from usage.upload_runs import views as upload_views
 
 urlpatterns = [
     path("files", file_views.files, name="files-page"),
@@ -14,6 +15,11 @@ urlpatterns = [
     path(
         "files/<uuid:file_id>/receipt", receipt_views.file_receipt, name="file-receipt"
     ),
+    path("uploads", upload_views.uploads, name="uploads-page"),
+    path("uploads/<uuid:key>", upload_views.upload, name="upload-run-page"),
+    path("uploads/<uuid:key>/receipt", upload_views.receipt, name="upload-run-receipt"),
+    path("uploads/<uuid:key>/mail", upload_views.mail_receipt, name="upload-run-mail"),
+    path("uploads/<uuid:key>/dismiss", upload_views.dismiss, name="upload-run-dismiss"),
     path("safe-to-delete", file_views.safe_to_delete, name="safe-to-delete"),
     path("safe-to-delete/list.csv", receipt_views.safe_csv, name="safe-csv"),
     path("safe-to-delete/SHA256SUMS", receipt_views.safe_sums, name="safe-sums"),

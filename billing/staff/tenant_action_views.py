@@ -148,8 +148,7 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
     """Receive files on behalf of a customer, by a form that needs no script."""
     now = timezone.now()
     tenant = tenant_of(number)
-    outcomes: list[form_upload.FormFileOutcome] = []
-    is_cut = False
+    result = {}
     if request.method == "POST":
         sender = form_upload.Sender(
             tenant_id=tenant.pk,
@@ -159,10 +158,12 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
         # Read the files first: only then is it certain that the form arrived whole.
         outcomes = form_upload.receive_all(request.FILES, sender)
         is_cut = form_upload.is_cut(request.POST)
+        result = results.form_result(outcomes, is_cut=is_cut)
+        # Its upload is on the customer's pages, which billing staff do not see.
+        result |= {"receipt_ids": "", "upload_key": None}
     shown = {
         "customer": tenant,
-        "outcomes": [results.result_rows(one) for one in outcomes],
-        "is_cut": is_cut,
+        **result,
         "end": form_upload.END,
         "may_act": True,
     }

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from uuid import uuid4
 
 from portal.accounts.caller import Permission
 from portal.http.endpoints import ANYBODY, SIGNED_IN, Requirement
@@ -111,6 +112,22 @@ ROWS: Mapping[str, Row] = {
     ),
     # A receipt of no files.
     "receipt": Row(lambda _: "/files/receipt", own=_answers(422)),
+    "uploads-page": Row(lambda _: "/uploads"),
+    "upload-run-page": Row(lambda ids: f"/uploads/{ids.upload}", foreign=_answers(404)),
+    "upload-run-receipt": Row(
+        lambda ids: f"/uploads/{ids.upload}/receipt?format=csv", foreign=_answers(404)
+    ),
+    "upload-run-mail": Row(
+        lambda ids: f"/uploads/{ids.upload}/mail",
+        own=_answers(302),
+        foreign=_answers(404),
+    ),
+    # Only who began it has its summary on the page.
+    "upload-run-dismiss": Row(
+        lambda ids: f"/uploads/{ids.upload}/dismiss",
+        own=_answers(302, 404),
+        foreign=_answers(404),
+    ),
     "safe-to-delete": Row(lambda _: "/safe-to-delete"),
     "safe-csv": Row(lambda _: "/safe-to-delete/list.csv"),
     "safe-sums": Row(lambda _: "/safe-to-delete/SHA256SUMS"),
@@ -298,6 +315,15 @@ ROWS: Mapping[str, Row] = {
         lambda _: "/api/v1/files/again.usg", foreign=_answers(422), body=_same_file
     ),
     "api:file": Row(lambda ids: f"/api/v1/files/{ids.accepted}", foreign=_answers(404)),
+    "api:uploads": Row(lambda _: "/api/v1/uploads"),
+    "api:upload-run": Row(
+        lambda ids: f"/api/v1/uploads/{ids.upload}", foreign=_answers(404)
+    ),
+    # Under an id that nobody has used; one of another tenant's is as good.
+    "api:report-upload": Row(
+        lambda _: f"/api/v1/uploads/{uuid4()}/report",
+        body=lambda _companies, _whose: b'{"step": 1}',
+    ),
     "api:servers": Row(lambda _: "/api/v1/servers"),
     "api:confirm-key": Row(
         lambda ids: f"/api/v1/servers/{ids.server}/keys/{ids.fingerprint}/confirm",
@@ -455,7 +481,7 @@ def _refusal(status: HTTPStatus, code: str) -> ExpectedAnswer:
     return ExpectedAnswer(frozenset({int(status)}), code)
 
 
-_NO_IDS = Ids(*[""] * 14)
+_NO_IDS = Ids(*[""] * 15)
 
 
 def headers_for(method: str, body: bytes) -> dict[str, str]:

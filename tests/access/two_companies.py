@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db import connections
 from django.test import Client
@@ -15,7 +16,8 @@ from portal.db import unit_of_work
 from portal.models import ApiToken, Membership, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company, Writer, open_company
-from usage.models import ServerKey, UsageFile
+from usage.models import How, ServerKey, UsageFile
+from usage.uploads import record
 
 # Any 32 letters are a CSRF secret: what counts is that cookie and header agree.
 CSRF = "c" * 32
@@ -73,6 +75,7 @@ class Ids:
     user: str
     email: str
     token: str
+    upload: str
 
     def all(self) -> Iterator[tuple[str, str]]:
         yield from vars(self).items()
@@ -116,6 +119,16 @@ def build() -> TwoCompanies:
     )
 
 
+def _items(name: str, file: UsageFile) -> list[record.ReportedItem]:
+    """Report a file that is here, and one that never came."""
+    return [
+        record.ReportedItem(
+            number=0, name=name, size=1, outcome=file.state, file_id=file.pk
+        ),
+        record.ReportedItem(number=1, name=f"lost-{name}", size=1, outcome="failed"),
+    ]
+
+
 def _fill(
     company: Company, server: Writer, *, name: str, unknown: str
 ) -> tuple[Ids, bytes]:
@@ -129,6 +142,15 @@ def _fill(
         "held",
         "rejected",
     ], [one.problems for one in (accepted, held, rejected)]
+    upload = uuid4()
+    record.record_report(
+        record.UploadSender(
+            tenant_id=company.id, how=How.BROWSER, name=company.people["admin"].email
+        ),
+        upload,
+        record.UploadReport(files=2, is_ended=True, items=_items(name, accepted)),
+        at=NOW,
+    )
     with unit_of_work.acting_for(company.id, reading=True):
         keys = {
             key.state: key for key in ServerKey.objects.filter(server__name=unknown)
@@ -150,6 +172,7 @@ def _fill(
         user=str(company.people["admin"].pk),
         email=company.people["admin"].email,
         token=str(token),
+        upload=str(upload),
     ), data
 
 

@@ -15,6 +15,7 @@ PAGES = (
     *("/", "/upload?period=2026-05", "/files", "/files/list.csv"),
     *("/safe-to-delete", "/safe-to-delete/list.csv", "/safe-to-delete/SHA256SUMS"),
     *("/servers", "/api/v1/files", "/api/v1/periods/2026-05"),
+    *("/uploads", "/api/v1/uploads"),
 )
 
 # Of thousands of files these many are asked for one by one.

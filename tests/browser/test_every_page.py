@@ -117,6 +117,11 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         ),
     ),
     "licences-page": ((PARTNER, VIEWER), lambda _: ("/licences",)),
+    "uploads-page": ((PARTNER, VIEWER), lambda _: ("/uploads",)),
+    "upload-run-page": (
+        (PARTNER, VIEWER),
+        lambda scene: (f"/uploads/{scene.companies.ids['alice'].upload}",),
+    ),
     "files-page": (
         (PARTNER,),
         lambda _: ("/files", "/files?state=received"),

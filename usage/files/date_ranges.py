@@ -21,12 +21,23 @@ class DateRange:
 # Reads in the unit of work of a tenant.
 FindRanges = Callable[[datetime], list[DateRange]]
 
+# Reads nothing: each day is in exactly one range.
+RangeOfDay = Callable[[date], DateRange]
+
 _finders: list[FindRanges] = []
+_of_day: list[RangeOfDay] = []
 
 
-def register(find: FindRanges) -> None:
+def register(find: FindRanges, of_day: RangeOfDay) -> None:
     """Register what finds date ranges; called once from `AppConfig.ready`."""
     _finders.append(find)
+    _of_day.append(of_day)
+
+
+def range_of(day: date) -> DateRange:
+    """Return the date range that a day belongs to, for any tenant."""
+    (of_day,) = _of_day
+    return of_day(day)
 
 
 def date_ranges(at: datetime) -> list[DateRange]:

@@ -15,9 +15,11 @@ from usage.models.keys import NameSecret, SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
 from usage.models.server_requests import ServerRequest, ServerRequestKind
 from usage.models.servers import KeyState, Server, ServerKey
+from usage.models.uploads import CODE_CHARACTERS, Upload, UploadItem, UploadOutcome
 
 __all__ = [
     "CHECKED",
+    "CODE_CHARACTERS",
     "FINDINGS_SHOWN",
     "INBOX_BAD",
     "INBOX_REJECTED",
@@ -42,5 +44,8 @@ __all__ = [
     "ServerRequest",
     "ServerRequestKind",
     "Settling",
+    "Upload",
+    "UploadItem",
+    "UploadOutcome",
     "UsageFile",
 ]

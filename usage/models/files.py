@@ -65,7 +65,9 @@ class UsageFile(models.Model):
     chain of its own (`usage.uploads.split_series`) has its place there in `series` and
     `sequence` and the header's in the `said` columns, which are empty otherwise.
     `here_since` is since when the tenant's inbox had its bytes, where that was before
-    it was sent another way.
+    it was sent another way. `sent_in` is the key of the upload that its sender named,
+    whether there is one or not: a label, no reference, so that no wrong one can keep
+    a file from being received.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -99,6 +101,8 @@ class UsageFile(models.Model):
     sessions = models.IntegerField(null=True)
     logins = models.IntegerField(null=True)
     users = models.IntegerField(null=True)
+
+    sent_in = models.UUIDField(null=True)
 
     assigned_day = models.DateField(null=True)
     said_series = models.UUIDField(null=True)
@@ -196,6 +200,9 @@ class UsageFile(models.Model):
                 "files_of_a_tenant_refused",
                 *("tenant", "decided_at"),
                 of=Q(state=FileState.REFUSED),
+            ),
+            partial_index(
+                "files_of_an_upload", "tenant", "sent_in", of=Q(sent_in__isnull=False)
             ),
             partial_index("files_whose_bytes_may_go", "settled_at", of=_BYTES_MAY_GO),
         ]

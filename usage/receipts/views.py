@@ -126,6 +126,13 @@ def receipt_of_days(
     return _receipt(request, wanted, ending, at=timezone.now())
 
 
+def receipt_of(
+    request: PortalRequest, ids: set[UUID], ending: str, *, at: datetime
+) -> HttpResponseBase:
+    """Return the receipt of some files as `csv` or `pdf`, as `receipt` does."""
+    return _receipt(request, ids, ending, at=at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sheet:
     """Files of a receipt, as many as are the tenant's, and what stands above them."""

@@ -1,8 +1,10 @@
 """Receives and judges each file of a plain multipart form separately."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID, uuid4
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
@@ -10,8 +12,10 @@ from django.utils.datastructures import MultiValueDict
 
 from portal.errors import Refused, Unavailable
 from usage.files import names
-from usage.models import How, UsageFile
-from usage.uploads import judge, receive
+from usage.models import FileState, How, UploadOutcome, UsageFile
+from usage.uploads import judge, receive, record
+
+logger = logging.getLogger(__name__)
 
 # Name of the file field, and of the hidden one that stands behind it in the form.
 FILES, END = "files", "end"
@@ -19,9 +23,15 @@ FILES, END = "files", "end"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormFileOutcome:
-    """Outcome of one file of the form: its row, or why there is none."""
+    """Outcome of one file of the form: its row, or why there is none.
+
+    `upload` is the key of the upload that the form is stored as, None if it is not;
+    `size` is in bytes.
+    """
 
     name: str
+    size: int
+    upload: UUID | None
     file: UsageFile | None = None
     is_new: bool = False
     refusal: Refused | Unavailable | None = None
@@ -48,28 +58,73 @@ def is_cut(fields: QueryDict) -> bool:
 def receive_all(
     files: "MultiValueDict[str, UploadedFile[bytes]]", sender: Sender
 ) -> list[FormFileOutcome]:
-    """Receive the form's files one after the other; one that fails stops no other."""
-    return [_receive_one(one, sender) for one in files.getlist(FILES)]
+    """Receive the form's files one after the other; one that fails stops no other.
+
+    The form is stored as an upload, also if some of its files were not kept.
+    """
+    sent = files.getlist(FILES)
+    key = uuid4()
+    outcomes = [_receive_one(one, sender, key) for one in sent]
+    if outcomes:
+        _record(outcomes, sender, key)
+    return outcomes
 
 
-def _receive_one(sent: "UploadedFile[bytes]", sender: Sender) -> FormFileOutcome:
-    name = names.shown_name(sent.name or "")
+def _receive_one(
+    sent: "UploadedFile[bytes]", sender: Sender, key: UUID
+) -> FormFileOutcome:
+    name, size = names.shown_name(sent.name or ""), sent.size or 0
     arrival = receive.IncomingFile(
         tenant_id=sender.tenant_id,
         name=name,
-        size=sent.size or 0,
+        size=size,
         sha256=None,
         how=How.FORM,
         sent_by=sender.name,
         received_at=sender.received_at,
+        upload=key,
     )
     try:
         file, is_new = judge.receive_and_judge(
             arrival, _chunks(sent), at=sender.received_at
         )
     except (Refused, Unavailable) as refusal:
-        return FormFileOutcome(name=name, refusal=refusal)
-    return FormFileOutcome(name=name, file=file, is_new=is_new)
+        return FormFileOutcome(name=name, size=size, upload=key, refusal=refusal)
+    return FormFileOutcome(name=name, size=size, upload=key, file=file, is_new=is_new)
+
+
+def _record(outcomes: list[FormFileOutcome], sender: Sender, key: UUID) -> None:
+    report = record.UploadReport(
+        files=len(outcomes),
+        size=sum(one.size for one in outcomes),
+        is_ended=True,
+        items=[_item(number, one) for number, one in enumerate(outcomes)],
+    )
+    who = record.UploadSender(
+        tenant_id=sender.tenant_id, how=How.FORM, name=sender.name
+    )
+    try:
+        record.record_report(who, key, report, at=sender.received_at)
+    except Exception:
+        # The files have their verdicts, and the page has to show them.
+        logger.exception("The upload %s could not be recorded", key)
+
+
+def _item(number: int, one: FormFileOutcome) -> record.ReportedItem:
+    outcome, code = UploadOutcome.FAILED.value, ""
+    if one.refusal is not None:
+        code = one.refusal.code
+    elif one.file is not None:
+        is_here = not one.is_new and one.file.state != FileState.REJECTED
+        outcome = UploadOutcome.HERE.value if is_here else one.file.state
+    return record.ReportedItem(
+        number=number,
+        name=one.name,
+        size=one.size,
+        outcome=outcome,
+        code=code,
+        file_id=one.file.pk if one.file else None,
+    )
 
 
 def _chunks(sent: "UploadedFile[bytes]") -> Iterator[bytes]:

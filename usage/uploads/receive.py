@@ -34,7 +34,8 @@ class IncomingFile:
 
     `size` in bytes and `sha256` are what the sender announced; `sha256` is None where
     the way in cannot carry it. `received_at` is when the request reached us.
-    `file_id` is the id that the file gets if its bytes are new here.
+    `file_id` is the id that the file gets if its bytes are new here; `upload` is the
+    key of the upload that it is a part of, if the sender names one.
     """
 
     tenant_id: int
@@ -45,6 +46,7 @@ class IncomingFile:
     sent_by: str
     received_at: datetime
     file_id: UUID = field(default_factory=uuid4)
+    upload: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _write_row(
             sent_by=arrival.sent_by,
             received_at=arrival.received_at,
             stored_as=stored_as,
+            sent_in=arrival.upload,
         )
         pending.add(file)
     return here

@@ -1,9 +1,10 @@
-"""Reads the body of an upload as a stream, bounded in bytes and in time."""
+"""Reads an upload: its headers, and its body as a stream bounded in bytes and time."""
 
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -15,6 +16,9 @@ from portal.errors import Refused
 _CHUNK_BYTES = 1024 * 1024
 
 _SHA256_BYTES = 32
+
+# Names the upload that a file is a part of, by its key.
+UPLOAD_HEADER = "Portal-Upload"
 
 
 def announced_sha256(request: HttpRequest) -> bytes:
@@ -35,6 +39,17 @@ def announced_sha256(request: HttpRequest) -> bytes:
     if len(digest) != _SHA256_BYTES:
         raise Refused("digest-invalid")
     return digest
+
+
+def named_upload(request: HttpRequest) -> UUID | None:
+    """Return the key of the upload that a file is sent in, None if it names none.
+
+    One that cannot be read is none: no file is refused for it.
+    """
+    try:
+        return UUID(request.headers.get(UPLOAD_HEADER, ""))
+    except ValueError:
+        return None
 
 
 def chunks(request: HttpRequest, size: int) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
-"""Presents each file of a plain form as a row of the result table."""
+"""Presents the result of a plain form, with a row for each of its files."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 
 from portal.errors import error_document
+from usage.files.date_ranges import range_of
 from usage.files.problems import shown_problems
 from usage.models import FileState
 from usage.uploads.form_upload import FormFileOutcome
@@ -23,6 +25,34 @@ _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 
 
+# The looks of a whole form: that of its worst file, as the upload page has them.
+_LOOKS = (
+    ("missing", ("missing", "excused")),
+    ("partial", ("with-us",)),
+)
+
+
+def form_result(
+    outcomes: Sequence[FormFileOutcome], *, is_cut: bool = False
+) -> dict[str, Any]:
+    """Return what the template `usage/uploads/results.html` shows of a form.
+
+    Without outcomes it says that no file was chosen.
+    """
+    rows = [result_rows(one) for one in outcomes]
+    marks = {row["mark"] for row in rows}
+    look = next((look for look, bad in _LOOKS if marks & {*bad}), "received")
+    kept = [one.file for one in outcomes if one.file]
+    return {
+        "is_posted": True,
+        "outcomes": rows,
+        "look": "missing" if is_cut or not rows else look,
+        "upload_key": outcomes[0].upload if outcomes else None,
+        "receipt_ids": "\n".join(str(file.pk) for file in kept),
+        "is_cut": is_cut,
+    }
+
+
 def result_rows(one: FormFileOutcome) -> dict[str, Any]:
     if one.file is None:
         mark, shape, verdict = _NOT_KEPT
@@ -30,8 +60,10 @@ def result_rows(one: FormFileOutcome) -> dict[str, Any]:
         mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
     else:
         mark, shape, verdict = _ALREADY_HERE
+    day = one.file.day if one.file else None
     return {
         "outcome": one,
+        "span": range_of(day) if day else None,
         "mark": mark,
         "shape": shape,
         "verdict": verdict,

@@ -1,0 +1,348 @@
+"""An upload is stored, with what its sender reports and what the portal knows."""
+
+import json
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from billing.models import ReceiptMail
+from portal.db import unit_of_work
+from tests.builders import NOW, Company, digest_header
+from usage.models import How, ServerKey, Upload, UploadItem
+from usage.servers import keys as server_keys
+from usage.upload_runs.presenters import upload_text
+from usage.uploads import judge_pending, record
+from usage.uploads.record import ReportedItem, UploadReport, UploadSender
+
+DAY = date(2026, 5, 1)
+
+
+def put(api: Any, company: Company, data: bytes, *, upload: str) -> Any:
+    headers = {**digest_header(data), "Portal-Upload": upload}
+    return api(
+        *("PUT", "/files/day.usg"),
+        token=company.token,
+        data=data,
+        content_type="application/octet-stream",
+        headers=headers,
+    )
+
+
+def report(api: Any, company: Company, key: UUID, **sent: Any) -> Any:
+    return api(
+        *("PUT", f"/uploads/{key}/report"),
+        token=company.token,
+        data=json.dumps({"step": 1, **sent}),
+        content_type="application/json",
+    )
+
+
+def shown(api: Any, company: Company, key: UUID) -> Any:
+    return api("GET", f"/uploads/{key}", token=company.token)
+
+
+def failed(number: int, name: str, **more: Any) -> dict[str, Any]:
+    return {"number": number, "name": name, "outcome": "failed", **more}
+
+
+def test_an_upload_lists_its_files_problems_first(api: Any, alice: Company) -> None:
+    key = uuid4()
+    good, bad = alice.server.day(DAY), b"PK\x03\x04 no usage file"
+    here = alice.server.day(DAY + timedelta(days=1))
+    known, _ = alice.send(here, name="known.usg")
+    assert report(api, alice, key, files=4, bytes=4_000, others=2).status_code == 200
+    accepted = put(api, alice, good, upload=str(key)).json()["file"]
+    rejected = put(api, alice, bad, upload=str(key)).json()["file"]
+    items = [
+        {"number": 0, "name": "a", "outcome": "accepted", "file": accepted["id"]},
+        {"number": 1, "name": "b", "outcome": "rejected", "file": rejected["id"]},
+        {"number": 2, "name": "c", "outcome": "already here", "file": str(known.pk)},
+        failed(3, "never.usg", code="blocked-size", status=413, size=9),
+    ]
+    sent = {"step": 2, "files": 4, "bytes": 4_000, "others": 2, "is_ended": True}
+    assert report(api, alice, key, **sent, items=items).status_code == 200
+
+    answer = shown(api, alice, key).json()
+    found = [(one["name"], one["outcome"], one["code"]) for one in answer["entries"]]
+    # Of files that it has, the portal's own row counts, not the report.
+    assert found == [
+        ("never.usg", "failed", "blocked-size"),
+        ("day.usg", "rejected", rejected["problems"][0]["code"]),
+        ("day.usg", "accepted", ""),
+        ("known.usg", "already here", ""),
+    ]
+    assert answer["entries"][0]["file"] is None
+    assert answer["counts"] == {
+        "failed": 1,
+        "rejected": 1,
+        "accepted": 1,
+        "already here": 1,
+    }
+    assert (answer["files"], answer["bytes"], answer["others"]) == (4, 4_000, 2)
+    assert answer["answered"] == 3
+    assert answer["ended_at"] is not None
+    listed = api("GET", "/uploads", token=alice.token).json()
+    assert [one["id"] for one in listed["uploads"]] == [str(key)]
+
+
+def test_files_that_nobody_reported_belong_to_the_upload_that_they_name(
+    api: Any, alice: Company
+) -> None:
+    key = uuid4()
+    report(api, alice, key, files=62)
+    for number in range(3):
+        data = alice.server.day(DAY + timedelta(days=number))
+        put(api, alice, data, upload=str(key))
+    answer = shown(api, alice, key).json()
+    assert answer["counts"] == {"accepted": 3}
+    assert (answer["answered"], answer["files"], answer["ended_at"]) == (3, 62, None)
+
+
+@pytest.mark.parametrize("name", ["", "no id", "\U0001f600", "f" * 4_000, "charlie's"])
+def test_no_file_is_refused_for_the_upload_that_it_names(
+    api: Any, alice: Company, charlie: Company, name: str
+) -> None:
+    theirs = uuid4()
+    report(api, charlie, theirs, files=1)
+    upload = str(theirs) if name == "charlie's" else name
+    upload = upload.encode().decode("latin-1")
+    assert put(api, alice, alice.server.day(DAY), upload=upload).status_code == 201
+    counts = shown(api, charlie, theirs).json()["counts"]
+    assert counts == {}
+
+
+def test_a_key_of_another_tenant_begins_an_upload_of_ones_own(
+    api: Any, alice: Company, charlie: Company
+) -> None:
+    key, charlies_own = uuid4(), uuid4()
+    report(api, alice, key, files=7, items=[failed(0, "alices.usg")])
+    file = put(api, alice, alice.server.day(DAY), upload=str(key)).json()["file"]
+    # A key that somebody has answers exactly as one that nobody has.
+    answers = [report(api, charlie, one, files=1) for one in (key, charlies_own)]
+    assert [one.status_code for one in answers] == [200, 200]
+    stolen = {"number": 0, "name": "x", "outcome": "accepted", "file": file["id"]}
+    report(api, charlie, key, step=2, items=[stolen])
+    entries = shown(api, charlie, key).json()["entries"]
+    assert [(one["name"], one["file"]) for one in entries] == [("x", None)]
+    assert shown(api, charlie, uuid4()).status_code == 404
+    assert len(shown(api, alice, key).json()["entries"]) == 2
+
+
+def test_a_report_is_stored_once_and_an_older_one_is_ignored(
+    api: Any, alice: Company
+) -> None:
+    key = uuid4()
+    first = {"step": 1, "files": 1, "items": [failed(0, "a.usg", code="stalled")]}
+    report(api, alice, key, **first)
+    retried = [{"number": 0, "name": "a.usg", "outcome": "stopped"}]
+    last = {"step": 2, "files": 1, "is_ended": True, "items": retried}
+    for _ in range(2):
+        report(api, alice, key, **last)
+        report(api, alice, key, **first)
+    answer = shown(api, alice, key).json()
+    assert answer["counts"] == {"stopped": 1}
+    assert answer["ended_at"] is not None
+
+
+def test_an_upload_is_reported_by_who_began_it_alone(api: Any, alice: Company) -> None:
+    key = uuid4()
+    other = UploadSender(tenant_id=alice.id, how=How.BROWSER, name="ada@a.example")
+    record.record_report(other, key, UploadReport(files=3), at=NOW)
+    assert report(api, alice, key, step=2, files=0).json()["code"] == "not-found"
+    assert shown(api, alice, key).json()["files"] == 3
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"number": -1},
+        {"number": record.ITEMS_AT_MOST},
+        {"name": "a" * 5_001},
+        {"name": "nul\0"},
+        {"size": -1},
+        {"outcome": "lost"},
+        {"code": "<script>"},
+        {"code": "a" * 61},
+        {"status": 1_000},
+        {"file": "none"},
+    ],
+)
+def test_a_report_is_bounded(api: Any, alice: Company, item: dict[str, Any]) -> None:
+    sent = {**failed(0, "a.usg"), **item}
+    answer = report(api, alice, uuid4(), items=[sent])
+    assert (answer.status_code, answer.json()["code"]) == (422, "input-invalid")
+    assert (
+        report(api, alice, uuid4(), items=[failed(0, "a")] * 1_001).status_code == 422
+    )
+
+
+def test_a_file_that_is_judged_later_has_its_verdict_in_the_upload(
+    api: Any, alice: Company
+) -> None:
+    key = uuid4()
+    unknown = alice.writer("IC09")
+    held = put(api, alice, unknown.day(DAY), upload=str(key)).json()["file"]
+    items = [{"number": 0, "name": "x", "outcome": "held", "file": held["id"]}]
+    report(api, alice, key, files=1, is_ended=True, items=items)
+    assert shown(api, alice, key).json()["counts"] == {"held": 1}
+    with unit_of_work.acting_for(alice.id):
+        fingerprint = ServerKey.objects.get(server__name="IC09").fingerprint
+    server_keys.confirm_key(alice.id, server="IC09", key=fingerprint, by="test", at=NOW)
+    while judge_pending.judge_pending(at=NOW + timedelta(days=1)):
+        pass
+    assert shown(api, alice, key).json()["counts"] == {"accepted": 1}
+
+
+def test_the_name_and_reason_of_a_rejected_file_outlast_its_row(
+    api: Any, alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = uuid4()
+    bad = put(api, alice, b"PK\x03\x04 zip", upload=str(key)).json()["file"]
+    items = [{"number": 0, "name": "x", "outcome": "rejected", "file": bad["id"]}]
+    report(api, alice, key, files=1, is_ended=True, items=items)
+    monkeypatch.setattr("usage.uploads.judge.REJECTED_ROWS", 1)
+    put(api, alice, b"PK\x03\x04 another", upload="")
+    assert api("GET", f"/files/{bad['id']}", token=alice.token).status_code == 404
+    (entry,) = shown(api, alice, key).json()["entries"]
+    assert (entry["name"], entry["outcome"]) == ("day.usg", "rejected")
+    assert entry["code"] == bad["problems"][0]["code"]
+    assert entry["file"] is None
+
+
+def test_the_oldest_uploads_go_when_another_one_begins(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "UPLOADS_KEPT", 2)
+    sender = UploadSender(tenant_id=alice.id, how=How.API, name="script")
+    items = [ReportedItem(number=0, name="a.usg", size=1, outcome="failed")]
+    keys = [uuid4() for _ in range(4)]
+    for number, key in enumerate(keys):
+        at = NOW + timedelta(minutes=number)
+        record.record_report(sender, key, UploadReport(items=items), at=at)
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert {one.key for one in Upload.objects.all()} == set(keys[2:])
+        assert UploadItem.objects.count() == 2
+
+
+def signed_in(company: Company, role: str = "admin") -> Client:
+    client = Client()
+    client.force_login(company.people[role])
+    return client
+
+
+def form(client: Client, *files: tuple[str, bytes]) -> str:
+    sent = [SimpleUploadedFile(name, data) for name, data in files]
+    answer = client.post("/upload?period=2026-05", {"files": sent, "end": "end"})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_plain_form_is_an_upload(alice: Company, settings: Any) -> None:
+    client = signed_in(alice)
+    good, late = alice.server.day(DAY), alice.server.day(date(2026, 4, 27))
+    settings.MAX_FILE_BYTES = len(good) + 500
+    page = form(
+        client, ("a.usg", good), ("late.usg", late), ("big.usg", bytes(len(good) + 600))
+    )
+    # A file of another period than the one that is shown says for which it counts.
+    assert '<a href="/upload?period=2026-04">counts for April 2026</a>' in page
+    assert "counts for May" not in page
+    with unit_of_work.acting_for(alice.id, reading=True):
+        upload = Upload.objects.get()
+        items = list(UploadItem.objects.order_by("number"))
+    assert (upload.how, upload.begun_by) == ("form", "admin@a-100.example")
+    assert upload.ended_at is not None
+    assert f'href="/uploads/{upload.key}"' in page
+    assert [(one.name, one.outcome, one.code) for one in items] == [
+        ("a.usg", "accepted", ""),
+        ("late.usg", "accepted", ""),
+        ("big.usg", "failed", "file-too-large"),
+    ]
+    shown = client.get(f"/uploads/{upload.key}").content.decode()
+    assert shown.index("big.usg") < shown.index("a.usg")
+    assert "1 file needs attention" in shown
+    assert "The file is larger than the portal takes." in shown
+    assert "the portal did not receive this file" in shown
+
+
+def test_a_form_without_files_says_so(alice: Company) -> None:
+    page = form(signed_in(alice))
+    assert "No file was chosen, so nothing was sent" in page
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert not Upload.objects.exists()
+
+
+def test_a_form_has_its_result_also_if_it_cannot_be_recorded(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(record, "record_report", fail)
+    page = form(signed_in(alice), ("a.usg", alice.server.day(DAY)))
+    assert "1 file has its verdict" in page
+    assert len(alice.files()) == 1
+
+
+def test_an_upload_is_shown_to_colleagues_and_to_nobody_else(
+    api: Any, alice: Company, charlie: Company
+) -> None:
+    key = uuid4()
+    report(api, alice, key, files=2, items=[failed(0, "<b>never.usg", code="x-y")])
+    address = f"/uploads/{key}"
+    page = signed_in(alice, "viewer").get(address).content.decode()
+    assert "&lt;b&gt;never.usg" in page
+    assert "The portal did not answer." in page
+    assert "0 of 2 files had their verdict" in page
+    assert f'href="{address}"' in signed_in(alice).get("/uploads").content.decode()
+    stranger = signed_in(charlie)
+    assert stranger.get(address).status_code == 404
+    for path in ("receipt", "mail", "dismiss"):
+        answer = stranger.generic(
+            "GET" if path == "receipt" else "POST", f"{address}/{path}"
+        )
+        assert answer.status_code == 404, path
+    assert str(key) not in stranger.get("/uploads").content.decode()
+
+
+def test_the_receipt_of_an_upload_is_downloaded_and_mailed(
+    api: Any, alice: Company
+) -> None:
+    key = uuid4()
+    put(api, alice, alice.server.day(DAY), upload=str(key))
+    report(api, alice, key, files=2, items=[failed(0, "never.usg")])
+    client = signed_in(alice)
+    table = client.get(f"/uploads/{key}/receipt?format=csv").content.decode()
+    assert "day.usg" in table
+    assert len(table.splitlines()) == 2
+    mailed = client.post(f"/uploads/{key}/mail", headers={"X-Part": "sentence"})
+    assert (
+        mailed.content.decode() == "The receipt is on its way to admin@a-100.example."
+    )
+    again = client.post(f"/uploads/{key}/mail")
+    assert again["Location"] == f"/uploads/{key}"
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert ReceiptMail.objects.count() == 1
+
+
+def test_an_upload_is_interrupted_once_its_page_is_closed_or_silent(
+    alice: Company,
+) -> None:
+    sender = UploadSender(tenant_id=alice.id, how=How.API, name="test")
+    key = uuid4()
+    upload = record.record_report(sender, key, UploadReport(files=3), at=NOW)
+
+    def title(seconds: int) -> str:
+        at = NOW + timedelta(seconds=seconds)
+        text = upload_text(upload, Counter(), zone="UTC", seen_at=NOW, at=at)
+        return text.title.partition("UTC ")[2]
+
+    assert (title(60), title(180)) == ("has not ended", "was interrupted")
+    left = UploadReport(step=2, files=3, is_left=True)
+    upload = record.record_report(sender, key, left, at=NOW)
+    assert title(60) == "was interrupted"

@@ -1,0 +1,106 @@
+"""Uploads: one row for each run of the upload page, plain form or script."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Tenant
+from usage.models.files import NAME_CHARACTERS, FileState, How, UsageFile
+
+# Characters of the code of a failure.
+CODE_CHARACTERS = 60
+
+
+class UploadOutcome(models.TextChoices):
+    """How a file of an upload ended; the first ones are states of its file."""
+
+    ACCEPTED = FileState.ACCEPTED.value, _("accepted")
+    HELD = FileState.HELD.value, _("held")
+    RECEIVED = FileState.RECEIVED.value, _("received")
+    REJECTED = FileState.REJECTED.value, _("rejected")
+    REFUSED = FileState.REFUSED.value, _("refused by decision")
+    HERE = "already here", _("already here")
+    FAILED = "failed", _("not sent")
+    UNREADABLE = "unreadable", _("not readable")
+    STOPPED = "stopped", _("stopped before it was sent")
+
+
+class Upload(models.Model):
+    """One upload: who began it, what was chosen, and how far it came.
+
+    `key` is chosen by the sender and is part of the address; it is unique within a
+    tenant only, so that no key says anything about another tenant. `files`, `size` in
+    bytes and `others` (files that are no usage files) are what the sender has chosen
+    by its own report, and so is `step`, which orders its reports. Without `ended_at`
+    the upload is under way or was interrupted; `left_at` is when the page that sent it
+    was closed. `dismissed_at` is when its person dismissed the summary.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    key = models.UUIDField()
+    how = models.CharField(max_length=10, choices=How)
+    begun_by = models.CharField(max_length=200)
+    begun_at = models.DateTimeField()
+    reported_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+    dismissed_at = models.DateTimeField(null=True)
+    step = models.IntegerField(default=0)
+    files = models.IntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    others = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(how__in=How.values), name="an_upload_has_a_known_way_in"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "key"], name="a_tenant_has_an_upload_once"
+            ),
+            models.UniqueConstraint(
+                fields=["id", "tenant"], name="an_upload_can_be_named_with_its_tenant"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "-begun_at", "-id"], name="uploads_newest_first"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.begun_by}"
+
+
+class UploadItem(models.Model):
+    """One file of an upload, as its sender reported it.
+
+    `number` is its place in the upload. `file` is the row that the portal has of it,
+    whose state is the verdict from then on. Without a file, `outcome`, `code` and
+    `status` (of the HTTP response, where something else than the portal answered) are
+    the sender's word; so they are where the row of a rejected file was deleted.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="items")
+    number = models.IntegerField()
+    name = models.CharField(max_length=NAME_CHARACTERS)
+    size = models.BigIntegerField()
+    outcome = models.CharField(max_length=12, choices=UploadOutcome)
+    code = models.CharField(max_length=CODE_CHARACTERS, blank=True, default="")
+    status = models.SmallIntegerField(null=True)
+    file = models.ForeignKey(UsageFile, on_delete=models.SET_NULL, null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome__in=UploadOutcome.values),
+                name="an_outcome_is_a_known_one",
+            ),
+            models.UniqueConstraint(
+                fields=["upload", "number"], name="an_upload_has_a_file_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.outcome})"

@@ -1,0 +1,161 @@
+"""API schemas of uploads, and their construction from rows."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from django.urls import reverse
+from ninja import Schema
+from pydantic import Field, StringConstraints
+
+from usage.files.schemas import FileOut, WithoutNul, file_out
+from usage.models import CODE_CHARACTERS, Upload, UploadOutcome
+from usage.uploads.queries import ANSWERED, UploadEntry
+from usage.uploads.record import ITEMS_AT_MOST, ReportedItem, UploadReport
+
+# Files that one report can be about; a larger upload takes several.
+REPORT_AT_MOST = 1_000
+
+# The largest number that a report can name; each has its own limit as well.
+_MOST = 2**31 - 1
+
+Code = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=CODE_CHARACTERS)
+]
+
+
+class ItemIn(Schema):
+    """How one file of an upload ended, by its sender.
+
+    `number` is its place in the upload: reported again, the later report counts.
+    `file` is the id that the portal gave it; without one, `code` and `status` say why
+    it did not arrive.
+    """
+
+    number: Annotated[int, Field(ge=0, lt=ITEMS_AT_MOST)]
+    name: Annotated[str, WithoutNul, StringConstraints(max_length=5_000)]
+    size: Annotated[int, Field(ge=0, le=2**62)] = 0
+    outcome: UploadOutcome
+    code: Code = ""
+    status: Annotated[int, Field(ge=0, le=999)] | None = None
+    file: UUID | None = None
+
+
+class ReportIn(Schema):
+    """The state of an upload, by its sender; `bytes` of the files that were chosen.
+
+    `step` grows with each report; one that is not above the last is ignored.
+    """
+
+    step: Annotated[int, Field(ge=1, le=_MOST)]
+    files: Annotated[int, Field(ge=0, le=_MOST)] = 0
+    bytes: Annotated[int, Field(ge=0, le=2**62)] = 0
+    others: Annotated[int, Field(ge=0, le=_MOST)] = 0
+    is_ended: bool = False
+    is_left: bool = False
+    items: Annotated[list[ItemIn], Field(max_length=REPORT_AT_MOST)] = []
+
+
+class UploadRef(Schema):
+    """An upload and the address of its page."""
+
+    id: UUID
+    address: str
+
+
+class EntryOut(Schema):
+    """One file of an upload; without `file` all of it is its sender's word."""
+
+    name: str
+    size: int
+    outcome: UploadOutcome
+    code: str
+    status: int | None
+    file: FileOut | None
+
+
+class UploadOut(UploadRef):
+    """One upload. `counts` are of its files by outcome; `answered` have a verdict.
+
+    `files`, `bytes` and `others` are its sender's word. Without `ended_at` it is under
+    way or was interrupted.
+    """
+
+    how: str
+    begun_by: str
+    begun_at: datetime
+    reported_at: datetime
+    ended_at: datetime | None
+    files: int
+    bytes: int
+    others: int
+    answered: int
+    counts: dict[str, int]
+
+
+class UploadsOut(Schema):
+    """One page of uploads, newest first; `next` goes into `after` for the next one."""
+
+    uploads: list[UploadOut]
+    next: UUID | None
+
+
+class UploadDetailOut(UploadOut):
+    """One upload with up to 1,000 of its files, problems first."""
+
+    entries: list[EntryOut]
+
+
+def report_of(sent: ReportIn) -> UploadReport:
+    return UploadReport(
+        step=sent.step,
+        files=sent.files,
+        size=sent.bytes,
+        others=sent.others,
+        is_ended=sent.is_ended,
+        is_left=sent.is_left,
+        items=[
+            ReportedItem(
+                number=one.number,
+                name=one.name,
+                size=one.size,
+                outcome=one.outcome,
+                code=one.code,
+                status=one.status,
+                file_id=one.file,
+            )
+            for one in sent.items
+        ],
+    )
+
+
+def upload_ref(key: UUID) -> UploadRef:
+    return UploadRef(id=key, address=reverse("upload-run-page", kwargs={"key": key}))
+
+
+def upload_out(upload: Upload, counts: Counter[str]) -> UploadOut:
+    return UploadOut(
+        **upload_ref(upload.key).dict(),
+        how=upload.how,
+        begun_by=upload.begun_by,
+        begun_at=upload.begun_at,
+        reported_at=upload.reported_at,
+        ended_at=upload.ended_at,
+        files=upload.files,
+        bytes=upload.size,
+        others=upload.others,
+        answered=sum(counts[one] for one in ANSWERED),
+        counts={str(end): count for end, count in counts.items() if count},
+    )
+
+
+def entry_out(entry: UploadEntry) -> EntryOut:
+    return EntryOut(
+        name=entry.name,
+        size=entry.size,
+        outcome=UploadOutcome(entry.outcome),
+        code=entry.code,
+        status=entry.status,
+        file=file_out(entry.file) if entry.file else None,
+    )

@@ -1,0 +1,200 @@
+"""Queries of uploads and their files. Each runs in the caller's unit of work.
+
+The verdict of a file is that of the file's own row, so that one which is judged later
+changes the upload too. A file that was received as a part of an upload and was never
+reported, because the page was closed or a script reports none, belongs to it as well.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+
+from portal.errors import Refused
+from usage.files.queries import with_timeline
+from usage.models import FileState, How, Upload, UploadItem, UploadOutcome, UsageFile
+
+# How files of an upload ended, the most urgent first.
+ORDER = (
+    *(UploadOutcome.FAILED, UploadOutcome.UNREADABLE, UploadOutcome.REJECTED),
+    *(UploadOutcome.REFUSED, UploadOutcome.STOPPED, UploadOutcome.HELD),
+    *(UploadOutcome.RECEIVED, UploadOutcome.ACCEPTED, UploadOutcome.HERE),
+)
+
+# Ends with which the portal does not have the file, or it does not count.
+BAD = frozenset(ORDER[:5])
+
+# Ends with which the portal has answered for the file.
+ANSWERED = frozenset(ORDER) - {
+    UploadOutcome.FAILED,
+    UploadOutcome.UNREADABLE,
+    UploadOutcome.STOPPED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadEntry:
+    """One file of an upload; without `file` all of it is its sender's word."""
+
+    name: str
+    size: int
+    outcome: str
+    code: str
+    status: int | None
+    file: UsageFile | None
+
+
+def _outcome() -> Case:
+    return Case(
+        When(file__state=FileState.REFUSED, then=Value(UploadOutcome.REFUSED)),
+        When(outcome=UploadOutcome.HERE, then=Value(UploadOutcome.HERE)),
+        When(file__isnull=False, then=F("file__state")),
+        default=F("outcome"),
+        output_field=CharField(),
+    )
+
+
+def _rank(field: str) -> Case:
+    places = [When(**{field: value}, then=at) for at, value in enumerate(ORDER)]
+    return Case(*places, output_field=IntegerField())
+
+
+def uploads() -> QuerySet[Upload]:
+    """Return all uploads, newest first."""
+    return Upload.objects.order_by("-begun_at", "-pk")
+
+
+def find(key: UUID) -> Upload | None:
+    return Upload.objects.filter(key=key).first()
+
+
+def after(key: UUID | None, *, most: int) -> list[Upload]:
+    """Return uploads, newest first, going on after one that was listed before.
+
+    Raises:
+        Refused: there is no such upload.
+
+    """
+    found = uploads()
+    if key is not None:
+        last = find(key)
+        if last is None:
+            raise Refused("input-invalid", detail="after: no such upload")
+        earlier = Q(begun_at__lt=last.begun_at)
+        found = found.filter(earlier | Q(begun_at=last.begun_at, pk__lt=last.pk))
+    return list(found[:most])
+
+
+def last_of(name: str) -> Upload | None:
+    """Return a person's newest upload by browser or form, unless it was dismissed."""
+    ways = (How.BROWSER, How.FORM)
+    last = uploads().filter(begun_by=name, how__in=ways).first()
+    return last if last is not None and last.dismissed_at is None else None
+
+
+def _items(uploads: Collection[Upload]) -> QuerySet[UploadItem, Any]:
+    """Return the reported files of some uploads, with the annotation `end`."""
+    found = UploadItem.objects.filter(upload__in=uploads)
+    return found.annotate(end=_outcome())
+
+
+def _unreported(uploads: Collection[Upload]) -> QuerySet[UsageFile]:
+    reported = UploadItem.objects.filter(
+        upload__key=OuterRef("sent_in"), file=OuterRef("pk")
+    )
+    sent = UsageFile.objects.filter(sent_in__in=[one.key for one in uploads])
+    return sent.filter(~Exists(reported))
+
+
+def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
+    """Return, for the key of each upload, how many of its files ended in which way."""
+    counts: dict[UUID, Counter[str]] = {one.key: Counter() for one in uploads}
+    items: Any = _items(uploads)
+    rows: Any = chain(
+        items.values_list("upload__key", "end").annotate(files=Count("pk")),
+        _unreported(uploads)
+        .values_list("sent_in", "state")
+        .annotate(files=Count("pk")),
+    )
+    for key, end, files in rows:
+        counts[key][end] += files
+    return counts
+
+
+def last_activity(upload: Upload) -> datetime:
+    """Return when the upload was reported, or a file of it received, last."""
+    files = UsageFile.objects.filter(sent_in=upload.key)
+    newest: datetime | None = files.aggregate(at=Max("received_at"))["at"]
+    return max(upload.reported_at, newest or upload.reported_at)
+
+
+def file_ids(upload: Upload) -> set[UUID]:
+    """Return the ids of all files of an upload that the portal has rows of."""
+    items = UploadItem.objects.filter(upload=upload, file__isnull=False)
+    reported = UsageFile.objects.filter(Q(pk__in=items.values("file")))
+    own = UsageFile.objects.filter(sent_in=upload.key)
+    return {*reported.values_list("pk", flat=True), *own.values_list("pk", flat=True)}
+
+
+class UploadEntries:
+    """The files of an upload as a sequence that is read by pages, problems first."""
+
+    def __init__(self, upload: Upload, *, only: Collection[str] = ()) -> None:
+        items: Any = _items([upload])
+        others = _unreported([upload])
+        if only:
+            items = items.filter(end__in=only)
+            others = others.filter(Q(state__in=[*only]))
+        self._items = items.order_by(_rank("end"), "number")
+        self._others = others.order_by(_rank("state"), "received_at", "pk")
+        self._reported = self._items.count()
+        self._count: int = self._reported + self._others.count()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, part: slice) -> Sequence[UploadEntry]:
+        """Return the entries of a slice with both ends, reading only those."""
+        first, last, _step = part.indices(self._count)
+        items = list(self._items[first:last])
+        begin = max(first - self._reported, 0)
+        rest = max(last - self._reported, 0)
+        files = with_timeline().in_bulk([one.file_id for one in items if one.file_id])
+        found = [
+            UploadEntry(
+                *(one.name, one.size, _end_of(one), one.code, one.status),
+                files.get(one.file_id) if one.file_id else None,
+            )
+            for one in items
+        ]
+        others = self._others.select_related("server", "forwarding")[begin:rest]
+        return [
+            *found,
+            *(
+                UploadEntry(one.name, one.size, one.state, "", None, one)
+                for one in others
+            ),
+        ]
+
+
+def _end_of(item: UploadItem) -> str:
+    end: str = item.end  # type: ignore[attr-defined]  # annotated by `_items`
+    return end

@@ -1,0 +1,177 @@
+"""Records uploads as their senders report them.
+
+A report is a claim: it decides nothing about a file. It is bounded, and what it says
+of a file that the portal has is replaced by the file's own row.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models.fields.json import KT
+
+from portal.db import unit_of_work
+from portal.errors import Refused
+from usage.files.names import shown_name
+from usage.models import Upload, UploadItem, UploadOutcome, UsageFile
+
+# Uploads of a tenant that are kept, as long as a year of a script that runs each day;
+# the oldest go when another one begins. Files and their receipts stay.
+UPLOADS_KEPT = 500
+
+# Files of one upload that are stored: twice as many as a receipt has.
+ITEMS_AT_MOST = 20_000
+
+_REPORTED = ("name", "size", "outcome", "code", "status", "file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSender:
+    """Who reports an upload, for which tenant, and by which way in."""
+
+    tenant_id: int
+    how: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedItem:
+    """How one file ended, by its sender; `size` in bytes, `file_id` of its receipt."""
+
+    number: int
+    name: str
+    size: int
+    outcome: str
+    code: str = ""
+    status: int | None = None
+    file_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadReport:
+    """The state of an upload, by its sender.
+
+    `step` grows with each report: one that arrives after a later one is ignored.
+    `files` and `size` (in bytes) are of the usage files that were chosen, `others`
+    counts other files. `items` are those that have ended since the last report.
+    """
+
+    step: int = 1
+    files: int = 0
+    size: int = 0
+    others: int = 0
+    is_ended: bool = False
+    is_left: bool = False
+    items: Sequence[ReportedItem] = field(default=())
+
+
+def record_report(
+    sender: UploadSender, key: UUID, report: UploadReport, *, at: datetime
+) -> Upload:
+    """Store a report, and the upload itself if it is the first one.
+
+    The same report can be stored again. Begins and ends a unit of work of its own.
+
+    Raises:
+        Refused: the upload was begun by somebody else, or another way.
+
+    """
+    with unit_of_work.acting_for(sender.tenant_id):
+        upload = _find_or_begin(sender, key, at=at)
+        if upload.begun_by != sender.name or upload.how != sender.how:
+            raise Refused("not-found")
+        if report.step <= upload.step:
+            return upload
+        upload.step, upload.reported_at = report.step, at
+        upload.files, upload.size = report.files, report.size
+        upload.others = report.others
+        upload.ended_at = at if report.is_ended else None
+        upload.left_at = at if report.is_left and not report.is_ended else None
+        upload.save(
+            update_fields=(
+                *("step", "reported_at", "files", "size", "others"),
+                *("ended_at", "left_at"),
+            )
+        )
+        _store_items(upload, report.items)
+    return upload
+
+
+def dismiss(tenant_id: int, key: UUID, *, by: str, at: datetime) -> None:
+    """Remember that the sender of an upload has dismissed its summary.
+
+    Raises:
+        Refused: the person has no such upload.
+
+    """
+    with unit_of_work.acting_for(tenant_id):
+        mine = Upload.objects.filter(key=key, begun_by=by)
+        if not mine.update(dismissed_at=at):
+            raise Refused("not-found")
+
+
+def _find_or_begin(sender: UploadSender, key: UUID, *, at: datetime) -> Upload:
+    upload, is_new = Upload.objects.select_for_update().get_or_create(
+        tenant_id=sender.tenant_id,
+        key=key,
+        defaults={
+            "how": sender.how,
+            "begun_by": sender.name,
+            "begun_at": at,
+            "reported_at": at,
+        },
+    )
+    if is_new:
+        _remove_oldest()
+    return upload
+
+
+def _remove_oldest() -> None:
+    newest = Upload.objects.order_by("-begun_at", "-pk").values_list("pk", flat=True)
+    stale = list(newest[UPLOADS_KEPT : UPLOADS_KEPT + 10])
+    if stale:
+        Upload.objects.filter(pk__in=stale).delete()
+
+
+def _store_items(upload: Upload, items: Sequence[ReportedItem]) -> None:
+    # The last report of a file counts, also within one request.
+    wanted = {one.number: one for one in items if 0 <= one.number < ITEMS_AT_MOST}
+    files = _files([one.file_id for one in wanted.values() if one.file_id])
+    UploadItem.objects.bulk_create(
+        [_item(upload, one, files) for one in wanted.values()],
+        update_conflicts=True,
+        unique_fields=["upload", "number"],
+        update_fields=_REPORTED,
+    )
+
+
+def _files(ids: Collection[UUID]) -> dict[UUID, tuple[str, str, int, str]]:
+    """Return state, name, size and first problem of the files that are there."""
+    found = UsageFile.objects.filter(pk__in=ids).annotate(first=KT("problems__0__code"))
+    rows = found.values_list("pk", "state", "name", "size", "first")
+    return {pk: (state, name, size, code or "") for pk, state, name, size, code in rows}
+
+
+def _item(
+    upload: Upload,
+    one: ReportedItem,
+    files: dict[UUID, tuple[str, str, int, str]],
+) -> UploadItem:
+    item = UploadItem(
+        tenant_id=upload.tenant_id,
+        upload=upload,
+        number=one.number,
+        name=shown_name(one.name),
+        size=one.size,
+        outcome=one.outcome,
+        code=one.code,
+        status=one.status,
+    )
+    if one.file_id in files:
+        state, name, size, code = files[one.file_id]
+        is_here = one.outcome == UploadOutcome.HERE
+        item.file_id, item.name, item.size = one.file_id, name, size
+        item.outcome = UploadOutcome.HERE if is_here else UploadOutcome(state)
+        item.code, item.status = code, None
+    return item
