@@ -59,7 +59,7 @@ def sent_by(page: Page) -> list[str]:
     sent: list[str] = []
 
     def note(request: Request) -> None:
-        if request.method == "PUT":
+        if request.method == "PUT" and "/api/v1/files/" in request.url:
             sent.append(request.url.rsplit("/", 1)[-1])
 
     page.on("request", note)

@@ -108,8 +108,9 @@ def test_thousands_of_verdicts_are_shown_some_at_a_time(
     wait_for_end(page, timeout=90_000)
     assert len(refused) == SENT
     rows = page.locator(".verdict")
-    expect(rows).to_have_count(100)
-    page.get_by_role("button", name=f"Show 100 of {SENT - 100} more files").click()
-    expect(rows).to_have_count(200)
-    expect(rows.nth(100)).to_be_focused()
+    # The calendar is below the list, so that it is short at first.
+    expect(rows).to_have_count(30)
+    page.get_by_role("button", name=f"Show 100 of {SENT - 30} more files").click()
+    expect(rows).to_have_count(130)
+    expect(rows.nth(30)).to_be_focused()
     assert longest_task(page) < LONGEST

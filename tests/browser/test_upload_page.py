@@ -131,7 +131,8 @@ def test_the_summary_stays_until_it_is_dismissed_and_is_nobody_elses(
     page.reload()
     drop(page, tmp_path / "ic")
     wait_for_end(page)
-    summary.get_by_role("button", name="Dismiss this summary").click()
+    with page.expect_response("**/dismiss"):
+        summary.get_by_role("button", name="Dismiss this summary").click()
     expect(summary).to_be_hidden()
     page.reload()
     expect(page.locator("#drop")).to_be_visible()

@@ -6,6 +6,7 @@ import { Calendar } from "./upload/calendar.mjs";
 import { WatchedFolder } from "./upload/watched-folder.mjs";
 import { fromList, fromTransfer } from "./upload/gather.mjs";
 import { Portal } from "./upload/requests.mjs";
+import { Reporter } from "./upload/report.mjs";
 import { Run } from "./upload/run.mjs";
 import { Summary } from "./upload/summary.mjs";
 import { RunView } from "./upload/view.mjs";
@@ -21,8 +22,14 @@ const texts = new Texts(document.getElementById("upload-words"), root.dataset.zo
 const portal = new Portal(root.dataset);
 const run = new Run(portal, { maxBytes: Number(root.dataset.maxBytes) || Infinity });
 const section = document.getElementById("run");
-const view = new RunView(run, texts, { section, announce, fileAddress: root.dataset.file });
-const summary = new Summary(document.getElementById("summary"), texts, root.dataset.owner);
+const view = new RunView(run, texts, {
+  ...{ section, announce, fileAddress: root.dataset.file },
+  ...{ period: root.dataset.period, periodAddress: root.dataset.periodAddress },
+});
+const reporter = new Reporter(run, portal);
+const summary = new Summary(document.getElementById("summary"), texts, {
+  ...{ customer: root.dataset.customer, announce },
+});
 const calendar = new Calendar(document.getElementById("period"), root.dataset.customer);
 const folder = new WatchedFolder(root, {
   ...{ texts, portal, announce },
@@ -46,7 +53,9 @@ function begin(gathering, { isFresh = true } = {}) {
   if (isFresh && !run.isGoing) {
     run.clear();
     view.clear();
+    reporter.clear();
   }
+  reporter.others += gathering.others;
   if (gathering.found.length) run.add(gathering.found);
   view.showSkipped(gathering);
 }
@@ -115,7 +124,7 @@ function warn(event) {
 
 run.addEventListener("began", () => {
   addEventListener("beforeunload", warn);
-  summary.saveProgress(run);
+  summary.hide();
 });
 run.addEventListener("moved", ({ detail }) => {
   if (detail.item.hasEnded && detail.item.row) calendar.refreshSoon();
@@ -123,12 +132,17 @@ run.addEventListener("moved", ({ detail }) => {
 run.addEventListener("done", () => {
   removeEventListener("beforeunload", warn);
   const focused = document.activeElement;
-  const isHere = section.contains(focused) || focused === document.body;
+  const isHere = section.contains(focused) || drop.contains(focused) || focused === document.body;
   announce(summary.done(run));
   calendar.refreshSoon();
-  if (isHere) summary.heading.focus();
+  if (!isHere) return;
+  summary.heading.focus({ preventScroll: true });
+  summary.section.scrollIntoView({ block: "start" });
+});
+reporter.addEventListener("reported", ({ detail }) => {
+  if (detail.isLast) summary.stored(detail.address);
 });
 // Left in the middle, by whatever way: the next visit says how far it had come.
-addEventListener("pagehide", () => run.isGoing && summary.saveProgress(run));
+addEventListener("pagehide", () => reporter.leave());
 
 root.hidden = drop.hidden = false;

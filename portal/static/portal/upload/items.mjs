@@ -32,6 +32,26 @@ export const KEPT = new Set([ACCEPTED, HELD, RECEIVED, REFUSED, HERE]);
 /** Ends that sending again can mend. */
 export const UNSENT = new Set([FAILED, UNREADABLE, STOPPED]);
 
+/** Why a file could not be read, by the browser's name for it. */
+const UNREADABLE_CODES = {
+  NotReadableError: "unreadable-open",
+  NotFoundError: "unreadable-gone",
+  NotAllowedError: "unreadable-forbidden",
+  SecurityError: "unreadable-forbidden",
+};
+
+/**
+ * The code of `usage/uploads/failure_text.py`, or of the portal's refusal, for a file
+ * that the portal has no row of; "" where there is nothing to say.
+ */
+export function failureCode({ state, row, told }) {
+  if (row) return "";
+  if (state === UNREADABLE) return UNREADABLE_CODES[told?.code] ?? "unreadable-changed";
+  if (state === REJECTED) return "too-large";
+  if (state === STOPPED) return "stopped";
+  return state === FAILED ? told?.code || "no-answer" : "";
+}
+
 /** How a file ends that the portal has kept before. */
 export function endOf(row) {
   return row.state === REFUSED ? REFUSED : HERE;
@@ -55,6 +75,8 @@ export class Item {
   /** Found here by asking, so that it was not sent. */
   isUnsent = false;
   isNeeded = false;
+  /** It was sent, and no answer arrived. */
+  isStalled = false;
   /** Counts the changes, so that only what has changed is drawn again. */
   version = 0;
   #begun = 0;
@@ -99,6 +121,7 @@ export class Item {
     this.known = "";
     this.sent = 0;
     this.told = null;
+    this.isStalled = false;
   }
 }
 

@@ -2,14 +2,18 @@
 // lost connection, a busy portal, a sign-in that has expired, another customer chosen
 // in another window.
 
-/** Seconds between two looks whether the line is back; the last one for ever. */
-const WAITS = [1, 2, 4, 8, 15, 30];
+import { Backoff } from "../exchange.mjs";
 
 /** Seconds to leave a busy portal alone where it does not say so itself. */
 const BUSY = 15;
 
 /** Told first what only the person can end. */
-const ORDER = ["somebody-else", "switched", "signed-out", "paused", "no-line", "busy"];
+const ORDER = [
+  ...["somebody-else", "switched", "signed-out", "paused", "no-line", "stalled", "busy"],
+];
+
+/** Reasons that pass by themselves. */
+const PASSING = ["no-line", "stalled", "busy"];
 
 /** The session is not this upload's: they hold until a person has signed in, or back. */
 const OUT = ["somebody-else", "switched", "signed-out"];
@@ -17,7 +21,7 @@ const OUT = ["somebody-else", "switched", "signed-out"];
 export class Pauses {
   #held = new Set();
   #timer = 0;
-  #looks = 0;
+  #backoff = new Backoff();
   #isLooking = false;
   /** When it is tried again by itself, as `Date.now` counts. */
   againAt = 0;
@@ -49,7 +53,7 @@ export class Pauses {
   add(name) {
     if (this.#held.has(name)) return;
     this.#held.add(name);
-    if (name === "no-line") this.#checkAfter(WAITS[0]);
+    if (name === "no-line" || name === "stalled") this.#checkAfter(this.#backoff.next());
     this.onChange();
   }
 
@@ -61,7 +65,7 @@ export class Pauses {
 
   clear() {
     clearTimeout(this.#timer);
-    this.#looks = 0;
+    this.#backoff.reset();
     this.release(...ORDER);
   }
 
@@ -73,7 +77,7 @@ export class Pauses {
       // It may as well be another person who has signed in: the page says which.
       this.checkNow();
     }
-    else if (answer.kind === "no-line") this.add("no-line");
+    else if (answer.kind === "no-line" || answer.kind === "stalled") this.add(answer.kind);
     else if (answer.kind === "again") {
       this.#checkAfter(answer.seconds ?? BUSY);
       this.add("busy");
@@ -90,21 +94,23 @@ export class Pauses {
     this.#isLooking = false;
     if (!this.#isWaiting) return;
     if (answer.kind === "answers") {
-      this.#looks = 0;
-      this.release("no-line", "busy", ...OUT);
+      this.#backoff.reset();
+      this.release(...PASSING, ...OUT);
     } else if (OUT.includes(answer.kind)) {
-      for (const name of ["no-line", "busy", ...OUT]) this.#held.delete(name);
+      for (const name of [...PASSING, ...OUT]) this.#held.delete(name);
       this.#held.add(answer.kind);
       this.onChange();
+    } else if (answer.kind === "refused" && !this.#isOut) {
+      // Something answers again: what it says, it says of each file.
+      this.release(...PASSING);
     } else {
-      this.#looks = Math.min(this.#looks + 1, WAITS.length - 1);
-      this.#checkAfter(answer.seconds ?? WAITS[this.#looks]);
+      this.#checkAfter(answer.seconds ?? this.#backoff.next());
       this.onChange();
     }
   }
 
   get #isWaiting() {
-    return ["no-line", "busy", ...OUT].some((name) => this.#held.has(name));
+    return [...PASSING, ...OUT].some((name) => this.#held.has(name));
   }
 
   get #isOut() {

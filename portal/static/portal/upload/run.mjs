@@ -21,6 +21,14 @@ const ASK_AFTER_MS = 300;
 /** Sendings of one file before it is left to its person. */
 const TRIES = 5;
 
+/** A random UUID, also where the browser offers none: on plain http. */
+function newKey() {
+  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
+}
+
 export class Run extends EventTarget {
   /** @type {Item[]} */
   items = [];
@@ -29,6 +37,8 @@ export class Run extends EventTarget {
   bytesSent = 0;
   bytesNeeded = 0;
   beganAt = null;
+  /** The id that this upload is stored under. */
+  key = newKey();
   isStopped = false;
 
   #unread = new Queue();
@@ -87,6 +97,7 @@ export class Run extends EventTarget {
 
   /** Forget what has ended, for a list of its own. */
   clear() {
+    this.key = newKey();
     this.items = [];
     this.#twins.clear();
     for (const state of items.ORDER) this.counts[state] = 0;
@@ -174,9 +185,11 @@ export class Run extends EventTarget {
 
   #handleCheck(item, { is_needed: isNeeded, file }) {
     if (!isNeeded) {
-      item.isUnsent = true;
       item.row = file;
-      this.#finish(item, items.endOf(file));
+      // It had arrived, only the answer had not: its verdict is the file's.
+      item.isUnsent = !item.isStalled;
+      if (item.isStalled) this.#progress(item, item.size);
+      this.#finish(item, item.isStalled ? file.state : items.endOf(file));
       return;
     }
     if (!this.#twins.waitForFirst(item)) this.#setNeeded(item, true);
@@ -202,7 +215,8 @@ export class Run extends EventTarget {
       else {
         item.sha256 ??= await sha256(file);
         const onProgress = (sent) => isStill() && this.#progress(item, sent);
-        answer = await this.portal.send(item, file, { onProgress, signal: abort.signal });
+        const options = { upload: this.key, onProgress, signal: abort.signal };
+        answer = await this.portal.send(item, file, options);
         // A file that can no longer be read looks like a lost line.
         if (answer.kind === "no-line") await tail(file).then(() => file.slice(0, 1).arrayBuffer());
       }
@@ -231,12 +245,14 @@ export class Run extends EventTarget {
     if (!["signed-out", "switched"].includes(answer.kind)) item.tries += navigator.onLine ? 1 : 0;
     if (item.tries >= TRIES) {
       const isUnsteady = answer.isDamaged && !answer.title;
-      this.#finish(item, isUnsteady ? items.UNREADABLE : items.FAILED, answer);
+      const told = answer.kind === "stalled" ? { code: "stalled" } : answer;
+      this.#finish(item, isUnsteady ? items.UNREADABLE : items.FAILED, told);
       return;
     }
+    item.isStalled = answer.kind === "stalled";
     this.#setState(item, items.WAITING);
     const isOurs = answer.kind === "again" && answer.seconds === null;
-    if (!answer.isDamaged && !isOurs) {
+    if (!answer.isDamaged && !isOurs && !item.isStalled) {
       this.#needed.push(item);
       this.holds.apply(answer);
       return;
@@ -248,6 +264,10 @@ export class Run extends EventTarget {
         this.#setNeeded(item, false);
         item.forget();
         this.#unread.push(item);
+      } else if (item.isStalled && item.content) {
+        // It may have arrived: to ask costs less than to send it again.
+        this.#askAt = 0;
+        this.#unasked.push(item);
       } else this.#needed.push(item);
       this.#pump();
     }, 500 * 2 ** item.tries);

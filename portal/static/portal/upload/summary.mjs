@@ -1,74 +1,63 @@
-// Shows the result of an upload until it is dismissed, also after the page is loaded
-// again, and in short if the upload was interrupted.
+// Shows the result of an upload until it is dismissed. The one of the last visit is in
+// the page when it is loaded; this one takes its place.
 
-import { csrfToken } from "./requests.mjs";
+import { csrfToken, exchange, isRefusal, sendLast } from "../exchange.mjs";
 import * as items from "./items.mjs";
 
-const KEY = "upload-summary";
+/** Ends after which a file is not with the portal, or does not count. */
+const BAD = [items.FAILED, items.UNREADABLE, items.REJECTED, items.REFUSED, items.STOPPED];
 
 /** Ends that leave something to do or to know. */
 const AMISS = [items.REJECTED, items.REFUSED, items.HELD, items.UNREADABLE, items.FAILED, items.STOPPED];
 const FINE = [items.ACCEPTED, items.HERE, items.RECEIVED];
 
-/** A receipt is of no more files than that; those that were sent come first. */
-const RECEIPT_AT_MOST = 10_000;
-
-function idsOf({ items: all }) {
-  const sent = all.filter((item) => item.row && !item.isUnsent);
-  const here = all.filter((item) => item.row && item.isUnsent);
-  const ids = new Set([...sent, ...here].map((item) => item.row.id));
-  return [...ids].slice(0, RECEIPT_AT_MOST);
-}
+/** Colour and shape of the result, as the portal's own pages show it. */
+const LOOKS = { bad: ["missing", "missing"], held: ["partial", "with-us"], fine: ["received", "received"] };
 
 export class Summary {
-  /** @param {string} owner  who and for whom: nobody else is shown it */
-  constructor(section, texts, owner) {
-    this.section = section;
-    this.texts = texts;
-    this.owner = owner;
+  constructor(section, texts, { customer, announce }) {
+    Object.assign(this, { section, texts, customer, announce });
     this.heading = section.querySelector("h2");
-    section.querySelector("[data-at=dismiss]").addEventListener("click", () => this.#dismiss());
-    section.querySelector("form")?.addEventListener("submit", (event) => this.#fill(event.target));
-    const kept = this.#load();
-    if (kept) this.#show(kept);
+    this.#at("dismiss").addEventListener("submit", (event) => this.#dismiss(event));
+    this.#at("mail").addEventListener("submit", (event) => this.#mail(event));
   }
 
-  /** @param {import("./run.mjs").Run} run whose upload is under way */
-  saveProgress(run) {
+  #at(name) {
+    return this.section.querySelector(`[data-at=${name}]`);
+  }
+
+  hide() {
     this.section.hidden = true;
-    const at = run.beganAt.getTime();
-    this.#save({ at, isCut: true, done: run.ended, count: run.items.length });
   }
 
   /** @param {import("./run.mjs").Run} run that has just ended */
   done(run) {
-    const states = [...AMISS, ...FINE];
-    const counts = Object.fromEntries(states.map((state) => [state, run.counts[state]]));
-    const kept = { at: run.beganAt.getTime(), counts, count: run.items.length, ids: idsOf(run) };
-    this.#save(kept);
-    this.#show(kept);
-    return this.heading.textContent;
-  }
-
-  #show(kept) {
-    const when = this.texts.instant(new Date(kept.at));
-    this.ids = kept.ids ?? [];
-    this.heading.textContent = kept.isCut
-      ? this.texts.render("sum-cut", { when })
-      : this.#answer(kept, when);
-    this.section.querySelector("[data-at=words]").textContent = kept.isCut
-      ? this.texts.render("sum-cut-words", kept)
-      : `${this.#counts(kept.counts)}.`;
-    const form = this.section.querySelector("form");
-    if (form) form.hidden = !this.ids.length;
+    const { counts } = run;
+    const sum = (states) => states.reduce((all, state) => all + counts[state], 0);
+    const look = sum(BAD) ? "bad" : counts[items.HELD] ? "held" : "fine";
+    const [mark, shape] = LOOKS[look];
+    this.section.className = `notice is-own is-${mark}`;
+    this.heading.querySelector("use").setAttribute("href", `#m-${shape}`);
+    const when = this.texts.instant(run.beganAt);
+    const amiss = sum(AMISS);
+    const values = { when, count: amiss || run.items.length };
+    this.#at("title").textContent = this.texts.render(amiss ? "sum-amiss" : "sum-fine", values);
+    this.#at("words").textContent = `${this.#counts(counts)}.`;
+    // The reasons of this upload are in the list of its files, right below.
+    this.#at("problems").replaceChildren();
+    this.#at("answer").hidden = true;
+    for (const name of ["acts", "upload"]) this.#at(name).hidden = true;
     this.section.hidden = false;
+    return this.#at("title").textContent;
   }
 
-  #answer({ counts, count }, when) {
-    const amiss = AMISS.reduce((sum, state) => sum + counts[state], 0);
-    return amiss
-      ? this.texts.render("sum-amiss", { when, count: amiss })
-      : this.texts.render("sum-fine", { when, count });
+  /** It is stored, with a page of its own. */
+  stored(address) {
+    this.#at("upload").querySelector("a").href = address;
+    this.#at("receipt").action = `${address}/receipt`;
+    this.#at("mail").action = `${address}/mail`;
+    this.#at("dismiss").action = `${address}/dismiss`;
+    for (const name of ["acts", "upload"]) this.#at(name).hidden = false;
   }
 
   #counts(counts) {
@@ -78,36 +67,41 @@ export class Summary {
       .join(", ");
   }
 
-  #dismiss() {
-    sessionStorage.removeItem(KEY);
-    this.section.hidden = true;
+  #dismiss(event) {
+    event.preventDefault();
+    this.hide();
     document.getElementById("drop-title").scrollIntoView({ block: "nearest" });
     document.getElementById("pick-folder").focus();
+    // Without a page of its own it is not shown again either.
+    const { target } = event;
+    if (target.getAttribute("action")) sendLast(target.action, this.#postOf());
   }
 
-  /** The token may have changed since the page was made, by signing in again. */
-  #fill(form) {
-    form.elements.ids.value = this.ids.join("\n");
-    const token = csrfToken();
-    if (token) form.elements.csrfmiddlewaretoken.value = token;
+  /** Mail the receipt, and say so without leaving the page. */
+  async #mail(event) {
+    event.preventDefault();
+    const answer = await this.#post(event.target);
+    const isDone = answer.status === 200 && !answer.isRedirected && answer.text.length < 1000;
+    const { title, advice } = answer.body;
+    const told = isRefusal(answer) ? `${title} ${advice}` : this.texts.render("mail-failed");
+    this.#at("answer").textContent = isDone ? answer.text : told;
+    this.#at("answer").hidden = false;
+    this.announce(this.#at("answer").textContent);
   }
 
-  #save(kept) {
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify({ ...kept, owner: this.owner }));
-    } catch {
-      // No room, or storage is forbidden: it then lasts as long as the page.
-    }
+  #post(form) {
+    return exchange(form.action, this.#postOf());
   }
 
-  #load() {
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
-      if (kept?.owner === this.owner) return kept;
-      sessionStorage.removeItem(KEY);
-    } catch {
-      // Nothing that this page could show.
-    }
-    return null;
+  #postOf() {
+    return {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-CSRFToken": csrfToken(),
+        "X-Part": "sentence",
+      },
+      body: new URLSearchParams({ "for-customer": this.customer }).toString(),
+    };
   }
 }

@@ -19,8 +19,13 @@ export class Texts {
     this.whole = new Intl.NumberFormat(language);
     this.one = decimals(language, 1);
     this.two = decimals(language, 2);
+    this.months = new Intl.DateTimeFormat(language, { ...MONTH, timeZone: "UTC" });
     this.days = new Intl.DateTimeFormat(language, { ...DAY, timeZone: "UTC" });
     this.instants = new Intl.DateTimeFormat(language, { ...INSTANT, timeZone: zone || "UTC" });
+  }
+
+  has(key) {
+    return this.#texts.has(key);
   }
 
   /** Render a text; `count` selects singular or plural, and is a value too. */
@@ -56,6 +61,11 @@ export class Texts {
     return this.render("day", partsOf(this.days, new Date(`${day}T00:00:00Z`)));
   }
 
+  /** @param {string} period as in the API: 2026-05 */
+  month(period) {
+    return this.months.format(new Date(`${period}-01T00:00:00Z`));
+  }
+
   /** A day and a time in the zone that the page speaks of. */
   instant(date) {
     return this.render("instant", partsOf(this.instants, date));
@@ -66,6 +76,7 @@ export class Texts {
   }
 }
 
+const MONTH = { month: "long", year: "numeric" };
 const DAY = { weekday: "short", day: "numeric", month: "long" };
 const INSTANT = { ...DAY, year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 

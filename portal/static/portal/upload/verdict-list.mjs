@@ -3,7 +3,8 @@
 
 import * as items from "./items.mjs";
 
-/** Rows shown at first, and added each time more are asked for. */
+/** Rows shown at first, with what is below the list still near, and added each time. */
+const FIRST_ROWS = 30;
 const ROWS = 100;
 
 /** Shape and colour of each state. */
@@ -22,23 +23,14 @@ const STYLES = {
   [items.HERE]: ["same", "is-silent"],
 };
 
-/** Why a file could not be read, by the browser's name for it. */
-const UNREADABLE_TEXTS = {
-  NotReadableError: "unreadable-open",
-  NotFoundError: "unreadable-gone",
-  NotAllowedError: "unreadable-forbidden",
-  SecurityError: "unreadable-forbidden",
-};
-
 export class VerdictList {
   #buckets = new Map(items.ORDER.map((state) => [state, new Set()]));
   #rows = new Map();
-  #most = ROWS;
+  #most = FIRST_ROWS;
 
   /** @param {HTMLElement} root @param {import("./text.mjs").Texts} texts */
-  constructor(root, texts, { fileAddress }) {
-    this.texts = texts;
-    this.fileAddress = fileAddress;
+  constructor(root, texts, { fileAddress, period, periodAddress }) {
+    Object.assign(this, { texts, fileAddress, period, periodAddress });
     this.list = root.querySelector("[data-at=verdicts]");
     this.more = root.querySelector("[data-at=more]");
     this.rowTemplate = root.querySelector("[data-at=row]");
@@ -55,7 +47,7 @@ export class VerdictList {
 
   clear() {
     for (const bucket of this.#buckets.values()) bucket.clear();
-    this.#most = ROWS;
+    this.#most = FIRST_ROWS;
     this.draw();
   }
 
@@ -164,13 +156,16 @@ export class VerdictList {
       case items.HERE:
         return this.#metaOfKept(item);
       default:
+        if (item.isStalled) return [this.texts.render("meta-stalled")];
         return item.tries ? [this.texts.render("meta-again", { count: item.tries })] : [];
     }
   }
 
   #metaOfKept({ row }) {
     const where = [row.server, row.day && this.texts.day(row.day)].filter(Boolean).join(", ");
-    if (!this.fileAddress) return [where];
+    const period = row.day ? periodOf(row.day) : this.period;
+    const other = period === this.period ? [] : [" · ", this.#linkToPeriod(period)];
+    if (!this.fileAddress) return [where, ...other];
     const link = document.createElement("a");
     link.href = this.fileAddress.replace("00000000-0000-0000-0000-000000000000", row.id);
     link.textContent = this.texts.render("receipt");
@@ -178,7 +173,15 @@ export class VerdictList {
     whose.className = "visually-hidden";
     whose.textContent = ` ${this.texts.render("receipt-of", { name: row.name })}`;
     link.append(whose);
-    return where ? [`${where} · `, link] : [link];
+    return where ? [`${where} · `, link, ...other] : [link, ...other];
+  }
+
+  /** It counts for another period than the one that is shown. */
+  #linkToPeriod(period) {
+    const link = document.createElement("a");
+    link.href = this.periodAddress.replace("PERIOD", period);
+    link.textContent = this.texts.render("other-period", { month: this.texts.month(period) });
+    return link;
   }
 
   #writeReasons(body, item) {
@@ -210,20 +213,22 @@ function reasonsOf(item, texts) {
     }));
   }
   if (item.told?.title) return [item.told];
-  const key = keyOf(item);
-  const name = { name: item.name };
-  return key
-    ? [{ title: texts.render(key, name), advice: texts.render(`${key}-advice`, name), code: "" }]
-    : [];
+  // Of a stopped file its place in the list says all there is.
+  const code = item.state === items.STOPPED ? "" : items.failureCode(item);
+  if (!code) return [];
+  const key = texts.has(code) ? code : "no-answer";
+  const values = { status: String(item.told?.status ?? "") };
+  return [{ title: texts.render(key, values), advice: texts.render(`${key}-advice`), code: "" }];
+}
+
+/** The period that a day counts for; both as in the API. */
+function periodOf(day) {
+  const [year, month, date] = day.split("-").map(Number);
+  const end = new Date(Date.UTC(year, month - (date < 28 ? 1 : 0), 1));
+  return end.toISOString().slice(0, 7);
 }
 
 /** A tenant admin has to confirm the key of its server. */
 function waitsForKey(row) {
   return Boolean(row?.problems.some(({ code }) => code === "signer-unknown"));
-}
-
-function keyOf({ state, told }) {
-  if (state === items.UNREADABLE) return UNREADABLE_TEXTS[told?.code] ?? "unreadable-changed";
-  if (state === items.REJECTED) return "too-large";
-  return state === items.FAILED ? "no-answer" : "";
 }

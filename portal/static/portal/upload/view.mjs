@@ -24,12 +24,12 @@ export class RunView {
   #pace = new Speed();
 
   /** @param {import("./run.mjs").Run} run */
-  constructor(run, texts, { section, announce, fileAddress }) {
+  constructor(run, texts, { section, announce, ...addresses }) {
     this.run = run;
     this.texts = texts;
     this.section = section;
     this.announce = announce;
-    this.list = new VerdictList(section, texts, { fileAddress });
+    this.list = new VerdictList(section, texts, addresses);
     this.heading = section.querySelector("h2");
     run.addEventListener("moved", ({ detail }) => this.#moved(detail));
     run.addEventListener("progress", () => this.#drawSoon());
@@ -198,8 +198,9 @@ export class RunView {
     const looked = run.looked / run.items.length;
     const part = isLooking || !bytesNeeded ? looked : bytesSent / bytesNeeded;
     const bar = this.#at("all");
-    bar.hidden = !run.items.length;
-    bar.value = run.isGoing ? Math.floor(100 * (part || 0)) : 100;
+    // Once all is done, the reasons are what is to be read next.
+    bar.hidden = !run.isGoing;
+    bar.value = Math.floor(100 * (part || 0));
   }
 
   #drawHere() {
