@@ -1,6 +1,7 @@
 """URLs of billing; `portal.http.endpoints` has the required permissions."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from billing import views
 from billing.deadline_feed import views as deadline_feed_views
@@ -26,6 +27,7 @@ urlpatterns = [
         statement_day_views.users,
         name="statement-users",
     ),
+    path("staff", RedirectView.as_view(pattern_name="staff-desk"), name="staff-start"),
     path("excuses", request_views.excuses_page, name="excuses-page"),
     path("excuses/ask", request_views.request_excuse, name="excuses-ask"),
     path("excuses/withdraw", request_views.withdraw_excuse, name="excuses-withdraw"),

@@ -200,6 +200,8 @@ OF_HTTP = {
     "portal/http/no_store.py",
     "portal/http/request_bodies.py",
     "portal/http/request_time.py",
+    "portal/http/way_back.py",
+    "portal/pages/filters.py",
     "portal/pages/home.py",
     "portal/pages/staff_navigation.py",
     "portal/tenants/expected_tenant.py",

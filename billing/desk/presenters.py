@@ -111,7 +111,9 @@ def _line(
         "last_file": zoned(row.last_received_at, row.zone)
         if row.last_received_at
         else _quiet(gettext("none yet")),
-        "deadline": _deadline(row.deadline_at, row.zone, row.is_extended, language),
+        "deadline": _deadlines(
+            period, row.deadline_at, row.zone, row.is_extended, language
+        ),
         "reminders": _reminders(row),
         "statement": _listed(row),
         "stored": row.statement,
@@ -219,14 +221,18 @@ def mode(row: DeskRow, period: Period) -> str:
 
 
 @lru_cache(maxsize=_KEPT)
-def _deadline(
+def _deadlines(
+    period: Period,
     at: datetime,
     zone: str,
     is_extended: bool,  # noqa: FBT001 - a cache distinguishes positional arguments
     language: str | None,  # noqa: ARG001 - the same
 ) -> SafeString:
+    """Render both readings of the deadline, in the words that customers read."""
+    due = gettext("due by the end of %(day)s") % {"day": shown.day(period.target_on)}
+    late_from = format_html(gettext("late from {}"), zoned(at, zone))
     more = gettext("extended") if is_extended else ""
-    return format_html("{}{}", zoned(at, zone), _second(more))
+    return format_html("{}{}{}", due, _second(late_from), _second(more))
 
 
 def as_csv(rows: Iterable[DeskRow], period: Period) -> Iterator[str]:

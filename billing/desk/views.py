@@ -19,12 +19,14 @@ from billing.desk import queries as desk_queries
 from billing.desk.bulk_actions import ACTIONS
 from billing.desk.desk_row import DeskRow
 from billing.desk.queries import MOST_COUNTED
-from billing.desk.sql import DeskFilter
+from billing.desk.sql import DeskFilter, DeskOrder
+from billing.lateness.undecided_queries import count_undecided
 from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.pages.filters import known_value, required_value
 
 # Tenants on one page: short enough to scroll through.
 A_PAGE = 50
@@ -48,12 +50,15 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
             found, at=now, most=A_PAGE + 1, offset=offset, counted=counts
         )
         updating = updating_tenants(str(desk_filter.period))
+        undecided = count_undecided(str(desk_filter.period), at=now)
     has_next = len(rows) > A_PAGE and page < pages
     rows = rows[:A_PAGE]
     shown = {
         **_head(desk_filter, counts),
         "at": now,
         "updating": updating,
+        "undecided": undecided,
+        "in_period": desk_filter.period,
         "lines": desk_presenters.table_rows(
             rows,
             desk_filter.period,
@@ -82,6 +87,8 @@ def desk_csv(request: PortalRequest) -> HttpResponseBase:
     """
     download = Download(request.caller)
     now = timezone.now()
+    required_value(request, "standing", desk_forms.SLUGS)
+    required_value(request, "sort", set(DeskOrder))
     period = desk_forms.named_period(request.GET) or desk_forms.last_ended(now)
     await_fresh(str(period))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
@@ -111,6 +118,8 @@ def _counted(
     found, and the counts; None if the search finds too many to count.
     """
     named = desk_forms.named_period(request.GET)
+    known_value(request, "standing", desk_forms.SLUGS)
+    known_value(request, "sort", set(DeskOrder))
     desk_filter = desk_forms.desk_filter(
         request.GET, period=named or desk_forms.last_ended(at)
     )

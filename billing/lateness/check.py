@@ -9,7 +9,7 @@ the same evidence.
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -99,8 +99,13 @@ def check_lateness(at: datetime) -> CheckResult:
     )
 
 
-def release(period: str, *, by: str, reason: str, at: datetime) -> None:
-    """Let the check go on for a period at which it stopped.
+def release(
+    period: str, *, tenants: Collection[int], by: str, reason: str, at: datetime
+) -> None:
+    """Let the check go on for the tenants of a period at which it stopped.
+
+    `tenants` are the ids of those that somebody has seen listed; if others turn out
+    late, the check stops at the period again.
 
     Raises:
         Refused: it is not stopped there (any more), or there is no reason.
@@ -109,14 +114,20 @@ def release(period: str, *, by: str, reason: str, at: datetime) -> None:
     reason = required(reason)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         held = SafetyStop.objects.filter(period=period, released_at=None)
-        if not held.update(released_at=at, released_by=by[:200], reason=reason):
+        released_for = sorted(set(tenants))
+        if not held.update(
+            released_at=at,
+            released_by=by[:200],
+            reason=reason,
+            released_for=released_for,
+        ):
             raise Refused("decided-already")
         audit_log.append(
             tenant_id=None,
             actor=by,
             act="safety-stop-released",
             subject=period,
-            details={"reason": reason},
+            details={"reason": reason, "tenants": len(released_for)},
             at=at,
         )
 

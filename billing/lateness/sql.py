@@ -14,7 +14,8 @@ judged yet, which wait for us and make nobody late. Its steps:
   more arrived.
 - `stopped`: if the certain tenants alone are far more than usual, nothing more is
   flagged until the staff release the period. If they are too many only together with
-  the possible ones, the period waits: a later run flags it or stops it.
+  the possible ones, the period waits: a later run flags it or stops it. A release is
+  for the tenants that the staff have seen: others stop the period again.
 - `held`: rows are locked and read again. A row that the refresher is writing is left
   to the next run; a later refresh sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.
@@ -75,26 +76,32 @@ with due as materialized (
     select period, min(judged_at) + %(between_zones)s as ends_at
     from due group by period
 ), counted as (
-    select period, tenant_id, true as is_certain from due
+    select period, tenant_id, true as is_certain, true as is_new from due
     union all
-    select f.period, f.tenant_id, true
+    select f.period, f.tenant_id, true, false
     from billing_lateflag f join run on run.period = f.period
     where f.voided_at is null
     union all
-    select r.period, r.tenant_id, false
+    select r.period, r.tenant_id, false, false
     from billing_periodrollup r join run on run.period = r.period
     cross join {_JUDGED}
     where {_HAS_LATE_DAYS} and j.judged_at <= run.ends_at and {_HAS_NO_FLAG}
 ), found as materialized (
     select c.*, u.usual, case
         when c.tenants < %(least)s or c.tenants < %(times)s * u.usual then 'raised'
+        when c.is_released then case when c.unseen = 0 then 'raised' else 'stopped' end
         when c.certain >= %(least)s and c.certain >= %(times)s * u.usual
             or run.ends_at <= %(until)s then 'stopped'
         else 'waiting' end as outcome
     from (
-        select period, count(distinct tenant_id) as tenants,
-            count(distinct tenant_id) filter (where is_certain) as certain
-        from counted group by period
+        select n.period, count(distinct n.tenant_id) as tenants,
+            count(distinct n.tenant_id) filter (where n.is_certain) as certain,
+            coalesce(bool_or(s.released_at is not null), false) as is_released,
+            count(*) filter (
+                where n.is_new and not n.tenant_id = any(s.released_for)
+            ) as unseen
+        from counted n left join billing_safetystop s on s.period = n.period
+        group by n.period
     ) c
     join run on run.period = c.period
     cross join lateral (
@@ -111,7 +118,11 @@ with due as materialized (
         (period, found, usual, raised_at, released_by, reason)
     select period, tenants, usual, %(at)s, '', '' from found
     where outcome = 'stopped'
-    on conflict (period) do nothing
+    on conflict (period) do update
+        set found = excluded.found, usual = excluded.usual,
+            raised_at = excluded.raised_at, released_at = null, released_by = '',
+            reason = '', released_for = null
+        where billing_safetystop.released_at is not null
     returning period, found, usual
 ), held as (
     select r.tenant_id, r.period, r.deadline_at,
@@ -134,8 +145,8 @@ with due as materialized (
     left join billing_safetystop s on s.period = due.period
     cross join {_JUDGED}
     where {_IS_LATE} and r.deadline_at = due.deadline_at
-    and (s.released_at is not null
-        or s.period is null and found.outcome = 'raised')
+    and (found.outcome = 'raised' and (s.period is null or s.released_at is not null)
+        or s.released_at is not null and r.tenant_id = any(s.released_for))
     for share of r skip locked
 ), raised as (
     insert into billing_lateflag
@@ -196,6 +207,35 @@ and exists (
 )
 order by r.tenant_id, r.period
 """  # noqa: S608 - put together from the parts above
+
+# Tenants that are late by their stored summaries and that no run has decided on, with
+# what each waits for. Where a safety stop holds a period, also those that will be late
+# by its end in all zones if nothing more comes: they are released with the others.
+_UNDECIDED = f"""
+from billing_periodrollup r
+cross join {_JUDGED}
+join portal_tenant t on t.id = r.tenant_id
+left join billing_tenantperiod p on p.tenant_id = r.tenant_id and p.period = r.period
+left join billing_safetystop s on s.period = r.period and s.released_at is null
+where {{of_period}} {_HAS_LATE_DAYS} and {_HAS_NO_FLAG}
+and j.judged_at <= greatest(%(until)s, s.raised_at + %(between_zones)s)
+and r.deadline_at <= greatest(%(until)s, s.raised_at + %(between_zones)s)
+"""
+
+UNDECIDED_IDS = f"select r.tenant_id {_UNDECIDED} order by r.tenant_id"
+
+COUNT_UNDECIDED = f"select count(*) {_UNDECIDED}"
+
+UNDECIDED = f"""
+select r.tenant_id, t.number, t.name, r.period, r.deadline_at,
+    coalesce(p.zone, t.zone), cardinality(r.late) + cardinality(r.graced),
+    case when s.period is not null then 'stopped'
+        when {is_stale("r")} then 'updating'
+        when not ({_NOTHING_WAITS.format(before="j.judged_at")}) then 'unjudged'
+        else 'next-run' end
+{_UNDECIDED}
+order by r.period desc, t.name, t.id limit %(most)s offset %(offset)s
+"""
 
 # The periods for which a run should have flagged one tenant.
 OVERDUE = f"""

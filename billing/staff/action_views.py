@@ -36,7 +36,7 @@ def tenant_of(number: str) -> Tenant:
         return tenant_head.find_tenant(number)
 
 
-def narrowed(given: QueryDict) -> tuple[str, str]:
+def _narrowed(given: QueryDict) -> tuple[str, str]:
     """Return the kind and the period that the page *Late* is filtered by, or empty."""
     kind = given.get("kind", "")
     period = given.get("period", "").replace("\0", "")
@@ -58,7 +58,7 @@ def back(
     to = request.POST.get("to")
     if to == "late":
         page = reverse("staff-late")
-        kind, of_period = narrowed(QueryDict(request.POST.get("kept", "")))
+        kind, of_period = _narrowed(QueryDict(request.POST.get("kept", "")))
         parameters = {"kind": kind, "period": of_period}
     else:
         tab = tenant_head.PERIOD if to == "period" else tab

@@ -8,33 +8,37 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.lateness import check as late_check
+from billing.coverage.periods import Period
+from billing.desk.forms import named_period
 from billing.lateness import decide as late_decide
 from billing.lateness import queries as late_queries
+from billing.lateness import undecided_queries
 from billing.lateness.export import as_csv
 from billing.lateness.forms import ConsequenceForm, ExtensionForm
+from billing.lateness.queries import FlagFilter
 from billing.lateness.text import FlagRow, chosen_days, flag_row
 from billing.models import LateFlag, StaffNote
 from billing.notes import queries as note_queries
 from billing.periods import deadlines
 from billing.periods.queries import opened_periods
+from billing.periods.text import month_text
 from billing.periods.updating import await_fresh, updating_tenants
 from billing.staff import tenant_head
-from billing.staff.action_views import back, narrowed, run_action, tenant_of
+from billing.staff.action_views import back, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.errors import Refused, error_document
-from portal.forms import ReasonForm, first_error
+from portal.forms import first_error
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.pages.filters import known_value, required_value
 
 # Flags on one page: short enough to scroll through.
 FLAGS_A_PAGE = 25
@@ -45,7 +49,8 @@ _CHUNK = 500
 
 @require_safe
 def late(request: PortalRequest) -> HttpResponse:
-    kind, period = narrowed(request.GET)
+    kind = known_value(request, "kind", set(FlagFilter))
+    period = str(named_period(request.GET) or "")
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         pages = Paginator(late_queries.flags(kind, period), FLAGS_A_PAGE)
         page: Page[LateFlag] = pages.get_page(request.GET.get("page"))
@@ -57,8 +62,15 @@ def late(request: PortalRequest) -> HttpResponse:
             "rows": _with_notes(page),
             "counts": (counts := late_queries.counts(period)),
             "total": counts[""],
-            "periods": late_queries.periods(),
-            "stops": list(late_queries.stops()),
+            "periods": [
+                (name, month_text(Period.parse(name)))
+                for name in late_queries.periods()
+            ],
+            "stops": [
+                (stop, month_text(Period.parse(stop.period)))
+                for stop in late_queries.stops()
+            ],
+            "undecided": undecided_queries.count_undecided(period, at=timezone.now()),
             "updating": updating_tenants(period),
             "may_act": Permission.STAFF_ACT in request.caller.permissions,
         }
@@ -74,7 +86,8 @@ def late_csv(request: PortalRequest) -> HttpResponseBase:
     """
     download = Download(request.caller)
     now = timezone.now()
-    kind, period = narrowed(request.GET)
+    kind = required_value(request, "kind", set(FlagFilter))
+    period = str(named_period(request.GET) or "")
     await_fresh(period)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
@@ -88,26 +101,6 @@ def late_csv(request: PortalRequest) -> HttpResponseBase:
     )
     add_never_cache_headers(response)
     return response
-
-
-@require_POST
-def release(request: PortalRequest, period: str) -> HttpResponse:
-    """Resume the late check for a period at which it has stopped."""
-    now = timezone.now()
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, gettext("A decision needs a reason."))
-        return redirect("staff-late")
-    reason = form.cleaned_data["reason"]
-    try:
-        late_check.release(period, by=request.caller.name, reason=reason, at=now)
-    except Refused as refusal:
-        _, document = error_document(refusal)
-        messages.error(request, f"{document['title']} {document['advice']}")
-    else:
-        text = gettext("Released: the next run, within 15 minutes, flags who is late.")
-        messages.success(request, text)
-    return redirect("staff-late")
 
 
 @require_POST

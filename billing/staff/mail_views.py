@@ -39,6 +39,7 @@ from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import StoredMail, WrittenMail
 from portal.models import AccountMail, User
+from portal.pages.filters import known_value
 from portal.pages.paging import capped_text
 
 # Mails on one page: short enough to scroll through.
@@ -55,9 +56,8 @@ NEXT = "next"
 def mails(request: PortalRequest) -> HttpResponse:
     """List the mails of a kind, or those that are sent next."""
     now = timezone.now()
-    kind, state = request.GET.get("kind", ""), request.GET.get("told", "")
-    kind = kind if kind in {*mail_queries.MODELS, NEXT} else REMINDER
-    state = state if state in set(MailFilter) else ""
+    kind = known_value(request, "kind", {*mail_queries.MODELS, NEXT}) or REMINDER
+    state = known_value(request, "told", set(MailFilter))
     with unit_of_work.acting_for(unit_of_work.STAFF):
         permission = mail_switch.send_permission()
         stop = mail_switch.current_stop() if permission.held else None

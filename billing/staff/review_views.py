@@ -26,6 +26,7 @@ from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
+from portal.pages.filters import known_value
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files.problems import OF_ITS_TIME, holding
 from usage.models import FileState, UsageFile
@@ -58,8 +59,7 @@ _LOOK_AGAIN = frozenset(
 @require_safe
 def held(request: PortalRequest) -> HttpResponse:
     """List what waits for a decision of the staff, one line for each decision."""
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in set(HoldReason) else ""
+    kind = known_value(request, "kind", set(HoldReason))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         waiting = [rows().count() for rows in TO_DECIDE]
         shown = {

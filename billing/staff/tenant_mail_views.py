@@ -15,6 +15,7 @@ from billing.staff.tab_views import load_head, render_tab
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
+from portal.pages.filters import known_value
 from portal.pages.paging import capped_text
 
 # The digest goes to the staff, about all tenants.
@@ -24,9 +25,8 @@ _KINDS = [kind for kind in mail_queries.MODELS if kind != DIGEST]
 @require_safe
 def tenant_mails(request: PortalRequest, number: str) -> HttpResponse:
     """List a tenant's mails of a kind and state, the newest first."""
-    kind, state = request.GET.get("kind", ""), request.GET.get("told", "")
-    kind = kind if kind in _KINDS else REMINDER
-    state = state if state in set(MailFilter) else ""
+    kind = known_value(request, "kind", _KINDS) or REMINDER
+    state = known_value(request, "told", set(MailFilter))
     shown, tenant = load_head(number, tenant_head.MAIL)
     # In a unit of work of the tenant, lists and counts are of its own mails alone.
     with unit_of_work.acting_for(tenant.pk, reading=True):

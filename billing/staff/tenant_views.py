@@ -21,6 +21,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
+from portal.pages.filters import known_value
 from usage.files import queries as file_queries
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries
@@ -85,17 +86,17 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
 @require_safe
 def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
     """List all files of a tenant, newest first, with filters."""
-    wanted = file_queries.FileFilter(
-        state=_one_of(FileState.values, request.GET.get("state")),
-        how=_one_of(How.values, request.GET.get("how")),
-        server=request.GET.get("server", "").replace("\0", "") or None,
-    )
     head, found = load_head(number, tenant_head.FILES)
     with unit_of_work.acting_for(found.pk, reading=True):
+        servers = list(Server.objects.order_by("name").values_list("name", flat=True))
+        wanted = file_queries.FileFilter(
+            state=known_value(request, "state", FileState.values) or None,
+            how=known_value(request, "how", How.values) or None,
+            server=known_value(request, "server", servers) or None,
+        )
         files = file_queries.files(
             wanted, after=_uuid(request.GET.get("after")), most=FILES_A_PAGE + 1
         )
-        servers = list(Server.objects.order_by("name").values_list("name", flat=True))
     kept = request.GET.copy()
     kept.pop("after", None)
     shown = {
@@ -116,10 +117,6 @@ def tenant_files(request: PortalRequest, number: str) -> HttpResponse:
 
 def _with_rights(request: PortalRequest, shown: dict[str, Any]) -> dict[str, Any]:
     return {**shown, "may_act": Permission.STAFF_ACT in request.caller.permissions}
-
-
-def _one_of(values: list[str], wanted: str | None) -> str | None:
-    return wanted if wanted in values else None
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -14,6 +14,7 @@ from billing.staff import (
     tenant_action_views,
     tenant_mail_views,
     tenant_views,
+    undecided_views,
     zone_views,
 )
 from billing.statements import catalogue_views
@@ -153,7 +154,8 @@ urlpatterns = [
     path("catalogue/classify", catalogue_views.classify, name="staff-classify"),
     path("late", late_views.late, name="staff-late"),
     path("late.csv", late_views.late_csv, name="staff-late-csv"),
-    path("late/<str:period>/release", late_views.release, name="staff-release"),
+    path("late/undecided", undecided_views.undecided, name="staff-undecided"),
+    path("late/<str:period>/release", undecided_views.release, name="staff-release"),
     path(
         "tenants/<str:number>/flags/<int:flag_id>/waive",
         late_views.waive,

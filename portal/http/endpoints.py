@@ -193,6 +193,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "people-escalation": {"POST": _form(MANAGE)},
     "calendar-feed": {"GET": _open()},  # requires a member's private address
     "receipt-mail": {"POST": _form(READ, FORM, LISTS)},
+    "staff-start": {"GET": _page(STAFF_READ)},
     "staff-desk": {"GET": _page(STAFF_READ)},
     "staff-desk-csv": {"GET": _page(STAFF_READ)},
     "staff-selected": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
@@ -230,7 +231,11 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-classify": {"POST": _form(STAFF_ACT)},
     "staff-late": {"GET": _page(STAFF_READ)},
     "staff-late-csv": {"GET": _page(STAFF_READ)},
-    "staff-release": {"POST": _form(STAFF_ACT)},
+    "staff-undecided": {"GET": _page(STAFF_READ)},
+    "staff-release": {
+        "GET": _page(STAFF_READ),
+        "POST": _form(STAFF_ACT, FORM, LISTS),
+    },
     "staff-waive": {"POST": _form(STAFF_ACT)},
     "staff-decide": {"POST": _form(STAFF_ACT)},
     "staff-extend": {"POST": _form(STAFF_ACT)},

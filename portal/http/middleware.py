@@ -32,6 +32,7 @@ from portal.http.endpoints import (
     BodyKind,
     Endpoint,
 )
+from portal.http.way_back import page_above
 from portal.models import User
 from portal.tenants import expected_tenant, memberships
 
@@ -223,6 +224,8 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
     status, body = error_document(problem)
     if problem.code == "not-allowed":
         body |= _role_contacts(request)
+    if problem.code == "method-unknown":
+        body |= {"page_above": page_above(request.path_info)}
     response = render(request, "portal/http/error.html", body, status=status)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = _RETRY_AFTER

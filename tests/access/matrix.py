@@ -147,6 +147,7 @@ ROWS: Mapping[str, Row] = {
     "calendar-feed": Row(lambda _: "/calendar/guessed.ics", own=_answers(404)),
     # A receipt of no files.
     "receipt-mail": Row(lambda _: "/upload/receipt-mail", own=_answers(422)),
+    "staff-start": Row(lambda _: "/staff", own=_answers(302)),
     "staff-desk": Row(lambda _: "/staff/"),
     "staff-desk-csv": Row(lambda _: "/staff/desk.csv"),
     # No act is named.
@@ -236,8 +237,10 @@ ROWS: Mapping[str, Row] = {
     "staff-classify": Row(lambda _: "/staff/catalogue/classify", own=_answers(422)),
     "staff-late": Row(lambda _: "/staff/late"),
     "staff-late-csv": Row(lambda _: "/staff/late.csv"),
-    # Without a reason, days or a choice nothing is decided, and the page says so.
+    "staff-undecided": Row(lambda _: "/staff/late/undecided"),
+    # No stop holds the period, and the page *Late* says so.
     "staff-release": Row(lambda _: "/staff/late/2026-05/release", own=_answers(302)),
+    # Without a reason, days or a choice nothing is decided, and the page says so.
     "staff-waive": Row(
         lambda ids: f"/staff/tenants/{ids.number}/flags/1/waive", own=_answers(302)
     ),

@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from billing.coverage.periods import Period
 from billing.lateness import check as late_check
-from billing.models import Reminder
+from billing.models import Reminder, SafetyStop
 from billing.notes import record
 from billing.notes.record import NoteAuthor
 from billing.periods import open_periods
@@ -212,6 +212,9 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         ),
     ),
     "staff-catalogue": ((CLERK,), lambda _: ("/staff/catalogue",)),
+    "staff-start": ((CLERK,), lambda _: ("/staff",)),
+    "staff-undecided": ((CLERK,), lambda _: ("/staff/late/undecided",)),
+    "staff-release": ((CLERK,), lambda _: ("/staff/late/2026-04/release",)),
     "staff-late": ((CLERK,), lambda _: ("/staff/late", "/staff/late?kind=void")),
     "staff-held": ((CLERK,), lambda _: ("/staff/held",)),
     "staff-forwarding": ((CLERK,), lambda _: ("/staff/forwarding",)),
@@ -260,6 +263,8 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     settings.INBOX_BUCKET = ""
     open_periods.open_current_periods(today=date(2026, 7, 10), at=NOW)
     assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        SafetyStop.objects.create(period="2026-04", found=40, usual=3.5, raised_at=NOW)
     note = noted(alice, clerk.people["clerk"])
     return CompanyPages(companies, files, mail=mailed(alice), note=note)
 

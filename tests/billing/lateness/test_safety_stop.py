@@ -1,12 +1,14 @@
 """A run that would flag far more tenants than usual is held until staff release it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
 
 from billing.lateness import check as late_check
+from billing.lateness import undecided_queries
+from billing.lateness.undecided_queries import UndecidedReason
 from billing.models import SafetyStop
 from billing.periods import refresh
 from portal.db import unit_of_work
@@ -22,6 +24,7 @@ from tests.billing.lateness.late_tenants import (
     numbers_of_late,
     open_periods,
     open_short,
+    received_only,
     run_check,
 )
 from tests.builders import Company
@@ -87,8 +90,11 @@ def stops() -> list[SafetyStop]:
         return list(SafetyStop.objects.order_by("period"))
 
 
-def release(reason: str = "It is so.") -> None:
-    late_check.release("2026-05", by="clerk", reason=reason, at=AFTER)
+def release(reason: str = "It is so.", *, at: datetime = AFTER) -> None:
+    """Release the period for those who are listed at this instant."""
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        seen = undecided_queries.undecided_ids("2026-05", at=at)
+    late_check.release("2026-05", tenants=seen, by="clerk", reason=reason, at=AFTER)
 
 
 def test_nineteen_are_flagged(first: Company) -> None:
@@ -248,3 +254,60 @@ def test_who_is_held_is_told_of_as_odd(first: Company) -> None:
     release()
     run_check(AFTER)
     assert ("who-was-late-has-a-flag", False) not in broken_invariants(AFTER)
+
+
+def test_a_release_is_for_those_who_were_listed_and_others_stop_it_again(
+    first: Company,
+) -> None:
+    more(first, 19)
+    run_check(CHECKED)
+    release()
+    more(first, 30)
+    found = late_check.check_lateness(AFTER)
+    assert (found.raised, found.stopped) == (20, ("2026-05",))
+    (stop,) = stops()
+    assert (stop.found, stop.released_at, stop.released_for) == (50, None, None)
+    assert len(numbers_of_late()) == 20
+    assert late_check.check_lateness(AFTER + HOUR).raised == 0
+    release()
+    assert run_check(AFTER + 2 * HOUR) == 30
+    assert stops()[0].released_for is not None
+
+
+def test_those_of_other_zones_are_listed_and_released_with_the_others(
+    first: Company,
+) -> None:
+    more(first, 19)
+    more(first, 15, after=9 * HOUR)
+    assert late_check.check_lateness(CHECKED).stopped == ("2026-05",)
+    release()
+    assert run_check(CHECKED + HOUR) == 20
+    assert run_check(CHECKED + 9 * HOUR) == 15
+    assert stops()[0].released_at == AFTER
+
+
+def test_whoever_is_not_flagged_yet_is_listed_with_what_that_waits_for(
+    first: Company,
+) -> None:
+    def listed(at: datetime) -> list[tuple[str, str, int]]:
+        with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+            rows = undecided_queries.list_undecided("", at=at, most=50)
+            assert undecided_queries.count_undecided("2026-05", at=at) == len(rows)
+            assert undecided_queries.count_undecided("2026-04", at=at) == 0
+        return [(one.number, one.reason, one.days) for one in rows]
+
+    assert listed(DUE) == []
+    assert listed(CHECKED) == [("L-000", UndecidedReason.NEXT_RUN, 2)]
+    received_only(first, b"no usage file", at=DUE - HOUR)
+    assert listed(CHECKED) == [("L-000", UndecidedReason.UNJUDGED, 2)]
+    more(first, 19)
+    late_check.check_lateness(CHECKED)
+    # One waits for us, so that not all of them are certainly late.
+    assert {reason for _, reason, _ in listed(AFTER)} == {
+        UndecidedReason.NEXT_RUN,
+        UndecidedReason.UNJUDGED,
+    }
+    late_check.check_lateness(CHECKED + 27 * HOUR)
+    assert {reason for _, reason, _ in listed(AFTER + 27 * HOUR)} == {
+        UndecidedReason.STOPPED
+    }

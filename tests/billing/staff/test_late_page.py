@@ -93,7 +93,7 @@ def test_an_empty_page_says_so(clerk: Client) -> None:
 
 
 def test_it_is_narrowed_to_a_state_and_a_period(late: Company, clerk: Client) -> None:
-    for kind in ("", "to-decide", "nonsense"):
+    for kind in ("", "to-decide"):
         assert "L-1" in page(clerk, f"/staff/late?kind={kind}&period=2026-05")
     for kind in ("completed", "decided", "waived", "void"):
         assert "No such flags" in page(clerk, f"/staff/late?kind={kind}")
@@ -190,19 +190,76 @@ def stopped() -> None:
         )
 
 
-def test_a_safety_stop_is_shown_and_released(clerk: Client) -> None:
+def test_a_safety_stop_is_shown_with_its_tenants_and_released_for_them(
+    clerk: Client, settings: Any
+) -> None:
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
     stopped()
     said = text(clerk)
-    assert "Safety stop: 2026-05 is held" in said
+    assert "Safety stop: May 2026 is held" in said
     assert "40 tenants would be late; the last three periods had 3.5" in said
+    # May and June.
+    assert "Late, and not flagged yet: 2." in said
     path = "/staff/late/2026-05/release"
-    assert "needs a reason" in post(clerk, path)
+    preview = text(clerk, path)
+    assert "1 tenant would be flagged" in preview
+    assert "L-1 L-1 Fri 5 June 2026, 00:00 CEST 2 admin@l-1.example" in preview
+    fields = {"tenants": str(company.id)}
+    assert clerk.post(path, fields | {"reason": " "}).status_code == 422
     assert "Safety stop" in page(clerk)
-    assert "Released" in post(clerk, path, reason="A power cut, it is so.")
+    reason = "A power cut, it is so."
+    assert "Released for 1 tenant" in post(clerk, path, reason=reason, **fields)
     assert "Safety stop" not in page(clerk)
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert SafetyStop.objects.get().released_for == [company.id]
     assert "changed meanwhile" in post(clerk, path, reason="Again.")
+    assert (
+        "No safety stop holds this period"
+        in clerk.get(path, follow=True).content.decode()
+    )
     with pytest.raises(Exception, match="decided-already"):
-        late_check.release("2026-05", by="x", reason="x", at=AFTER)
+        late_check.release("2026-05", tenants=[], by="x", reason="x", at=AFTER)
+    assert clerk.get("/staff/late/May/release").status_code == 422
+
+
+def test_the_form_of_a_release_names_all_tenants_and_the_list_goes_page_by_page(
+    clerk: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INBOX_BUCKET = ""
+    monkeypatch.setattr("billing.staff.undecided_views.TENANTS_A_PAGE", 2)
+    ids = [open_short(f"L-{number}").id for number in range(3)]
+    open_periods()
+    stopped()
+    first = page(clerk, "/staff/late/2026-05/release")
+    assert f'name="tenants" value="{ids[0]} {ids[1]} {ids[2]}"' in first
+    assert "1 to 2 of 3" in first
+    assert "L-2" not in first
+    assert "L-2" in page(clerk, "/staff/late/2026-05/release?page=2")
+
+
+def test_tenants_that_the_check_has_not_decided_on_are_listed_and_counted(
+    clerk: Client, settings: Any
+) -> None:
+    settings.INBOX_BUCKET = ""
+    company = open_short("L-1")
+    open_periods()
+    line = "Late, and not flagged yet: "
+    for path in ("/staff/late?period=2026-05", "/staff/?period=2026-05"):
+        assert f"{line}1." in text(clerk, path)
+    # May and June.
+    assert f"{line}2." in text(clerk, "/staff/late")
+    assert line not in text(clerk, "/staff/?period=2026-04")
+    listed = text(clerk, "/staff/late/undecided?period=2026-05")
+    assert "Late in May 2026, not decided yet" in listed
+    assert "L-1 L-1 May 2026 Fri 5 June 2026, 00:00 CEST 2 the next run" in listed
+    assert run_check(CHECKED) == 1
+    assert line not in text(clerk, "/staff/late?period=2026-05")
+    assert "Everything is decided" in text(
+        clerk, "/staff/late/undecided?period=2026-05"
+    )
+    assert flag(company).period == "2026-05"
 
 
 def test_an_auditor_reads_and_does_not_act(late: Company, db: None) -> None:
