@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
+from portal.typed_text import one_line
 
 # Long enough for a paragraph; the audit trail repeats the reason of a decision.
 REASON_CHARACTERS = 1_000
@@ -52,8 +53,8 @@ def is_decided_once(name: str) -> models.CheckConstraint:
 
 
 def optional(reason: str) -> str:
-    """Return a reason as it is stored: without the space around it, and bounded."""
-    return reason.replace("\0", "").strip()[:REASON_CHARACTERS]
+    """Return a reason as it is stored: as one clean line, and bounded."""
+    return one_line(reason)[:REASON_CHARACTERS].rstrip()
 
 
 def required(reason: str) -> str:

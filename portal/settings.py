@@ -127,6 +127,10 @@ MASTER_KEY = env.key("MASTER_KEY", size=32)
 # does the rest.
 ACCOUNT_ADAPTER = "portal.accounts.adapter.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_FORMS = {
+    "login": "portal.accounts.forms.SignInForm",
+    "reset_password": "portal.accounts.forms.NewPasswordRequestForm",
+}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 # Whoever added the person has vouched for the address.

@@ -1,6 +1,6 @@
 """API endpoints of files and servers; see `portal.http.endpoints` for access."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -11,6 +11,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http import request_bodies, request_time
 from portal.http.middleware import PortalRequest
+from portal.schemas import Exact
 from usage.files import queries as file_queries
 from usage.files.schemas import (
     CheckIn,
@@ -26,7 +27,6 @@ from usage.files.schemas import (
     UnclearQuestion,
     Verdict,
     VerdictOut,
-    WithoutNul,
     file_out,
     server_out,
 )
@@ -156,8 +156,8 @@ def list_servers(request: PortalRequest) -> ServersOut:
 )
 def confirm_key(
     request: PortalRequest,
-    name: Path[Annotated[str, WithoutNul]],
-    fingerprint: Path[Annotated[str, WithoutNul]],
+    name: Path[Exact],
+    fingerprint: Path[Exact],
 ) -> KeyOut:
     """Trust a server's key, and settle the files that were held for it."""
     key = server_keys.confirm_key(

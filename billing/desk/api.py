@@ -17,6 +17,7 @@ from billing.periods import queries as period_queries
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
+from portal.schemas import Line
 
 router = Router(tags=["staff"])
 
@@ -30,9 +31,9 @@ class StandingsIn(Schema):
     `after` is the `next` of the page before.
     """
 
-    period: str
-    standing: str | None = None
-    q: str = ""
+    period: Line
+    standing: Line | None = None
+    q: Line = ""
     limit: int = Field(50, ge=1, le=_MOST)
     after: int = Field(0, ge=0, le=1_000_000_000)
 
@@ -119,12 +120,12 @@ def _desk_filter(given: StandingsIn) -> DeskFilter:
     except ValueError as error:
         raise Refused("period-invalid") from error
     if given.standing is None:
-        return DeskFilter(period=period, search=given.q.replace("\0", ""))
+        return DeskFilter(period=period, search=desk_forms.search_text(given.q))
     standing = desk_forms.SLUGS.get(given.standing.replace(" ", "-"))
     if standing is None:
         raise Refused("input-invalid", detail="query.standing: no such standing")
     return DeskFilter(
-        period=period, standing=standing, search=given.q.replace("\0", "")
+        period=period, standing=standing, search=desk_forms.search_text(given.q)
     )
 
 

@@ -13,6 +13,7 @@ from billing.coverage.standing import Standing
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.standings.sql import ORDER
 from portal.errors import Refused
+from portal.typed_text import one_line
 
 # Standings as written in URLs.
 SLUGS: Mapping[str, Standing] = {
@@ -32,9 +33,14 @@ def desk_filter(given: QueryDict, *, period: Period) -> DeskFilter:
     return DeskFilter(
         period=period,
         standing=SLUGS.get(given.get("standing", "")),
-        search=given.get("q", "").replace("\0", "").strip()[:_LONGEST_SEARCH],
+        search=search_text(given.get("q", "")),
         sort=DeskOrder(sort) if sort in set(DeskOrder) else DeskOrder.URGENT,
     )
+
+
+def search_text(typed: str) -> str:
+    """Return what to search for, cleaned as the names that it is looked up in."""
+    return one_line(typed)[:_LONGEST_SEARCH].rstrip()
 
 
 def named_period(given: QueryDict) -> Period | None:

@@ -13,15 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from billing.coverage.periods import Period
 from billing.models import Consequence, TenantPeriod
 from billing.periods.text import month_text
-from portal.approvals import REASON_CHARACTERS
-from portal.forms import zone_choices
+from portal.forms import ExactField, ReasonField, zone_choices
 from portal.templatetags.shown import short_day
 
 
-def _reason() -> forms.CharField:
-    return forms.CharField(
-        max_length=REASON_CHARACTERS,
-        label=_("Reason"),
+def _reason() -> ReasonField:
+    return ReasonField(
         error_messages={"required": _("A decision needs a reason.")},
         widget=forms.TextInput(attrs={"class": "input"}),
     )
@@ -140,7 +137,7 @@ class ConsequenceForm(forms.Form):
 
     consequence = forms.ChoiceField(choices=Consequence.choices)
     seen = forms.ChoiceField(choices=[("", ""), *Consequence.choices], required=False)
-    days = forms.CharField()
+    days = ExactField()
     reason = _reason()
 
 

@@ -43,6 +43,7 @@ from billing.periods.headline import span_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.forms import MailAddressField
 from portal.http.downloads import with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.mail.outbox import MailJob
@@ -59,7 +60,7 @@ _DIGITS = 18
 class ContactForm(forms.Form):
     """One more address for late mails."""
 
-    address = forms.EmailField(
+    address = MailAddressField(
         required=False,
         max_length=254,
         label=_("Mail address"),
@@ -97,7 +98,7 @@ def set_contact(request: PortalRequest) -> HttpResponse:
     form = ContactForm(request.POST)
     if not form.is_valid():
         return _page(request, form=form)
-    address = form.cleaned_data["address"].lower()
+    address = form.cleaned_data["address"]
     with unit_of_work.acting_for(request.caller.tenant):
         recipients.choose_escalation(
             request.caller.tenant, address=address, by=request.caller.name, at=now

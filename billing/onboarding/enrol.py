@@ -8,6 +8,7 @@ from billing.periods.open_periods import open_until, record_licences
 from portal.db import unit_of_work
 from portal.models import Role, Tenant, User
 from portal.tenants import create
+from portal.typed_text import mail_address
 from usage import tenant_keys
 
 
@@ -60,7 +61,7 @@ def enrol(customer: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
         open_until(tenant, today=at.date(), at=at)
         tenant_keys.make_sealing_key(tenant.pk, by=by, at=at)
         # A partner with an account gets one more tenant, not a second account.
-        email = customer.admin_email.strip().lower()
+        email = mail_address(customer.admin_email)
         existing = User.objects.filter(email=email).first()
         admin = existing or create.add_person(
             email=email, name=customer.admin_name, password=None, at=at

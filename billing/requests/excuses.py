@@ -113,7 +113,7 @@ def approve(
     tenant_id: int, *, excuse_id: int, by: str, at: datetime, reason: str = ""
 ) -> Excuse:
     """Approve an excuse; it counts as far as no file contradicts it."""
-    reason = reason.replace("\0", "").strip()
+    reason = approvals.optional(reason)
     return _decide(tenant_id, excuse_id, Decision.APPROVED, by=by, at=at, reason=reason)
 
 

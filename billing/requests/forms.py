@@ -14,7 +14,7 @@ from billing.coverage.periods import Period
 from billing.models import ExcuseKindChoices
 from billing.requests import licences as licence_requests
 from billing.requests.excuses import ExcuseRequest
-from portal.approvals import REASON_CHARACTERS
+from portal.forms import ReasonField
 from portal.templatetags.shown import full_day
 
 LICENCES = (
@@ -30,10 +30,8 @@ _FURTHEST = timedelta(days=10 * 366)
 _LARGEST = 2**63 - 1
 
 
-def _reason() -> forms.CharField:
-    return forms.CharField(
-        max_length=REASON_CHARACTERS,
-        label=_("Reason"),
+def _reason() -> ReasonField:
+    return ReasonField(
         help_text=_("The billing staff read it; it is kept in the audit trail."),
     )
 
@@ -137,11 +135,8 @@ class LicencesForm(forms.Form):
 class LicencesRequestForm(LicencesForm):
     """The same, as a customer requests it."""
 
-    reason = forms.CharField(
-        required=False,
-        max_length=REASON_CHARACTERS,
-        label=_("Reason"),
-        help_text=_("Needed where less would be owed."),
+    reason = ReasonField(
+        required=False, help_text=_("Needed where less would be owed.")
     )
 
     def to_request(self) -> licence_requests.RequestedLicences:

@@ -122,14 +122,12 @@ def approve(
     tenant_id: int, *, request_id: int, by: str, at: datetime, reason: str = ""
 ) -> LicenceRequest:
     """Approve a request and record the licences that it names."""
-    reason = reason.replace("\0", "").strip()
+    reason = approvals.optional(reason)
     with unit_of_work.acting_for(tenant_id):
         request = open_request(
             LicenceRequest, tenant_id=tenant_id, request_id=request_id
         )
-        _decide(
-            request, Decision.APPROVED, by=by, at=at, reason=approvals.optional(reason)
-        )
+        _decide(request, Decision.APPROVED, by=by, at=at, reason=reason)
         _record(request.tenant, request.from_on, request.keys, by=by, at=at)
     return request
 

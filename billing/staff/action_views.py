@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from billing.lateness.queries import FlagFilter
 from billing.staff import tenant_head
+from portal.approvals import optional
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
@@ -80,7 +81,7 @@ def run_action(
     """Run an action on a tenant; `act` takes the tenant's id, by, at and reason."""
     tenant = tenant_of(number)
     now = timezone.now()
-    reason = request.POST.get("reason", "")
+    reason = optional(request.POST.get("reason", ""))
     try:
         act(tenant.pk, by=request.caller.name, at=now, reason=reason)
     except Refused as refusal:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.onboarding.enrol import NewCustomer
 from billing.requests.forms import LICENCES
-from portal.forms import ReasonForm, zone_choices
+from portal.forms import LineField, MailAddressField, ReasonForm, zone_choices
 from portal.models import Tenant
 
 
@@ -19,13 +19,13 @@ def _input(kind: str = "text", **attrs: str) -> forms.TextInput:
 class OpenTenantForm(forms.Form):
     """A new customer; errors that only the database can find are added afterwards."""
 
-    number = forms.CharField(
+    number = LineField(
         max_length=64,
         label=_("Customer number"),
         help_text=_("Usage files name it: letters, digits, dots, dashes."),
         widget=_input(autocomplete="off"),
     )
-    name = forms.CharField(
+    name = LineField(
         max_length=200,
         label=_("Name of the company"),
         widget=_input(autocomplete="organization"),
@@ -48,7 +48,7 @@ class OpenTenantForm(forms.Form):
         help_text=_("With none of them no usage data is collected; nothing is owed."),
         widget=forms.CheckboxSelectMultiple,
     )
-    admin_name = forms.CharField(
+    admin_name = LineField(
         max_length=200,
         label=_("Name of the admin"),
         help_text=_(
@@ -56,7 +56,7 @@ class OpenTenantForm(forms.Form):
         ),
         widget=_input(autocomplete="off"),
     )
-    admin_email = forms.EmailField(
+    admin_email = MailAddressField(
         max_length=254,
         label=_("Mail address of the admin"),
         help_text=_("They get a link there to set their first password."),
@@ -65,11 +65,11 @@ class OpenTenantForm(forms.Form):
 
     def clean_number(self) -> str:
         number: str = self.cleaned_data["number"]
-        # The model's own rule, as an error of this field; also refuses a taken number.
+        # The model's own rules, as errors of this field; also refuses a taken number.
         probe = Tenant(number=number)
         for rule in Tenant._meta.constraints:
             try:
-                rule.validate(Tenant, probe)
+                rule.validate(Tenant, probe, exclude={"name"})
             except ValidationError as error:
                 raise ValidationError(error.messages) from error
         return number

@@ -90,7 +90,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
     """Trust a server's key on behalf of the customer's people."""
     now = timezone.now()
     tenant = tenant_of(number)
-    reason = request.POST.get("reason", "").strip()
+    reason = approvals.optional(request.POST.get("reason", ""))
     if not reason:
         messages.error(request, gettext("A decision needs a reason."))
         return back(request, number)
@@ -101,7 +101,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
         key=wanted.fingerprint,
         by=request.caller.name,
         at=now,
-        reason=approvals.required(reason),
+        reason=reason,
     )
     text = gettext("The key %(key)s of %(server)s is trusted.")
     shown = {"key": key.fingerprint, "server": wanted.server.name}

@@ -23,6 +23,7 @@ from billing.navigation import TO_DECIDE
 from billing.notes import queries as note_queries
 from portal.errors import Refused
 from portal.models import Tenant
+from portal.typed_text import one_line
 
 PERIOD, DECIDE, FILES = "staff-tenant", "staff-tenant-decide", "staff-tenant-files"
 SERVERS, PEOPLE = "staff-tenant-servers", "staff-tenant-people"
@@ -60,7 +61,7 @@ def find_tenant(number: str) -> Tenant:
         Refused: there is none with this number.
 
     """
-    return _required(Tenant.objects.filter(number=number))
+    return _required(Tenant.objects.filter(number=one_line(number)))
 
 
 def tenant_head(number: str, tab: str, *, at: datetime) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def tenant_head(number: str, tab: str, *, at: datetime) -> dict[str, Any]:
     """
     notes = note_queries.standing_notes()
     tenant = _required(
-        Tenant.objects.filter(number=number).annotate(
+        Tenant.objects.filter(number=one_line(number)).annotate(
             decision_count=reduce(add, (_count(rows()) for rows in TO_DECIDE)),
             note_count=_count(notes),
         )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from billing.desk.forms import search_text
 from billing.onboarding.enrol import EnrolledCustomer, enrol
 from billing.staff import tenant_head
 from billing.staff.forms import OpenTenantForm
@@ -37,7 +38,7 @@ _FIELDS = {"tenant-exists": "number", "zone-unknown": "zone"}
 
 @require_safe
 def tenants(request: PortalRequest) -> HttpResponse:
-    search = request.GET.get("q", "").replace("\0", "").strip()
+    search = search_text(request.GET.get("q", ""))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         page = file_staff_queries.tenants(
             search, request.GET.get("page"), size=TENANTS_A_PAGE

@@ -14,8 +14,8 @@ from billing.models import LicenceKind
 from billing.statements.compute.lines import AGENT
 from billing.statements.page_queries import MonthEndFilter
 from billing.statements.queries import DRAFT, LATEST
-from portal.approvals import REASON_CHARACTERS, optional
 from portal.errors import Refused
+from portal.forms import ExactField, LineField, ReasonField
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
@@ -85,11 +85,11 @@ def named_kind(given: QueryDict) -> str:
 class UsersForm(forms.Form):
     """Requests a page of the counted users of a line on one day; pages count from 1."""
 
-    line = forms.CharField(max_length=_LINE_CHARACTERS)
+    line = ExactField(max_length=_LINE_CHARACTERS)
     page = forms.IntegerField(min_value=1, max_value=_MOST_PAGES, required=False)
 
 
-class PeriodField(forms.CharField):
+class PeriodField(LineField):
     """A period, written like 2026-05."""
 
     def clean(self, value: str | None) -> Period:
@@ -104,20 +104,15 @@ class PeriodField(forms.CharField):
 class IssueForm(forms.Form):
     """Issues a statement; `figures_sha256` is the hash of the figures on the page."""
 
-    figures_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
-    reason = forms.CharField(
-        max_length=REASON_CHARACTERS,
+    figures_sha256 = ExactField(max_length=64, widget=forms.HiddenInput)
+    reason = ReasonField(
         required=False,
-        label=_("Reason"),
         help_text=_(
             "Printed on the statement. Required for a later version, and to close an"
             " incomplete period."
         ),
     )
     with_incomplete = forms.BooleanField(required=False)
-
-    def clean_reason(self) -> str:
-        return optional(self.cleaned_data["reason"])
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data
@@ -137,16 +132,13 @@ class MonthEndForm(forms.Form):
         ]
     )
     with_incomplete = forms.BooleanField(required=False)
-    reason = forms.CharField(max_length=REASON_CHARACTERS, required=False)
-
-    def clean_reason(self) -> str:
-        return optional(self.cleaned_data["reason"])
+    reason = ReasonField(required=False)
 
 
 class ClassifyForm(forms.Form):
     """Gives a licence key a kind from a period on."""
 
-    licence_key = forms.CharField(
+    licence_key = ExactField(
         max_length=_KEY_CHARACTERS,
         label=_("Licence key"),
         help_text=_("Without the ending _CONCURRENT: both forms count the same."),
@@ -160,7 +152,4 @@ class ClassifyForm(forms.Form):
             " recomputed."
         ),
     )
-    reason = forms.CharField(max_length=REASON_CHARACTERS, label=_("Reason"))
-
-    def clean_reason(self) -> str:
-        return optional(self.cleaned_data["reason"])
+    reason = ReasonField()

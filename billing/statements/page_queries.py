@@ -22,6 +22,7 @@ from billing.statements.overview import PeriodFigures
 from billing.statements.refresh import LARGE
 from portal.errors import Refused
 from portal.models import Tenant
+from portal.typed_text import one_line
 from usage.models import KEPT, UsageFile
 
 
@@ -105,7 +106,7 @@ def find_tenant(number: str) -> Tenant:
         Refused: there is no tenant with this number.
 
     """
-    tenant = Tenant.objects.filter(number=number.replace("\0", "")).first()
+    tenant = Tenant.objects.filter(number=one_line(number)).first()
     if tenant is None:
         raise Refused("not-found")
     return tenant

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.accounts import request_mails
 from portal.accounts.login_redirect import is_own_path
 from portal.errors import Refused
+from portal.typed_text import mail_address
 
 # The mails of allauth that the portal sends. Links for a new password are requested by
 # `portal.accounts.forms`, without allauth.
@@ -68,4 +69,9 @@ class Accounts(DefaultAccountAdapter):
     ) -> str:
         # The library prefixes the Host header, which the client chooses: each port
         # would have attempts of its own.
-        return str(credentials.get("email", "")).lower()
+        # One address has one count, however it is written.
+        return mail_address(str(credentials.get("email", "")))
+
+    def clean_email(self, email: str) -> str:
+        """Return the address that a new password is requested for, as it is stored."""
+        return mail_address(email)

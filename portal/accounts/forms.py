@@ -1,19 +1,28 @@
-"""The form that requests a link for a new password."""
+"""Forms of accounts, with mail addresses cleaned before they are looked up."""
 
 from typing import Any
 
 from allauth.account import forms as theirs
-from allauth.account.fields import EmailField
+from django import forms
 from django.http import HttpRequest
 
 from portal.accounts import request_mails
+from portal.forms import MailAddressField
 from portal.models import User
+
+
+class SignInForm(theirs.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _clean_address(self, "login")
 
 
 class NewPasswordRequestForm(theirs.ResetPasswordForm):
     """allauth's form, which looks up nobody: that would show in its time."""
 
-    email = EmailField(max_length=User._meta.get_field("email").max_length)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _clean_address(self, "email")
 
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"]
@@ -23,3 +32,12 @@ class NewPasswordRequestForm(theirs.ResetPasswordForm):
         address: str = self.cleaned_data["email"]
         request_mails.request_new_password(address)
         return address
+
+
+def _clean_address(form: forms.Form, name: str) -> None:
+    field = form.fields[name]
+    form.fields[name] = MailAddressField(
+        label=field.label,
+        widget=field.widget,
+        max_length=User._meta.get_field("email").max_length,
+    )

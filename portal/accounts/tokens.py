@@ -11,6 +11,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import ApiToken
+from portal.typed_text import one_line
 
 # Lets people and secret scanners recognise a stray token.
 PREFIX = "usg_"
@@ -37,6 +38,7 @@ def issue(
     tenant_id: int, *, name: str, scope: str, by: str, at: datetime
 ) -> tuple[ApiToken, str]:
     """Create a token in the running unit of work; its string is returned only now."""
+    name = one_line(name)
     unit_of_work.hold_tenant(tenant_id)
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken.objects.create(

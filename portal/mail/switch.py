@@ -20,6 +20,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import MailStamp, MailStop
+from portal.typed_text import one_line
 
 # Values that change with every restore: a cluster has its own number and gets a new
 # timeline when it is set back, a restored dump has new tables.
@@ -68,7 +69,7 @@ def current_stop() -> MailStop | None:
 
 def stop(*, reason: str, by: str, at: datetime) -> None:
     """Stop all mails that nobody has requested, in a unit of work of the staff."""
-    _require(reason)
+    reason = _required(reason)
     if current_stop() is not None:
         raise Refused("decided-already")
     MailStop.objects.create(stopped_at=at, stopped_by=by, reason=reason)
@@ -77,7 +78,7 @@ def stop(*, reason: str, by: str, at: datetime) -> None:
 
 def resume(*, reason: str, by: str, at: datetime) -> None:
     """Allow all mails again, in a unit of work of the staff."""
-    _require(reason)
+    reason = _required(reason)
     ended = {"ended_at": at, "ended_by": by, "ended_reason": reason}
     if not MailStop.objects.filter(ended_at=None).update(**ended):
         raise Refused("decided-already")
@@ -142,9 +143,10 @@ def _write_mark(stamp: MailStamp) -> None:
     stamp.save(update_fields=["database"])
 
 
-def _require(reason: str) -> None:
-    if not reason.strip():
+def _required(reason: str) -> str:
+    if not (cleaned := one_line(reason)):
         raise Refused("reason-needed")
+    return cleaned
 
 
 def _audit(act: str, subject: str, *, by: str, at: datetime) -> None:

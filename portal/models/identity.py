@@ -7,10 +7,13 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from portal.models.clean_text import is_clean_line
+from portal.typed_text import mail_address
+
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").strip().lower())
+        return self.get(email=mail_address(username or ""))
 
 
 class StaffRole(models.TextChoices):
@@ -39,6 +42,7 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [
+            is_clean_line("name", name="a_person_name_is_one_clean_line"),
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")),
                 name="an_address_is_kept_in_lower_case",

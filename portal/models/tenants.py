@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
+from portal.models.clean_text import is_clean_line
 from portal.models.identity import User
 
 
@@ -31,6 +32,7 @@ class Tenant(models.Model):
 
     class Meta:
         constraints = [
+            is_clean_line("name", name="a_tenant_name_is_one_clean_line"),
             models.CheckConstraint(
                 condition=models.Q(number__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
                 name="a_customer_number_is_plain_letters_and_digits",

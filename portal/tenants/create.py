@@ -9,6 +9,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Membership, Tenant, User
+from portal.typed_text import mail_address, one_line
 
 
 def open_tenant(  # noqa: PLR0913 - what a tenant is
@@ -29,6 +30,7 @@ def open_tenant(  # noqa: PLR0913 - what a tenant is
 
     """
     require_zone(zone)
+    number, name = one_line(number), one_line(name)
     if Tenant.objects.filter(number=number).exists():
         raise Refused("tenant-exists", number=number)
     tenant = Tenant(
@@ -102,8 +104,8 @@ def add_person(
     (`portal.accounts.password_links.invite`, or *Forgotten?* on the sign-in page).
     """
     user = User(
-        email=email.strip().lower(),
-        name=name,
+        email=mail_address(email),
+        name=one_line(name),
         staff_role=staff_role,
         is_demo=is_demo,
         created_at=at,

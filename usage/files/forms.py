@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.errors import Refused
+from portal.forms import ExactField, LineField
 from usage.files.date_ranges import DateRange
 from usage.files.queries import FileFilter
 from usage.models import FileState, How
@@ -17,12 +18,12 @@ _SENDER_CHARACTERS = 200
 class FileFilterForm(forms.Form):
     """Filter of a list of files; an empty field filters nothing."""
 
-    period = forms.CharField(required=False, max_length=20)
-    server = forms.CharField(required=False, max_length=SERVER_CHARACTERS)
+    period = LineField(required=False, max_length=20)
+    server = ExactField(required=False, max_length=SERVER_CHARACTERS)
     state = forms.ChoiceField(
         required=False, choices=[("", _("All verdicts")), *FileState.choices]
     )
-    who = forms.CharField(required=False, max_length=_SENDER_CHARACTERS)
+    who = ExactField(required=False, max_length=_SENDER_CHARACTERS)
     how = forms.ChoiceField(required=False, choices=[("", _("All ways")), *How.choices])
     page = forms.IntegerField(required=False, min_value=1)
 

@@ -1,14 +1,12 @@
 """Cleans the name of a file for storing and showing it."""
 
 import re
-import unicodedata
 
+from portal.typed_text import one_line
 from usage.models import NAME_CHARACTERS
 
 # What a file is called when its name is nothing but marks that cannot be shown.
 _NAMELESS = "unnamed"
-# Format characters can hide or reorder what follows ("gsu.exe" read backwards).
-_UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def shown_name(sent: str) -> str:
@@ -17,10 +15,7 @@ def shown_name(sent: str) -> str:
     A name is a label only: a file is known by its content. So none is refused; what
     is not part of a name, or would mislead who reads it, is left out.
     """
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", sent))[-1]
-    shown = "".join(
-        character
-        for character in last[: 2 * NAME_CHARACTERS]
-        if unicodedata.category(character) not in _UNSHOWABLE
-    ).strip()
-    return shown[:NAME_CHARACTERS] or _NAMELESS
+    last = re.split(r"[/\\]", sent)[-1]
+    # A decomposed character may have several code points.
+    shown = one_line(last[: 4 * NAME_CHARACTERS])[:NAME_CHARACTERS]
+    return shown.rstrip() or _NAMELESS

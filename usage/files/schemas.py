@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from portal.jobs.queue import JobState
+from portal.schemas import Exact
 from usage.files import problems
 from usage.models import FileState, Forwarding, How, Server, UsageFile
 from usage.usg.characters import cleaned
@@ -31,9 +32,6 @@ LIST_AT_MOST = 200
 
 HexSha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HexTail = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
-
-# PostgreSQL keeps no U+0000 and fails when asked for one.
-WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
 
 
 # The API document names this schema so, and generated clients carry the name.
@@ -182,7 +180,7 @@ class FilesOut(Schema):
 
 class FilesQuery(Schema):
     state: FileState | None = None
-    server: Annotated[str, WithoutNul, Field(max_length=128)] | None = None
+    server: Annotated[Exact, Field(max_length=128)] | None = None
     how: How | None = None
     first_day: date | None = None
     last_day: date | None = None

@@ -7,13 +7,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from portal.errors import Refused
+from portal.forms import ExactField
 from usage.receipts.rows import RECEIPT_AT_MOST
 
 
 class ReceiptForm(forms.Form):
     """Of which files a receipt is wanted: ids, one a line; and in which form."""
 
-    ids = forms.CharField(strip=True)
+    ids = ExactField()
     format = forms.ChoiceField(choices=[("csv", "CSV"), ("pdf", "PDF")])
 
     def clean_ids(self) -> set[UUID]:

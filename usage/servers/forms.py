@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from portal.approvals import REASON_CHARACTERS
+from portal.forms import LineField, LinesField, ReasonField
 from usage.files.names import shown_name
 from usage.models import Server, ServerRequestKind
 from usage.servers.requests import ServerChange
@@ -49,10 +49,8 @@ class ServerChangeForm(forms.Form):
         label=_("Day"),
         help_text=_("As 2026-05-28; the server owes that day too."),
     )
-    reason = forms.CharField(
+    reason = ReasonField(
         required=False,
-        max_length=REASON_CHARACTERS,
-        label=_("Reason"),
         help_text=_("Needed where the server would owe less."),
     )
 
@@ -91,12 +89,12 @@ class ServerChangeForm(forms.Form):
 class NewServerForm(forms.Form):
     """A server by its public key file, pasted or as the file itself."""
 
-    name = forms.CharField(
+    name = LineField(
         max_length=SERVER_CHARACTERS,
         label=_("Name of the server"),
         help_text=_("As its usage files name it."),
     )
-    key_text = forms.CharField(
+    key_text = LinesField(
         required=False,
         max_length=LARGEST_FILE,
         label=_("Content of the public key file"),

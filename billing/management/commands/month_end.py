@@ -10,15 +10,19 @@ from billing.coverage.periods import Period
 from billing.models import MonthEndOutcome
 from billing.statements import month_end
 from billing.statements.month_end import RunProgress, RunRequest
+from portal.approvals import optional
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
+from portal.management import arguments
 
 
 class Command(BaseCommand):
     help = "Computes the statements of a period for all tenants, or issues them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("period", metavar="PERIOD", help="as in 2026-05")
+        parser.add_argument(
+            "period", type=arguments.line, metavar="PERIOD", help="as in 2026-05"
+        )
         parser.add_argument(
             "--issue",
             action="store_true",
@@ -26,6 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--reason",
+            type=arguments.reason,
             default="",
             metavar="TEXT",
             help="printed on the statements that are issued",
@@ -42,7 +47,7 @@ class Command(BaseCommand):
                 period=Period.parse(options["period"]),
                 is_issuing=options["issue"],
                 with_incomplete=options["close_incomplete"],
-                reason=options["reason"].strip(),
+                reason=optional(options["reason"]),
                 by=f"{getpass.getuser()} (command line)",
                 at=timezone.now(),
             )

@@ -9,6 +9,7 @@ from billing.models import MarkRank, SummaryMark
 from billing.periods import marks, refresh
 from billing.periods.marks import ALL_PERIODS
 from portal.db import unit_of_work
+from portal.management import arguments
 from portal.management.tenants import find_tenant
 from portal.models import Tenant
 
@@ -23,7 +24,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--anew", action="store_true", help="mark all summaries as stale first"
         )
-        parser.add_argument("--tenant", metavar="NUMBER", help="only this tenant's")
+        parser.add_argument(
+            "--tenant",
+            type=arguments.line,
+            metavar="NUMBER",
+            help="only this tenant's",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         only = find_tenant(options["tenant"]).pk if options["tenant"] else None

@@ -16,8 +16,10 @@ from billing.periods.open_periods import open_until, record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
+from portal.management import arguments
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
+from portal.typed_text import mail_address, one_line
 from usage import tenant_keys
 from usage.models import SealingKey
 from usage.servers import keys as server_keys
@@ -35,11 +37,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--staff-email", required=True, help="a billing clerk who can sign in")
-        add("--number", help="the tenant's number; without it no tenant is made")
-        add("--name", help="the tenant's name")
-        add("--zone", help="its time zone, such as Europe/Berlin")
-        add("--admin-email", help="its tenant admin")
+        add(
+            "--staff-email",
+            type=arguments.address,
+            required=True,
+            help="a billing clerk who can sign in",
+        )
+        add(
+            "--number",
+            type=arguments.line,
+            help="the tenant's number; without it no tenant is made",
+        )
+        add("--name", type=arguments.line, help="the tenant's name")
+        add("--zone", type=arguments.line, help="its time zone, such as Europe/Berlin")
+        add("--admin-email", type=arguments.address, help="its tenant admin")
         add(
             "--first-day",
             type=date.fromisoformat,
@@ -55,6 +66,7 @@ class Command(BaseCommand):
         add(
             "--server",
             nargs=2,
+            type=arguments.exact,
             action="append",
             default=[],
             metavar=("NAME", "KEYFILE"),
@@ -133,7 +145,7 @@ class Command(BaseCommand):
         return tenant
 
     def _person(self, email: str, *, staff_role: str, at: datetime) -> User:
-        found = User.objects.filter(email=email.strip().lower()).first()
+        found = User.objects.filter(email=mail_address(email)).first()
         if found is not None:
             self._results.append(f"{found.email} is there; the password stays.")
             return found
@@ -152,7 +164,7 @@ class Command(BaseCommand):
         # Before anything is created: a wrong path must not leave half a set-up behind.
         try:
             return [
-                (name, read_key(Path(path), Purpose.SIGNING).public)
+                (one_line(name), read_key(Path(path), Purpose.SIGNING).public)
                 for name, path in given
             ]
         except (OSError, KeyFileError) as error:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from billing.coverage.periods import Period
 from billing.statements import queries
 from portal.errors import Refused, Unavailable, error_document
+from portal.management import arguments
 from portal.management.tenants import find_tenant
 
 # Seconds to wait for the figures: enough for the largest month.
@@ -28,14 +29,19 @@ class Command(BaseCommand):
     help = "Prints a statement: the last issued version, or the provisional one."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("tenant", metavar="TENANT", help="customer number")
-        parser.add_argument("period", metavar="PERIOD", help="as in 2026-05")
+        parser.add_argument(
+            "tenant", type=arguments.line, metavar="TENANT", help="customer number"
+        )
+        parser.add_argument(
+            "period", type=arguments.line, metavar="PERIOD", help="as in 2026-05"
+        )
         parser.add_argument(
             "--json", action="store_true", help="print the whole document as JSON"
         )
         parser.add_argument(
             "--statement-version",
             dest="version",
+            type=arguments.line,
             default=queries.LATEST,
             metavar="VERSION",
             help="a version number, latest (default) or draft",

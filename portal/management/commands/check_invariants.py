@@ -9,13 +9,16 @@ from django.utils import timezone
 
 from portal.health import invariants
 from portal.health.invariants import CheckCost, ReportedFinding
+from portal.management import arguments
 
 
 class Command(BaseCommand):
     help = "Checks what always has to hold; exit code 1 if something does not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--tenant", default="", help="customer number; else all")
+        parser.add_argument(
+            "--tenant", type=arguments.line, help="customer number; else all"
+        )
         parser.add_argument(
             "--rows-only", action="store_true", help="open no stored file"
         )
@@ -25,9 +28,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        tenants = invariants.tenants_to_check(options["tenant"])
-        if options["tenant"] and not tenants:
-            message = f"There is no tenant {options['tenant']}."
+        wanted = options["tenant"] or ""
+        tenants = invariants.tenants_to_check(wanted)
+        if wanted and not tenants:
+            message = f"There is no tenant {wanted}."
             raise CommandError(message)
         try:
             reported = self._report(tenants, **options)

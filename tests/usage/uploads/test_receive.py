@@ -178,7 +178,7 @@ def test_a_received_file_never_changes_when_it_came(alice: Company) -> None:
         ("..\\..\\windows\\CON.usg", "CON.usg"),
         ("../../etc/passwd", "passwd"),
         ("a\u202egsu.exe", "agsu.exe"),
-        ("a\x00b\r\n.usg", "ab.usg"),
+        ("a\x00b\r\n.usg", "ab .usg"),
         ("  spaced.usg  ", "spaced.usg"),
         ("x" * 5000, "x" * 255),
         ("", "unnamed"),

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from portal.errors import Refused
+from portal.management import arguments
 from portal.management.tenants import find_tenant
 from usage.servers import keys as server_keys
 
@@ -14,9 +15,13 @@ class Command(BaseCommand):
     help = "Trusts a server's key and settles the files that were held for it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("tenant", help="customer number")
-        parser.add_argument("server", help="name of the server")
-        parser.add_argument("fingerprint", help="of the key, as the server shows it")
+        parser.add_argument("tenant", type=arguments.line, help="customer number")
+        parser.add_argument("server", type=arguments.exact, help="name of the server")
+        parser.add_argument(
+            "fingerprint",
+            type=arguments.exact,
+            help="of the key, as the server shows it",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = find_tenant(options["tenant"])

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from portal.management import arguments
 from portal.management.tenants import find_tenant
 from usage.inbox import deliver as inbox_deliver
 from usage.inbox import listing as inbox_listing
@@ -19,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path, metavar="DIR")
-        parser.add_argument("--tenant", required=True, help="customer number")
+        parser.add_argument(
+            "--tenant", type=arguments.line, required=True, help="customer number"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not inbox_listing.is_on():
