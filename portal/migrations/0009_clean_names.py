@@ -36,7 +36,7 @@ def _clean(apps: Any, editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0007_statement_mails"),
+        ("portal", "0008_account_mails"),
         ("account", "0009_emailaddress_unique_primary_email"),
     ]
 

@@ -9,7 +9,8 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import Field, StringConstraints
 
-from usage.files.schemas import FileOut, WithoutNul, file_out
+from portal.schemas import WithoutNul
+from usage.files.schemas import FileOut, file_out
 from usage.models import CODE_CHARACTERS, Upload, UploadOutcome
 from usage.uploads.queries import ANSWERED, UploadEntry
 from usage.uploads.record import ITEMS_AT_MOST, ReportedItem, UploadReport

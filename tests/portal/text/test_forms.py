@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from billing.staff.forms import OpenTenantForm
-from portal.accounts.forms import ForgottenForm, SignInForm
+from portal.accounts.forms import NewPasswordRequestForm, SignInForm
 from portal.forms import ExactField, LineField, LinesField
 from portal.typed_text import one_line, paragraphs
 from tests.portal.text.hostile import HOSTILE
@@ -28,7 +28,7 @@ EXACT = {
 }
 
 # Their field of a mail address is made with each form.
-OF_THE_LIBRARY = (SignInForm, ForgottenForm)
+OF_THE_LIBRARY = (SignInForm, NewPasswordRequestForm)
 
 
 def _forms() -> list[type[forms.Form]]:

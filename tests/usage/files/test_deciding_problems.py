@@ -72,7 +72,11 @@ def file_with(state: FileState, *codes: str) -> UsageFile:
 def texts(file: UsageFile) -> Iterator[str]:
     """Yield all that pages, API, receipts and mails write about a file."""
     found = InboxObject(file=file, state="done", verdict=file.state)
-    form = result_rows(FormFileOutcome(name=file.name, file=file, is_new=True))
+    form = result_rows(
+        FormFileOutcome(
+            name=file.name, size=file.size, upload=None, file=file, is_new=True
+        )
+    )
     lists: list[Any] = [
         shown_problems(file),
         file_text(file).problems,

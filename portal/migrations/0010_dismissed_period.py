@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("portal", "0008_account_mails")]
+    dependencies = [("portal", "0009_clean_names")]
 
     operations = [
         migrations.AddField(
