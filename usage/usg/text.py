@@ -17,10 +17,10 @@ _ = gettext_noop
 
 _SEND_AGAIN = _(
     "Upload the original from the usage directory again, in binary mode and unchanged."
-    " If that copy is refused too, contact support with this code."
+    " If that copy is refused too, contact the billing team with this code."
 )
 _SUPPORT = _(
-    "The server wrote a file that breaks the format. Keep the file and contact support"
+    "The server wrote a file that breaks the format. Keep the file and contact the billing team"
     " with this code; sending it again does not help."
 )
 _STAFF_CLOCK = _(
@@ -46,12 +46,12 @@ _FILE: dict[Code, Spec] = {
         _("The file is empty."),
         _(
             "Look at the size of the file in the usage directory. If it is not zero"
-            " there, upload it again; if it is, contact support."
+            " there, upload it again; if it is, contact the billing team."
         ),
     ),
     Code.FILE_TOO_LARGE: _reject(
         _("The file has %(size)s bytes; at most %(limit)s are allowed."),
-        _("Check that this is a usage file. If it is, contact support."),
+        _("Check that this is a usage file. If it is, contact the billing team."),
     ),
     Code.FILE_ZIP: _reject(
         _("This is a ZIP archive, not a usage file."),
@@ -75,15 +75,17 @@ _FILE: dict[Code, Spec] = {
     ),
     Code.VERSION_UNKNOWN: _reject(
         _("The file has format version %(version)s, which is not known here."),
-        _("Keep the file and contact support: the portal may need an update."),
+        _("Keep the file and contact the billing team: the portal may need an update."),
     ),
     Code.SUITE_UNKNOWN: _reject(
         _("The file is encrypted in a way that is not known here (%(suite)s)."),
-        _("Keep the file and contact support: the portal may need an update."),
+        _("Keep the file and contact the billing team: the portal may need an update."),
     ),
     Code.LENGTH_SHORT: _reject(
         _("The file was cut: %(size)s of %(declared)s bytes are here."),
-        _("Upload the file again. If it is as short on the server, contact support."),
+        _(
+            "Upload the file again. If it is as short on the server, contact the billing team."
+        ),
     ),
     Code.LENGTH_LONG: _reject(
         _("Something was added to the file: %(size)s bytes instead of %(declared)s."),
@@ -137,8 +139,8 @@ _TRUST: dict[Code, Spec] = {
     Code.KEY_UNKNOWN: _reject(
         _("The file is encrypted for a key that you do not have here: %(key)s."),
         _(
-            "Compare the key on the server with the one on the page Keys. If the server"
-            " has another, set it up again with yours; ask support about this file."
+            "The server was set up with another key. Ask the billing team for the set-up"
+            " of this server; files that are written after it can be read."
         ),
     ),
     Code.SIGNER_WEAK: _reject(
@@ -159,8 +161,8 @@ _TRUST: dict[Code, Spec] = {
     Code.SEAL_BROKEN: _reject(
         _("The contents cannot be decrypted."),
         _(
-            "Check that the server encrypts for the key shown on the page Keys, and"
-            " contact support with this code."
+            "Upload the file from the usage directory again. If that copy is refused too,"
+            " ask the billing team for the set-up of this server."
         ),
     ),
 }
@@ -279,7 +281,9 @@ _PLAUSIBLE: dict[Code, Spec] = {
     ),
     Code.PREVIOUS_MISSING: _warn(
         _("File number %(sequence)s does not say which file came before it."),
-        _("Nothing needs to be sent again. Tell support if this happens each day."),
+        _(
+            "Nothing needs to be sent again. Tell the billing team if this happens each day."
+        ),
     ),
 }
 
