@@ -198,6 +198,7 @@ OF_HTTP = {
     "portal/http/log_formatter.py",
     "portal/http/middleware.py",
     "portal/http/no_store.py",
+    "portal/http/previous_page.py",
     "portal/http/request_bodies.py",
     "portal/http/request_time.py",
     "portal/http/way_back.py",

@@ -79,6 +79,8 @@ def _add_rows(
     today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
     mails = ReceiptMail.objects.filter(recipient=to)
     known = mails.filter(day=today, digest__in=digests)
+    # Whoever requests one again that failed or may have arrived lacks it.
+    again = known.filter(state=JobState.FAILED).update(**outbox.afresh(at=at))
     outcomes = {bytes(one.digest): one.outcome for one in known.defer("files")}
     new = {*digests} - {*outcomes}
     waiting = mails.filter(state=JobState.WAITING).count()
@@ -104,12 +106,11 @@ def _add_rows(
             )
             if digest in new
         ),
-        # A concurrent request was quicker.
-        ignore_conflicts=True,
+        ignore_conflicts=True,  # a concurrent request was quicker
     )
     return RequestedReceipt(
         parts=len(parts),
-        is_new=bool(new),
+        is_new=bool(new or again),
         is_sent=not new and {*outcomes.values()} == {MailOutcome.SENT},
     )
 

@@ -15,6 +15,7 @@ from billing.models import (
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
+from portal.mail import outbox
 from portal.mail.outbox import MailJob, MailOutcome
 from portal.models import Tenant
 
@@ -41,21 +42,11 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
         row = model._default_manager.get(pk=pk)
         if row.shown_state not in {MailOutcome.UNSURE, MailOutcome.FAILED}:
             return False
-        changes: dict[str, object] = {"planned_at": at}
+        changes = outbox.afresh(at=at)
         if isinstance(row, Reminder):
             # Requested by a person, it is not overtaken by the steps after it.
             changes |= {"asked_by": by, "day": _free_day(row, at=at)}
-        fresh = {"ended_at": None, "lease": None, "leased_until": None, "problem": ""}
-        model._default_manager.filter(pk=pk).update(
-            state=JobState.WAITING,
-            outcome="",
-            begun_at=None,
-            due_at=at,
-            attempts=0,
-            faults=0,
-            **fresh,
-            **changes,
-        )
+        model._default_manager.filter(pk=pk).update(**changes)
         _note(row, "mail-sent-again", by=by, at=at)
     return True
 

@@ -11,8 +11,8 @@ from billing.reminders.send_now import NotReminded
 
 _STEPS: Mapping[str, str] = {
     ENDED: gettext_noop("The period has ended"),
-    SOON: gettext_noop("Three days before the target"),
-    TARGET: gettext_noop("On the target day"),
+    SOON: gettext_noop("Three days before the due day"),
+    TARGET: gettext_noop("On the due day"),
     LAST: gettext_noop("On the last day"),
     LATE: gettext_noop("Late"),
     REFUSED: gettext_noop("After a refusal"),

@@ -46,6 +46,7 @@ from portal.errors import Refused
 from portal.forms import MailAddressField
 from portal.http.downloads import with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.http.previous_page import previous_page
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
 from usage.receipts.forms import ReceiptForm
@@ -149,7 +150,7 @@ def mail_receipt(request: PortalRequest) -> HttpResponseBase:
     text = gettext("The receipt is on its way to %(to)s.")
     said = text % {"to": to} if found.is_new else found.repeat_text(to)
     messages.success(request, f"{said}{found.parts_text}")
-    return redirect("upload-page")
+    return redirect(previous_page(request, otherwise="upload-page"))
 
 
 def _choose(request: PortalRequest, user_id: int) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext, ngettext
 
@@ -10,7 +10,7 @@ from billing.calendar_view import table as calendar_table
 from billing.coverage.calendar import Calendar
 from billing.coverage.cells import UNCOVERED
 from billing.coverage.facts import Mode
-from billing.coverage.periods import Period, zone_named
+from billing.coverage.periods import Period, day_ends_at, zone_named
 from billing.coverage.reminder_dates import LAST
 from billing.coverage.standing import GRACE, Standing
 from billing.coverage.summary import Summary, late_since
@@ -21,7 +21,8 @@ from portal.approvals import Decision
 from portal.mail import message as mail_message
 from portal.mail.outbox import WrittenMail
 from portal.models import Tenant
-from portal.templatetags.shown import short_day
+from portal.templatetags.shown import day as day_text
+from portal.templatetags.shown import grouped
 from usage.models import FileState, UsageFile
 
 # Entries that a mail lists; it counts the others. Short on a phone.
@@ -55,7 +56,6 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
     is_refused = row.refused_until is not None
     is_late = view.judgement.standing is Standing.LATE and not is_refused
     grace_ends = _grace_ends(facts, requested)
-    before = view.period.target_on + timedelta(days=1)
     shown = {
         "tenant": tenant,
         "period": view.period,
@@ -63,7 +63,8 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
         "answer": missing_text(requested),
-        "please": _request_text(before, zone_named(view.zone), is_late=is_late, at=at),
+        "please": _request_text(view, is_late=is_late, at=at),
+        "due_on": view.period.target_on,
         "span": period_text.span_of(view),
         "zone": view.zone,
         "is_late": is_late,
@@ -194,16 +195,17 @@ def missing_text(requested: Calendar) -> str:
         return gettext("No server has sent anything yet.")
     count = len(requested.cells)
     return ngettext(
-        "%(count)d server-day is missing.", "%(count)d server-days are missing.", count
-    ) % {"count": count}
+        "%(count)s server-day is missing.", "%(count)s server-days are missing.", count
+    ) % {"count": grouped(count)}
 
 
-def _request_text(before: date, zone: tzinfo, *, is_late: bool, at: datetime) -> str:
+def _request_text(view: PeriodView, *, is_late: bool, at: datetime) -> str:
     if is_late:
         return gettext("Please upload now: this period is late.")
-    if at.astimezone(zone).date() >= before:
+    if at >= day_ends_at(view.period.target_on, zone_named(view.zone)):
         return gettext("Please upload now.")
-    return gettext("Please upload before %(day)s.") % {"day": short_day(before)}
+    due_on = day_text(view.period.target_on)
+    return gettext("Due by the end of %(day)s.") % {"day": due_on}
 
 
 def message_id_of(row: Reminder) -> str:

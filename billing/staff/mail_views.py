@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.mail import queries as mail_queries
 from billing.mail import recipients
 from billing.mail import resolve as mail_resolve
-from billing.mail.queries import DIGEST, REMINDER, MailFilter
+from billing.mail.queries import DIGEST, REMINDER, AnyMail, MailFilter
 from billing.mail.staff_presenters import (
     MailRow,
     as_row,
@@ -37,8 +37,8 @@ from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
-from portal.mail.outbox import StoredMail, WrittenMail
-from portal.models import AccountMail, User
+from portal.mail.outbox import WrittenMail
+from portal.models import User
 from portal.pages.filters import known_value
 from portal.pages.paging import capped_text
 
@@ -128,7 +128,7 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
     return _rendered(request, shown)
 
 
-def _draft(mail: StoredMail | AccountMail, now: datetime) -> WrittenMail | None:
+def _draft(mail: AnyMail, now: datetime) -> WrittenMail | None:
     """Return a waiting mail as it would be sent now; None if that is not shown."""
     if mail.shown_state != MailFilter.WAITING:
         return None

@@ -160,6 +160,26 @@ class WrittenMail:
 Prepare = Callable[[Claim, datetime], EmailMultiAlternatives | None]
 
 
+def afresh(*, at: datetime) -> dict[str, object]:
+    """Return the columns of a row that a person has sent again, whatever its outcome.
+
+    `planned_at` too: a restored copy drops what was planned before.
+    """
+    return {
+        "state": JobState.WAITING,
+        "outcome": "",
+        "problem": "",
+        "planned_at": at,
+        "due_at": at,
+        "begun_at": None,
+        "ended_at": None,
+        "lease": None,
+        "leased_until": None,
+        "attempts": 0,
+        "faults": 0,
+    }
+
+
 def send_one(
     model: type[MailJob], *, prepare: Prepare, now: Callable[[], datetime]
 ) -> bool:

@@ -77,6 +77,10 @@ def deliver(message: EmailMessage) -> DeliveryResult:
 
 
 def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult:
+    if not all(to.rpartition("@")[0].isascii() for to in message.recipients()):
+        # Django would write the name before the @ as in a header (RFC 2047), and hand
+        # the mail to an address that nobody has.
+        return _UNWRITABLE
     try:
         connection.open()
     except Exception as error:  # noqa: BLE001 - a server may answer anything at all

@@ -233,3 +233,46 @@ def test_what_names_no_file_is_refused(alice: Company, ids: str) -> None:
     client = signed_in(alice)
     assert client.post(ASK, {"ids": ids}).status_code in (404, 422)
     assert rows(alice) == []
+
+
+@pytest.mark.parametrize("end", ["550 no such person", "answer"])
+def test_one_that_failed_or_may_have_arrived_is_sent_to_who_requests_it_again(
+    alice: Company, mail_server: CuttingMailServer, end: str
+) -> None:
+    (file,) = uploaded(alice, 1)
+    request_receipt(alice, file.pk)
+    if end == "answer":
+        mail_server.cut_at = end
+    else:
+        mail_server.refuses = {UPLOADER: end}
+    send()
+    assert [row.shown_state for row in rows(alice)] in (["failed"], ["unsure"])
+    mail_server.cut_at, mail_server.refuses = "", {}
+    before = len(mail_server.taken)
+    said = request_receipt(alice, file.pk)
+    assert "requested today already" not in said
+    send(2)
+    assert [row.shown_state for row in rows(alice)] == ["sent"]
+    assert len(mail_server.taken) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/upload?period=2026-04", "/upload?period=2026-04"),
+        ("http://testserver/files?how=api", "/files?how=api"),
+        ("http://evil.example/files", "/upload"),
+        # A page that only a form leads to.
+        ("http://testserver/upload/receipt-mail", "/upload"),
+        ("http://testserver//evil.example", "/upload"),
+        ("", "/upload"),
+    ],
+)
+def test_a_requested_receipt_leads_back_to_the_page_it_was_requested_on(
+    alice: Company, came_from: str, leads_to: str
+) -> None:
+    (file,) = uploaded(alice, 1)
+    client = signed_in(alice)
+    fields = {"ids": str(file.pk)}
+    response = client.post(ASK, fields, headers={"Referer": came_from})
+    assert response.headers["Location"] == leads_to

@@ -66,7 +66,7 @@ def test_faults_of_automated_upload_are_not_counted(short: Company) -> None:
     for day, key in ((LAST - DAY, licences.AUTOMATED), (LAST, licences.MANUAL)):
         licence_requests.set_licences(short.id, from_on=day, keys=[key], by="x", at=NOW)
     run(ENDED)
-    assert "1 server-day is missing. Please upload before 4 June." in mail_texts()[0]
+    assert "1 server-day is missing. Due by the end of Wed 3 June." in mail_texts()[0]
 
 
 def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> None:
@@ -76,7 +76,7 @@ def test_nobody_is_called_late_in_the_days_after_a_refusal(short: Company) -> No
     run(MORNING)
     for text in mail_texts():
         assert "2 server-days are missing." in text
-        assert "The deadline was" in text
+        assert "It was due by the end of" in text
         assert " late" not in text.lower()
 
 
@@ -102,7 +102,7 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
     run(MORNING)
     for text in mail_texts():
         assert "No server has sent anything yet." in text
-        assert "The deadline was" in text
+        assert "It was due by the end of" in text
         assert " late" not in text.lower()
 
 
@@ -111,7 +111,7 @@ def test_who_is_late_is_told_so(short: Company) -> None:
     run(MORNING)
     for text in mail_texts():
         assert "A-1 is late" in text
-        assert "Late since" in text
+        assert "is late from" in text
 
 
 def test_a_refusal_is_told_of_once_with_its_reason(short: Company) -> None:

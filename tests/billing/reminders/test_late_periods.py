@@ -86,7 +86,7 @@ def test_one_mail_a_week_names_both_late_periods(late: Company) -> None:
         newest, _, older = text.partition("28 April to 27 May")
         assert "28 May to 27 June" in newest
         assert "31 server-days are missing." in newest
-        assert "Late since" in newest
+        assert "Due by the end of Fri 3 July, late from" in newest
         assert "Sun 5 July 2026, 00:00, Berlin (CEST, UTC+2)" in newest
         assert "2 server-days are missing." in older
         assert "26 to 27 May." in older

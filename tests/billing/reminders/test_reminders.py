@@ -160,11 +160,11 @@ def test_it_names_exactly_what_is_missing_and_by_when(alice: Company) -> None:
     for text in (message.body, html_of(message)):
         assert "Alice Assurance" in text
         assert "IC01" in text
-        assert "3 files, numbers 3 to 5, somewhere 22 to 24 May." in text
+        assert "3 files, numbers 3 to 5, between 22 and 24 May." in text
         assert "26 to 27 May." in text
         assert "Missing: 22 to 24 May" in text
         assert "The files are on each server in i3\\ic\\work\\usage." in text
-        assert "Please upload before 4 June." in text
+        assert "Due by the end of Wed 3 June." in text
         assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in text
     assert any(link.endswith("/upload?period=2026-05") for link in links_of(message))
     (row,) = rows(alice)

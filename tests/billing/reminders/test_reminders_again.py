@@ -219,6 +219,6 @@ def test_refusals_of_one_day_are_one_mail_that_names_them_all(
             assert "The first of it counts as late from" in text
             assert "Thu 11 June 2026, 10:00" in text
     for text in late:
-        assert "Late since" in text
+        assert "is late from" in text
         assert "Thu 11 June 2026, 10:00" in text
         assert "5 June" not in text

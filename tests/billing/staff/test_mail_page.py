@@ -1,5 +1,6 @@
 """The staff's page *Mail*: sent and planned mail, and decisions about it."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from billing.models import Reminder
 from billing.periods import open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
+from portal.accounts import request_mails
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailOutcome
@@ -195,3 +197,26 @@ def test_a_restored_copy_says_so_and_sends_nothing(
     settings.VAR = tmp_path / "elsewhere"
     assert "claim_mail" in page(clerk)
     assert send(ENDED + timedelta(days=6)) == 0
+
+
+def test_mails_about_accounts_are_listed_without_a_text_or_a_link(
+    alice: Company, auditor: Client
+) -> None:
+    request_mails.request_new_password("admin@a-100.example")
+    page = auditor.get("/staff/mail?kind=account").content.decode()
+    assert "Link for a new password" in page
+    assert "admin@a-100.example" in page
+    assert "Waiting" in page
+    assert len(sent()) == 1
+    page = auditor.get("/staff/mail?kind=account&told=sent").content.decode()
+    [address] = set(re.findall(r"/staff/mail/account/\d+", page))
+    page = auditor.get(address).content.decode()
+    assert "The text is not stored" in page
+    assert "/new-password/" not in page
+
+
+@pytest.mark.parametrize("kind", ["complete", "key", "account"])
+def test_each_kind_of_mail_has_a_tab(auditor: Client, kind: str) -> None:
+    page = auditor.get(f"/staff/mail?kind={kind}").content.decode()
+    assert f'href="?kind={kind}" aria-current="page"' in page
+    assert "No mail yet" in page
