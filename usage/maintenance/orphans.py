@@ -38,7 +38,10 @@ MOST = 100
 _NAMES = 1_000
 
 # How `Spool.keep` names a file. Anything else is not the portal's, and stays.
-_OURS = re.compile(r"\d{1,9}/[0-9a-f]{2}/(?P<id>[0-9a-f-]{36})\.usg", re.ASCII)
+_OURS = re.compile(
+    r"\d{1,9}/[0-9a-f]{2}/(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.usg",
+    re.ASCII,
+)
 
 # Codes of findings; `usage.forwarding.text` has their sentences.
 LEFTOVER_SET_APART = "leftover-set-apart"
@@ -84,15 +87,23 @@ def _set_leftovers_apart(
         for name in leftovers:
             found.note(TOO_MANY_LEFTOVERS, about=name)
         return
+    failure: OSError | None = None
     for name in leftovers:
         try:
             is_apart = _set_apart(name, before=before, on=on)
         except OperationalError:
             found.count("left for the next run")  # the tenant's lock is not to be had
             continue
+        except OSError as error:
+            # One that cannot be moved keeps none of the others from being moved.
+            failure = error
+            found.count("left for the next run")
+            continue
         if is_apart:
             logger.warning("Set %s apart, which no row answers for", name)
             found.note(LEFTOVER_SET_APART, about=name)
+    if failure is not None:
+        raise failure
 
 
 def _set_apart(name: str, *, before: datetime, on: date) -> bool:

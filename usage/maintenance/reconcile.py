@@ -121,10 +121,16 @@ def _make_missing_rows(run: _Run) -> None:
 def _check_bytes(run: _Run) -> None:
     """Find kept files whose bytes are not there, or not all of them."""
     kept = UsageFile.objects.exclude(stored_as="").filter(received_at__lt=run.before)
+    failure: OSError | None = None
     for files in _in_pages(kept.select_related("tenant")):
         run.found.count("files", len(files))
         for file in files:
-            size = local_store.size_of(file.stored_as)
+            try:
+                size = local_store.size_of(file.stored_as)
+            except OSError as error:
+                # One that cannot be looked at hides none of the others.
+                failure = error
+                continue
             if size != file.size and _is_stored_still(file):
                 code = (
                     local_store.BYTES_MISSING
@@ -134,6 +140,8 @@ def _check_bytes(run: _Run) -> None:
                 logger.critical("Stored file %s: %s", file.stored_as, code)
                 about, tenant = file.stored_as, file.tenant.number
                 run.found.note(code, about=about, tenant=tenant, file=str(file.pk))
+    if failure is not None:
+        raise failure
 
 
 def _is_stored_still(file: UsageFile) -> bool:

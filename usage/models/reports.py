@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.db import unit_of_work
+from usage.usg.characters import cleaned
 
 # Findings of one code that a report shows; all of them are counted. The first ones
 # show what is wrong, and a noisy one does not crowd out the one that matters.
@@ -70,11 +71,14 @@ class ReportFindings:
         self.counts[code] += number
 
     def note(self, code: str, *, about: str, tenant: str = "", file: str = "") -> None:
-        """Note one finding: what it is about, and whose, by number and file id."""
+        """Note one finding: what it is about, and whose, by number and file id.
+
+        A stray file or object can have any name, also one that no column can store.
+        """
         self.counts[code] += 1
         self._found[code] += 1
         if self._found[code] <= FINDINGS_SHOWN:
-            shown = {"code": code, "about": about[:_SUBJECT_CHARACTERS]}
+            shown = {"code": code, "about": cleaned(about[:_SUBJECT_CHARACTERS])}
             self._shown.append(shown | {"tenant": tenant, "file": file})
 
     @property

@@ -457,3 +457,40 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
     with unit_of_work.acting_for(alice.id, reading=True):
         assert AuditEntry.objects.filter(act="bytes-regained").count() == 1
         assert audit_log.first_break(tenant_id=alice.id) is None
+
+
+def test_a_stray_file_of_any_name_ends_no_run(alice: Company) -> None:
+    orphan = leave_orphan(alice, at=NOW - timedelta(days=9))
+    folder = os.fsencode(orphan.parent)
+    for name in (b"-" * 36 + b".usg", b"a" * 36 + b".usg", b"IC01_\xff.usg", b"\n.usg"):
+        with open(folder + b"/" + name, "wb") as file:  # noqa: PTH123 - bytes
+            file.write(b"stray")
+    report = remove_orphans()
+    assert (report.problem, report.ended_at) == ("", NOW)
+    assert not orphan.exists()
+    found = [
+        one["about"].rpartition("/")[2]
+        for one in report.findings
+        if one["code"] == orphans.NAME_UNKNOWN
+    ]
+    assert sorted(found) == sorted(
+        [f"{'-' * 36}.usg", f"{'a' * 36}.usg", "IC01_\ufffd.usg", "\ufffd.usg"]
+    )
+
+
+def test_a_leftover_that_cannot_be_moved_keeps_no_other(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = sorted(leave_orphan(alice, at=NOW - timedelta(days=9)) for _ in range(3))
+    quarantine = local_store.quarantine
+
+    def quarantine_or_fail(name: str, *, on: date) -> None:
+        if name.endswith(left[0].name):
+            raise PermissionError
+        quarantine(name, on=on)
+
+    monkeypatch.setattr(local_store, "quarantine", quarantine_or_fail)
+    report = remove_orphans()
+    assert [path.exists() for path in left] == [True, False, False]
+    # The report still says that something is wrong with the store.
+    assert report.problem == local_store.STORE_AWAY
