@@ -212,6 +212,11 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("No file of this period is accepted yet."),
         gettext_noop("A receipt lists accepted files. Upload the files first."),
     ),
+    "sheet-too-long": error(
+        422,
+        gettext_noop("The list has more than %(limit)d rows, too many for XLSX."),
+        gettext_noop("Narrow the list by its filters, or download it as CSV."),
+    ),
     "document-busy": error(
         429,
         gettext_noop("Your earlier receipts or lists are not finished yet."),

@@ -201,6 +201,7 @@ OF_HTTP = {
     "portal/http/previous_page.py",
     "portal/http/request_bodies.py",
     "portal/http/request_time.py",
+    "portal/http/sheets.py",
     "portal/http/way_back.py",
     "portal/pages/filters.py",
     "portal/pages/home.py",

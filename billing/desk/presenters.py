@@ -1,6 +1,6 @@
 """Renders the rows of the billing desk as HTML and CSV: text, marks, strip of days."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TypedDict
@@ -23,9 +23,9 @@ from billing.periods import text as period_text
 from billing.periods.headline import Reader, turn_text
 from billing.periods.updating import stale_text
 from billing.statements.staff_text import ListedState, listed_state
+from portal.sheets.table import Cell, Table, shown_rows
 from portal.templatetags import shown
 from portal.templatetags.shown import zoned
-from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
 
 # Unchanged rows are rendered again and again: the desk is in use all day. Each takes
 # about two kilobytes.
@@ -235,14 +235,12 @@ def _deadlines(
     return format_html("{}{}{}", due, _second(late_from), _second(more))
 
 
-def as_csv(rows: Iterable[DeskRow], period: Period) -> Iterator[str]:
-    """Yield a CSV table for spreadsheets: a piece for each tenant."""
-    yield BYTE_ORDER_MARK + csv_row(_heads())
-    for row in rows:
-        yield csv_row(_cells(row, period))
+def desk_table(rows: Iterable[DeskRow], period: Period) -> Table:
+    """Return a table with a row for each tenant."""
+    return Table(_heads(), shown_rows(rows, lambda row: _cells(row, period)))
 
 
-def _heads() -> list[Cell]:
+def _heads() -> list[str]:
     return [
         gettext("Period"),
         gettext("Customer number"),
@@ -295,4 +293,4 @@ def _cells(row: DeskRow, period: Period) -> list[Cell]:
 
 
 def _instant(at: datetime | None, clock: tzinfo) -> Cell:
-    return at.astimezone(clock).isoformat(timespec="seconds") if at else None
+    return at.astimezone(clock) if at else None

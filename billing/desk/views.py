@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -26,6 +26,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.http.sheets import streamed_sheet, wanted_format
 from portal.pages.filters import known_value, required_value
 
 # Tenants on one page: short enough to scroll through.
@@ -85,6 +86,7 @@ def desk_csv(request: PortalRequest) -> HttpResponseBase:
 
     Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
+    wanted = wanted_format(request)
     download = Download(request.caller)
     now = timezone.now()
     required_value(request, "standing", desk_forms.SLUGS)
@@ -97,16 +99,12 @@ def desk_csv(request: PortalRequest) -> HttpResponseBase:
         if ticked:
             desk_filter = replace(desk_filter, tenants=ticked)
         ids = desk_queries.tenant_ids(desk_filter, at=now)
-    pieces = desk_presenters.as_csv(
-        _in_chunks(desk_filter, ids, at=now), desk_filter.period
-    )
-    response = StreamingHttpResponse(
-        download.of(piece.encode() for piece in pieces),
-        content_type="text/csv; charset=utf-8",
-    )
-    name = f"standings-{desk_filter.period}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    wanted.require_rows(len(ids))
+    rows = _in_chunks(desk_filter, ids, at=now)
+    table = desk_presenters.desk_table(rows, desk_filter.period)
+    stamp = f"{now.astimezone(UTC):%Y%m%d-%H%MZ}"
+    name = f"standings-{desk_filter.period}-{stamp}.{wanted.ending}"
+    return streamed_sheet(download, wanted, table, name=name)
 
 
 def _counted(

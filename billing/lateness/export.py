@@ -1,6 +1,6 @@
-"""Exports late flags as CSV, with instants in the zone of the period."""
+"""Exports late flags as a table, with instants in the zone of the period."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,17 +8,15 @@ from django.utils.translation import gettext
 
 from billing.lateness.text import FlagRow, flag_row, server_days_text
 from billing.models import LateFlag
-from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
+from portal.sheets.table import Cell, Table, shown_rows
 
 
-def as_csv(flags: Iterable[LateFlag]) -> Iterator[str]:
-    """Yield a CSV row for each flag that `billing.lateness.queries.flags` loads."""
-    yield BYTE_ORDER_MARK + csv_row(_heads())
-    for flag in flags:
-        yield csv_row(_cells(flag_row(flag)))
+def late_table(flags: Iterable[LateFlag]) -> Table:
+    """Return a row for each flag that `billing.lateness.queries.flags` loads."""
+    return Table(_heads(), shown_rows(flags, lambda flag: _cells(flag_row(flag))))
 
 
-def _heads() -> list[Cell]:
+def _heads() -> list[str]:
     return [
         gettext("Customer number"),
         gettext("Tenant"),
@@ -75,5 +73,5 @@ def _cells(found: FlagRow) -> list[Cell]:
     ]
 
 
-def _instant(at: datetime | None, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).isoformat(sep=" ") if at else ""
+def _instant(at: datetime | None, zone: ZoneInfo) -> Cell:
+    return at.astimezone(zone) if at else None

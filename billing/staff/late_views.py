@@ -7,11 +7,9 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,7 +18,7 @@ from billing.desk.forms import named_period
 from billing.lateness import decide as late_decide
 from billing.lateness import queries as late_queries
 from billing.lateness import undecided_queries
-from billing.lateness.export import as_csv
+from billing.lateness.export import late_table
 from billing.lateness.forms import ConsequenceForm, ExtensionForm
 from billing.lateness.queries import FlagFilter
 from billing.lateness.text import FlagRow, chosen_days, flag_row
@@ -38,6 +36,7 @@ from portal.db import unit_of_work
 from portal.forms import first_error
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.http.sheets import streamed_sheet, wanted_format
 from portal.pages.filters import known_value, required_value
 
 # Flags on one page: short enough to scroll through.
@@ -84,6 +83,7 @@ def late_csv(request: PortalRequest) -> HttpResponseBase:
 
     Waits up to 30 seconds for stale summaries; rows that are still stale are marked.
     """
+    wanted = wanted_format(request)
     download = Download(request.caller)
     now = timezone.now()
     kind = required_value(request, "kind", set(FlagFilter))
@@ -91,16 +91,10 @@ def late_csv(request: PortalRequest) -> HttpResponseBase:
     await_fresh(period)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
-    pieces = (piece.encode() for piece in as_csv(_in_chunks(ids)))
-    response = StreamingHttpResponse(
-        download.of(pieces), content_type="text/csv; charset=utf-8"
-    )
-    name = f"late-{period or 'all'}-{now.astimezone(UTC):%Y%m%d-%H%MZ}.csv"
-    response["Content-Disposition"] = content_disposition_header(
-        as_attachment=True, filename=name
-    )
-    add_never_cache_headers(response)
-    return response
+    wanted.require_rows(len(ids))
+    stamp = f"{now.astimezone(UTC):%Y%m%d-%H%MZ}"
+    name = f"late-{period or 'all'}-{stamp}.{wanted.ending}"
+    return streamed_sheet(download, wanted, late_table(_in_chunks(ids)), name=name)
 
 
 @require_POST

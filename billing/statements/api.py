@@ -1,5 +1,6 @@
 """API endpoints of statements: heads, documents, tables, files, evidence, schemas."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -21,11 +22,13 @@ from billing.coverage.periods import Period
 from billing.statements import evidence, queries, stored_pdfs
 from billing.statements.paper import PaperSource
 from billing.statements.queries import ServedStatement
+from billing.statements.tables import figures_table
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
+from portal.http.sheets import CSV, SheetFormat, named_format
 from portal.models import Tenant
 from portal.schemas import Line
 
@@ -81,6 +84,16 @@ class HeadsIn(Schema):
     limit: int = Field(100, ge=1, le=_MOST)
 
 
+class SheetIn(Schema):
+    """In which form a table is: `csv` or `xlsx`; `comma`, `semicolon` or `tab`.
+
+    Without them it is the CSV with commas that a version stores.
+    """
+
+    format: str = Field("csv", max_length=10)
+    separator: str = Field("comma", max_length=10)
+
+
 class StatementIn(Schema):
     """Which version: a number, `draft`, or `latest`; `tenant` is for staff."""
 
@@ -116,11 +129,23 @@ def show_focus(
 
 @router.get("/statements/{period}.csv", url_name="statement-csv")
 def show_csv(
-    request: PortalRequest, period: str, wanted: Query[StatementIn]
+    request: PortalRequest,
+    period: str,
+    wanted: Query[StatementIn],
+    sheet: Query[SheetIn],
 ) -> HttpResponse:
-    """Return a statement's figures as CSV: of the period and of each day."""
+    """Return a statement's figures as CSV or XLSX: of the period and of each day."""
+    named = named_format(sheet.format, sheet.separator)
     found = _serve(request, period, wanted)
-    return _respond(request, found, found.csv, _CSV, name="csv")
+    if named == SheetFormat(CSV):
+        return _respond(request, found, found.csv, _CSV, name="csv")
+
+    def make() -> bytes:
+        return b"".join(named.pieces(figures_table(json.loads(found.document))))
+
+    tag = f"{found.sha256}-{named.ending}-{sheet.separator}"
+    kind, ending = named.content_type, named.ending
+    return _respond(request, found, make, kind, name=ending, tag=tag)
 
 
 @router.get("/statements/{period}.pdf", url_name="statement-pdf")

@@ -5,9 +5,11 @@ programs read them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
-from usage.receipts.rows import BYTE_ORDER_MARK, Cell, csv_row
+from portal.sheets.csv_text import BYTE_ORDER_MARK, csv_row
+from portal.sheets.table import Cell, InstantHead, Table
 
 Document = Mapping[str, Any]
 
@@ -20,6 +22,9 @@ _CSV_HEADS = (
     *("scope", "day", "starts_at", "ends_at", "line"),
     *_FIGURES,
 )
+
+# Columns whose texts are instants in UTC.
+_INSTANTS = frozenset({"starts_at", "ends_at", "peak_at", "held_30min_from"})
 
 # Scopes of a row: the whole period, a day of it, or a day outside of it.
 _PERIOD, _DAY = "period", "day"
@@ -57,6 +62,24 @@ def as_csv(document: Document) -> str:
     return BYTE_ORDER_MARK + "".join(
         csv_row(cells) for cells in (_CSV_HEADS, *_csv_rows(document))
     )
+
+
+def figures_table(document: Document) -> Table:
+    """Return the same rows as `as_csv`, with days and instants as such."""
+    rows = [
+        [_typed(head, cell) for head, cell in zip(_CSV_HEADS, cells, strict=True)]
+        for cells in _csv_rows(document)
+    ]
+    heads = [InstantHead(head) if head in _INSTANTS else head for head in _CSV_HEADS]
+    return Table(heads, rows, zone="UTC")
+
+
+def _typed(head: str, cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    if head == "day":
+        return date.fromisoformat(cell)
+    return datetime.fromisoformat(cell) if head in _INSTANTS else cell
 
 
 def as_focus_csv(document: Document) -> str:

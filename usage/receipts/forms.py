@@ -15,7 +15,9 @@ class ReceiptForm(forms.Form):
     """Of which files a receipt is wanted: ids, one a line; and in which form."""
 
     ids = ExactField()
-    format = forms.ChoiceField(choices=[("csv", "CSV"), ("pdf", "PDF")])
+    format = forms.ChoiceField(
+        choices=[("csv", "CSV"), ("xlsx", "XLSX"), ("pdf", "PDF")]
+    )
 
     def clean_ids(self) -> set[UUID]:
         words = self.cleaned_data["ids"].split(None, RECEIPT_AT_MOST)

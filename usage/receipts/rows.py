@@ -1,41 +1,21 @@
-"""Writes lists of files: receipts and inventories as CSV, sums for sha256sum."""
+"""Lists of files: receipts and inventories as tables, sums for sha256sum."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext, ngettext
 
+from portal.sheets import csv_text
+from portal.sheets.table import Cell, InstantHead, Table, shown_rows
 from portal.templatetags.shown import grouped
 from usage.files.text import FileText, file_text
 from usage.models import UsageFile
 
 # Files that one receipt lists: as many as somebody drops at once.
 RECEIPT_AT_MOST = 10_000
-
-# A spreadsheet reads a cell that begins like this as a formula, whoever wrote it; the
-# wide forms are those of Japanese keyboards.
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)
-
-# By this a spreadsheet knows UTF-8.
-BYTE_ORDER_MARK = "\ufeff"
-
-Cell = str | int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,35 +48,22 @@ def receipt_lines(files: Iterable[UsageFile], *, zone: str) -> Iterator[ReceiptL
         yield _line(file_text(file), clock)
 
 
-def csv_pieces(found: Iterable[ReceiptLine], *, missing: int = 0) -> Iterator[str]:
-    """Yield a table of lines, for spreadsheets and scripts: a piece for each line.
+def receipt_table(
+    found: Iterable[ReceiptLine], *, zone: str, missing: int = 0
+) -> Table:
+    """Return a table of lines, with instants in the tenant's zone.
 
-    A last line gives the number of requested files that are not here: `missing`.
+    A last row gives the number of requested files that are not here: `missing`.
     """
-    yield BYTE_ORDER_MARK + csv_row(_heads())
-    for line in found:
-        yield csv_row(
-            [
-                line.name,
-                line.size,
-                line.sha256,
-                line.server,
-                line.series,
-                line.sequence,
-                str(line.day or ""),
-                line.verdict,
-                "; ".join(line.reasons),
-                line.decision,
-                _instant(line.decided_at),
-                line.sent_by,
-                line.how,
-                _instant(line.received_at),
-                line.archive,
-                _instant(line.forwarded_at),
-            ]
-        )
+    rows = shown_rows(found, _cells)
     if missing:
-        yield csv_row([left_out(missing)])
+        rows = chain(rows, [[left_out(missing)]])
+    return Table(_heads(), rows, zone=zone)
+
+
+def csv_pieces(found: Iterable[ReceiptLine], *, missing: int = 0) -> Iterator[str]:
+    """Yield the same table as CSV with commas, for mails."""
+    return csv_text.csv_pieces(receipt_table(found, zone="", missing=missing))
 
 
 def checksum_pieces(files: Iterable[UsageFile]) -> Iterator[str]:
@@ -152,11 +119,28 @@ def _line(text: FileText, clock: ZoneInfo) -> ReceiptLine:
     )
 
 
-def _instant(at: datetime | None) -> Cell:
-    return at.isoformat(timespec="seconds") if at else None
+def _cells(line: ReceiptLine) -> list[Cell]:
+    return [
+        line.name,
+        line.size,
+        line.sha256,
+        line.server,
+        line.series,
+        line.sequence,
+        line.day,
+        line.verdict,
+        "; ".join(line.reasons),
+        line.decision,
+        line.decided_at,
+        line.sent_by,
+        line.how,
+        line.received_at,
+        line.archive,
+        line.forwarded_at,
+    ]
 
 
-def _heads() -> list[Cell]:
+def _heads() -> list[str]:
     return [
         gettext("Name"),
         gettext("Size in bytes"),
@@ -168,24 +152,10 @@ def _heads() -> list[Cell]:
         gettext("Verdict"),
         gettext("Reasons"),
         gettext("Decision"),
-        gettext("Decided"),
+        InstantHead(gettext("Decided")),
         gettext("Sent by"),
         gettext("Way in"),
-        gettext("Received"),
+        InstantHead(gettext("Received")),
         gettext("Archive"),
-        gettext("Confirmed in the archive"),
+        InstantHead(gettext("Confirmed in the archive")),
     ]
-
-
-def csv_row(cells: Iterable[Cell]) -> str:
-    """Write one line of a CSV, with no cell that a spreadsheet takes for a formula."""
-    written = io.StringIO()
-    csv.writer(written).writerow([_harmless(cell) for cell in cells])
-    return written.getvalue()
-
-
-def _harmless(cell: Cell) -> Cell:
-    """Quote a text that looks like a formula; numbers are none, and stay numbers."""
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA):
-        return f"'{cell}"
-    return cell

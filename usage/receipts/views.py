@@ -1,9 +1,8 @@
 """Downloads of receipts and of file lists, which are streamed as they are read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
@@ -22,6 +19,13 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.downloads import Download, lock_documents, with_retry_after
 from portal.http.middleware import PortalRequest, render_elsewhere
+from portal.http.sheets import (
+    SheetFormat,
+    named,
+    streamed_sheet,
+    wanted_format,
+    whole_sheet,
+)
 from portal.models import Tenant
 from usage.files import date_ranges, overview_queries
 from usage.files.forms import FileFilterForm
@@ -33,7 +37,6 @@ from usage.receipts import pdf as receipt_pdf
 from usage.receipts import rows as receipt_rows
 from usage.receipts.forms import ReceiptForm
 
-_CSV = "text/csv; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _PDF = "application/pdf"
 
@@ -43,12 +46,11 @@ _CHUNK = 1_000
 # Bytes of an id.
 _ID = 16
 
-Response = TypeVar("Response", bound=HttpResponseBase)
-
 
 @with_retry_after
 def files_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of files, as it is narrowed."""
+    wanted = wanted_format(request)
     download = Download(request.caller)
     now = timezone.now()
     form = FileFilterForm(request.GET)
@@ -57,25 +59,19 @@ def files_csv(request: PortalRequest) -> HttpResponseBase:
         ids = _ids(
             overview_queries.list_files(form.wanted(date_ranges.date_ranges(now)))
         )
-    lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
-    name = receipt_rows.file_name("files", number=tenant.number, at=now, ending="csv")
-    pieces = receipt_rows.csv_pieces(lines)
-    return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
+    return _list(download, wanted, tenant, ids, what="files", at=now)
 
 
 @with_retry_after
 def safe_csv(request: PortalRequest) -> HttpResponseBase:
     """Return the list of what is safe to delete, of all servers or of one."""
+    wanted = wanted_format(request)
     download = Download(request.caller)
     now = timezone.now()
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
-    lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
-    number = tenant.number
-    name = receipt_rows.file_name("safe-to-delete", number=number, at=now, ending="csv")
-    pieces = receipt_rows.csv_pieces(lines)
-    return _streamed(download.of(_encoded(pieces)), name=name, kind=_CSV)
+    return _list(download, wanted, tenant, ids, what="safe-to-delete", at=now)
 
 
 @with_retry_after
@@ -86,12 +82,13 @@ def safe_sums(request: PortalRequest) -> HttpResponseBase:
         tenant = tenant_of(request)
         ids = _ids(_safe(request))
     sums = receipt_rows.checksum_pieces(_in_chunks(tenant.pk, ids))
-    return _streamed(download.of(_encoded(sums)), name="SHA256SUMS", kind=_TEXT)
+    pieces = download.of(piece.encode() for piece in sums)
+    return named(StreamingHttpResponse(pieces, content_type=_TEXT), "SHA256SUMS")
 
 
 @with_retry_after
 def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponseBase:
-    """Return one file's receipt; `format` is csv or pdf."""
+    """Return one file's receipt; `format` is csv, xlsx or pdf."""
     fields = {"ids": str(file_id), "format": request.GET.get("format", "")}
     ids, ending = ReceiptForm(fields).wanted()
     has = UsageFile.objects.filter(pk=file_id).exists
@@ -99,7 +96,7 @@ def file_receipt(request: PortalRequest, file_id: UUID) -> HttpResponseBase:
         is_here = has()
     if not is_here:
         return render_elsewhere(request, has=has)
-    return _receipt(request, ids, ending, at=timezone.now())
+    return receipt_of(request, ids, ending, at=timezone.now())
 
 
 @require_POST
@@ -110,7 +107,7 @@ def receipt(request: PortalRequest) -> HttpResponseBase:
     One that is too long for a single PDF is mailed to the caller instead.
     """
     ids, ending = ReceiptForm(request.POST).wanted()
-    return _receipt(request, ids, ending, at=timezone.now())
+    return receipt_of(request, ids, ending, at=timezone.now())
 
 
 def receipt_of_days(
@@ -123,14 +120,7 @@ def receipt_of_days(
         raise Refused("period-empty")
     fields = {"ids": "\n".join(map(str, ids)), "format": request.GET.get("format", "")}
     wanted, ending = ReceiptForm(fields).wanted()
-    return _receipt(request, wanted, ending, at=timezone.now())
-
-
-def receipt_of(
-    request: PortalRequest, ids: set[UUID], ending: str, *, at: datetime
-) -> HttpResponseBase:
-    """Return the receipt of some files as `csv` or `pdf`, as `receipt` does."""
-    return _receipt(request, ids, ending, at=at)
+    return receipt_of(request, wanted, ending, at=timezone.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +134,15 @@ class _Sheet:
     made_at: datetime
 
 
-def _receipt(
+def receipt_of(
     request: PortalRequest, ids: set[UUID], ending: str, *, at: datetime
 ) -> HttpResponseBase:
-    if ending == "csv":
+    """Return the receipt of some files as `csv`, `xlsx` or `pdf`."""
+    if ending != "pdf":
+        wanted = wanted_format(request)
         with unit_of_work.acting_for(request.caller.tenant, reading=True):
             sheet = _read(request, ids, at=at)
-        return _csv(sheet)
+        return _table(sheet, wanted)
     return _pdf(request, ids, at=at) or _by_mail(request, ids, at=at)
 
 
@@ -165,11 +157,11 @@ def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
     )
 
 
-def _csv(sheet: _Sheet) -> HttpResponse:
-    lines = receipt_rows.receipt_lines(sheet.files, zone=sheet.tenant.zone)
-    pieces = receipt_rows.csv_pieces(lines, missing=sheet.missing)
-    name = _name(sheet, ending="csv")
-    return _attached("".join(pieces).encode(), name=name, kind=_CSV)
+def _table(sheet: _Sheet, wanted: SheetFormat) -> HttpResponse:
+    zone = sheet.tenant.zone
+    lines = receipt_rows.receipt_lines(sheet.files, zone=zone)
+    table = receipt_rows.receipt_table(lines, zone=zone, missing=sheet.missing)
+    return whole_sheet(wanted, table, name=_name(sheet, ending=wanted.ending))
 
 
 def _pdf(
@@ -196,7 +188,8 @@ def _pdf(
             missing=sheet.missing,
         )
         data = receipt_pdf.as_pdf(lines, head)
-    return _attached(data, name=_name(sheet, ending="pdf"), kind=_PDF)
+    response = HttpResponse(data, content_type=_PDF)
+    return named(response, _name(sheet, ending="pdf"))
 
 
 def _by_mail(
@@ -248,22 +241,20 @@ def _in_chunks(tenant_id: int, ids: bytes) -> Iterator[UsageFile]:
         yield from (found[one] for one in wanted if one in found)
 
 
-def _encoded(pieces: Iterable[str]) -> Iterator[bytes]:
-    return (piece.encode() for piece in pieces)
-
-
-def _streamed(download: Download, *, name: str, kind: str) -> HttpResponseBase:
-    """Stream piece by piece; an answer that is cut can be recognised by its end."""
-    return _named(StreamingHttpResponse(download, content_type=kind), name)
-
-
-def _attached(data: bytes, *, name: str, kind: str) -> HttpResponse:
-    return _named(HttpResponse(data, content_type=kind), name)
-
-
-def _named(response: Response, name: str) -> Response:
-    response["Content-Disposition"] = content_disposition_header(
-        as_attachment=True, filename=name
+def _list(
+    download: Download,
+    wanted: SheetFormat,
+    tenant: Tenant,
+    ids: bytes,
+    *,
+    what: str,
+    at: datetime,
+) -> HttpResponseBase:
+    """Stream a list of files."""
+    wanted.require_rows(len(ids) // _ID)
+    lines = receipt_rows.receipt_lines(_in_chunks(tenant.pk, ids), zone=tenant.zone)
+    table = receipt_rows.receipt_table(lines, zone=tenant.zone)
+    name = receipt_rows.file_name(
+        what, number=tenant.number, at=at, ending=wanted.ending
     )
-    add_never_cache_headers(response)
-    return response
+    return streamed_sheet(download, wanted, table, name=name)

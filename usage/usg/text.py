@@ -20,8 +20,8 @@ _SEND_AGAIN = _(
     " If that copy is refused too, contact the billing team with this code."
 )
 _SUPPORT = _(
-    "The server wrote a file that breaks the format. Keep the file and contact the billing team"
-    " with this code; sending it again does not help."
+    "The server wrote a file that breaks the format. Keep the file and contact the"
+    " billing team with this code; sending it again does not help."
 )
 _STAFF_CLOCK = _(
     "Nothing to do now: billing staff will look at it. Check the date, time and time"
@@ -84,7 +84,8 @@ _FILE: dict[Code, Spec] = {
     Code.LENGTH_SHORT: _reject(
         _("The file was cut: %(size)s of %(declared)s bytes are here."),
         _(
-            "Upload the file again. If it is as short on the server, contact the billing team."
+            "Upload the file again. If it is as short on the server, contact the billing"
+            " team."
         ),
     ),
     Code.LENGTH_LONG: _reject(
@@ -139,8 +140,8 @@ _TRUST: dict[Code, Spec] = {
     Code.KEY_UNKNOWN: _reject(
         _("The file is encrypted for a key that you do not have here: %(key)s."),
         _(
-            "The server was set up with another key. Ask the billing team for the set-up"
-            " of this server; files that are written after it can be read."
+            "The server was set up with another key. Ask the billing team for the"
+            " set-up of this server; files that are written after it can be read."
         ),
     ),
     Code.SIGNER_WEAK: _reject(
@@ -161,8 +162,8 @@ _TRUST: dict[Code, Spec] = {
     Code.SEAL_BROKEN: _reject(
         _("The contents cannot be decrypted."),
         _(
-            "Upload the file from the usage directory again. If that copy is refused too,"
-            " ask the billing team for the set-up of this server."
+            "Upload the file from the usage directory again. If that copy is refused"
+            " too, ask the billing team for the set-up of this server."
         ),
     ),
 }
@@ -282,7 +283,8 @@ _PLAUSIBLE: dict[Code, Spec] = {
     Code.PREVIOUS_MISSING: _warn(
         _("File number %(sequence)s does not say which file came before it."),
         _(
-            "Nothing needs to be sent again. Tell the billing team if this happens each day."
+            "Nothing needs to be sent again. Tell the billing team if this happens each"
+            " day."
         ),
     ),
 }

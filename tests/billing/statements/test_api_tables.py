@@ -1,5 +1,7 @@
 """The tables of a statement over the API: CSV, FOCUS-shaped CSV, the list of files."""
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -33,6 +35,7 @@ from tests.billing.statements.statement_tenants import (
     send_day,
 )
 from tests.builders import Company
+from tests.portal.sheets.xlsx_files import sheet_cells
 
 # Texts that spreadsheets read as formulas.
 FORMULAS = ("=1+1", "@SUM(A1)", "+1", "-1", "\uff1d1+1")
@@ -93,6 +96,47 @@ def test_the_csv_has_each_figure_of_the_document(
             for name in FIGURES:
                 assert figure_of(row, name) == line.get(name), (day["day"], name)
     assert rows == {}
+
+
+@pytest.mark.parametrize("version", ["1", "draft"])
+def test_a_sheet_and_a_csv_with_semicolons_have_the_rows_of_the_csv(
+    viewer: ApiReader, version: str
+) -> None:
+    plain = viewer.statement(".csv", version=version)
+    heads, *rows = csv.reader(
+        io.StringIO(plain.content.decode("utf-8-sig"), newline="")
+    )
+    german = viewer.statement(".csv", version=version, separator="semicolon")
+    text = german.content.decode("utf-8-sig")
+    assert text.splitlines()[0] == ";".join(heads)
+    found = viewer.statement(".csv", version=version, format="xlsx")
+    assert found["Content-Disposition"].endswith('.xlsx"')
+    assert len({one["ETag"] for one in (plain, german, found)}) == 3
+    written, *cells = sheet_cells(found.content)
+    instants = {"starts_at", "ends_at", "peak_at", "held_30min_from"}
+    assert [value for _, value, _ in written] == [
+        f"{head} (UTC)" if head in instants else head for head in heads
+    ]
+    assert len(cells) == len(rows)
+    # Figures are numbers, and what the CSV has in a row is in the sheet's, in order.
+    for row, sheet in zip(rows, cells, strict=True):
+        given = [cell for cell in row if cell]
+        assert len(given) == len(sheet)
+        for cell, (kind, value, style) in zip(given, sheet, strict=True):
+            if style:
+                assert (kind, style[:10]) == ("n", "yyyy-mm-dd")
+            else:
+                assert cell in (value, f"'{value}")
+                assert (kind == "n") is cell.isdigit()
+
+
+def test_a_form_of_a_table_that_there_is_not_is_refused(viewer: ApiReader) -> None:
+    for query in ({"format": "ods"}, {"separator": "|"}):
+        response = viewer.statement(".csv", **query)
+        assert (response.status_code, response.json()["code"]) == (
+            422,
+            "input-invalid",
+        )
 
 
 @pytest.mark.parametrize("version", ["1", "draft"])

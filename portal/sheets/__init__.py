@@ -1,0 +1,1 @@
+"""Tables for spreadsheets and scripts: CSV and XLSX, written by one writer each."""
