@@ -84,8 +84,8 @@ _FILE: dict[Code, Spec] = {
     Code.LENGTH_SHORT: _reject(
         _("The file was cut: %(size)s of %(declared)s bytes are here."),
         _(
-            "Upload the file again. If it is as short on the server, contact the billing"
-            " team."
+            "Upload the file again. If it is as short on the server, contact the"
+            " billing team."
         ),
     ),
     Code.LENGTH_LONG: _reject(
