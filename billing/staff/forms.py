@@ -50,7 +50,7 @@ class OpenTenantForm(forms.Form):
     )
     admin_name = LineField(
         max_length=200,
-        label=_("Name of the admin"),
+        label=_("Name of the tenant admin"),
         help_text=_(
             "The first person of the company; the billing staff add the others."
         ),
@@ -58,7 +58,7 @@ class OpenTenantForm(forms.Form):
     )
     admin_email = MailAddressField(
         max_length=254,
-        label=_("Mail address of the admin"),
+        label=_("Mail address of the tenant admin"),
         help_text=_("They get a link there to set their first password."),
         widget=_input("email", autocomplete="off"),
     )

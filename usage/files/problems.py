@@ -53,7 +53,7 @@ _TEXTS: Mapping[str, Spec] = {
 _UNKNOWN = Spec(
     Severity.HOLD,
     gettext_noop("The file has a problem that this version does not know: %(code)s."),
-    gettext_noop("Contact support with this code."),
+    gettext_noop("Contact the billing team with this code."),
 )
 
 
