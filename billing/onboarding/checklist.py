@@ -47,7 +47,7 @@ def checklist(progress: CustomerProgress) -> list[ChecklistStep]:
         ),
         ChecklistStep(
             code="admin",
-            name=gettext("Admin invited"),
+            name=gettext("Tenant admin invited"),
             text=_admins_text(progress),
             is_done=bool(progress.admins),
         ),

@@ -26,8 +26,8 @@ def open_the_first_tenant(page: Page) -> None:
     page.get_by_label("Time zone").select_option("Europe/Berlin")
     page.get_by_label("First owed day").fill("2026-04-28")
     page.get_by_label("I3_FEATURE_USAGE_TRACKING_LOCAL").check()
-    page.get_by_label("Name of the admin").fill("Ida Trial")
-    page.get_by_label("Mail address of the admin").fill("ida@trial.example")
+    page.get_by_label("Name of the tenant admin").fill("Ida Trial")
+    page.get_by_label("Mail address of the tenant admin").fill("ida@trial.example")
     page.get_by_role("button", name="Open the tenant").click()
 
 
