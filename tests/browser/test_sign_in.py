@@ -4,18 +4,20 @@ import re
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from portal.db import unit_of_work
 from portal.models import Role, User
+from portal.tasks import send_account_mails
 from portal.tenants import create
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, give_real_password
 from tests.browser.keyboard import press_to
 from tests.builders import NOW, PASSWORD, Company
-from tests.journeys.live_server import wait_for
+from tests.journeys.live_server import RunningPortal
 
 pytestmark = pytest.mark.browser
 
@@ -42,12 +44,15 @@ def partner(alice: Company, charlie: Company) -> Company:
 
 
 @pytest.fixture
-def new_mail(tmp_path: Path) -> Callable[[], str]:
-    """Wait for the portal's first mail; return its text."""
+def new_mail(tmp_path: Path, portal: RunningPortal, settings: Any) -> Callable[[], str]:
+    """Send the portal's first mail, as a worker would; return its text."""
     folder = tmp_path / "mail"
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_FILE_PATH = folder
+    settings.PORTAL_ADDRESS = portal.address
 
     def wait() -> str:
-        assert wait_for(lambda: any(folder.glob("*.eml")))
+        send_account_mails()
         [path] = folder.glob("*.eml")
         message = message_from_bytes(path.read_bytes(), policy=policy.default)
         text = message.get_body(("plain",))
