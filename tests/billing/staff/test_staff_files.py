@@ -29,6 +29,15 @@ def usg(name: str, data: bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, data)
 
 
+def test_a_form_for_a_customer_without_files_says_so(
+    alice: Company, clerk: Client
+) -> None:
+    address = f"/staff/tenants/{alice.number}/upload"
+    page = clerk.post(address, {"end": "end"}).content.decode()
+    assert "No file was chosen, so nothing was sent" in page
+    assert "No file was chosen" not in clerk.get(address).content.decode()
+
+
 def test_files_are_uploaded_on_behalf_of_a_customer(
     alice: Company, clerk: Client
 ) -> None:
