@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from portal.accounts.caller import Caller, Permission
 from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
-from portal.templatetags.shown import grouped, megabytes
+from portal.templatetags.shown import grouped, total_megabytes
 from usage.files import overview_queries
 
 
@@ -54,7 +54,7 @@ def _safe_tile(_caller: Caller, _at: datetime) -> TileState:
         "%(count)s files, %(size)s, are accepted and confirmed in the archive.",
         count,
     )
-    size = megabytes(sum(one.size for one in sums))
+    size = total_megabytes(sum(one.size for one in sums))
     return TileState(text=text % {"count": grouped(count), "size": size})
 
 

@@ -6,17 +6,18 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
-from django.utils.formats import date_format, localize, number_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
 register = template.Library()
 
-_MEGABYTE = 1_000_000
+# Sizes are decimal, as everywhere in the portal: 1 KB is 1,000 bytes.
+KILOBYTE, MEGABYTE = 1_000, 1_000_000
 
-# A file of a few bytes is not nothing: it is shown as the smallest size there is.
-_SMALLEST = 0.01
+# From here on a size is shown in MB, with two decimals: what rounds to 0.10 MB.
+MEGABYTES_FROM = 99_500
 
 
 @register.simple_tag
@@ -41,11 +42,30 @@ def most_files() -> int:
     return settings.DATA_UPLOAD_MAX_NUMBER_FILES or 0
 
 
+def shown_size(size: int) -> int:
+    """Return a size as it is shown, in bytes: whole KB below 0.1 MB, then 0.01 MB.
+
+    A file of a few bytes is not nothing: it is shown as 1 KB.
+    """
+    if size < MEGABYTES_FROM:
+        return max((size + 500) // KILOBYTE, 1) * KILOBYTE if size else 0
+    return (size + 5_000) // 10_000 * 10_000
+
+
 @register.filter
 def megabytes(size: int) -> str:
-    """Format a number of bytes in MB, as every page does."""
-    shown = max(size / _MEGABYTE, _SMALLEST) if size else 0
-    return gettext("%(size)s MB") % {"size": localize(round(shown, 2))}
+    """Format a number of bytes in KB, and from 0.1 MB on in MB, as every page does."""
+    return total_megabytes(shown_size(size))
+
+
+@register.filter
+def total_megabytes(shown: int) -> str:
+    """Format a sum of shown sizes in bytes; with a third decimal where it has one."""
+    if shown < MEGABYTES_FROM:
+        return gettext("%(size)s KB") % {"size": number_format(shown // KILOBYTE)}
+    digits = 3 if shown % 10_000 else 2
+    size = number_format(shown / MEGABYTE, decimal_pos=digits, force_grouping=True)
+    return gettext("%(size)s MB") % {"size": size}
 
 
 @register.filter

@@ -93,6 +93,10 @@ def test_an_answer_that_is_swallowed_is_noticed_and_holds_no_other_file(
     expect(row(page, name)).to_contain_text("Accepted")
     # It was asked for by its content, and not sent again.
     assert sent == [name]
+    # Rows of 758 bytes add up to the total as they are shown.
+    expect(row(page, name).locator(".verdict-size")).to_have_text(re.compile("^1.KB$"))
+    total = page.locator("#run [data-at=bytes]")
+    expect(total).to_have_text(re.compile("^14.KB of 14.KB$"))
 
 
 def test_what_something_in_between_answers_is_told_as_that_and_stays_told(

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from portal.jobs.queue import JobState
 from usage.files.queries import FileFilter, matching, with_timeline
 from usage.models import KEPT, FileState, KeyState, Server, ServerRequest, UsageFile
+from usage.models.sizes import sum_shown
 
 # People and tokens in the filter: with more, other fields narrow the list.
 _SENDERS = 100
@@ -36,7 +37,10 @@ class FileCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTotal:
-    """Files of one server that are safe to delete; `size` in bytes, days local."""
+    """Files of one server that are safe to delete; days local.
+
+    `size` is the sum of their sizes as they are shown, in bytes.
+    """
 
     server_id: int
     server: str
@@ -135,7 +139,7 @@ def sum_safe_files() -> list[ServerTotal]:
         .order_by("server__name")
         .values("server_id", "server__name")
         .annotate(
-            files=Count("pk"), bytes=Sum("size"), first=Min("day"), last=Max("day")
+            files=Count("pk"), bytes=sum_shown(), first=Min("day"), last=Max("day")
         )
     )
     return [

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet, Sum, Value
+from django.db.models import Count, Min, QuerySet, Value
 from django.db.models.functions import TruncHour
 
 from portal.jobs.queue import Job, JobState
 from usage.forwarding.queue import SUPERSEDED
 from usage.models import Forwarding, Settling
+from usage.models.sizes import sum_shown
 
 # Kinds of jobs, by their names on pages and in addresses.
 FORWARDING, JUDGING = "forwarding", "settling"
@@ -128,7 +129,7 @@ def throughput(*, at: datetime) -> Throughput:
         for begins_at, files, size in done.annotate(hour=TruncHour("ended_at"))
         .order_by("hour")
         .values_list("hour")
-        .annotate(files=Count("pk"), size=Sum("file__size"))
+        .annotate(files=Count("pk"), size=sum_shown("file__size"))
     ]
     return Throughput(
         files=sum(hour.files for hour in hours),

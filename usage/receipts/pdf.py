@@ -9,7 +9,13 @@ from django.utils.translation import gettext, ngettext
 
 from portal.paper.characters import isolated
 from portal.paper.typesetting import Manuscript, typeset
-from portal.templatetags.shown import full_day, grouped, megabytes
+from portal.templatetags.shown import (
+    full_day,
+    grouped,
+    megabytes,
+    shown_size,
+    total_megabytes,
+)
 from usage.receipts.rows import ReceiptLine, left_out
 
 # Files that a PDF lists, which take more than a second and 90 MB. The PDF has 0.9 MB,
@@ -70,7 +76,7 @@ def as_pdf(found: Sequence[ReceiptLine], head: ReceiptHead) -> bytes:
     if len(documents(found)) > 1:
         message = "A receipt of several documents is typeset document by document."
         raise ValueError(message)
-    size = megabytes(sum(line.size for line in found))
+    size = total_megabytes(sum(shown_size(line.size) for line in found))
     answer = ngettext(
         "%(count)s usage file, %(size)s", "%(count)s usage files, %(size)s", len(found)
     )

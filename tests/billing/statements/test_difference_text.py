@@ -32,5 +32,5 @@ def test_times_are_hours_unless_they_differ_by_less(
 
 def test_other_figures_are_shown_each_by_itself() -> None:
     assert value_texts("peak", 1_212, None) == ("1,212", "0")
-    assert value_texts("bytes", 2_000_000, 0) == ("2.0 MB", "0 MB")
+    assert value_texts("bytes", 2_000_000, 0) == ("2.00 MB", "0 KB")
     assert value_texts("server:IC01", None, "missing") == ("none", "missing")

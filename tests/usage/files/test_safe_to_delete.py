@@ -40,7 +40,7 @@ def test_an_accepted_and_confirmed_file_is_safe_and_nothing_else(
     seen = page(alice, "/safe-to-delete")
     csv = body(signed_in(alice).get("/safe-to-delete/list.csv")).decode()
     sums = body(signed_in(alice).get("/safe-to-delete/SHA256SUMS")).decode()
-    assert "1 file, 0.01 MB," in seen
+    assert "1 file, 1 KB," in seen
     for name in ("waiting.usg", "failed.usg", "held.usg", "rejected.usg"):
         assert name not in seen + csv + sums
     for text in (seen, csv, sums):

@@ -1,10 +1,17 @@
 // Renders the page's texts, which its template has in the reader's language, with
 // sizes, times and days.
 
+const KILOBYTE = 1_000;
 const MEGABYTE = 1_000_000;
 
-// A file of a few bytes is not nothing: it is shown as the smallest size there is.
-const SMALLEST = 0.01;
+/** From here on a size is shown in MB, as `portal/templatetags/shown.py` does. */
+const MEGABYTES_FROM = 99_500;
+
+/** A size as it is shown, in bytes: whole KB below 0.1 MB, then hundredths of a MB. */
+function shownSize(bytes) {
+  if (bytes >= MEGABYTES_FROM) return Math.floor((bytes + 5_000) / 10_000) * 10_000;
+  return bytes ? Math.max(Math.floor((bytes + 500) / KILOBYTE), 1) * KILOBYTE : 0;
+}
 
 export class Texts {
   #texts = new Map();
@@ -19,6 +26,7 @@ export class Texts {
     this.whole = new Intl.NumberFormat(language);
     this.one = decimals(language, 1);
     this.two = decimals(language, 2);
+    this.three = decimals(language, 3);
     this.months = new Intl.DateTimeFormat(language, { ...MONTH, timeZone: "UTC" });
     this.days = new Intl.DateTimeFormat(language, { ...DAY, timeZone: "UTC" });
     this.instants = new Intl.DateTimeFormat(language, { ...INSTANT, timeZone: zone || "UTC" });
@@ -39,14 +47,19 @@ export class Texts {
   }
 
   size(bytes) {
-    const shown = bytes ? Math.max(bytes / MEGABYTE, SMALLEST) : 0;
-    return this.render("megabytes", { size: this.two.format(shown) }).replace(" ", "\u00a0");
+    return this.#sizeText(shownSize(bytes));
   }
 
-  /** A part of a number of bytes, and that number, in MB without their unit. */
-  share(part, all) {
-    const format = all < MEGABYTE ? this.two : this.one;
-    return { sent: format.format(part / MEGABYTE), all: format.format(all / MEGABYTE) };
+  /** The size of several files: the sum of their sizes as they are shown. */
+  total(sizes) {
+    return this.#sizeText(sizes.reduce((sum, bytes) => sum + shownSize(bytes), 0));
+  }
+
+  #sizeText(shown) {
+    const isSmall = shown < MEGABYTES_FROM;
+    const format = isSmall ? this.whole : shown % 10_000 ? this.three : this.two;
+    const size = format.format(shown / (isSmall ? KILOBYTE : MEGABYTE));
+    return this.render(isSmall ? "kilobytes" : "megabytes", { size }).replace(" ", "\u00a0");
   }
 
   /** How long something still takes; rounded as one would say it. */

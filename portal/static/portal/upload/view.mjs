@@ -10,9 +10,6 @@ const DRAW_MS = 250;
 /** Names written out below the list; the number says how many there are. */
 const NAMES = 300;
 
-/** Of fewer bytes, their number in MB would say nothing. */
-const LEAST_BYTES = 50_000;
-
 /** A verdict count is told by voice at each of these steps, in percent. */
 const STEP = 25;
 
@@ -184,13 +181,15 @@ export class RunView {
   #drawFigures() {
     const { run, texts } = this;
     const isLooking = run.isGoing && run.looked < run.items.length;
-    const all = { looked: run.looked, count: run.items.length };
-    const files = isLooking ? texts.render("looking", all) : texts.render("files", this.#files);
+    const compared = { looked: run.looked, count: run.items.length };
+    const files = isLooking ? texts.render("looking", compared) : texts.render("files", this.#files);
     this.#write("files", run.items.length ? files : "");
     const { bytesSent, bytesNeeded } = run;
-    const bytes = texts.share(bytesSent, bytesNeeded);
-    const isTelling = bytesNeeded >= LEAST_BYTES && !isLooking;
-    this.#write("bytes", isTelling ? texts.render("bytes", bytes) : "");
+    const needed = run.items.filter((item) => item.isNeeded).map(({ size }) => size);
+    const all = texts.total(needed);
+    const sent = bytesSent < bytesNeeded ? texts.size(bytesSent) : all;
+    const isTelling = bytesNeeded > 0 && !isLooking;
+    this.#write("bytes", isTelling ? texts.render("bytes", { sent, all }) : "");
     this.#pace.note(bytesSent);
     const seconds = this.#pace.secondsFor(bytesNeeded - bytesSent);
     const isTold = run.isGoing && !isLooking && !run.holds.isHeld && seconds !== null;

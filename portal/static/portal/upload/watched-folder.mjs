@@ -151,7 +151,7 @@ export class WatchedFolder {
       return;
     }
     this.#at("result").hidden = true;
-    const values = { count: safe.length, size: this.texts.size(sum(safe)), name: this.handle.name };
+    const values = { count: safe.length, size: this.texts.total(sizes(safe)), name: this.handle.name };
     this.dialog.querySelector("h2").textContent = this.texts.render("delete-title", values);
     this.#in("delete").textContent = this.texts.render("delete-button", values);
     this.#in("files").replaceChildren(
@@ -177,7 +177,7 @@ export class WatchedFolder {
       if (why) kept.push(this.texts.render(why, { name: one.found.path }));
       else gone.push(one);
     }
-    const done = { count: gone.length, size: this.texts.size(sum(gone)) };
+    const done = { count: gone.length, size: this.texts.total(sizes(gone)) };
     const parts = [this.texts.render("delete-done", done)];
     if (kept.length) parts.push(this.texts.render("delete-kept", { count: kept.length }));
     this.#showResult(parts.join(" "), kept);
@@ -209,4 +209,4 @@ function line(text) {
   return item;
 }
 
-const sum = (some) => some.reduce((all, { size }) => all + size, 0);
+const sizes = (some) => some.map(({ size }) => size);
