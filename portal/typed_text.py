@@ -40,6 +40,10 @@ _BRAILLE_BLANK = "\u2800"
 _LINE_BREAK = re.compile("\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _EMPTY_LINES = re.compile("\n{3,}")
 
+# Around a name that is written from right to left.
+_ISOLATE, _END = "\u2068", "\u2069"
+_RIGHT_TO_LEFT = ("R", "AL")
+
 # The combining class of marks that suppress a vowel.
 _VIRAMA = 9
 
@@ -77,6 +81,18 @@ def mail_address(text: str) -> str:
     Two addresses that differ only by case or by composition are one.
     """
     return one_line(one_line(text).lower())
+
+
+def isolated(name: str) -> str:
+    """Return a name for plain text, where it does not move the words beside it.
+
+    A name with letters that are written from right to left would otherwise take the
+    punctuation and numbers beside it along. HTML has `<bdi>` for that.
+    """
+    if name.isascii():
+        return name
+    is_moving = any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in name)
+    return f"{_ISOLATE}{name}{_END}" if is_moving else name
 
 
 def _once(text: str) -> str:

@@ -13,6 +13,7 @@ from billing.coverage.periods import Period
 from billing.models import Consequence, LateFlag, VoidReason
 from billing.periods.text import month_text
 from billing.periods.updating import stale_text
+from portal.typed_text import isolated
 
 # How long the ISO form of a day is, which begins the name of a server-day.
 DAY_LETTERS = 10
@@ -126,7 +127,11 @@ def _since(flag: LateFlag, calendar: Calendar) -> list[str]:
             found.setdefault((server, cell.state), []).append(day)
     return [
         gettext("%(server)s, %(days)s: %(state)s since.")
-        % {"server": server, "days": days_text(days), "state": state_text(state)}
+        % {
+            "server": isolated(server),
+            "days": days_text(days),
+            "state": state_text(state),
+        }
         for (server, state), days in found.items()
     ]
 

@@ -49,6 +49,7 @@ from portal.http.middleware import PortalRequest
 from portal.http.previous_page import previous_page
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
+from portal.typed_text import isolated
 from usage.receipts.forms import ReceiptForm
 
 # Mails on the page: more than a year's reminders to several people.
@@ -170,7 +171,7 @@ def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
             at=now,
         )
     text = choice_text(choice, wanted=wanted)
-    messages.success(request, text % {"name": row.user.name})
+    messages.success(request, text % {"name": isolated(row.user.name)})
     return redirect("people-page")
 
 

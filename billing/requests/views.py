@@ -30,6 +30,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
+from portal.typed_text import isolated
 from usage.models import Server
 
 # Requests on a page: undecided first, then the newest.
@@ -70,7 +71,7 @@ def request_excuse(request: PortalRequest) -> HttpResponse:
         "Your excuse for %(server)s is with the billing staff."
         " Files that come meanwhile still count."
     )
-    messages.success(request, text % {"server": server.name})
+    messages.success(request, text % {"server": isolated(server.name)})
     return redirect("excuses-page")
 
 
@@ -85,7 +86,7 @@ def withdraw_excuse(request: PortalRequest) -> HttpResponse:
         at=now,
     )
     text = gettext("The excuse for %(server)s is withdrawn.")
-    messages.success(request, text % {"server": excuse.server.name})
+    messages.success(request, text % {"server": isolated(excuse.server.name)})
     return redirect("excuses-page")
 
 

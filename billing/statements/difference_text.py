@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from billing.statements.text import SERVER_PREFIX, hours_text
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped, megabytes
+from portal.typed_text import isolated
 
 _A_MINUTE, _AN_HOUR = 60, 3600
 
@@ -60,7 +61,8 @@ def cause_text(cause: str) -> str:
     kind, _, rest = cause.partition(":")
     if kind == "excuse":
         server, _, day = rest.rpartition(":")
-        shown = {"server": server, "day": day_text(date.fromisoformat(day))}
+        at = day_text(date.fromisoformat(day))
+        shown = {"server": isolated(server), "day": at}
         return gettext("the excuse of %(server)s for %(day)s") % shown
     if kind == "catalogue":
         return gettext("catalogue version %(number)s") % {"number": rest}

@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
+from portal import typed_text
+
 register = template.Library()
 
 # Sizes are decimal, as everywhere in the portal: 1 KB is 1,000 bytes.
@@ -50,6 +52,12 @@ def shown_size(size: int) -> int:
     if size < MEGABYTES_FROM:
         return max((size + 500) // KILOBYTE, 1) * KILOBYTE if size else 0
     return (size + 5_000) // 10_000 * 10_000
+
+
+@register.filter
+def isolated(name: object) -> str:
+    """Keep a name from moving the words beside it, where there is no `<bdi>`."""
+    return typed_text.isolated(str(name))
 
 
 @register.filter

@@ -110,7 +110,8 @@ def test_a_refused_file_that_comes_again_says_why_it_does_not_count(
     decide.refuse(alice.id, file_id=file.pk, by="c", at=AFTER, reason="A <b>test</b>.")
     page = post(alice, data, end="end").content.decode()
     assert "Refused by decision" in page
-    assert "It is here already and does not count: “A &lt;b&gt;test&lt;/b&gt;.”" in page
+    told = "It is here already and does not count: <bdi>“A &lt;b&gt;test&lt;/b&gt;.”"
+    assert told in page
     assert "Fri 5 June 2026, 06:00" in page
     assert "billing staff will look at it" not in page
 

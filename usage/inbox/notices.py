@@ -28,6 +28,7 @@ from portal.mail import switch as mail_switch
 from portal.mail.send import DeliveryOutcome, DeliveryResult
 from portal.models import Membership, Role, Tenant, User
 from usage.files import problems
+from usage.files.names import shown_name
 from usage.models import INBOX_BAD, FileState, InboxNotice, InboxObject, InboxVerdict
 from usage.usg import Code
 
@@ -222,7 +223,7 @@ def _waits_for_key_alone(row: InboxObject) -> bool:
 
 def _line(row: InboxObject) -> NoticeLine:
     return NoticeLine(
-        name=row.key.rpartition("/")[2],
+        name=shown_name(row.key),
         verdict=str(row.get_verdict_display()),
         reasons=problems.problem_titles(row.file) if row.file else [],
     )

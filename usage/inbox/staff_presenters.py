@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.jobs.queue import JobState
 from portal.models import User
+from portal.typed_text import one_line
 from usage.files import problems
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import listing as inbox_listing
@@ -70,7 +71,8 @@ def object_row(row: InboxObject) -> ObjectRow:
     mark, state = _state(row)
     return ObjectRow(
         row=row,
-        name=row.key.removeprefix(inbox_listing.prefix_of(row.tenant)),
+        # Whoever writes to the bucket chooses the key.
+        name=one_line(row.key.removeprefix(inbox_listing.prefix_of(row.tenant))),
         mark=mark,
         state=state,
         reasons=_reasons(row),

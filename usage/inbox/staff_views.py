@@ -11,6 +11,8 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
+from portal.typed_text import isolated
+from usage.files.names import shown_name
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import listing as inboxes
 from usage.inbox import notices as inbox_notices
@@ -72,13 +74,13 @@ def retry(request: PortalRequest, object_id: int) -> HttpResponse:
     if row is None:
         raise Refused("not-found")
     now = timezone.now()
-    name = row.key.rpartition("/")[2]
+    name = shown_name(row.key)
     if inbox_fetch.retry(row.tenant_id, row.pk, by=request.caller.name, at=now):
         text = gettext("%(name)s is tried again within a minute.")
-        messages.success(request, text % {"name": name})
+        messages.success(request, text % {"name": isolated(name)})
     else:
         text = gettext("%(name)s is not set aside any more: nothing was changed.")
-        messages.error(request, text % {"name": name})
+        messages.error(request, text % {"name": isolated(name)})
     return redirect("staff-inbox")
 
 

@@ -15,6 +15,7 @@ from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.templatetags.shown import full_day
 from portal.tenants import memberships
+from portal.typed_text import isolated
 from usage.files import overview_queries
 from usage.files.views import tenant_of
 from usage.models import Server
@@ -42,7 +43,7 @@ def confirm_key(request: PortalRequest) -> HttpResponse:
         at=now,
     )
     text = gettext("The key %(key)s of %(server)s is confirmed; its files are judged.")
-    messages.success(request, text % {"key": key.fingerprint, "server": name})
+    messages.success(request, text % {"key": key.fingerprint, "server": isolated(name)})
     return redirect("servers-page")
 
 
@@ -89,7 +90,7 @@ def withdraw(request: PortalRequest) -> HttpResponse:
         request.caller.tenant, request_id=int(number), by=request.caller.name, at=now
     )
     text = gettext("The request for %(server)s, %(day)s, is withdrawn.")
-    shown = {"server": withdrawn.server.name, "day": full_day(withdrawn.day)}
+    shown = {"server": isolated(withdrawn.server.name), "day": full_day(withdrawn.day)}
     messages.success(request, text % shown)
     return redirect("servers-page")
 
@@ -113,7 +114,7 @@ def register(request: PortalRequest) -> HttpResponse:
         )
     server_keys.judge_held(key, at=now)
     text = gettext("%(server)s is registered; files signed with %(key)s count.")
-    shown = {"server": given["name"], "key": key.fingerprint}
+    shown = {"server": isolated(given["name"]), "key": key.fingerprint}
     messages.success(request, text % shown)
     return redirect("servers-page")
 

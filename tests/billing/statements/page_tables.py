@@ -52,4 +52,6 @@ def rows_of(section: str) -> list[list[str]]:
 
 
 def _text(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+    return " ".join(
+        unescape(re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", html))).split()
+    )

@@ -25,6 +25,8 @@ def send(client: Client, path: str, *, status: int = 200, **fields: Any) -> str:
 def words(html: str) -> str:
     """Return what a person reads in the main part of a page."""
     main = html.partition("<main")[2].partition("</main>")[0]
+    # It surrounds names within sentences.
+    main = re.sub(r"</?bdi>", "", main)
     text = " ".join(re.sub(r"<[^>]+>", " ", main).split())
     return re.sub(r" ([.,:])", r"\1", text)
 

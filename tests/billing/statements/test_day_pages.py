@@ -68,7 +68,7 @@ def document_of(company: Company) -> dict[str, Any]:
 def names_in(html: str) -> list[str]:
     """Return the names of the list of users, in its order."""
     found = re.findall(r'<th scope="rowgroup"[^>]*>(.*?)</th>', html)
-    return [unescape(one) for one in found]
+    return [unescape(re.sub("</?bdi>", "", one)) for one in found]
 
 
 def entries(company: Company) -> list[tuple[str, dict[str, Any]]]:

@@ -26,7 +26,7 @@ def test_a_person_without_the_permission_is_told_whom_to_ask(alice: Company) -> 
     client = signed_in(alice, "viewer")
     answer = client.get(EVIDENCE, headers={"Accept": BROWSER})
     assert answer.status_code == 403
-    assert "Whom to ask at Alice" in answer.content.decode()
+    assert "Whom to ask at <bdi>Alice" in answer.content.decode()
 
 
 def test_a_person_whose_session_has_ended_signs_in_and_comes_back(

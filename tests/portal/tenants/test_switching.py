@@ -43,12 +43,13 @@ def test_a_partner_sees_their_customers_and_switches(
 ) -> None:
     client = browser(partner)
     page = client.get("/switch").content.decode()
-    assert "You act for Alice Assurance." in page
+    assert "You act for <bdi>Alice Assurance</bdi>." in page
     assert "C-300 · viewer" in page
-    assert "Switch to Charlie Cargo" in page
-    assert "Switch to Alice" not in page
+    assert "Switch to <bdi>Charlie Cargo</bdi>" in page
+    assert "Switch to <bdi>Alice" not in page
     assert switch(client, charlie.id).headers["Location"] == "/"
-    assert "You act for Charlie Cargo." in client.get("/switch").content.decode()
+    page = client.get("/switch").content.decode()
+    assert "You act for <bdi>Charlie Cargo</bdi>." in page
 
 
 def test_a_switch_goes_on_to_an_own_path_only(partner: User, charlie: Company) -> None:
@@ -112,7 +113,7 @@ def test_the_window_beside_an_upload_goes_over_to_the_uploads_tenant(
 ) -> None:
     client = browser(partner)
     page = client.get(f"/signed-in?for={charlie.id}").content.decode()
-    assert "the upload is for Charlie Cargo" in page
+    assert "the upload is for <bdi>Charlie Cargo</bdi>" in page
     switch(client, charlie.id, next=f"/signed-in?for={charlie.id}")
     page = client.get(f"/signed-in?for={charlie.id}").content.decode()
     assert "Go back to the upload" in page
@@ -145,7 +146,7 @@ def test_a_link_to_a_thing_of_another_own_tenant_offers_the_switch(
     response = ask_for(partner, alice, of=charlie)
     page = response.content.decode()
     assert response.status_code == HTTPStatus.NOT_FOUND
-    assert "This belongs to Charlie Cargo." in page
+    assert "This belongs to <bdi>Charlie Cargo</bdi>." in page
     assert f'name="tenant" value="{charlie.id}"' in page
     assert 'name="next" value="/files/7?from=mail"' in page
 
@@ -179,7 +180,7 @@ def test_who_may_not_is_told_whom_of_their_own_to_ask(
     page = response.content.decode()
     assert response.status_code == HTTPStatus.FORBIDDEN
     assert "You may not do this." in page
-    assert "Whom to ask at Charlie Cargo" in page
+    assert "Whom to ask at <bdi>Charlie Cargo</bdi>" in page
     assert "admin of Charlie Cargo" in page
     assert 'href="mailto:admin@c-300.example"' in page
     assert "uploader@c-300.example" not in page

@@ -241,7 +241,7 @@ def test_a_member_of_both_is_offered_the_switch(
     session.save()
     answer = client.get(f"/files/{file.pk}")
     assert answer.status_code == 404
-    assert "Switch to Alice Assurance" in answer.content.decode()
+    assert "Switch to <bdi>Alice Assurance</bdi>" in answer.content.decode()
 
 
 def test_nobody_sees_a_page_without_signing_in(db: None) -> None:
