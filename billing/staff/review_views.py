@@ -257,7 +257,7 @@ def _decide(
     else:
         text = gettext("%(name)s is now: %(state)s.")
         state = FileState(file.state).label
-        messages.success(request, text % {"name": file.name, "state": state})
+        messages.success(request, text % {"name": isolated(file.name), "state": state})
     return redirect("staff-held-file", file_id=file_id)
 
 

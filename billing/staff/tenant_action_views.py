@@ -20,6 +20,7 @@ from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from portal.models import Membership
+from portal.typed_text import isolated
 from usage import tenant_keys
 from usage.models import ServerKey
 from usage.servers import keys as server_keys
@@ -104,7 +105,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
         reason=reason,
     )
     text = gettext("The key %(key)s of %(server)s is trusted.")
-    shown = {"key": key.fingerprint, "server": wanted.server.name}
+    shown = {"key": key.fingerprint, "server": isolated(wanted.server.name)}
     messages.success(request, text % shown)
     return back(request, number)
 

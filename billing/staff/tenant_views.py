@@ -73,7 +73,7 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
     except ValidationError as error:
         form.add_error(None, error.messages)
         return None
-    shown = {"name": enrolled.tenant.name, "email": enrolled.admin.email}
+    shown = {"name": isolated(enrolled.tenant.name), "email": enrolled.admin.email}
     if enrolled.is_new:
         # After the commit: before it there is no account that the link could open.
         password_links.invite(enrolled.admin, by=request.caller.name)

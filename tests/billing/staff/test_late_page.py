@@ -61,7 +61,7 @@ def page(client: Client, path: str = "/staff/late") -> str:
 def text(client: Client, path: str = "/staff/late") -> str:
     """What a person reads in the main part of a page."""
     main = page(client, path).partition("<main")[2]
-    return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", main)).split())
 
 
 def rows(client: Client, path: str = "/staff/late.csv") -> list[dict[str, str]]:
