@@ -56,7 +56,9 @@ def post(client: Client, fields: dict[str, Any]) -> str:
 
 def read(html: str) -> str:
     main = html.partition("<main")[2]
-    return unescape(" ".join(re.sub(r"<[^>]+>", " ", main).split()))
+    return unescape(
+        " ".join(re.sub(r"<[^>]+>", " ", re.sub("</?bdi>", "", main)).split())
+    )
 
 
 def by_tenant(html: str) -> dict[str, str]:

@@ -67,7 +67,9 @@ def test_a_search_that_finds_many_says_so(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(f"{name}.MOST_COUNTED", 55)
     clerk = staff_client(StaffRole.CLERK)
     first = clerk.get(f"/staff/?period={MAY}&q=bank").content.decode()
-    assert "More than 55 tenants have “bank” in their name or number." in first
+    assert (
+        "More than 55 tenants have <bdi>“bank”</bdi> in their name or number." in first
+    )
     assert "<b>55+</b>" in first
     assert "Export all, CSV" in first
     assert first.count("Bank 0000") == 100
