@@ -12,6 +12,7 @@ from billing.coverage.calendar import UNCOVERED, Calendar, Cell, CellState, File
 from billing.coverage.periods import Period
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
+from portal.typed_text import isolated
 
 # Saturday and Sunday, as `date.weekday` counts.
 _WEEKEND = 5
@@ -136,7 +137,7 @@ def _square(
         head,
         text,
         MARKS[cell.state],
-        f"{server}, {day_text(head.day)}: {text}",
+        f"{isolated(server)}, {day_text(head.day)}: {text}",
         is_open=opened == (server, head.day),
     )
 
