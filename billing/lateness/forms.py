@@ -36,7 +36,7 @@ def _last_day() -> forms.DateField:
 ZONES = "zones"
 
 
-class ZoneField(forms.CharField):
+class ZoneField(ExactField):
     """A time zone as people type it: its name, or its place if only one zone has it.
 
     The page offers all names in a `datalist` with the id `ZONES`.

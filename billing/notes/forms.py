@@ -4,12 +4,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.notes import NOTE_CHARACTERS
+from portal.forms import LinesField
 
 
 class NoteForm(forms.Form):
     """What a note says, in one or several lines."""
 
-    text = forms.CharField(
+    text = LinesField(
         max_length=NOTE_CHARACTERS,
         label=_("Note"),
         help_text=_("The billing staff and auditors read it, the tenant never does."),

@@ -18,6 +18,7 @@ from billing.coverage.turns import OpenCounts, Step, Turn, next_step
 from billing.periods.queries import PeriodView
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
+from portal.typed_text import isolated
 
 
 class Reader(StrEnum):
@@ -119,7 +120,10 @@ def confirm_text(to_confirm: Mapping[str, int], reader: Reader) -> str:
             files,
         ),
     }[reader]
-    return text % {"count": files, "servers": ", ".join(sorted(to_confirm))}
+    return text % {
+        "count": files,
+        "servers": ", ".join(map(isolated, sorted(to_confirm))),
+    }
 
 
 def due_text(period: Period) -> str:

@@ -82,7 +82,7 @@ def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResp
     with unit_of_work.acting_for(tenant.pk):
         token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
     text = gettext("The token “%(name)s” lets nobody in any more.")
-    messages.success(request, text % {"name": token.name})
+    messages.success(request, text % {"name": isolated(token.name)})
     return back(request, number, tab=tenant_head.SERVERS)
 
 

@@ -126,7 +126,7 @@ def test_an_excuse_asked_for_too_late_says_so_and_is_kept_in_sight(
     asked = ask_excuse(late)
     warning = "approving does not undo lateness"
     assert "No file is held." in page_text(clerk, TO_DECIDE)
-    assert f'<a href="{TENANT}">L-1</a>' in html(clerk, TO_DECIDE)
+    assert f'<a href="{TENANT}"><bdi>L-1</bdi></a>' in html(clerk, TO_DECIDE)
     assert warning in page_text(clerk, f"{TENANT}/to-decide")
     answer = clerk.post(
         f"{TENANT}/excuses/{asked}/approve", {"reason": "Seen."}, follow=True

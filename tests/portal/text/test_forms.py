@@ -19,6 +19,8 @@ pytestmark = pytest.mark.plain
 # Values that are looked up or parsed as they are, and why they are not cleaned.
 EXACT = {
     "ClassifyForm.licence_key": "usage files name it",
+    "ZoneChangeForm.zone": "the pinned zone data name it",
+    "ZoneCorrectionForm.zone": "the pinned zone data name it",
     "ConsequenceForm.days": "lines of days and server names that the page has made",
     "FileFilterForm.server": "usage files name it",
     "FileFilterForm.who": "a name as it was stored, from a list of choices",
