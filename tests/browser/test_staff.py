@@ -135,3 +135,19 @@ def test_the_page_of_the_inboxes_can_be_used_by_everybody(
     page.get_by_role("link", name="Set aside").click()
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("is tried again within a minute")).to_be_visible()
+
+
+def test_anchors_of_the_former_page_of_a_tenant_lead_to_the_right_tab(
+    open_page: Open, clerk: Company, alice: Company
+) -> None:
+    here = f"/staff/tenants/{alice.number}"
+    page = open_page(clerk, f"{here}?period=2026-05#late", role="clerk")
+    expect(page).to_have_url(
+        re.compile(re.escape(f"{here}/to-decide?period=2026-05#late"))
+    )
+    page.goto(f"{here}#keys")
+    expect(page).to_have_url(re.compile(re.escape(f"{here}/servers#keys")))
+    page.goto(f"{here}#period")
+    expect(page.get_by_role("link", name="Period", exact=True)).to_have_attribute(
+        "aria-current", "page"
+    )

@@ -79,9 +79,10 @@ def test_a_tenant_page_shows_that_a_flag_is_being_updated(
     company: Company, clerk: Client
 ) -> None:
     text = "The state of this flag does not include the newest files or changes yet."
-    assert text not in clerk.get("/staff/tenants/U-1").content.decode()
+    tab = "/staff/tenants/U-1/to-decide"
+    assert text not in clerk.get(tab).content.decode()
     mark(company)
-    assert text in clerk.get("/staff/tenants/U-1").content.decode()
+    assert text in clerk.get(tab).content.decode()
 
 
 @pytest.mark.parametrize("path", [f"/staff/desk.csv?period={MAY}", "/staff/late.csv"])
