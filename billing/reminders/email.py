@@ -192,7 +192,7 @@ def requested_days(calendar: Calendar, excluded: Collection[str]) -> Calendar:
 def missing_text(requested: Calendar) -> str:
     """Return a sentence that counts the requested days."""
     if requested.lacks_servers:
-        return gettext("No server has sent anything yet.")
+        return gettext("No server has sent a file yet.")
     count = len(requested.cells)
     return ngettext(
         "%(count)s server-day is missing.", "%(count)s server-days are missing.", count
