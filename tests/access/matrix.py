@@ -476,7 +476,7 @@ def may_know_alice(name: str, caller: MatrixCaller) -> bool:
 def may_name_alice(caller: MatrixCaller, path: str) -> bool:
     """Say whether an answer may name Alice: who belongs to both can switch to her."""
     is_partner = caller.name == "partner for charlie"
-    is_link = re.match(r"/files/[0-9a-f-]{36}\b", path) is not None
+    is_link = re.match(r"/(files|uploads)/[0-9a-f-]{36}\b", path) is not None
     return is_partner and (path in {"/switch", "/signed-in"} or is_link)
 
 
