@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Tenant
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 # Long enough for a paragraph; the audit trail repeats the reason of a decision.
 REASON_CHARACTERS = 1_000

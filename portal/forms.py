@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal import typed_text, zones
+from portal import zones
 from portal.approvals import REASON_CHARACTERS
+from portal.typed_text import clean
 
 
 @cache
@@ -26,7 +27,7 @@ def zone_choices() -> list[tuple[str, str]]:
 class LineField(forms.CharField):
     """Text of one line, cleaned before its length is checked."""
 
-    cleaned_by: Callable[[str], str] = staticmethod(typed_text.one_line)
+    cleaned_by: Callable[[str], str] = staticmethod(clean.one_line)
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
@@ -37,7 +38,7 @@ class LineField(forms.CharField):
 class LinesField(LineField):
     """Text that keeps its line breaks."""
 
-    cleaned_by = staticmethod(typed_text.paragraphs)
+    cleaned_by = staticmethod(clean.paragraphs)
 
 
 class ReasonField(LineField):
@@ -52,7 +53,7 @@ class ReasonField(LineField):
 class MailAddressField(LineField, forms.EmailField):
     """A mail address as it is stored and compared."""
 
-    cleaned_by = staticmethod(typed_text.mail_address)
+    cleaned_by = staticmethod(clean.mail_address)
 
 
 class ExactField(forms.CharField):

@@ -11,7 +11,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http import request_bodies, request_time
 from portal.http.middleware import PortalRequest
-from portal.schemas import Exact
+from portal.typed_text.schemas import Exact
 from usage.files import queries as file_queries
 from usage.files.schemas import (
     CheckIn,

@@ -12,7 +12,7 @@ from billing.coverage.calendar import UNCOVERED, Calendar, Cell, CellState, File
 from billing.coverage.periods import Period
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 
 # Saturday and Sunday, as `date.weekday` counts.
 _WEEKEND = 5

@@ -17,7 +17,7 @@ from billing.periods import queries as period_queries
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
-from portal.schemas import Line
+from portal.typed_text.schemas import Line
 
 router = Router(tags=["staff"])
 

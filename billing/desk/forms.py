@@ -13,7 +13,7 @@ from billing.coverage.standing import Standing
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.standings.sql import ORDER
 from portal.errors import Refused
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 # Standings as written in URLs.
 SLUGS: Mapping[str, Standing] = {

@@ -13,7 +13,7 @@ from billing.coverage.periods import Period
 from billing.models import Consequence, LateFlag, VoidReason
 from billing.periods.text import month_text
 from billing.periods.updating import stale_text
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 
 # How long the ISO form of a day is, which begins the name of a server-day.
 DAY_LETTERS = 10

@@ -49,7 +49,7 @@ from portal.http.middleware import PortalRequest
 from portal.http.previous_page import previous_page
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.receipts.forms import ReceiptForm
 
 # Mails on the page: more than a year's reminders to several people.

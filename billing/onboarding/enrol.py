@@ -8,7 +8,7 @@ from billing.periods.open_periods import open_until, record_licences
 from portal.db import unit_of_work
 from portal.models import Role, Tenant, User
 from portal.tenants import create
-from portal.typed_text import mail_address
+from portal.typed_text.clean import mail_address
 from usage import tenant_keys
 
 

@@ -18,7 +18,7 @@ from billing.coverage.turns import OpenCounts, Step, Turn, next_step
 from billing.periods.queries import PeriodView
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import short_day
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 
 
 class Reader(StrEnum):

@@ -30,7 +30,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.models import Server
 
 # Requests on a page: undecided first, then the newest.

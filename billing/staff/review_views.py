@@ -27,7 +27,7 @@ from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from portal.pages.filters import known_value
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files.problems import OF_ITS_TIME, holding
 from usage.models import FileState, UsageFile

@@ -20,7 +20,7 @@ from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
 from portal.models import Membership
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage import tenant_keys
 from usage.models import ServerKey
 from usage.servers import keys as server_keys

@@ -23,7 +23,7 @@ from billing.navigation import TO_DECIDE
 from billing.notes import queries as note_queries
 from portal.errors import Refused
 from portal.models import Tenant
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 PERIOD, DECIDE, FILES = "staff-tenant", "staff-tenant-decide", "staff-tenant-files"
 SERVERS, PEOPLE = "staff-tenant-servers", "staff-tenant-people"

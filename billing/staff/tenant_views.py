@@ -23,7 +23,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.pages.filters import known_value
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.files import queries as file_queries
 from usage.files import staff_presenters as file_staff_presenters
 from usage.files import staff_queries as file_staff_queries

@@ -30,7 +30,7 @@ from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.http.sheets import CSV, SheetFormat, named_format
 from portal.models import Tenant
-from portal.schemas import Line
+from portal.typed_text.schemas import Line
 
 router = Router(tags=["statements"])
 

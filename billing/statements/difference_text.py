@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from billing.statements.text import SERVER_PREFIX, hours_text
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped, megabytes
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 
 _A_MINUTE, _AN_HOUR = 60, 3600
 

@@ -22,7 +22,7 @@ from billing.statements.overview import PeriodFigures
 from billing.statements.refresh import LARGE
 from portal.errors import Refused
 from portal.models import Tenant
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 from usage.models import KEPT, UsageFile
 
 

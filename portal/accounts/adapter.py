@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.accounts import request_mails
 from portal.accounts.login_redirect import is_own_path
 from portal.errors import Refused
-from portal.typed_text import mail_address
+from portal.typed_text.clean import mail_address
 
 # The mails of allauth that the portal sends. Links for a new password are requested by
 # `portal.accounts.forms`, without allauth.

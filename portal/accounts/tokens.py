@@ -11,7 +11,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import ApiToken
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 # Lets people and secret scanners recognise a stray token.
 PREFIX = "usg_"

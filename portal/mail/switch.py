@@ -20,7 +20,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import MailStamp, MailStop
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 # Values that change with every restore: a cluster has its own number and gets a new
 # timeline when it is set back, a restored dump has new tables.

@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 
 from portal.approvals import REASON_CHARACTERS
-from portal.typed_text import mail_address, one_line
+from portal.typed_text.clean import mail_address, one_line
 
 
 def line(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import migrations
 
 from portal.models.clean_text import is_clean_line
-from portal.typed_text import mail_address, one_line
+from portal.typed_text.clean import mail_address, one_line
 
 _MOST = 200
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from portal.models.clean_text import is_clean_line
-from portal.typed_text import mail_address
+from portal.typed_text.clean import mail_address
 
 
 class UserManager(BaseUserManager["User"]):

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
-from portal import typed_text
+from portal.typed_text import clean
 
 register = template.Library()
 
@@ -57,7 +57,7 @@ def shown_size(size: int) -> int:
 @register.filter
 def isolated(name: object) -> str:
     """Keep a name from moving the words beside it, where there is no `<bdi>`."""
-    return typed_text.isolated(str(name))
+    return clean.isolated(str(name))
 
 
 @register.filter

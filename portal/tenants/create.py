@@ -9,7 +9,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import Membership, Tenant, User
-from portal.typed_text import mail_address, one_line
+from portal.typed_text.clean import mail_address, one_line
 
 
 def open_tenant(  # noqa: PLR0913 - what a tenant is

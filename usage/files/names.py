@@ -2,7 +2,7 @@
 
 import re
 
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 from usage.models import NAME_CHARACTERS
 
 # What a file is called when its name is nothing but marks that cannot be shown.

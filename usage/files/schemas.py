@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from portal.jobs.queue import JobState
-from portal.schemas import Exact
+from portal.typed_text.schemas import Exact
 from usage.files import problems
 from usage.models import FileState, Forwarding, How, Server, UsageFile
 from usage.usg.characters import cleaned

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.jobs.queue import JobState
 from portal.models import User
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 from usage.files import problems
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import listing as inbox_listing

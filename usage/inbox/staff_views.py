@@ -11,7 +11,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.files.names import shown_name
 from usage.inbox import fetch as inbox_fetch
 from usage.inbox import listing as inboxes

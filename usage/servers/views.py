@@ -15,7 +15,7 @@ from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.templatetags.shown import full_day
 from portal.tenants import memberships
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from usage.files import overview_queries
 from usage.files.views import tenant_of
 from usage.models import Server

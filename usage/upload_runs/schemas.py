@@ -9,7 +9,7 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import Field, StringConstraints
 
-from portal.schemas import WithoutNul
+from portal.typed_text.schemas import WithoutNul
 from usage.files.schemas import FileOut, file_out
 from usage.models import CODE_CHARACTERS, Upload, UploadOutcome
 from usage.uploads.queries import ANSWERED, UploadEntry

@@ -19,7 +19,7 @@ from portal.errors import Refused, error_document
 from portal.management import arguments
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
-from portal.typed_text import mail_address, one_line
+from portal.typed_text.clean import mail_address, one_line
 from usage import tenant_keys
 from usage.models import SealingKey
 from usage.servers import keys as server_keys

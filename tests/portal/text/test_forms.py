@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from billing.staff.forms import OpenTenantForm
 from portal.accounts.forms import NewPasswordRequestForm, SignInForm
 from portal.forms import ExactField, LineField, LinesField
-from portal.typed_text import one_line, paragraphs
+from portal.typed_text.clean import one_line, paragraphs
 from tests.portal.text.hostile import HOSTILE
 
 pytestmark = pytest.mark.plain

@@ -9,7 +9,7 @@ from django.template import engines
 from django.test import Client
 
 from portal.models import StaffRole
-from portal.typed_text import isolated
+from portal.typed_text.clean import isolated
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import Company, open_company
 from tests.portal.text.printed_names import TEMPLATES, printed_names

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.typed_text import mail_address, one_line, paragraphs
+from portal.typed_text.clean import mail_address, one_line, paragraphs
 from tests.portal.text.hostile import HOSTILE
 
 pytestmark = pytest.mark.plain

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from portal.typed_text import one_line
+from portal.typed_text.clean import one_line
 
 Line = Annotated[str, AfterValidator(one_line)]
 """Text of one line, cleaned; limits that follow it count what is left."""

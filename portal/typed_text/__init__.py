@@ -1,0 +1,1 @@
+"""Text that people type: cleaned before it is stored, and kept in its place."""
