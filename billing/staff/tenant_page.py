@@ -98,4 +98,4 @@ def _beginning(tenant: Tenant) -> dict[str, Any]:
             held=(held := review_queries.count()),
             accepted=0,
         )
-    return {"steps": checklist.checklist(progress), "held_count": held}
+    return {"steps": checklist.checklist(progress), "held": held}

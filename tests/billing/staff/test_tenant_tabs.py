@@ -324,3 +324,12 @@ def test_the_last_note_is_seen_where_a_file_or_a_flag_is_decided(
         shown = clerk.get(page).content.decode()
         assert "New words." in shown, page
         assert "Old words." not in shown, page
+
+
+def test_the_first_step_of_a_new_tenant_with_a_held_file_is_its_key(
+    alice: Company, clerk: Client
+) -> None:
+    held_file(alice)
+    page = clerk.get(HERE).content.decode()
+    assert "Next: confirm the server" in page
+    assert f'href="{HERE}/to-decide">Look at the key' in page
