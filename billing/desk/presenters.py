@@ -197,7 +197,7 @@ def _strip_cell(row: DeskRow, open_days: int) -> SafeString:
     if row.owed:
         return desk_strip.draw(row, open_days)
     if row.lacks_servers:
-        return _quiet(gettext("no server has sent anything yet"))
+        return _quiet(gettext("no server has sent a file yet"))
     return _quiet(gettext("nothing is owed"))
 
 

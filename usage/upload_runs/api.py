@@ -11,9 +11,9 @@ from portal.http.middleware import PortalRequest
 from usage.models import How
 from usage.upload_runs.schemas import (
     REPORT_AT_MOST,
-    ReportIn,
     UploadDetailOut,
     UploadRef,
+    UploadReportIn,
     UploadsOut,
     entry_out,
     report_of,
@@ -46,7 +46,7 @@ def list_uploads(request: PortalRequest, wanted: Query[UploadsQuery]) -> Uploads
 
 
 @router.put("/uploads/{uuid:key}/report", response=UploadRef, url_name="report-upload")
-def report_upload(request: PortalRequest, key: UUID, sent: ReportIn) -> UploadRef:
+def report_upload(request: PortalRequest, key: UUID, sent: UploadReportIn) -> UploadRef:
     """Begin an upload under an id of one's own, or report how far it has come.
 
     What is reported is a claim and decides nothing about any file. Sent again, the

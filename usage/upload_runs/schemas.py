@@ -43,7 +43,7 @@ class ItemIn(Schema):
     file: UUID | None = None
 
 
-class ReportIn(Schema):
+class UploadReportIn(Schema):
     """The state of an upload, by its sender; `bytes` of the files that were chosen.
 
     `step` grows with each report; one that is not above the last is ignored.
@@ -108,7 +108,7 @@ class UploadDetailOut(UploadOut):
     entries: list[EntryOut]
 
 
-def report_of(sent: ReportIn) -> UploadReport:
+def report_of(sent: UploadReportIn) -> UploadReport:
     return UploadReport(
         step=sent.step,
         files=sent.files,

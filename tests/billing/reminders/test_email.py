@@ -101,7 +101,7 @@ def test_without_servers_nobody_is_called_late(db: None, no_inbox: None) -> None
     send_now.remind_now([new.pk], MAY, by="clerk", at=MORNING)
     run(MORNING)
     for text in mail_texts():
-        assert "No server has sent anything yet." in text
+        assert "No server has sent a file yet." in text
         assert "It was due by the end of" in text
         assert " late" not in text.lower()
 
