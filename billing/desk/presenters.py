@@ -255,7 +255,7 @@ def _heads() -> list[str]:
         gettext("Faults of automated upload"),
         gettext("With us"),
         gettext("Pending"),
-        gettext("Deadline"),
+        gettext("Late from"),
         gettext("Extended"),
         gettext("Last file"),
         gettext("Reminders"),

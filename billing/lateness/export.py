@@ -21,7 +21,7 @@ def _heads() -> list[str]:
         gettext("Customer number"),
         gettext("Tenant"),
         gettext("Period"),
-        gettext("Deadline"),
+        gettext("Late from"),
         gettext("Time zone"),
         gettext("Flag raised"),
         gettext("State"),

@@ -23,6 +23,7 @@ from portal.mail.outbox import WrittenMail
 from portal.models import Tenant
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped
+from portal.typed_text.clean import isolated
 from usage.models import FileState, UsageFile
 
 # Entries that a mail lists; it counts the others. Short on a phone.
@@ -141,7 +142,9 @@ def _refusals(period: Period, grace_ends: Collection[datetime]) -> list[RefusedI
         if not one.days or any(day in period for day in one.days)
     ]
     found += [
-        RefusedItem(gettext("File %(name)s") % {"name": one.name}, one.decision_reason)
+        RefusedItem(
+            gettext("File %(name)s") % {"name": isolated(one.name)}, one.decision_reason
+        )
         for one in files.order_by("decided_at", "pk")
         if one.day is None or one.day in period
     ]
@@ -156,7 +159,7 @@ def _excuse_text(one: Excuse) -> str:
     else:
         what = calendar_table.days_text(one.days)
     return gettext("Excuse for %(server)s, %(what)s") % {
-        "server": one.server.name,
+        "server": isolated(one.server.name),
         "what": what,
     }
 

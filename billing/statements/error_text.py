@@ -50,7 +50,7 @@ TEXTS: Mapping[str, ErrorText] = {
         409,
         gettext_noop("Some files of this period no longer open."),
         gettext_noop(
-            "The statement lists them. Ask the customer to upload them again, or"
+            "The statement lists them. Ask the tenant to upload them again, or"
             " restore them, then issue the statement."
         ),
     ),

@@ -26,8 +26,7 @@ _OUTCOMES: Mapping[MonthEndOutcome, str] = {
         "Some licence keys are not classified. Classify them in the catalogue first."
     ),
     MonthEndOutcome.UNREADABLE: gettext_noop(
-        "Some files do not open. Ask the customer to upload them again, or restore"
-        " them."
+        "Some files do not open. Ask the tenant to upload them again, or restore them."
     ),
     MonthEndOutcome.UNCHANGED: gettext_noop(
         "The last version already has these figures."

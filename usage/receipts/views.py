@@ -19,6 +19,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.downloads import Download, lock_documents, with_retry_after
 from portal.http.middleware import PortalRequest, render_elsewhere
+from portal.http.previous_page import previous_page
 from portal.http.sheets import (
     SheetFormat,
     named,
@@ -201,7 +202,7 @@ def _by_mail(
     text = gettext("The receipt is too long for one PDF, so it is mailed to %(to)s.")
     said = text % {"to": to} if found.is_new else found.repeat_text(to)
     messages.success(request, f"{said}{found.parts_text}")
-    return redirect("upload-page")
+    return redirect(previous_page(request, otherwise="upload-page"))
 
 
 def _name(sheet: _Sheet, *, ending: str) -> str:

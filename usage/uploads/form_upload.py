@@ -84,13 +84,22 @@ def _receive_one(
         received_at=sender.received_at,
         upload=key,
     )
+    refusal: Refused | Unavailable
     try:
         file, is_new = judge.receive_and_judge(
             arrival, _chunks(sent), at=sender.received_at
         )
-    except (Refused, Unavailable) as refusal:
-        return FormFileOutcome(name=name, size=size, upload=key, refusal=refusal)
-    return FormFileOutcome(name=name, size=size, upload=key, file=file, is_new=is_new)
+    except (Refused, Unavailable) as error:
+        refusal = error
+    except OSError:
+        # The part cannot be read back; the others of the form can.
+        logger.exception("A file of a form could not be read: %r", name)
+        refusal = Unavailable("failed")
+    else:
+        return FormFileOutcome(
+            name=name, size=size, upload=key, file=file, is_new=is_new
+        )
+    return FormFileOutcome(name=name, size=size, upload=key, refusal=refusal)
 
 
 def _record(outcomes: list[FormFileOutcome], sender: Sender, key: UUID) -> None:

@@ -60,7 +60,7 @@ def test_the_export_says_what_the_page_says(
     (row,) = rows(clerk, f"period={MAY}&q=L-1")
     assert row["Standing"] == "Late"
     assert (row["Server-days owed"], row["Covered"], row["Missing"]) == ("2", "0", "2")
-    assert row["Deadline"] == "2026-06-05T00:00:00+02:00"
+    assert row["Late from"] == "2026-06-05T00:00:00+02:00"
     assert row["Missing since"] == "2026-05-27T00:00:00+02:00"
     assert (row["Extended"], row["Last file"]) == ("no", "")
 

@@ -239,7 +239,9 @@ def assert_on_customer_pages(company: Company, name: str, expected: First) -> st
     assert (api["headline"], api["request"]) == (expected.answer, expected.request)
     if name in OTHERS_FIRST:
         return expected.button
-    assert main_of(admin, "/").startswith(f"Home Subscription Usage Upload {first}")
+    home = main_of(admin, "/")
+    seen = f"{first} {expected.standing} {expected.turn}"
+    assert home.startswith(f"Home Subscription Usage Upload {seen}")
     return primary_button(admin, "/")
 
 

@@ -290,7 +290,7 @@ def test_the_export_has_all_and_no_formula(late: Company, clerk: Client) -> None
     assert row["Tenant"] == "'=cmd|' /C calc'!A0"
     assert row["Why decided"] == "'@SUM(1+1)"
     assert row["Not here at the deadline"] == "IC01: 26 to 27 May"
-    assert row["Deadline"] == "2026-06-05T00:00:00+02:00"
+    assert row["Late from"] == "2026-06-05T00:00:00+02:00"
     assert (row["Server-days at the deadline"], row["Consequence"]) == ("2", "penalty")
 
 
