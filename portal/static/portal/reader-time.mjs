@@ -25,7 +25,7 @@ function appendReaderTime(time) {
   const text = time.dataset.own.replace("{time}", own).replace("{zone}", zone);
   note.textContent = ` ${text}`;
   // Behind the zone that the sentence ends with.
-  time.closest("p").append(note);
+  time.closest("[data-own-time], p").append(note);
 }
 
 /** Add reader times to all deadlines on the page; existing ones stay. */
