@@ -36,22 +36,24 @@ def urgent_periods(*, at: datetime, dismissed: str = "") -> UrgentPeriods:
     complete. A complete one stays until the person has dismissed it (`dismissed` is its
     name) or the next one ends, with the running one below it.
     """
-    late = _late_periods(at)
-    first, *others = islice(_by_urgency(late, at=at, dismissed=dismissed), _SHOWN)
+    running = _running_period(at)
+    late = _late_periods(running, at=at)
+    found = _by_urgency(running, late, at=at, dismissed=dismissed)
+    first, *others = islice(found, _SHOWN)
     return UrgentPeriods(first, tuple(others), max(0, len(late) - _SHOWN))
 
 
 def view_urgent_period(*, at: datetime) -> PeriodView:
     """Return the period that comes first, for a reader who has dismissed none."""
-    return next(_by_urgency(_late_periods(at), at=at))
+    running = _running_period(at)
+    return next(_by_urgency(running, _late_periods(running, at=at), at=at))
 
 
 def _by_urgency(
-    late: Sequence[Period], *, at: datetime, dismissed: str = ""
+    running: Period, late: Sequence[Period], *, at: datetime, dismissed: str = ""
 ) -> Iterator[PeriodView]:
     for period in late:
         yield view_period(period, at=at)
-    running = _running_period(at)
     if running.previous() in late:
         return
     last = view_period(running.previous(), at=at)
@@ -65,8 +67,8 @@ def _by_urgency(
     yield view_period(running, at=at)
 
 
-def _late_periods(at: datetime) -> list[Period]:
-    return [one.period for one in other_late_periods(_running_period(at), at=at)]
+def _late_periods(running: Period, *, at: datetime) -> list[Period]:
+    return [one.period for one in other_late_periods(running, at=at)]
 
 
 def _running_period(at: datetime) -> Period:
