@@ -35,7 +35,7 @@ TEXTS: dict[str, ErrorText] = {
         401,
         gettext_noop("This API token is not valid."),
         gettext_noop(
-            "It may be mistyped, expired or revoked. The billing staff issue new ones."
+            "It may be mistyped, expired or revoked. The billing team issues new ones."
         ),
     ),
     "csrf-missing": error(
@@ -189,7 +189,7 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "asked-already": error(
         409,
-        gettext_noop("This was asked for already, and waits for the billing staff."),
+        gettext_noop("This was requested already, and waits for the billing team."),
         gettext_noop("Withdraw that request first, then ask anew."),
     ),
     "nothing-to-change": error(

@@ -77,8 +77,8 @@ def _servers_tile(_caller: Caller, _at: datetime) -> TileState:
         mark = "partial"
     elif counts.requests:
         state = ngettext(
-            "%(count)s request waits for the billing staff",
-            "%(count)s requests wait for the billing staff",
+            "%(count)s request waits for the billing team",
+            "%(count)s requests wait for the billing team",
             counts.requests,
         ) % {"count": counts.requests}
         mark = "with-us"

@@ -32,7 +32,7 @@ _LARGEST = 2**63 - 1
 
 def _reason() -> ReasonField:
     return ReasonField(
-        help_text=_("The billing staff read it; it is kept in the audit trail."),
+        help_text=_("The billing team reads it; it is kept in the audit trail."),
     )
 
 

@@ -68,7 +68,7 @@ def request_excuse(request: PortalRequest) -> HttpResponse:
         form.add_error(None, _message(refusal))
         return _excuses(request, form)
     text = gettext(
-        "Your excuse for %(server)s is with the billing staff."
+        "Your excuse for %(server)s is waiting for the billing team."
         " Files that come meanwhile still count."
     )
     messages.success(request, text % {"server": isolated(server.name)})
@@ -116,7 +116,7 @@ def request_licences(request: PortalRequest) -> HttpResponse:
     text = gettext("The licences are changed.")
     if waiting is not None:
         text = gettext(
-            "Your request is with the billing staff."
+            "Your request is waiting for the billing team."
             " All stays as it is until they approve it."
         )
     messages.success(request, text)

@@ -30,7 +30,9 @@ def test_an_excuse_from_the_lack_to_the_clerks_answer(
     page.get_by_label("The server was down").check()
     page.get_by_label("Reason").fill("The fan was replaced.")
     page.get_by_role("button", name="Ask to excuse these days").click()
-    expect(page.get_by_role("status")).to_contain_text("is with the billing staff")
+    expect(page.get_by_role("status")).to_contain_text(
+        "is waiting for the billing team"
+    )
     expect(page.locator(".log")).to_contain_text("27 May 2026")
 
     desk = open_page(clerk, "/staff/held", role="clerk", java_script_enabled=False)
@@ -53,7 +55,9 @@ def test_licences_from_the_request_to_the_clerks_answer(
     page.get_by_label("From this day on").fill("2026-05-10")
     page.get_by_label("Reason").fill("Our servers send by themselves now.")
     page.get_by_role("button", name="Change the licences").click()
-    expect(page.get_by_role("status")).to_contain_text("is with the billing staff")
+    expect(page.get_by_role("status")).to_contain_text(
+        "is waiting for the billing team"
+    )
     assert_accessible(page)
 
     desk = open_page(clerk, f"/staff/tenants/{alice.number}/to-decide", role="clerk")

@@ -35,7 +35,7 @@ def test_an_admin_confirms_asks_and_registers_without_script(
     expect(page.get_by_label("Its last owed day")).to_be_checked()
     page.get_by_label("Reason").fill("Switched off.")
     page.get_by_role("button", name="Change the owed days").click()
-    expect(page.get_by_text("with the billing staff", exact=True)).to_be_visible()
+    expect(page.get_by_text("waiting for the billing team", exact=True)).to_be_visible()
     page.get_by_role("button", name="Withdraw the request for IC01").click()
     expect(page.get_by_text("withdrawn", exact=True)).to_be_visible()
 

@@ -32,7 +32,9 @@ OF_ITS_TIME = frozenset(
     }
 )
 
-_DECIDED = gettext_noop("Nothing to do: billing staff have assigned the file its day.")
+_DECIDED = gettext_noop(
+    "Nothing to do: the billing team has assigned the file its day."
+)
 
 _ORDER = (Severity.ACCEPT, Severity.WARN, Severity.HOLD, Severity.REJECT)
 
@@ -42,7 +44,7 @@ _TEXTS: Mapping[str, Spec] = {
         Severity.HOLD,
         gettext_noop("Another file has number %(sequence)s of this server already."),
         gettext_noop(
-            "It is %(other)s. Nothing to do now: billing staff will decide which of"
+            "It is %(other)s. Nothing to do now: the billing team will decide which of"
             " the two counts. Was the server restored from a snapshot?"
         ),
     ),

@@ -47,7 +47,7 @@ _ANSWERS: Mapping[str, Text] = {
     FileState.HELD: _("This file is kept, and waits for a decision."),
     FileState.RECEIVED: _("This file is here; its verdict follows by itself."),
     FileState.REJECTED: _("This file was rejected and not kept."),
-    FileState.REFUSED: _("Billing staff have decided that this file does not count."),
+    FileState.REFUSED: _("The billing team has decided that this file does not count."),
 }
 
 
@@ -155,7 +155,7 @@ def timeline(file: UsageFile) -> list[TimelineEvent]:
 def _turn_of_held(file: UsageFile, admins: Collection[str]) -> str:
     if not waits_for_key(file):
         return gettext(
-            "It is the turn of the billing staff. There is nothing to send again."
+            "It is waiting for the billing team. There is nothing to send again."
         )
     if admins:
         text = gettext(
@@ -166,7 +166,7 @@ def _turn_of_held(file: UsageFile, admins: Collection[str]) -> str:
         text = gettext("It is your turn: compare and confirm the server's key.")
     if set(problems.holding(file.problems)) == {Code.SIGNER_UNKNOWN}:
         return text
-    return f"{text} {gettext('After that the billing staff decide.')}"
+    return f"{text} {gettext('After that the billing team decides.')}"
 
 
 def _or(names: Collection[str]) -> str:

@@ -140,7 +140,7 @@ def _texts(line: ReceiptLine) -> Iterator[tuple[str, str]]:
     else:
         yield _QUIET, gettext("Archive: %(state)s") % {"state": line.archive}
     if line.decided_at:
-        decided = gettext("Decided by the billing staff %(at)s: %(reason)s")
+        decided = gettext("Decided by the billing team %(at)s: %(reason)s")
         reason = isolated(" ".join(line.decision.split()))
         yield _INK, decided % {"at": _instant(line.decided_at), "reason": reason}
     for one in line.reasons:

@@ -72,7 +72,7 @@ def change(request: PortalRequest) -> HttpResponse:
     text = gettext("The owed days are changed.")
     if waiting is not None:
         text = gettext(
-            "Your request is with the billing staff."
+            "Your request is waiting for the billing team."
             " All stays as it is until they approve it."
         )
     messages.success(request, text)

@@ -24,7 +24,7 @@ _SUPPORT = _(
     " billing team with this code; sending it again does not help."
 )
 _STAFF_CLOCK = _(
-    "Nothing to do now: billing staff will look at it. Check the date, time and time"
+    "Nothing to do now: the billing team will look at it. Check the date, time and time"
     " zone of the server."
 )
 

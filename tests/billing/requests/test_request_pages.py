@@ -84,7 +84,7 @@ def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
     (excuse,) = stored_excuses(alice)
     assert (excuse.days, excuse.kind) == ([may(26), may(27)], "down")
     assert "26 to 27 May 2026: the server was down" in page
-    assert "with the billing staff" in page
+    assert "waiting for the billing team" in page
     upload = text(admin.get("/upload?period=2026-05"))
     assert "1 excuse is waiting for the billing team." in upload
     send(admin, "/excuses/withdraw", alice, excuse=excuse.pk)
@@ -178,8 +178,8 @@ def test_staff_approve_and_refuse_excuses(alice: Company) -> None:
     log = text(admin.get("/excuses"))
     assert "It ran that day." in log
     # Also of an answer without a reason it is told who gave it, and when.
-    assert log.count("Billing staff, ") == 1
-    assert log.count("Billing staff: ") == 1
+    assert log.count("Billing team, ") == 1
+    assert log.count("Billing team: ") == 1
 
 
 def test_an_auditor_reads_and_has_no_buttons(alice: Company) -> None:
@@ -220,7 +220,7 @@ def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     assert "A decision needs a reason." in page
     fields["reason"] = "A new contract."
     page = send(admin, "/licences/ask", alice, **fields)
-    assert "Your request is with the billing staff." in page
+    assert "Your request is waiting for the billing team." in page
     assert "This was asked for already" in send(admin, "/licences/ask", alice, **fields)
     with unit_of_work.acting_for(alice.id, reading=True):
         (request,) = LicenceRequest.objects.all()

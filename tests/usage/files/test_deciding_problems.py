@@ -25,7 +25,7 @@ OTHERS = [code for code in EVERY if code not in REJECTING]
 
 # What a text says of a file that the portal keeps, or that somebody will look at.
 KEPT = re.compile(
-    r"\bsafe\b|portal keeps|is kept|judged? (it|the file) by itself|billing staff will"
+    r"\bsafe\b|portal keeps|is kept|judged? (it|the file) by itself|billing team will"
     r"|[Nn]othing (needs )?to (do now|be sent)|need not be sent",
 )
 

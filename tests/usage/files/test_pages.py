@@ -160,7 +160,7 @@ def test_a_held_file_says_whose_turn_it_is(alice: Company) -> None:
         assert 'href="/servers"' not in seen
     for role in Role.values:
         seen = page(alice, f"/files/{early.pk}", role=role)
-        assert "turn of the billing staff" in seen
+        assert "waiting for the billing team" in seen
         assert 'href="/servers"' not in seen
 
 
@@ -175,7 +175,7 @@ def test_what_was_found_is_told_with_days_and_times_as_people_read_them(
 def test_a_held_file_that_needs_a_key_and_a_decision_says_both(alice: Company) -> None:
     early, _ = alice.send(alice.writer("IC77").day(DAY + timedelta(days=60)))
     seen = page(alice, f"/files/{early.pk}", role="admin")
-    assert "server&#x27;s key. After that the billing staff decide." in seen
+    assert "server&#x27;s key. After that the billing team decides." in seen
 
 
 def test_where_nothing_is_forwarded_no_file_is_said_to_wait(
@@ -200,7 +200,7 @@ def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
     seen = page(alice, f"/files/{file.pk}")
     assert "A test." in seen
     assert "does not count" in seen
-    assert "billing staff will look at it" not in seen
+    assert "billing team will look at it" not in seen
     assert "clerk@vendor.example" not in seen
     [row] = [part for part in page(alice, "/files").split("<tr>") if "day.usg" in part]
     assert "Refused by decision" in row

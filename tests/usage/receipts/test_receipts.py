@@ -95,7 +95,7 @@ def test_a_receipt_says_what_was_decided_and_when(alice: Company) -> None:
         )
     written = pdf_text(receipt_pdf.as_pdf([found], head_of("A")))
     at = "Wed 20 May 2026, 20:00 CEST"
-    assert f"Decided by the billing staff {at}: A test." in written
+    assert f"Decided by the billing team {at}: A test." in written
 
 
 @pytest.mark.parametrize("ending", ["csv", "pdf"])

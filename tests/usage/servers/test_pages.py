@@ -131,7 +131,7 @@ def test_a_retirement_waits_for_the_staff_and_can_be_withdrawn(alice: Company) -
         reason="Switched off.",
     )
     seen = answer.content.decode()
-    assert "Your request is with the billing staff" in seen
+    assert "Your request is waiting for the billing team" in seen
     assert "asked for: Thu 7 May 2026" in seen
     assert "“Switched off.”" in seen
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -266,7 +266,7 @@ def test_the_home_page_says_how_files_and_servers_are(alice: Company) -> None:
     request_last_day(alice)
     with unit_of_work.acting_for(alice.id):
         ServerKey.objects.update(state=KeyState.CONFIRMED, decided_at=NOW)
-    assert "1 request waits for the billing staff" in page(alice, "/")
+    assert "1 request waits for the billing team" in page(alice, "/")
 
 
 @pytest.mark.parametrize("tile", TILES, ids=lambda tile: tile.url_name)
