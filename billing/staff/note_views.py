@@ -33,7 +33,7 @@ def notes(request: PortalRequest, number: str) -> HttpResponse:
             author=_author(request),
             at=timezone.now(),
         )
-        messages.success(request, gettext("The note is kept."))
+        messages.success(request, gettext("The note is added."))
         return redirect(tenant_head.NOTES, number=number)
     shown, tenant = load_head(number, tenant_head.NOTES)
     found = note_queries.notes_of(tenant.pk)

@@ -37,10 +37,10 @@ _REASONS: Mapping[UndecidedReason, Promise] = {
     UndecidedReason.STOPPED: _("a safety stop holds the period"),
     UndecidedReason.UPDATING: _("its numbers are being updated"),
     UndecidedReason.UNJUDGED: _(
-        "something received in time is not judged yet, or its inbox is not listed yet"
+        "a file that was received in time is not judged, or the inbox is not listed yet"
     ),
     UndecidedReason.NEXT_RUN: _(
-        "the next run, or the deadlines of others in other zones"
+        "the next run of the late check, or tenants in other zones to become late"
     ),
 }
 

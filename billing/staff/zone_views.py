@@ -62,7 +62,9 @@ def correct_zone(request: PortalRequest, number: str) -> HttpResponse:
             reason=reason,
         )
 
-    done = gettext("The zone is corrected; of both deadlines the later one counts.")
+    done = gettext(
+        "The zone is corrected. The period is late from the later of the two midnights."
+    )
     return run_action(
         request, number, act, done=done, period=given["period"], tab=tenant_head.PERIOD
     )

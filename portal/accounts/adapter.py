@@ -27,8 +27,8 @@ class Accounts(DefaultAccountAdapter):
             " within an hour you have to wait."
         ),
         "too_many_login_attempts": _(
-            "There were too many wrong tries. Wait an hour, or press “Forgotten?”: the"
-            " link in the mail lets you in at once."
+            "There were too many wrong tries. Wait an hour, or press “Forgot your"
+            " password?”: the link in the mail signs you in at once."
         ),
         "enter_current_password": _("This is not the password you have now."),
     }

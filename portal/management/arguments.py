@@ -37,6 +37,6 @@ def exact(text: str) -> str:
 
 def _shown(cleaned: str) -> str:
     if not cleaned:
-        message = "this text is empty, or nothing of it can be shown"
+        message = "this text is empty or has no visible characters"
         raise ArgumentTypeError(message)
     return cleaned

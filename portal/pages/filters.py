@@ -21,7 +21,7 @@ def known_value(request: HttpRequest, name: str, known: Collection[str]) -> str:
     value = request.GET.get(name, "")
     if not value or value in known:
         return value
-    text = gettext("There is no filter “%(value)s”. The list is not narrowed by it.")
+    text = gettext("“%(value)s” is not a filter of this list and was ignored.")
     messages.warning(request, text % {"value": value[:_REPEATED]})
     return ""
 

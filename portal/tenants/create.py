@@ -101,7 +101,8 @@ def add_person(
     """Create a person who can sign in, in a unit of work of the staff.
 
     With `password` None the person has to set one first, by the link of a mail
-    (`portal.accounts.password_links.invite`, or *Forgotten?* on the sign-in page).
+    (`portal.accounts.password_links.invite`, or *Forgot your password?* on the
+    sign-in page).
     """
     user = User(
         email=mail_address(email),

@@ -110,10 +110,10 @@ def test_a_refused_file_that_comes_again_says_why_it_does_not_count(
     decide.refuse(alice.id, file_id=file.pk, by="c", at=AFTER, reason="A <b>test</b>.")
     page = post(alice, data, end="end").content.decode()
     assert "Refused by decision" in page
-    told = "It is here already and does not count: <bdi>“A &lt;b&gt;test&lt;/b&gt;.”"
+    told = "it does not count: <bdi>“A &lt;b&gt;test&lt;/b&gt;.”"
     assert told in page
     assert "Fri 5 June 2026, 06:00" in page
-    assert "billing staff will look at it" not in page
+    assert "billing team will look at it" not in page
 
 
 def test_the_plain_form_says_how_much_it_takes(alice: Company) -> None:
@@ -325,7 +325,7 @@ def test_odd_questions_are_answered(alice: Company, query: str) -> None:
 
 def test_a_viewer_may_look_and_not_upload(alice: Company) -> None:
     client = signed_in(alice, "viewer")
-    assert b"You may look, but not upload" in client.get("/upload").content
+    assert b"You can view this page, but not upload" in client.get("/upload").content
     data = alice.server.day(date(2026, 5, 7))
     response = client.post("/upload", {"files": SimpleUploadedFile("a.usg", data)})
     assert response.status_code == 403

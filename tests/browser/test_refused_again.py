@@ -34,7 +34,7 @@ def test_a_refused_file_is_told_with_its_reason_and_not_sent_again(
     wait_for_end(page)
     refused = page.locator(".verdict", has_text="refused.usg")
     expect(refused).to_contain_text("Refused by decision")
-    expect(refused).to_contain_text("does not count: the billing staff decided so")
+    expect(refused).to_contain_text("does not count: the billing team decided so")
     expect(refused).to_contain_text("A <b>test</b>.")
     held = page.locator(".verdict", has_text="unknown.usg")
     expect(held).to_contain_text("a tenant admin of your company confirms")

@@ -128,7 +128,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(
 ) -> None:
     give_real_password(alice.people["admin"])
     page = open_page(None, "/sign-in")
-    page.get_by_role("link", name="Forgotten?").click()
+    page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Mail address").fill("admin@a-100.example")
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_text("Look into your mail.")).to_be_visible()

@@ -201,7 +201,7 @@ def test_a_safety_stop_is_shown_with_its_tenants_and_released_for_them(
     assert "Safety stop: May 2026 is held" in said
     assert "40 tenants would be late; the last three periods had 3.5" in said
     # May and June.
-    assert "Late, and not flagged yet: 2." in said
+    assert "Late, not flagged yet: 2." in said
     path = "/staff/late/2026-05/release"
     preview = text(clerk, path)
     assert "1 tenant would be flagged" in preview
@@ -245,18 +245,18 @@ def test_tenants_that_the_check_has_not_decided_on_are_listed_and_counted(
     settings.INBOX_BUCKET = ""
     company = open_short("L-1")
     open_periods()
-    line = "Late, and not flagged yet: "
+    line = "Late, not flagged yet: "
     for path in ("/staff/late?period=2026-05", "/staff/?period=2026-05"):
         assert f"{line}1." in text(clerk, path)
     # May and June.
     assert f"{line}2." in text(clerk, "/staff/late")
     assert line not in text(clerk, "/staff/?period=2026-04")
     listed = text(clerk, "/staff/late/undecided?period=2026-05")
-    assert "Late in May 2026, not decided yet" in listed
+    assert "Late in May 2026, not flagged yet" in listed
     assert "L-1 L-1 May 2026 Fri 5 June 2026, 00:00 CEST 2 the next run" in listed
     assert run_check(CHECKED) == 1
     assert line not in text(clerk, "/staff/late?period=2026-05")
-    assert "Everything is decided" in text(
+    assert "Every late tenant has a flag" in text(
         clerk, "/staff/late/undecided?period=2026-05"
     )
     assert flag(company).period == "2026-05"

@@ -128,8 +128,8 @@ def _sign_in_text(response: HTTPResponse, proxy: Proxy) -> str:
     if schemes and "basic" not in {one.lower() for one in schemes}:
         return (
             f"the proxy {proxy} offers a sign-in by {', '.join(sorted(schemes))} only,"
-            " and this program knows Basic: status 407. Ask whoever runs the proxy to"
-            " let this server pass without one."
+            " and this program supports Basic: status 407. Ask whoever runs the proxy"
+            " to let this server pass without one."
         )
     if proxy.credentials:
         return (
