@@ -41,7 +41,7 @@ router = Router(tags=["files"])
 def check_files(request: PortalRequest, wanted: CheckIn) -> CheckOut:
     """Ask which files are needed, before any is sent.
 
-    A question that is not of the right form has its own `problem`, and spoils no other.
+    An invalid question has a `problem` in its row, and does not affect the others.
     """
     clear = [one for one in wanted.files if not isinstance(one, UnclearQuestion)]
     questions = [

@@ -50,7 +50,7 @@ class OpenCounts:
 def next_step(found: OpenCounts) -> tuple[Turn, Step]:
     """Return whose turn it is, and the tenant's next step.
 
-    What the tenant can do comes first: while it acts, nobody else is asked in vain.
+    The tenant's own step comes first: others need not act while files are missing.
     """
     if found.missing or found.lacks_servers:
         return Turn.TENANT, Step.UPLOAD

@@ -208,9 +208,9 @@ and exists (
 order by r.tenant_id, r.period
 """  # noqa: S608 - put together from the parts above
 
-# Tenants that are late by their stored summaries and that no run has decided on, with
-# what each waits for. Where a safety stop holds a period, also those that will be late
-# by its end in all zones if nothing more comes: they are released with the others.
+# Tenants that are late by their stored summaries and have no flag, with what each flag
+# waits for. In a period that a safety stop holds, also tenants that will be late once
+# the deadline has passed in all zones: they are released with the others.
 _UNDECIDED = f"""
 from billing_periodrollup r
 cross join {_JUDGED}

@@ -1,4 +1,4 @@
-"""Queries for tenants that are late and that the late check has not decided on yet.
+"""Queries for tenants that are late and that the late check has not flagged yet.
 
 Each runs in the caller's unit of work of the staff.
 """
@@ -53,7 +53,7 @@ def count_undecided(period: str = "", *, at: datetime) -> int:
 
 
 def undecided_ids(period: str, *, at: datetime) -> list[int]:
-    """Return the ids of all tenants of a period that nothing is decided about."""
+    """Return the ids of all tenants of a period that are late and not flagged."""
     return [row[0] for row in _fetch(late_sql.UNDECIDED_IDS, period, at=at)]
 
 

@@ -30,7 +30,7 @@ from portal.mail.outbox import MailOutcome, WrittenMail
 from portal.mail.switch import SendPermission
 from portal.models import Membership, Tenant
 
-# Of older periods nobody waits for the news: reminders end after eight weeks.
+# Older periods get no mail: their reminders ended after eight weeks.
 _PERIODS = 6
 
 _COMPLETE = (Standing.COMPLETE, Standing.COMPLETED_LATE)
@@ -102,7 +102,7 @@ def _unneeded_reason(
     """Return the code of why a mail need not be sent; empty if it has to be."""
     if permission.restored_at is not None and row.planned_at <= permission.restored_at:
         return "restored"
-    # Whoever gets no reminders any more wants no news of them either.
+    # A person who has stopped reminders gets no mail about their end either.
     reminded = Reminder(recipient=row.recipient, step=LATE)
     if not reminder_send.is_recipient(reminded, tenant, is_late=True):
         return "not-wanted"

@@ -86,7 +86,7 @@ def send_due(*, now: Callable[[], datetime]) -> int:
         }
     count = 0
     for to in people:
-        # One that is left out now gets it in the next run.
+        # Recipients who are left out now get the digest in the next run.
         if mail_pause.is_on(at=now()):
             break
         count += _send(to, shown, now=now)

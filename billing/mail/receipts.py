@@ -79,7 +79,7 @@ def _add_rows(
     today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
     mails = ReceiptMail.objects.filter(recipient=to)
     known = mails.filter(day=today, digest__in=digests)
-    # Whoever requests one again that failed or may have arrived lacks it.
+    # A reader who requests a failed or unsure receipt again does not have it.
     again = known.filter(state=JobState.FAILED).update(**outbox.afresh(at=at))
     outcomes = {bytes(one.digest): one.outcome for one in known.defer("files")}
     new = {*digests} - {*outcomes}

@@ -3,7 +3,7 @@
 # Server keys that nobody has confirmed, with files that have waited for them since
 # before `gathered`: then all that a server sends at once is counted. Files that an
 # admin has uploaded by hand count for nothing: the page has shown that admin the key.
-# Of a restored copy only files that were received since.
+# In a restored copy, only files that were received since the copy.
 PLAN_KEY_MAILS = """
 insert into billing_keymail (tenant_id, recipient, server, fingerprint,
     due_at, planned_at, state, attempts, faults, problem)
@@ -29,8 +29,8 @@ on conflict do nothing
 """
 
 # Complete periods, by their summaries, with everybody who was reminded of them. A mail
-# that was not sent, as the period was incomplete again, waits again. Of a restored copy
-# only periods of which something was received since.
+# that was not sent, as the period was incomplete again, waits again. In a
+# restored copy, only periods of which a file was received since the copy.
 PLAN_COMPLETE_MAILS = """
 insert into billing_completemail as c (tenant_id, recipient, period,
     due_at, planned_at, state, attempts, faults, problem)

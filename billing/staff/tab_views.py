@@ -22,7 +22,7 @@ from portal.models import ApiToken, Membership, Tenant
 from usage.files import queries as file_queries
 from usage.models import SealingKey
 
-# What a tab keeps of the address, for the others: the period, and the way to the desk.
+# Parameters that the links of the tabs keep: the period, and the filters of the desk.
 _KEPT = ("period", "from")
 
 # Digits of the largest number in the database.

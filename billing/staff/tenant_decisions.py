@@ -26,7 +26,7 @@ from usage.servers import requests as server_requests
 # Late flags on the page: of two years, if there is one each month.
 FLAGS = 24
 
-# Late flags of which the page says what has come since: the newest that are not void.
+# Late flags for which the page shows what was received since: the newest, not void.
 _WITH_CALENDAR = 3
 
 # Lines of each kind on the page; more are shown once these are decided.

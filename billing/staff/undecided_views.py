@@ -1,4 +1,4 @@
-"""Views of the tenants that the late check has not decided on, and of a safety stop."""
+"""Views of late tenants that are not flagged yet, and of a safety stop."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -91,7 +91,7 @@ def release(request: PortalRequest, period: str) -> HttpResponse:
 def _release(
     request: PortalRequest, period: str, *, reason: str, at: datetime
 ) -> HttpResponse:
-    # One field: a form may have no more than a thousand.
+    # All ids are in one field: a form may have at most a thousand fields.
     listed = request.POST.get("tenants", "").split(" ")
     seen = tenant_ids(QueryDict(urlencode({"tenant": listed}, doseq=True)))
     try:

@@ -88,7 +88,7 @@ def _claim(
 ) -> _ClaimedMail | None:
     """Claim a locked row; None if the mail is not to be sent, which is then stored."""
     if row.begun_at is not None:
-        # Its worker never came back.
+        # The worker that had begun the mail has died.
         _end(row, MailOutcome.UNSURE, problem=NEVER_ANSWERED, at=at)
         return None
     person = User.objects.filter(email=row.recipient, is_active=True).first()

@@ -1,4 +1,4 @@
-"""Reads the filters of a list from a query, and says so where a value is unknown."""
+"""Reads the filters of a list from a query, and warns of unknown values."""
 
 from collections.abc import Collection
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from portal.sheets.table import Cell, Table
 
-# By this a spreadsheet knows UTF-8.
+# The byte-order mark, by which spreadsheets recognise UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 
 COMMA, SEMICOLON, TAB = ",", ";", "\t"

@@ -38,7 +38,7 @@ class Table:
 def shown_rows(
     items: Iterable[Item], cells_of: Callable[[Item], Sequence[Cell]]
 ) -> Iterator[Sequence[Cell]]:
-    """Yield the row of each item; one that cannot be shown ends no list."""
+    """Yield the row of each item; an item that cannot be shown gets a note instead."""
     for item in items:
         try:
             cells = cells_of(item)

@@ -23,7 +23,7 @@ _LONGEST_LINE = 100_000
 
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 
-# They choose a form of the character before them.
+# Variation selectors: each chooses a form of the character before it.
 _SELECTORS = (
     *range(0x180B, 0x180E),
     0x180F,

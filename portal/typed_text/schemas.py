@@ -10,7 +10,7 @@ from portal.typed_text.clean import one_line
 Line = Annotated[str, AfterValidator(one_line)]
 """Text of one line, cleaned; limits that follow it count what is left."""
 
-# PostgreSQL keeps no U+0000 and fails when asked for one.
+# PostgreSQL cannot store U+0000, and a query with one fails.
 WithoutNul = StringConstraints(pattern=r"^[^\x00]*$")
 
 Exact = Annotated[

@@ -21,7 +21,7 @@ class DateRange:
 # Reads in the unit of work of a tenant.
 FindRanges = Callable[[datetime], list[DateRange]]
 
-# Reads nothing: each day is in exactly one range.
+# Runs no query: each day is in exactly one range.
 RangeOfDay = Callable[[date], DateRange]
 
 _finders: list[FindRanges] = []

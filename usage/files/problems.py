@@ -51,7 +51,7 @@ _TEXTS: Mapping[str, Spec] = {
 }
 
 
-# A problem that a later version has stored: no list may end at its row.
+# Stands for problems that a later version has stored, so that lists can show them.
 _UNKNOWN = Spec(
     Severity.HOLD,
     gettext_noop("The file has a problem that this version does not know: %(code)s."),

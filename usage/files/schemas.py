@@ -134,7 +134,7 @@ class QuestionProblem(Schema):
 def _question(
     asked: Any, validate: ValidatorFunctionWrapHandler
 ) -> FileQuestion | UnclearQuestion:
-    """Validate one question; one that is wrong spoils no other."""
+    """Validate one question; an invalid one does not affect the others."""
     try:
         found: FileQuestion = validate(asked)
     except ValidationError as error:

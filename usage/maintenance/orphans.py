@@ -95,7 +95,7 @@ def _set_leftovers_apart(
             found.count("left for the next run")  # the tenant's lock is not to be had
             continue
         except OSError as error:
-            # One that cannot be moved keeps none of the others from being moved.
+            # A file that cannot be moved must not stop the others.
             failure = error
             found.count("left for the next run")
             continue

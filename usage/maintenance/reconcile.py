@@ -128,7 +128,7 @@ def _check_bytes(run: _Run) -> None:
             try:
                 size = local_store.size_of(file.stored_as)
             except OSError as error:
-                # One that cannot be looked at hides none of the others.
+                # A file that cannot be checked must not stop the others.
                 failure = error
                 continue
             if size != file.size and _is_stored_still(file):

@@ -183,7 +183,7 @@ def _unfinished(
 
 
 def entry_rows(entries: Iterable[UploadEntry]) -> list[dict[str, Any]]:
-    """Return a table row for each file, with its reasons and whose word they are."""
+    """Return a table row for each file, with its reasons and whether it is a claim."""
     return [_entry_row(one) for one in entries]
 
 

@@ -66,7 +66,7 @@ class UploadRef(Schema):
 
 
 class EntryOut(Schema):
-    """One file of an upload; without `file` all of it is its sender's word."""
+    """One file of an upload; without `file`, all of it is as its sender reported."""
 
     name: str
     size: int
@@ -79,8 +79,8 @@ class EntryOut(Schema):
 class UploadOut(UploadRef):
     """One upload. `counts` are of its files by outcome; `answered` have a verdict.
 
-    `files`, `bytes` and `others` are its sender's word. Without `ended_at` it is under
-    way or was interrupted.
+    `files`, `bytes` and `others` are as its sender reported. Without `ended_at` the
+    upload is under way or was interrupted.
     """
 
     how: str

@@ -122,7 +122,7 @@ def mail_receipt(request: PortalRequest, key: UUID) -> HttpResponseBase:
 
 @require_POST
 def dismiss(request: PortalRequest, key: UUID) -> HttpResponse:
-    """Show the summary of an upload no more; the upload itself stays."""
+    """Remove the summary of an upload from the upload page; the upload stays."""
     tenant_id, name = request.caller.tenant, request.caller.name
     record.dismiss(tenant_id, key, by=name, at=timezone.now())
     if request.headers.get("X-Part") == _PART:

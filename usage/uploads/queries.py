@@ -52,7 +52,7 @@ ANSWERED = frozenset(ORDER) - {
 
 @dataclass(frozen=True, slots=True)
 class UploadEntry:
-    """One file of an upload; without `file` all of it is its sender's word."""
+    """One file of an upload; without `file`, all of it is as its sender reported."""
 
     name: str
     size: int

@@ -44,7 +44,7 @@ def announced_sha256(request: HttpRequest) -> bytes:
 def named_upload(request: HttpRequest) -> UUID | None:
     """Return the key of the upload that a file is sent in, None if it names none.
 
-    One that cannot be read is none: no file is refused for it.
+    A malformed key counts as none: no file is refused for it.
     """
     try:
         return UUID(request.headers.get(UPLOAD_HEADER, ""))

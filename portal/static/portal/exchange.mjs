@@ -1,8 +1,8 @@
 // The one way in which the pages' scripts wait for an answer: a request that makes no
 // progress is ended, waits between tries grow, and an answer of something between the
-// page and the portal is told from the portal's own.
+// page and the portal is distinguished from the portal's own.
 
-/** Without progress for so long, a request is taken for stalled. */
+/** A request without progress for this long counts as stalled. */
 export const STALL_MS = 30_000;
 
 /** A proxy or a passing fault of the portal: asking again can help. */
@@ -41,7 +41,7 @@ export function exchange(address, options = {}) {
       signal?.removeEventListener("abort", abort);
       done({ ...NOTHING, ...answer });
     };
-    // Each byte that moves, up or down, gives it the whole time again.
+    // Each byte that moves, up or down, restarts the timer.
     const moved = () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
@@ -85,7 +85,7 @@ function answerOf(request, wanted) {
 
 /** Send something that is not lost if the page is left; nobody waits for its answer. */
 export function sendLast(address, { method, headers, body }) {
-  // It may be refused for its size; the next visit then knows a little less.
+  // A browser refuses large bodies here; then the stored upload lacks the last report.
   fetch(address, { method, headers, body, keepalive: true }).catch(() => {});
 }
 

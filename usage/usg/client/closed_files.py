@@ -38,10 +38,10 @@ class Why(Enum):
     """What becomes of a file that is not sent; the value is how it is reported."""
 
     OPEN = "left for next time"
-    """Somebody still writes it, or has it open."""
+    """A program still writes it, or has it open."""
 
     OTHER = "skipped"
-    """It is no file."""
+    """It is not a regular file."""
 
     UNREADABLE = "cannot be read"
     """It may be a usage file, and a person has to look."""
@@ -79,7 +79,7 @@ def shown_name(path: Path) -> str:
 
 
 def look_through(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]:
-    """Yield each usage file of a directory; one that fails spoils no other.
+    """Yield each usage file of a directory; a failure does not affect the others.
 
     Raises:
         OSError: the directory cannot be read.

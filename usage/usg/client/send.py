@@ -3,10 +3,10 @@
 It first requests which files the portal needs, by their SHA-256, and sends those alone.
 Whatever happens in between, it can be run again: a file is known by its content.
 
-One file that fails spoils no other. Each file is sent once; those without an answer are
-sent again after the others, so that a later run does not wait for them first either.
-Only what concerns all files ends a run: no answer to any request, a token that is
-refused, or a portal that is busy for long.
+A file that fails does not affect the others. Each file is sent once; files without an
+answer are sent again after the others, so that they delay neither this run nor the
+next one. Only a failure that concerns all files ends a run: no answer to any request, a
+token that is refused, or a portal that stays busy.
 """
 
 import sys
@@ -48,7 +48,7 @@ _CODES: Mapping[str, int] = {
     "held": HELD,
 }
 
-# Refusals of the token or the address, which every file would meet.
+# Refusals that concern every file: of the token, or of the address.
 _OF_ALL = frozenset(
     {
         *("token-unknown", "sign-in-needed", "not-allowed", "account-closed"),
@@ -194,7 +194,7 @@ def _batches(found: Sequence[ClosedFile]) -> Iterator[Sequence[ClosedFile]]:
 
 def _check(portal: Portal, batch: Sequence[ClosedFile]) -> list[Mapping[str, Any]]:
     """Return which of the files are needed, in the order of the files."""
-    # Without names, which say nothing about a content and may offend a filter.
+    # Without names: they do not identify content, and a filter may reject odd ones.
     questions = [{"size": one.size, "sha256": one.sha256} for one in batch]
     answer = portal.send_json("POST", "/api/v1/files/check", {"files": questions})
     if not answer.is_of_portal:

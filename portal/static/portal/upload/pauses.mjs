@@ -101,7 +101,7 @@ export class Pauses {
       this.#held.add(answer.kind);
       this.onChange();
     } else if (answer.kind === "refused" && !this.#isOut) {
-      // Something answers again: what it says, it says of each file.
+      // There is a connection again, and each file gets the refusal as its own answer.
       this.release(...PASSING);
     } else {
       this.#checkAfter(answer.seconds ?? this.#backoff.next());

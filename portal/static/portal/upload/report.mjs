@@ -34,7 +34,7 @@ export class Reporter extends EventTarget {
     run.addEventListener("done", () => this.#sendAfter(0));
   }
 
-  /** Another upload begins; what the last one has not told is lost with it. */
+  /** Another upload begins; unsent reports of the last one are dropped. */
   clear() {
     this.#pending.clear();
     this.#step = 0;
@@ -81,7 +81,7 @@ export class Reporter extends EventTarget {
     const answer = await this.portal.report(key, report);
     if (key !== this.run.key) return;
     if (answer.kind !== "answers") {
-      // A refusal stays one; everything else passes.
+      // A refusal is permanent; any other failure is tried again.
       if (answer.kind !== "refused") this.#sendAfter(1000 * (answer.seconds ?? this.#backoff.next()));
       return;
     }

@@ -129,7 +129,7 @@ function parseAnswer(answer, key) {
   if (failure) return { kind: failure };
   if (body.verdict && body.file) return { kind: "verdict", verdict: body.verdict, file: body.file };
   const code = interference(answer, key);
-  // What is in between has told nothing that the page could show.
+  // The text of a proxy or firewall is not shown; the page has texts of its own.
   const told = { status, code: code || (body.code ?? ""), title: "", advice: "" };
   if (!code) Object.assign(told, { title: body.title ?? "", advice: body.advice ?? "" });
   if (!code && (status === 401 || told.code === "csrf-missing")) return { kind: "signed-out" };

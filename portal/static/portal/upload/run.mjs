@@ -186,7 +186,7 @@ export class Run extends EventTarget {
   #handleCheck(item, { is_needed: isNeeded, file }) {
     if (!isNeeded) {
       item.row = file;
-      // It had arrived, only the answer had not: its verdict is the file's.
+      // The file had arrived and only its answer was lost: use the stored verdict.
       item.isUnsent = !item.isStalled;
       if (item.isStalled) this.#progress(item, item.size);
       this.#finish(item, item.isStalled ? file.state : items.endOf(file));
@@ -265,7 +265,7 @@ export class Run extends EventTarget {
         item.forget();
         this.#unread.push(item);
       } else if (item.isStalled && item.content) {
-        // It may have arrived: to ask costs less than to send it again.
+        // The file may have arrived: checking costs less than sending it again.
         this.#askAt = 0;
         this.#unasked.push(item);
       } else this.#needed.push(item);

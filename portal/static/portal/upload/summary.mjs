@@ -51,7 +51,7 @@ export class Summary {
     return this.#at("title").textContent;
   }
 
-  /** It is stored, with a page of its own. */
+  /** The upload is stored and has a page: link to it. */
   stored(address) {
     this.#at("upload").querySelector("a").href = address;
     this.#at("receipt").action = `${address}/receipt`;
@@ -72,7 +72,7 @@ export class Summary {
     this.hide();
     document.getElementById("drop-title").scrollIntoView({ block: "nearest" });
     document.getElementById("pick-folder").focus();
-    // Without a page of its own it is not shown again either.
+    // An upload that is not stored has nothing to dismiss: it is not shown again.
     const { target } = event;
     if (target.getAttribute("action")) sendLast(target.action, this.#postOf());
   }

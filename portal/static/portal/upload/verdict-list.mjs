@@ -213,7 +213,7 @@ function reasonsOf(item, texts) {
     }));
   }
   if (item.told?.title) return [item.told];
-  // Of a stopped file its place in the list says all there is.
+  // A stopped file needs no reason: its row already shows that it was stopped.
   const code = item.state === items.STOPPED ? "" : items.failureCode(item);
   if (!code) return [];
   const key = texts.has(code) ? code : "no-answer";
