@@ -237,8 +237,8 @@ def test_faults_of_automated_upload_are_asked_of_nobody(short: Company) -> None:
     licensed(short, licences.AUTOMATED)
     with unit_of_work.acting_for(short.id, reading=True):
         said = period_text.period_text(view_period(MAY, at=AT_LAST), at=AT_LAST)
-    assert said.answer == "1 server-day of automated upload has not come."
-    assert said.please == "Nothing of it is counted against you."
+    assert said.answer == "1 server-day of automated upload is missing."
+    assert said.please.startswith("This does not count against you.")
 
 
 def test_of_two_licences_in_a_period_only_the_manual_days_are_asked_for(

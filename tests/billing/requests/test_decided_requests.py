@@ -84,12 +84,12 @@ def test_what_was_waived_is_not_asked_for_any_more(late: Company) -> None:
     said = period_texts(late)
     assert (said.standing, said.mark) == ("Late, waived", "excused")
     assert (said.please, said.is_alarming) == (
-        "The billing staff have waived it.",
+        "The billing team has waived it.",
         False,
     )
     for path in ("/", "/upload"):
         page = signed_in(late).get(path).content.decode()
-        assert "The billing staff have waived it." in page
+        assert "The billing team has waived it." in page
         assert "Please upload" not in page.split("<main")[1]
         assert "<em>" not in page
 
@@ -142,7 +142,7 @@ def test_an_answer_of_an_earlier_deadline_counts_no_more(late: Company) -> None:
     said = period_texts(late)
     assert (said.standing, said.extended) == (
         "Incomplete",
-        "Extended to Fri 12 June by the billing staff.",
+        "The billing team has extended the deadline: late from Sat 13 June, 00:00.",
     )
 
 
@@ -152,7 +152,7 @@ def test_an_extension_is_told(late: Company) -> None:
     deadlines.extend(late.id, MAY, to=date(2026, 6, 12), **BY)
     for path in ("/", "/upload"):
         page = signed_in(late, "viewer").get(path).content.decode()
-        assert "Extended to Fri 12 June by the billing staff." in page
+        assert "extended the deadline: late from Sat 13 June, 00:00." in page
         # What staff wrote is for their own file.
         assert "A fire." not in page
 
