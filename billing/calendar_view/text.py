@@ -41,7 +41,7 @@ _TEXTS: Mapping[CellReasonCode, str] = {
     CellReasonCode.LOST: gettext_noop("The files of this day are lost."),
     CellReasonCode.HELD: gettext_noop("A file has arrived and waits for a decision."),
     CellReasonCode.ASKED: gettext_noop(
-        "An excuse was asked for and waits for a decision."
+        "An excuse was requested and waits for a decision."
     ),
     CellReasonCode.RUNNING: gettext_noop("The day is not over yet."),
 }

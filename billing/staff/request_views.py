@@ -79,8 +79,8 @@ def approve_excuse(request: PortalRequest, number: str, excuse_id: int) -> HttpR
     done = gettext("The excuse is approved. A file that contradicts it still counts.")
     if is_after:
         done = gettext(
-            "The excuse is approved. It was asked for after the deadline: that does not"
-            " undo lateness; waive the days of the late flag."
+            "The excuse is approved. It was requested when the period was already late:"
+            " that does not undo lateness; waive the days of the late flag."
         )
     return run_action(request, number, act, done=done)
 

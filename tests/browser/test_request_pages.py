@@ -29,7 +29,7 @@ def test_an_excuse_from_the_lack_to_the_clerks_answer(
     page.get_by_label("Tue 26 May 2026").uncheck()
     page.get_by_label("The server was down").check()
     page.get_by_label("Reason").fill("The fan was replaced.")
-    page.get_by_role("button", name="Ask to excuse these days").click()
+    page.get_by_role("button", name="Request an excuse for these days").click()
     expect(page.get_by_role("status")).to_contain_text(
         "is waiting for the billing team"
     )

@@ -221,7 +221,7 @@ def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     fields["reason"] = "A new contract."
     page = send(admin, "/licences/ask", alice, **fields)
     assert "Your request is waiting for the billing team." in page
-    assert "This was asked for already" in send(admin, "/licences/ask", alice, **fields)
+    assert "This was requested already" in send(admin, "/licences/ask", alice, **fields)
     with unit_of_work.acting_for(alice.id, reading=True):
         (request,) = LicenceRequest.objects.all()
     assert f"#licences-{request.pk}" in text(clerk.get("/staff/held"))
