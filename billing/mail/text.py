@@ -53,7 +53,7 @@ _PROBLEMS: Mapping[str, str] = {
     "complete": gettext_noop("Everything has come."),
     "nothing-owed": gettext_noop("Nothing is owed."),
     "nothing-to-send": gettext_noop("Nothing is missing that the customer could send."),
-    "with-us": gettext_noop("The rest waits for us."),
+    "with-us": gettext_noop("The rest is waiting for the billing team."),
     "decided": gettext_noop("The lateness was answered."),
     "waived": gettext_noop("The lateness was waived."),
     "settled": gettext_noop("What was late has come, or was waived or decided upon."),
