@@ -37,7 +37,7 @@ MODELS: Mapping[str, type[StoredMail | AccountMail]] = {
 }
 
 # Kinds of mails that are no jobs of a tenant.
-_OF_NO_TENANT = {DIGEST, ACCOUNT}
+OF_NO_TENANT = {DIGEST, ACCOUNT}
 
 # The columns that a list of mails shows.
 _STORED = ("recipient", "planned_at", "ended_at", "outcome", "begun_at", "problem")
@@ -69,7 +69,7 @@ class MailFilter(StrEnum):
 
 
 def _has_state(state: str, kind: str) -> Q:
-    is_job = kind not in _OF_NO_TENANT
+    is_job = kind not in OF_NO_TENANT
     if state == MailFilter.WAITING:
         return Q(outcome="", **({"state": JobState.WAITING} if is_job else {}))
     if is_job and state == MailFilter.FAILED:

@@ -33,7 +33,7 @@ class Reader(StrEnum):
 class Headline:
     """The sentences above a period.
 
-    `answer` says how the period is; `please` what to do and until when, empty where
+    `answer` says the state of the period; `please` what to do and until when, empty if
     nothing is asked for; `confirm` names server keys to confirm, empty where none is.
     `is_alarming` only where the tenant has to act and is late.
     """
@@ -224,7 +224,7 @@ def _complete(view: PeriodView) -> str:
     if standing is Standing.OPEN:
         if not calendar.covered:
             return gettext("Nothing is missing yet.")
-        return gettext("Everything up to now is in.")
+        return gettext("All files up to now are in.")
     what = {
         "span": span_text(view.period),
         "covered": calendar.covered,
@@ -243,7 +243,7 @@ def _complete(view: PeriodView) -> str:
 
 def _please(view: PeriodView, step: Step, *, at: datetime) -> str:
     if view.is_waived:
-        return gettext("The billing team has waived it.")
+        return gettext("Waived by the billing team.")
     if step is Step.NONE:
         return ""
     if step is Step.CHECK_SERVERS:
@@ -253,7 +253,7 @@ def _please(view: PeriodView, step: Step, *, at: datetime) -> str:
     if at < view.due_at:
         return gettext("Due by %(due)s.") % {"due": due_text(view.period)}
     if step is Step.CONFIRM_KEYS:
-        return gettext("Please confirm it now.")
+        return gettext("Please confirm the key now.")
     return _overdue(view, at=at)
 
 

@@ -22,7 +22,7 @@ _A_YEAR = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PeriodWaiting:
     """Files and excuses of one tenant's period that wait; `excuses` is their number."""
 
     files: WaitingFiles
@@ -39,7 +39,7 @@ class Waiting:
         return self.files.held + self.excuses
 
 
-NOTHING_WAITS = Waiting(NO_FILES, 0)
+NOTHING_WAITS = PeriodWaiting(NO_FILES, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class PeriodView:
     zone: str
     deadline_at: datetime
     judgement: Judgement
-    waiting: Waiting
+    waiting: PeriodWaiting
     waived: frozenset[str] = frozenset()
     extended_to: datetime | None = None
 
@@ -118,7 +118,7 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
     )
 
 
-def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, Waiting]:
+def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, PeriodWaiting]:
     """Return what a period of some tenants waits for, by tenant; two queries.
 
     In the unit of work of a tenant or of the staff. Excuses of file numbers count in
@@ -134,7 +134,7 @@ def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, Waiting
     )
     excuses = dict(open_excuses)
     return {
-        one: Waiting(files.get(one, NO_FILES), excuses.get(one, 0))
+        one: PeriodWaiting(files.get(one, NO_FILES), excuses.get(one, 0))
         for one in {*files, *excuses}
     }
 

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from billing.mail import queries as mail_queries
-from billing.mail.queries import DIGEST, REMINDER, MailFilter
+from billing.mail.queries import REMINDER, MailFilter
 from billing.mail.staff_presenters import mail_rows
 from billing.staff import tenant_head
 from billing.staff.mail_rows import rendered_rows, without_tenant
@@ -18,8 +18,8 @@ from portal.http.middleware import PortalRequest
 from portal.pages.filters import known_value
 from portal.pages.paging import capped_text
 
-# The digest goes to the staff, about all tenants.
-_KINDS = [kind for kind in mail_queries.MODELS if kind != DIGEST]
+# The digest is about all tenants, mails about accounts about none.
+_KINDS = [kind for kind in mail_queries.MODELS if kind not in mail_queries.OF_NO_TENANT]
 
 
 @require_safe

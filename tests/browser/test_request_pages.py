@@ -24,7 +24,7 @@ def test_an_excuse_from_the_lack_to_the_clerks_answer(
     for data in alice.server.days(MAY.starts_on, date(2026, 5, 25)):
         alice.send(data, at=SENT)
     page = open_page(alice, f"/upload?period={MAY}", java_script_enabled=False)
-    page.get_by_role("link", name="Ask to excuse IC01: 26 to 27 May").click()
+    page.get_by_role("link", name="Request an excuse IC01: 26 to 27 May").click()
     expect(page.get_by_label("Tue 26 May 2026")).to_be_checked()
     page.get_by_label("Tue 26 May 2026").uncheck()
     page.get_by_label("The server was down").check()

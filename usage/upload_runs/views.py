@@ -91,7 +91,7 @@ def _shown(request: PortalRequest, found: Upload, *, at: datetime) -> dict[str, 
 
 @with_retry_after
 def receipt(request: PortalRequest, key: UUID) -> HttpResponseBase:
-    """Return the receipt of an upload's files; `format` is csv or pdf."""
+    """Return the receipt of an upload's files; `format` is csv, xlsx or pdf."""
     ids = _file_ids(request, key)
     if ids is None:
         return render_elsewhere(request, has=Upload.objects.filter(key=key).exists)

@@ -115,7 +115,7 @@ EXPECTED = {
         *("missing", "Late", YOURS, UPLOAD, True),
     ),
     "waived wholly": first(
-        *(TWO, "The billing team has waived it.", "excused", "Late, waived"),
+        *(TWO, "Waived by the billing team.", "excused", "Late, waived"),
         *(NOBODY, SEE),
     ),
     "excuse asked": first(

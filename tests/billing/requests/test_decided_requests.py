@@ -84,12 +84,12 @@ def test_what_was_waived_is_not_asked_for_any_more(late: Company) -> None:
     said = period_texts(late)
     assert (said.standing, said.mark) == ("Late, waived", "excused")
     assert (said.please, said.is_alarming) == (
-        "The billing team has waived it.",
+        "Waived by the billing team.",
         False,
     )
     for path in ("/", "/upload"):
         page = signed_in(late).get(path).content.decode()
-        assert "The billing team has waived it." in page
+        assert "Waived by the billing team." in page
         assert "Please upload" not in page.split("<main")[1]
         assert "<em>" not in page
 
@@ -188,8 +188,8 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
 def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None:
     address = "/upload?period=2026-05"
     page = signed_in(late).get(address).content.decode()
-    assert "Ask to excuse<" in page
-    assert "Asked to excuse" not in page
+    assert "Request an excuse<" in page
+    assert "Excuse requested" not in page
     with unit_of_work.acting_for(late.id, reading=True):
         server = Server.objects.get()
     with CaptureQueriesContext(connection) as before:
@@ -205,10 +205,10 @@ def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None
     with CaptureQueriesContext(connection) as after:
         page = signed_in(late).get(address).content.decode()
     assert len(after) == len(before)
-    assert "Asked to excuse on" in page
+    assert "Excuse requested on" in page
     assert "Fri 5 June 2026, 02:00" in page
     assert "with the billing staff" in page
-    assert "Ask to excuse<" not in page
+    assert "Request an excuse<" not in page
 
 
 @time_machine.travel(AFTER, tick=False)
@@ -241,8 +241,8 @@ def test_files_asked_for_by_number_stand_beside_their_gap(
         )
         excuses.request_excuse(company.id, request=request, by="admin", at=AFTER)
         page = signed_in(company).get(address).content.decode()
-        assert "Asked to excuse on" in page
-        assert ("Ask to excuse<" in page) is still
+        assert "Excuse requested on" in page
+        assert ("Request an excuse<" in page) is still
 
 
 @time_machine.travel(AFTER, tick=False)

@@ -67,8 +67,10 @@ def test_each_lack_leads_to_its_excuse_for_admins(alice: Company) -> None:
     link = f"{HERE}&first=2026-05-27&last=2026-05-27".replace("&", "&amp;")
     page = text(signed_in(alice, "admin").get("/upload?period=2026-05"))
     assert f'href="{link}"' in page
-    assert page.count("Ask to excuse") == 2
-    assert "Ask to excuse" not in text(signed_in(alice).get("/upload?period=2026-05"))
+    assert page.count("Request an excuse") == 2
+    assert "Request an excuse" not in text(
+        signed_in(alice).get("/upload?period=2026-05")
+    )
     form = text(signed_in(alice, "admin").get(link.replace("&amp;", "&")))
     assert 'value="2026-05-27" checked' in form
     assert 'value="2026-05-06" >' in form

@@ -123,7 +123,7 @@ def test_the_contact_for_late_mails_has_no_page_to_stop_them() -> None:
     message = reminder_email.build_mail("reminder", row, shown).message
     assert "List-Unsubscribe" not in message.extra_headers
     assert "/excuses" not in message.body
-    assert "ask an admin of A to request an excuse" in message.body
+    assert "ask a tenant admin of A to request an excuse" in message.body
 
 
 @pytest.mark.parametrize(
