@@ -14,10 +14,12 @@ from datetime import UTC, date, datetime, timedelta
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_noop
 
+from billing.coverage.facts import Mode
+from billing.coverage.licences import mode_on
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.standing import Standing
-from billing.coverage.summary import standing_at
-from billing.models import TenantPeriod
+from billing.coverage.summary import Summary, standing_at
+from billing.models import LicenceChange, TenantPeriod
 from billing.periods import summary_queries
 from billing.periods.queries import deadline_of
 from portal.models import Tenant
@@ -61,11 +63,15 @@ class FeedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dates:
-    """A period in the feed; `standing` None if it has not opened."""
+    """A period in the feed; `standing` None if it has not opened.
+
+    `may_upload`: the tenant has, or will have, something to upload in it.
+    """
 
     period: Period
     zone: str
     deadline_at: datetime
+    may_upload: bool
     standing: Standing | None = None
 
 
@@ -73,23 +79,22 @@ def feed_events(*, at: datetime) -> list[FeedEvent]:
     """Return the dates of opened and coming periods, in the tenant's unit of work."""
     tenant = Tenant.objects.get()
     opened = list(TenantPeriod.objects.order_by("-period")[:_PAST])
-    standings = _standings(tenant, opened, at=at)
-    found = [
-        _Dates(
-            period=Period.parse(row.period),
-            zone=row.zone,
-            deadline_at=row.effective_at,
-            standing=standings.get(row.period),
-        )
-        for row in opened
-    ]
+    summaries = summary_queries.current_summaries(tenant, opened)
+    found = [_opened_dates(row, summaries[row.period], at=at) for row in opened]
+    changes = list(LicenceChange.objects.values_list("from_on", "keys"))
     today = at.astimezone(zone_named(tenant.zone)).date()
     period = Period.containing(today)
     for _ in range(_NEXT + 1):
         if not any(period == one.period for one in found):
             deadline_at = deadline_of(tenant.zone, period)
+            mode = mode_on(changes, period.ends_on)
             found.append(
-                _Dates(period=period, zone=tenant.zone, deadline_at=deadline_at)
+                _Dates(
+                    period=period,
+                    zone=tenant.zone,
+                    deadline_at=deadline_at,
+                    may_upload=mode is Mode.MANUAL,
+                )
             )
         period = period.next()
     # The salt keeps its first value: subscribed calendars know their events by the uid.
@@ -124,15 +129,19 @@ def ical_text(found: list[FeedEvent], *, at: datetime) -> str:
     return "".join(f"{part}\r\n" for line in lines for part in _folded(line))
 
 
-def _standings(
-    tenant: Tenant, opened: list[TenantPeriod], *, at: datetime
-) -> dict[str, Standing]:
-    """Return the standings of opened periods at `at`; a few queries."""
-    found = summary_queries.current_summaries(tenant, opened)
-    return {
-        row.period: standing_at(found[row.period], deadline_at=row.effective_at, at=at)
-        for row in opened
-    }
+def _opened_dates(row: TenantPeriod, found: Summary, *, at: datetime) -> _Dates:
+    """Return the dates of an opened period.
+
+    Days that are not over yet are among the missing ones of a summary, so that a period
+    that only waits for the billing team, or has faults only, has none.
+    """
+    return _Dates(
+        period=Period.parse(row.period),
+        zone=row.zone,
+        deadline_at=row.effective_at,
+        may_upload=bool(found.missing_from) or found.lacks_servers,
+        standing=standing_at(found, deadline_at=row.effective_at, at=at),
+    )
 
 
 def _events_of(one: _Dates, *, at: datetime) -> Iterator[FeedEvent]:
@@ -158,7 +167,7 @@ def _events_of(one: _Dates, *, at: datetime) -> Iterator[FeedEvent]:
         due_on,
         due % {"span": span, "day": day(due_on)},
         description=dates,
-        has_alarms=not is_over,
+        has_alarms=one.may_upload and not is_over,
     )
     # After the deadline, a period that waits only for the billing team is not late.
     if at < one.deadline_at or one.standing is Standing.LATE:

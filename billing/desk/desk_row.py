@@ -70,11 +70,14 @@ class DeskRow:
     @property
     def turn(self) -> Turn:
         """Whose turn it is, as on the pages of the tenant."""
-        if self.to_check and not self.to_confirm and not self.to_decide:
-            # The stored numbers leave out files that are still to be judged.
+        missing = self.numbers.missing - self.waived
+        waits = self.to_confirm or self.to_decide
+        if 0 < missing <= self.to_check and not waits:
+            # The stored numbers leave out files that are still to be judged; so many
+            # may be all that is missing.
             return Turn.PORTAL
         counts = OpenCounts(
-            missing=self.numbers.missing - self.waived,
+            missing=missing,
             faults=self.numbers.faults,
             with_us=self.numbers.with_us,
             lacks_servers=self.lacks_servers,

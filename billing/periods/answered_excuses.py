@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from billing.coverage.cells import CellState
 from billing.coverage.periods import Period
-from billing.coverage.summary import STRIP
+from billing.coverage.summary import NOT_OWED, STRIP
 from billing.models import Excuse, ServerPeriodSummary
 from portal.audit import log as audit_log
 from usage.models import FileState, UsageFile
@@ -25,6 +25,11 @@ _BY_FILES = frozenset(
     letter
     for letter, state in STRIP.items()
     if state in (CellState.RECEIVED, CellState.SILENT)
+)
+
+# Letters of days that need no file for another reason: not owed, or excused already.
+_NEED_NOTHING = frozenset(
+    [NOT_OWED, *(one for one, state in STRIP.items() if state is CellState.EXCUSED)]
 )
 
 
@@ -76,7 +81,8 @@ def _is_answered(one: Excuse, strips: Mapping[tuple[int, Period], str]) -> bool:
             numbers, server=one.server_id, series=one.series, state=FileState.ACCEPTED
         )
         return accepted.count() == one.last_sequence - one.first_sequence + 1
-    return all(_letter(one.server_id, day, strips) in _BY_FILES for day in one.days)
+    letters = {_letter(one.server_id, day, strips) for day in one.days}
+    return bool(letters & _BY_FILES) and letters <= _BY_FILES | _NEED_NOTHING
 
 
 def _letter(server_id: int, day: date, strips: Mapping[tuple[int, Period], str]) -> str:

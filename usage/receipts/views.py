@@ -119,7 +119,10 @@ def receipt_of_days(
         ids = overview_queries.accepted_ids(first, last)
     if not ids:
         raise Refused("period-empty")
-    fields = {"ids": "\n".join(map(str, ids)), "format": request.GET.get("format", "")}
+    fields = {
+        "ids": "\n".join(map(str, ids)),
+        "format": request.GET.get("format") or "csv",
+    }
     wanted, ending = ReceiptForm(fields).wanted()
     return receipt_of(request, wanted, ending, at=timezone.now())
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from billing.coverage import licences
 from billing.deadline_feed import ical
+from billing.models import ExcuseKindChoices
 from billing.periods import open_periods
+from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
+from tests.billing.requests.excuse_requests import may, request_excuse, send_all
 from tests.builders import NOW, Company
 
 
@@ -73,7 +77,10 @@ def test_a_period_is_due_on_the_whole_of_its_day_with_alarms(alice: Company) -> 
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with unit_of_work.acting_for(alice.id, reading=True):
         text = ical.ical_text(ical.feed_events(at=NOW), at=NOW)
-    events = {event["UID"][:14]: (event, alarms) for event, alarms in parsed(text)}
+    events = {
+        event["UID"].rsplit("-", 1)[0]: (event, alarms)
+        for event, alarms in parsed(text)
+    }
     due, alarms = events["target-2026-05"]
     assert due["DTSTART;VALUE=DATE"] == "20260603"
     assert due["DTEND;VALUE=DATE"] == "20260604"
@@ -88,7 +95,7 @@ def test_a_period_is_due_on_the_whole_of_its_day_with_alarms(alice: Company) -> 
     assert [alarm["TRIGGER"] for alarm in alarms] == ["-PT15H", "PT9H"]
     assert {alarm["ACTION"] for alarm in alarms} == {"DISPLAY"}
     assert {alarm["DESCRIPTION"] for alarm in alarms} == {due["SUMMARY"]}
-    late, alarms = events["late-2026-05-0"]
+    late, alarms = events["late-2026-05"]
     assert late["DTSTART"] == "20260604T220000Z"
     assert late["SUMMARY"] == (
         f"{alice.number}\\, {span}: late from Fri 5 June\\, 00:00"
@@ -105,7 +112,8 @@ def test_a_day_that_is_over_has_no_alarm(alice: Company) -> None:
             (datetime(2026, 6, 3, 22, 0, tzinfo=UTC), False),
         ):
             alarms = {
-                event.uid[:14]: event.has_alarms for event in ical.feed_events(at=at)
+                event.uid.rsplit("-", 1)[0]: event.has_alarms
+                for event in ical.feed_events(at=at)
             }
             assert alarms["target-2026-05"] is is_ahead
 
@@ -129,3 +137,35 @@ def test_any_text_is_folded_and_escaped(summary: str) -> None:
     for name in ("SUMMARY", "DESCRIPTION"):
         read = re.sub(r"\\.", lambda one: escapes[one[0]], found[name])
         assert read == summary
+
+
+def alarms_of(company: Company, at: datetime) -> dict[str, bool]:
+    with unit_of_work.acting_for(company.id, reading=True):
+        found = ical.feed_events(at=at)
+    return {event.uid.rsplit("-", 1)[0]: event.has_alarms for event in found}
+
+
+def test_nobody_is_alarmed_while_only_the_billing_team_can_act(
+    alice: Company,
+) -> None:
+    at = datetime(2026, 6, 2, 12, tzinfo=UTC)
+    open_periods.open_current_periods(today=at.date(), at=at)
+    send_all(alice, without=frozenset({9}))
+    assert alarms_of(alice, at)["target-2026-05"]
+    request_excuse(alice, may(6), kind=ExcuseKindChoices.LOST)
+    assert not alarms_of(alice, at)["target-2026-05"]
+    # The running period still has its days to come.
+    assert alarms_of(alice, at)["target-2026-06"]
+
+
+def test_an_automated_tenant_is_never_alarmed(alice: Company) -> None:
+    at = datetime(2026, 6, 2, 12, tzinfo=UTC)
+    open_periods.open_current_periods(today=at.date(), at=at)
+    licence_requests.set_licences(
+        alice.id,
+        from_on=date(2026, 4, 28),
+        keys=[licences.AUTOMATED],
+        by="clerk",
+        at=at,
+    )
+    assert set(alarms_of(alice, at).values()) == {False}

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from billing.coverage.standing import Standing
 from billing.models import Excuse, ExcuseKindChoices
@@ -132,6 +133,19 @@ def test_both_sides_read_that_it_ended(alice: Company) -> None:
     assert "ended by itself: the files were accepted" in page
     assert "Withdraw" not in page.split("<main")[1]
     clerk = staff_client(StaffRole.CLERK)
-    page = clerk.get(f"/staff/tenants/{alice.number}").content.decode()
+    page = clerk.get(
+        reverse("staff-tenant-decide", kwargs={"number": alice.number})
+    ).content.decode()
     assert "ended by itself: the files were accepted" in page
     assert "Approve the excuse" not in page
+
+
+def test_a_day_that_another_excuse_covers_keeps_no_excuse_open(alice: Company) -> None:
+    ninth, _ = send_all(alice, without=frozenset({9, 10}))
+    other = request_excuse(alice, may(7), kind=ExcuseKindChoices.LOST)
+    excuses.approve(alice.id, excuse_id=other.pk, by="clerk", at=AFTER)
+    excuse = request_excuse(alice, may(6), kind=ExcuseKindChoices.LOST)
+    with unit_of_work.acting_for(alice.id):
+        Excuse.objects.filter(pk=excuse.pk).update(days=[may(6), may(7)])
+    alice.send(ninth, at=AFTER)
+    assert reloaded(alice, excuse).answered_at == AFTER

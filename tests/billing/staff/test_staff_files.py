@@ -123,7 +123,7 @@ def test_of_two_files_one_is_chosen_by_the_page(alice: Company, clerk: Client) -
     alice.send(alice.server.day(DAY + timedelta(days=1)), name="third.usg")
     page = f"/staff/held/{second.pk}"
     shown = clerk.get(page).content.decode()
-    assert "Two files claim number 1 of IC01." in shown
+    assert "Two files claim number 1 of <bdi>IC01</bdi>." in shown
     assert "because number 2 follows it" in shown
     fields = {
         "counts": str(second.pk),
