@@ -93,7 +93,7 @@ def _upload_tile(caller: Caller, at: datetime) -> TileState:
     ]
     return TileState(
         template="billing/tile.html",
-        details={"first": first, "others": others, "more_late": urgent.more_late},
+        details={"first": first, "others": others, "more_overdue": urgent.more_overdue},
     )
 
 

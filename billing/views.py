@@ -86,7 +86,10 @@ def dismiss_period(request: PortalRequest, period: str) -> HttpResponse:
 def period_receipt(request: PortalRequest, period: str) -> HttpResponseBase:
     """Return the receipt of a period's accepted files; `format` as for all receipts."""
     found = _parse_period(period)
-    return receipt_of_days(request, found.starts_on, found.ends_on)
+    with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        view = period_queries.view_period(found, at=timezone.now())
+    about = period_text.covered_text(view)
+    return receipt_of_days(request, found.starts_on, found.ends_on, about=about)
 
 
 def _receive(request: PortalRequest, *, at: datetime) -> dict[str, Any]:

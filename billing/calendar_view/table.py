@@ -250,7 +250,7 @@ def _quiet_entries(
 ) -> Iterator[MissingEntry]:
     waits = gettext("waiting; there is nothing for you to do.")
     if is_theirs:
-        waits = gettext("received, and waits until a tenant admin confirms the key.")
+        waits = gettext("waiting until a tenant admin confirms the key of the server.")
     for state, text in (
         (CellState.WITH_US, waits),
         (CellState.PENDING, gettext("not over yet.")),

@@ -85,13 +85,15 @@ def headline(
         confirm="" if step is Step.CONFIRM_KEYS else confirm,
         turn=turn,
         step=step,
-        turn_text=turn_text(turn, reader),
+        turn_text=turn_text(turn, reader, step=step),
         is_alarming=is_late and turn is Turn.TENANT,
     )
 
 
-def turn_text(turn: Turn, reader: Reader) -> str:
+def turn_text(turn: Turn, reader: Reader, *, step: Step = Step.NONE) -> str:
     """Name the one whose turn it is, as the reader says it."""
+    if reader is Reader.MEMBER and step is Step.CONFIRM_KEYS:
+        return gettext("Waits for a tenant admin of your company")
     for_tenant, for_staff = _TURNS[turn]
     return gettext(for_staff if reader is Reader.STAFF else for_tenant)
 

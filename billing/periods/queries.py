@@ -87,11 +87,15 @@ class PeriodView:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherLatePeriod:
-    """A period that is late, and how many server-days are missing in it now."""
+class OverduePeriod:
+    """A period past its deadline, and how many server-days are missing in it now.
+
+    Not `is_late` where nothing of it counts: the tenant came, or was refused, later.
+    """
 
     period: Period
     missing: int
+    is_late: bool
 
 
 def view_period(period: Period, *, at: datetime) -> PeriodView:
@@ -139,12 +143,17 @@ def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, PeriodW
     }
 
 
-def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
-    """Return the periods besides the one shown that are late and not waived.
+def other_late_periods(shown: Period, *, at: datetime) -> list[OverduePeriod]:
+    """Return the overdue periods besides the one shown that are late."""
+    return [one for one in overdue_periods(shown, at=at) if one.is_late]
 
-    Only those in which something is still missing, newest first, of the last year; in
-    the unit of work of a tenant. A few queries, of summaries; a period whose summary is
-    stale is computed.
+
+def overdue_periods(shown: Period, *, at: datetime) -> list[OverduePeriod]:
+    """Return the periods besides the one shown that are past their deadline.
+
+    Only those in which something is still missing and not waived, newest first, of the
+    last year; in the unit of work of a tenant. A few queries, of summaries; a period
+    whose summary is stale is computed.
     """
     first = shown
     for _ in range(_A_YEAR):
@@ -163,10 +172,13 @@ def other_late_periods(shown: Period, *, at: datetime) -> list[OtherLatePeriod]:
         return []
     found = summary_queries.current_summaries(Tenant.objects.get(), rows.values())
     return [
-        OtherLatePeriod(Period.parse(name), len(found[name].missing_from))
+        OverduePeriod(
+            Period.parse(name),
+            len(found[name].missing_from),
+            is_late=bool(late_at(found[name], deadline_at=row.effective_at, at=at)),
+        )
         for name, row in rows.items()
         if found[name].missing_from
-        and late_at(found[name], deadline_at=row.effective_at, at=at)
     ]
 
 

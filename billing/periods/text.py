@@ -51,13 +51,15 @@ class PeriodDate:
 class PeriodText(Headline):
     """The texts above the calendar of a period, its headline among them.
 
-    `remaining` is the time to the due instant, empty once it has passed; `extended` is
+    `phase` selects the sentence about its dates; `remaining` is the time to the due
+    instant, empty once it has passed; `extended` is
     empty where staff have not moved the deadline.
     """
 
     mark: str
     standing: str
     is_complete: bool
+    phase: str
     span: str
     due: str
     late_from: str
@@ -124,6 +126,7 @@ def period_text(
         mark=mark,
         standing=name,
         is_complete=view.judgement.standing in COMPLETE,
+        phase=_phase(view, head, at=at),
         span=span_text(view.period),
         due=due_text(view.period),
         late_from=late_from_text(view.deadline_at, view.zone),
@@ -131,6 +134,17 @@ def period_text(
         extended=_extended(view),
         stops=_stops(view, at=at),
     )
+
+
+def covered_text(view: PeriodView) -> str:
+    """Return the days of a period, and how many server-days of it are covered."""
+    calendar = view.judgement.calendar
+    text = gettext("%(span)s, %(covered)d of %(owed)d server-days covered")
+    return text % {
+        "span": span_text(view.period),
+        "covered": calendar.covered,
+        "owed": calendar.owed,
+    }
 
 
 def span_of(view: PeriodView) -> str:
@@ -158,6 +172,19 @@ def remaining(left: timedelta) -> str:
         first = ngettext("%(count)d hour", "%(count)d hours", hours)
         text = f"{first % {'count': hours}} {text}"
     return text
+
+
+def _phase(view: PeriodView, head: Headline, *, at: datetime) -> str:
+    """Return which dates of the period matter now, as the template names them."""
+    if head.turn is Turn.NOBODY and view.judgement.standing is not Standing.OPEN:
+        return "done"
+    if at < view.due_at:
+        return "before-due"
+    if view.judgement.standing is Standing.LATE:
+        return "late"
+    if at < view.deadline_at or view.late_next_at is not None:
+        return "overdue"
+    return "not-late"
 
 
 def _stops(view: PeriodView, *, at: datetime) -> list[PeriodDate]:

@@ -56,7 +56,7 @@ def completeness_sentences(document: Document) -> Iterator[str]:
     yield sentence % {"covered": grouped(covered), "owed": grouped(owed)}
     for name, sentence in (
         ("missing", gettext("Missing: %(count)s.")),
-        ("with_us", gettext("Waiting for the billing team: %(count)s.")),
+        ("with_us", gettext("Waiting for a decision: %(count)s.")),
         ("pending", gettext("Not over yet: %(count)s.")),
         ("lost", gettext("Excused as lost, not counted: %(count)s.")),
     ):

@@ -17,7 +17,7 @@ from billing.periods import queries as period_queries
 from billing.periods import text as period_text
 from billing.periods.urgent import urgent_periods, view_urgent_period
 from portal.db import unit_of_work
-from tests.builders import Company
+from tests.builders import Company, open_company
 from usage import tenant_keys
 from usage.models import FileState, How
 from usage.review import decide
@@ -96,7 +96,8 @@ def test_what_waits_for_a_key_is_said_to_be_a_tenant_admins_turn(
     ):
         page = signed_in(alice, role).get("/upload?period=2026-05").content.decode()
         assert (
-            "7 May: received, and waits until a tenant admin confirms the key." in page
+            "7 May: waiting until a tenant admin confirms the key of the server."
+            in page
         )
         assert "there is nothing for you to do" not in page
         assert words in page
@@ -248,6 +249,23 @@ def test_late_periods_come_first_the_newest_before_the_older(alice: Company) -> 
         alice.send(data, at=datetime.combine(day, time(23, 59), UTC))
     # The new one is complete, which does not hide the late one.
     assert shown_periods(alice, july) == [MAY, june, june.next()]
+
+
+@pytest.mark.usefixtures("db")
+def test_a_new_tenant_sees_overdue_periods_that_nothing_counts_in() -> None:
+    july = datetime(2026, 7, 1, tzinfo=UTC)
+    alice = open_company("N-1", name="New", zone="Europe/Berlin", has_server=False)
+    # Learned of after the deadline of May: nobody could be late with it.
+    alice.registered("IC01", at=datetime(2026, 6, 20, tzinfo=UTC))
+    open_periods.open_current_periods(today=july.date(), at=july)
+    # June is due on the 3rd of July, and comes before what counts no more.
+    assert shown_periods(alice, july) == [MAY.next(), MAY]
+    words = period_text.period_text(view(alice, at=july), at=july)
+    assert (words.standing, words.phase) == ("Incomplete", "not-late")
+    with time_machine.travel(july, tick=False):
+        page = signed_in(alice).get("/upload?period=2026-05").content.decode()
+        assert "What is missing is not counted as late." in page
+        assert "28 April to 27 May" in signed_in(alice).get("/").content.decode()
 
 
 def shown_periods(company: Company, at: datetime, dismissed: str = "") -> list[Period]:

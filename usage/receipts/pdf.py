@@ -36,6 +36,7 @@ class ReceiptHead:
 
     `made_at` is in the tenant's zone. `missing` counts ids that are not the tenant's.
     `part` of `parts` is the number of the document, from 1, in a receipt of several.
+    `about` names the period that the receipt is of, empty where it is of none.
     """
 
     tenant: str
@@ -45,6 +46,7 @@ class ReceiptHead:
     missing: int
     part: int = 1
     parts: int = 1
+    about: str = ""
 
 
 def documents(lines: Iterable[ReceiptLine]) -> list[list[ReceiptLine]]:
@@ -108,6 +110,8 @@ def _characters(line: ReceiptLine) -> int:
 
 def _facts(head: ReceiptHead) -> Iterator[tuple[str, str]]:
     yield gettext("Customer"), _customer(head)
+    if head.about:
+        yield gettext("Period"), head.about
     yield gettext("Made"), f"{_instant(head.made_at)}, {isolated(head.made_by)}"
     if head.parts > 1:
         part = gettext("%(part)d of %(parts)d")

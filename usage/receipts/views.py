@@ -112,9 +112,12 @@ def receipt(request: PortalRequest) -> HttpResponseBase:
 
 
 def receipt_of_days(
-    request: PortalRequest, first: date, last: date
+    request: PortalRequest, first: date, last: date, *, about: str
 ) -> HttpResponseBase:
-    """Return the receipt of the accepted files of some days, both included."""
+    """Return the receipt of the accepted files of some days, both included.
+
+    `about` says on the PDF which days these are, and how complete.
+    """
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         ids = overview_queries.accepted_ids(first, last)
     if not ids:
@@ -124,7 +127,7 @@ def receipt_of_days(
         "format": request.GET.get("format") or "csv",
     }
     wanted, ending = ReceiptForm(fields).wanted()
-    return receipt_of(request, wanted, ending, at=timezone.now())
+    return receipt_of(request, wanted, ending, at=timezone.now(), about=about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,12 @@ class _Sheet:
 
 
 def receipt_of(
-    request: PortalRequest, ids: set[UUID], ending: str, *, at: datetime
+    request: PortalRequest,
+    ids: set[UUID],
+    ending: str,
+    *,
+    at: datetime,
+    about: str = "",
 ) -> HttpResponseBase:
     """Return the receipt of some files as `csv`, `xlsx` or `pdf`."""
     if ending != "pdf":
@@ -147,7 +155,8 @@ def receipt_of(
         with unit_of_work.acting_for(request.caller.tenant, reading=True):
             sheet = _read(request, ids, at=at)
         return _table(sheet, wanted)
-    return _pdf(request, ids, at=at) or _by_mail(request, ids, at=at)
+    found = _pdf(request, ids, at=at, about=about)
+    return found or _by_mail(request, ids, at=at)
 
 
 def _read(request: PortalRequest, ids: set[UUID], *, at: datetime) -> _Sheet:
@@ -169,7 +178,7 @@ def _table(sheet: _Sheet, wanted: SheetFormat) -> HttpResponse:
 
 
 def _pdf(
-    request: PortalRequest, ids: set[UUID], *, at: datetime
+    request: PortalRequest, ids: set[UUID], *, at: datetime, about: str
 ) -> HttpResponse | None:
     """Return a receipt as PDF; None if it is too long for a single one.
 
@@ -190,6 +199,7 @@ def _pdf(
             made_by=sheet.made_by,
             made_at=at.astimezone(ZoneInfo(tenant.zone)),
             missing=sheet.missing,
+            about=about,
         )
         data = receipt_pdf.as_pdf(lines, head)
     response = HttpResponse(data, content_type=_PDF)

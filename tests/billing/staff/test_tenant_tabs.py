@@ -30,7 +30,7 @@ HERE = "/staff/tenants/A-100"
 
 # The tables that each tab is about: no other tab but those named here reads them.
 TABLES = {
-    "usage_serverkey": {"/servers", "/to-decide"},
+    "usage_serverkey": {"", "/servers", "/to-decide"},
     "usage_sealingkey": {"/servers"},
     "portal_apitoken": {"/servers"},
     "portal_auditentry": {"/history"},

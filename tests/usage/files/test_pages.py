@@ -50,7 +50,14 @@ def test_every_file_is_listed_newest_first_with_all_that_tells_it(
     seen = page(alice, "/files")
     names = ("bad.usg", "day-1.usg", "day-0.usg")
     assert sorted(names, key=seen.index) == list(names)
-    for words in ("IC01", "number 2", "Fri 1 May", "1 KB", "API, test", "CEST"):
+    for words in (
+        "IC01",
+        "number 2",
+        "Fri 1 May",
+        "1 KB",
+        "API, <bdi>test</bdi>",
+        "CEST",
+    ):
         assert words in seen
     assert "Rejected" in seen
     assert "Not kept" in seen

@@ -20,6 +20,7 @@ from portal.errors import Refused
 from portal.jobs import queue as job_queue
 from portal.jobs.queue import JobState
 from portal.models import AuditEntry, StaffRole
+from portal.templatetags.shown import shown_size
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from usage.forwarding import forward, probe, retry
@@ -177,9 +178,10 @@ def test_what_was_confirmed_is_counted_by_the_hour(
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         done = forwarding_queries.throughput(at=now)
         later = forwarding_queries.throughput(at=NOW + timedelta(days=2))
+    shown = sum(shown_size(file.size) for file in alice.files())
     assert [hour.files for hour in done.hours] == [2, 1]
     assert done.busiest == done.hours[0]
-    assert (done.files, done.size) == (3, sum(file.size for file in alice.files()))
+    assert (done.files, done.size) == (3, shown)
     assert (later.files, later.busiest) == (0, None)
 
 
