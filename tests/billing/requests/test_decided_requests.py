@@ -165,14 +165,15 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
         run_check(JULY)
         assert also_late(company, at=JULY) == [("2026-05", 2)]
         assert also_late(company, at=BEFORE) == []
-        for path in ("/", "/upload"):
-            page = signed_in(company).get(path).content.decode()
-            assert "Also late:" in page
-            assert '/upload?period=2026-05">28 April to 27 May</a>' in page
-            assert "</a>, 2 server-days missing." in page
+        page = signed_in(company).get("/upload").content.decode()
+        assert "28 April to 27 May is late: 2 server-days missing." in page
+        assert '/upload?period=2026-05">Show May</a>' in page
+        page = signed_in(company).get("/").content.decode()
+        assert "2 server-days are missing." in page
+        assert '/upload?period=2026-05">Show May</a>' in page
         # The other way round too, and of nobody else.
         page = signed_in(company).get("/upload?period=2026-05").content.decode()
-        assert "28 May to 27 June</a>, 31 server-days missing." in page
+        assert "28 May to 27 June is late: 31 server-days missing." in page
         with unit_of_work.acting_for(company.id, reading=True):
             found = period_queries.other_late_periods(MAY, at=JULY)
         assert [str(one.period) for one in found] == ["2026-06"]
@@ -207,7 +208,7 @@ def test_what_was_asked_for_stands_beside_what_is_missing(late: Company) -> None
     assert len(after) == len(before)
     assert "Excuse requested on" in page
     assert "Fri 5 June 2026, 02:00" in page
-    assert "with the billing staff" in page
+    assert "waiting for the billing team" in page
     assert "Request an excuse<" not in page
 
 
