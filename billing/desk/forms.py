@@ -1,7 +1,7 @@
 """Parses the query string of the billing desk, and builds it for links."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -66,7 +66,11 @@ def last_ended(at: datetime) -> Period:
 
 def tenant_ids(given: QueryDict) -> list[int]:
     """Return the ids of the selected tenants, each once."""
-    texts = given.getlist("tenant")
+    return parsed_ids(given.getlist("tenant"))
+
+
+def parsed_ids(texts: Iterable[str]) -> list[int]:
+    """Return the ids among texts, each once; texts that are no ids are ignored."""
     # The database has no longer ids.
     numbers = (int(text) for text in texts if re.fullmatch("[0-9]{1,18}", text))
     return list(dict.fromkeys(numbers))

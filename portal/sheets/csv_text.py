@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
@@ -27,6 +28,15 @@ _FORMULA = (
     "\uff0d",
     "\uff20",
 )
+
+# A spreadsheet that expects another separator splits a text there, and at its line
+# breaks: in the middle of a cell the quotes around a text have no effect.
+_FORMULA_BEHIND = {
+    separator: re.compile(
+        f'(?<=[{others}\r\n])(?=[ "]*[=+\\-@\uff1d\uff0b\uff0d\uff20])'
+    )
+    for separator, others in ((COMMA, ";\t"), (SEMICOLON, ",\t"), (TAB, ",;"))
+}
 
 # Languages that write a decimal comma. Their spreadsheets separate cells by semicolons,
 # and open a CSV with commas in one column.
@@ -63,19 +73,21 @@ def csv_pieces(table: Table, *, separator: str = COMMA) -> Iterator[str]:
 def csv_row(cells: Iterable[Cell], *, separator: str = COMMA) -> str:
     """Write one line. Days and instants are as in RFC 3339: 2026-05-07T09:00:00+02:00.
 
-    A text that looks like a formula begins with an apostrophe.
+    A text that looks like a formula begins with an apostrophe. So does the rest of a
+    text behind another separator or a line break, if that rest looks like a formula.
     """
     written = io.StringIO()
     writer = csv.writer(written, delimiter=separator)
-    writer.writerow([_written(cell) for cell in cells])
+    writer.writerow([_written(cell, separator) for cell in cells])
     return written.getvalue()
 
 
-def _written(cell: Cell) -> str | int | None:
+def _written(cell: Cell, separator: str) -> str | int | None:
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    text = _FORMULA_BEHIND[separator].sub("'", cell)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -38,10 +38,11 @@ def xlsx_pieces(table: Table) -> Iterator[bytes]:
     A spreadsheet has no zones: instants are as clocks of their zone show them, and the
     heads of their columns name it.
     """
-    with tempfile.TemporaryFile() as file:
-        workbook = Workbook(file, _OPTIONS)
-        _fill(workbook, table)
-        workbook.close()
+    # The workbook writes its rows to a file of its own, which nobody would remove if the
+    # rows cannot be read to the end.
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as file:
+        with Workbook(file, {**_OPTIONS, "tmpdir": folder}) as workbook:
+            _fill(workbook, table)
         file.seek(0)
         while piece := file.read(_PIECE):
             yield piece

@@ -13,7 +13,7 @@ from tests.journeys import connect_proxy, scripted_portal
 from tests.journeys.connect_proxy import ConnectProxy
 from tests.journeys.scripted_portal import Script
 from usage.usg.__main__ import main
-from usage.usg.client import http
+from usage.usg.client import http, proxy
 
 pytestmark = pytest.mark.faults
 
@@ -100,6 +100,19 @@ def test_the_environment_names_a_proxy(
     behind: BehindProxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, behind.address())
+    assert_delivered(behind, behind.send())
+
+
+def test_the_environment_names_a_proxy_on_windows_and_macos_too(
+    behind: BehindProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_the_system(_host: str) -> bool:
+        # There it takes the host alone, and reads the settings of the system.
+        return True
+
+    monkeypatch.setattr("urllib.request.proxy_bypass", of_the_system)
+    monkeypatch.setattr(proxy, "proxy_bypass", of_the_system, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", behind.address())
     assert_delivered(behind, behind.send())
 
 

@@ -224,6 +224,24 @@ def test_a_safety_stop_is_shown_with_its_tenants_and_released_for_them(
     assert clerk.get("/staff/late/May/release").status_code == 422
 
 
+def test_a_safety_stop_is_released_for_more_tenants_than_a_form_has_fields(
+    clerk: Client, settings: Any
+) -> None:
+    settings.INBOX_BUCKET = ""
+    open_short("L-1")
+    open_periods()
+    stopped()
+    many = [*range(1, 1_002)]
+    listed = " ".join(str(one) for one in many)
+    path = "/staff/late/2026-05/release"
+    released = post(
+        clerk, path, reason="A power cut.", tenants=f"{listed} x 7 {'9' * 19}"
+    )
+    assert "Released for 1001 tenants" in released
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert SafetyStop.objects.get().released_for == many
+
+
 def test_the_form_of_a_release_names_all_tenants_and_the_list_goes_page_by_page(
     clerk: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,13 @@
 """Tables as CSV and XLSX: types, separators, and texts that look like formulas."""
 
 import csv
+import gc
 import io
 import logging
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,9 +98,43 @@ def test_a_csv_has_no_formula_with_either_separator(text: str) -> None:
     for separator in ",;\t":
         written = "".join(csv_pieces(table_of(text), separator=separator))
         _, (cell,) = csv.reader(io.StringIO(written, newline=""), delimiter=separator)
-        assert cell in (text, f"'{text}")
+        # A tab separates cells for other spreadsheets: the rest is a formula there.
+        assert cell in (text, f"'{text}", text.replace("\t=", "'\t'="))
         is_formula = text.lstrip(" ")[0] in "=+-@\t\uff1d"
         assert cell.startswith("'") is is_formula
+
+
+@pytest.mark.parametrize("written", ",;\t")
+@pytest.mark.parametrize("expected", ",;\t")
+@pytest.mark.parametrize(
+    "text", ["a;=1", "a,+1", "a\t-1", "a; =1", 'a;"=1"', "a,\uff1d1", "a\n=1", "a\r@b"]
+)
+def test_a_csv_has_no_formula_for_a_spreadsheet_with_another_separator(
+    written: str, expected: str, text: str
+) -> None:
+    line = "".join(csv_pieces(Table(["h"], [["x", text]]), separator=written))
+    reader = csv.reader(io.StringIO(line, newline=""), delimiter=expected)
+    for cell in (cell for row in reader for cell in row):
+        assert cell.strip(' "')[:1] not in {*"=+-@\uff1d"}
+
+
+def test_a_csv_changes_no_text_behind_its_own_separator() -> None:
+    text = "".join(csv_pieces(table_of("a,=1; b", "x-1;2"), separator=","))
+    assert text.splitlines()[1] == '"a,=1; b",x-1;2'
+
+
+def test_rows_that_fail_leave_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows() -> Iterator[list[Cell]]:
+        yield ["x" * 100_000]
+        raise OSError
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError):  # noqa: PT011  # raised above, without a text
+        sheet(Table(["h"], rows()))
+    gc.collect()
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(

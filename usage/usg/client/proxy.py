@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import getproxies_environment, proxy_bypass_environment
 
 from usage.usg.characters import cleaned
 
@@ -72,7 +72,8 @@ def from_environment(host: str) -> Proxy | None:
 
     """
     found = getproxies_environment()
-    if not found.get("https") or proxy_bypass(host, found):
+    # `proxy_bypass` reads the settings of Windows and macOS instead of these variables.
+    if not found.get("https") or proxy_bypass_environment(host, found):
         return None
     try:
         return parse(found["https"])
