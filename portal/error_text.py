@@ -250,6 +250,14 @@ TEXTS: dict[str, ErrorText] = {
             " again."
         ),
     ),
+    "part-unreadable": error(
+        400,
+        gettext_noop("A file of the form could not be read."),
+        gettext_noop(
+            "Its part of the form is damaged. Compare the files that are listed with"
+            " those that you sent, and send what is not listed again."
+        ),
+    ),
     "storage-full": error(
         503,
         gettext_noop("The portal has no room for files at the moment."),

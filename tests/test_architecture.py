@@ -197,6 +197,7 @@ OF_HTTP = {
     "portal/http/downloads.py",
     "portal/http/log_formatter.py",
     "portal/http/middleware.py",
+    "portal/http/multipart_forms.py",
     "portal/http/no_store.py",
     "portal/http/previous_page.py",
     "portal/http/request_bodies.py",

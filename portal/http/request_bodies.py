@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from portal.errors import Refused
 from portal.http.endpoints import KIB, MIB, BodyKind, Endpoint
+from portal.http.multipart_forms import KeepParts
 
 # More digits than any size has; longer ones are not converted.
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -80,6 +81,8 @@ def require(request: HttpRequest, endpoint: Endpoint) -> None:
         raise Refused("body-kind-wrong", kind=_KINDS[endpoint.body])
     if endpoint.body is BodyKind.FORM:
         request.upload_handlers = [DropFiles(request)]
+    elif endpoint.body is BodyKind.FILES:
+        request.upload_handlers.insert(0, KeepParts(request))
 
 
 def _too_large(endpoint: Endpoint) -> Refused:

@@ -38,8 +38,8 @@ def xlsx_pieces(table: Table) -> Iterator[bytes]:
     A spreadsheet has no zones: instants are as clocks of their zone show them, and the
     heads of their columns name it.
     """
-    # The workbook writes its rows to a file of its own, which nobody would remove if the
-    # rows cannot be read to the end.
+    # The workbook writes its rows to a file of its own, which nobody would remove if
+    # the rows cannot be read to the end.
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as file:
         with Workbook(file, {**_OPTIONS, "tmpdir": folder}) as workbook:
             _fill(workbook, table)

@@ -384,6 +384,59 @@ def test_a_form_that_was_cut_says_so(alice: Company) -> None:
     assert "1 file has its verdict" in page
 
 
+def part(name: bytes, data: bytes) -> bytes:
+    head = b'--limit\r\nContent-Disposition: form-data; name="files"; filename="%s"'
+    return head % name + b"\r\n\r\n" + data + b"\r\n"
+
+
+END = (
+    b'--limit\r\nContent-Disposition: form-data; name="end"\r\n\r\nend\r\n--limit--\r\n'
+)
+
+
+def post_parts(company: Company, *parts: bytes) -> str:
+    kind = "multipart/form-data; boundary=limit"
+    body = b"".join([*parts, END])
+    response = signed_in(company).post("/upload", body, content_type=kind)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+@pytest.mark.parametrize("name", ["\u202e".encode(), b"..", b"x/"])
+def test_a_file_without_a_name_that_can_be_shown_has_its_verdict(
+    alice: Company, name: bytes
+) -> None:
+    page = post_parts(alice, part(name, b"rubbish"), part(b"a.usg", b"more rubbish"))
+    assert "2 files have their verdict" in page
+    assert "cut on its way" not in page
+    assert {file.name for file in alice.files()} == {"unnamed", "a.usg"}
+
+
+@pytest.mark.parametrize("times", [1, 20_000])
+def test_a_file_whose_name_is_not_utf_8_has_its_verdict(
+    alice: Company, times: int
+) -> None:
+    data = b"rubbish" * times
+    names = [b"IC%02d_\xff.usg" % number for number in range(3)]
+    parts = [part(name, data + name) for name in names]
+    page = post_parts(alice, part(b"a.usg", data), *parts)
+    assert "4 files have their verdict" in page
+    assert {file.name for file in alice.files()} == {
+        *("a.usg", "IC00_\ufffd.usg", "IC01_\ufffd.usg", "IC02_\ufffd.usg"),
+    }
+
+
+def test_a_part_without_a_readable_header_is_listed_as_not_read(alice: Company) -> None:
+    # A form in which no file was chosen is whole.
+    whole = post_parts(alice, part(b"", b""))
+    assert "could not be read" not in whole
+    damaged = b"--limit\r\nContent-Type: text/plain\r\n\r\nrubbish\r\n"
+    page = post_parts(alice, damaged, part(b"a.usg", b"rubbish"))
+    assert "A file of the form could not be read." in page
+    assert page.count("Not kept") == 1
+    assert [file.name for file in alice.files()] == ["a.usg"]
+
+
 def test_a_file_that_is_too_large_stops_no_other(alice: Company, settings: Any) -> None:
     settings.MAX_FILE_BYTES = 100
     page = post(alice, b"x" * 200, b"rubbish", end="end").content.decode()

@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from portal.errors import Refused, Unavailable
+from portal.http.multipart_forms import FormFiles
 from usage.files import names
 from usage.models import FileState, How, UploadOutcome, UsageFile
 from usage.uploads import judge, receive, record
@@ -65,6 +66,8 @@ def receive_all(
     sent = files.getlist(FILES)
     key = uuid4()
     outcomes = [_receive_one(one, sender, key) for one in sent]
+    unread = files.unread if isinstance(files, FormFiles) else 0
+    outcomes += [_unread_part(key) for _ in range(unread)]
     if outcomes:
         _record(outcomes, sender, key)
     return outcomes
@@ -100,6 +103,13 @@ def _receive_one(
             name=name, size=size, upload=key, file=file, is_new=is_new
         )
     return FormFileOutcome(name=name, size=size, upload=key, refusal=refusal)
+
+
+def _unread_part(key: UUID) -> FormFileOutcome:
+    name = names.shown_name("")
+    return FormFileOutcome(
+        name=name, size=0, upload=key, refusal=Refused("part-unreadable")
+    )
 
 
 def _record(outcomes: list[FormFileOutcome], sender: Sender, key: UUID) -> None:
