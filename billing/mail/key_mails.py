@@ -1,6 +1,9 @@
-"""Mails a tenant's admins that files wait for a server key: once for each key."""
+"""Mails a tenant's admins that files wait for server keys: each key once.
 
-from collections.abc import Callable
+The keys that wait at the same time are in one mail.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -11,7 +14,7 @@ from django.db.models import QuerySet
 from billing.mail import sql as mail_sql
 from billing.models import KeyMail
 from portal.db import unit_of_work
-from portal.jobs.queue import Claim
+from portal.jobs.queue import Claim, JobState
 from portal.mail import message as mail_message
 from portal.mail import outbox
 from portal.mail import switch as mail_switch
@@ -22,6 +25,12 @@ from usage.models import FileState, KeyState, ServerKey, UsageFile
 
 # How long a mail waits for further files: a server sends all it has at once.
 _GATHER = timedelta(minutes=10)
+
+# Keys in one mail, which is written under the tenant's lock; more are another mail.
+_KEYS_AT_MOST = 100
+
+# Why a row is no mail of its own. Its `message_id` is that of the mail with its key.
+_IN_ANOTHER = "in-another-mail"
 
 
 def plan(*, at: datetime) -> int:
@@ -60,11 +69,49 @@ def _prepare(
         row = outbox.begin(KeyMail, claim, at=at)
         if row is None:
             return None
+        # 1. A mail that is tried again lists what waits now.
+        _separate(row)
         reason = _unneeded_reason(row, permission)
         if reason:
             outbox.end(KeyMail, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
-        return outbox.store_text(KeyMail, claim, _compose(row), at=at)
+        # 2. Other keys that wait are in this mail too, and no mails of their own.
+        others = _join_others(row, permission, at=at)
+        return outbox.store_text(KeyMail, claim, _compose(row, others), at=at)
+
+
+def _separate(row: KeyMail) -> None:
+    joined = KeyMail.objects.filter(
+        recipient=row.recipient, problem=_IN_ANOTHER, message_id=_message_id(row)
+    )
+    joined.update(
+        state=JobState.WAITING, outcome="", problem="", message_id="", ended_at=None
+    )
+
+
+def _join_others(
+    row: KeyMail, permission: SendPermission, *, at: datetime
+) -> list[KeyMail]:
+    waiting = KeyMail.objects.filter(
+        recipient=row.recipient,
+        state=JobState.WAITING,
+        due_at__lte=at,
+        begun_at=None,
+        # Not those that were tried: they may have keys of others in their mail.
+        message_id="",
+    )
+    found = waiting.exclude(pk=row.pk).order_by("server", "pk")[: _KEYS_AT_MOST - 1]
+    others = [one for one in found if not _unneeded_reason(one, permission)]
+    KeyMail.objects.filter(pk__in=[one.pk for one in others]).update(
+        state=JobState.DONE,
+        outcome=MailOutcome.UNNEEDED,
+        problem=_IN_ANOTHER,
+        message_id=_message_id(row),
+        ended_at=at,
+        lease=None,
+        leased_until=None,
+    )
+    return others
 
 
 def _unneeded_reason(row: KeyMail, permission: SendPermission) -> str:
@@ -94,7 +141,13 @@ def _waiting_files(row: KeyMail) -> QuerySet[UsageFile]:
     )
 
 
-def _compose(row: KeyMail) -> WrittenMail:
+def _message_id(row: KeyMail) -> str:
+    return mail_message.message_id_for(
+        "server-key", str(row.tenant_id), row.recipient, row.server, row.fingerprint
+    )
+
+
+def _compose(row: KeyMail, others: Sequence[KeyMail] = ()) -> WrittenMail:
     # Not all columns of a person are a tenant's to read.
     person = User.objects.only("name").get(email=row.recipient)
     shown = {
@@ -102,11 +155,11 @@ def _compose(row: KeyMail) -> WrittenMail:
         "name": person.name,
         "server": row.server,
         "fingerprint": row.fingerprint,
-        "count": _waiting_files(row).count(),
+        "count": sum(_waiting_files(one).count() for one in (row, *others)),
+        "keys": [row, *others],
+        "is_one": not others,
     }
     message = mail_message.build_message("server-key", to=row.recipient, shown=shown)
-    name = mail_message.message_id_for(
-        "server-key", str(row.tenant_id), row.recipient, row.server, row.fingerprint
-    )
+    name = _message_id(row)
     message.extra_headers["Message-ID"] = name
     return WrittenMail(message, name)

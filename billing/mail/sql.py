@@ -3,9 +3,10 @@
 # Server keys that nobody has confirmed, with files that have waited for them since
 # before `gathered`: then all that a server sends at once is counted. Files that an
 # admin has uploaded by hand count for nothing: the page has shown that admin the key.
-# In a restored copy, only files that were received since the copy.
+# In a restored copy, only files that were received since the copy. A mail that was not
+# sent as nothing waited, or nobody was there to get it, waits again.
 PLAN_KEY_MAILS = """
-insert into billing_keymail (tenant_id, recipient, server, fingerprint,
+insert into billing_keymail as c (tenant_id, recipient, server, fingerprint,
     due_at, planned_at, state, attempts, faults, problem)
 select k.tenant_id, u.email, s.name, k.fingerprint,
     %(now)s, %(now)s, 'waiting', 0, 0, ''
@@ -25,7 +26,11 @@ where k.state = 'proposed' and exists (
                 and au.email = f.sent_by
         ))
 )
-on conflict do nothing
+on conflict (tenant_id, recipient, server, fingerprint) do update
+set state = 'waiting', outcome = '', problem = '', ended_at = null, attempts = 0,
+    faults = 0, due_at = excluded.due_at, planned_at = excluded.planned_at
+where c.outcome = 'unneeded' and c.begun_at is null
+    and c.problem in ('restored', 'nothing-held', 'not-wanted')
 """
 
 # Complete periods, by their summaries, with everybody who was reminded of them. A mail

@@ -63,6 +63,7 @@ _PROBLEMS: Mapping[str, str] = {
     "incomplete": gettext_noop("The period was incomplete again."),
     "known-before": gettext_noop("The period was complete before these mails began."),
     "key-confirmed": gettext_noop("The key was confirmed."),
+    "in-another-mail": gettext_noop("The mail about another key has this key too."),
     "nothing-held": gettext_noop("No file waits for the key any more."),
     "expired": gettext_noop("The link was requested more than three days ago."),
     "signed-in": gettext_noop("The person has signed in already."),

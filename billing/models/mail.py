@@ -62,7 +62,8 @@ class StatementMail(MailJob):
 class KeyMail(MailJob):
     """The mail about a server key that nobody has confirmed, once to each admin.
 
-    It is sent where files wait for the key that no admin has uploaded by hand.
+    It is sent where files wait for the key that no admin has uploaded by hand. Keys
+    that wait at the same time are in the mail of one row; the others end as unneeded.
     """
 
     server = models.CharField(max_length=128)

@@ -1,5 +1,6 @@
 """Files of a script that wait for an unknown server key: one mail to each admin."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from billing.mail import key_mails
 from billing.models import KeyMail
 from portal.db import unit_of_work
 from portal.mail import switch as mail_switch
+from portal.mail.send import DeliveryOutcome, DeliveryResult
 from portal.models import Role, User
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company, Writer
@@ -98,6 +100,62 @@ def test_another_key_of_the_server_is_another_mail(alice: Company) -> None:
     upload(alice, unknown(alice), at=SENT)
     [message] = beat(SENT + 11 * MINUTE)
     assert message.subject == "A-100: 1 file waits for you: confirm the key of IC9"
+
+
+def test_the_keys_of_forty_servers_are_one_mail_and_each_is_mentioned_once(
+    alice: Company,
+) -> None:
+    servers = [unknown(alice, f"IC{number}") for number in range(20, 60)]
+    for server in servers:
+        upload(alice, server)
+    [message] = beat(SENT)
+    text = "40 files wait for you: confirm 40 server keys"
+    assert message.subject == f"A-100: {text}"
+    for body in (message.body, html_of(message)):
+        assert f"{text}." in body
+        for server in servers:
+            assert body.count(fingerprint(server.pair.public)) == 1
+    assert Counter(states(alice)) == {
+        ("sent", ""): 1,
+        ("unneeded", "in-another-mail"): 39,
+    }
+    assert beat(SENT + timedelta(days=1)) == []
+    # A key that comes later is in the mail of its own run.
+    upload(alice, unknown(alice, "IC60"), at=SENT)
+    [later] = beat(SENT + 11 * MINUTE)
+    assert later.subject == "A-100: 1 file waits for you: confirm the key of IC60"
+
+
+def test_a_mail_that_is_tried_again_lists_the_keys_that_still_wait(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = [unknown(alice, name) for name in ("IC20", "IC21", "IC22")]
+    for server in servers:
+        upload(alice, server)
+    with monkeypatch.context() as away:
+        later = DeliveryResult(DeliveryOutcome.LATER, "mail-busy")
+        away.setattr("portal.mail.outbox.deliver", lambda _message: later)
+        assert beat(SENT) == []
+    key = fingerprint(servers[0].pair.public)
+    server_keys.confirm_key(alice.id, server="IC20", key=key, by=ADMIN, at=SENT)
+    [message] = beat(SENT + timedelta(hours=1))
+    assert message.subject == "A-100: 2 files wait for you: confirm 2 server keys"
+    assert key not in message.body
+
+
+@pytest.mark.parametrize("problem", ["restored", "nothing-held", "not-wanted"])
+def test_a_mail_that_was_not_needed_is_sent_once_files_wait_again(
+    alice: Company, problem: str
+) -> None:
+    upload(alice, unknown(alice))
+    key_mails.plan(at=SENT)
+    with unit_of_work.acting_for(alice.id):
+        KeyMail.objects.update(
+            state="done", outcome="unneeded", problem=problem, ended_at=SENT
+        )
+    assert len(beat(SENT + MINUTE)) == 1
+    assert states(alice) == [("sent", "")]
+    assert beat(SENT + 2 * MINUTE) == []
 
 
 def test_a_key_that_was_confirmed_before_the_mail_was_sent_needs_none(
