@@ -1,5 +1,6 @@
 """Answers that never arrive, or are of something between the page and the portal."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.browser.folder_drop import PATIENCE_MS, UPLOAD, drop, wait_for_end
+from tests.browser.folder_drop import (
+    FIRST,
+    PATIENCE_MS,
+    UPLOAD,
+    drop,
+    wait_for_end,
+    write_days,
+)
 from tests.browser.held_upload import ALL, assert_all_here, write_all
 from tests.builders import Company
 
@@ -126,12 +134,67 @@ def test_what_something_in_between_answers_is_told_as_that_and_stays_told(
     assert_told_to_a_colleague(page)
 
 
+def test_a_file_that_arrived_is_not_failed_because_its_answers_were_lost(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    (name,) = write_days(tmp_path / "ic", alice.server, last=FIRST)
+    page = open_page(alice, UPLOAD)
+
+    def store_and_answer_for_the_portal(route: Route) -> None:
+        if route.request.method != "PUT":
+            route.continue_()
+            return
+        alice.send((tmp_path / "ic" / name).read_bytes(), name=name)
+        route.fulfill(status=429, content_type="text/html", body=HTML)
+
+    page.route("**/api/v1/files/*.usg", store_and_answer_for_the_portal)
+    drop(page, tmp_path / "ic")
+    summary = wait_for_end(page, timeout=2 * PATIENCE_MS)
+    expect(summary.get_by_role("heading")).to_contain_text("1 file, all here")
+    expect(row(page, name)).to_contain_text("Accepted")
+
+
+def test_a_report_that_is_refused_does_not_keep_the_upload_from_its_end(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "ic", alice.server, last=FIRST)
+    page = open_page(alice, UPLOAD)
+    refused: list[str] = []
+
+    def refuse_items(route: Route) -> None:
+        if json.loads(route.request.post_data or "{}")["items"]:
+            refused.append(route.request.url)
+            told = {"code": "input-invalid", "title": "x", "advice": "x"}
+            route.fulfill(status=422, json=told)
+        else:
+            route.continue_()
+
+    page.route("**/report", refuse_items)
+    drop(page, tmp_path / "ic")
+    summary = wait_for_end(page)
+    # The link is there once the end of the upload is stored.
+    summary.get_by_role("link", name="colleague").click()
+    expect(page).to_have_url(re.compile("/uploads/"))
+    expect(page.get_by_role("main")).to_contain_text("1 file, all here")
+    assert len(refused) == 1
+
+
+def test_half_a_surrogate_pair_in_a_name_is_replaced_before_it_is_sent(
+    open_page: Open, alice: Company
+) -> None:
+    page = open_page(alice, UPLOAD)
+    names = ["half \ud83d.usg", "\ude00.usg", "whole \U0001f600.usg"]
+    expected = ["half \ufffd.usg", "\ufffd.usg", "whole \U0001f600.usg"]
+    for is_old in (False, True):
+        assert page.evaluate(SENDABLE, [json.dumps(names), is_old]) == expected
+
+
 def assert_told_after_a_reload(summary: Locator) -> None:
     expect(summary.get_by_role("heading")).to_contain_text("4 files need attention")
     for name, text in SAID.items():
         line = summary.get_by_role("row", name=name)
         expect(line).to_contain_text(text)
-        expect(line).to_contain_text("did not receive this file")
+        expect(line).to_contain_text("Reported by the sender.")
 
 
 def assert_told_to_a_colleague(page: Page) -> None:
@@ -159,6 +222,17 @@ def assert_in_view_and_alarming(page: Page, summary: Locator) -> None:
     expect(summary).to_have_class(re.compile("is-missing"))
     assert summary.locator("h2 use").get_attribute("href") == "#m-missing"
 
+
+# Names as they are in the address of a file; an older browser lacks `toWellFormed`.
+SENDABLE = """
+async ([names, isOld]) => {
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const { Item } = await import(loaded.find((one) => /upload.items/.test(one)));
+  if (isOld) delete String.prototype.toWellFormed;
+  return JSON.parse(names).map((name) =>
+    decodeURIComponent(encodeURIComponent(new Item(0, { name }).name)));
+}
+"""
 
 INTERFERENCE = """
 async (answers) => {

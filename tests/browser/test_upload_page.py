@@ -80,15 +80,23 @@ def test_each_file_of_a_folder_with_gaps_has_its_verdict_and_is_in_s3(
 def test_a_folder_that_is_dropped_again_is_not_sent_again(
     open_page: Open, alice: Company, folder: Path
 ) -> None:
-    for path in folder.rglob("IC*"):
-        if path.is_file():
-            alice.send(path.read_bytes(), name=path.name)
+    states = [
+        alice.send(path.read_bytes(), name=path.name)[0].state
+        for path in (*folder.rglob("IC*"), folder / "old" / "copy.usg")
+        if path.is_file()
+    ]
+    accepted, held = states.count("accepted"), states.count("held")
+    assert accepted + held == 29
     page = open_page(alice, UPLOAD)
     sent = sent_by(page)
     # What was rejected is judged afresh: the reason may be gone.
     drop(page, folder)
-    expect(page.get_by_text("29 files are already here")).to_be_visible()
-    wait_for_end(page)
+    here = f"{accepted} files are already here"
+    expect(page.get_by_text(here)).to_be_visible()
+    summary = wait_for_end(page)
+    # That a file was here before does not hide that it is held.
+    counts = f"1 rejected, {held} held, {accepted} already here."
+    expect(summary).to_contain_text(counts)
     assert sent == ["IC01_2026-04-30.usg"]
 
 

@@ -2,18 +2,25 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.urls import reverse
 from ninja import Schema
-from pydantic import Field, StringConstraints
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from portal.typed_text.schemas import WithoutNul
 from usage.files.schemas import FileOut, file_out
-from usage.models import CODE_CHARACTERS, Upload, UploadOutcome
+from usage.models import CODE_CHARACTERS, NAME_CHARACTERS, Upload, UploadOutcome
 from usage.uploads.queries import ANSWERED, UploadEntry
 from usage.uploads.record import ITEMS_AT_MOST, ReportedItem, UploadReport
+from usage.usg.characters import cleaned
 
 # Files that one report can be about; a larger upload takes several.
 REPORT_AT_MOST = 1_000
@@ -43,10 +50,32 @@ class ItemIn(Schema):
     file: UUID | None = None
 
 
+def _item(sent: Any, validate: ValidatorFunctionWrapHandler) -> ItemIn | None:
+    """Validate one item; an unclear one does not affect the others.
+
+    It counts as failed, with what is clear of it; None if its number is not.
+    """
+    try:
+        found: ItemIn = validate(sent)
+    except ValidationError as error:
+        unclear = {one["loc"][0] for one in error.errors() if one["loc"]}
+        if not isinstance(sent, dict) or "number" in unclear:
+            return None
+        name = sent.get("name")
+        kept = {"number", "size", "file"} - unclear
+        return ItemIn(
+            **{field: sent[field] for field in kept if field in sent},
+            name=cleaned(name[:NAME_CHARACTERS]) if isinstance(name, str) else "",
+            outcome=UploadOutcome.FAILED,
+        )
+    return found
+
+
 class UploadReportIn(Schema):
     """The state of an upload, by its sender; `bytes` of the files that were chosen.
 
-    `step` grows with each report; one that is not above the last is ignored.
+    `step` grows with each report; one that is not above the last is ignored. An item
+    that is not of its form counts as failed, and is ignored if its number is not clear.
     """
 
     step: Annotated[int, Field(ge=1, le=_MOST)]
@@ -55,7 +84,10 @@ class UploadReportIn(Schema):
     others: Annotated[int, Field(ge=0, le=_MOST)] = 0
     is_ended: bool = False
     is_left: bool = False
-    items: Annotated[list[ItemIn], Field(max_length=REPORT_AT_MOST)] = []
+    items: Annotated[
+        list[Annotated[ItemIn, WrapValidator(_item)]],
+        Field(max_length=REPORT_AT_MOST),
+    ] = []
 
 
 class UploadRef(Schema):
@@ -127,6 +159,7 @@ def report_of(sent: UploadReportIn) -> UploadReport:
                 file_id=one.file,
             )
             for one in sent.items
+            if one is not None
         ],
     )
 

@@ -134,7 +134,7 @@ def _item(number: int, one: FormFileOutcome) -> record.ReportedItem:
     if one.refusal is not None:
         code = one.refusal.code
     elif one.file is not None:
-        is_here = not one.is_new and one.file.state != FileState.REJECTED
+        is_here = not one.is_new and one.file.state == FileState.ACCEPTED
         outcome = UploadOutcome.HERE.value if is_here else one.file.state
     return record.ReportedItem(
         number=number,

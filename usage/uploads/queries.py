@@ -3,9 +3,10 @@
 The verdict of a file is that of the file's own row, so that one which is judged later
 changes the upload too. A file that was received as a part of an upload and was never
 reported, because the page was closed or a script reports none, belongs to it as well.
+It replaces a report that the same file was not sent: the answer to it was lost.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,6 +50,9 @@ ANSWERED = frozenset(ORDER) - {
     UploadOutcome.STOPPED,
 }
 
+# Ends that a sender reports of a file whose answer it never saw.
+UNSENT = frozenset(ORDER) - ANSWERED
+
 
 @dataclass(frozen=True, slots=True)
 class UploadEntry:
@@ -64,10 +68,14 @@ class UploadEntry:
 
 def _outcome() -> Case:
     return Case(
-        When(file__state=FileState.REFUSED, then=Value(UploadOutcome.REFUSED)),
-        When(outcome=UploadOutcome.HERE, then=Value(UploadOutcome.HERE)),
-        When(file__isnull=False, then=F("file__state")),
-        default=F("outcome"),
+        When(file__isnull=True, then=F("outcome")),
+        # That a file was here before says nothing about whether it counts.
+        When(
+            outcome=UploadOutcome.HERE,
+            file__state=FileState.ACCEPTED,
+            then=Value(UploadOutcome.HERE),
+        ),
+        default=F("file__state"),
         output_field=CharField(),
     )
 
@@ -113,15 +121,54 @@ def last_of(name: str) -> Upload | None:
 def _items(uploads: Collection[Upload]) -> QuerySet[UploadItem, Any]:
     """Return the reported files of some uploads, with the annotation `end`."""
     found = UploadItem.objects.filter(upload__in=uploads)
-    return found.annotate(end=_outcome())
+    return found.exclude(pk__in=_arrived(uploads)).annotate(end=_outcome())
 
 
-def _unreported(uploads: Collection[Upload]) -> QuerySet[UsageFile]:
+def _sent(uploads: Collection[Upload]) -> QuerySet[UsageFile]:
+    """Return the files that the senders of some uploads have sent as parts of them.
+
+    A colleague can send a file under the same key; it is not part of the upload.
+    """
+    own = Upload.objects.filter(
+        pk__in=[one.pk for one in uploads],
+        key=OuterRef("sent_in"),
+        begun_by=OuterRef("sent_by"),
+    )
+    keys = [one.key for one in uploads]
+    return UsageFile.objects.filter(Exists(own), sent_in__in=keys)
+
+
+def unreported(
+    uploads: Collection[Upload], *, but: Collection[int] = ()
+) -> QuerySet[UsageFile]:
+    """Return the files of some uploads that no item names; `but` are item numbers."""
     reported = UploadItem.objects.filter(
         upload__key=OuterRef("sent_in"), file=OuterRef("pk")
     )
-    sent = UsageFile.objects.filter(sent_in__in=[one.key for one in uploads])
-    return sent.filter(~Exists(reported))
+    return _sent(uploads).filter(~Exists(reported.exclude(number__in=but)))
+
+
+def _arrived(uploads: Collection[Upload]) -> list[int]:
+    """Return ids of items that were reported as not sent, and whose files arrived.
+
+    Each such file is listed with its own verdict, in the place of one item.
+    """
+    same = unreported(uploads).filter(
+        sent_in=OuterRef("upload__key"), name=OuterRef("name"), size=OuterRef("size")
+    )
+    claims = UploadItem.objects.filter(
+        Exists(same), upload__in=uploads, file__isnull=True, outcome__in=UNSENT
+    )
+    items: dict[tuple[UUID, str, int], list[int]] = defaultdict(list)
+    rows = claims.order_by("number").values_list("pk", "upload__key", "name", "size")
+    for pk, *which in rows:
+        items[tuple(which)].append(pk)
+    if not items:
+        return []
+    # Two files can have the same name and size, and one of them be really missing.
+    sent = unreported(uploads).values_list("sent_in", "name", "size")
+    counts = Counter(sent.filter(name__in={name for _key, name, _size in items}))
+    return [pk for which, pks in items.items() for pk in pks[: counts[which]]]
 
 
 def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
@@ -130,9 +177,7 @@ def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
     items: Any = _items(uploads)
     rows: Any = chain(
         items.values_list("upload__key", "end").annotate(files=Count("pk")),
-        _unreported(uploads)
-        .values_list("sent_in", "state")
-        .annotate(files=Count("pk")),
+        unreported(uploads).values_list("sent_in", "state").annotate(files=Count("pk")),
     )
     for key, end, files in rows:
         counts[key][end] += files
@@ -141,8 +186,7 @@ def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
 
 def last_activity(upload: Upload) -> datetime:
     """Return when the upload was reported, or a file of it received, last."""
-    files = UsageFile.objects.filter(sent_in=upload.key)
-    newest: datetime | None = files.aggregate(at=Max("received_at"))["at"]
+    newest: datetime | None = _sent([upload]).aggregate(at=Max("received_at"))["at"]
     return max(upload.reported_at, newest or upload.reported_at)
 
 
@@ -150,7 +194,7 @@ def file_ids(upload: Upload) -> set[UUID]:
     """Return the ids of all files of an upload that the portal has rows of."""
     items = UploadItem.objects.filter(upload=upload, file__isnull=False)
     reported = UsageFile.objects.filter(Q(pk__in=items.values("file")))
-    own = UsageFile.objects.filter(sent_in=upload.key)
+    own = _sent([upload])
     return {*reported.values_list("pk", flat=True), *own.values_list("pk", flat=True)}
 
 
@@ -159,7 +203,7 @@ class UploadEntries:
 
     def __init__(self, upload: Upload, *, only: Collection[str] = ()) -> None:
         items: Any = _items([upload])
-        others = _unreported([upload])
+        others = unreported([upload])
         if only:
             items = items.filter(end__in=only)
             others = others.filter(Q(state__in=[*only]))

@@ -1,12 +1,14 @@
 """Records uploads as their senders report them.
 
 A report is a claim: it decides nothing about a file. It is bounded, and what it says
-of a file that the portal has is replaced by the file's own row.
+of a file that the portal has is replaced by the file's own row. A sender that saw no
+answer reports a file as not sent although it arrived: its row is looked up.
 """
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models.fields.json import KT
@@ -14,11 +16,15 @@ from django.db.models.fields.json import KT
 from portal.db import unit_of_work
 from portal.errors import Refused
 from usage.files.names import shown_name
-from usage.models import Upload, UploadItem, UploadOutcome, UsageFile
+from usage.models import FileState, Upload, UploadItem, UploadOutcome, UsageFile
+from usage.uploads import queries as upload_queries
 
-# Uploads of a tenant that are kept, as long as a year of a script that runs each day;
+# Uploads of one sender that are kept, more than a year of a script that runs each day;
 # the oldest go when another one begins. Files and their receipts stay.
 UPLOADS_KEPT = 500
+
+# An upload that was reported within this time is kept: its sender may be at work.
+_KEPT_FOR = timedelta(hours=1)
 
 # Files of one upload that are stored: twice as many as a receipt has.
 ITEMS_AT_MOST = 20_000
@@ -123,30 +129,60 @@ def _find_or_begin(sender: UploadSender, key: UUID, *, at: datetime) -> Upload:
         },
     )
     if is_new:
-        _remove_oldest()
+        _remove_oldest(upload, at=at)
     return upload
 
 
-def _remove_oldest() -> None:
-    newest = Upload.objects.order_by("-begun_at", "-pk").values_list("pk", flat=True)
+def _remove_oldest(begun: Upload, *, at: datetime) -> None:
+    own = Upload.objects.filter(begun_by=begun.begun_by, how=begun.how)
+    newest = own.order_by("-begun_at", "-pk").values_list("pk", flat=True)
     stale = list(newest[UPLOADS_KEPT : UPLOADS_KEPT + 10])
     if stale:
-        Upload.objects.filter(pk__in=stale).delete()
+        Upload.objects.filter(pk__in=stale, reported_at__lt=at - _KEPT_FOR).delete()
 
 
 def _store_items(upload: Upload, items: Sequence[ReportedItem]) -> None:
     # The last report of a file counts, also within one request.
     wanted = {one.number: one for one in items if 0 <= one.number < ITEMS_AT_MOST}
-    files = _files([one.file_id for one in wanted.values() if one.file_id])
+    reported = {one.number: one.file_id for one in wanted.values() if one.file_id}
+    linked = {**reported, **_arrived(upload, wanted, but=reported.values())}
+    files = _files(linked.values())
     UploadItem.objects.bulk_create(
-        [_item(upload, one, files) for one in wanted.values()],
+        [
+            _item(upload, one, linked.get(number), files)
+            for number, one in wanted.items()
+        ],
         update_conflicts=True,
         unique_fields=["upload", "number"],
         update_fields=_REPORTED,
     )
 
 
-def _files(ids: Collection[UUID]) -> dict[UUID, tuple[str, str, int, str]]:
+def _arrived(
+    upload: Upload, wanted: Mapping[int, ReportedItem], *, but: Iterable[UUID]
+) -> dict[int, UUID]:
+    """Return, by item number, files that arrived and are reported as not sent."""
+    unsent = [
+        one
+        for one in wanted.values()
+        if one.file_id is None and one.outcome in upload_queries.UNSENT
+    ]
+    if not unsent:
+        return {}
+    found: dict[tuple[str, int], list[UUID]] = defaultdict(list)
+    files = upload_queries.unreported([upload], but=wanted.keys()).exclude(pk__in=but)
+    newest_first = files.order_by("-received_at", "-pk")
+    for pk, name, size in newest_first.values_list("pk", "name", "size"):
+        found[name, size].append(pk)
+    linked = {}
+    for one in unsent:
+        same = found[shown_name(one.name), one.size]
+        if same:
+            linked[one.number] = same.pop()
+    return linked
+
+
+def _files(ids: Iterable[UUID]) -> dict[UUID, tuple[str, str, int, str]]:
     """Return state, name, size and first problem of the files that are there."""
     found = UsageFile.objects.filter(pk__in=ids).annotate(first=KT("problems__0__code"))
     rows = found.values_list("pk", "state", "name", "size", "first")
@@ -156,6 +192,7 @@ def _files(ids: Collection[UUID]) -> dict[UUID, tuple[str, str, int, str]]:
 def _item(
     upload: Upload,
     one: ReportedItem,
+    file_id: UUID | None,
     files: dict[UUID, tuple[str, str, int, str]],
 ) -> UploadItem:
     item = UploadItem(
@@ -168,10 +205,11 @@ def _item(
         code=one.code,
         status=one.status,
     )
-    if one.file_id in files:
-        state, name, size, code = files[one.file_id]
-        is_here = one.outcome == UploadOutcome.HERE
-        item.file_id, item.name, item.size = one.file_id, name, size
+    if file_id in files:
+        state, name, size, code = files[file_id]
+        # While it is held or waits it may be accepted yet, and was here before then.
+        is_here = one.outcome == UploadOutcome.HERE and state != FileState.REJECTED
+        item.file_id, item.name, item.size = file_id, name, size
         item.outcome = UploadOutcome.HERE if is_here else UploadOutcome(state)
         item.code, item.status = code, None
     return item

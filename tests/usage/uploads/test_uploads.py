@@ -13,10 +13,11 @@ from django.test import Client
 from billing.models import ReceiptMail
 from portal.db import unit_of_work
 from tests.builders import NOW, Company, digest_header
-from usage.models import How, ServerKey, Upload, UploadItem
+from usage.models import How, ServerKey, Upload, UploadItem, UsageFile
 from usage.servers import keys as server_keys
 from usage.upload_runs.presenters import upload_text
 from usage.uploads import judge_pending, record
+from usage.uploads import queries as upload_queries
 from usage.uploads.record import ReportedItem, UploadReport, UploadSender
 
 DAY = date(2026, 5, 1)
@@ -160,10 +161,10 @@ def test_an_upload_is_reported_by_who_began_it_alone(api: Any, alice: Company) -
 @pytest.mark.parametrize(
     "item",
     [
-        {"number": -1},
-        {"number": record.ITEMS_AT_MOST},
         {"name": "a" * 5_001},
         {"name": "nul\0"},
+        {"name": "half \ud800.usg"},
+        {"name": 7},
         {"size": -1},
         {"outcome": "lost"},
         {"code": "<script>"},
@@ -172,13 +173,138 @@ def test_an_upload_is_reported_by_who_began_it_alone(api: Any, alice: Company) -
         {"file": "none"},
     ],
 )
-def test_a_report_is_bounded(api: Any, alice: Company, item: dict[str, Any]) -> None:
-    sent = {**failed(0, "a.usg"), **item}
-    answer = report(api, alice, uuid4(), items=[sent])
-    assert (answer.status_code, answer.json()["code"]) == (422, "input-invalid")
-    assert (
-        report(api, alice, uuid4(), items=[failed(0, "a")] * 1_001).status_code == 422
-    )
+def test_an_unclear_item_is_stored_as_failed_and_spoils_no_other(
+    api: Any, alice: Company, item: dict[str, Any]
+) -> None:
+    key = uuid4()
+    sent = {**failed(0, "a.usg", code="stalled", status=502), **item}
+    sane = {"number": 1, "name": "b.usg", "outcome": "stopped"}
+    answer = report(api, alice, key, items=[sent, sane], is_ended=True)
+    assert answer.status_code == 200
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert Upload.objects.get().ended_at is not None
+        first, second = UploadItem.objects.order_by("number")
+    assert (first.outcome, first.code, first.status) == ("failed", "", None)
+    assert "\0" not in first.name
+    assert (second.name, second.outcome) == ("b.usg", "stopped")
+
+
+@pytest.mark.parametrize("number", [-1, record.ITEMS_AT_MOST, "one", None])
+def test_an_item_without_a_place_is_ignored(
+    api: Any, alice: Company, number: object
+) -> None:
+    key = uuid4()
+    items = [{**failed(0, "a.usg"), "number": number}, failed(1, "b.usg"), "no item"]
+    assert report(api, alice, key, items=items).status_code == 200
+    (entry,) = shown(api, alice, key).json()["entries"]
+    assert entry["name"] == "b.usg"
+
+
+def test_a_report_has_a_most_of_items(api: Any, alice: Company) -> None:
+    items = [failed(0, "a.usg")] * 1_001
+    assert report(api, alice, uuid4(), items=items).status_code == 422
+
+
+def test_an_unclear_item_keeps_the_file_that_it_names(api: Any, alice: Company) -> None:
+    key = uuid4()
+    file = put(api, alice, alice.server.day(DAY), upload="").json()["file"]
+    item = failed(0, "half \ud800.usg", code="<b>", file=file["id"])
+    report(api, alice, key, items=[item])
+    assert shown(api, alice, key).json()["counts"] == {"accepted": 1}
+
+
+@pytest.mark.parametrize("outcome", ["failed", "stopped", "unreadable"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_file_that_arrived_is_not_listed_as_not_sent(
+    api: Any, alice: Company, *, outcome: str, is_first: bool
+) -> None:
+    key, data = uuid4(), alice.server.day(DAY)
+    item = {"number": 0, "name": "day.usg", "size": len(data), "outcome": outcome}
+    if is_first:
+        put(api, alice, data, upload=str(key))
+    report(api, alice, key, files=1, is_ended=True, items=[item])
+    if not is_first:
+        put(api, alice, data, upload=str(key))
+    # The same is reported again, as after an answer to the report that was lost.
+    for step in (2, 3):
+        answer = shown(api, alice, key).json()
+        assert answer["counts"] == {"accepted": 1}
+        (entry,) = answer["entries"]
+        assert entry["outcome"] == "accepted"
+        assert entry["file"]["name"] == "day.usg"
+        report(api, alice, key, step=step, files=1, is_ended=True, items=[item])
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert UploadItem.objects.get().file_id == UUID(entry["file"]["id"])
+
+
+def test_of_two_files_that_look_alike_the_missing_one_stays_missing(
+    api: Any, alice: Company
+) -> None:
+    key, data = uuid4(), alice.server.day(DAY)
+    item = {"name": "day.usg", "size": len(data), "outcome": "stopped"}
+    items = [{**item, "number": number} for number in range(2)]
+    report(api, alice, key, files=2, items=items)
+    put(api, alice, data, upload=str(key))
+    counts = {"accepted": 1, "stopped": 1}
+    assert shown(api, alice, key).json()["counts"] == counts
+    report(api, alice, key, step=2, files=2, items=items)
+    assert shown(api, alice, key).json()["counts"] == counts
+    # Another size or name is another file.
+    others = [
+        {**item, "number": 2, "size": 1},
+        {**item, "number": 3, "name": "b.usg"},
+    ]
+    report(api, alice, key, step=3, files=4, items=others)
+    assert shown(api, alice, key).json()["counts"] == {"accepted": 1, "stopped": 3}
+
+
+def test_a_file_that_a_colleague_sent_is_not_part_of_the_upload(
+    api: Any, alice: Company
+) -> None:
+    key, data = uuid4(), alice.server.day(DAY)
+    other = UploadSender(tenant_id=alice.id, how=How.API, name="a colleague's script")
+    item = ReportedItem(number=0, name="day.usg", size=len(data), outcome="stopped")
+    record.record_report(other, key, UploadReport(files=1, items=[item]), at=NOW)
+    put(api, alice, data, upload=str(key))
+    answer = shown(api, alice, key).json()
+    assert answer["counts"] == {"stopped": 1}
+    assert [one["file"] for one in answer["entries"]] == [None]
+    with unit_of_work.acting_for(alice.id, reading=True):
+        upload = Upload.objects.get()
+        assert upload_queries.file_ids(upload) == set()
+        assert upload_queries.last_activity(upload) == NOW
+
+
+@pytest.mark.parametrize("state", ["held", "received", "rejected", "accepted"])
+def test_a_file_that_was_here_before_shows_its_own_verdict(
+    api: Any, alice: Company, state: str
+) -> None:
+    key = uuid4()
+    known, _ = alice.send(alice.server.day(DAY), name="known.usg")
+    with unit_of_work.acting_for(alice.id):
+        UsageFile.objects.filter(pk=known.pk).update(
+            state=state,
+            settled_at=None if state == "received" else NOW,
+            stored_as="" if state == "rejected" else known.stored_as,
+        )
+    item = {"number": 0, "name": "x", "outcome": "already here", "file": str(known.pk)}
+    report(api, alice, key, files=1, is_ended=True, items=[item])
+    end = "already here" if state == "accepted" else state
+    answer = shown(api, alice, key).json()
+    assert answer["counts"] == {end: 1}
+    assert [one["outcome"] for one in answer["entries"]] == [end]
+
+
+def test_a_held_file_that_is_sent_again_by_form_is_held(alice: Company) -> None:
+    client, held = signed_in(alice), alice.writer("IC09").day(DAY)
+    form(client, ("a.usg", held))
+    form(client, ("b.usg", held))
+    with unit_of_work.acting_for(alice.id, reading=True):
+        again = Upload.objects.order_by("-pk")[0]
+        assert again.items.get().outcome == "held"
+        assert upload_queries.count_outcomes([again])[again.key] == {"held": 1}
+    # The summary on the page for uploading has the same verdict.
+    assert "1 file needs attention" in client.get("/upload").content.decode()
 
 
 def test_a_file_that_is_judged_later_has_its_verdict_in_the_upload(
@@ -222,11 +348,26 @@ def test_the_oldest_uploads_go_when_another_one_begins(
     items = [ReportedItem(number=0, name="a.usg", size=1, outcome="failed")]
     keys = [uuid4() for _ in range(4)]
     for number, key in enumerate(keys):
-        at = NOW + timedelta(minutes=number)
+        at = NOW + timedelta(hours=2 * number)
         record.record_report(sender, key, UploadReport(items=items), at=at)
     with unit_of_work.acting_for(alice.id, reading=True):
         assert {one.key for one in Upload.objects.all()} == set(keys[2:])
         assert UploadItem.objects.count() == 2
+
+
+def test_an_upload_displaces_none_of_a_colleague_or_of_the_last_hour(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "UPLOADS_KEPT", 1)
+    script = UploadSender(tenant_id=alice.id, how=How.API, name="script")
+    person = UploadSender(tenant_id=alice.id, how=How.BROWSER, name="ada@a.example")
+    persons, old, recent, new = (uuid4() for _ in range(4))
+    record.record_report(person, persons, UploadReport(), at=NOW - timedelta(days=9))
+    for key, minutes in ((old, 61), (recent, 59), (new, 0)):
+        at = NOW - timedelta(minutes=minutes)
+        record.record_report(script, key, UploadReport(), at=at)
+    with unit_of_work.acting_for(alice.id, reading=True):
+        assert {one.key for one in Upload.objects.all()} == {persons, recent, new}
 
 
 def signed_in(company: Company, role: str = "admin") -> Client:
@@ -267,7 +408,7 @@ def test_a_plain_form_is_an_upload(alice: Company, settings: Any) -> None:
     assert shown.index("big.usg") < shown.index("a.usg")
     assert "1 file needs attention" in shown
     assert "The file is larger than the portal takes." in shown
-    assert "the portal did not receive this file" in shown
+    assert "Reported by the sender." in shown
 
 
 def test_a_form_without_files_says_so(alice: Company) -> None:

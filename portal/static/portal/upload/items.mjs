@@ -52,9 +52,17 @@ export function failureCode({ state, row, told }) {
   return state === FAILED ? told?.code || "no-answer" : "";
 }
 
-/** How a file ends that the portal has kept before. */
+/** How a file ends that the portal has kept before: one that does not count says so. */
 export function endOf(row) {
-  return row.state === REFUSED ? REFUSED : HERE;
+  return row.state === ACCEPTED ? HERE : row.state;
+}
+
+/**
+ * The name with U+FFFD for each half of a surrogate pair. Windows allows halves in names,
+ * and neither an address nor a report can carry them.
+ */
+function wellFormed(name) {
+  return name.toWellFormed?.() ?? name.replace(/\p{Surrogate}/gu, "\u{FFFD}");
 }
 
 export class Item {
@@ -84,7 +92,7 @@ export class Item {
   /** @param {import("./gather.mjs").Found} found */
   constructor(number, found) {
     this.number = number;
-    this.name = found.name;
+    this.name = wellFormed(found.name);
     this.path = found.path;
     this.open = found.open;
   }

@@ -81,17 +81,28 @@ export class Reporter extends EventTarget {
     const answer = await this.portal.report(key, report);
     if (key !== this.run.key) return;
     if (answer.kind !== "answers") {
-      // A refusal is permanent; any other failure is tried again.
-      if (answer.kind !== "refused") this.#sendAfter(1000 * (answer.seconds ?? this.#backoff.next()));
+      if (answer.kind !== "refused") {
+        this.#sendAfter(1000 * (answer.seconds ?? this.#backoff.next()));
+        return;
+      }
+      // Sent again, these items would be refused again: the upload goes on without them,
+      // so that its end is reported. A refusal of a report without items is permanent.
+      this.#forget(some, versions);
+      this.#isDue ||= some.length > 0;
       return;
     }
     this.#backoff.reset();
-    some.forEach((item, at) => {
-      if (item.version === versions[at]) this.#pending.delete(item.number);
-    });
+    this.#forget(some, versions);
     this.#isDue ||= this.#pending.size > 0 && !this.#timer;
     const detail = { address: answer.address, isLast };
     this.dispatchEvent(new CustomEvent("reported", { detail }));
+  }
+
+  /** Drop what was reported, unless it has changed since. */
+  #forget(some, versions) {
+    some.forEach((item, at) => {
+      if (item.version === versions[at]) this.#pending.delete(item.number);
+    });
   }
 
   #report(some, { isLast = false, isLeft = false }) {

@@ -239,6 +239,21 @@ export class Run extends EventTarget {
     else this.#retryLater(item, answer);
   }
 
+  /** End a file as failed, unless it has arrived and only its answers were lost. */
+  async #giveUp(item, told) {
+    const isStill = item.currentAttempt();
+    this.#setState(item, items.CHECKING);
+    const answer = item.content ? await this.portal.check([queryFor(item)]) : null;
+    if (!isStill()) return;
+    const file = answer?.kind === "answers" ? answer.files[0]?.file : null;
+    if (file) {
+      item.row = file;
+      this.#progress(item, item.size);
+      this.#finish(item, file.state);
+    } else this.#finish(item, items.FAILED, told);
+    this.#pump();
+  }
+
   /** Send it once more, after a wait that grows; not for ever. */
   #retryLater(item, answer) {
     this.#progress(item, 0);
@@ -246,7 +261,8 @@ export class Run extends EventTarget {
     if (item.tries >= TRIES) {
       const isUnsteady = answer.isDamaged && !answer.title;
       const told = answer.kind === "stalled" ? { code: "stalled" } : answer;
-      this.#finish(item, isUnsteady ? items.UNREADABLE : items.FAILED, told);
+      if (isUnsteady) this.#finish(item, items.UNREADABLE, told);
+      else this.#giveUp(item, told);
       return;
     }
     item.isStalled = answer.kind === "stalled";
