@@ -170,7 +170,7 @@ def test_who_is_late_for_two_periods_is_told_of_both(db: None, settings: Any) ->
         assert '/upload?period=2026-05">Show May</a>' in page
         page = signed_in(company).get("/").content.decode()
         assert "2 server-days are missing." in page
-        assert '/upload?period=2026-05">Show May</a>' in page
+        assert '/upload?period=2026-05">Upload files for May</a>' in page
         # The other way round too, and of nobody else.
         page = signed_in(company).get("/upload?period=2026-05").content.decode()
         assert "28 May to 27 June is late: 31 server-days missing." in page
