@@ -85,7 +85,7 @@ class UploadReportIn(Schema):
     is_ended: bool = False
     is_left: bool = False
     items: Annotated[
-        list[Annotated[ItemIn, WrapValidator(_item)]],
+        list[Annotated[ItemIn | None, WrapValidator(_item)]],
         Field(max_length=REPORT_AT_MOST),
     ] = []
 

@@ -161,8 +161,8 @@ def _arrived(uploads: Collection[Upload]) -> list[int]:
     )
     items: dict[tuple[UUID, str, int], list[int]] = defaultdict(list)
     rows = claims.order_by("number").values_list("pk", "upload__key", "name", "size")
-    for pk, *which in rows:
-        items[tuple(which)].append(pk)
+    for pk, key, name, size in rows:
+        items[key, name, size].append(pk)
     if not items:
         return []
     # Two files can have the same name and size, and one of them be really missing.
