@@ -429,7 +429,7 @@ def test_a_file_whose_name_is_not_utf_8_has_its_verdict(
 def test_a_part_without_a_readable_header_is_listed_as_not_read(alice: Company) -> None:
     # A form in which no file was chosen is whole.
     whole = post_parts(alice, part(b"", b""))
-    assert "could not be read" not in whole
+    assert "A file of the form could not be read." not in whole
     damaged = b"--limit\r\nContent-Type: text/plain\r\n\r\nrubbish\r\n"
     page = post_parts(alice, damaged, part(b"a.usg", b"rubbish"))
     assert "A file of the form could not be read." in page
