@@ -28,19 +28,20 @@ class FormFiles(MultiValueDict[str, Any]):
 class KeepParts(FileUploadHandler):
     """Replaces Django's parser; the handlers behind this one store the files."""
 
-    def handle_raw_input(
+    def handle_raw_input(  # type: ignore[override]  # the stubs say a str boundary
         self,
         input_data: IO[bytes],
         META: dict[str, Any],  # noqa: N803  # named by Django
         content_length: int,  # noqa: ARG002  # given by Django
-        boundary: bytes,
+        boundary: bytes,  # Django's parser has it as bytes
         encoding: str | None = None,
     ) -> tuple[QueryDict, FormFiles]:
         """Return the fields and the files of the form."""
         body = _RepairedBody(input_data, b"--" + boundary)
         request: Any = self.request
         others = [one for one in request.upload_handlers if one is not self]
-        parser = _Parser(META, body, others, encoding or "utf-8")
+        # The parser only reads the body.
+        parser = _Parser(META, body, others, encoding or "utf-8")  # type: ignore[arg-type]  # the same
         fields, sent = parser.parse()
         files = FormFiles(sent.lists())
         found = sum(len(values) for _, values in [*fields.lists(), *sent.lists()])

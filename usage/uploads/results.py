@@ -19,8 +19,6 @@ _VERDICTS = {
     FileState.REJECTED: ("missing", "missing", gettext_lazy("Rejected")),
     FileState.REFUSED: ("excused", "excused", gettext_lazy("Refused by decision")),
 }
-# Verdicts that are shown also where the file was here already.
-_REPEATED = (FileState.REJECTED, FileState.REFUSED)
 _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 
@@ -56,10 +54,11 @@ def form_result(
 def result_rows(one: FormFileOutcome) -> dict[str, Any]:
     if one.file is None:
         mark, shape, verdict = _NOT_KEPT
-    elif one.is_new or one.file.state in _REPEATED:
-        mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
-    else:
+    elif not one.is_new and one.file.state == FileState.ACCEPTED:
         mark, shape, verdict = _ALREADY_HERE
+    else:
+        # Its own verdict: a held file still waits, whoever sends it again.
+        mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
     day = one.file.day if one.file else None
     return {
         "outcome": one,

@@ -1,5 +1,6 @@
 """Files of a script that wait for an unknown server key: one mail to each admin."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -85,7 +86,7 @@ def test_ten_files_of_a_script_are_one_mail_to_each_admin(alice: Company) -> Non
     text = "10 files wait for you: confirm the key of IC9"
     assert message.subject == f"A-100: {text}"
     for body in (message.body, html_of(message)):
-        assert f"{text}." in body
+        assert f"{text}." in re.sub("</?bdi>", "", str(body))
         assert fingerprint(server.pair.public) in body
         assert "do not confirm" in body
     assert any(link.endswith("/servers") for link in links_of(message))
@@ -112,7 +113,7 @@ def test_the_keys_of_forty_servers_are_one_mail_and_each_is_mentioned_once(
     text = "40 files wait for you: confirm 40 server keys"
     assert message.subject == f"A-100: {text}"
     for body in (message.body, html_of(message)):
-        assert f"{text}." in body
+        assert f"{text}." in re.sub("</?bdi>", "", str(body))
         for server in servers:
             assert body.count(fingerprint(server.pair.public)) == 1
     assert Counter(states(alice)) == {

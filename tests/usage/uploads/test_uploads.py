@@ -226,15 +226,17 @@ def test_a_file_that_arrived_is_not_listed_as_not_sent(
     if not is_first:
         put(api, alice, data, upload=str(key))
     # The same is reported again, as after an answer to the report that was lost.
+    linked: UUID | None = None
     for step in (2, 3):
         answer = shown(api, alice, key).json()
         assert answer["counts"] == {"accepted": 1}
         (entry,) = answer["entries"]
         assert entry["outcome"] == "accepted"
         assert entry["file"]["name"] == "day.usg"
+        linked = UUID(entry["file"]["id"])
         report(api, alice, key, step=step, files=1, is_ended=True, items=[item])
     with unit_of_work.acting_for(alice.id, reading=True):
-        assert UploadItem.objects.get().file_id == UUID(entry["file"]["id"])
+        assert UploadItem.objects.get().file_id == linked
 
 
 def test_of_two_files_that_look_alike_the_missing_one_stays_missing(

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves one out
+    getproxies_environment,
+    proxy_bypass_environment,
+)
 
 from usage.usg.characters import cleaned
 
