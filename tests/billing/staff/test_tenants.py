@@ -230,7 +230,7 @@ def test_a_request_of_a_customer_is_approved_on_their_page(
     request = asked(alice)
     page = f"/staff/tenants/{alice.number}"
     tab = f"{page}/to-decide"
-    assert "“sold &lt;it&gt;”" in clerk.get(tab).content.decode()
+    assert "“<bdi>sold &lt;it&gt;</bdi>”" in clerk.get(tab).content.decode()
     waiting = clerk.get("/staff/held").content.decode()
     assert f"{tab}#request-{request.pk}" in waiting
     address = f"{page}/requests/{request.pk}"
