@@ -31,8 +31,8 @@ class KeepParts(FileUploadHandler):
     def handle_raw_input(  # type: ignore[override]  # the stubs say a str boundary
         self,
         input_data: IO[bytes],
-        META: dict[str, Any],  # noqa: N803  # named by Django
-        content_length: int,  # noqa: ARG002  # given by Django
+        META: dict[str, Any],  # noqa: N803 - named by Django
+        content_length: int,  # noqa: ARG002 - given by Django
         boundary: bytes,  # Django's parser has it as bytes
         encoding: str | None = None,
     ) -> tuple[QueryDict, FormFiles]:
@@ -41,7 +41,7 @@ class KeepParts(FileUploadHandler):
         request: Any = self.request
         others = [one for one in request.upload_handlers if one is not self]
         # The parser only reads the body.
-        parser = _Parser(META, body, others, encoding or "utf-8")  # type: ignore[arg-type]  # the same
+        parser = _FormParser(META, body, others, encoding or "utf-8")  # type: ignore[arg-type]  # the same
         fields, sent = parser.parse()
         files = FormFiles(sent.lists())
         found = sum(len(values) for _, values in [*fields.lists(), *sent.lists()])
@@ -57,7 +57,7 @@ class KeepParts(FileUploadHandler):
         """Return no file, as for each piece of it."""
 
 
-class _Parser(MultiPartParser):
+class _FormParser(MultiPartParser):
     def sanitize_file_name(self, file_name: str) -> str:
         return super().sanitize_file_name(file_name) or _NAMELESS
 

@@ -131,7 +131,7 @@ def test_rows_that_fail_leave_no_temporary_file(
         raise OSError
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(OSError):  # noqa: PT011  # raised above, without a text
+    with pytest.raises(OSError):  # noqa: PT011 - raised above, without a text
         sheet(Table(["h"], rows()))
     gc.collect()
     assert [*tmp_path.iterdir()] == []
