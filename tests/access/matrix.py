@@ -87,7 +87,8 @@ ROWS: Mapping[str, Row] = {
     "period-receipt": Row(
         lambda _: "/periods/2031-05/receipt?format=csv", own=_answers(404)
     ),
-    "period-dismiss": Row(lambda _: "/periods/2026-05/dismiss"),
+    # Leads home.
+    "period-dismiss": Row(lambda _: "/periods/2026-05/dismiss", own=_answers(302)),
     # Leads to the newest period with figures.
     "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
     "statement-page": Row(lambda _: "/billing-data/2026-05"),

@@ -155,6 +155,8 @@ def attempt(caller: MatrixCaller, probe: Probe) -> Any:
     return caller.call(probe.method, probe.path, probe.body, **headers)
 
 
+# Some thousand requests.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_no_id_of_alice_gets_charlie_anything_of_hers(
     companies: TwoCompanies, kind: Any

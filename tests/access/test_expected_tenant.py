@@ -209,6 +209,8 @@ def test_each_form_that_changes_something_says_for_whom(
     lost = {"server": server.name, "period": "2026-05", "days": "2026-05-10"}
     client.post("/excuses/ask", {**lost, "kind": "down", "reason": "Moved."})
     client.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
+    # An upload, whose summary can be dismissed.
+    client.post("/upload", {"files": SimpleUploadedFile("a.usg", b"a"), "end": "end"})
     forms = {}
     of_a_server = f"/excuses?server={server.name}&period=2026-05"
     of_a_day = f"/billing-data/2026-05/days/{two_companies.DAY}"

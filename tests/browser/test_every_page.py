@@ -312,6 +312,8 @@ def pages_of(scene: CompanyPages, who: str) -> Iterator[str]:
     yield from (path for one, path in REFUSALS if one == who)
 
 
+# The clerk has some forty pages, each in six ways.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("who", [NOBODY, PARTNER, VIEWER, CLERK])
 def test_every_page_fits_and_can_be_read_by_everybody(
     open_page: Open, scene: CompanyPages, who: str
