@@ -48,6 +48,9 @@ update {} set due_at = least(due_at, now()), leased_until = least(leased_until, 
 where state = 'waiting'
 """
 
+# Rows that wait as long as they are there.
+WITHOUT_STATE = ("billing_summarymark", "billing_statementmark", "portal_accountmail")
+
 DUE: LiteralString = """
 update {} set due_at = least(due_at, now()), leased_until = null
 """
@@ -87,11 +90,11 @@ class StoredState:
 
     def let_time_pass(self) -> None:
         """Make all that waits due and end every lease, as time would."""
-        tables = [row["name"] for row in self.rows(WORK)]
+        tables = {row["name"] for row in self.rows(WORK)} - {*WITHOUT_STATE}
         with psycopg.connect(self.owner_url) as connection:
             for table in tables:
                 connection.execute(sql.SQL(PASS).format(sql.Identifier(table)))
-            for table in ("billing_summarymark", "billing_statementmark"):
+            for table in WITHOUT_STATE:
                 connection.execute(sql.SQL(DUE).format(sql.Identifier(table)))
 
     def let_years_pass(self) -> None:
