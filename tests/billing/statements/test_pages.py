@@ -288,7 +288,7 @@ def test_every_download_of_the_page_works(company: Company, viewer: Client) -> N
             for part in html.split('href="')
             if part.startswith("/api/v1/statements/")
         }
-        assert len(links) == 6
+        assert len(links) == 7
         for link in links:
             assert body(admin.get(link)), link
     assert "/evidence" not in page(viewer, HERE)
