@@ -83,10 +83,7 @@ ROWS: Mapping[str, Row] = {
     # Billing staff who are nobody's members go on to the tenants.
     "home": Row(lambda _: "/", own=_answers(200, 302)),
     "upload-page": Row(lambda _: "/upload"),
-    # No file of that period is accepted.
-    "period-receipt": Row(
-        lambda _: "/periods/2031-05/receipt?format=csv", own=_answers(404)
-    ),
+    "period-receipt": Row(lambda _: "/periods/2026-05/receipt?format=csv"),
     # Leads home.
     "period-dismiss": Row(lambda _: "/periods/2026-05/dismiss", own=_answers(302)),
     # Leads to the newest period with figures.
