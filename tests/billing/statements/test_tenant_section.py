@@ -198,7 +198,8 @@ def test_queries_do_not_depend_on_periods_and_drafts(
             row.save(force_insert=True)
     assert "July 2026: changes since version 1" in read(clerk)
     assert "March 2026: changes since version 1" in read(clerk)
-    assert counted() == few
+    # Overdue periods cost three queries, however many they are.
+    assert counted() == few + 3
 
 
 def test_an_auditor_reads_the_section(company: Company) -> None:
