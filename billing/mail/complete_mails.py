@@ -19,6 +19,7 @@ from billing.mail import sql as mail_sql
 from billing.models import CompleteMail, PeriodOutcome, Reminder
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
+from billing.periods.headline import span_text
 from billing.periods.queries import PeriodView
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
@@ -116,7 +117,7 @@ def _compose(row: CompleteMail, tenant: Tenant, view: PeriodView) -> WrittenMail
     shown = {
         "tenant": tenant,
         "period": view.period,
-        "span": period_text.span_of(view),
+        "span": span_text(view.period),
         "month": period_text.month_text(view.period),
         "owed": calendar.owed,
         "covered": calendar.covered,

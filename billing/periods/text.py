@@ -147,10 +147,6 @@ def covered_text(view: PeriodView) -> str:
     }
 
 
-def span_of(view: PeriodView) -> str:
-    return span_text(view.period)
-
-
 def month_text(period: Period) -> str:
     """Name a period by the month in which it ends: May 2026."""
     return date_format(period.ends_on, "F Y")

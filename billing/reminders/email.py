@@ -15,7 +15,7 @@ from billing.coverage.reminder_dates import LAST
 from billing.coverage.standing import GRACE, Standing
 from billing.coverage.summary import Summary, late_since
 from billing.models import Excuse, LateFlag, Reminder
-from billing.periods import text as period_text
+from billing.periods.headline import span_text
 from billing.periods.queries import PeriodView
 from portal.approvals import Decision
 from portal.mail import message as mail_message
@@ -66,7 +66,7 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "answer": missing_text(requested),
         "please": _request_text(view, is_late=is_late, at=at),
         "due_on": view.period.target_on,
-        "span": period_text.span_of(view),
+        "span": span_text(view.period),
         "zone": view.zone,
         "is_late": is_late,
         "is_past": at >= view.deadline_at,

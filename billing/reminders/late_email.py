@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.calendar_view import table as calendar_table
 from billing.calendar_view.table import MissingEntry
 from billing.coverage.periods import Period
-from billing.periods import text as period_text
+from billing.periods.headline import span_text
 from billing.reminders import email as reminder_email
 from billing.reminders.email import ReminderFacts
 from portal.mail.outbox import WrittenMail
@@ -55,7 +55,7 @@ def _period_text(facts: ReminderFacts) -> LatePeriodText:
     lacks = calendar_table.missing_entries(requested)
     return LatePeriodText(
         period=view.period,
-        span=period_text.span_of(view),
+        span=span_text(view.period),
         answer=reminder_email.missing_text(requested),
         lacks=lacks[:_NAMED],
         more=max(len(lacks) - _NAMED, 0),
