@@ -33,9 +33,8 @@ CSRF = "c" * 32
 AT_ONCE = 6
 
 # Values for the parts of addresses; nothing there is found, and nothing is looked for.
-PARTS = {"file_id": str(UUID(int=1)), "period": "2026-05", "day": "2026-05-14"}
-NUMBERS = {"user_id", "token_id", "key_id", "request_id", "excuse_id", "flag_id"}
-NUMBERS |= {"object_id", "notice_id", "mail_id"}
+PARTS = {"period": "2026-05", "day": "2026-05-14"}
+PARTS |= dict.fromkeys(("file_id", "key"), str(UUID(int=1)))
 
 # Content types that a kind of body does not have.
 OTHER_KIND = {
@@ -48,7 +47,7 @@ OTHER_KIND = {
 
 def path_of(route: str) -> str:
     def value(found: re.Match[str]) -> str:
-        return PARTS.get(found[1]) or ("1" if found[1] in NUMBERS else "x")
+        return PARTS.get(found[1]) or ("1" if found[1].endswith("_id") else "x")
 
     return re.sub(r"\{(\w+)\}", value, route)
 

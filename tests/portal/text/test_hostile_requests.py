@@ -206,8 +206,11 @@ def test_half_a_character_or_a_null_in_a_body_is_no_failure(
     right = '"name": "a", "size": 1, "sha256": "' + "0" * 64 + '"'
     body = f'{{"files": [{{{right}, "{key}": "{escape}"}}]}}'
     answer = _post_json(visitors, "api:check-files", body)
+    assert answer.status_code == 200
+    (row,) = answer.json()["files"]
     is_echoed = key == "name" and "0000" in escape
-    assert answer.status_code == 200 if is_echoed else _is_refused_in_words(answer)
+    assert (row["problem"] is None) if is_echoed else _says_why(row["problem"])
+    assert row["is_needed"]
 
 
 def _post_json(visitors: Visitors, name: str, body: str) -> Any:
@@ -259,5 +262,8 @@ def _is_answered(answer: Any) -> bool:
 def _is_refused_in_words(answer: Any) -> bool:
     if not 400 <= answer.status_code < 500:
         return False
-    told = answer.json()
+    return _says_why(answer.json())
+
+
+def _says_why(told: dict[str, str]) -> bool:
     return bool(told["code"] and told["title"] and told["advice"])
