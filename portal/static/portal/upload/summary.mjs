@@ -47,6 +47,9 @@ export class Summary {
     this.#at("problems").replaceChildren();
     this.#at("answer").hidden = true;
     for (const name of ["acts", "upload"]) this.#at(name).hidden = true;
+    // The form may still be about the upload of the last visit.
+    this.#at("dismiss").removeAttribute("action");
+    this.isDismissed = false;
     this.section.hidden = false;
     return this.#at("title").textContent;
   }
@@ -58,6 +61,7 @@ export class Summary {
     this.#at("mail").action = `${address}/mail`;
     this.#at("dismiss").action = `${address}/dismiss`;
     for (const name of ["acts", "upload"]) this.#at(name).hidden = false;
+    if (this.isDismissed) this.#sendDismissal();
   }
 
   #counts(counts) {
@@ -72,9 +76,13 @@ export class Summary {
     this.hide();
     document.getElementById("drop-title").scrollIntoView({ block: "nearest" });
     document.getElementById("pick-folder").focus();
-    // An upload that is not stored has nothing to dismiss: it is not shown again.
-    const { target } = event;
-    if (target.getAttribute("action")) sendLast(target.action, this.#postOf());
+    // An upload that is not stored yet is dismissed as soon as it is.
+    this.isDismissed = true;
+    if (event.target.hasAttribute("action")) this.#sendDismissal();
+  }
+
+  #sendDismissal() {
+    sendLast(this.#at("dismiss").action, this.#postOf());
   }
 
   /** Mail the receipt, and say so without leaving the page. */
