@@ -1,6 +1,7 @@
 """Runs `make test` and its parts: the engines once, then section after section."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,7 @@ class Section:
     passed: int = 0
     failed: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     remark: str = ""
 
 
@@ -84,9 +86,10 @@ class Session:
         """Time a section and keep what came of it."""
         say(f"\n=== {name}")
         section = Section(name)
-        started = time.monotonic()
+        started, used = time.monotonic(), processor_seconds()
         yield section
         section.seconds = time.monotonic() - started
+        section.processor_seconds = processor_seconds() - used
         self.sections.append(section)
 
     def pytest(self, section: Section, *arguments: str) -> None:
@@ -109,6 +112,12 @@ def say(text: str) -> None:
     """Print a line now, before what a child prints next."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def processor_seconds() -> float:
+    """Return what all ended children have used: without the engines, which run on."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def call(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -297,14 +306,18 @@ def breaking(session: Session) -> None:
 
 def report(session: Session) -> bool:
     """Print the table and the sum; say whether all is well."""
-    say(f"\n{'section':<20}{'passed':>8}{'failed':>8}{'seconds':>9}{'budget':>8}")
+    titles = ("passed", "failed", "seconds", "of CPU", "budget")
+    say("\n" + "".join([f"{'section':<20}", *(f"{one:>10}" for one in titles)]))
     for section in session.sections:
         budget = BUDGETS.get(section.name, "")
-        figures = f"{section.passed:>8}{section.failed:>8}{section.seconds:>9.1f}"
-        say(f"{section.name:<20}{figures}{budget:>8}  {section.remark}".rstrip())
+        counts = f"{section.passed:>10}{section.failed:>10}"
+        used = f"{section.processor_seconds:>10.1f}"
+        times = f"{section.seconds:>10.1f}{used}{budget:>10}"
+        say(f"{section.name:<20}{counts}{times}  {section.remark}".rstrip())
     passed = sum(section.passed for section in session.sections)
     failed = sum(section.failed for section in session.sections)
-    say(f"\n{passed} passed, {failed} failed")
+    of_all = sum(section.processor_seconds for section in session.sections)
+    say(f"\n{passed} passed, {failed} failed, {of_all:.0f} s of processor time")
     return failed == 0
 
 
