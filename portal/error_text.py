@@ -254,8 +254,8 @@ TEXTS: dict[str, ErrorText] = {
         400,
         gettext_noop("A file of the form could not be read."),
         gettext_noop(
-            "Its part of the form is damaged. Compare the files that are listed with"
-            " those that you sent, and send what is not listed again."
+            "Its part of the form is damaged. Compare the list with the files that you"
+            " sent, and send the missing ones again."
         ),
     ),
     "storage-full": error(

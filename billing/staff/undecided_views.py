@@ -33,10 +33,11 @@ from portal.pages.paging import CappedPage, list_page
 TENANTS_A_PAGE = 50
 
 _REASONS: Mapping[UndecidedReason, Promise] = {
-    UndecidedReason.STOPPED: _("a safety stop holds the period"),
-    UndecidedReason.UPDATING: _("its numbers are being updated"),
+    UndecidedReason.STOPPED: _("the release of the safety stop"),
+    UndecidedReason.UPDATING: _("numbers that are being updated"),
     UndecidedReason.UNJUDGED: _(
-        "a file that was received in time is not judged, or the inbox is not listed yet"
+        "a file that was received in time and is not judged yet, or the next listing of"
+        " the inbox"
     ),
     UndecidedReason.NEXT_RUN: _(
         "the next run of the late check, or tenants in other zones to become late"
@@ -48,7 +49,7 @@ Row = tuple[UndecidedTenant, str, Promise]
 
 @require_safe
 def undecided(request: PortalRequest) -> HttpResponse:
-    """List the tenants that are late and not flagged yet, and what each waits for."""
+    """List late tenants without a flag, and what each flag waits for."""
     period = named_period(request.GET)
     shown = _listed(request, str(period or ""), at=timezone.now())
     shown |= {"period": period, "name": month_text(period) if period else ""}
@@ -57,7 +58,7 @@ def undecided(request: PortalRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def release(request: PortalRequest, period: str) -> HttpResponse:
-    """Show whom a safety stop holds, and let the late check go on for those shown."""
+    """Show the tenants that a safety stop holds, and release it for those shown."""
     now = timezone.now()
     try:
         name = month_text(Period.parse(period))

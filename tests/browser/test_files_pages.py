@@ -54,7 +54,7 @@ def test_without_script_files_are_found_and_receipts_downloaded(
     page.get_by_role("button", name="Show these files").click()
     expect(page.get_by_role("row")).to_have_count(2)
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV of what is listed").click()
+        page.get_by_role("link", name="This list, CSV").click()
     assert "rejected.usg" in download.value.path().read_text(encoding="utf-8-sig")
     page.get_by_role("link", name="rejected.usg").click()
     expect(page.get_by_text(re.compile("file-zip"))).to_be_visible()

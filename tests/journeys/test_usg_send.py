@@ -196,8 +196,8 @@ def test_what_changes_before_it_is_deleted_is_kept(
     said: Lines = []
     client_send._delete(portal, found, report=said.append)
     assert said[3:] == [
-        f"kept, it is not what it was: {names[0]}",
-        f"kept, it is not what it was: {names[1]}",
+        f"kept, it has changed: {names[0]}",
+        f"kept, it has changed: {names[1]}",
         f"deleted: {names[2]}",
     ]
     assert [path.name for path in folder.iterdir()] == [names[0]]

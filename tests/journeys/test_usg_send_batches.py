@@ -1,4 +1,4 @@
-"""`usage.usg send`: one file that fails spoils no other."""
+"""`usage.usg send`: a file that fails does not affect the others."""
 
 import os
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_a_name_that_is_no_text_is_a_label_and_its_file_arrives_with_the_others(
     assert sorted(script.accepted) == sorted([label, *OTHERS])
 
 
-def test_a_directory_a_pipe_and_a_link_are_named_and_spoil_nothing(
+def test_a_directory_a_pipe_and_a_link_are_reported_as_skipped(
     script: Script, folder: Path
 ) -> None:
     (folder / "IC00.usg").mkdir()
@@ -87,7 +87,7 @@ def test_a_directory_a_pipe_and_a_link_are_named_and_spoil_nothing(
     assert code == 0
     assert [line for line in lines if line.startswith("skipped")] == [
         "skipped: IC00.usg (it is a directory)",
-        "skipped: IC01_0.usg (it is no file)",
+        "skipped: IC01_0.usg (it is not a file)",
         "skipped: IC02.usg (it is a link)",
     ]
     assert sorted(script.accepted) == OTHERS
@@ -196,7 +196,7 @@ def test_a_file_whose_answer_was_lost_is_already_here(
         ),
     ],
 )
-def test_what_every_file_would_meet_ends_the_run_and_names_what_was_not_sent(
+def test_a_failure_of_all_files_ends_the_run_and_lists_the_unsent_files(
     script: Script,
     folder: Path,
     reply: scripted_portal.Reply,
@@ -214,7 +214,7 @@ def test_what_every_file_would_meet_ends_the_run_and_names_what_was_not_sent(
     ]
 
 
-def test_a_portal_that_is_busy_for_a_moment_gets_the_file_after_it(
+def test_a_file_is_sent_again_to_a_portal_that_was_busy_for_a_moment(
     script: Script, folder: Path
 ) -> None:
     accepted = scripted_portal.Script().reply("x", b"")
@@ -250,7 +250,7 @@ BETWEEN = "something between this server and the portal answered"
         ),
     ],
 )
-def test_an_answer_of_something_in_between_is_told_as_that(
+def test_an_answer_of_something_in_between_is_reported_as_such(
     script: Script,
     folder: Path,
     status: int,

@@ -182,7 +182,7 @@ def test_mails_that_did_not_go_are_named(
     alice: Company, declined: MailServer, auditor: Client
 ) -> None:
     shown = page(auditor)
-    shown = shown[shown.index("Mails that did not go") :]
+    shown = shown[shown.index("Failed and unsure mails") :]
     assert "Alice Assurance" in shown
     assert f"{alice.people['admin'].email}<span" in shown
     assert "second@a-100.example</p>" in shown
@@ -204,7 +204,7 @@ def test_a_clerk_has_mails_sent_again(
     assert send(timezone.now()) == 1
     first = alice.people["admin"].email
     assert declined.addresses() == [first, first, "second@a-100.example"]
-    assert "Mails that did not go" not in page(clerk)
+    assert "Failed and unsure mails" not in page(clerk)
     assert "nothing was changed" in clerk.post(address, follow=True).content.decode()
     with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="inbox-mail-retried")

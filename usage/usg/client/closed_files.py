@@ -1,4 +1,4 @@
-"""Finds the closed usage files of a directory, and says why others are not sent."""
+"""Finds the closed usage files of a directory, and why others are not sent."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from usage.usg.characters import cleaned
 try:
     import fcntl
 except ImportError:  # Windows, which refuses to open what somebody holds
-    fcntl = None  # type: ignore[assignment]  # asked for before it is used
+    fcntl = None  # type: ignore[assignment]  # checked before it is used
 
 _ENDING = ".usg"
 
@@ -106,12 +106,12 @@ def stamp_of(path: Path) -> tuple[int, int, int]:
     """Return what changes with a file.
 
     Raises:
-        OSError: it is no file any more.
+        OSError: it is not a file any more.
 
     """
     seen = path.lstat()
     if not stat.S_ISREG(seen.st_mode):
-        message = f"{path} is no file any more"
+        message = f"{path} is not a file any more"
         raise OSError(message)
     return seen.st_size, seen.st_mtime_ns, seen.st_ino
 
@@ -158,7 +158,7 @@ def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str]:
 def _kind(seen: os.stat_result) -> str:
     if stat.S_ISDIR(seen.st_mode):
         return "it is a directory"
-    return "it is a link" if stat.S_ISLNK(seen.st_mode) else "it is no file"
+    return "it is a link" if stat.S_ISLNK(seen.st_mode) else "it is not a file"
 
 
 def _is_unfinished(start: bytes, size: int) -> bool:

@@ -133,7 +133,7 @@ class _Delivery:
         except NotDeliveredError as error:
             if error.is_of_all:
                 raise
-            # Is it the file, or is the portal away? The file may have arrived, too.
+            # Raises if the portal does not answer at all. The file may have arrived.
             (answer,) = _check(self.portal, [one])
             if answer["is_needed"]:
                 return error
@@ -235,7 +235,7 @@ def _delete(portal: Portal, found: Sequence[ClosedFile], *, report: Report) -> N
                 one.path.unlink()
                 report(f"deleted: {one.name}")
                 continue
-        report(f"kept, it is not what it was: {one.name}")
+        report(f"kept, it has changed: {one.name}")
 
 
 def _is_safe(one: ClosedFile, answer: Mapping[str, Any]) -> bool:
