@@ -69,9 +69,10 @@ class PeriodOut(Schema):
 
     Everything is due by `due_at`, the end of `due_on` (`target_on` is its older name).
     From `late_from` on (`deadline_at` is its older name), what is missing is late.
-    `headline` and `request` are what pages say first. `owed` counts server-days;
-    `received` those of them for which nothing more is asked: all their files are here,
-    or it is proved that none was written, or they are excused. `states` splits them up.
+    `headline` and `request` are the first sentences that pages show. `owed` counts
+    server-days; `received` those of them that need nothing more: all their files are
+    received, or the server provably wrote none, or they are excused. `states` counts
+    them by state.
     """
 
     period: str

@@ -33,7 +33,7 @@ def _mails(count: int) -> str:
     return text % {"count": count}
 
 
-# What staff decide, one row for each decision: ten files of one key are one row.
+# Open decisions of the staff, one row for each: ten files of one key are one row.
 TO_DECIDE: Sequence[Callable[[], QuerySet[Any]]] = (
     review_queries.awaited_keys,
     review_queries.held_apart,

@@ -168,7 +168,7 @@ def url(name: str, parse: Callable[[str, str], T]) -> T:
 
 
 def sender(name: str) -> str:
-    """Return the sender of mails: the address with a name, ours if it has none."""
+    """Return the sender of mails: an address without a name gets the portal's."""
 
     def parse(value: str) -> str:
         shown, address = parseaddr(value)

@@ -202,7 +202,7 @@ def days_text(days: Sequence[date]) -> str:
 
 
 def between_text(first: date, last: date) -> str:
-    """Name the days that something lies within: between 5 and 8 May."""
+    """Return a range of days as text: between 5 and 8 May."""
     if first == last:
         return gettext("on %(day)s") % {"day": short_day(first)}
     is_month = (first.year, first.month) == (last.year, last.month)

@@ -36,8 +36,8 @@ class Standing(StrEnum):
 class Judgement:
     """A standing with its basis. `late` is the evidence, sorted; see `late_from`.
 
-    `late_next_at` is when the next server-day begins to make late, after the deadline:
-    three days after a refusal. None where there is none.
+    `late_next_at` is when the next missing server-day makes the period late, if that is
+    after the deadline: three days after a refusal. Otherwise None.
     """
 
     standing: Standing

@@ -10,8 +10,8 @@ from enum import StrEnum
 class Turn(StrEnum):
     """Who has to act before the period can become complete.
 
-    `tenant` are the people of the tenant; `staff` the billing team; `portal` nobody:
-    files are being checked, which needs no person.
+    `tenant`: the people of the tenant. `staff`: the billing team. `portal`: no person,
+    because the portal is checking files.
     """
 
     NOBODY = "nobody"

@@ -1,10 +1,10 @@
 """Renders a tenant's deadlines as an iCalendar feed (RFC 5545).
 
-Each period is due on a day, by its end: an event of the whole day, with alarms at nine
-on the day before and on the day itself, by the reader's clock. It is late from an
-instant: an event in UTC. A period with nothing left to upload has the first one only,
-without alarms. Beside the customer's number the feed has no name, no server and no
-count: an address that goes astray discloses nothing else.
+The due day of a period is an all-day event, with alarms at nine in the reader's zone on
+the day before and on the day itself. The instant from which a period is late is an
+event in UTC. A period with nothing left to upload has only the first event, without
+alarms. Apart from the customer number the feed contains no name, no server and no
+count: a feed address that leaks discloses nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,8 +35,8 @@ _NEXT = 3
 # Most bytes of a line by RFC 5545; a longer line continues after a space.
 _LINE = 75
 
-# When an event of a whole day reminds, from its first midnight: at nine on the day
-# before, and on the day.
+# Alarms of an all-day event, relative to its first midnight: at nine on the day before,
+# and on the day.
 _ALARMS = ("-PT15H", "PT9H")
 
 # Texts for periods with nothing left to upload.
@@ -51,7 +51,7 @@ _DONE: Mapping[Standing, str] = {
 class FeedEvent:
     """One date of a period; `uid` is the same in each request.
 
-    `at` is a day for an event of the whole day. Only such an event can have alarms.
+    `at` is a day for an all-day event. Only such an event can have alarms.
     """
 
     uid: str

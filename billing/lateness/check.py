@@ -102,10 +102,10 @@ def check_lateness(at: datetime) -> CheckResult:
 def release(
     period: str, *, tenants: Collection[int], by: str, reason: str, at: datetime
 ) -> None:
-    """Let the check go on for the tenants of a period at which it stopped.
+    """Release the safety stop of a period for some of its tenants.
 
-    `tenants` are the ids of those that somebody has seen listed; if others turn out
-    late, the check stops at the period again.
+    `tenants` are the ids that the page listed to the person who releases; if other
+    tenants turn out late, the check stops the period again.
 
     Raises:
         Refused: it is not stopped there (any more), or there is no reason.

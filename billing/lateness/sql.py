@@ -15,7 +15,7 @@ judged yet, which wait for us and make nobody late. Its steps:
 - `stopped`: if the certain tenants alone are far more than usual, nothing more is
   flagged until the staff release the period. If they are too many only together with
   the possible ones, the period waits: a later run flags it or stops it. A release is
-  for the tenants that the staff have seen: others stop the period again.
+  for the tenants that were listed to the staff: others stop the period again.
 - `held`: rows are locked and read again. A row that the refresher is writing is left
   to the next run; a later refresh sees the flag and updates it.
 - `raised`: of two runs at once the second finds the flag there.

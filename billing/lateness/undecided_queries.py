@@ -26,7 +26,7 @@ class UndecidedReason(StrEnum):
     """The summary of the period is stale."""
 
     UNJUDGED = "unjudged"
-    """Something that was received in time is not judged yet, or not listed."""
+    """A file that was received in time is not judged, or the inbox not listed, yet."""
 
     NEXT_RUN = "next-run"
     """The next run, or deadlines in other zones."""
@@ -60,7 +60,7 @@ def undecided_ids(period: str, *, at: datetime) -> list[int]:
 def list_undecided(
     period: str, *, at: datetime, most: int, offset: int = 0
 ) -> list[UndecidedTenant]:
-    """Return a part of the tenants of one period, or of all, by period and name."""
+    """Return a page of the tenants of one period, or of all, by period and name."""
     rows = _fetch(late_sql.UNDECIDED, period, at=at, most=most, offset=offset)
     return [
         UndecidedTenant(

@@ -1,4 +1,4 @@
-"""Mails those who were reminded of a period that it is complete: once for each period.
+"""Tells everybody who was reminded of a period, once, that the period is complete.
 
 Planning reads the summaries; when a mail is sent, the period is computed once more from
 the files, as for reminders (`billing.reminders.send`).
@@ -38,7 +38,7 @@ _COMPLETE = (Standing.COMPLETE, Standing.COMPLETED_LATE)
 
 
 def plan(*, at: datetime) -> int:
-    """Store a mail to each who was reminded of a complete period; return how many.
+    """Queue a mail to everybody who was reminded of a complete period; return how many.
 
     Begins and ends a unit of work of the staff. Plans nothing while no mail may be
     sent.
@@ -80,7 +80,7 @@ def _prepare(
 ) -> EmailMultiAlternatives | None:
     """Compose a mail and mark it as begun, in one unit of work; None if not sent.
 
-    Under the tenant's lock: nothing makes the period incomplete meanwhile.
+    Holds the tenant's lock, so that the period cannot become incomplete meanwhile.
     """
     with unit_of_work.acting_for(claim.tenant_id, holding=True):
         row = outbox.begin(CompleteMail, claim, at=at)

@@ -1,4 +1,4 @@
-"""Mails a tenant's admins that files wait for server keys: each key once.
+"""Mails tenant admins, once for each server key, that files wait for the key.
 
 The keys that wait at the same time are in one mail.
 """
@@ -26,10 +26,10 @@ from usage.models import FileState, KeyState, ServerKey, UsageFile
 # How long a mail waits for further files: a server sends all it has at once.
 _GATHER = timedelta(minutes=10)
 
-# Keys in one mail, which is written under the tenant's lock; more are another mail.
+# Most keys in one mail, which is composed under the tenant's lock.
 _KEYS_AT_MOST = 100
 
-# Why a row is no mail of its own. Its `message_id` is that of the mail with its key.
+# The reason code of a row whose key is in another mail; `message_id` names that mail.
 _IN_ANOTHER = "in-another-mail"
 
 
@@ -63,19 +63,19 @@ def _prepare(
 ) -> EmailMultiAlternatives | None:
     """Compose a mail and mark it as begun, in one unit of work; None if not sent.
 
-    Under the tenant's lock: nobody confirms the key meanwhile.
+    Holds the tenant's lock, so that nobody can confirm the key meanwhile.
     """
     with unit_of_work.acting_for(claim.tenant_id, holding=True):
         row = outbox.begin(KeyMail, claim, at=at)
         if row is None:
             return None
-        # 1. A mail that is tried again lists what waits now.
+        # 1. A retried mail lists the keys that wait now.
         _separate(row)
         reason = _unneeded_reason(row, permission)
         if reason:
             outbox.end(KeyMail, claim, MailOutcome.UNNEEDED, problem=reason, at=at)
             return None
-        # 2. Other keys that wait are in this mail too, and no mails of their own.
+        # 2. Other waiting keys are in this mail too, and get no mail of their own.
         others = _join_others(row, permission, at=at)
         return outbox.store_text(KeyMail, claim, _compose(row, others), at=at)
 
@@ -97,7 +97,7 @@ def _join_others(
         state=JobState.WAITING,
         due_at__lte=at,
         begun_at=None,
-        # Not those that were tried: they may have keys of others in their mail.
+        # Without rows that were tried: their mails may list keys of other rows.
         message_id="",
     )
     found = waiting.exclude(pk=row.pk).order_by("server", "pk")[: _KEYS_AT_MOST - 1]
@@ -148,7 +148,7 @@ def _message_id(row: KeyMail) -> str:
 
 
 def _compose(row: KeyMail, others: Sequence[KeyMail] = ()) -> WrittenMail:
-    # Not all columns of a person are a tenant's to read.
+    # A tenant's unit of work may not read all columns of a person.
     person = User.objects.only("name").get(email=row.recipient)
     shown = {
         "tenant": Tenant.objects.get(),

@@ -1,6 +1,6 @@
 """Queries for mails of all kinds and states, in a unit of work of staff or a tenant.
 
-Of mails about accounts neither text nor link is stored: nobody else may see the link.
+Mails about accounts are stored without text and link: nobody else may see the link.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ MODELS: Mapping[str, type[StoredMail | AccountMail]] = {
     ACCOUNT: AccountMail,
 }
 
-# Kinds of mails that are no jobs of a tenant.
+# Kinds of mails that are not jobs of a tenant.
 OF_NO_TENANT = {DIGEST, ACCOUNT}
 
 # The columns that a list of mails shows.

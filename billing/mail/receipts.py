@@ -79,8 +79,8 @@ def _add_rows(
     today = at.astimezone(ZoneInfo(Tenant.objects.get().zone)).date()
     mails = ReceiptMail.objects.filter(recipient=to)
     known = mails.filter(day=today, digest__in=digests)
-    # A reader who requests a failed or unsure receipt again does not have it.
-    again = known.filter(state=JobState.FAILED).update(**outbox.afresh(at=at))
+    # A reader who requests a failed or unsure receipt again did not get it.
+    again = known.filter(state=JobState.FAILED).update(**outbox.requeued(at=at))
     outcomes = {bytes(one.digest): one.outcome for one in known.defer("files")}
     new = {*digests} - {*outcomes}
     waiting = mails.filter(state=JobState.WAITING).count()
@@ -106,7 +106,7 @@ def _add_rows(
             )
             if digest in new
         ),
-        ignore_conflicts=True,  # a concurrent request was quicker
+        ignore_conflicts=True,  # a concurrent request stored it
     )
     return RequestedReceipt(
         parts=len(parts),

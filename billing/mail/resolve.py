@@ -42,7 +42,7 @@ def send_again(kind: str, pk: int, *, by: str, at: datetime) -> bool:
         row = model._default_manager.get(pk=pk)
         if row.shown_state not in {MailOutcome.UNSURE, MailOutcome.FAILED}:
             return False
-        changes = outbox.afresh(at=at)
+        changes = outbox.requeued(at=at)
         if isinstance(row, Reminder):
             # Requested by a person, it is not overtaken by the steps after it.
             changes |= {"asked_by": by, "day": _free_day(row, at=at)}

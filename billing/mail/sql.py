@@ -1,10 +1,10 @@
 """SQL statements that plan mails for all tenants at once."""
 
 # Server keys that nobody has confirmed, with files that have waited for them since
-# before `gathered`: then all that a server sends at once is counted. Files that an
-# admin has uploaded by hand count for nothing: the page has shown that admin the key.
+# before `gathered`, so that all files that a server sends at once are counted. Files
+# that an admin has uploaded by hand do not count: that admin has seen the key.
 # In a restored copy, only files that were received since the copy. A mail that was not
-# sent as nothing waited, or nobody was there to get it, waits again.
+# sent because no file waited, or because it had no recipient, is queued again.
 PLAN_KEY_MAILS = """
 insert into billing_keymail as c (tenant_id, recipient, server, fingerprint,
     due_at, planned_at, state, attempts, faults, problem)
@@ -34,7 +34,7 @@ where c.outcome = 'unneeded' and c.begun_at is null
 """
 
 # Complete periods, by their summaries, with everybody who was reminded of them. A mail
-# that was not sent, as the period was incomplete again, waits again. In a
+# that was not sent because the period was incomplete again is queued again. In a
 # restored copy, only periods of which a file was received since the copy.
 PLAN_COMPLETE_MAILS = """
 insert into billing_completemail as c (tenant_id, recipient, period,

@@ -1,4 +1,4 @@
-"""Store since when accepted files answer an excuse that nobody has decided."""
+"""Store when accepted files answered an excuse that nobody had decided."""
 
 from django.db import migrations, models
 

@@ -130,8 +130,8 @@ class SafetyStop(models.Model):
 
     `found` tenants were to be flagged for a period, `usual` is the mean of the last
     three; nothing of the period is flagged, and no late mail sent, until somebody
-    releases it. `released_for` are the ids of the tenants that were seen then: only
-    they are flagged, and others stop the period again. None was released for all.
+    releases it. `released_for` are the ids of the tenants that were listed then:
+    only these are flagged, and others stop the period again. None: for all tenants.
     """
 
     period = models.CharField(max_length=7, unique=True)

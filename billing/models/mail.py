@@ -62,8 +62,8 @@ class StatementMail(MailJob):
 class KeyMail(MailJob):
     """The mail about a server key that nobody has confirmed, once to each admin.
 
-    It is sent where files wait for the key that no admin has uploaded by hand. Keys
-    that wait at the same time are in the mail of one row; the others end as unneeded.
+    It is sent only if files wait for the key that no admin has uploaded by hand. Keys
+    that wait at the same time are in one row's mail; the other rows end as unneeded.
     """
 
     server = models.CharField(max_length=128)
@@ -85,8 +85,8 @@ class KeyMail(MailJob):
 class CompleteMail(MailJob):
     """The mail that a period is complete, once to each who was reminded of it.
 
-    One that was not sent, as the period was incomplete again by then, is planned again
-    once it is complete.
+    A mail that was not sent because the period was incomplete again is planned again
+    once the period is complete.
     """
 
     period = models.CharField(max_length=7)

@@ -9,10 +9,10 @@ NOTE_CHARACTERS = 4_000
 
 
 class StaffNote(models.Model):
-    """A note of the staff about a tenant; no role but theirs has any right on it.
+    """A note of the staff about a tenant; only the role of the staff has rights on it.
 
-    `text` is the latest one; what it said before is in the staff's audit trail. A
-    withdrawn note keeps its row and has no text any more.
+    `text` is the latest text; earlier texts are in the staff's audit trail. A withdrawn
+    note keeps its row without the text.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)

@@ -27,7 +27,7 @@ class Excuse(CustomerRequest):
     series = models.UUIDField(null=True)
     first_sequence = models.BigIntegerField(null=True)
     last_sequence = models.BigIntegerField(null=True)
-    # Since when files that were accepted after all answer it, if nobody has decided it.
+    # When files that were accepted after all answered it, if nobody has decided it.
     answered_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -8,7 +8,7 @@ from portal.forms import LinesField
 
 
 class NoteForm(forms.Form):
-    """What a note says, in one or several lines."""
+    """The text of a note, of one or more lines."""
 
     text = LinesField(
         max_length=NOTE_CHARACTERS,

@@ -1,7 +1,7 @@
-"""Records notes of the staff about a tenant, and what becomes of each.
+"""Adds, corrects and withdraws notes of the staff about a tenant.
 
-Everything that a note has ever said is in the staff's own audit trail: a tenant's trail
-could be shown to the tenant.
+All texts of a note are recorded in the staff's audit trail, not in the tenant's, which
+may be shown to the tenant.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from portal.models import Tenant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAuthor:
-    """Who writes: a person of the staff, by id, and the name that is kept."""
+    """The author of a note: the id of a staff member, and the name to store."""
 
     user_id: int
     name: str
@@ -76,7 +76,7 @@ def own_note(tenant: Tenant, note_id: int, *, author: NoteAuthor) -> StaffNote:
     """Return a note that its author may change, locked, in a unit of work of the staff.
 
     Raises:
-        Refused: there is none; somebody else's is not found either.
+        Refused: there is no such note of this author.
 
     """
     note = (

@@ -1,8 +1,8 @@
-"""Ends excuses whose files were accepted after all, and opens them again if need be.
+"""Ends excuses whose files were accepted after all, and reopens them if that changes.
 
-Only an excuse that nobody has decided: one that was approved stays, and its files beat
-it. The excuse still counts as asked for when lateness is judged, for the tenant asked
-in time; it only waits for nobody any more.
+Only undecided excuses end: an approved excuse stays, but accepted files take precedence
+over it. An ended excuse waits for nobody, but still counts as requested when lateness
+is judged, because the tenant requested it in time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ from billing.models import Excuse, ServerPeriodSummary
 from portal.audit import log as audit_log
 from usage.models import FileState, UsageFile
 
-# Who is named in the audit trail.
+# The actor of these entries in the audit trail.
 _PORTAL = "portal"
 
-# Letters of a strip by which the files of a day are here, or were never written.
+# Letters of a strip for days whose files were received, or never written.
 _BY_FILES = frozenset(
     letter
     for letter, state in STRIP.items()
@@ -36,8 +36,8 @@ _NEED_NOTHING = frozenset(
 def update_answered(tenant_id: int, excuses: Iterable[Excuse], *, at: datetime) -> None:
     """Set or clear `answered_at` of undecided excuses, by the stored summaries.
 
-    In the running unit of work, under the tenant's lock, after the summaries of the
-    servers were stored. `excuses` were loaded with their servers.
+    Call it in a unit of work that holds the tenant's lock, after the summaries of the
+    servers were stored. `excuses` have their servers loaded.
     """
     undecided = [one for one in excuses if not one.decision]
     if not undecided:

@@ -1,4 +1,4 @@
-"""Remembers which complete period a person has dismissed from the home page."""
+"""Stores which complete period a person has dismissed from the home page."""
 
 from django.db.models import QuerySet
 
@@ -17,9 +17,10 @@ def dismissed_period(caller: Caller) -> str:
 
 
 def dismiss_period(caller: Caller, period: Period) -> None:
-    """Show the next period instead; in the unit of work of the caller's tenant.
+    """Store that the caller has dismissed a period, so that home shows the next one.
 
-    Changes nothing but what this person sees, so there is no entry in the audit trail.
+    In the unit of work of the caller's tenant. It changes only what this person sees,
+    so there is no entry in the audit trail.
     """
     _memberships(caller).update(dismissed_period=str(period))
 

@@ -1,7 +1,7 @@
 """The first sentence about a tenant's period: what is missing, and whose turn it is.
 
-Home, the upload page, the tenant's staff page, the desk, mails and the API take their
-words from here, so that all of them say the same.
+Home, the upload page, the tenant's staff page, the desk, mails and the API take these
+sentences from this module, so that all of them agree.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from portal.typed_text.clean import isolated
 
 
 class Reader(StrEnum):
-    """Who reads: it decides how a sentence names the one whose turn it is."""
+    """Who reads a sentence: this decides how it names the side whose turn it is."""
 
     ADMIN = "admin"
     MEMBER = "member"
@@ -33,8 +33,8 @@ class Reader(StrEnum):
 class Headline:
     """The sentences above a period.
 
-    `answer` says the state of the period; `please` what to do and until when, empty if
-    nothing is asked for; `confirm` names server keys to confirm, empty where none is.
+    `answer` is the state of the period; `please` what to do and until when, empty if
+    nothing is requested; `confirm` names server keys to confirm, empty without any.
     `is_alarming` only where the tenant has to act and is late.
     """
 
@@ -91,7 +91,7 @@ def headline(
 
 
 def turn_text(turn: Turn, reader: Reader, *, step: Step = Step.NONE) -> str:
-    """Name the one whose turn it is, as the reader says it."""
+    """Return whose turn it is, in the words for this reader."""
     if reader is Reader.MEMBER and step is Step.CONFIRM_KEYS:
         return gettext("Waits for a tenant admin of your company")
     for_tenant, for_staff = _TURNS[turn]
@@ -99,7 +99,7 @@ def turn_text(turn: Turn, reader: Reader, *, step: Step = Step.NONE) -> str:
 
 
 def confirm_text(to_confirm: Mapping[str, int], reader: Reader) -> str:
-    """Say which server keys files wait for; empty where there are none."""
+    """Return a sentence about the server keys that files wait for; empty for none."""
     files = sum(to_confirm.values())
     if not files:
         return ""
@@ -129,18 +129,18 @@ def confirm_text(to_confirm: Mapping[str, int], reader: Reader) -> str:
 
 
 def due_text(period: Period) -> str:
-    """Name the due day: the end of Thu 3 December."""
+    """Return the due day as text: the end of Thu 3 December."""
     return gettext("the end of %(day)s") % {"day": day_text(period.target_on)}
 
 
 def late_from_text(at: datetime, zone: str) -> str:
-    """Name the instant from which the period is late: Sat 5 December, 00:00."""
+    """Return the instant from which the period is late: Sat 5 December, 00:00."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{day_text(local.date())}, {local:%H:%M}"
 
 
 def span_text(period: Period) -> str:
-    """Name a period by its days: 28 April to 27 May."""
+    """Return the days of a period as text: 28 April to 27 May."""
     return gettext("%(first)s to %(last)s") % {
         "first": short_day(period.starts_on),
         "last": short_day(period.ends_on),
@@ -183,7 +183,7 @@ def _missing(missing: int, waived: int) -> str:
 
 
 def _waiting(view: PeriodView, turn: Turn, *, is_running: bool) -> str:
-    """Say what the billing team or the portal still has to do."""
+    """Return what the billing team or the portal still has to do, as a sentence."""
     files, excuses = view.waiting.files, view.waiting.excuses
     if turn is Turn.PORTAL:
         count = files.received

@@ -82,7 +82,7 @@ class PeriodView:
 
     @property
     def late_next_at(self) -> datetime | None:
-        """When something begins to make late, if that is not at the deadline."""
+        """When the next missing day makes the period late, if after the deadline."""
         return self.judgement.late_next_at
 
 
@@ -90,7 +90,8 @@ class PeriodView:
 class OverduePeriod:
     """A period past its deadline, and how many server-days are missing in it now.
 
-    Not `is_late` where nothing of it counts: the tenant came, or was refused, later.
+    `is_late` is False if no missing day counts as late, for example because the tenant
+    was opened, or its request refused, after the deadline.
     """
 
     period: Period
@@ -126,7 +127,7 @@ def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, PeriodW
     """Return what a period of some tenants waits for, by tenant; two queries.
 
     In the unit of work of a tenant or of the staff. Excuses of file numbers count in
-    each period, for the numbers may lie in any.
+    each period, because the numbers can belong to any.
     """
     files = waiting_files(tenant_ids, period.starts_on, period.ends_on)
     open_excuses = (

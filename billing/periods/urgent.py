@@ -24,7 +24,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class UrgentPeriods:
-    """The period of the headline, and others that should be seen with it.
+    """The period of the headline, and others that are shown with it.
 
     `others` are in the order of urgency; `more_overdue` counts those beyond them.
     """
@@ -38,9 +38,9 @@ def urgent_periods(*, at: datetime, dismissed: str = "") -> UrgentPeriods:
     """Return the periods that a tenant sees first, in the tenant's unit of work.
 
     Late ones come first, the newest before older ones; then the last one until it is
-    complete, and overdue ones that nothing counts in. A complete one stays until the
-    person has dismissed it (`dismissed` is its name) or the next one ends, with the
-    running one below it.
+    complete, and overdue ones in which nothing counts as late. A complete one stays
+    until the person has dismissed it (`dismissed` is its name) or the next one ends,
+    with the running one below it.
     """
     running = _running_period(at)
     overdue = overdue_periods(running, at=at)

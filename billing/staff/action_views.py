@@ -53,8 +53,8 @@ def back(
 ) -> HttpResponse:
     """Redirect to the top of the originating page, where the message is shown.
 
-    That is *Late* with its filters, or the tenant's tab with the form: `tab`, or
-    *Period*, which has some of the forms of a new tenant. `period` is shown there.
+    That page is *Late* with its filters, or the tenant's tab with the form, which shows
+    `period`: `tab`, or *Period*, which has some of the forms of a new tenant.
     """
     to = request.POST.get("to")
     if to == "late":

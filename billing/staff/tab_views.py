@@ -75,7 +75,7 @@ def people(request: PortalRequest, number: str) -> HttpResponse:
 
 @require_safe
 def settings(request: PortalRequest, number: str) -> HttpResponse:
-    """Show what is set for a tenant: licences, zone, first owed day."""
+    """Show the settings of a tenant: licences, zone, first owed day."""
     shown, tenant = load_head(number, tenant_head.SETTINGS)
     now = timezone.now()
     today = now.astimezone(zone_named(tenant.zone)).date()
@@ -118,7 +118,7 @@ def load_head(number: str, tab: str) -> tuple[dict[str, Any], Tenant]:
 def render_tab(
     request: PortalRequest, template: str, shown: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """Render a tab with what all of them have: rights, and the way to the desk."""
+    """Render a tab with what all tabs need: permissions, and the link to the desk."""
     given: QueryDict = request.GET
     shown_period = shown.get("chosen") or named_period(given)
     kept = {name: given[name] for name in _KEPT if given.get(name)}

@@ -1,4 +1,4 @@
-"""Loads the tab *To decide* of a tenant: what waits for a person, and what is done."""
+"""Loads the tab *To decide* of a tenant: open decisions, and the latest ones made."""
 
 from collections.abc import Iterable
 from datetime import datetime

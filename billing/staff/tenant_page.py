@@ -19,7 +19,7 @@ from portal.models import ApiToken, Membership, Role, Tenant
 from usage.models import FileState, SealingKey, Server, UsageFile
 from usage.review import queries as review_queries
 
-# Periods on the page, and those that a deadline can be moved of: those of two years.
+# Periods that are listed, and that a deadline can be moved of: those of two years.
 PERIODS_OFFERED = 24
 
 # Periods with their statements: the running one and the four before it.
@@ -82,7 +82,7 @@ def _is_unflagged(
 
 
 def _beginning(tenant: Tenant) -> dict[str, Any]:
-    """Return the way of a new tenant to its first accepted file."""
+    """Return the steps of a new tenant up to its first accepted file."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         # As staff: only staff may see whether a person has signed in.
         members = Membership.objects.filter(tenant=tenant, role=Role.ADMIN)

@@ -85,9 +85,9 @@ class HeadsIn(Schema):
 
 
 class SheetIn(Schema):
-    """In which form a table is: `csv` or `xlsx`; `comma`, `semicolon` or `tab`.
+    """The format of a table: `csv` or `xlsx`; `comma`, `semicolon` or `tab`.
 
-    Without them it is the CSV with commas that a version stores.
+    The default is the CSV with commas that a version stores.
     """
 
     format: str = Field("csv", max_length=10)

@@ -65,7 +65,7 @@ def as_csv(document: Document) -> str:
 
 
 def figures_table(document: Document) -> Table:
-    """Return the same rows as `as_csv`, with days and instants as such."""
+    """Return the same rows as `as_csv`, with typed days and instants."""
     rows = [
         [_typed(head, cell) for head, cell in zip(_CSV_HEADS, cells, strict=True)]
         for cells in _csv_rows(document)

@@ -69,7 +69,7 @@ class Accounts(DefaultAccountAdapter):
     ) -> str:
         # The library prefixes the Host header, which the client chooses: each port
         # would have attempts of its own.
-        # One address has one count, however it is written.
+        # Wrong tries of an address are counted together, however it is written.
         return mail_address(str(credentials.get("email", "")))
 
     def clean_email(self, email: str) -> str:

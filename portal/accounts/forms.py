@@ -18,7 +18,7 @@ class SignInForm(theirs.LoginForm):
 
 
 class NewPasswordRequestForm(theirs.ResetPasswordForm):
-    """allauth's form, which looks up nobody: that would show in its time."""
+    """allauth's form without the look-up, which would show in the response time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

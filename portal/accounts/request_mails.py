@@ -1,6 +1,6 @@
 """Queues mails about accounts as rows; `portal.accounts.send_mails` sends them.
 
-All of this runs outside of units of work: nobody is signed in, or no tenant is meant.
+Call these functions outside of units of work: the mails belong to no tenant.
 """
 
 from portal.jobs import wakeup
@@ -13,8 +13,8 @@ TASK = "portal.send_mail"
 def request_new_password(address: str) -> None:
     """Queue a link for a new password to an address, whether it has an account or not.
 
-    Who has the address is looked up when the mail is sent: with and without an account
-    the request runs the same statements, so its time reveals nothing.
+    The account is looked up when the mail is sent: with and without an account the
+    request runs the same statements, so its time reveals nothing.
     """
     _queue(AccountMail(kind=AccountMailKind.NEW_PASSWORD, recipient=address.lower()))
 

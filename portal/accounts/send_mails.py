@@ -1,9 +1,9 @@
 """Sends the waiting mails about accounts, each once, and only if still needed.
 
 As in `portal.mail.outbox` a mail is claimed, marked as begun, handed over, and its
-outcome is stored; a mail that may have been sent is not sent again. Nobody has to look
-at it: its link can be requested again. The text is never stored, as it has a link that
-lets its reader in: the link is made here, when the mail is sent.
+outcome is stored; a mail that may have been sent is not sent again. Staff need not
+decide about it: its link can be requested again. The text is never stored, because its
+link signs the reader in; the link is made when the mail is sent.
 """
 
 import logging
@@ -44,7 +44,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class _ClaimedMail:
-    """A mail that is this worker's until its lease ends, and the person who gets it."""
+    """A mail that this worker has leased, and its recipient."""
 
     row: AccountMail
     person: User

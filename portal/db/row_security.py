@@ -32,7 +32,7 @@ def protect(
         table: name in the database.
         staff: rights of billing staff, on all rows.
         tenant: rights of a unit of work for one tenant, on that tenant's rows, as in
-            GRANT: `"select, insert"`. Empty for what no tenant may see.
+            GRANT: `"select, insert"`. Empty for a table that no tenant may see.
         sweep: rights of the role that finds waiting jobs, on all rows, by column.
         app: rights before the caller is identified, on all rows, by column.
         column: the one that holds the tenant's id.

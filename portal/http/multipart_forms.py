@@ -1,7 +1,7 @@
-"""Parses multipart forms with files, and leaves no part out without a trace.
+"""Parses multipart forms with files, and counts the parts that cannot be read.
 
-Django's parser skips a file whose name has nothing that can be shown, and a part whose
-header is not UTF-8, or refuses the form for it.
+Django's parser silently skips a file whose name has no visible characters. A part whose
+header is not UTF-8 is skipped as well, or the whole form is refused.
 """
 
 import re
@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser
 from django.utils.datastructures import MultiValueDict
 
-# A name that is nothing but marks. The receiver cleans every name again.
+# Stands for a name of which nothing is left. The receiver cleans every name again.
 _NAMELESS = "unnamed"
 
 # Bytes of a part's header at most; Django refuses a longer one.
@@ -26,7 +26,7 @@ class FormFiles(MultiValueDict[str, Any]):
 
 
 class KeepParts(FileUploadHandler):
-    """Replaces Django's parser; the handlers behind this one store the files."""
+    """Replaces Django's parser; the handlers after this one store the files."""
 
     def handle_raw_input(  # type: ignore[override]  # the stubs say a str boundary
         self,
@@ -51,10 +51,10 @@ class KeepParts(FileUploadHandler):
         return fields, files
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Pass nothing on: the parser calls the other handlers only."""
+        """Return nothing: the parser calls only the other handlers."""
 
     def file_complete(self, file_size: int) -> None:
-        """Return no file, as for each piece of it."""
+        """Return no file, for the same reason."""
 
 
 class _FormParser(MultiPartParser):
@@ -85,7 +85,7 @@ class _RepairedBody:
                 return self._header.sub(_as_utf8, ready)
 
     def _whole(self, seen: bytes) -> int:
-        """Return where a header, or a boundary, begins that may go on."""
+        """Return the length up to an unfinished header or boundary at the end."""
         start = seen.rfind(self._boundary)
         is_open = start >= 0 and seen.find(b"\r\n\r\n", start) < 0
         if is_open and len(seen) - start < len(self._boundary) + _HEADER:

@@ -1,4 +1,4 @@
-"""Returns the page on which a form was sent, to lead back to it."""
+"""Finds the page from which a form was sent, to redirect to it."""
 
 from urllib.parse import urlsplit
 
@@ -11,8 +11,8 @@ from portal.http.endpoints import ENDPOINTS
 def previous_page(request: HttpRequest, *, otherwise: str) -> str:
     """Return the path and query of the portal's page that a form was sent from.
 
-    That of the URL name `otherwise` if the browser does not say, or names a page that
-    is not ours or that only a form leads to.
+    If the browser sends no Referer, or one of another site or of an address that takes
+    forms only, return the address of the URL name `otherwise`.
     """
     page = urlsplit(request.headers.get("Referer", ""))
     if page.netloc != request.get_host():

@@ -1,4 +1,4 @@
-"""Answers with a table in the format that a request names: CSV or XLSX."""
+"""Renders a table in the format that a request names: CSV or XLSX."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -56,10 +56,10 @@ class SheetFormat:
 
 
 def wanted_format(request: HttpRequest) -> SheetFormat:
-    """Return what a request names by `format` and `separator`.
+    """Return the format that a request names by `format` and `separator`.
 
-    Without a separator it is that of the reader's language. Programs send none, and get
-    commas.
+    The default separator is that of the reader's language. Programs send no language,
+    and get commas.
 
     Raises:
         Refused: there is no such format or separator.
@@ -94,7 +94,7 @@ def streamed_sheet(
 ) -> HttpResponseBase:
     """Return a long table piece by piece; `name` is that of the file.
 
-    An answer that is cut can be recognised by its end.
+    The end of a response shows whether it was cut.
     """
     pieces = download.of(wanted.pieces(table))
     response = StreamingHttpResponse(pieces, content_type=wanted.content_type)

@@ -1,4 +1,4 @@
-"""Finds the page that has the form of an address which takes forms only."""
+"""Finds the page of the form that is sent to an address."""
 
 from django.urls import Resolver404, resolve
 
@@ -6,7 +6,7 @@ from portal.http.endpoints import ENDPOINTS
 
 
 def page_above(path: str) -> str:
-    """Return the nearest address above a path that shows a page; at last the start.
+    """Return the nearest address above a path that shows a page, or the home page.
 
     Forms are sent to addresses below that of their page.
     """

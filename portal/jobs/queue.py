@@ -206,7 +206,7 @@ def _due(model: type[Job], *, at: datetime) -> models.QuerySet[Job]:
 
 
 def wait_after(attempts: int) -> timedelta:
-    """Return how long a row waits after its `attempts`th try has failed, from 1 on."""
+    """Return how long a row waits after its failed try number `attempts`, from 1 on."""
     doublings = min(attempts - 1, 16)
     wait: timedelta = min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
     # Spread out, so that a thousand rows that failed together do not return together.

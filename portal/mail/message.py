@@ -17,8 +17,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.html import escape
 
-# No mail is written by a person. So other machines answer none (RFC 3834), and neither
-# do absence notes of Exchange, which does not look at the first.
+# Prevent automatic replies: no person reads them. Exchange ignores the first header
+# (RFC 3834), and sends its absence notes unless it finds the second.
 _AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")

@@ -160,10 +160,10 @@ class WrittenMail:
 Prepare = Callable[[Claim, datetime], EmailMultiAlternatives | None]
 
 
-def afresh(*, at: datetime) -> dict[str, object]:
-    """Return the columns of a row that a person has sent again, whatever its outcome.
+def requeued(*, at: datetime) -> dict[str, object]:
+    """Return the columns of a row that a person sends again, whatever its outcome was.
 
-    `planned_at` too: a restored copy drops what was planned before.
+    `planned_at` is set too, because a restored copy drops mails planned before it.
     """
     return {
         "state": JobState.WAITING,

@@ -1,4 +1,4 @@
-"""Pauses all mail for a moment after the mail server was away or went silent.
+"""Pauses all mail for a moment after the mail server did not answer.
 
 A server that hangs takes a worker a minute for each mail, and each kind of mail has its
 own task: without a pause, mail could keep all workers busy. The pause is in the cache,
@@ -25,7 +25,7 @@ def begin(*, at: datetime) -> None:
     try:
         cache.set(_KEY, until, timeout=LENGTH.total_seconds())
     except Exception as error:  # noqa: BLE001 - any failure of the cache
-        logger.warning("The pause of mail was not noted: %s", error)
+        logger.warning("The pause of mail could not be stored: %s", error)
 
 
 def is_on(*, at: datetime) -> bool:
@@ -33,7 +33,7 @@ def is_on(*, at: datetime) -> bool:
     try:
         until = cache.get(_KEY)
     except Exception as error:  # noqa: BLE001 - any failure of the cache
-        logger.warning("Whether mail pauses is not known: %s", error)
+        logger.warning("The pause of mail could not be read: %s", error)
         return False
     # A clock that was set back ends the pause, too.
     return until is not None and at.timestamp() < until <= (at + LENGTH).timestamp()

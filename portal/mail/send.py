@@ -42,7 +42,7 @@ class DeliveryResult:
 
     @property
     def ends_run(self) -> bool:
-        """True if the server is away or has gone silent: other mails would fare alike.
+        """True if the server did not answer: other mails would fail in the same way.
 
         Otherwise a server that hangs after each text would leave mail after mail
         unsure. A later run tries the next one.
@@ -78,8 +78,8 @@ def deliver(message: EmailMessage) -> DeliveryResult:
 
 def _deliver_by_smtp(connection: SmtpBackend, message: EmailMessage) -> DeliveryResult:
     if not all(to.rpartition("@")[0].isascii() for to in message.recipients()):
-        # Django would write the name before the @ as in a header (RFC 2047), and hand
-        # the mail to an address that nobody has.
+        # Django would encode the part before the @ as in a header (RFC 2047), which
+        # makes it another address.
         return _UNWRITABLE
     try:
         connection.open()
@@ -127,7 +127,7 @@ def _result_of(error: Exception, connection: SmtpBackend) -> DeliveryResult:
 def _result_of_text(codes: list[int], connection: SmtpBackend) -> DeliveryResult:
     if codes[0] in _FOR_NOW or codes[0] in _FOR_GOOD:
         return _refused("mail-refused", codes)
-    # With a reply that is no refusal the mail may have been taken.
+    # A reply that is not a refusal: the server may have accepted the mail.
     return _CUT if connection.has_begun_text else _AWAY
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.core.mail.backends.smtp import EmailBackend
 
-# The answer to a text takes longer than others: servers look for spam and viruses
-# before they give it. Giving up too early leaves a mail unsure that has arrived.
+# The reply to a text takes longer than others: servers first scan it for spam and
+# viruses. Giving up too early makes a mail unsure that has arrived.
 _TEXT_TIMEOUTS = 6
 
 # The longest conversation, in time-outs. A server that sends a byte now and then would
-# never meet the time-out of a single answer.
+# never exceed the time-out of a single reply.
 _LONGEST = 12
 
 
@@ -43,7 +43,7 @@ class _TrackingMixin:
         """End the conversation, from the thread of the timer."""
         if self.sock is not None:
             with suppress(OSError):
-                # Of the plain class: TLS has a shutdown of its own, which waits.
+                # Of the plain class: a TLS socket overrides it by a method that waits.
                 socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class _TrackingMixin:
         return answer
 
     def send(self, s: Any) -> None:
-        # Commands are text, what a mail contains is bytes.
+        # smtplib passes commands as str, and the content of a mail as bytes.
         if self._is_data and isinstance(s, bytes):
             self.has_begun_text = self.is_in_text = True
             if self.sock is not None:

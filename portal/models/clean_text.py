@@ -1,4 +1,4 @@
-"""The constraint of names that people type: what `portal.typed_text` makes of them."""
+"""The constraint of typed names: they are as `portal.typed_text` returns them."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

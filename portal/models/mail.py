@@ -40,7 +40,7 @@ class AccountMail(models.Model):
     message_id = models.CharField(max_length=400, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
 
-    # What a list of mails shows of other kinds: of these nothing is stored.
+    # Mails of other kinds store these, and the pages of mails read them.
     subject = text = html = ""
 
     class Meta:

@@ -30,7 +30,7 @@ def required_value(request: HttpRequest, name: str, known: Collection[str]) -> s
     """Return the value of a filter of a download; empty if it is not given.
 
     Raises:
-        Refused: the value is unknown. In a file nobody would see that.
+        Refused: the value is unknown. A file cannot show a warning.
 
     """
     value = request.GET.get(name, "")

@@ -10,8 +10,8 @@ from django.utils.translation import gettext
 
 logger = logging.getLogger(__name__)
 
-# A number is a number, a day a day, an instant has its zone. What only looks like a
-# number, such as the name `007`, is a text.
+# Numbers, days and instants (with their zone) are typed. A name that only looks like a
+# number, such as `007`, is a text.
 Cell = str | int | date | datetime | None
 
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ class InstantHead(str):
 class Table:
     """Heads and rows, which are read once. `zone` is that of the instants in it.
 
-    Without a zone, the zone of each row stands in a column of its own.
+    Without a zone, a column contains the zone of each row.
     """
 
     heads: Sequence[str]
@@ -43,7 +43,7 @@ def shown_rows(
         try:
             cells = cells_of(item)
         except Exception:
-            # The items themselves are read outside of this: a database that fails
+            # The items themselves are read outside of this: a failing database
             # ends the list, and the reader sees that it is cut.
             logger.exception("A row of an export cannot be shown: %r", item)
             cells = [

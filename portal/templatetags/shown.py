@@ -18,7 +18,7 @@ register = template.Library()
 # Sizes are decimal, as everywhere in the portal: 1 KB is 1,000 bytes.
 KILOBYTE, MEGABYTE = 1_000, 1_000_000
 
-# From here on a size is shown in MB, with two decimals: what rounds to 0.10 MB.
+# The smallest size that is shown in MB, with two decimals: it rounds to 0.10 MB.
 MEGABYTES_FROM = 99_500
 
 
@@ -47,7 +47,7 @@ def most_files() -> int:
 def shown_size(size: int) -> int:
     """Return a size as it is shown, in bytes: whole KB below 0.1 MB, then 0.01 MB.
 
-    A file of a few bytes is not nothing: it is shown as 1 KB.
+    A file of a few bytes is shown as 1 KB, not as 0 KB.
     """
     if size < MEGABYTES_FROM:
         return max((size + 500) // KILOBYTE, 1) * KILOBYTE if size else 0

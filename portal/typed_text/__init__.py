@@ -1,1 +1,1 @@
-"""Text that people type: cleaned before it is stored, and kept in its place."""
+"""Cleans text that people type, and isolates names in the text around them."""

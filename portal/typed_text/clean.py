@@ -1,9 +1,9 @@
 """Cleans text that people type, before it is stored, compared or searched for.
 
 `one_line` is for names and reasons, `paragraphs` for text that keeps its line breaks,
-`mail_address` for addresses. Each returns an empty text for one that shows nothing,
-and what it has cleaned it leaves as it is. What is dropped, and why joiners are kept in
-some places, is in docs/decisions/0071.
+`mail_address` for addresses. Each returns an empty text for one without visible
+characters, and leaves its own results unchanged. docs/decisions/0071 lists what is
+dropped, and explains why some joiners are kept.
 
 Code points that this Python's Unicode does not assign are dropped before the text is
 composed, so a later Unicode composes and folds a cleaned text exactly as this one does.
@@ -49,7 +49,7 @@ _VIRAMA = 9
 
 
 class _Kind(Enum):
-    """What becomes of a character."""
+    """How a character is treated."""
 
     SHOWN = auto()
     SPACE = auto()
@@ -84,10 +84,10 @@ def mail_address(text: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """Return a name for plain text, where it does not move the words beside it.
+    """Return a name for plain text, so that it does not reorder the words beside it.
 
-    A name with letters that are written from right to left would otherwise take the
-    punctuation and numbers beside it along. HTML has `<bdi>` for that.
+    A name with letters that are written from right to left would otherwise reorder the
+    punctuation and numbers beside it. HTML has `<bdi>` for that.
     """
     if name.isascii():
         return name
@@ -96,13 +96,13 @@ def isolated(name: str) -> str:
 
 
 def _once(text: str) -> str:
-    # Long runs of marks are cut before: to compose one takes the square of its length.
+    # Cut long runs of marks first: composing one takes time quadratic in its length.
     kept = _without_odd_joiners(_without_unseen(text))
     return unicodedata.normalize("NFC", " ".join(kept.split()))
 
 
 def _without_unseen(text: str) -> str:
-    """Drop what shows nothing, and marks and selectors without a base."""
+    """Drop invisible characters, and marks and selectors without a base."""
     kept: list[str] = []
     marks_left, takes_selector = 0, False
     for character in text:
@@ -136,7 +136,7 @@ def _joins(text: str, at: int) -> bool:
     """Return whether a joiner changes how the characters beside it are written.
 
     As in RFC 5892, appendix A: after a virama, and between Arabic letters. A joiner
-    also makes one picture of two.
+    also combines two emoji into one.
     """
     before, after = text[max(0, at - _MOST_MARKS - 1) : at], text[at + 1 : at + 2]
     if not before or not after:

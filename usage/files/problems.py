@@ -100,9 +100,9 @@ def worst(problems: Iterable[FoundProblem]) -> Severity:
 def shown_problems(file: UsageFile) -> list[dict[str, Any]]:
     """Return the problems that decide a file's verdict, with their sentences.
 
-    A rejected file has those that reject it: what would only hold it promises that the
-    file is kept, or that somebody will look at it. Problems of a file that staff have
-    refused have no advice: there is nothing more to do.
+    For a rejected file these are the problems that reject it: texts of other problems
+    promise that the file is kept, or that somebody will look at it. Problems of a file
+    that staff have refused have no advice: there is nothing more to do.
     """
     found = [describe(row) for row in file.problems]
     if file.state == FileState.REJECTED:

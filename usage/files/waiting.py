@@ -51,12 +51,12 @@ def files_for_key() -> QuerySet[UsageFile]:
 def waiting_files(
     tenant_ids: Collection[int], first: date, last: date
 ) -> dict[int, WaitingFiles]:
-    """Count the files that days may wait for, by tenant; tenants without any omitted.
+    """Count the files that days may wait for, by tenant; omit tenants without any.
 
-    Those of the days themselves; all of a tenant where there are none, for a file of
-    another day can prove that a day is complete. Received files have no day yet, and
-    always count. In the unit of work of a tenant, or of the staff. One query, by an
-    index of waiting files.
+    Counts the files of these days. For a tenant without any it counts all, because a
+    file of another day can prove that a day is complete. Received files have no day
+    yet, and always count. In the unit of work of a tenant, or of the staff. One query,
+    by an index of waiting files.
     """
     is_within = Q(state=FileState.RECEIVED) | Q(day__gte=first, day__lte=last)
     rows = (
@@ -78,7 +78,7 @@ def waiting_files(
     )
     found: dict[int, WaitingFiles] = {}
     for tenant_id, own in groupby(rows, key=itemgetter(0)):
-        # Those within come first.
+        # Files of these days come first.
         _, nearest = next(groupby(own, key=itemgetter(1)))
         found[tenant_id] = _sum([row[2:] for row in nearest])
     return found

@@ -66,8 +66,8 @@ class UsageFile(models.Model):
     `sequence` and the header's in the `said` columns, which are empty otherwise.
     `here_since` is since when the tenant's inbox had its bytes, where that was before
     it was sent another way. `sent_in` is the key of the upload that its sender named,
-    whether there is one or not: a label, no reference, so that no wrong one can keep
-    a file from being received.
+    whether it exists or not: a label, not a foreign key, so that a wrong key cannot
+    prevent a file from being received.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)

@@ -71,9 +71,9 @@ class ReportFindings:
         self.counts[code] += number
 
     def note(self, code: str, *, about: str, tenant: str = "", file: str = "") -> None:
-        """Note one finding: what it is about, and whose, by number and file id.
+        """Add one finding: its subject, and the customer number and file id if known.
 
-        A stray file or object can have any name, also one that no column can store.
+        A stray file or object can have any name, even one that no column can store.
         """
         self.counts[code] += 1
         self._found[code] += 1

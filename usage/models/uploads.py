@@ -29,9 +29,9 @@ class Upload(models.Model):
     """One upload: who began it, what was chosen, and how far it came.
 
     `key` is chosen by the sender and is part of the address; it is unique within a
-    tenant only, so that no key says anything about another tenant. `files`, `size` in
-    bytes and `others` (files that are no usage files) are what the sender has chosen
-    by its own report, and so is `step`, which orders its reports. Without `ended_at`
+    tenant only, so that no key reveals anything about another tenant. The sender's
+    reports contain `files`, `size` in bytes and `others` (files that are not usage
+    files) of what was chosen, and `step`, which orders the reports. Without `ended_at`
     the upload is under way or was interrupted; `left_at` is when the page that sent it
     was closed. `dismissed_at` is when its person dismissed the summary.
     """
@@ -75,10 +75,10 @@ class Upload(models.Model):
 class UploadItem(models.Model):
     """One file of an upload, as its sender reported it.
 
-    `number` is its place in the upload. `file` is the row that the portal has of it,
-    whose state is the verdict from then on. Without a file, `outcome`, `code` and
-    `status` (of the HTTP response, where something else than the portal answered) are
-    the sender's word; so they are where the row of a rejected file was deleted.
+    `number` is its place in the upload. `file` is its row in the portal, whose state is
+    the verdict from then on. Without a file, `outcome`, `code` and `status` (of an HTTP
+    response that was not the portal's) are as the sender reported; if the row of a
+    rejected file was deleted, they are a copy of its verdict.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)

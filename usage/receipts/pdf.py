@@ -36,7 +36,7 @@ class ReceiptHead:
 
     `made_at` is in the tenant's zone. `missing` counts ids that are not the tenant's.
     `part` of `parts` is the number of the document, from 1, in a receipt of several.
-    `about` names the period that the receipt is of, empty where it is of none.
+    `about` names the period of the receipt; empty if it is not about a period.
     """
 
     tenant: str

@@ -46,7 +46,7 @@ def held_files(kind: str = "") -> QuerySet[UsageFile]:
 def awaited_keys() -> QuerySet[ServerKey]:
     """Return the untrusted keys that files are held for, the oldest first.
 
-    One decision settles all files of a key. With tenant and server.
+    One decision settles all files of a key. Tenant and server are loaded.
     """
     found = ServerKey.objects.filter(Exists(_held_for_outer()), state=KeyState.PROPOSED)
     return found.select_related("tenant", "server").order_by("proposed_at", "pk")

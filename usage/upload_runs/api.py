@@ -47,10 +47,10 @@ def list_uploads(request: PortalRequest, wanted: Query[UploadsQuery]) -> Uploads
 
 @router.put("/uploads/{uuid:key}/report", response=UploadRef, url_name="report-upload")
 def report_upload(request: PortalRequest, key: UUID, sent: UploadReportIn) -> UploadRef:
-    """Begin an upload under an id of one's own, or report how far it has come.
+    """Begin an upload under a key that the caller chooses, or report its progress.
 
-    What is reported is a claim and decides nothing about any file. Sent again, the
-    same report changes nothing.
+    A report is a claim, and changes no verdict. Sending the same report again changes
+    nothing.
     """
     sender = record.UploadSender(
         tenant_id=request.caller.tenant,

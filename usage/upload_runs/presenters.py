@@ -17,13 +17,13 @@ from usage.uploads import queries as upload_queries
 from usage.uploads.failure_text import failure_text
 from usage.uploads.queries import UploadEntry
 
-# An upload that was heard of within this time may still be running in some window.
+# An upload with activity within this time may still be running in another window.
 _RUNNING = timedelta(minutes=2)
 
 # How long the upload page shows a person's last upload, if it is not dismissed.
 _SHOWN_FOR = timedelta(days=7)
 
-# Files that need attention which it lists; the page of the upload has all of them.
+# Most files needing attention that it lists; the page of the upload lists them all.
 _LISTED = 20
 
 # Colour, shape and word of each outcome.
@@ -76,7 +76,7 @@ class UploadText:
 
     @property
     def result(self) -> str:
-        """A word for how it ended."""
+        """The result in a word or two."""
         if self.is_unfinished:
             return gettext("Not finished")
         return str(_RESULTS[self.mark])
@@ -89,7 +89,7 @@ class UploadText:
 def upload_text(
     upload: Upload, counts: Counter[str], *, zone: str, seen_at: datetime, at: datetime
 ) -> UploadText:
-    """Return the texts of an upload; `seen_at` is when it was heard of last."""
+    """Return the texts of an upload; `seen_at` is when it was last active."""
     when = zoned_text(upload.begun_at, zone)
     is_unfinished = upload.ended_at is None and bool(upload.files)
     mark, shape = _looks(counts, is_unfinished=is_unfinished)

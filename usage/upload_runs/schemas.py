@@ -34,11 +34,11 @@ Code = Annotated[
 
 
 class ItemIn(Schema):
-    """How one file of an upload ended, by its sender.
+    """How one file of an upload ended, as its sender reports it.
 
     `number` is its place in the upload: reported again, the later report counts.
-    `file` is the id that the portal gave it; without one, `code` and `status` say why
-    it did not arrive.
+    `file` is the id that the portal gave it; without one, `code` and `status` explain
+    why it did not arrive.
     """
 
     number: Annotated[int, Field(ge=0, lt=ITEMS_AT_MOST)]
@@ -53,7 +53,8 @@ class ItemIn(Schema):
 def _item(sent: Any, validate: ValidatorFunctionWrapHandler) -> ItemIn | None:
     """Validate one item; an unclear one does not affect the others.
 
-    It counts as failed, with what is clear of it; None if its number is not.
+    An unclear item counts as failed and keeps its valid values; None if its number is
+    not valid.
     """
     try:
         found: ItemIn = validate(sent)
@@ -72,7 +73,7 @@ def _item(sent: Any, validate: ValidatorFunctionWrapHandler) -> ItemIn | None:
 
 
 class UploadReportIn(Schema):
-    """The state of an upload, by its sender; `bytes` of the files that were chosen.
+    """The state of an upload, as its sender reports it; `bytes` of the chosen files.
 
     `step` grows with each report; one that is not above the last is ignored. An item
     that is not of its form counts as failed, and is ignored if its number is not clear.
@@ -128,7 +129,7 @@ class UploadOut(UploadRef):
 
 
 class UploadsOut(Schema):
-    """One page of uploads, newest first; `next` goes into `after` for the next one."""
+    """One page of uploads, newest first; pass `next` as `after` to get the next."""
 
     uploads: list[UploadOut]
     next: UUID | None

@@ -104,7 +104,7 @@ def receipt(request: PortalRequest, key: UUID) -> HttpResponseBase:
 def mail_receipt(request: PortalRequest, key: UUID) -> HttpResponseBase:
     """Mail the receipt of an upload's files to the caller.
 
-    The upload page shows the sentence in place; others are led to the upload.
+    The upload page shows the sentence in place; others are redirected to the upload.
     """
     ids = _file_ids(request, key)
     if ids is None:
@@ -134,7 +134,7 @@ def _file_ids(request: PortalRequest, key: UUID) -> set[UUID] | None:
     """Return the files of an upload; None if the tenant has no such upload.
 
     Raises:
-        Refused: they are none, or too many for a receipt.
+        Refused: there are none, or too many for a receipt.
 
     """
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
@@ -148,7 +148,7 @@ def _file_ids(request: PortalRequest, key: UUID) -> set[UUID] | None:
 
 
 def _page(request: PortalRequest, rows: Any, *, most: int) -> Page[Any]:
-    """Return one page of rows, read at once; a number too high is the last one."""
+    """Return one page of rows, read at once; the last one if the number is too high."""
     page: Page[Any] = Paginator(rows, most).get_page(request.GET.get("page"))
     page.object_list = list(page.object_list)
     return page

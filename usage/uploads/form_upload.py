@@ -61,7 +61,7 @@ def receive_all(
 ) -> list[FormFileOutcome]:
     """Receive the form's files one after the other; one that fails stops no other.
 
-    The form is stored as an upload, also if some of its files were not kept.
+    The form is stored as an upload, even if some of its files were not kept.
     """
     sent = files.getlist(FILES)
     key = uuid4()

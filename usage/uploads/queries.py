@@ -1,9 +1,9 @@
 """Queries of uploads and their files. Each runs in the caller's unit of work.
 
-The verdict of a file is that of the file's own row, so that one which is judged later
+The verdict of a file is read from `UsageFile`, so that a later judgement of the file
 changes the upload too. A file that was received as a part of an upload and was never
-reported, because the page was closed or a script reports none, belongs to it as well.
-It replaces a report that the same file was not sent: the answer to it was lost.
+reported, because the page was closed or a script sends no reports, belongs to it as
+well. It replaces a report that the same file was not sent: only the answer was lost.
 """
 
 from collections import Counter, defaultdict
@@ -69,7 +69,7 @@ class UploadEntry:
 def _outcome() -> Case:
     return Case(
         When(file__isnull=True, then=F("outcome")),
-        # That a file was here before says nothing about whether it counts.
+        # A file that was here before may be held or refused.
         When(
             outcome=UploadOutcome.HERE,
             file__state=FileState.ACCEPTED,
@@ -95,7 +95,7 @@ def find(key: UUID) -> Upload | None:
 
 
 def after(key: UUID | None, *, most: int) -> list[Upload]:
-    """Return uploads, newest first, going on after one that was listed before.
+    """Return uploads, newest first, after one that was listed before.
 
     Raises:
         Refused: there is no such upload.
@@ -172,7 +172,7 @@ def _arrived(uploads: Collection[Upload]) -> list[int]:
 
 
 def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
-    """Return, for the key of each upload, how many of its files ended in which way."""
+    """Count the files of each upload by outcome; by the key of the upload."""
     counts: dict[UUID, Counter[str]] = {one.key: Counter() for one in uploads}
     items: Any = _items(uploads)
     rows: Any = chain(
@@ -185,7 +185,7 @@ def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
 
 
 def last_activity(upload: Upload) -> datetime:
-    """Return when the upload was reported, or a file of it received, last."""
+    """Return when the upload was last reported, or a file of it last received."""
     newest: datetime | None = _sent([upload]).aggregate(at=Max("received_at"))["at"]
     return max(upload.reported_at, newest or upload.reported_at)
 
@@ -199,7 +199,7 @@ def file_ids(upload: Upload) -> set[UUID]:
 
 
 class UploadEntries:
-    """The files of an upload as a sequence that is read by pages, problems first."""
+    """The files of an upload, problems first: a sequence that loads single pages."""
 
     def __init__(self, upload: Upload, *, only: Collection[str] = ()) -> None:
         items: Any = _items([upload])

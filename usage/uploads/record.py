@@ -1,8 +1,8 @@
 """Records uploads as their senders report them.
 
-A report is a claim: it decides nothing about a file. It is bounded, and what it says
-of a file that the portal has is replaced by the file's own row. A sender that saw no
-answer reports a file as not sent although it arrived: its row is looked up.
+A report is a claim: it changes no verdict. Its size is limited. For a file that the
+portal has, the stored verdict replaces what was reported. A sender that got no answer
+reports a file as not sent although it arrived, so the file is looked up.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ from usage.files.names import shown_name
 from usage.models import FileState, Upload, UploadItem, UploadOutcome, UsageFile
 from usage.uploads import queries as upload_queries
 
-# Uploads of one sender that are kept, more than a year of a script that runs each day;
-# the oldest go when another one begins. Files and their receipts stay.
+# Uploads of one sender that are kept: more than a year of a script that runs each day.
+# The oldest are removed when another one begins. Files and their receipts stay.
 UPLOADS_KEPT = 500
 
 # An upload that was reported within this time is kept: its sender may be at work.
@@ -34,7 +34,7 @@ _REPORTED = ("name", "size", "outcome", "code", "status", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSender:
-    """Who reports an upload, for which tenant, and by which way in."""
+    """Who reports an upload, for which tenant, and by which channel."""
 
     tenant_id: int
     how: str
@@ -43,7 +43,7 @@ class UploadSender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedItem:
-    """How one file ended, by its sender; `size` in bytes, `file_id` of its receipt."""
+    """How one file ended, as reported; `size` in bytes, `file_id` of its receipt."""
 
     number: int
     name: str
@@ -56,7 +56,7 @@ class ReportedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadReport:
-    """The state of an upload, by its sender.
+    """The state of an upload, as its sender reports it.
 
     `step` grows with each report: one that arrives after a later one is ignored.
     `files` and `size` (in bytes) are of the usage files that were chosen, `others`
@@ -80,7 +80,7 @@ def record_report(
     The same report can be stored again. Begins and ends a unit of work of its own.
 
     Raises:
-        Refused: the upload was begun by somebody else, or another way.
+        Refused: the upload was begun by somebody else, or by another channel.
 
     """
     with unit_of_work.acting_for(sender.tenant_id):
@@ -183,7 +183,7 @@ def _arrived(
 
 
 def _files(ids: Iterable[UUID]) -> dict[UUID, tuple[str, str, int, str]]:
-    """Return state, name, size and first problem of the files that are there."""
+    """Return state, name, size and first problem of the files that exist."""
     found = UsageFile.objects.filter(pk__in=ids).annotate(first=KT("problems__0__code"))
     rows = found.values_list("pk", "state", "name", "size", "first")
     return {pk: (state, name, size, code or "") for pk, state, name, size, code in rows}
@@ -207,7 +207,7 @@ def _item(
     )
     if file_id in files:
         state, name, size, code = files[file_id]
-        # While it is held or waits it may be accepted yet, and was here before then.
+        # A held or waiting file may still be accepted: keep that it was already here.
         is_here = one.outcome == UploadOutcome.HERE and state != FileState.REJECTED
         item.file_id, item.name, item.size = file_id, name, size
         item.outcome = UploadOutcome.HERE if is_here else UploadOutcome(state)

@@ -23,7 +23,7 @@ _ALREADY_HERE = ("silent", "same", gettext_lazy("Already here"))
 _NOT_KEPT = ("missing", "missing", gettext_lazy("Not kept"))
 
 
-# The looks of a whole form: that of its worst file, as the upload page has them.
+# The look of a whole form is that of its worst file, as on the upload page.
 _LOOKS = (
     ("missing", ("missing", "excused")),
     ("partial", ("with-us",)),
@@ -35,7 +35,7 @@ def form_result(
 ) -> dict[str, Any]:
     """Return what the template `usage/uploads/results.html` shows of a form.
 
-    Without outcomes it says that no file was chosen.
+    Without outcomes the page says that no file was chosen.
     """
     rows = [result_rows(one) for one in outcomes]
     marks = {row["mark"] for row in rows}
@@ -57,7 +57,7 @@ def result_rows(one: FormFileOutcome) -> dict[str, Any]:
     elif not one.is_new and one.file.state == FileState.ACCEPTED:
         mark, shape, verdict = _ALREADY_HERE
     else:
-        # Its own verdict: a held file still waits, whoever sends it again.
+        # The stored verdict: a held file still waits, whoever sends it again.
         mark, shape, verdict = _VERDICTS[FileState(one.file.state)]
     day = one.file.day if one.file else None
     return {

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         folder.mkdir(parents=True, exist_ok=True)
         # Two at once would open each tenant twice, and the one that fails may be the
         # first start of the whole portal.
-        with holding_file(folder / "lock", on_wait=self._say_that_it_waits):
+        with holding_file(folder / "lock", on_wait=self._log_waiting):
             self._run(folder, options)
 
     def _run(self, folder: Path, options: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         elif not options["silent"]:
             self._print_sign_ins(found)
 
-    def _say_that_it_waits(self) -> None:
+    def _log_waiting(self) -> None:
         self._log("another process makes the demo data: waiting until it is done")
 
     def _log(self, line: str) -> None:

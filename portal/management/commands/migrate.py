@@ -7,7 +7,7 @@ from django.core.management.commands.migrate import Command as DjangoMigrate
 
 from portal.management.one_at_a_time import holding_database
 
-# The advisory lock of who migrates: any number that nothing else takes.
+# The number of this command's advisory lock; no other lock may use it.
 MIGRATING = 0x6D696772
 
 
@@ -19,8 +19,8 @@ class Command(DjangoMigrate):
         parser.set_defaults(database="owner")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        def say() -> None:
+        def report_waiting() -> None:
             self.stderr.write("Another process migrates this database: waiting.")
 
-        with holding_database(options["database"], MIGRATING, on_wait=say):
+        with holding_database(options["database"], MIGRATING, on_wait=report_waiting):
             super().handle(*args, **options)

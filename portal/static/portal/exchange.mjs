@@ -1,14 +1,14 @@
-// The one way in which the pages' scripts wait for an answer: a request that makes no
-// progress is ended, waits between tries grow, and an answer of something between the
-// page and the portal is distinguished from the portal's own.
+// Sends all requests of the pages' scripts: a request without progress is ended, waits
+// between tries grow, and an answer of something between the page and the portal is
+// distinguished from the portal's own.
 
 /** A request without progress for this long counts as stalled. */
 export const STALL_MS = 30_000;
 
-/** A proxy or a passing fault of the portal: asking again can help. */
+/** Statuses of a proxy, or of a temporary fault of the portal: a retry can succeed. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Seconds between two tries; the last one for ever. */
+/** Seconds between two tries; the last value repeats. */
 const WAITS = [1, 2, 4, 8, 15, 30, 60];
 
 /**
@@ -83,16 +83,16 @@ function answerOf(request, wanted) {
   };
 }
 
-/** Send something that is not lost if the page is left; nobody waits for its answer. */
+/** Send a request that also succeeds if the page is left; its answer is ignored. */
 export function sendLast(address, { method, headers, body }) {
   // A browser refuses large bodies here; then the stored upload lacks the last report.
   fetch(address, { method, headers, body, keepalive: true }).catch(() => {});
 }
 
-/** Whether asking again can help. */
+/** Whether a retry can succeed. */
 export const isPassing = (answer) => PASSING.has(answer.status);
 
-/** The portal's refusals say what happened and what to do; nothing else does. */
+/** Only refusals of the portal have a code, a title and advice. */
 export const isRefusal = ({ body }) =>
   ["code", "title", "advice"].every((key) => typeof body[key] === "string");
 
@@ -111,7 +111,7 @@ export function interference(answer, key) {
   return PASSING.has(status) ? "unreached" : "blocked";
 }
 
-/** Waits that grow from try to try, and begin anew after a success. */
+/** Waits that grow from try to try, and start again after a success. */
 export class Backoff {
   #tries = 0;
 

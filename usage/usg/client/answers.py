@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from usage.usg.characters import cleaned
 from usage.usg.limits import DEFAULT_LIMITS, MIB
 
-# Answers after which the same request may succeed: the cause is the server's or passes.
+# Statuses after which the same request may succeed: faults of a server, or temporary.
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 # Refusals of the portal that a broken connection causes.
@@ -91,7 +91,7 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """What the answer says, for who reads the report."""
+        """The answer as text for the reader of the report."""
         if not self.is_of_portal:
             return self._between_text()
         title = str(self.document.get("title") or f"status {self.status}")

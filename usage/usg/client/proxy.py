@@ -1,7 +1,7 @@
 """An outgoing HTTP proxy: its address, and a tunnel through it (CONNECT).
 
-The proxy gets the portal's host and port, and its own user and password. All else, the
-token too, goes through the tunnel under TLS.
+The proxy gets the portal's host and port, and its own user and password. Everything
+else, including the token, is sent through the tunnel under TLS.
 """
 
 import socket
@@ -17,12 +17,12 @@ from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves on
 
 from usage.usg.characters import cleaned
 
-# The port of an address that names none, as other programs take it.
+# The default port of other programs too.
 _PORT = 80
 
 
 class ProxyRefusedError(Exception):
-    """The proxy opens no tunnel; `is_passing` tells whether it may do so later."""
+    """The proxy opens no tunnel; `is_passing` if a later try may succeed."""
 
     def __init__(self, message: str, *, is_passing: bool) -> None:
         super().__init__(message)

@@ -52,7 +52,7 @@ export function failureCode({ state, row, told }) {
   return state === FAILED ? told?.code || "no-answer" : "";
 }
 
-/** How a file ends that the portal has kept before: one that does not count says so. */
+/** The end of a file that the portal already has: its state, unless it is accepted. */
 export function endOf(row) {
   return row.state === ACCEPTED ? HERE : row.state;
 }
@@ -83,7 +83,7 @@ export class Item {
   /** Found here by asking, so that it was not sent. */
   isUnsent = false;
   isNeeded = false;
-  /** It was sent, and no answer arrived. */
+  /** Whether it was sent and no answer arrived. */
   isStalled = false;
   /** Counts the changes, so that only what has changed is drawn again. */
   version = 0;

@@ -1,5 +1,5 @@
 // Reports an upload to the portal while it runs, so that it can be looked at again:
-// what was chosen, and how each file ended. No file waits for it.
+// what was chosen, and how each file ended. Files do not wait for reports.
 
 import { Backoff } from "../exchange.mjs";
 import { failureCode } from "./items.mjs";
@@ -7,15 +7,15 @@ import { failureCode } from "./items.mjs";
 /** Files that end within this time are reported together. */
 const GATHER_MS = 2_000;
 
-/** As many as one report can be about, and as are stored of an upload. */
+/** Items in one report of this page, and items that the portal stores of an upload. */
 const AT_ONCE = 500;
 const STORED = 20_000;
 
-/** What a browser sends of a page that is being left: 64 KiB. */
+/** Items in a report of a page that is being left: browsers send at most 64 KiB. */
 const AT_LAST = 200;
 
 export class Reporter extends EventTarget {
-  /** Files of what was dropped that are no usage files. */
+  /** Number of dropped files that are not usage files. */
   others = 0;
   #pending = new Map();
   #step = 0;

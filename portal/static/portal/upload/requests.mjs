@@ -24,9 +24,9 @@ export class Portal {
   /**
    * @param {{check: string, put: string, report: string, owner: string,
    *   customer: string}} addresses
-   *   `put` has NAME where the name goes, `report` the id of nothing where that of an
-   *   upload goes; `owner` is the person and the tenant; `customer` is for whom the
-   *   page was made, whomever the session is for by now
+   *   `put` has NAME in place of a file's name, `report` a nil UUID in place of an
+   *   upload's key; `owner` is the person and the tenant; `customer` is the tenant that
+   *   the page was made for, even if the session is for another one by now
    */
   constructor(addresses) {
     this.addresses = addresses;
@@ -109,7 +109,7 @@ export class Portal {
     return parseAnswer(answer, "address");
   }
 
-  /** The same while the page is being left. */
+  /** Report while the page is being left; the answer is ignored. */
   reportLast(upload, report) {
     sendLast(this.#reportAddress(upload), { method: "PUT", ...this.#reportOf(report) });
   }

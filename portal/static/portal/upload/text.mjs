@@ -4,7 +4,7 @@
 const KILOBYTE = 1_000;
 const MEGABYTE = 1_000_000;
 
-/** From here on a size is shown in MB, as `portal/templatetags/shown.py` does. */
+/** The smallest size that is shown in MB, as in `portal/templatetags/shown.py`. */
 const MEGABYTES_FROM = 99_500;
 
 /** A size as it is shown, in bytes: whole KB below 0.1 MB, then hundredths of a MB. */

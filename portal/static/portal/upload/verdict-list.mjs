@@ -3,7 +3,7 @@
 
 import * as items from "./items.mjs";
 
-/** Rows shown at first, with what is below the list still near, and added each time. */
+/** Rows that are shown at first, and added each time: few, so that the list is short. */
 const FIRST_ROWS = 30;
 const ROWS = 100;
 
@@ -176,7 +176,7 @@ export class VerdictList {
     return where ? [`${where} · `, link, ...other] : [link, ...other];
   }
 
-  /** It counts for another period than the one that is shown. */
+  /** A link for a file that counts for another period than the one that is shown. */
   #linkToPeriod(period) {
     const link = document.createElement("a");
     link.href = this.periodAddress.replace("PERIOD", period);

@@ -197,7 +197,7 @@ export class RunView {
     const looked = run.looked / run.items.length;
     const part = isLooking || !bytesNeeded ? looked : bytesSent / bytesNeeded;
     const bar = this.#at("all");
-    // Once all is done, the reasons are what is to be read next.
+    // After the end the reader needs the reasons, not the bar.
     bar.hidden = !run.isGoing;
     bar.value = Math.floor(100 * (part || 0));
   }
