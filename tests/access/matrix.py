@@ -84,7 +84,7 @@ ROWS: Mapping[str, Row] = {
     "home": Row(lambda _: "/", own=_answers(200, 302)),
     "upload-page": Row(lambda _: "/upload"),
     "period-receipt": Row(lambda _: "/periods/2026-05/receipt?format=csv"),
-    # Leads home.
+    # Redirects to the home page.
     "period-dismiss": Row(lambda _: "/periods/2026-05/dismiss", own=_answers(302)),
     # Leads to the newest period with figures.
     "statements-page": Row(lambda _: "/billing-data", own=_answers(302)),
@@ -120,7 +120,7 @@ ROWS: Mapping[str, Row] = {
         own=_answers(302),
         foreign=_answers(404),
     ),
-    # Only who began it has its summary on the page.
+    # Only the person who began it sees its summary on the page.
     "upload-run-dismiss": Row(
         lambda ids: f"/uploads/{ids.upload}/dismiss",
         own=_answers(302, 404),

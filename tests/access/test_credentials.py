@@ -144,7 +144,7 @@ def test_credentials_of_a_proxy_in_front_do_not_sign_anybody_out(
     client = browser(alice)
     assert client.get("/", headers=sent).status_code == 200
     assert client.get("/api/v1/files", headers=sent).status_code == 200
-    # They stand for nobody, and a session that changes something needs its CSRF token.
+    # They authenticate nobody, and a session that changes something needs a CSRF token.
     refused = send(client, "POST", "/api/v1/files/check", b'{"files": []}', **sent)
     assert (refused.status_code, refused.json()["code"]) == (403, "csrf-missing")
     alone = Client().get("/api/v1/files", headers=sent)

@@ -120,7 +120,7 @@ def build() -> TwoCompanies:
 
 
 def _items(name: str, file: UsageFile) -> list[record.ReportedItem]:
-    """Report a file that is here, and one that never came."""
+    """Report a file that was received, and one that never arrived."""
     return [
         record.ReportedItem(
             number=0, name=name, size=1, outcome=file.state, file_id=file.pk

@@ -252,13 +252,13 @@ def test_late_periods_come_first_the_newest_before_the_older(alice: Company) -> 
 
 
 @pytest.mark.usefixtures("db")
-def test_a_new_tenant_sees_overdue_periods_that_nothing_counts_in() -> None:
+def test_a_new_tenant_sees_overdue_periods_in_which_nothing_is_late() -> None:
     july = datetime(2026, 7, 1, tzinfo=UTC)
     alice = open_company("N-1", name="New", zone="Europe/Berlin", has_server=False)
     # Learned of after the deadline of May: nobody could be late with it.
     alice.registered("IC01", at=datetime(2026, 6, 20, tzinfo=UTC))
     open_periods.open_current_periods(today=july.date(), at=july)
-    # June is due on the 3rd of July, and comes before what counts no more.
+    # June is due on 3 July, and comes before periods in which nothing is late.
     assert shown_periods(alice, july) == [MAY.next(), MAY]
     words = period_text.period_text(view(alice, at=july), at=july)
     assert (words.standing, words.phase) == ("Incomplete", "not-late")
@@ -276,7 +276,7 @@ def shown_periods(company: Company, at: datetime, dismissed: str = "") -> list[P
 
 
 @time_machine.travel(datetime(2026, 6, 1, 12, tzinfo=UTC), tick=False)
-def test_the_success_of_the_month_is_said_and_can_be_dismissed(
+def test_a_complete_period_is_shown_and_can_be_dismissed(
     alice: Company,
 ) -> None:
     send_all_but(alice, at=BEFORE)

@@ -1,4 +1,4 @@
-"""Answers that never arrive, or are of something between the page and the portal."""
+"""Answers that never arrive, or that something other than the portal gives."""
 
 import json
 import re
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing
 
 HTML = "<!doctype html><html><body><h1>Blocked by policy</h1></body></html>"
 
-# What a proxy does to the file of each day, and what is said of it.
+# What a proxy does to the file of each day, and the text that the page shows.
 PROXY: dict[str, dict[str, Any]] = {
     "IC01_2026-04-28.usg": {"status": 413, "body": HTML},
     "IC01_2026-04-29.usg": {"status": 403, "body": HTML},
@@ -67,7 +67,7 @@ def row(page: Page, name: str) -> Locator:
     return page.locator(".verdict", has_text=name)
 
 
-def test_an_answer_that_is_swallowed_is_noticed_and_holds_no_other_file(
+def test_a_lost_answer_is_noticed_and_delays_no_other_file(
     open_page: Open, alice: Company, folder: Path
 ) -> None:
     name = "IC01_2026-05-03.usg"
@@ -99,7 +99,7 @@ def test_an_answer_that_is_swallowed_is_noticed_and_holds_no_other_file(
     assert_all_here(page, alice)
     assert "no answer for 30 s; trying again" in page.evaluate("window.seen")
     expect(row(page, name)).to_contain_text("Accepted")
-    # It was asked for by its content, and not sent again.
+    # The page checked the file by its content, and did not send it again.
     assert sent == [name]
     # Rows of 758 bytes add up to the total as they are shown.
     expect(row(page, name).locator(".verdict-size")).to_have_text(re.compile("^1.KB$"))
@@ -107,7 +107,7 @@ def test_an_answer_that_is_swallowed_is_noticed_and_holds_no_other_file(
     expect(total).to_have_text(re.compile("^14.KB of 14.KB$"))
 
 
-def test_what_something_in_between_answers_is_told_as_that_and_stays_told(
+def test_answers_of_a_proxy_are_reported_as_such_also_after_a_reload(
     open_page: Open, alice: Company, folder: Path
 ) -> None:
     page = open_page(alice, UPLOAD, viewport={"width": 1280, "height": 900})

@@ -157,7 +157,7 @@ def test_the_token_goes_through_the_tunnel_and_the_password_to_the_proxy_alone(
         ("user:quince@", "NTLM", "offers a sign-in by NTLM only"),
     ],
 )
-def test_a_proxy_that_asks_for_a_password_is_told_in_words(
+def test_a_proxy_that_asks_for_a_password_is_reported_in_words(
     behind: BehindProxy, user: str, offered: str, text: str
 ) -> None:
     behind.proxy.credentials, behind.proxy.offered = CREDENTIALS, offered
@@ -173,7 +173,7 @@ def test_a_proxy_that_asks_for_a_password_is_told_in_words(
 @pytest.mark.parametrize(
     ("refusal", "tries"), [("403 Forbidden", 1), ("503 Away", http.TRIES)]
 )
-def test_a_proxy_that_opens_no_tunnel_is_told_in_words(
+def test_a_proxy_that_opens_no_tunnel_is_reported_in_words(
     behind: BehindProxy, refusal: str, tries: int
 ) -> None:
     behind.proxy.refusal = refusal

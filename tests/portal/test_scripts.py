@@ -33,14 +33,14 @@ def test_each_failure_that_a_script_names_has_a_text() -> None:
     assert named <= set(FAILURES)
 
 
-def test_a_failure_says_the_status_of_its_answer_and_whom_to_ask() -> None:
+def test_the_text_of_a_failure_has_the_status_and_whom_to_ask() -> None:
     text = failure_text("failed", "blocked-size", 413)
     assert "refused the file (status 413)" in str(text.title)
     assert "network administrator" in str(text.advice)
     assert "{" not in str(failure_text("failed", "blocked", None).title)
 
 
-def test_an_unknown_code_has_a_text_too() -> None:
+def test_an_unknown_code_has_a_text() -> None:
     assert failure_text("failed", "x-y", None) == FAILURES["no-answer"]
     assert failure_text("stopped", "", None) == FAILURES["stopped"]
     busy = failure_text("failed", "busy", None)

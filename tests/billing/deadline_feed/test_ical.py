@@ -103,7 +103,7 @@ def test_a_period_is_due_on_the_whole_of_its_day_with_alarms(alice: Company) -> 
     assert alarms == []
 
 
-def test_a_day_that_is_over_has_no_alarm(alice: Company) -> None:
+def test_a_due_day_that_is_over_has_no_alarm(alice: Company) -> None:
     open_periods.open_current_periods(today=date(2026, 5, 20), at=NOW)
     with unit_of_work.acting_for(alice.id, reading=True):
         for at, is_ahead in (
@@ -145,7 +145,7 @@ def alarms_of(company: Company, at: datetime) -> dict[str, bool]:
     return {event.uid.rsplit("-", 1)[0]: event.has_alarms for event in found}
 
 
-def test_nobody_is_alarmed_while_only_the_billing_team_can_act(
+def test_no_event_has_an_alarm_while_only_the_billing_team_can_act(
     alice: Company,
 ) -> None:
     at = datetime(2026, 6, 2, 12, tzinfo=UTC)
@@ -158,7 +158,7 @@ def test_nobody_is_alarmed_while_only_the_billing_team_can_act(
     assert alarms_of(alice, at)["target-2026-06"]
 
 
-def test_an_automated_tenant_is_never_alarmed(alice: Company) -> None:
+def test_the_feed_of_an_automated_tenant_has_no_alarms(alice: Company) -> None:
     at = datetime(2026, 6, 2, 12, tzinfo=UTC)
     open_periods.open_current_periods(today=at.date(), at=at)
     licence_requests.set_licences(

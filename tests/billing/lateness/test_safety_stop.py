@@ -256,7 +256,7 @@ def test_who_is_held_is_told_of_as_odd(first: Company) -> None:
     assert ("who-was-late-has-a-flag", False) not in broken_invariants(AFTER)
 
 
-def test_a_release_is_for_those_who_were_listed_and_others_stop_it_again(
+def test_a_release_is_for_listed_tenants_and_others_stop_the_period_again(
     first: Company,
 ) -> None:
     more(first, 19)
@@ -274,7 +274,7 @@ def test_a_release_is_for_those_who_were_listed_and_others_stop_it_again(
     assert stops()[0].released_for is not None
 
 
-def test_those_of_other_zones_are_listed_and_released_with_the_others(
+def test_tenants_of_other_zones_are_listed_and_released_with_the_others(
     first: Company,
 ) -> None:
     more(first, 19)
@@ -286,7 +286,7 @@ def test_those_of_other_zones_are_listed_and_released_with_the_others(
     assert stops()[0].released_at == AFTER
 
 
-def test_whoever_is_not_flagged_yet_is_listed_with_what_that_waits_for(
+def test_late_tenants_without_a_flag_are_listed_with_what_it_waits_for(
     first: Company,
 ) -> None:
     def listed(at: datetime) -> list[tuple[str, str, int]]:

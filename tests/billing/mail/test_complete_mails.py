@@ -1,4 +1,4 @@
-"""When a period is complete, everybody who was reminded of it learns that, once."""
+"""A complete period is mailed, once, to everybody who was reminded of it."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ def rows(company: Company) -> list[tuple[str, str, str]]:
         return [(row.recipient, row.shown_state, row.problem) for row in found]
 
 
-def test_whoever_was_reminded_learns_once_that_the_period_is_complete(
+def test_who_was_reminded_gets_one_mail_about_the_complete_period(
     reminded: Company,
 ) -> None:
     at = ENDED + 2 * HOUR
@@ -82,7 +82,7 @@ def test_whoever_was_reminded_learns_once_that_the_period_is_complete(
         assert beat(at + hours * HOUR) == []
 
 
-def test_a_period_that_was_completed_late_says_so(reminded: Company) -> None:
+def test_the_mail_states_that_a_period_was_completed_late(reminded: Company) -> None:
     run_check(DEADLINE + HOUR)
     mail.outbox.clear()
     complete(reminded, at=DEADLINE + 2 * HOUR)
@@ -94,7 +94,7 @@ def test_a_period_that_was_completed_late_says_so(reminded: Company) -> None:
         assert "Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2)" in text
 
 
-def test_nobody_who_was_not_reminded_gets_the_news(short: Company) -> None:
+def test_only_people_who_were_reminded_get_the_mail(short: Company) -> None:
     open_periods()
     complete(short, at=ENDED - HOUR)
     assert beat(ENDED + HOUR) == []
@@ -119,7 +119,7 @@ def test_a_period_that_is_incomplete_again_by_then_is_not_called_complete(
     assert beat(at + 2 * HOUR) == []
 
 
-def test_who_gets_no_reminders_any_more_gets_none(reminded: Company) -> None:
+def test_a_person_who_stopped_reminders_gets_no_mail(reminded: Company) -> None:
     at = ENDED + 2 * HOUR
     complete(reminded, at=at)
     with unit_of_work.acting_for(reminded.id):
@@ -180,7 +180,7 @@ def test_a_stop_of_mails_holds_it(reminded: Company) -> None:
     assert len(beat(at + HOUR)) == 1
 
 
-def test_other_tenants_periods_stay_out_of_it(
+def test_a_tenant_sees_no_mails_of_another_tenant(
     reminded: Company, charlie: Company
 ) -> None:
     at = ENDED + 2 * HOUR

@@ -79,7 +79,7 @@ def states(company: Company) -> list[tuple[str, str]]:
 def test_ten_files_of_a_script_are_one_mail_to_each_admin(alice: Company) -> None:
     server = unknown(alice)
     upload(alice, server, 10)
-    # A script sends all it has: until then nobody knows how many there are.
+    # The mail waits until the script has sent all its files, so that it counts them.
     assert beat(NOW + 9 * MINUTE) == []
     [message] = beat(SENT)
     assert message.to == [ADMIN]
@@ -90,7 +90,7 @@ def test_ten_files_of_a_script_are_one_mail_to_each_admin(alice: Company) -> Non
         assert fingerprint(server.pair.public) in body
         assert "do not confirm" in body
     assert any(link.endswith("/servers") for link in links_of(message))
-    # Once for the key, whatever comes later.
+    # One mail for the key, even if more files follow.
     alice.send(server.day(date(2026, 5, 11)), at=SENT)
     assert beat(SENT + timedelta(days=1)) == []
 
@@ -121,7 +121,7 @@ def test_the_keys_of_forty_servers_are_one_mail_and_each_is_mentioned_once(
         ("unneeded", "in-another-mail"): 39,
     }
     assert beat(SENT + timedelta(days=1)) == []
-    # A key that comes later is in the mail of its own run.
+    # A later key is in a mail of its own.
     upload(alice, unknown(alice, "IC60"), at=SENT)
     [later] = beat(SENT + 11 * MINUTE)
     assert later.subject == "A-100: 1 file waits for you: confirm the key of IC60"
@@ -176,7 +176,7 @@ def test_a_key_that_was_confirmed_before_the_mail_was_sent_needs_none(
     [
         (How.BROWSER, ADMIN, 0),
         (How.FORM, ADMIN, 0),
-        # Who uploads and may not confirm keys has admins who may.
+        # An uploader who may not confirm keys: the admins get the mail.
         (How.BROWSER, "uploader@a-100.example", 1),
         # A token is a script, whatever it is called.
         (How.API, ADMIN, 1),
@@ -190,7 +190,7 @@ def test_an_admin_who_uploads_by_hand_sees_the_key_and_gets_no_mail(
     assert len(beat(SENT)) == mails
 
 
-def test_known_keys_and_other_tenants_have_no_mail(
+def test_known_keys_and_other_tenants_cause_no_mail(
     alice: Company, charlie: Company
 ) -> None:
     alice.send(alice.server.day(date(2026, 5, 1)))
@@ -199,7 +199,7 @@ def test_known_keys_and_other_tenants_have_no_mail(
     assert states(alice) == []
 
 
-def test_whoever_is_no_admin_any_more_gets_none(alice: Company) -> None:
+def test_a_former_admin_gets_no_mail(alice: Company) -> None:
     upload(alice, unknown(alice))
     key_mails.plan(at=SENT)
     with unit_of_work.acting_for(unit_of_work.STAFF):
@@ -234,7 +234,7 @@ def inbox(alice: Company, settings: Any) -> Iterator[None]:
     archive._client.cache_clear()
 
 
-def test_files_of_the_inbox_that_wait_for_a_key_have_the_one_mail_only(
+def test_files_of_the_inbox_that_wait_for_a_key_cause_one_mail_only(
     alice: Company, inbox: None
 ) -> None:
     server = unknown(alice)

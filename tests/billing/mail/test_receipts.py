@@ -236,7 +236,7 @@ def test_what_names_no_file_is_refused(alice: Company, ids: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["550 no such person", "answer"])
-def test_one_that_failed_or_may_have_arrived_is_sent_to_who_requests_it_again(
+def test_a_failed_or_unsure_receipt_is_sent_when_it_is_requested_again(
     alice: Company, mail_server: CuttingMailServer, end: str
 ) -> None:
     (file,) = uploaded(alice, 1)

@@ -1,6 +1,6 @@
 """Makes a tenant for each situation that a headline distinguishes.
 
-All of them owe the last two days of May's period only, unless they say otherwise.
+Unless stated otherwise, each of them owes only the last two days of May's period.
 """
 
 from collections.abc import Callable, Mapping

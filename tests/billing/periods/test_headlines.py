@@ -1,4 +1,4 @@
-"""What everybody reads first is the same everywhere, in each situation of a tenant."""
+"""Pages, mails and the API have the same headline, in each situation of a tenant."""
 
 import html
 import re
@@ -199,7 +199,9 @@ def test_there_is_a_row_for_each_situation() -> None:
 @pytest.mark.parametrize(
     ("company", "name"), [(name, name) for name in EXPECTED], indirect=["company"]
 )
-def test_all_places_say_the_same(company: Company, name: str) -> None:
+def test_pages_mails_and_the_api_have_the_same_headline(
+    company: Company, name: str
+) -> None:
     expected, period = EXPECTED[name], PERIODS.get(name, MAY)
     at = SITUATIONS[name].at
     text = seen_by(company, name, Reader.ADMIN)

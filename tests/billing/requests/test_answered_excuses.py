@@ -81,7 +81,7 @@ def test_an_excuse_of_numbers_ends_with_the_last_of_them(alice: Company) -> None
     assert reloaded(alice, excuse).answered_at == AFTER
 
 
-def test_who_asked_in_time_is_not_late_when_the_file_comes_after_the_deadline(
+def test_a_tenant_who_asked_in_time_is_not_late_with_a_file_after_the_deadline(
     alice: Company,
 ) -> None:
     [ninth] = send_all(alice, without=frozenset({9}))
@@ -102,7 +102,7 @@ def half_of(company: Company, file: UsageFile) -> bytes:
     )
 
 
-def test_it_waits_again_when_staff_choose_another_file(alice: Company) -> None:
+def test_the_excuse_waits_again_when_staff_choose_another_file(alice: Company) -> None:
     [ninth] = send_all(alice, without=frozenset({9}))
     excuse = request_excuse(alice, may(6), kind=ExcuseKindChoices.LOST)
     file, _ = alice.send(ninth, at=AFTER)
@@ -122,7 +122,7 @@ def test_it_waits_again_when_staff_choose_another_file(alice: Company) -> None:
     assert differing(alice) == []
 
 
-def test_both_sides_read_that_it_ended(alice: Company) -> None:
+def test_both_sides_see_that_the_excuse_ended(alice: Company) -> None:
     [ninth] = send_all(alice, without=frozenset({9}))
     request_excuse(alice, may(6), kind=ExcuseKindChoices.LOST)
     alice.send(ninth, at=AFTER)
@@ -140,7 +140,9 @@ def test_both_sides_read_that_it_ended(alice: Company) -> None:
     assert "Approve the excuse" not in page
 
 
-def test_a_day_that_another_excuse_covers_keeps_no_excuse_open(alice: Company) -> None:
+def test_an_excuse_ends_although_another_one_covers_one_of_its_days(
+    alice: Company,
+) -> None:
     ninth, _ = send_all(alice, without=frozenset({9, 10}))
     other = request_excuse(alice, may(7), kind=ExcuseKindChoices.LOST)
     excuses.approve(alice.id, excuse_id=other.pk, by="clerk", at=AFTER)

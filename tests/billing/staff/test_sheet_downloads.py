@@ -132,9 +132,7 @@ def test_names_that_look_like_numbers_stay_texts_in_a_sheet(late: Company) -> No
 
 
 @pytest.mark.parametrize("query", [{"format": "xls"}, {"separator": ";"}])
-def test_a_format_that_there_is_not_is_refused(
-    late: Company, query: dict[str, str]
-) -> None:
+def test_an_unknown_format_is_refused(late: Company, query: dict[str, str]) -> None:
     downloads = Downloads(late)
     for name in LISTS:
         assert downloads.get(name, **query).status_code == 422, name

@@ -97,12 +97,12 @@ def _in_order() -> list[str]:
     return ["", *tabs.split()]
 
 
-def test_each_tab_needs_a_known_number_of_queries(late: Company, clerk: Client) -> None:
+def test_each_tab_runs_a_fixed_number_of_queries(late: Company, clerk: Client) -> None:
     counted = {tab: len(queries_of(clerk, f"{HERE}{tab}")) for tab in QUERIES}
     assert counted == QUERIES
 
 
-def test_no_tab_costs_more_with_more_of_everything(
+def test_the_queries_of_a_tab_do_not_grow_with_its_rows(
     late: Company, clerk: Client
 ) -> None:
     # The summary of the shown period is stale both times.
@@ -154,7 +154,7 @@ def test_a_zone_is_typed_by_its_name_or_its_place(
         assert Tenant.objects.get().zone == zone
 
 
-def test_the_number_of_decisions_is_at_its_tab(late: Company, clerk: Client) -> None:
+def test_the_tab_shows_the_number_of_decisions(late: Company, clerk: Client) -> None:
     tabs = clerk.get(HERE).content.decode().partition("About this tenant")[2]
     assert 'To decide <span class="count">2</span>' in tabs.partition("</nav>")[0]
     many(1)

@@ -42,7 +42,7 @@ def test_a_download_with_an_unknown_filter_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/staff/late?period=x", "/staff/late.csv?period=x"])
-def test_what_is_no_period_is_refused_in_words(
+def test_an_invalid_period_is_refused_in_words(
     alice: Company, clerk: Client, path: str
 ) -> None:
     answer = clerk.get(path)

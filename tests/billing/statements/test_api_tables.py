@@ -130,7 +130,7 @@ def test_a_sheet_and_a_csv_with_semicolons_have_the_rows_of_the_csv(
                 assert (kind == "n") is cell.isdigit()
 
 
-def test_a_form_of_a_table_that_there_is_not_is_refused(viewer: ApiReader) -> None:
+def test_an_unknown_format_of_a_table_is_refused(viewer: ApiReader) -> None:
     for query in ({"format": "ods"}, {"separator": "|"}):
         response = viewer.statement(".csv", **query)
         assert (response.status_code, response.json()["code"]) == (

@@ -62,7 +62,7 @@ def choose(client: Client, path: str) -> Any:
     return client.post(there, {"password1": NEW, "password2": NEW})
 
 
-def test_a_mail_server_that_puts_a_link_off_once_gets_it_again(
+def test_a_link_that_is_refused_for_now_is_sent_again(
     alice: Company, server: HostileMailServer
 ) -> None:
     server.replies["RCPT"] = "451 greylisted"

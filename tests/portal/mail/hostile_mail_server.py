@@ -1,4 +1,4 @@
-"""A mail server on the loopback that misbehaves, each time in the way it is told."""
+"""A mail server on the loopback that misbehaves as a test configures it."""
 
 import socket
 import threading
@@ -37,10 +37,10 @@ class _CutError(Exception):
 
 @dataclass
 class HostileMailServer:
-    """What it replies at each stage instead of the usual, and what it was given.
+    """The server: its unusual replies, and the mails that it got.
 
     `replies` is by stage (`connect`, a command, or `text`, the end of a mail), or by
-    stage and recipient for one of them. `given` are the texts that came to their end;
+    stage and recipient for one of them. `given` are the complete texts;
     `taken` those of them that it answered with success, heard or not.
     """
 
@@ -77,7 +77,7 @@ class HostileMailServer:
         self.wires.append(content)
         message = message_from_bytes(content, policy=policy.default)
         self.given.append(message)
-        # One that cuts here has taken it: that is the case nobody can tell.
+        # A server that cuts here has accepted the mail, which the sender cannot know.
         if self._reply_of("text", to)[:1] == "2" or self._reply_of("text", to) == CUT:
             self.taken.append(message)
         self._reply(client, "text", to)

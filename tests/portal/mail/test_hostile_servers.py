@@ -1,6 +1,6 @@
-"""Mail servers that misbehave: what becomes of a mail, and of those behind it.
+"""Mail servers that misbehave: the outcome of a mail, and of the mails after it.
 
-Through mails about accounts, which go through the same delivery as all others.
+Tested with mails about accounts, which are delivered like all others.
 """
 
 import time
@@ -26,7 +26,7 @@ from tests.portal.mail.hostile_mail_server import (
     hostile_server,
 )
 
-# What becomes of a mail: its state, the reason, and if other mails are tried at once.
+# The outcome of a mail: state, reason, and whether other mails are tried at once.
 AWAY = ("waiting", "mail-away", False)
 UNSURE = ("unsure", "mail-cut", False)
 
@@ -130,9 +130,9 @@ def test_each_misbehaviour_has_its_outcome_and_nothing_is_sent_twice(
     # Twelve time-outs are the longest conversation; a run has one that hangs.
     assert time.monotonic() - begun < 14 * TIMEOUT
     assert outcomes()[0] == (state, problem)
-    # Where the server itself is not well, the run ends, and the next mail waits.
+    # If the server itself fails, the run ends, and the next mail waits.
     assert (rows()[1].attempts > 0) is goes_on
-    # Once the server is well, everything else arrives, once each.
+    # Once the server works, each other mail arrives once.
     server.replies = {}
     for minutes in (2, 20, 40):
         run(at + timedelta(minutes=minutes))
@@ -166,7 +166,7 @@ def test_a_server_that_refuses_connections_is_tried_until_it_is_there(
 
 
 @pytest.mark.parametrize("stage", ["RCPT", "DATA", "text"])
-def test_one_recipient_who_is_put_off_keeps_no_other_waiting(
+def test_a_recipient_who_is_refused_for_now_delays_no_other(
     alice: Company, server: HostileMailServer, stage: str
 ) -> None:
     first, second = addresses(alice)
@@ -218,7 +218,7 @@ def test_a_sign_in_that_fails_in_any_way_leaves_the_mail_waiting(
     assert outcomes() == [("waiting", "mail-away")]
 
 
-def test_a_worker_that_never_came_back_leaves_the_mail_unsure(
+def test_a_mail_is_unsure_after_its_worker_died(
     alice: Company, server: HostileMailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(message: object) -> None:

@@ -137,7 +137,7 @@ def test_every_page_that_a_text_names_exists_and_its_reader_may_open_it() -> Non
 
 
 @pytest.mark.plain
-def test_every_person_that_a_text_sends_to_is_known() -> None:
+def test_every_person_that_a_text_names_is_known() -> None:
     wrong = {
         f"{path.relative_to(ROOT)}: {text}"
         for path, source in sources()
@@ -166,7 +166,7 @@ def test_a_page_that_does_not_exist_is_noticed(source: str, wrong: list[str]) ->
 
 
 @pytest.mark.plain
-def test_a_person_that_nobody_is_is_noticed() -> None:
+def test_an_unknown_person_is_noticed() -> None:
     said = "Keep the file and contact support with this code."
     assert list(unknown_persons(f'_("{said}")')) == [said]
     assert list(unknown_persons('_("Ask a tenant admin of your company.")')) == []

@@ -151,7 +151,7 @@ def test_rows_that_fail_leave_no_temporary_file(
         *(("pt-BR;q=1", ";"), (" it ", ";"), ("d", ","), (";;;,,,", ",")),
     ],
 )
-def test_the_language_of_the_reader_chooses_the_separator(
+def test_the_language_of_the_reader_determines_the_separator(
     languages: str, separator: str
 ) -> None:
     assert separator_for(languages) == separator

@@ -200,7 +200,7 @@ def test_each_body_of_the_api_is_answered_or_refused_in_words(
 
 @pytest.mark.parametrize("escape", [r"\ud800", r"\udfff\ud800", r"a\u0000b"])
 @pytest.mark.parametrize("key", ["sha256", "tail", "name"])
-def test_half_a_character_or_a_null_in_a_body_is_no_failure(
+def test_half_a_character_or_a_null_in_a_body_is_no_server_error(
     visitors: Visitors, key: str, escape: str
 ) -> None:
     right = '"name": "a", "size": 1, "sha256": "' + "0" * 64 + '"'

@@ -1,4 +1,4 @@
-"""What is left of text that people type."""
+"""How text that people type is cleaned."""
 
 import re
 import unicodedata

@@ -114,7 +114,7 @@ def test_a_question_that_is_wrong_is_marked_and_the_others_are_answered(
     needed, unclear, kept = answer.json()["files"]
     assert (needed["is_needed"], needed["problem"]) == (True, None)
     assert (kept["is_needed"], kept["file"]["state"]) == (False, "accepted")
-    # Whoever cannot read the mark sends the file, and gets its verdict.
+    # A client that does not know `problem` sends the file, and gets its verdict.
     assert (unclear["name"], unclear["is_needed"], unclear["file"]) == (
         name,
         True,
@@ -126,7 +126,7 @@ def test_a_question_that_is_wrong_is_marked_and_the_others_are_answered(
     assert "%" not in problem["advice"]
 
 
-def test_one_wrong_question_among_a_thousand_spoils_no_other(
+def test_one_wrong_question_among_a_thousand_affects_no_other(
     alice: Company, api: Api
 ) -> None:
     questions: list[object] = [GOOD] * 1_000

@@ -459,7 +459,7 @@ def test_a_file_that_is_nowhere_any_more_comes_back_when_it_is_sent_again(
         assert audit_log.first_break(tenant_id=alice.id) is None
 
 
-def test_a_stray_file_of_any_name_ends_no_run(alice: Company) -> None:
+def test_a_stray_file_of_any_name_does_not_end_the_run(alice: Company) -> None:
     orphan = leave_orphan(alice, at=NOW - timedelta(days=9))
     folder = os.fsencode(orphan.parent)
     for name in (b"-" * 36 + b".usg", b"a" * 36 + b".usg", b"IC01_\xff.usg", b"\n.usg"):
@@ -478,7 +478,7 @@ def test_a_stray_file_of_any_name_ends_no_run(alice: Company) -> None:
     )
 
 
-def test_a_leftover_that_cannot_be_moved_keeps_no_other(
+def test_a_leftover_that_cannot_be_moved_does_not_stop_the_others(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = sorted(leave_orphan(alice, at=NOW - timedelta(days=9)) for _ in range(3))

@@ -208,7 +208,7 @@ def test_a_question_about_one_file_of_the_wrong_form_is_marked_in_its_row(
         assert (found["is_needed"], found["file"]) == (True, None), kind
         assert found["problem"]["code"] == "input-invalid", kind
         assert found["problem"]["advice"], kind
-        # It says where and why, and repeats of what was sent only a short name.
+        # The problem names the field and the rule, and repeats only a short name.
         assert len(response.content) < 1_000, kind
 
 

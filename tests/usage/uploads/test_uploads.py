@@ -70,7 +70,7 @@ def test_an_upload_lists_its_files_problems_first(api: Any, alice: Company) -> N
 
     answer = shown(api, alice, key).json()
     found = [(one["name"], one["outcome"], one["code"]) for one in answer["entries"]]
-    # Of files that it has, the portal's own row counts, not the report.
+    # For files that the portal has, the stored verdict counts, not the report.
     assert found == [
         ("never.usg", "failed", "blocked-size"),
         ("day.usg", "rejected", rejected["problems"][0]["code"]),
@@ -117,7 +117,7 @@ def test_no_file_is_refused_for_the_upload_that_it_names(
     assert counts == {}
 
 
-def test_a_key_of_another_tenant_begins_an_upload_of_ones_own(
+def test_a_key_of_another_tenant_begins_a_separate_upload(
     api: Any, alice: Company, charlie: Company
 ) -> None:
     key, charlies_own = uuid4(), uuid4()
@@ -150,7 +150,9 @@ def test_a_report_is_stored_once_and_an_older_one_is_ignored(
     assert answer["ended_at"] is not None
 
 
-def test_an_upload_is_reported_by_who_began_it_alone(api: Any, alice: Company) -> None:
+def test_only_the_sender_that_began_an_upload_reports_on_it(
+    api: Any, alice: Company
+) -> None:
     key = uuid4()
     other = UploadSender(tenant_id=alice.id, how=How.BROWSER, name="ada@a.example")
     record.record_report(other, key, UploadReport(files=3), at=NOW)
@@ -173,7 +175,7 @@ def test_an_upload_is_reported_by_who_began_it_alone(api: Any, alice: Company) -
         {"file": "none"},
     ],
 )
-def test_an_unclear_item_is_stored_as_failed_and_spoils_no_other(
+def test_an_unclear_item_is_stored_as_failed_and_affects_no_other(
     api: Any, alice: Company, item: dict[str, Any]
 ) -> None:
     key = uuid4()
@@ -190,7 +192,7 @@ def test_an_unclear_item_is_stored_as_failed_and_spoils_no_other(
 
 
 @pytest.mark.parametrize("number", [-1, record.ITEMS_AT_MOST, "one", None])
-def test_an_item_without_a_place_is_ignored(
+def test_an_item_without_a_valid_number_is_ignored(
     api: Any, alice: Company, number: object
 ) -> None:
     key = uuid4()
@@ -200,7 +202,7 @@ def test_an_item_without_a_place_is_ignored(
     assert entry["name"] == "b.usg"
 
 
-def test_a_report_has_a_most_of_items(api: Any, alice: Company) -> None:
+def test_a_report_with_too_many_items_is_refused(api: Any, alice: Company) -> None:
     items = [failed(0, "a.usg")] * 1_001
     assert report(api, alice, uuid4(), items=items).status_code == 422
 
@@ -420,7 +422,7 @@ def test_a_form_without_files_says_so(alice: Company) -> None:
         assert not Upload.objects.exists()
 
 
-def test_a_form_has_its_result_also_if_it_cannot_be_recorded(
+def test_a_form_shows_its_result_even_if_it_cannot_be_recorded(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_more: object) -> None:

@@ -264,7 +264,7 @@ def test_it_runs_as_a_module(
     assert "1041" in capsys.readouterr().out
 
 
-def test_check_prints_what_decides_and_no_advice_for_files_that_are_kept(
+def test_check_prints_only_the_problems_that_reject_a_rejected_file(
     usg: Path, signer: str, tmp_path: Path, capsys: Out
 ) -> None:
     other = tmp_path / "other.key"
