@@ -126,6 +126,15 @@ class Calendar:
         return self.counts.by_state.get(CellState.WITH_US, 0)
 
     @property
+    def waiting_servers(self) -> frozenset[str]:
+        """The names of servers with a day that waits for a decision or a check."""
+        return frozenset(
+            server
+            for (server, _), cell in self.cells.items()
+            if cell.state is CellState.WITH_US
+        )
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more is needed; also true where nothing is owed."""
         return not self.lacks_servers and self.covered == self.owed

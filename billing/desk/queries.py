@@ -21,7 +21,7 @@ from billing.desk import sql as desk_sql
 from billing.desk.desk_row import DeskRow, DeskStatement
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.models import CurrentStatement
-from billing.periods.queries import waiting_of
+from billing.periods.queries import waiting_of, waiting_servers
 from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
@@ -156,8 +156,9 @@ def desk_rows(
 
 
 def _with_waiting(rows: Sequence[DeskRow], period: Period) -> list[DeskRow]:
-    """Add what the server-days that wait are waiting for; two queries."""
-    found = waiting_of([row.tenant_id for row in rows], period)
+    """Add what the server-days that wait are waiting for; three queries."""
+    ids = [row.tenant_id for row in rows]
+    found = waiting_of(ids, period, waiting=waiting_servers(ids, period))
     return [
         replace(
             row,

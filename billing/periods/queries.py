@@ -1,6 +1,7 @@
 """Queries for a tenant's periods and deadlines, in the caller's unit of work."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +13,16 @@ from billing.coverage import periods
 from billing.coverage.periods import Period
 from billing.coverage.standing import Judgement, Standing, judge
 from billing.coverage.summary import late_at
-from billing.models import IS_WAIVED, Excuse, LateFlag, TenantPeriod
+from billing.models import (
+    IS_WAIVED,
+    Excuse,
+    LateFlag,
+    ServerPeriodSummary,
+    TenantPeriod,
+)
 from billing.periods import load_facts, summary_queries
 from portal.models import Tenant
-from usage.files.waiting import NO_FILES, WaitingFiles, waiting_files
+from usage.files.waiting import NO_FILES, WaitingFiles, sum_up, waiting_files
 
 # How many periods are searched for others that are late: those of a year.
 _A_YEAR = 12
@@ -112,36 +119,68 @@ def view_period(period: Period, *, at: datetime) -> PeriodView:
     deadline_at = opened.effective_at if opened else deadline_of(tenant.zone, period)
     zone = opened.zone if opened else tenant.zone
     facts = load_facts.tenant_facts(tenant, period, deadline_at=deadline_at, zone=zone)
+    judgement = judge(period, facts, deadline_at=deadline_at, at=at)
+    servers = {tenant.pk: judgement.calendar.waiting_servers}
+    waiting = waiting_of([tenant.pk], period, waiting=servers)
     return PeriodView(
         period=period,
         zone=zone,
         deadline_at=deadline_at,
-        judgement=judge(period, facts, deadline_at=deadline_at, at=at),
-        waiting=waiting_of([tenant.pk], period).get(tenant.pk, NOTHING_WAITS),
+        judgement=judgement,
+        waiting=waiting.get(tenant.pk, NOTHING_WAITS),
         waived=frozenset((opened and opened.waived) or ()),
         extended_to=opened.extended_to if opened else None,
     )
 
 
-def waiting_of(tenant_ids: Collection[int], period: Period) -> dict[int, PeriodWaiting]:
+def waiting_of(
+    tenant_ids: Collection[int],
+    period: Period,
+    *,
+    waiting: Mapping[int, Collection[str]],
+) -> dict[int, PeriodWaiting]:
     """Return what a period of some tenants waits for, by tenant; two queries.
 
-    In the unit of work of a tenant or of the staff. Excuses of file numbers count in
-    each period, because the numbers can belong to any.
+    In the unit of work of a tenant or of the staff. `waiting` are the names of servers
+    with days that wait. A file of another period counts only for such a server, and
+    not if an excuse is open for it. Excuses of file numbers count in each period,
+    because the numbers can belong to any.
     """
     files = waiting_files(tenant_ids, period.starts_on, period.ends_on)
     open_excuses = (
         Excuse.objects.filter(decision="", answered_at=None, tenant__in=tenant_ids)
         .filter(Q(days__overlap=list(period.days())) | Q(series__isnull=False))
-        .values_list("tenant_id")
+        .values_list("tenant_id", "server__name")
         .annotate(count=Count("pk"))
-        .order_by("tenant_id")
+        .order_by("tenant_id", "server__name")
     )
-    excuses = dict(open_excuses)
+    excuses: dict[int, dict[str, int]] = defaultdict(dict)
+    for tenant_id, server, count in open_excuses:
+        excuses[tenant_id][server] = count
     return {
-        one: PeriodWaiting(files.get(one, NO_FILES), excuses.get(one, 0))
+        one: PeriodWaiting(
+            sum_up(
+                files.get(one, ()),
+                waiting={*waiting.get(one, ())} - excuses.get(one, {}).keys(),
+            ),
+            sum(excuses.get(one, {}).values()),
+        )
         for one in {*files, *excuses}
     }
+
+
+def waiting_servers(tenant_ids: Collection[int], period: Period) -> dict[int, set[str]]:
+    """Return the servers with days that wait, by tenant; one query, of summaries.
+
+    In the unit of work of a tenant or of the staff.
+    """
+    rows = ServerPeriodSummary.objects.filter(
+        tenant__in=tenant_ids, period=str(period), with_us_from__len__gt=0
+    )
+    found: dict[int, set[str]] = defaultdict(set)
+    for tenant_id, server in rows.values_list("tenant_id", "server__name"):
+        found[tenant_id].add(server)
+    return found
 
 
 def other_late_periods(shown: Period, *, at: datetime) -> list[OverduePeriod]:

@@ -1,13 +1,23 @@
 """Counts files without a final verdict by what they wait for."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import groupby
-from operator import itemgetter
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from usage.models import FileState, KeyState, ServerKey, UsageFile
 from usage.usg import Code
@@ -27,6 +37,30 @@ class WaitingFiles:
 
 
 NO_FILES = WaitingFiles()
+
+
+class FilePlace(StrEnum):
+    """Where the day of a file is: within a period, before it or behind it."""
+
+    WITHIN = "within"
+    BEFORE = "before"
+    BEHIND = "behind"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCount:
+    """Files of one server in one place that wait for the same.
+
+    `server` is empty where no header has been read; `first` and `last` are their days.
+    """
+
+    server: str
+    place: FilePlace
+    waits_for: str
+    files: int
+    first: date | None = None
+    last: date | None = None
+
 
 # What a file waits for.
 _KEY, _DECISION, _CHECK = "key", "decision", "check"
@@ -50,21 +84,32 @@ def files_for_key() -> QuerySet[UsageFile]:
 
 def waiting_files(
     tenant_ids: Collection[int], first: date, last: date
-) -> dict[int, WaitingFiles]:
-    """Count the files that days may wait for, by tenant; omit tenants without any.
+) -> dict[int, list[WaitingCount]]:
+    """Count the files that the days of a period may wait for, by tenant.
 
-    Counts the files of these days. For a tenant without any it counts all, because a
-    file of another day can prove that a day is complete. Received files have no day
-    yet, and always count. In the unit of work of a tenant, or of the staff. One query,
-    by an index of waiting files.
+    A held file counts by its day, of which a decision may be another one; one without
+    a day counts nowhere, for no server-day waits for it. A received file has no day
+    yet, and counts for each period that had begun when it was received. In the unit of
+    work of a tenant, or of the staff. One query, by an index of waiting files.
     """
-    is_within = Q(state=FileState.RECEIVED) | Q(day__gte=first, day__lte=last)
+    # A day begins up to 14 hours before that of UTC.
+    begun_at = datetime.combine(first - timedelta(days=1), time(), UTC)
+    can_count = Q(state=FileState.RECEIVED, received_at__gte=begun_at) | Q(
+        state=FileState.HELD, day__isnull=False
+    )
     rows = (
         UsageFile.objects.filter(
-            tenant__in=tenant_ids, state__in=(FileState.RECEIVED, FileState.HELD)
+            can_count,
+            tenant__in=tenant_ids,
+            state__in=(FileState.RECEIVED, FileState.HELD),
         )
         .annotate(
-            is_within=Case(When(is_within, then=True), default=False),
+            place=Case(
+                When(state=FileState.RECEIVED, then=Value(FilePlace.WITHIN)),
+                When(day__lt=first, then=Value(FilePlace.BEFORE)),
+                When(day__gt=last, then=Value(FilePlace.BEHIND)),
+                default=Value(FilePlace.WITHIN),
+            ),
             waits_for=Case(
                 When(state=FileState.RECEIVED, then=Value(_CHECK)),
                 When(_FOR_KEY & _IS_CONFIRMED, then=Value(_CHECK)),
@@ -72,27 +117,47 @@ def waiting_files(
                 default=Value(_DECISION),
             ),
         )
-        .values_list("tenant_id", "is_within", "server__name", "waits_for")
-        .annotate(files=Count("pk"))
-        .order_by("tenant_id", "-is_within", "server__name")
+        .values_list("tenant_id", "server__name", "place", "waits_for")
+        .annotate(files=Count("pk"), first=Min("day"), last=Max("day"))
+        .order_by("tenant_id", "server__name", "place", "waits_for")
     )
-    found: dict[int, WaitingFiles] = {}
-    for tenant_id, own in groupby(rows, key=itemgetter(0)):
-        # Files of these days come first.
-        _, nearest = next(groupby(own, key=itemgetter(1)))
-        found[tenant_id] = _sum([row[2:] for row in nearest])
+    found: dict[int, list[WaitingCount]] = defaultdict(list)
+    for tenant_id, server, place, *more in rows:
+        found[tenant_id].append(WaitingCount(server or "", FilePlace(place), *more))
     return found
 
 
-def _sum(rows: Sequence[tuple[str | None, str, int]]) -> WaitingFiles:
-    """Add up counts by server and by what the files wait for."""
-    counts: Counter[str] = Counter()
-    for _, waits_for, files in rows:
-        counts[waits_for] += files
+def sum_up(counts: Iterable[WaitingCount], *, waiting: Collection[str]) -> WaitingFiles:
+    """Add up what a period waits for; `waiting` are servers with days that wait.
+
+    The files of its own days count. A waiting server without any has a file of another
+    day that may prove its days complete: the nearest on each side of the period.
+    """
+    found = list(counts)
+    own = {one.server for one in found if one.place is FilePlace.WITHIN}
+    files: Counter[str] = Counter()
+    to_confirm: Counter[str] = Counter()
+    for one, number in _that_count(found, {*waiting} - own):
+        files[one.waits_for] += number
+        if one.waits_for == _KEY:
+            to_confirm[one.server] += number
     return WaitingFiles(
-        to_confirm={
-            server or "": files for server, what, files in rows if what == _KEY
-        },
-        held=counts[_DECISION],
-        received=counts[_CHECK],
+        to_confirm=dict(to_confirm), held=files[_DECISION], received=files[_CHECK]
     )
+
+
+def _that_count(
+    counts: Sequence[WaitingCount], others: Collection[str]
+) -> Iterator[tuple[WaitingCount, int]]:
+    """Yield counts with how many of their files count; `others` lack own files."""
+    for one in counts:
+        if one.place is FilePlace.WITHIN:
+            yield one, one.files
+    for server in others:
+        around = [one for one in counts if one.server == server]
+        before = [one for one in around if one.place is FilePlace.BEFORE]
+        behind = [one for one in around if one.place is FilePlace.BEHIND]
+        if before:
+            yield max(before, key=lambda one: one.last or date.min), 1
+        if behind:
+            yield min(behind, key=lambda one: one.first or date.max), 1

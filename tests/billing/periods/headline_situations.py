@@ -177,6 +177,15 @@ def excuse_asked(company: Company) -> int:
     return found.pk
 
 
+def excuse_asked_and_june_held(company: Company) -> None:
+    excuse_asked(company)
+    company.server.day(LAST)
+    day = JUNE.starts_on
+    opened = datetime(2126, 5, 28, tzinfo=UTC)
+    data = company.server.day(day, opened_at=opened, closed_at=opened + DAY)
+    company.send(data, at=BEFORE)
+
+
 def excuse_approved(company: Company) -> None:
     excuse = excuse_asked(company)
     excuses.approve(company.id, excuse_id=excuse, by="clerk", at=BEFORE)
@@ -248,6 +257,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "waived in part": Situation(make=waived_in_part, at=AFTER),
     "waived wholly": Situation(make=waived_wholly, at=AFTER),
     "excuse asked": Situation(make=excuse_asked),
+    "excuse asked, June held": Situation(make=excuse_asked_and_june_held),
     "excuse approved": Situation(make=excuse_approved),
     "excuse refused": Situation(make=excuse_refused, at=DUE + 2 * HOUR),
     "automated with a gap": Situation(make=automated),

@@ -122,6 +122,10 @@ EXPECTED = {
         *("Nothing else is missing. 1 excuse is waiting for the billing team.", ""),
         *("with-us", "Incomplete", STAFF, SEE),
     ),
+    "excuse asked, June held": first(
+        *("Nothing else is missing. 1 excuse is waiting for the billing team.", ""),
+        *("with-us", "Incomplete", STAFF, SEE),
+    ),
     "excuse approved": first(COMPLETE, "", "received", "Complete", NOBODY, DATA),
     "excuse refused": first(
         *(ONE, "Please upload now: late from Mon 8 June, 01:00."),
@@ -193,7 +197,7 @@ def company(request: pytest.FixtureRequest, db: None, settings: Any) -> Company:
 
 def test_there_is_a_row_for_each_situation() -> None:
     assert EXPECTED.keys() == SITUATIONS.keys()
-    assert len(EXPECTED) == 24
+    assert len(EXPECTED) == 25
 
 
 @pytest.mark.parametrize(
