@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext
 
 from billing.coverage.facts import Mode
 from billing.coverage.licences import mode_on
@@ -136,7 +136,9 @@ def _listed(row: DeskRow) -> ListedState:
     if found is None:
         return ListedState("pending", gettext("Not computed yet"))
     return listed_state(
-        found.state, found.version, found.outcome, is_incomplete=found.is_incomplete
+        *(found.state, found.version, found.outcome),
+        is_incomplete=found.is_incomplete,
+        is_updating=found.is_updating,
     )
 
 
@@ -168,20 +170,11 @@ def _received(covered: int, owed: int, language: str | None) -> SafeString:  # n
 
 @lru_cache(maxsize=_KEPT)
 def _lacks(numbers: SummaryNumbers, language: str | None) -> SafeString:  # noqa: ARG001 - the same
-    """Render the counts of missing days, of faults, and of days with the billing team.
-
-    Faults are days of automated upload.
-    """
+    """Render the counts of missing days, of faults, and of days that wait."""
     missing = _quiet("0")
     if numbers.missing:
         missing = format_html("<b>{}</b>", numbers.missing)
-    parts = []
-    if numbers.faults:
-        text = ngettext("%(count)d fault", "%(count)d faults", numbers.faults)
-        parts.append(text % {"count": numbers.faults})
-    if numbers.with_us:
-        parts.append(gettext("%(count)d waiting") % {"count": numbers.with_us})
-    return format_html("{}{}", missing, _second(", ".join(parts)))
+    return format_html("{}{}", missing, _second(period_text.waiting_text(numbers)))
 
 
 def _reminders(row: DeskRow) -> SafeString:

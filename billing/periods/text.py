@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from billing.coverage.periods import Period, day_ends_at
 from billing.coverage.standing import Standing
+from billing.coverage.summary import SummaryNumbers
 from billing.coverage.turns import Turn
 from billing.periods.headline import (
     Headline,
@@ -134,6 +135,20 @@ def period_text(
         extended=_extended(view),
         stops=_stops(view, at=at),
     )
+
+
+def waiting_text(numbers: SummaryNumbers) -> str:
+    """Name faults and server-days that wait, beside the number of missing ones.
+
+    Faults are days of automated upload. Empty where there are neither.
+    """
+    parts = []
+    if numbers.faults:
+        text = ngettext("%(count)d fault", "%(count)d faults", numbers.faults)
+        parts.append(text % {"count": numbers.faults})
+    if numbers.with_us:
+        parts.append(gettext("%(count)d waiting") % {"count": numbers.with_us})
+    return ", ".join(parts)
 
 
 def covered_text(view: PeriodView) -> str:

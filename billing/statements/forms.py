@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.coverage.periods import Period
 from billing.models import LicenceKind
 from billing.statements.compute.lines import AGENT
-from billing.statements.page_queries import MonthEndFilter
+from billing.statements.month_end_queries import MonthEndFilter
 from billing.statements.queries import DRAFT, LATEST
 from portal.errors import Refused
 from portal.forms import ExactField, LineField, ReasonField

@@ -1,22 +1,19 @@
-"""Queries of the statement pages: periods, named files, the month end, unknown keys."""
+"""Queries of the statement pages: periods, named files, unknown keys."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from django.db.models import Count, Exists, F, Func, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Func, Max, Min
 
 from billing.coverage.periods import Period
 from billing.models import (
     CurrentStatement,
     Statement,
-    StatementMark,
     StatementState,
     TenantPeriod,
 )
 from billing.statements import queries
 from billing.statements.charts.period_peaks import PERIODS
-from billing.statements.comparison import UNUSUAL_FACTOR
 from billing.statements.manifest import NamedFile
 from billing.statements.overview import PeriodFigures
 from billing.statements.refresh import LARGE
@@ -44,49 +41,6 @@ class StatementFacts:
     versions: list[Statement]
     has_draft: bool
     files: Mapping[str, NamedFile]
-
-
-class MonthEndFilter(StrEnum):
-    """A filter of the tenants at the month end, by their current statement."""
-
-    READY = "ready"
-    ISSUED = "issued"
-    DRAFT = "draft"
-    INCOMPLETE = "incomplete"
-    BLOCKED = "blocked"
-    UNUSUAL = "unusual"
-
-
-_IS_ISSUED = Q(state=StatementState.ISSUED)
-_IS_BLOCKED = ~Q(unclassified=[]) | ~Q(unreadable=[])
-_IS_EMPTY = Q(owed=0, file_count=0, lacking=0)
-
-_FILTERS: Mapping[MonthEndFilter, Q] = {
-    MonthEndFilter.READY: Q(
-        state=StatementState.PROVISIONAL, is_over=True, pending=0, lacking=0
-    )
-    & ~_IS_BLOCKED
-    & ~_IS_EMPTY,
-    MonthEndFilter.ISSUED: _IS_ISSUED,
-    MonthEndFilter.DRAFT: Q(state=StatementState.DRAFT),
-    MonthEndFilter.INCOMPLETE: ~_IS_ISSUED & Q(lacking__gt=0),
-    MonthEndFilter.BLOCKED: _IS_BLOCKED,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonthEndFacts:
-    """The statements of some tenants for a period, by tenant.
-
-    `currents` lacks tenants whose statement was never computed; `updating` are those
-    whose figures are older than the newest change. `versions` are the last issued.
-    `previous_peaks` are those of Agents in the previous period, as they are known now.
-    """
-
-    currents: Mapping[int, CurrentStatement]
-    previous_peaks: Mapping[int, int]
-    versions: Mapping[int, int]
-    updating: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,71 +129,6 @@ def last_issued(period: Period) -> PeriodFigures | None:
     found = Statement.objects.filter(period=str(period)).order_by("-version")
     last = found.values_list("version", "overview").first()
     return PeriodFigures(period, *last) if last else None
-
-
-def month_end_tenants(period: Period, kind: str) -> QuerySet[TenantPeriod]:
-    """Return the tenants that have opened a period, by name; of one kind, or all.
-
-    In a unit of work of the staff.
-    """
-    found = TenantPeriod.objects.filter(period=str(period)).select_related("tenant")
-    if kind:
-        current = CurrentStatement.objects.filter(
-            _filters(period)[MonthEndFilter(kind)],
-            tenant=OuterRef("tenant"),
-            period=str(period),
-        )
-        found = found.filter(Exists(current))
-    return found.order_by("tenant__name", "tenant__number")
-
-
-def month_end_counts(period: Period) -> dict[str, int]:
-    """Count the tenants of a period by filter; the empty name has all of them."""
-    counted = {
-        kind.value: Count("pk", filter=found)
-        for kind, found in _filters(period).items()
-    }
-    currents = CurrentStatement.objects.filter(period=str(period))
-    total = TenantPeriod.objects.filter(period=str(period)).count()
-    return {"": total, **currents.aggregate(**counted)}
-
-
-def _filters(period: Period) -> Mapping[MonthEndFilter, Q]:
-    """Return the filters of a period, some of which compare it with the previous."""
-    before = CurrentStatement.objects.filter(
-        Q(agent_peak__gte=UNUSUAL_FACTOR * OuterRef("agent_peak"))
-        | Q(agent_peak__lte=OuterRef("agent_peak") / UNUSUAL_FACTOR),
-        tenant=OuterRef("tenant"),
-        period=str(period.previous()),
-        agent_peak__gt=0,
-    )
-    is_unusual = Q(file_count__gt=0, is_over=True, pending=0) & Q(Exists(before))
-    return {**_FILTERS, MonthEndFilter.UNUSUAL: is_unusual}
-
-
-def month_end_facts(period: Period, tenant_ids: Iterable[int]) -> MonthEndFacts:
-    """Load the statements of some tenants, in a unit of work of the staff."""
-    name, ids = str(period), list(tenant_ids)
-    currents = CurrentStatement.objects.filter(tenant__in=ids, period=name)
-    found = {one.tenant_id: one for one in currents.defer(*LARGE)}
-    marks = StatementMark.objects.filter(
-        tenant__in=ids, first_period__lte=name, last_period__gte=name
-    )
-    issued = Statement.objects.filter(tenant__in=ids, period=name)
-    versions = issued.values_list("tenant").annotate(last=Max("version"))
-    before = CurrentStatement.objects.filter(
-        tenant__in=ids, period=str(period.previous()), file_count__gt=0
-    )
-    return MonthEndFacts(
-        currents=found,
-        previous_peaks=dict(before.values_list("tenant", "agent_peak")),
-        versions=dict(versions),
-        updating=frozenset(
-            tenant_id
-            for tenant_id, generation in marks.values_list("tenant", "generation")
-            if tenant_id not in found or found[tenant_id].generation < generation
-        ),
-    )
 
 
 def unclassified_keys() -> list[UnclassifiedKey]:

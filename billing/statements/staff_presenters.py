@@ -13,16 +13,18 @@ from billing.models import (
     StatementState,
     TenantPeriod,
 )
+from billing.periods import text as period_text
 from billing.statements import issue, staff_text, text
 from billing.statements.catalogue import CatalogueChange
 from billing.statements.comparison import is_unusual, signed
 from billing.statements.compute.catalogue import Catalogue
 from billing.statements.month_end import RunProgress
-from billing.statements.page_queries import MonthEndFacts
+from billing.statements.month_end_queries import MonthEndFacts
 from billing.statements.queries import DRAFT
 from portal.models import Tenant
 
-# Outcomes that the month end does not list as obstacles.
+# Outcomes that the month end does not list as obstacles; figures that are being updated
+# may have another one afterwards.
 _DONE = frozenset({MonthEndOutcome.COMPUTED, MonthEndOutcome.UNCHANGED})
 
 
@@ -32,7 +34,9 @@ class MonthEndRow:
 
     `prevents` is what prevents issuing; empty if nothing does, or if the last version
     has these figures. `more` lists unclassified keys. `version` is that of the link.
-    `change` is that of the peak of Agents since the previous period, empty without one.
+    `missing` counts server-days as the desk does, None without a summary; `waiting` has
+    the faults and the days that wait. `change` is that of the peak of Agents since the
+    previous period, empty without one.
     """
 
     tenant: Tenant
@@ -44,6 +48,8 @@ class MonthEndRow:
     version: str
     is_updating: bool
     is_closed_incomplete: bool
+    missing: int | None
+    waiting: str
     change: str
     is_unusual: bool
 
@@ -81,21 +87,31 @@ def month_end_rows(
             more = ", ".join(current.unclassified)
             shown = DRAFT if current.state == StatementState.DRAFT else ""
         change, unusual = agent_change(current, before)
+        numbers = facts.numbers.get(one.tenant_id)
+        is_updating = one.tenant_id in facts.updating
         yield MonthEndRow(
             tenant=one.tenant,
             current=current,
             mark=mark,
             state=state,
-            prevents="" if outcome in _DONE else str(outcome.label),
+            prevents=_prevents(outcome, is_updating=is_updating),
             more=more if outcome is MonthEndOutcome.UNCLASSIFIED else "",
             version=shown,
-            is_updating=one.tenant_id in facts.updating,
+            is_updating=is_updating,
             is_closed_incomplete=bool(
                 current and current.state == StatementState.ISSUED and current.lacking
             ),
+            missing=numbers.missing if numbers else None,
+            waiting=period_text.waiting_text(numbers) if numbers else "",
             change=change,
             is_unusual=unusual,
         )
+
+
+def _prevents(outcome: MonthEndOutcome, *, is_updating: bool) -> str:
+    if outcome not in _DONE:
+        return str(outcome.label)
+    return gettext("the figures are being updated") if is_updating else ""
 
 
 def agent_change(
@@ -112,9 +128,15 @@ def agent_change(
     return signed(peak - before), is_over and is_unusual(peak, before)
 
 
-def issue_terms(current: CurrentStatement) -> IssueTerms:
-    """Return whether a clerk can issue a fresh current statement."""
+def issue_terms(current: CurrentStatement, *, is_updating: bool = False) -> IssueTerms:
+    """Return whether a clerk can issue a current statement, as it is stored.
+
+    While it `is_updating`, what would allow issuing does not count.
+    """
     outcome = issue.outcome_of(current, with_reason=True)
+    if is_updating and outcome in _DONE:
+        updating = staff_text.updating_text()
+        return IssueTerms(text=updating, may_issue=False, is_incomplete=False)
     is_incomplete = outcome is MonthEndOutcome.INCOMPLETE
     may_issue = is_incomplete or outcome is MonthEndOutcome.COMPUTED
     sentences = [staff_text.outcome_text(outcome)]

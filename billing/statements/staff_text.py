@@ -34,6 +34,12 @@ _OUTCOMES: Mapping[MonthEndOutcome, str] = {
     MonthEndOutcome.CHANGED: gettext_noop("A later version needs a reason."),
 }
 
+# What prevents issuing figures that are stale: issuing computes them first.
+_UPDATING = gettext_noop(
+    "The figures are being updated. They can be issued once that is done, if nothing"
+    " prevents it then."
+)
+
 # Outcomes by which the month end counts a statement as blocked.
 _BLOCKING = (MonthEndOutcome.UNCLASSIFIED, MonthEndOutcome.UNREADABLE)
 
@@ -51,12 +57,17 @@ class ListedState:
 
 
 def listed_state(
-    state: str, version: int, outcome: MonthEndOutcome, *, is_incomplete: bool
+    state: str,
+    version: int,
+    outcome: MonthEndOutcome,
+    *,
+    is_incomplete: bool,
+    is_updating: bool,
 ) -> ListedState:
     """Return the state of a stored statement in the words of the month end.
 
     `version` is the last issued one, `outcome` what prevents issuing for somebody who
-    gives a reason.
+    gives a reason. A statement that is being updated is never ready to issue.
     """
     label = str(outcome.label)
     if state == StatementState.ISSUED:
@@ -67,13 +78,19 @@ def listed_state(
     if state == StatementState.DRAFT:
         more = gettext("version %(version)s is issued") % {"version": version}
         return ListedState("partial", gettext("Changed since issue"), more)
-    if outcome is MonthEndOutcome.COMPUTED:
+    if outcome is MonthEndOutcome.COMPUTED and not is_updating:
         return ListedState("with-us", gettext("Ready to issue"))
     if outcome is MonthEndOutcome.INCOMPLETE:
         return ListedState("partial", capfirst(label))
-    return ListedState(*text.state_text(state, None), label)
+    more = "" if outcome is MonthEndOutcome.COMPUTED else label
+    return ListedState(*text.state_text(state, None), more)
 
 
 def outcome_text(outcome: MonthEndOutcome) -> str:
     """Return what prevents issuing a statement, and what to do."""
     return gettext(_OUTCOMES[outcome])
+
+
+def updating_text() -> str:
+    """Return why a statement whose figures are stale cannot be issued yet."""
+    return gettext(_UPDATING)

@@ -16,6 +16,7 @@ from billing.models import StatementState
 from billing.statements import (
     issue,
     month_end,
+    month_end_queries,
     page_queries,
     queries,
     refresh,
@@ -66,16 +67,18 @@ def _month_end(
     request: PortalRequest, period: Period, submitted: MonthEndForm | None = None
 ) -> HttpResponse:
     """Render the month end; after a refused form, with its values and its error."""
-    kind = named_kind(request.GET)
+    kind, now = named_kind(request.GET), timezone.now()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        counts = page_queries.month_end_counts(period)
-        pages = Paginator(page_queries.month_end_tenants(period, kind), TENANTS_A_PAGE)
+        counts = month_end_queries.month_end_counts(period, at=now)
+        found = month_end_queries.month_end_tenants(period, kind, at=now)
+        pages = Paginator(found, TENANTS_A_PAGE)
         page = pages.get_page(request.GET.get("page"))
         opened = list(page)
-        facts = page_queries.month_end_facts(period, [one.tenant_id for one in opened])
+        ids = [one.tenant_id for one in opened]
+        facts = month_end_queries.month_end_facts(period, ids, at=now)
         run = month_end.last_run(period)
         progress = month_end.progress(run) if run else None
-        ahead = month_end.deadlines_ahead(period, at=timezone.now())
+        ahead = month_end.deadlines_ahead(period, at=now)
     shown = {
         **staff_presenters.run_context(progress),
         "period": period,

@@ -74,6 +74,7 @@ def _row(period: Period, found: TenantStatements) -> TenantStatementRow:
     if current is not None:
         mark, state = text.state_text(current.state, current.version)
     agent_change, business_change, is_unusual = _changes(period, found)
+    is_updating = current is not None and period in found.stale
     is_draft = current is not None and current.state == StatementState.DRAFT
     return TenantStatementRow(
         period=period,
@@ -85,13 +86,19 @@ def _row(period: Period, found: TenantStatements) -> TenantStatementRow:
         agent_change=agent_change,
         business_change=business_change,
         is_unusual=is_unusual,
-        prevents=staff_presenters.issue_terms(current).text if current else "",
+        prevents=_prevents(current, is_updating=is_updating),
         keys=", ".join(current.unclassified) if current else "",
-        is_updating=current is not None and period in found.stale,
+        is_updating=is_updating,
         is_closed_incomplete=bool(
             current and current.state == StatementState.ISSUED and current.lacking
         ),
     )
+
+
+def _prevents(current: CurrentStatement | None, *, is_updating: bool) -> str:
+    if current is None:
+        return ""
+    return staff_presenters.issue_terms(current, is_updating=is_updating).text
 
 
 def _changes(period: Period, found: TenantStatements) -> tuple[str, str, bool]:

@@ -113,14 +113,18 @@ def test_figures_older_than_a_change_or_their_time_are_marked(
     compute(company)
     with unit_of_work.acting_for(company.id, holding=True):
         CurrentStatement.objects.update(fresh_until=AFTER)
-    assert cell(clerk) == "Ready to issue being updated"
+    assert cell(clerk) == "Provisional being updated"
+    found = words(page(clerk, f"/staff/month-end?period={MAY}"))
+    assert "Provisional being updated 2 3 0 The figures are being updated" in found
+    assert "A-1" not in words(page(clerk, f"/staff/month-end?period={MAY}&kind=ready"))
     with unit_of_work.acting_for(company.id, holding=True):
         CurrentStatement.objects.update(fresh_until=None)
     assert cell(clerk) == "Ready to issue"
+    assert "A-1" in words(page(clerk, f"/staff/month-end?period={MAY}&kind=ready"))
     with unit_of_work.acting_for(company.id, holding=True):
         CurrentStatement.objects.update(generation=-1)
     send_day(company, FIRST, shift=9)
-    assert cell(clerk) == "Ready to issue being updated"
+    assert cell(clerk) == "Provisional being updated"
 
 
 def test_the_state_leads_to_the_statement(company: Company, clerk: Client) -> None:

@@ -1,7 +1,7 @@
 """Staff pages of statements: month end, issuing, catalogue; without JavaScript."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.coverage.periods import Period
 from billing.models import CurrentStatement, Statement, TenantPeriod
+from billing.periods import refresh as summary_refresh
 from billing.statements import month_end, staff_views
 from portal.db import unit_of_work
 from portal.models import StaffRole
@@ -197,13 +198,18 @@ def test_the_month_end_lists_what_prevents_issuing(
     short, new = open_tenant("B-2", name="Bert"), open_tenant("C-3", name="Cleo")
     send_day(short, FIRST)
     new.send(new.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
+    # Held for its clock: it would prove the other two days.
+    later = datetime(2126, 5, 27, tzinfo=UTC)
+    clock = {"opened_at": later, "closed_at": later + timedelta(days=1)}
+    new.send(new.server.day(LAST, **clock), at=AFTER)
+    summary_refresh.refresh_all(seconds=60)
     for number in ("A-1", "B-2", "C-3"):
         page(clerk, HERE.replace("A-1", number))
     found = read(clerk, MONTH)
     assert "0 of 3 statements are issued." in found
     assert "A-1 Provisional 2 3 0 nothing" in found
     assert "B-2 Provisional 2 3 2 Not complete" in found
-    assert "C-3 Provisional 0 0 2 Unknown licence keys I3_ACCESS_NEW" in found
+    assert "C-3 Provisional 0 0 0 2 waiting Unknown licence keys I3_ACCESS_NEW" in found
     issue_version(company)
     kinds = {"ready": [], "issued": ["A-1"], "incomplete": ["B-2", "C-3"]}
     for kind, numbers in (kinds | {"blocked": ["C-3"], "draft": []}).items():

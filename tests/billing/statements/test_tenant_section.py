@@ -173,6 +173,7 @@ def test_the_page_computes_nothing_and_marks_old_figures(
     found = read(clerk)
     assert "Draft version 1 is issued being updated 2 4" in found
     assert "The draft is being updated; these are its last figures." in found
+    assert "The figures are being updated. They can be issued once" in found
 
 
 def test_queries_do_not_depend_on_periods_and_drafts(
