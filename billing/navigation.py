@@ -33,9 +33,9 @@ def _mails(count: int) -> str:
     return text % {"count": count}
 
 
-# Open decisions of the staff, one row for each: ten files of one key are one row.
+# What staff decide, one row for each decision. A key that files are held for is not
+# among them: it is the tenant's turn to confirm it.
 TO_DECIDE: Sequence[Callable[[], QuerySet[Any]]] = (
-    review_queries.awaited_keys,
     review_queries.held_apart,
     server_requests.open_requests,
     excuses.open_excuses,

@@ -43,7 +43,7 @@ HELD_A_PAGE = 50
 REQUESTS_SHOWN = 50
 
 # The lists of `TO_DECIDE`, as the page calls them.
-_WAITING = ("keys", "files", "requests", "excuses", "licences", "flags")
+_WAITING = ("files", "requests", "excuses", "licences", "flags")
 
 # Refusals shown as a message on the file's page; others have an error page.
 _LOOK_AGAIN = frozenset(
@@ -59,19 +59,24 @@ _LOOK_AGAIN = frozenset(
 
 @require_safe
 def held(request: PortalRequest) -> HttpResponse:
-    """List what waits for a decision of the staff, one line for each decision."""
+    """List what waits for a decision of the staff, one line for each decision.
+
+    Keys that a tenant has to confirm are listed as well, and not counted as decisions.
+    """
     kind = known_value(request, "kind", set(HoldReason))
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         waiting = [rows().count() for rows in TO_DECIDE]
+        to_confirm = review_queries.awaited_keys().count()
         shown = {
             **_held(kind, request.GET.get("page")),
             **_asked(),
             "waiting": dict(zip(_WAITING, waiting, strict=True)),
             "total": sum(waiting),
+            "to_confirm": to_confirm,
         }
     shown |= {
         "kind": kind,
-        "is_empty": not kind and not shown["total"],
+        "is_empty": not kind and not shown["total"] and not to_confirm,
         "may_act": Permission.STAFF_ACT in request.caller.permissions,
     }
     return render(request, "billing/staff/review.html", shown)

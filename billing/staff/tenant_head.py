@@ -24,6 +24,7 @@ from billing.notes import queries as note_queries
 from portal.errors import Refused
 from portal.models import Tenant
 from portal.typed_text.clean import one_line
+from usage.review import queries as review_queries
 
 PERIOD, DECIDE, FILES = "staff-tenant", "staff-tenant-decide", "staff-tenant-files"
 SERVERS, PEOPLE = "staff-tenant-servers", "staff-tenant-people"
@@ -75,6 +76,7 @@ def tenant_head(number: str, tab: str, *, at: datetime) -> dict[str, Any]:
     tenant = _required(
         Tenant.objects.filter(number=one_line(number)).annotate(
             decision_count=reduce(add, (_count(rows()) for rows in TO_DECIDE)),
+            key_count=_count(review_queries.awaited_keys()),
             note_count=_count(notes),
         )
     )

@@ -15,6 +15,7 @@ from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period, zone_named
 from billing.coverage.standing import Standing
 from billing.coverage.summary import late_since
+from billing.coverage.turns import Step
 from billing.mail.staff_presenters import mail_rows
 from billing.models import Reminder, TenantPeriod
 from billing.periods import summary_queries
@@ -31,14 +32,16 @@ from portal.templatetags.shown import full_day, short_day, zoned
 class PeriodOverview:
     """The summary of a period for staff, as sentences.
 
-    `missing` counts the server-days that make the tenant late, as the desk does;
-    `may_be_sent` is whether there is anything to remind of.
+    `missing` counts the server-days that make the tenant late, as the desk does.
+    `is_lacking`: files are missing, waived or not; `may_remind`: a reminder would be
+    sent, for the tenant's next step is to upload.
     """
 
     answer: str
     sentences: list[str]
     missing: int
-    may_be_sent: bool
+    is_lacking: bool
+    may_remind: bool
 
 
 def period_section(
@@ -82,18 +85,20 @@ def _summary(
 ) -> PeriodOverview:
     calendar = view.judgement.calendar
     missing = sum(not one.is_fault for one in calendar.missing)
-    answer = period_text.period_text(view, at=at, reader=Reader.STAFF).answer
+    text = period_text.period_text(view, at=at, reader=Reader.STAFF)
+    answer = text.answer
     if missing:
         answer = ngettext(
             "%(count)d of %(owed)d server-days is missing.",
             "%(count)d of %(owed)d server-days are missing.",
             missing,
         ) % {"count": missing, "owed": calendar.owed}
-    may_be_sent = bool(missing) or calendar.lacks_servers
-    sentences = list(_dates(view, late_from, at=at)) if may_be_sent else []
-    if may_be_sent or mails:
+    is_lacking = bool(missing) or calendar.lacks_servers
+    sentences = list(_dates(view, late_from, at=at)) if is_lacking else []
+    if is_lacking or mails:
         sentences.append(_last_reminder_text(view, mails))
-    return PeriodOverview(answer, sentences, missing, may_be_sent)
+    may_remind = text.step is Step.UPLOAD
+    return PeriodOverview(answer, sentences, missing, is_lacking, may_remind)
 
 
 def _dates(

@@ -212,7 +212,7 @@ def test_pages_mails_and_the_api_have_the_same_headline(
     mail = reminder_mail(company, period, at=at)
     with time_machine.travel(at, tick=False):
         button = assert_on_customer_pages(company, name, expected)
-        assert_on_staff_pages(company, name, text)
+        assert_on_staff_pages(company, name, text, is_reminded=mail is not None)
     assert expected == First(
         *(text.answer, text.please, text.mark, text.standing, text.turn_text),
         *(button, mail is not None),
@@ -251,7 +251,9 @@ def assert_on_customer_pages(company: Company, name: str, expected: First) -> st
     return primary_button(admin, "/")
 
 
-def assert_on_staff_pages(company: Company, name: str, text: PeriodText) -> None:
+def assert_on_staff_pages(
+    company: Company, name: str, text: PeriodText, *, is_reminded: bool
+) -> None:
     period = PERIODS.get(name, MAY)
     row = desk_row(company, name)
     badge = period_text.badge(row.standing, turn=row.turn, is_waived=row.is_waived)
@@ -261,6 +263,11 @@ def assert_on_staff_pages(company: Company, name: str, text: PeriodText) -> None
     tenant = main_of(clerk, f"/staff/tenants/{company.number}?period={period}")
     assert text.standing in tenant
     assert turn_text(text.turn, Reader.STAFF) in tenant
+    # A button is there for what would be done, and decisions are those of the staff.
+    assert ("Remind now" in tenant) == is_reminded
+    if text.step is Step.CONFIRM_KEYS:
+        assert "decision" not in tenant
+        assert "1 key waits for the tenant." in tenant
     api = clerk.get(f"/api/v1/staff/standings?period={period}").json()
     assert {one["number"]: one["turn"] for one in api["tenants"]} == {
         company.number: text.turn.value

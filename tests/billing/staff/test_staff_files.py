@@ -191,9 +191,9 @@ def test_ten_files_of_one_unknown_key_are_one_line_with_their_number(
     queue, own = (
         read(clerk.get(page).content.decode()) for page in ("/staff/held", tab)
     )
-    # One key, one file whose clock cannot be right.
-    assert "To decide 2" in own
-    assert "2 All decisions 1 Unknown server key 1 Clock or zone" in queue
+    # One key, which the tenant confirms, and one file whose clock cannot be right.
+    assert "To decide 1" in own
+    assert "1 All decisions 1 Unknown server key 1 Clock or zone" in queue
     assert f"{fingerprint(strange.pair.public)} Alice Assurance A-100 IC02 10" in queue
     assert "their tenant admin confirms it" in queue
     assert "10 files are held for it" in own

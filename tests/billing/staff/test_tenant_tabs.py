@@ -156,7 +156,7 @@ def test_a_zone_is_typed_by_its_name_or_its_place(
 
 def test_the_tab_shows_the_number_of_decisions(late: Company, clerk: Client) -> None:
     tabs = clerk.get(HERE).content.decode().partition("About this tenant")[2]
-    assert 'To decide <span class="count">2</span>' in tabs.partition("</nav>")[0]
+    assert 'To decide <span class="count">1</span>' in tabs.partition("</nav>")[0]
     many(1)
     other = clerk.get("/staff/tenants/900000").content.decode()
     tabs = other.partition("About this tenant")[2].partition("</nav>")[0]
