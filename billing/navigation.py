@@ -23,6 +23,11 @@ def _stops(count: int) -> str:
     return text % {"count": count}
 
 
+def _stop_badge(count: int) -> str:
+    # The number of late tenants is another one; their flags count as decisions.
+    return ngettext("%(count)s stop", "%(count)s stops", count) % {"count": count}
+
+
 def _decisions(count: int) -> str:
     text = ngettext("%(count)s decision waits", "%(count)s decisions wait", count)
     return text % {"count": count}
@@ -63,6 +68,7 @@ LINKS = (
         areas=frozenset({"late"}),
         lists=(late_queries.stops,),
         waiting_text=_stops,
+        badge_text=_stop_badge,
     ),
     StaffLink(
         order=40,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.coverage.periods import Period
 from billing.coverage.standing import Standing
 from billing.coverage.summary import SummaryNumbers
 from billing.coverage.turns import OpenCounts, Turn, next_step
@@ -39,6 +40,7 @@ class DeskRow:
     no figures are stored. `waived` counts missing server-days that staff have waived;
     `to_confirm`, `to_decide` and `to_check` what server-days wait for: files for a
     server key, files and excuses for the billing team, files for the portal.
+    `late_before` are the late periods before the shown one, newest first.
     """
 
     tenant_id: int
@@ -66,6 +68,7 @@ class DeskRow:
     to_confirm: int = 0
     to_decide: int = 0
     to_check: int = 0
+    late_before: tuple[Period, ...] = ()
 
     @property
     def turn(self) -> Turn:

@@ -50,6 +50,7 @@ class DeskLine(TypedDict):
     second: str
     missing: int
     state: SafeString
+    late_before: tuple[Period, ...]
     strip: SafeString
     received: SafeString
     lacks: SafeString
@@ -105,6 +106,7 @@ def _line(
         "second": f"{row.number} · {place(row.zone)} · {mode(row, period)}",
         "missing": row.numbers.missing,
         "state": _state(mark, word, _turn(row), updating_text(row), language),
+        "late_before": row.late_before,
         "strip": _strip_cell(row, open_days),
         "received": _received(row.covered, row.owed, language),
         "lacks": _lacks(row.numbers, language),

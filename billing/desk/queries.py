@@ -21,7 +21,7 @@ from billing.desk import sql as desk_sql
 from billing.desk.desk_row import DeskRow, DeskStatement
 from billing.desk.sql import DeskFilter, DeskOrder
 from billing.models import CurrentStatement
-from billing.periods.queries import waiting_of, waiting_servers
+from billing.periods.queries import late_before, waiting_of, waiting_servers
 from billing.periods.sql import HAS_FAILED, is_stale
 from billing.standings import queries as standings_queries
 from billing.standings.sql import ORDER, STANDING
@@ -152,7 +152,11 @@ def desk_rows(
     }
     found = binary.fetch_all(_ROWS, parameters, prepare=True)
     rows = [_row(row, at=at) for row in found]
-    return _with_waiting(rows, desk_filter.period)
+    late = late_before([row.tenant_id for row in rows], desk_filter.period, at=at)
+    return [
+        replace(row, late_before=late[row.tenant_id]) if row.tenant_id in late else row
+        for row in _with_waiting(rows, desk_filter.period)
+    ]
 
 
 def _with_waiting(rows: Sequence[DeskRow], period: Period) -> list[DeskRow]:

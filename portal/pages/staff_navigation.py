@@ -27,8 +27,9 @@ class StaffLink:
 
     `lists` return the rows of all tenants that wait for a person. How such a list is
     made must not change while the process runs: its SQL is kept. `waiting_text` says
-    how many rows wait. `areas` are the first parts of the addresses, behind the
-    desk's, of the pages that belong to the link.
+    how many rows wait; `badge_text` is the same beside the title, a bare number unless
+    the title could be read as what is counted. `areas` are the first parts of the
+    addresses, behind the desk's, of the pages that belong to the link.
     """
 
     order: int
@@ -37,6 +38,7 @@ class StaffLink:
     areas: frozenset[str]
     lists: Sequence[Callable[[], QuerySet[Any]]] = ()
     waiting_text: Callable[[int], str] = str
+    badge_text: Callable[[int], str] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class ShownLink:
     is_current: bool
     waiting: int
     waiting_text: str
+    badge: str
 
 
 _links: list[StaffLink] = []
@@ -76,6 +79,7 @@ def shown_links(path: str) -> list[ShownLink]:
             is_current=area in link.areas,
             waiting=counts.get(link.url_name, 0),
             waiting_text=link.waiting_text(counts.get(link.url_name, 0)),
+            badge=link.badge_text(counts.get(link.url_name, 0)),
         )
         for link in _links
     ]

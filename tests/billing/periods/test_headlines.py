@@ -268,6 +268,12 @@ def assert_on_staff_pages(
     if text.step is Step.CONFIRM_KEYS:
         assert "decision" not in tenant
         assert "1 key waits for the tenant." in tenant
+    # The row of a later period names this one, and leads to it.
+    later = clerk.get(f"/staff/?period={JUNE}").content.decode()
+    link = (
+        f'<a href="/staff/tenants/{company.number}?period={MAY}">May 2026 is late</a>'
+    )
+    assert (link in later) == (text.standing == "Late")
     api = clerk.get(f"/api/v1/staff/standings?period={period}").json()
     assert {one["number"]: one["turn"] for one in api["tenants"]} == {
         company.number: text.turn.value

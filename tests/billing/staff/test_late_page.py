@@ -208,7 +208,7 @@ def test_a_safety_stop_is_shown_with_its_tenants_and_released_for_them(
     assert "L-1 L-1 Fri 5 June 2026, 00:00 CEST 2 admin@l-1.example" in preview
     fields = {"tenants": str(company.id)}
     assert clerk.post(path, fields | {"reason": " "}).status_code == 422
-    assert "Safety stop" in page(clerk)
+    assert 'Late <span class="count">1 stop</span>' in page(clerk)
     reason = "A power cut, it is so."
     assert "Released for 1 tenant" in post(clerk, path, reason=reason, **fields)
     assert "Safety stop" not in page(clerk)
