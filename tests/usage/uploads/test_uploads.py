@@ -462,6 +462,11 @@ def test_the_receipt_of_an_upload_is_downloaded_and_mailed(
     put(api, alice, alice.server.day(DAY), upload=str(key))
     report(api, alice, key, files=2, items=[failed(0, "never.usg")])
     client = signed_in(alice)
+    page = client.get(f"/uploads/{key}").content.decode()
+    for ending in ("csv", "xlsx", "pdf"):
+        assert f'href="/uploads/{key}/receipt?format={ending}"' in page
+    book = client.get(f"/uploads/{key}/receipt?format=xlsx")
+    assert book["Content-Disposition"].endswith('.xlsx"')
     table = client.get(f"/uploads/{key}/receipt?format=csv").content.decode()
     assert "day.usg" in table
     assert len(table.splitlines()) == 2
