@@ -252,10 +252,10 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "part-unreadable": error(
         400,
-        gettext_noop("A file of the form could not be read."),
+        gettext_noop("A file was damaged on its way and was not kept."),
         gettext_noop(
-            "Its part of the form is damaged. Compare the list with the files that you"
-            " sent, and send the missing ones again."
+            "Its name was damaged too. Compare this list with the files that you"
+            " chose, and send those that are not in it again."
         ),
     ),
     "storage-full": error(

@@ -1,5 +1,6 @@
 """The upload page as rendered by the server: texts, permissions, its plain form."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -373,6 +374,9 @@ def test_the_plain_form_takes_several_files_and_says_a_verdict_for_each(
         assert verdict in page
     assert "4 files have their verdict" in page
     assert "cut on its way" not in page
+    # Problems first, then what waits, then what is here.
+    rows = page.split("Verdict of each file, problems first")[1]
+    assert re.findall(r"<bdi>(\d)\.usg</bdi>", rows) == ["2", "3", "1", "0"]
     states = {file.state for file in alice.files()}
     assert states == {FileState.ACCEPTED, FileState.HELD, FileState.REJECTED}
     assert How.FORM in {file.how for file in alice.files()}
@@ -429,10 +433,11 @@ def test_a_file_whose_name_is_not_utf_8_has_its_verdict(
 def test_a_part_without_a_readable_header_is_listed_as_not_read(alice: Company) -> None:
     # A form in which no file was chosen is whole.
     whole = post_parts(alice, part(b"", b""))
-    assert "A file of the form could not be read." not in whole
+    assert "A file was damaged on its way" not in whole
     damaged = b"--limit\r\nContent-Type: text/plain\r\n\r\nrubbish\r\n"
     page = post_parts(alice, damaged, part(b"a.usg", b"rubbish"))
-    assert "A file of the form could not be read." in page
+    assert "A file was damaged on its way and was not kept." in page
+    assert "Compare this list with the files that you chose" in page
     assert page.count("Not kept") == 1
     assert [file.name for file in alice.files()] == ["a.usg"]
 

@@ -129,19 +129,21 @@ def _record(outcomes: list[FormFileOutcome], sender: Sender, key: UUID) -> None:
         logger.exception("The upload %s could not be recorded", key)
 
 
+def outcome_of(one: FormFileOutcome) -> UploadOutcome:
+    """Return the outcome of a file as uploads store it."""
+    if one.file is None:
+        return UploadOutcome.FAILED
+    is_here = not one.is_new and one.file.state == FileState.ACCEPTED
+    return UploadOutcome.HERE if is_here else UploadOutcome(one.file.state)
+
+
 def _item(number: int, one: FormFileOutcome) -> record.ReportedItem:
-    outcome, code = UploadOutcome.FAILED.value, ""
-    if one.refusal is not None:
-        code = one.refusal.code
-    elif one.file is not None:
-        is_here = not one.is_new and one.file.state == FileState.ACCEPTED
-        outcome = UploadOutcome.HERE.value if is_here else one.file.state
     return record.ReportedItem(
         number=number,
         name=one.name,
         size=one.size,
-        outcome=outcome,
-        code=code,
+        outcome=outcome_of(one).value,
+        code=one.refusal.code if one.refusal else "",
         file_id=one.file.pk if one.file else None,
     )
 

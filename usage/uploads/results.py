@@ -9,7 +9,8 @@ from portal.errors import error_document
 from usage.files.date_ranges import range_of
 from usage.files.problems import shown_problems
 from usage.models import FileState
-from usage.uploads.form_upload import FormFileOutcome
+from usage.uploads import queries as upload_queries
+from usage.uploads.form_upload import FormFileOutcome, outcome_of
 
 # Colour, shape and word of each verdict.
 _VERDICTS = {
@@ -35,9 +36,10 @@ def form_result(
 ) -> dict[str, Any]:
     """Return what the template `usage/uploads/results.html` shows of a form.
 
-    Without outcomes the page says that no file was chosen.
+    Problems come first, as in all lists of an upload; files with the same outcome keep
+    the order of the form. Without outcomes it says that no file was chosen.
     """
-    rows = [result_rows(one) for one in outcomes]
+    rows = [result_rows(one) for one in sorted(outcomes, key=_urgency)]
     marks = {row["mark"] for row in rows}
     look = next((look for look, bad in _LOOKS if marks & {*bad}), "received")
     kept = [one.file for one in outcomes if one.file]
@@ -49,6 +51,10 @@ def form_result(
         "receipt_ids": "\n".join(str(file.pk) for file in kept),
         "is_cut": is_cut,
     }
+
+
+def _urgency(one: FormFileOutcome) -> int:
+    return upload_queries.ORDER.index(outcome_of(one))
 
 
 def result_rows(one: FormFileOutcome) -> dict[str, Any]:
