@@ -206,6 +206,7 @@ def test_staff_without_a_tenant_are_told_nobodys_address(alice: Company) -> None
             at=NOW,
         )
     page = browser(clerk).post("/upload").content.decode()
+    assert "<h1>No access</h1>" in page
     assert "You may not do this." in page
     assert "a-100" not in page
 
@@ -213,6 +214,7 @@ def test_staff_without_a_tenant_are_told_nobodys_address(alice: Company) -> None
 def test_an_address_that_there_is_not_is_told_in_the_portals_look(db: None) -> None:
     response = Client().get("/nowhere")
     assert response.status_code == HTTPStatus.NOT_FOUND
+    assert b"<h1>Not found</h1>" in response.content
     assert b"There is nothing here." in response.content
 
 
