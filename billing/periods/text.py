@@ -23,6 +23,7 @@ from billing.periods.headline import (
 from billing.periods.queries import PeriodView, other_late_periods
 from portal.accounts.caller import Caller, Permission
 from portal.templatetags.shown import day as day_text
+from portal.templatetags.shown import grouped
 
 # Shape and name of each standing.
 STANDINGS: Mapping[Standing, tuple[str, str]] = {
@@ -81,18 +82,17 @@ class OtherLateLine:
 def other_late_lines(shown: Period, *, at: datetime) -> list[OtherLateLine]:
     """List the late periods besides the one shown; see `queries.other_late_periods`."""
     return [
-        OtherLateLine(
-            one.period,
-            span_text(one.period),
-            ngettext(
-                "%(count)d server-day missing",
-                "%(count)d server-days missing",
-                one.missing,
-            )
-            % {"count": one.missing},
-        )
+        other_late_line(one.period, missing=one.missing)
         for one in other_late_periods(shown, at=at)
     ]
+
+
+def other_late_line(period: Period, *, missing: int) -> OtherLateLine:
+    """Return the line about a late period in which some server-days are missing."""
+    text = ngettext(
+        "%(count)s server-day missing", "%(count)s server-days missing", missing
+    )
+    return OtherLateLine(period, span_text(period), text % {"count": grouped(missing)})
 
 
 def reader_of(caller: Caller) -> Reader:

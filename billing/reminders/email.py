@@ -1,6 +1,6 @@
 """Composes reminder mails: what is missing, by when, and where to upload it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from billing.coverage.summary import Summary, late_since
 from billing.models import Excuse, LateFlag, Reminder
 from billing.periods.headline import span_text
 from billing.periods.queries import PeriodView
+from billing.periods.text import OtherLateLine, other_late_line
 from portal.approvals import Decision
 from portal.mail import message as mail_message
 from portal.mail.outbox import WrittenMail
@@ -49,8 +50,13 @@ class ReminderFacts:
     at: datetime
 
 
-def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
-    """Compose a reminder; `name` is the recipient's, empty for a bare address."""
+def compose(
+    facts: ReminderFacts, also_late: Sequence[ReminderFacts] = (), *, name: str
+) -> WrittenMail:
+    """Compose a reminder; `name` is the recipient's, empty for a bare address.
+
+    `also_late` are other late periods; the mail names them first, as pages do.
+    """
     row, view, tenant, at = facts.row, facts.view, facts.tenant, facts.at
     requested = requested_days(view.judgement.calendar, facts.excluded)
     lacks = calendar_table.missing_entries(requested)
@@ -61,6 +67,7 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "tenant": tenant,
         "period": view.period,
         "name": name,
+        "also_late": [_late_line(one) for one in also_late],
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
         "answer": missing_text(requested),
@@ -80,6 +87,11 @@ def compose(facts: ReminderFacts, *, name: str) -> WrittenMail:
         "is_escalated": not name,
     }
     return build_mail("reminder", row, shown)
+
+
+def _late_line(facts: ReminderFacts) -> OtherLateLine:
+    requested = requested_days(facts.view.judgement.calendar, facts.excluded)
+    return other_late_line(facts.view.period, missing=len(requested.cells))
 
 
 def build_mail(name: str, row: Reminder, shown: Mapping[str, object]) -> WrittenMail:

@@ -42,12 +42,23 @@ def load_late(
     """Return the facts of all late periods that a late mail names, newest first.
 
     The mail's own period is one of them; none for mails that are not of a late step.
-    Others are named on the same conditions: they are late now, days are missing that
-    staff have neither waived nor decided on, and no safety stop holds them.
+    Others are named on the same conditions.
     """
     if not is_late_step(facts.row.step):
         return []
-    found = [facts]
+    found = [facts, *load_other_late(facts, held_periods)]
+    return sorted(found, key=lambda one: one.row.period, reverse=True)
+
+
+def load_other_late(
+    facts: ReminderFacts, held_periods: Collection[str]
+) -> list[ReminderFacts]:
+    """Return the facts of other late periods than the mail's own, newest first.
+
+    They are late now, days are missing that staff have neither waived nor decided on,
+    and no safety stop holds them.
+    """
+    found = []
     flags = LateFlag.objects.filter(voided_at=None, completed_at=None)
     periods = set(flags.values_list("period", flat=True)) - {facts.row.period}
     for period in periods.difference(held_periods):

@@ -83,7 +83,7 @@ def _prepare(
             outbox.wait(Reminder, claim, later, problem=row.problem)
             return None
         late = reminder_facts.load_late(facts, held_periods)
-        mail = _compose(facts, late)
+        mail = _compose(facts, late, held_periods)
         changes = {
             "day": at.astimezone(zone).date(),
             "late_periods": [one.row.period for one in late],
@@ -101,7 +101,8 @@ def draft(row: Reminder, *, at: datetime) -> WrittenMail:
     with unit_of_work.acting_for(row.tenant_id, reading=True):
         view = period_queries.view_period(Period.parse(row.period), at=at)
         facts = reminder_facts.load_facts(row, view, Tenant.objects.get(), at=at)
-        return _compose(facts, reminder_facts.load_late(facts, held_periods))
+        late = reminder_facts.load_late(facts, held_periods)
+        return _compose(facts, late, held_periods)
 
 
 def _held_periods() -> frozenset[str]:
@@ -110,11 +111,16 @@ def _held_periods() -> frozenset[str]:
     return frozenset(stopped.values_list("period", flat=True))
 
 
-def _compose(facts: ReminderFacts, late: list[ReminderFacts]) -> WrittenMail:
+def _compose(
+    facts: ReminderFacts, late: list[ReminderFacts], held_periods: frozenset[str]
+) -> WrittenMail:
     name = _name_of(facts.row.recipient)
     if len(late) > 1:
         return late_email.compose(facts, late, name=name)
-    return reminder_email.compose(facts, name=name)
+    if late:
+        return reminder_email.compose(facts, name=name)
+    also_late = reminder_facts.load_other_late(facts, held_periods)
+    return reminder_email.compose(facts, also_late, name=name)
 
 
 def _unneeded_reason(facts: ReminderFacts, permission: SendPermission) -> str:

@@ -212,6 +212,23 @@ def test_lists_of_mails_show_the_other_periods_of_a_mail(late: Company) -> None:
             assert row.span == "28 May to 27 June and 1 more period"
 
 
+def test_a_reminder_names_other_late_periods_first(may_late: Company) -> None:
+    run(datetime(2026, 6, 26, 9, tzinfo=BERLIN))
+    mail.outbox.clear()
+    run(datetime(2026, 6, 28, 9, tzinfo=BERLIN))
+    assert (rows(may_late)[-1].step, named(may_late)[-1]) == ("ended", [])
+    assert sent()
+    for message in sent():
+        assert message.subject.startswith("A-1 is late: usage files of 28 May to 27 ")
+        first = "28 April to 27 May is late: 2 server-days missing."
+        for text in (message.body, html_of(message)):
+            before, _, after = text.partition(first)
+            assert after
+            # Only its company and period are named above it.
+            assert "server-day" not in before
+            assert "?period=2026-05" in after.partition("?period=2026-06")[0]
+
+
 def test_reminding_now_is_about_the_period_that_staff_have_chosen(
     late: Company,
 ) -> None:

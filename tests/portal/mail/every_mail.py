@@ -14,6 +14,7 @@ from billing.mail import complete_mails, digest, key_mails
 from billing.mail import receipts as mail_receipts
 from billing.models import CompleteMail, KeyMail, ReceiptMail, Reminder, Statement
 from billing.periods import queries as period_queries
+from billing.periods.text import other_late_line
 from billing.reminders import email as reminder_email
 from billing.reminders.late_email import LatePeriodText
 from billing.statements import email as statement_email
@@ -87,6 +88,7 @@ def _reminder(tenant: Tenant, to: str) -> EmailMultiAlternatives:
         "tenant": tenant,
         "period": MAY,
         "name": "Ada",
+        "also_late": [other_late_line(APRIL, missing=1_300)],
         "lacks": LACKS,
         "more": 1_234,
         "answer": "1,240 server-days are missing.",
