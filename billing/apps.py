@@ -12,6 +12,7 @@ class BillingConfig(AppConfig):
         from billing.invariants import INVARIANTS
         from billing.mail import receipts as mail_receipts
         from billing.navigation import LINKS
+        from billing.periods import completed
         from billing.periods import metrics as period_metrics
         from billing.statements import error_text as statement_error_text
         from billing.statements import invariants as statement_invariants
@@ -22,6 +23,7 @@ class BillingConfig(AppConfig):
         from portal.pages import staff_navigation, tiles
         from usage.files import date_ranges
         from usage.receipts import by_mail
+        from usage.upload_runs import completed_periods
 
         error_text.register(statement_error_text.TEXTS)
         invariants.register(*INVARIANTS, *statement_invariants.INVARIANTS)
@@ -34,3 +36,4 @@ class BillingConfig(AppConfig):
             tiles.register(tile)
         date_ranges.register(period_ranges, period_of)
         by_mail.register(mail_receipts.mail_receipt)
+        completed_periods.register(completed.completed_texts)

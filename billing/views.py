@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.calendar_view import table as calendar_table
 from billing.coverage.periods import Period
-from billing.periods import dismiss
+from billing.periods import completed, dismiss
 from billing.periods import queries as period_queries
 from billing.periods import text as period_text
 from billing.periods.headline import Reader
@@ -65,6 +65,9 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         "may_manage": Permission.MANAGE in request.caller.permissions,
         **result,
         "last_upload": last_upload,
+        "completed": completed.completed_text(
+            view, last_upload["days"] if last_upload else (), at=now
+        ),
         "failure_texts": FAILURES,
         "end": form_upload.END,
         "max_file_bytes": settings.MAX_FILE_BYTES,

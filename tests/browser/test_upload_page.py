@@ -27,6 +27,8 @@ from usage.storage import archive
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
+# The last files come after the deadline.
+COMPLETE = "28 April to 27 May is complete, but was late: 30 of 30 server-days."
 GAP = [date(2026, 5, day) for day in (6, 7, 8)]
 
 
@@ -123,13 +125,17 @@ def test_the_summary_stays_until_it_is_dismissed_and_is_nobody_elses(
     portal: RunningPortal,
 ) -> None:
     write_days(tmp_path / "ic", alice.server, last=date(2026, 4, 29))
+    for data in alice.server.days(date(2026, 4, 30), date(2026, 5, 27)):
+        alice.send(data, at=timezone.now())
     page = open_page(alice, UPLOAD)
     drop(page, tmp_path / "ic")
     summary = wait_for_end(page)
     expect(summary.get_by_role("heading")).to_be_focused()
     expect(summary.get_by_role("heading")).to_contain_text("2 files, all here")
+    expect(summary).to_contain_text(COMPLETE)
     page.reload()
     expect(summary.get_by_role("heading")).to_contain_text("2 files, all here")
+    expect(summary).to_contain_text(COMPLETE)
     assert_accessible(page)
     sign_in(page, charlie, portal)
     page.reload()

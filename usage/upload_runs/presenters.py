@@ -110,7 +110,10 @@ def upload_text(
 
 
 def last_upload(name: str, *, zone: str, at: datetime) -> dict[str, Any] | None:
-    """Return a person's last upload with its first problems, None if none is shown."""
+    """Return a person's last upload with its first problems, None if none is shown.
+
+    `days` are those of its files that count.
+    """
     upload = upload_queries.last_of(name)
     if upload is None or at - upload.begun_at > _SHOWN_FOR:
         return None
@@ -121,7 +124,11 @@ def last_upload(name: str, *, zone: str, at: datetime) -> dict[str, Any] | None:
         return None
     needs = (*upload_queries.BAD, UploadOutcome.HELD)
     entries = upload_queries.UploadEntries(upload, only=needs)
-    return {"text": text, "rows": entry_rows(entries[0:_LISTED])}
+    return {
+        "text": text,
+        "rows": entry_rows(entries[0:_LISTED]),
+        "days": upload_queries.accepted_days(upload),
+    }
 
 
 def counts_text(counts: Counter[str]) -> str:

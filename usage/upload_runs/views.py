@@ -24,6 +24,7 @@ from usage.receipts import by_mail
 from usage.receipts import views as receipt_views
 from usage.receipts.rows import RECEIPT_AT_MOST
 from usage.upload_runs import presenters
+from usage.upload_runs.completed_periods import completed_texts
 from usage.uploads import queries as upload_queries
 from usage.uploads import record
 
@@ -82,6 +83,7 @@ def _shown(request: PortalRequest, found: Upload, *, at: datetime) -> dict[str, 
     )
     return {
         "text": text,
+        "completed": completed_texts(upload_queries.accepted_days(found), at),
         "upload": found,
         "rows": presenters.entry_rows(page.object_list),
         "page": page,

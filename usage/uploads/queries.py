@@ -9,7 +9,7 @@ well. It replaces a report that the same file was not sent: only the answer was 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -196,6 +196,16 @@ def file_ids(upload: Upload) -> set[UUID]:
     reported = UsageFile.objects.filter(Q(pk__in=items.values("file")))
     own = _sent([upload])
     return {*reported.values_list("pk", flat=True), *own.values_list("pk", flat=True)}
+
+
+def accepted_days(upload: Upload) -> set[date]:
+    """Return the days of the upload's files that count, new and already here."""
+    items = UploadItem.objects.filter(upload=upload, file__state=FileState.ACCEPTED)
+    own = _sent([upload]).filter(state=FileState.ACCEPTED)
+    return {
+        *items.values_list("file__day", flat=True).distinct(),
+        *own.order_by().values_list("day", flat=True).distinct(),
+    } - {None}
 
 
 class UploadEntries:

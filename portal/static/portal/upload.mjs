@@ -140,7 +140,10 @@ run.addEventListener("done", () => {
   summary.section.scrollIntoView({ block: "start" });
 });
 reporter.addEventListener("reported", ({ detail }) => {
-  if (detail.isLast) summary.stored(detail.address);
+  if (!detail.isLast) return;
+  summary.stored(detail.address);
+  // Only now it is certain which periods the upload has files of.
+  calendar.refreshSoon();
 });
 // Left in the middle, by whatever way: the next visit says how far it had come.
 addEventListener("pagehide", () => reporter.leave());

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +10,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from billing.coverage.periods import Period
 from billing.models import ReceiptMail
+from billing.periods.completed import completed_text
+from billing.periods.queries import view_period
 from portal.db import unit_of_work
 from tests.builders import NOW, Company, digest_header
 from usage.models import How, ServerKey, Upload, UploadItem, UsageFile
@@ -478,6 +481,33 @@ def test_the_receipt_of_an_upload_is_downloaded_and_mailed(
     assert again["Location"] == f"/uploads/{key}"
     with unit_of_work.acting_for(alice.id, reading=True):
         assert ReceiptMail.objects.count() == 1
+
+
+def test_an_upload_says_which_period_its_files_have_completed(
+    api: Any, alice: Company
+) -> None:
+    keys = uuid4(), uuid4()
+    last = date(2026, 5, 27)
+    *first, final = alice.server.days(date(2026, 4, 28), last)
+    for data in first[:-1]:
+        alice.send(data, at=datetime(2026, 5, 28, 9, tzinfo=UTC))
+    put(api, alice, first[-1], upload=str(keys[0]))
+    report(api, alice, keys[0], files=1, items=[], is_ended=True)
+    client = signed_in(alice)
+    assert b"is complete" not in client.get(f"/uploads/{keys[0]}").content
+    sent = {"files": SimpleUploadedFile("a.usg", final), "end": "end"}
+    page = client.post("/upload?period=2026-05", sent).content.decode()
+    sentence = "28 April to 27 May is complete, but was late: 30 of 30 server-days."
+    assert sentence in page.partition('id="outcomes"')[2].partition("</section>")[0]
+    part = client.get("/upload?period=2026-05", headers={"X-Part": "period"})
+    text = part.content.decode().partition('id="period-completed"')[2]
+    assert sentence in text.partition("</div>")[0]
+    # Of a period that the upload has no file of, its summary says nothing.
+    with unit_of_work.acting_for(alice.id, reading=True):
+        view = view_period(Period(2026, 5), at=datetime.now(UTC))
+        for day, expected in ((last, sentence), (last + timedelta(days=1), "")):
+            assert completed_text(view, [day], at=datetime.now(UTC)) == expected
+    assert sentence in client.get(f"/uploads/{keys[0]}").content.decode()
 
 
 def test_an_upload_is_interrupted_once_its_page_is_closed_or_silent(

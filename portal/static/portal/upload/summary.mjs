@@ -45,6 +45,8 @@ export class Summary {
     this.#at("words").textContent = `${this.#counts(counts)}.`;
     // The reasons of this upload are in the list of its files, right below.
     this.#at("problems").replaceChildren();
+    // Until the calendar is loaded again, it is the sentence of the upload before.
+    this.#at("completed").replaceChildren();
     this.#at("answer").hidden = true;
     for (const name of ["acts", "upload"]) this.#at(name).hidden = true;
     // The form may still be about the upload of the last visit.
