@@ -160,14 +160,14 @@ def confirm_key(
     fingerprint: Path[Exact],
 ) -> KeyOut:
     """Trust a server's key, and settle the files that were held for it."""
-    key = server_keys.confirm_key(
+    confirmed = server_keys.confirm_key(
         request.caller.tenant,
         server=name,
         key=fingerprint,
         by=request.caller.name,
         at=timezone.now(),
     )
-    return KeyOut.model_validate(key, from_attributes=True)
+    return KeyOut.model_validate(confirmed.key, from_attributes=True)
 
 
 _STATUS = {

@@ -25,6 +25,7 @@ from usage import tenant_keys
 from usage.models import ServerKey
 from usage.servers import keys as server_keys
 from usage.servers import requests as server_requests
+from usage.servers.text import judged_text
 from usage.uploads import form_upload, results
 
 
@@ -96,7 +97,7 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
         messages.error(request, gettext("A decision needs a reason."))
         return back(request, number)
     wanted = _server_key(tenant.pk, key_id)
-    key = server_keys.confirm_key(
+    confirmed = server_keys.confirm_key(
         tenant.pk,
         server=wanted.server.name,
         key=wanted.fingerprint,
@@ -105,8 +106,10 @@ def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpRespons
         reason=reason,
     )
     text = gettext("The key %(key)s of %(server)s is trusted.")
-    shown = {"key": key.fingerprint, "server": isolated(wanted.server.name)}
-    messages.success(request, text % shown)
+    name = wanted.server.name
+    shown = {"key": confirmed.key.fingerprint, "server": isolated(name)}
+    judged = judged_text(confirmed.judged, server=name)
+    messages.success(request, f"{text % shown} {judged}".strip())
     return back(request, number)
 
 

@@ -1,6 +1,7 @@
 """Registers servers, and confirms the keys that they sign with."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import OperationalError
@@ -16,6 +17,26 @@ from usage.uploads import judge, pending
 from usage.usg import fingerprint
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFiles:
+    """How many files that were held for a key are accepted now, or held still.
+
+    The `unjudged` ones are in the queue, and are judged by a worker.
+    """
+
+    accepted: int
+    held: int
+    unjudged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedKey:
+    """A key that is trusted, and what became of the files that were held for it."""
+
+    key: ServerKey
+    judged: JudgedFiles
 
 
 def register(
@@ -48,7 +69,7 @@ def register(
 
 def confirm_key(
     tenant_id: int, *, server: str, key: str, by: str, at: datetime, reason: str = ""
-) -> ServerKey:
+) -> ConfirmedKey:
     """Trust a server's key, and judge the files that were held for it.
 
     Billing staff who do it on behalf of the tenant's people give a `reason`.
@@ -68,11 +89,10 @@ def confirm_key(
             raise Refused("not-found")
         if found.state == KeyState.PROPOSED:
             _confirm(found, by=by, at=at, reason=reason)
-    judge_held(found, at=at)
-    return found
+    return ConfirmedKey(found, judge_held(found, at=at))
 
 
-def judge_held(key: ServerKey, *, at: datetime) -> None:
+def judge_held(key: ServerKey, *, at: datetime) -> JudgedFiles:
     """Judge anew at once what was held for a key.
 
     Each file in its own unit of work: a month of them must not keep the tenant's
@@ -85,15 +105,23 @@ def judge_held(key: ServerKey, *, at: datetime) -> None:
             .order_by("sequence", "received_at")
             .values_list("pk", flat=True)
         )
+    states: list[str | None] = []
     for file_id in waiting:
         try:
-            judge.judge_file(key.tenant_id, file_id, at=at)
+            file = judge.judge_file(key.tenant_id, file_id, at=at)
         except OperationalError as error:
             # The tenant's lock is not to be had: nor would it be for the next.
             logger.warning("The files held for %s have to wait: %s", key, error)
-            return
+            break
         except Exception:
             logger.exception("The file %s could not be settled yet", file_id)
+        else:
+            states.append(file.state if file else None)
+    return JudgedFiles(
+        accepted=states.count(FileState.ACCEPTED),
+        held=states.count(FileState.HELD),
+        unjudged=len(waiting) - len(states),
+    )
 
 
 def _held_for(key: ServerKey) -> QuerySet[UsageFile]:

@@ -23,6 +23,7 @@ from usage.review import queries as review_queries
 from usage.servers import keys as server_keys
 from usage.servers import requests as server_requests
 from usage.servers.forms import NewServerForm, ServerChangeForm
+from usage.servers.text import judged_text
 
 
 def servers_page(request: PortalRequest) -> HttpResponse:
@@ -35,15 +36,17 @@ def confirm_key(request: PortalRequest) -> HttpResponse:
     """Trust the key whose fingerprint somebody has compared."""
     now = timezone.now()
     name = _sent(request, "server")
-    key = server_keys.confirm_key(
+    confirmed = server_keys.confirm_key(
         request.caller.tenant,
         server=name,
         key=_sent(request, "fingerprint"),
         by=request.caller.name,
         at=now,
     )
-    text = gettext("The key %(key)s of %(server)s is confirmed; its files are judged.")
-    messages.success(request, text % {"key": key.fingerprint, "server": isolated(name)})
+    text = gettext("The key %(key)s of %(server)s is confirmed.")
+    shown = {"key": confirmed.key.fingerprint, "server": isolated(name)}
+    judged = judged_text(confirmed.judged, server=name)
+    messages.success(request, f"{text % shown} {judged}".strip())
     return redirect("servers-page")
 
 
@@ -112,10 +115,11 @@ def register(request: PortalRequest) -> HttpResponse:
             by=request.caller.name,
             at=now,
         )
-    server_keys.judge_held(key, at=now)
+    judged = server_keys.judge_held(key, at=now)
     text = gettext("%(server)s is registered; files signed with %(key)s count.")
     shown = {"server": isolated(given["name"]), "key": key.fingerprint}
-    messages.success(request, text % shown)
+    files = judged_text(judged, server=given["name"])
+    messages.success(request, f"{text % shown} {files}".strip())
     return redirect("servers-page")
 
 

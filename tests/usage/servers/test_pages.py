@@ -23,8 +23,11 @@ from usage.models import (
     ServerRequestKind,
 )
 from usage.servers import requests as server_requests
+from usage.servers.keys import JudgedFiles
 from usage.servers.requests import ServerChange
+from usage.servers.text import judged_text
 from usage.tiles import TILES
+from usage.uploads import judge
 from usage.usg import new_signing_pair
 from usage.usg.keyfiles import Purpose, public_text
 
@@ -92,8 +95,27 @@ def test_an_admin_confirms_a_key_and_its_held_files_are_judged(
     assert "3 held files" in seen
     assert key.fingerprint in seen
     answer = post(alice, "confirm-key", server="IC77", fingerprint=key.fingerprint)
-    assert "is confirmed; its files are judged" in answer.content.decode()
+    shown = answer.content.decode()
+    assert f"The key {key.fingerprint} of IC77 is confirmed. 3 files of IC77" in shown
+    assert "3 files of IC77 are accepted." in shown
     assert {file.state for file in alice.files()} == {FileState.ACCEPTED}
+
+
+def test_files_that_cannot_be_judged_at_once_are_being_checked(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = proposed(alice)
+    monkeypatch.setattr(judge, "judge_file", lambda *_, **__: 1 / 0)
+    answer = post(alice, "confirm-key", server="IC77", fingerprint=key.fingerprint)
+    assert "3 files of IC77 are being checked." in answer.content.decode()
+
+
+def test_what_became_of_held_files_is_named_without_empty_counts() -> None:
+    assert judged_text(JudgedFiles(0, 0, 0), server="IC1") == ""
+    assert judged_text(JudgedFiles(1_200, 1, 0), server="IC1") == (
+        "1,200 files of IC1 are accepted."
+        " 1 file of IC1 is still held for another reason."
+    )
 
 
 @pytest.mark.parametrize("role", ["viewer", "uploader"])
