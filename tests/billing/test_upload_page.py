@@ -79,7 +79,8 @@ def test_a_cell_leads_to_the_files_behind_it(alice: Company) -> None:
     shown = page.content.decode()
     for one, word in ((file, "accepted"), (held, "held")):
         assert f'href="/files/{one.pk}"' in shown
-        assert f"number {one.sequence}, {word}" in shown
+        assert f"</bdi></a> is number {one.sequence}, {word}. It covers <time" in shown
+    assert "server-days are covered." in shown
     assert "<b>seven" not in shown
 
 
