@@ -77,6 +77,11 @@ class CellDetails:
     why: str
     cell: Cell
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the day counts as missing, so that it can be excused."""
+        return self.cell.state in UNCOVERED
+
 
 def day_heads(period: Period) -> list[DayHead]:
     return [

@@ -1,5 +1,6 @@
 """Pages on which customers request excuses for missing files, and other licences."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -149,7 +150,7 @@ def _excuses(
         server, period, found = subject
         gaps = [gap for gap in found.missing_files if gap.server == server.name]
         missing = _missing(found, server.name)
-        chosen = [str(day) for day in missing if _is_chosen(request, day)]
+        chosen = [str(day) for day in _chosen(request, missing)]
         days = DaysExcuseForm(missing=missing, initial={"days": chosen, "kind": "down"})
         shown |= {
             "server": server,
@@ -164,35 +165,52 @@ def _excuses(
 
 
 def _subject(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
-    """Return the server and period that the address, or the form, names, or None."""
+    """Return the server and period that the address, or the form, names, or None.
+
+    An address without a server means the only server of the period that lacks days.
+    """
     now = timezone.now()
     given = request.POST if request.method == "POST" else request.GET
     name, of = given.get("server", "").replace("\0", ""), given.get("period", "")
-    if not name or not of:
+    if not of or (not name and request.method == "POST"):
         return None
     try:
         period = Period.parse(of)
     except ValueError as error:
         raise Refused("period-invalid") from error
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
+        found = view_period(period, at=now).judgement.calendar
+        name = name or _only_server(found)
+        if not name:
+            return None
         server = Server.objects.filter(name=name).first()
         if server is None:
             raise Refused("not-found")
-        return server, period, view_period(period, at=now).judgement.calendar
+        return server, period, found
+
+
+def _only_server(found: Calendar) -> str:
+    """Return the server that lacks days; empty if there is none, or several."""
+    lacking = {one.server for one in found.missing}
+    return lacking.pop() if len(lacking) == 1 else ""
 
 
 def _missing(found: Calendar, server: str) -> list[date]:
     return [one.day for one in found.missing if one.server == server]
 
 
-def _is_chosen(request: PortalRequest, day: date) -> bool:
-    """Return whether a day lies in the span that the link to the form names."""
+def _chosen(request: PortalRequest, missing: Sequence[date]) -> list[date]:
+    """Return the days in the span that the link names; all days if it names none."""
+    if "first" not in request.GET and "last" not in request.GET:
+        return list(missing)
     try:
         first = parse_date(request.GET.get("first", ""))
         last = parse_date(request.GET.get("last", ""))
     except ValueError:
-        return False
-    return first is not None and last is not None and first <= day <= last
+        return []
+    if first is None or last is None:
+        return []
+    return [day for day in missing if first <= day <= last]
 
 
 def _licences(

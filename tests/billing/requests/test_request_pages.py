@@ -65,17 +65,27 @@ def request_excuse(client: Client, company: Company, **fields: Any) -> str:
 def test_each_lack_leads_to_its_excuse_for_admins(alice: Company) -> None:
     send_all(alice, without=frozenset({9, 30}))
     link = f"{HERE}&first=2026-05-27&last=2026-05-27".replace("&", "&amp;")
-    page = text(signed_in(alice, "admin").get("/upload?period=2026-05"))
+    admin = signed_in(alice, "admin")
+    page = text(admin.get("/upload?period=2026-05"))
     assert f'href="{link}"' in page
     assert page.count("Request an excuse") == 2
     assert "Request an excuse" not in text(
         signed_in(alice).get("/upload?period=2026-05")
     )
-    form = text(signed_in(alice, "admin").get(link.replace("&amp;", "&")))
+    form = text(admin.get(link.replace("&amp;", "&")))
     assert 'value="2026-05-27" checked' in form
     assert 'value="2026-05-06" >' in form
     assert "Files 9 to 9 of <bdi>IC01</bdi>" in form
     assert "If you know the numbers of lost files, use the form below" in form
+    # The open day of the calendar leads there too.
+    page = text(admin.get("/upload?period=2026-05&server=IC01&day=2026-05-27"))
+    assert page.count(f'href="{link}"') == 2
+    page = text(admin.get("/upload?period=2026-05&server=IC01&day=2026-05-26"))
+    assert page.count("Request an excuse for this day") == 0
+    # A server, or a period in which one server lacks days, stands for all its days.
+    for address in (HERE, "/excuses?period=2026-05"):
+        form = text(admin.get(address))
+        assert form.count(" checked><span>") == form.count('name="days"') + 1 == 3
 
 
 def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
