@@ -37,7 +37,7 @@ def form_result(
     """Return what the template `usage/uploads/results.html` shows of a form.
 
     Problems come first, as in all lists of an upload; files with the same outcome keep
-    the order of the form. Without outcomes it says that no file was chosen.
+    the order of the form. Without outcomes the page says that no file was chosen.
     """
     rows = [result_rows(one) for one in sorted(outcomes, key=_urgency)]
     marks = {row["mark"] for row in rows}
