@@ -8,11 +8,8 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import receivers  # noqa: F401 - connects its receivers
-        from billing.date_ranges import period_of, period_ranges
         from billing.invariants import INVARIANTS
-        from billing.mail import receipts as mail_receipts
         from billing.navigation import LINKS
-        from billing.periods import completed
         from billing.periods import metrics as period_metrics
         from billing.statements import error_text as statement_error_text
         from billing.statements import invariants as statement_invariants
@@ -21,9 +18,6 @@ class BillingConfig(AppConfig):
         from portal import error_text
         from portal.health import invariants, metrics, readiness
         from portal.pages import staff_navigation, tiles
-        from usage.files import date_ranges
-        from usage.receipts import by_mail
-        from usage.upload_runs import completed_periods
 
         error_text.register(statement_error_text.TEXTS)
         invariants.register(*INVARIANTS, *statement_invariants.INVARIANTS)
@@ -34,6 +28,16 @@ class BillingConfig(AppConfig):
         staff_navigation.register(*LINKS)
         for tile in (UPLOAD_TILE, STATEMENTS_TILE, PEOPLE_TILE):
             tiles.register(tile)
+        self._register_with_usage()
+
+    def _register_with_usage(self) -> None:
+        from billing.date_ranges import period_of, period_ranges
+        from billing.mail import receipts as mail_receipts
+        from billing.periods import completed
+        from usage.files import date_ranges
+        from usage.receipts import by_mail
+        from usage.upload_runs import completed_periods
+
         date_ranges.register(period_ranges, period_of)
         by_mail.register(mail_receipts.mail_receipt)
         completed_periods.register(completed.completed_texts)

@@ -51,6 +51,10 @@ def test_the_drop_zone_is_beside_what_is_missing_and_before_the_calendar(
     assert drop["y"] + drop["height"] <= box(page, ".frame")["y"]
     assert page.locator("td.is-missing .cell[tabindex='0']").count() == 1
     assert is_in_view(page, "td.is-missing .cell >> nth=0")
+    # April is out of view by then; the name of the month that is shown is not cut.
+    frame, month = box(page, ".frame"), box(page, ".calendar .month >> nth=1 >> span")
+    assert page.evaluate("document.querySelector('.frame').scrollLeft") > 100
+    assert frame["x"] <= month["x"] < frame["x"] + 10
 
 
 def without_missing_days(route: Route) -> None:

@@ -202,10 +202,11 @@ def accepted_days(upload: Upload) -> set[date]:
     """Return the days of the upload's files that count, new and already here."""
     items = UploadItem.objects.filter(upload=upload, file__state=FileState.ACCEPTED)
     own = _sent([upload]).filter(state=FileState.ACCEPTED)
-    return {
+    days = {
         *items.values_list("file__day", flat=True).distinct(),
         *own.order_by().values_list("day", flat=True).distinct(),
-    } - {None}
+    }
+    return {day for day in days if day is not None}
 
 
 class UploadEntries:
