@@ -234,13 +234,13 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "deadline-implausible": error(
         422,
-        gettext_noop("This is no later deadline. Nothing was changed."),
-        gettext_noop("It is %(deadline)s now: choose a later day, within a year."),
+        gettext_noop("This is no later late-from time. Nothing was changed."),
+        gettext_noop("Late from %(deadline)s now: choose a later day, within a year."),
     ),
     "deadline-passed": error(
         409,
-        gettext_noop("The deadline has passed: %(deadline)s. Nothing was changed."),
-        gettext_noop("The zone counts for later periods; extend this deadline."),
+        gettext_noop("The period is late from %(deadline)s. Nothing was changed."),
+        gettext_noop("The zone counts for later periods; this one can be extended."),
     ),
     "form-too-large": error(
         413,

@@ -50,6 +50,7 @@ class FlagRow:
     since: list[str]
     zone: str
     days: str
+    void_reason: str
     consequences: list[tuple[str, str]]
     updating: str
 
@@ -71,9 +72,16 @@ def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
         since=_since(flag, calendar) if calendar else [],
         zone=vars(flag)["zone"],
         days="\n".join(flag.still),
+        void_reason=_void_reason(flag),
         consequences=[(one.value, str(one.label)) for one in Consequence],
         updating=_updating_text(flag),
     )
+
+
+def _void_reason(flag: LateFlag) -> str:
+    if flag.void_reason == VoidReason.EXTENDED:
+        return gettext("the late-from time was extended")
+    return flag.get_void_reason_display() if flag.void_reason else ""
 
 
 def _updating_text(flag: LateFlag) -> str:

@@ -58,7 +58,9 @@ _PROBLEMS: Mapping[str, str] = {
     "waived": gettext_noop("The lateness was waived."),
     "settled": gettext_noop("What was late has come, or was waived or decided upon."),
     "not-missing": gettext_noop("What was refused is not missing any more."),
-    "deadline-passed": gettext_noop("The deadline passed before it could go."),
+    "deadline-passed": gettext_noop(
+        "The late-from time passed before it could be sent."
+    ),
     "overtaken": gettext_noop("A later one has taken its place."),
     "incomplete": gettext_noop("The period was incomplete again."),
     "known-before": gettext_noop("The period was complete before these mails began."),

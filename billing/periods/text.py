@@ -226,5 +226,5 @@ def _stops(view: PeriodView, *, at: datetime) -> list[PeriodDate]:
 def _extended(view: PeriodView) -> str:
     if view.extended_to is None:
         return ""
-    text = gettext("The billing team has extended the deadline: late from %(when)s.")
+    text = gettext("Extended by the billing team: late from %(when)s.")
     return text % {"when": late_from_text(view.extended_to, view.zone)}

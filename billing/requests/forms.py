@@ -116,8 +116,8 @@ class LicencesForm(forms.Form):
     from_on = forms.DateField(
         label=_("From this day on"),
         help_text=_(
-            "As 2026-05-28; until the next change that is recorded. Days whose deadline"
-            " has passed, and that are missing by it, make late at once."
+            "As 2026-05-28; until the next change that is recorded. Missing days whose"
+            " late-from time has passed count as late at once."
         ),
     )
 

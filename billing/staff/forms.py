@@ -33,7 +33,7 @@ class OpenTenantForm(forms.Form):
     zone = forms.ChoiceField(
         choices=zone_choices,
         label=_("Time zone"),
-        help_text=_("Deadlines are midnights of this zone."),
+        help_text=_("Due and late-from times are midnights of this zone."),
         widget=forms.Select(attrs={"class": "input"}),
     )
     first_owed_on = forms.DateField(

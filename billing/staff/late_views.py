@@ -143,9 +143,11 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
             *(tenant_id, given["period"]), to=given["to"], by=by, at=at, reason=reason
         )
 
-    done = gettext("The deadline is extended.")
+    done = gettext("The late-from time is extended.")
     if is_flagged:
-        done = gettext("The deadline is extended; the flag of the earlier one is void.")
+        done = gettext(
+            "The late-from time is extended; the flag of the earlier one is void."
+        )
     return run_action(
         request, number, act, done=done, period=given["period"], tab=tenant_head.PERIOD
     )

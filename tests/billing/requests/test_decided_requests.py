@@ -142,7 +142,7 @@ def test_an_answer_of_an_earlier_deadline_counts_no_more(late: Company) -> None:
     said = period_texts(late)
     assert (said.standing, said.extended) == (
         "Incomplete",
-        "The billing team has extended the deadline: late from Sat 13 June, 00:00.",
+        "Extended by the billing team: late from Sat 13 June, 00:00.",
     )
 
 
@@ -152,7 +152,7 @@ def test_an_extension_is_told(late: Company) -> None:
     deadlines.extend(late.id, MAY, to=date(2026, 6, 12), **BY)
     for path in ("/", "/upload"):
         page = signed_in(late, "viewer").get(path).content.decode()
-        assert "extended the deadline: late from Sat 13 June, 00:00." in page
+        assert "Extended by the billing team: late from Sat 13 June, 00:00." in page
         # What staff wrote is for their own file.
         assert "A fire." not in page
 

@@ -144,7 +144,9 @@ def test_days_are_waived_by_server(late: Company, clerk: Client) -> None:
 
 def test_the_tenants_page_says_the_same(late: Company, clerk: Client) -> None:
     said = text(clerk, "/staff/tenants/L-1/to-decide")
-    assert "At the deadline, Fri 5 June 2026, 00:00 CEST, 2 owed server-days" in said
+    assert (
+        "At the late-from time, Fri 5 June 2026, 00:00 CEST, 2 owed server-days" in said
+    )
     assert "were not here. Flag raised Fri 5 June 2026, 01:00 CEST." in said
     assert "IC01 26 to 27 May" in said
     late.send(late.server.day(LAST - DAY), at=AFTER)
@@ -161,12 +163,12 @@ def test_a_deadline_is_extended_on_the_tenants_page(
     for wrong in ({"to": "soon"}, {"reason": ""}, {"period": "2020-01"}):
         post(clerk, path, **(fields | wrong))
     said = post(clerk, path, **(fields | {"to": "2026-06-03"}))
-    assert "This is no later deadline." in said
+    assert "This is no later late-from time." in said
     assert opened(late).effective_at == DUE
-    assert "The deadline is extended" in post(clerk, path, **fields)
+    assert "The late-from time is extended" in post(clerk, path, **fields)
     assert opened(late).effective_at == DUE + 5 * DAY
     assert "Holidays." in text(clerk, "/staff/tenants/L-1")
-    assert "The deadline was extended" in text(clerk, "/staff/late?kind=void")
+    assert "The late-from time was extended" in text(clerk, "/staff/late?kind=void")
 
 
 def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -> None:
@@ -175,7 +177,7 @@ def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -
     for wrong in ({"zone": "Europe/Atlantis"}, {"reason": ""}):
         assert clerk.post(path, fields | wrong).status_code == 422
     # That deadline has passed, by the clock of the endpoint.
-    assert "The deadline has passed" in post(clerk, path, **fields)
+    assert "The period is late from" in post(clerk, path, **fields)
     deadlines.extend(
         *(late.id, MAY), to=date(2027, 6, 1), by="clerk", at=BEFORE, reason="x"
     )
@@ -307,9 +309,10 @@ def test_the_export_has_all_and_no_formula(late: Company, clerk: Client) -> None
     (row,) = rows(clerk, "/staff/late.csv?period=2026-05")
     assert row["Tenant"] == "'=cmd|' /C calc'!A0"
     assert row["Why decided"] == "'@SUM(1+1)"
-    assert row["Not here at the deadline"] == "IC01: 26 to 27 May"
+    assert row["Not here at the late-from time"] == "IC01: 26 to 27 May"
     assert row["Late from"] == "2026-06-05T00:00:00+02:00"
-    assert (row["Server-days at the deadline"], row["Consequence"]) == ("2", "penalty")
+    assert row["Server-days at the late-from time"] == "2"
+    assert row["Consequence"] == "penalty"
 
 
 def test_the_list_needs_the_same_queries_for_one_and_for_many(

@@ -200,8 +200,9 @@ def test_the_month_end_lists_what_prevents_issuing(
     new.send(new.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
     # Held for its clock: it would prove the other two days.
     later = datetime(2126, 5, 27, tzinfo=UTC)
-    clock = {"opened_at": later, "closed_at": later + timedelta(days=1)}
-    new.send(new.server.day(LAST, **clock), at=AFTER)
+    closed_at = later + timedelta(days=1)
+    data = new.server.day(LAST, opened_at=later, closed_at=closed_at)
+    new.send(data, at=AFTER)
     summary_refresh.refresh_all(seconds=60)
     for number in ("A-1", "B-2", "C-3"):
         page(clerk, HERE.replace("A-1", number))
