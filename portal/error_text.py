@@ -234,7 +234,9 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "deadline-implausible": error(
         422,
-        gettext_noop("This is no later late-from time. Nothing was changed."),
+        gettext_noop(
+            "An extension moves late from to a later time. Nothing was changed."
+        ),
         gettext_noop("Late from %(deadline)s now: choose a later day, within a year."),
     ),
     "deadline-passed": error(

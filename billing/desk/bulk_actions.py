@@ -66,7 +66,7 @@ def _preview_extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> list[Action
         new = periods.day_ends_at(wanted.given["to"], periods.zone_named(row.zone))
         values = {"new": instant_text(new, row.zone)}
         if new <= row.deadline_at:
-            why = _("its late-from time is not earlier than that")
+            why = _("it is late from that time or a later one already")
             effects.append(ActionEffect(row, why, is_done=False))
         elif new > row.deadline_at + deadlines.LONGEST:
             why = _("that is more than a year later")
@@ -95,8 +95,8 @@ def _extend(rows: Sequence[DeskRow], wanted: BulkRequest) -> str:
             continue
         done += 1
     text = ngettext(
-        "The late-from time of %(count)d tenant is extended.",
-        "The late-from time of %(count)d tenants is extended.",
+        "The extension is granted to %(count)d tenant.",
+        "The extension is granted to %(count)d tenants.",
         done,
     ) % {"count": done}
     if done < len(rows):
@@ -120,7 +120,7 @@ ACTIONS: Mapping[str, BulkAction] = {
     ),
     "extend": BulkAction(
         button=_("Extend"),
-        title=_("Extend the late-from time"),
+        title=_("Grant an extension"),
         form=BulkExtensionForm,
         preview=_preview_extend,
         do=_extend,

@@ -80,7 +80,7 @@ def flag_row(flag: LateFlag, *, calendar: Calendar | None = None) -> FlagRow:
 
 def _void_reason(flag: LateFlag) -> str:
     if flag.void_reason == VoidReason.EXTENDED:
-        return gettext("the late-from time was extended")
+        return gettext("an extension was granted")
     return flag.get_void_reason_display() if flag.void_reason else ""
 
 

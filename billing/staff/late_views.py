@@ -143,10 +143,10 @@ def extend(request: PortalRequest, number: str) -> HttpResponse:
             *(tenant_id, given["period"]), to=given["to"], by=by, at=at, reason=reason
         )
 
-    done = gettext("The late-from time is extended.")
+    done = gettext("The extension is granted.")
     if is_flagged:
         done = gettext(
-            "The late-from time is extended; the flag of the earlier one is void."
+            "The extension is granted; the flag of the earlier late-from time is void."
         )
     return run_action(
         request, number, act, done=done, period=given["period"], tab=tenant_head.PERIOD

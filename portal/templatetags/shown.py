@@ -133,7 +133,7 @@ def deadline(at: datetime, zone: str) -> SafeString:
     return format_html(
         '<time datetime="{}" data-own="{}">{}</time>',
         local.isoformat(),
-        gettext("(your time: {time}, {zone})"),
+        gettext("That is {time} in {zone}."),
         _clock(local),
     )
 

@@ -29,7 +29,7 @@ def test_who_reads_in_another_zone_is_told_what_their_clock_shows(
         # Midnight in Berlin is six in the evening before, in New York.
         expect(own_time).to_have_count(1)
         expect(own_time).to_contain_text(
-            re.compile(r"\(your time: \d+ \w+, 1[78]:00, New York\)")
+            re.compile(r"That is \d+ \w+, 1[78]:00 in New York\.")
         )
         assert "Berlin" in own_time.locator("xpath=..").inner_text()
 

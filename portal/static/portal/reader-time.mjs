@@ -24,7 +24,7 @@ function appendReaderTime(time) {
   note.className = "quiet own-time";
   const text = time.dataset.own.replace("{time}", own).replace("{zone}", zone);
   note.textContent = ` ${text}`;
-  // Behind the zone that the sentence ends with.
+  // A sentence of its own, after the one that ends with the zone.
   time.closest("[data-own-time], p").append(note);
 }
 

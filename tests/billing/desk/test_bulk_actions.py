@@ -166,7 +166,7 @@ def test_extending_shows_the_new_deadline_of_each_and_extends_nothing(
     )
     before = acts()
     said = by_tenant(page(clerk, named(three, "extend", **EXTEND)))
-    assert said["L-2"] == "Nothing: its late-from time is not earlier than that"
+    assert said["L-2"] == "Nothing: it is late from that time or a later one already"
     for number, is_flagged in (("L-1", True), ("L-3", False)):
         assert "late from Thu 11 June 2026, 00:00, Berlin" in said[number]
         assert ("the earlier flag is void" in said[number]) is is_flagged
@@ -179,7 +179,7 @@ def test_extending_shows_the_new_deadline_of_each_and_extends_nothing(
 
 def test_extending_is_done_once_for_each(three: list[Company], clerk: Client) -> None:
     fields = to_post(page(clerk, named(three, "extend", **EXTEND)))
-    assert "The late-from time of 3 tenants is extended." in post(clerk, fields)
+    assert "The extension is granted to 3 tenants." in post(clerk, fields)
     for one in three:
         found = opened(one)
         assert (found.extended_to, found.decision_reason) == (LATER, "Their storm.")
@@ -194,7 +194,7 @@ def test_who_was_given_more_meanwhile_keeps_it(
     fields = to_post(page(clerk, named(three, "extend", **EXTEND)))
     more = LATER + 5 * DAY
     deadlines.extend(three[0].id, MAY, to=more, by="other", at=AFTER, reason="More.")
-    assert "The late-from time of 2 tenants is extended." in post(clerk, fields)
+    assert "The extension is granted to 2 tenants." in post(clerk, fields)
     assert [opened(one).extended_to for one in three] == [more, LATER, LATER]
     assert opened(three[0]).decided_by == "other"
 
@@ -267,7 +267,7 @@ def test_who_changes_while_it_is_done_holds_up_nobody(three: list[Company]) -> N
     )
     said = ACTIONS["extend"].do(rows, wanted)
     assert said == (
-        "The late-from time of 2 tenants is extended."
+        "The extension is granted to 2 tenants."
         " 1 has changed meanwhile and was left alone."
     )
     assert [opened(one).extended_to for one in three[1:]] == [LATER] * 2

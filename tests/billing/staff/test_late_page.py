@@ -163,12 +163,12 @@ def test_a_deadline_is_extended_on_the_tenants_page(
     for wrong in ({"to": "soon"}, {"reason": ""}, {"period": "2020-01"}):
         post(clerk, path, **(fields | wrong))
     said = post(clerk, path, **(fields | {"to": "2026-06-03"}))
-    assert "This is no later late-from time." in said
+    assert "An extension moves late from to a later time." in said
     assert opened(late).effective_at == DUE
-    assert "The late-from time is extended" in post(clerk, path, **fields)
+    assert "The extension is granted" in post(clerk, path, **fields)
     assert opened(late).effective_at == DUE + 5 * DAY
     assert "Holidays." in text(clerk, "/staff/tenants/L-1")
-    assert "The late-from time was extended" in text(clerk, "/staff/late?kind=void")
+    assert "An extension was granted" in text(clerk, "/staff/late?kind=void")
 
 
 def test_a_zone_is_corrected_on_the_tenants_page(late: Company, clerk: Client) -> None:
