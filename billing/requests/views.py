@@ -181,12 +181,13 @@ def _subject(request: PortalRequest) -> tuple[Server, Period, Calendar] | None:
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         found = view_period(period, at=now).judgement.calendar
         name = name or _only_server(found)
-        if not name:
-            return None
         server = Server.objects.filter(name=name).first()
-        if server is None:
-            raise Refused("not-found")
-        return server, period, found
+    if server is None:
+        # The server of a file that is not judged yet has days, but no excuses so far.
+        if request.method != "POST" and (not name or name in found.by_server):
+            return None
+        raise Refused("not-found")
+    return server, period, found
 
 
 def _only_server(found: Calendar) -> str:

@@ -1,5 +1,6 @@
 """Pages for requests to owe less, and for staff to decide; without JavaScript."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from billing.requests import licences as licence_requests
 from portal.db import unit_of_work
 from portal.models import StaffRole
 from portal.tenants import create
+from tests.billing.lateness.late_tenants import received_only
 from tests.billing.requests.excuse_requests import may, send_all, send_until
 from tests.builders import NOW, PASSWORD, Company
 from tests.usage.files.customer_pages import queries_of, signed_in
@@ -86,6 +88,25 @@ def test_each_lack_leads_to_its_excuse_for_admins(alice: Company) -> None:
     for address in (HERE, "/excuses?period=2026-05"):
         form = text(admin.get(address))
         assert form.count(" checked><span>") == form.count('name="days"') + 1 == 3
+
+
+def test_links_to_excuses_of_a_server_without_judged_files_show_the_page(
+    alice: Company,
+) -> None:
+    send_all(alice)
+    received_only(alice, alice.writer("IC77").day(may(20)), at=AT)
+    admin = signed_in(alice, "admin")
+    page = text(admin.get("/upload?period=2026-05"))
+    links = re.findall(r'href="(/excuses[^"]*)"', page)
+    assert [link.partition("&amp;")[0] for link in links] == [
+        "/excuses?period=2026-05"
+    ] * 2
+    assert "server=IC77" in links[0]
+    for link in links:
+        page = text(admin.get(link.replace("&amp;", "&")))
+        assert 'name="days"' not in page
+    given = {"period": "2026-05", "server": "IC77", "for-customer": alice.number}
+    assert admin.post("/excuses/ask", given).status_code == 404
 
 
 def test_an_admin_asks_for_days_and_withdraws(alice: Company) -> None:
