@@ -25,6 +25,9 @@ from portal.accounts.caller import Caller, Permission
 from portal.templatetags.shown import day as day_text
 from portal.templatetags.shown import grouped
 
+# In months.
+_A_YEAR = 12
+
 # Shape and name of each standing.
 STANDINGS: Mapping[Standing, tuple[str, str]] = {
     Standing.NOTHING_OWED: ("silent", gettext_noop("Nothing owed")),
@@ -82,17 +85,25 @@ class OtherLateLine:
 def other_late_lines(shown: Period, *, at: datetime) -> list[OtherLateLine]:
     """List the late periods besides the one shown; see `queries.other_late_periods`."""
     return [
-        other_late_line(one.period, missing=one.missing)
+        other_late_line(one.period, beside=shown, missing=one.missing)
         for one in other_late_periods(shown, at=at)
     ]
 
 
-def other_late_line(period: Period, *, missing: int) -> OtherLateLine:
-    """Return the line about a late period in which some server-days are missing."""
+def other_late_line(period: Period, *, beside: Period, missing: int) -> OtherLateLine:
+    """Return the line about a late period, shown or mailed beside another one.
+
+    It names the year if the periods are a year or more apart: both can have the same
+    days and months.
+    """
     text = ngettext(
         "%(count)s server-day missing", "%(count)s server-days missing", missing
     )
-    return OtherLateLine(period, span_text(period), text % {"count": grouped(missing)})
+    span = span_text(period)
+    months = (beside.year - period.year) * _A_YEAR + beside.month - period.month
+    if abs(months) >= _A_YEAR:
+        span = f"{span} {period.ends_on.year}"
+    return OtherLateLine(period, span, text % {"count": grouped(missing)})
 
 
 def reader_of(caller: Caller) -> Reader:

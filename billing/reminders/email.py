@@ -67,7 +67,7 @@ def compose(
         "tenant": tenant,
         "period": view.period,
         "name": name,
-        "also_late": [_late_line(one) for one in also_late],
+        "also_late": [_late_line(one, beside=view.period) for one in also_late],
         "lacks": lacks[:_NAMED],
         "more": max(len(lacks) - _NAMED, 0),
         "answer": missing_text(requested),
@@ -89,9 +89,10 @@ def compose(
     return build_mail("reminder", row, shown)
 
 
-def _late_line(facts: ReminderFacts) -> OtherLateLine:
+def _late_line(facts: ReminderFacts, *, beside: Period) -> OtherLateLine:
     requested = requested_days(facts.view.judgement.calendar, facts.excluded)
-    return other_late_line(facts.view.period, missing=len(requested.cells))
+    missing = len(requested.cells)
+    return other_late_line(facts.view.period, beside=beside, missing=missing)
 
 
 def build_mail(name: str, row: Reminder, shown: Mapping[str, object]) -> WrittenMail:

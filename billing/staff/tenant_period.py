@@ -33,8 +33,8 @@ class PeriodOverview:
     """The summary of a period for staff, as sentences.
 
     `missing` counts the server-days that make the tenant late, as the desk does.
-    `is_lacking`: files are missing, waived or not; `may_remind`: a reminder would be
-    sent, for the tenant's next step is to upload.
+    `is_lacking`: files are missing, waived or not; `may_remind`: the tenant's next step
+    is to upload.
     """
 
     answer: str

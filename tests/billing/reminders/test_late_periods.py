@@ -5,10 +5,12 @@ from datetime import date, datetime
 import pytest
 from django.core import mail
 
+from billing.coverage.periods import Period
 from billing.lateness import decide
 from billing.mail.staff_presenters import mail_rows
 from billing.models import LateFlag, SafetyStop
 from billing.periods import deadlines, refresh
+from billing.periods.text import other_late_line
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send_now
 from portal.db import unit_of_work
@@ -219,7 +221,10 @@ def test_a_reminder_names_other_late_periods_first(may_late: Company) -> None:
     assert (rows(may_late)[-1].step, named(may_late)[-1]) == ("ended", [])
     assert sent()
     for message in sent():
-        assert message.subject.startswith("A-1 is late: usage files of 28 May to 27 ")
+        assert message.subject == (
+            "A-1 is late: usage files of 28 May to 27 June and of a late period are"
+            " missing"
+        )
         first = "28 April to 27 May is late: 2 server-days missing."
         for text in (message.body, html_of(message)):
             before, _, after = text.partition(first)
@@ -227,6 +232,19 @@ def test_a_reminder_names_other_late_periods_first(may_late: Company) -> None:
             # Only its company and period are named above it.
             assert "server-day" not in before
             assert "?period=2026-05" in after.partition("?period=2026-06")[0]
+
+
+@pytest.mark.parametrize(
+    ("period", "span"),
+    [
+        (Period(2025, 6), "28 May to 27 June"),
+        (Period(2025, 5), "28 April to 27 May 2025"),
+        (Period(2025, 1), "28 December to 27 January 2025"),
+        (Period(2027, 5), "28 April to 27 May 2027"),
+    ],
+)
+def test_a_late_period_of_another_year_has_its_year(period: Period, span: str) -> None:
+    assert other_late_line(period, beside=MAY, missing=2).span == span
 
 
 def test_reminding_now_is_about_the_period_that_staff_have_chosen(

@@ -88,7 +88,7 @@ def _reminder(tenant: Tenant, to: str) -> EmailMultiAlternatives:
         "tenant": tenant,
         "period": MAY,
         "name": "Ada",
-        "also_late": [other_late_line(APRIL, missing=1_300)],
+        "also_late": [other_late_line(APRIL, beside=MAY, missing=1_300)],
         "lacks": LACKS,
         "more": 1_234,
         "answer": "1,240 server-days are missing.",
