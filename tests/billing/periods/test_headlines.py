@@ -223,6 +223,12 @@ def test_pages_mails_and_the_api_have_the_same_headline(
         assert text.answer in " ".join(mail.text.split())
 
 
+def covered_text(covered: int, owed: int) -> str:
+    return (
+        f" {covered} of {owed} server-days {'is' if covered == 1 else 'are'} covered."
+    )
+
+
 def reminder_mail(company: Company, period: Period, *, at: datetime) -> Reminder | None:
     """Remind the tenant now; return the mail if it was sent."""
     remind_now([company.id], period, by="clerk", at=at)
@@ -241,6 +247,8 @@ def assert_on_customer_pages(company: Company, name: str, expected: First) -> st
     first = f"{expected.answer} {expected.request}".strip()
     assert first in upload
     assert expected.turn in upload
+    row = desk_row(company, name)
+    assert not row.covered or covered_text(row.covered, row.owed) in upload
     api: dict[str, Any] = admin.get(f"/api/v1/periods/{period}").json()
     assert (api["headline"], api["request"]) == (expected.answer, expected.request)
     if name in OTHERS_FIRST:
@@ -263,6 +271,7 @@ def assert_on_staff_pages(
     tenant = main_of(clerk, f"/staff/tenants/{company.number}?period={period}")
     assert text.standing in tenant
     assert turn_text(text.turn, Reader.STAFF) in tenant
+    assert not row.covered or covered_text(row.covered, row.owed) in tenant
     # A button is there for what would be done, and decisions are those of the staff.
     assert ("Remind now" in tenant) == is_reminded
     if text.step is Step.CONFIRM_KEYS:
