@@ -94,10 +94,13 @@ def record_report(
         upload.others = report.others
         upload.ended_at = at if report.is_ended else None
         upload.left_at = at if report.is_left and not report.is_ended else None
+        if not report.is_ended:
+            # It goes on after its summary was dismissed: its result is a new one.
+            upload.dismissed_at = None
         upload.save(
             update_fields=(
                 *("step", "reported_at", "files", "size", "others"),
-                *("ended_at", "left_at"),
+                *("ended_at", "left_at", "dismissed_at"),
             )
         )
         _store_items(upload, report.items)

@@ -510,6 +510,26 @@ def test_an_upload_says_which_period_its_files_have_completed(
     assert sentence in client.get(f"/uploads/{keys[0]}").content.decode()
 
 
+def test_the_summary_of_an_upload_that_goes_on_is_shown_again(alice: Company) -> None:
+    key, by = uuid4(), "ada@a.example"
+    sender = UploadSender(tenant_id=alice.id, how=How.BROWSER, name=by)
+
+    def is_shown_after(report: UploadReport) -> bool:
+        record.record_report(sender, key, report, at=NOW)
+        with unit_of_work.acting_for(alice.id, reading=True):
+            return upload_queries.last_of(by) is not None
+
+    ended = UploadReport(step=1, files=1, is_ended=True)
+    assert is_shown_after(ended)
+    record.dismiss(alice.id, key, by=by, at=NOW)
+    assert not is_shown_after(ended)
+    # A verdict that arrives later is no reason.
+    assert not is_shown_after(UploadReport(step=2, files=1, is_ended=True))
+    # New files of a folder that is kept open join the upload.
+    assert is_shown_after(UploadReport(step=3, files=2))
+    assert is_shown_after(UploadReport(step=4, files=2, is_ended=True))
+
+
 def test_an_upload_is_interrupted_once_its_page_is_closed_or_silent(
     alice: Company,
 ) -> None:
