@@ -165,6 +165,23 @@ def dismiss_before_it_is_stored(page: Page, folder: Path) -> None:
     assert dismissing.value.status == HTTPStatus.NO_CONTENT
 
 
+def test_an_upload_that_has_ended_is_not_reported_as_unfinished(
+    open_page: Open, alice: Company, tmp_path: Path
+) -> None:
+    write_days(tmp_path / "ic", alice.server, last=date(2026, 4, 29))
+    page = open_page(alice, UPLOAD)
+    held: list[Route] = []
+    page.route("**/report", lambda route: held.append(route))  # noqa: PLW0108 - as above
+    drop(page, tmp_path / "ic")
+    wait_for_end(page)
+    # The page is closed while its last report is on its way.
+    with page.expect_request("**/report") as leaving:
+        page.evaluate("dispatchEvent(new Event('pagehide'))")
+    sent = leaving.value.post_data_json
+    assert (sent["is_ended"], sent["is_left"]) == (True, False)
+    assert {one["outcome"] for one in sent["items"]} == {"accepted"}
+
+
 def test_a_receipt_of_the_upload_is_downloaded(
     open_page: Open, alice: Company, tmp_path: Path
 ) -> None:

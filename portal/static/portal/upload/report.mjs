@@ -45,7 +45,10 @@ export class Reporter extends EventTarget {
   leave() {
     if (!this.#step || (!this.run.isGoing && !this.#pending.size)) return;
     const some = [...this.#pending.values()].slice(0, AT_LAST);
-    this.portal.reportLast(this.run.key, this.#report(some, { isLeft: this.run.isGoing }));
+    const isLeft = this.run.isGoing;
+    // An upload that has ended stays ended, even if its last report is on its way.
+    const isLast = !isLeft && some.length === this.#pending.size;
+    this.portal.reportLast(this.run.key, this.#report(some, { isLast, isLeft }));
   }
 
   #moved(item) {
