@@ -91,7 +91,7 @@ def test_what_was_done_is_told_where_one_stands(late: Company, clerk: Client) ->
         assert answer["Location"] == f"{LATE}?kind=to-decide&period=2026-05"
     fields = {"period": str(MAY), "to": "2026-06-09", "reason": "Holidays."}
     answer = clerk.post(f"{TENANT}/extend", fields | {"to": "2026-06-03"}, follow=True)
-    assert "It is Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2) now" in read(
+    assert "Late from Fri 5 June 2026, 00:00, Berlin (CEST, UTC+2) now" in read(
         answer.content.decode()
     )
     assert (
