@@ -1,5 +1,6 @@
 """A dropped usage folder shows the verdict of each file in it."""
 
+import json
 from datetime import date
 from http import HTTPStatus
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_an_upload_that_has_ended_is_not_reported_as_unfinished(
     # The page is closed while its last report is on its way.
     with page.expect_request("**/report") as leaving:
         page.evaluate("dispatchEvent(new Event('pagehide'))")
-    sent = leaving.value.post_data_json
+    sent = json.loads(leaving.value.post_data or "")
     assert (sent["is_ended"], sent["is_left"]) == (True, False)
     assert {one["outcome"] for one in sent["items"]} == {"accepted"}
 
