@@ -214,7 +214,7 @@ def test_an_upload_in_progress_is_answered_and_there_after_the_restart(
         told = answer(client)
         assert told.startswith(b"HTTP/1.1 201 "), told
         assert b'"verdict": "accepted"' in told
-    assert process.wait(SOON) == 0
+    assert process.wait(5 * SOON) == 0
     product.start()
     assert "could not be done" not in product.manage("drain")
     assert "invariants hold in 1 tenants" in product.manage("check_invariants", "--s3")
