@@ -208,6 +208,13 @@ KEEP_BYTES_DAYS = env.whole("KEEP_BYTES_DAYS")
 INBOX_BUCKET = env.text("S3_INBOX_BUCKET")
 INBOX_PREFIX = env.text("S3_INBOX_PREFIX")
 INBOX_AFTER = env.text("INBOX_AFTER")
+# What the access check tries to reach.
+ACCESS_BUCKET_NAMES = env.names("ACCESS_BUCKET_NAMES")
+ACCESS_SERVICE_NAMES = env.names("ACCESS_SERVICE_NAMES")
+ACCESS_REGION = env.text("ACCESS_REGION")
+ACCESS_PORT = env.whole("ACCESS_PORT")
+ACCESS_ISSUER = env.text("ACCESS_ISSUER")
+ACCESS_AUTHORITIES = env.text("ACCESS_AUTHORITIES")
 
 
 # Background jobs -------------------------------------------------------------------

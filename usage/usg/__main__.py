@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from usage.usg import commands
+from usage.usg.client.access_check import BUCKET, REGION
 from usage.usg.emulator.damage import DAMAGES
 from usage.usg.emulator.directory import ZONE
 from usage.usg.keyfiles import Purpose
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _write_options(add("write", help="seal a day from JSON lines"))
     _emulate_options(add("emulate", help="write a usage directory"))
     _send_options(add("send", help="deliver a usage directory to a portal"))
+    _access_options(add("verify-access", help="try to reach the archive in S3"))
     return main_parser
 
 
@@ -66,6 +68,21 @@ def _send_options(send: argparse.ArgumentParser) -> None:
     now = datetime.now(UTC).timestamp()
     token = os.environ.get("USG_TOKEN", "")
     send.set_defaults(run=commands.send_directory, now=now, token=token)
+
+
+def _access_options(access: argparse.ArgumentParser) -> None:
+    access.add_argument("--bucket", default=BUCKET)
+    access.add_argument("--region", default=REGION)
+    access.add_argument("--port", type=int, default=443)
+    access.add_argument("--authorities", metavar="FILE", help="trusted, in PEM")
+    access.add_argument("--seconds", type=float, default=20.0, help="for all names")
+    access.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
+    )
+    access.add_argument("--json", action="store_true", help="one JSON object")
+    access.set_defaults(run=commands.verify_access)
 
 
 def _reading_options(reading: argparse.ArgumentParser) -> None:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from usage.usg import envelope, keyfiles, rows
 from usage.usg import header as headers
-from usage.usg.client import proxy
+from usage.usg.client import access_check, access_text, proxy
+from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.http import LOOPBACK, Portal
 from usage.usg.client.proxy import Proxy
 from usage.usg.client.send import send, to_stdout
@@ -147,6 +148,21 @@ def send_directory(args: argparse.Namespace) -> int:
     return send(
         portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
     )
+
+
+def verify_access(args: argparse.Namespace) -> int:
+    """Print the report; 0 only if every name of the bucket can be reached."""
+    names = access_check.names_of(args.bucket, args.region)
+    limits = ProbeLimits(args.port, args.seconds, args.authorities)
+    given = proxy.parse(args.proxy) if args.proxy else None
+    given = given or proxy.from_environment(names.bucket[0])
+    report = access_check.check_access(names, limits, given)
+    if args.json:
+        sys.stdout.write(json.dumps(access_text.as_json(report), indent=1) + "\n")
+    else:
+        for line in access_text.lines_of(report):
+            to_stdout(line)
+    return 0 if report.works else 1
 
 
 def _proxy_for(args: argparse.Namespace) -> Proxy | None:

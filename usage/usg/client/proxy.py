@@ -6,6 +6,7 @@ else, including the token, is sent through the tunnel under TLS.
 
 import socket
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
@@ -22,11 +23,16 @@ _PORT = 80
 
 
 class ProxyRefusedError(Exception):
-    """The proxy opens no tunnel; `is_passing` if a later try may succeed."""
+    """The proxy opens no tunnel, and answers with `status` instead."""
 
-    def __init__(self, message: str, *, is_passing: bool) -> None:
+    def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
-        self.is_passing = is_passing
+        self.status = status
+
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether the same request may succeed later."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,17 @@ def from_environment(host: str) -> Proxy | None:
         raise ValueError(message) from error
 
 
-def open_tunnel(proxy: Proxy, host: str, port: int, *, timeout: float) -> socket.socket:
+def open_tunnel(
+    proxy: Proxy,
+    host: str,
+    port: int,
+    *,
+    timeout: float,
+    watch: Callable[[socket.socket], None] | None = None,
+) -> socket.socket:
     """Return a connection to a host and port through a proxy; `timeout` in seconds.
+
+    `watch` gets the connection before anything is sent, and may end it.
 
     Raises:
         ProxyRefusedError: the proxy answers, and opens none.
@@ -98,6 +113,8 @@ def open_tunnel(proxy: Proxy, host: str, port: int, *, timeout: float) -> socket
     if proxy.credentials:
         lines.append(f"Proxy-Authorization: {proxy.credentials}")
     connection = socket.create_connection((proxy.host, proxy.port), timeout)
+    if watch is not None:
+        watch(connection)
     try:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
         # In the tunnel the client speaks first: nothing is lost with this buffer.
@@ -117,13 +134,12 @@ def open_tunnel(proxy: Proxy, host: str, port: int, *, timeout: float) -> socket
 def _refusal(response: HTTPResponse, proxy: Proxy, target: str) -> ProxyRefusedError:
     status = response.status
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return ProxyRefusedError(_sign_in_text(response, proxy), is_passing=False)
+        return ProxyRefusedError(_sign_in_text(response, proxy), status=status)
     message = (
         f"the proxy {proxy} does not connect to {target}: status {status}."
         " Ask whoever runs the proxy to allow the connection."
     )
-    is_passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return ProxyRefusedError(message, is_passing=is_passing)
+    return ProxyRefusedError(message, status=status)
 
 
 def _sign_in_text(response: HTTPResponse, proxy: Proxy) -> str:

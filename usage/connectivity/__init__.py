@@ -1,0 +1,1 @@
+"""Access check: can a server reach the S3 location of the automated upload."""

@@ -1,0 +1,35 @@
+"""Checks the access of the machine that the portal runs on."""
+
+from django.conf import settings
+
+from usage.usg.client.access_check import AccessReport, Names, check_access, names_of
+from usage.usg.client.access_probe import ProbeLimits
+from usage.usg.client.proxy import Proxy, from_environment
+
+
+def names() -> Names:
+    """Return the names of the settings, or else the documented ones of the region."""
+    documented = names_of(region=settings.ACCESS_REGION)
+    return Names(
+        bucket=tuple(settings.ACCESS_BUCKET_NAMES) or documented.bucket,
+        service=tuple(settings.ACCESS_SERVICE_NAMES) or documented.service,
+        region=documented.region,
+        issuer=settings.ACCESS_ISSUER,
+    )
+
+
+def check_own_access(*, seconds: float, proxy: Proxy | None = None) -> AccessReport:
+    """Try all names from this machine, through `HTTPS_PROXY` if no proxy is given.
+
+    Raises:
+        ValueError: HTTPS_PROXY is no address of an HTTP proxy.
+
+    """
+    wanted = names()
+    limits = ProbeLimits(
+        port=settings.ACCESS_PORT,
+        seconds=seconds,
+        authorities=settings.ACCESS_AUTHORITIES or None,
+    )
+    way = proxy or from_environment(wanted.bucket[0])
+    return check_access(wanted, limits, way)

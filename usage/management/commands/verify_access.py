@@ -1,0 +1,45 @@
+"""Checks whether this machine can reach the S3 location of the automated upload."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from usage.connectivity.own_check import check_own_access
+from usage.usg.client import access_text, proxy
+
+
+class Command(BaseCommand):
+    help = (
+        "Tries to reach the S3 location of the automated upload from this machine, and"
+        " says what is in the way. Exit code 1: not all names of the bucket can be"
+        " reached."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser.add_argument(
+            "--proxy",
+            metavar="URL",
+            default="",
+            help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
+        )
+        parser.add_argument(
+            "--seconds", type=float, default=20.0, help="the most that it takes"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            way = proxy.parse(options["proxy"]) if options["proxy"] else None
+            report = check_own_access(seconds=options["seconds"], proxy=way)
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(access_text.as_json(report), indent=1))
+        else:
+            for line in access_text.lines_of(report):
+                self.stdout.write(line)
+        if not report.works:
+            sys.exit(1)

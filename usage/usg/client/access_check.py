@@ -1,0 +1,156 @@
+"""Checks whether a server can reach the S3 location of the automated upload.
+
+The vendor's page "Verify Access for the Automated Upload" has two names, for which S3's
+document `AccessDenied` is success, and four others to try where these do not answer.
+Here all six are tried at once, and one conclusion is drawn from what was found.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from usage.usg.client.access_probe import NameProbe, ProbeLimits, ProbeOutcome, probe
+from usage.usg.client.proxy import Proxy
+
+BUCKET, REGION = "pureconnectusage", "us-east-2"
+
+# What the issuer of Amazon's certificates is called, in part.
+ISSUER = "Amazon"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names to reach: those of the bucket, and those of S3 without a bucket."""
+
+    bucket: tuple[str, ...]
+    service: tuple[str, ...]
+    region: str = REGION
+    issuer: str = ISSUER
+
+
+def names_of(bucket: str = BUCKET, region: str = REGION) -> Names:
+    """Return the documented names, in the documented order."""
+    return Names(
+        bucket=(
+            f"{bucket}.s3.amazonaws.com",
+            f"{bucket}.s3-{region}.amazonaws.com",
+        ),
+        service=(
+            f"s3.{region}.amazonaws.com",
+            f"s3-{region}.amazonaws.com",
+            f"s3.dualstack.{region}.amazonaws.com",
+            "s3.amazonaws.com",
+        ),
+        region=region,
+    )
+
+
+class Conclusion(StrEnum):
+    """What the probes together say."""
+
+    WORKS = "works"
+    WORKS_PARTLY = "works-partly"
+    OTHER_ANSWER = "other-answer"
+    INTERCEPTED = "intercepted"
+    PROXY = "proxy"
+    NAMES_BLOCKED = "names-blocked"
+    PORT_BLOCKED = "port-blocked"
+    CUT = "cut"
+    NAMES_FILTERED = "names-filtered"
+    DNS_BROKEN = "dns-broken"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessReport:
+    """The conclusion, and the probes of the bucket's names and of S3's, in order."""
+
+    conclusion: Conclusion
+    bucket: tuple[NameProbe, ...]
+    service: tuple[NameProbe, ...]
+    names: Names
+    port: int
+
+    @property
+    def works(self) -> bool:
+        return self.conclusion is Conclusion.WORKS
+
+
+_BY_PROXY = frozenset(
+    {ProbeOutcome.PROXY_SIGN_IN, ProbeOutcome.PROXY_REFUSED, ProbeOutcome.PROXY_AWAY}
+)
+_BY_ANOTHER = frozenset({ProbeOutcome.CERTIFICATE, ProbeOutcome.OTHER_PAGE})
+_CUT = frozenset({ProbeOutcome.NO_ANSWER, ProbeOutcome.TLS_FAILED})
+_BY_S3 = frozenset({ProbeOutcome.DENIED, ProbeOutcome.OTHER_ANSWER})
+
+
+def check_access(
+    names: Names, limits: ProbeLimits, proxy: Proxy | None = None
+) -> AccessReport:
+    """Try all names at once, within the time limit of one; see `conclude`."""
+    wanted = (*names.bucket, *names.service)
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        probes = tuple(pool.map(lambda name: probe(name, limits, proxy), wanted))
+    count = len(names.bucket)
+    bucket, service = probes[:count], probes[count:]
+    found = conclude(bucket, service, names)
+    return AccessReport(found, bucket, service, names, limits.port)
+
+
+def conclude(
+    bucket: Sequence[NameProbe], service: Sequence[NameProbe], names: Names
+) -> Conclusion:
+    """Return what the probes of the bucket's names and of S3's names say together."""
+    good = [
+        one
+        for one in bucket
+        if one.outcome is ProbeOutcome.DENIED and not is_foreign(one, names)
+    ]
+    if good:
+        is_all = len(good) == len(bucket)
+        return Conclusion.WORKS if is_all else Conclusion.WORKS_PARTLY
+    return _of_answers(bucket, names) or (
+        _of_service(bucket, service, names) or _of_silence(bucket, service)
+    )
+
+
+def is_foreign(one: NameProbe, names: Names) -> bool:
+    """Tell whether somebody else's certificate or page was in the place of S3's."""
+    is_issued_by_another = bool(one.issuer) and names.issuer not in one.issuer
+    return one.outcome in _BY_ANOTHER or is_issued_by_another
+
+
+def _of_answers(bucket: Sequence[NameProbe], names: Names) -> Conclusion | None:
+    """Conclude from an answer to one of the bucket's names, if there is one."""
+    if any(is_foreign(one, names) for one in bucket):
+        return Conclusion.INTERCEPTED
+    if any(one.outcome in _BY_PROXY for one in bucket):
+        return Conclusion.PROXY
+    if any(one.outcome is ProbeOutcome.OTHER_ANSWER for one in bucket):
+        return Conclusion.OTHER_ANSWER
+    return None
+
+
+def _of_service(
+    bucket: Sequence[NameProbe], service: Sequence[NameProbe], names: Names
+) -> Conclusion | None:
+    """Conclude from an answer to one of S3's names, if there is one."""
+    if any(is_foreign(one, names) for one in service):
+        return Conclusion.INTERCEPTED
+    if not any(one.outcome in _BY_S3 for one in service):
+        return None
+    is_filtered = all(one.outcome is ProbeOutcome.NOT_RESOLVED for one in bucket)
+    return Conclusion.NAMES_FILTERED if is_filtered else Conclusion.NAMES_BLOCKED
+
+
+def _of_silence(
+    bucket: Sequence[NameProbe], service: Sequence[NameProbe]
+) -> Conclusion:
+    """Conclude where nothing has answered: DNS is repaired first."""
+    is_resolved = [one.outcome is not ProbeOutcome.NOT_RESOLVED for one in service]
+    if not all(is_resolved):
+        return Conclusion.DNS_BROKEN
+    if all(one.outcome is ProbeOutcome.NOT_RESOLVED for one in bucket):
+        return Conclusion.NAMES_FILTERED
+    is_cut = any(one.outcome in _CUT for one in (*bucket, *service))
+    return Conclusion.CUT if is_cut else Conclusion.PORT_BLOCKED

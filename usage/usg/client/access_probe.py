@@ -1,0 +1,273 @@
+"""Probes one name of the archive as an automated upload would reach it.
+
+Name, port, certificate and answer are tried one after the other; the first that fails
+ends the probe. Each probe has one time limit, whatever the other side does.
+"""
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+
+from usage.usg.characters import cleaned
+from usage.usg.client.issuer import issuer_of
+from usage.usg.client.proxy import Proxy, ProxyRefusedError, open_tunnel
+from usage.usg.client.time_limit import TimeLimit
+
+# Bytes of an answer that are read: an error document of S3 has a few hundred.
+_READ = 64 * 1024
+
+# Addresses of a name that are tried, and shown.
+_ADDRESSES = 8
+
+_ERROR = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?<Error[\s>]")
+_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
+_TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{1,200})", re.IGNORECASE)
+_DENIED = "AccessDenied"
+
+
+class ProbeOutcome(StrEnum):
+    """How a probe ended, from the last step to the first."""
+
+    DENIED = "access-denied"
+    OTHER_ANSWER = "other-answer-of-s3"
+    OTHER_PAGE = "not-s3"
+    NO_ANSWER = "no-answer"
+    CERTIFICATE = "certificate-not-trusted"
+    TLS_FAILED = "tls-failed"
+    PROXY_SIGN_IN = "proxy-sign-in"
+    PROXY_REFUSED = "proxy-refused"
+    PROXY_AWAY = "proxy-away"
+    NOT_CONNECTED = "not-connected"
+    NOT_RESOLVED = "not-resolved"
+
+
+def _resolved_by_machine(name: str, port: int) -> Sequence[tuple[Any, ...]]:
+    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeLimits:
+    """Port and time limit of a probe, in seconds, and the authorities it trusts.
+
+    `authorities` is a file of PEM certificates; None is what the machine trusts.
+    `resolve` returns what `socket.getaddrinfo` does, or raises OSError.
+    """
+
+    port: int = 443
+    seconds: float = 20.0
+    authorities: str | None = None
+    resolve: Callable[[str, int], Sequence[tuple[Any, ...]]] = _resolved_by_machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameProbe:
+    """What was found of one name.
+
+    `addresses` are those it resolves to; `tls` is the version of TLS; `issuer` names
+    who issued the certificate; `status` and `code` are of the answer. `detail` says in
+    words why the last step failed.
+    """
+
+    name: str
+    outcome: ProbeOutcome
+    addresses: tuple[str, ...] = ()
+    tls: str = ""
+    issuer: str = ""
+    status: int | None = None
+    code: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+class _StepError(Exception):
+    """A step failed, and the probe is over."""
+
+    def __init__(self, outcome: ProbeOutcome, detail: str, *, issuer: str = "") -> None:
+        super().__init__(detail)
+        self.outcome, self.detail, self.issuer = outcome, detail, issuer
+
+
+def probe(name: str, limits: ProbeLimits, proxy: Proxy | None = None) -> NameProbe:
+    """Reach a name and read its answer; never raises for what the network does."""
+    began = time.monotonic()
+    line = TimeLimit(limits.seconds)
+    probing = _Probing(name, limits, proxy, line)
+    try:
+        probing.run()
+    except _StepError as error:
+        detail = error.detail
+        if line.is_over:
+            detail = f"it did not end within {limits.seconds:g} s"
+        probing.found = replace(
+            probing.found,
+            outcome=error.outcome,
+            detail=detail,
+            issuer=error.issuer or probing.found.issuer,
+        )
+    finally:
+        line.close()
+    return replace(probing.found, seconds=round(time.monotonic() - began, 3))
+
+
+class _Probing:
+    """The steps of one probe; `found` has what the steps so far have told."""
+
+    def __init__(
+        self, name: str, limits: ProbeLimits, proxy: Proxy | None, line: TimeLimit
+    ) -> None:
+        self.name, self.limits, self.proxy, self.line = name, limits, proxy, line
+        self.found = NameProbe(name=name, outcome=ProbeOutcome.NO_ANSWER)
+
+    def run(self) -> None:
+        # A proxy resolves the name itself, and this machine may not be able to.
+        if self.proxy is None:
+            addresses, problem = _resolve(self.name, self.limits, self.line.left)
+            if problem:
+                raise _StepError(ProbeOutcome.NOT_RESOLVED, problem)
+            self.found = replace(self.found, addresses=addresses)
+        secure = self._secure(self._connect())
+        certificate = secure.getpeercert(binary_form=True) or b""
+        self.found = replace(
+            self.found, tls=secure.version() or "", issuer=issuer_of(certificate)
+        )
+        try:
+            found = _read(secure, self.found)
+        except (OSError, HTTPException) as error:
+            raise _StepError(ProbeOutcome.NO_ANSWER, _words(error)) from error
+        if self.line.is_over:
+            # What was cut by the time limit reads like an answer that has ended.
+            raise _StepError(ProbeOutcome.NO_ANSWER, "")
+        self.found = found
+
+    def _connect(self) -> socket.socket:
+        if self.proxy is None:
+            return self._connect_directly()
+        port, seconds = self.limits.port, self.line.left
+        try:
+            return open_tunnel(
+                self.proxy, self.name, port, timeout=seconds, watch=self.line.watch
+            )
+        except ProxyRefusedError as error:
+            outcome = ProbeOutcome.PROXY_REFUSED
+            if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                outcome = ProbeOutcome.PROXY_SIGN_IN
+            raise _StepError(outcome, str(error)) from error
+        except (OSError, HTTPException) as error:
+            raise _StepError(ProbeOutcome.PROXY_AWAY, _words(error)) from error
+
+    def _connect_directly(self) -> socket.socket:
+        addresses, detail = self.found.addresses, ""
+        for number, address in enumerate(addresses):
+            # The addresses share the time: a dead one must not use it up.
+            share = self.line.left / (len(addresses) - number)
+            try:
+                wire = socket.create_connection((address, self.limits.port), share)
+            except OSError as error:
+                detail = _words(error)
+                continue
+            wire.settimeout(self.line.left)
+            return wire
+        raise _StepError(ProbeOutcome.NOT_CONNECTED, detail)
+
+    def _secure(self, wire: socket.socket) -> ssl.SSLSocket:
+        context = ssl.create_default_context(cafile=self.limits.authorities)
+        try:
+            return self._handshake(context, wire)
+        except ssl.SSLCertVerificationError as error:
+            issuer = self._unverified_issuer()
+            raise _StepError(
+                ProbeOutcome.CERTIFICATE, error.verify_message, issuer=issuer
+            ) from error
+        except OSError as error:
+            raise _StepError(ProbeOutcome.TLS_FAILED, _words(error)) from error
+
+    def _unverified_issuer(self) -> str:
+        """Return who issued a certificate that is not trusted; nothing else is read."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with suppress(OSError, _StepError):
+            secure = self._handshake(context, self._connect())
+            return issuer_of(secure.getpeercert(binary_form=True) or b"")
+        return ""
+
+    def _handshake(self, context: ssl.SSLContext, wire: socket.socket) -> ssl.SSLSocket:
+        # Watched from its first byte on, and closed with the watched one.
+        secure = context.wrap_socket(
+            wire, server_hostname=self.name, do_handshake_on_connect=False
+        )
+        self.line.watch(secure)
+        secure.do_handshake()
+        return secure
+
+
+def _read(wire: ssl.SSLSocket, reached: NameProbe) -> NameProbe:
+    lines = [
+        "GET / HTTP/1.1",
+        f"Host: {reached.name}",
+        "User-Agent: usage-access-check",
+        "Accept: application/xml, */*;q=0.1",
+        "Connection: close",
+    ]
+    wire.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+    response = HTTPResponse(wire, method="GET")
+    try:
+        response.begin()
+        body = response.read(_READ)
+    finally:
+        response.close()
+    found = replace(reached, status=response.status)
+    code = _CODE.search(body) if _ERROR.search(body) else None
+    if code is not None:
+        name = code[1].decode("ascii")
+        is_denied = name == _DENIED and response.status == HTTPStatus.FORBIDDEN
+        outcome = ProbeOutcome.DENIED if is_denied else ProbeOutcome.OTHER_ANSWER
+        return replace(found, outcome=outcome, code=name)
+    if response.headers.get("Server") == "AmazonS3":
+        # Without a bucket in its name, S3 redirects to a page about itself.
+        return replace(found, outcome=ProbeOutcome.OTHER_ANSWER)
+    title = _TITLE.search(body)
+    told = title[1].decode("utf-8", "replace") if title else ""
+    told = told or response.headers.get("Location") or ""
+    return replace(found, outcome=ProbeOutcome.OTHER_PAGE, detail=cleaned(told)[:120])
+
+
+def _resolve(
+    name: str, limits: ProbeLimits, seconds: float
+) -> tuple[tuple[str, ...], str]:
+    """Return the addresses of a name, or why there are none."""
+    found: list[str] = []
+    problems: list[str] = []
+
+    def resolve() -> None:
+        try:
+            rows = limits.resolve(name, limits.port)
+        except (OSError, UnicodeError) as error:
+            problems.append(_words(error))
+        else:
+            found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+
+    # The resolver of the machine has no time limit of its own.
+    thread = threading.Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if found:
+        return tuple(found[:_ADDRESSES]), ""
+    return (), problems[0] if problems else f"no answer within {seconds:.0f} s"
+
+
+def _words(error: Exception) -> str:
+    """Return an error in words, without the codes of the library."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return cleaned(text or str(error) or type(error).__name__)[:200]
