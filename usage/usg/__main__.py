@@ -105,6 +105,9 @@ def _emulate_options(emulate: argparse.ArgumentParser) -> None:
     emulate.add_argument("directory", type=Path)
     emulate.add_argument("--keys", type=Path, required=True, help="folder of key files")
     emulate.add_argument(
+        "--seal-to", type=Path, metavar="FILE", help="a tenant's public sealing key"
+    )
+    emulate.add_argument(
         "--from", type=date.fromisoformat, required=True, dest="from_day"
     )
     emulate.add_argument("--to", type=date.fromisoformat, required=True, dest="to_day")

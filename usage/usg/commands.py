@@ -107,6 +107,10 @@ def emulate_directory(args: argparse.Namespace) -> int:
     )
     args.keys.mkdir(parents=True, exist_ok=True)
     truth = Truth() if args.truth else None
+    if args.seal_to:
+        sealing = keyfiles.read_key(args.seal_to, Purpose.SEALING).public
+    else:
+        sealing = _kept(args.keys / "tenant.key", Purpose.SEALING).public
     files = emulate(
         args.directory,
         tenant=args.tenant,
@@ -115,7 +119,7 @@ def emulate_directory(args: argparse.Namespace) -> int:
         to_day=args.to_day,
         users=args.users,
         seed=args.seed,
-        sealing_public_key=_kept(args.keys / "tenant.key", Purpose.SEALING).public,
+        sealing_public_key=sealing,
         signing_keys={
             name: _kept(args.keys / f"{name}.key", Purpose.SIGNING).private
             for name in names

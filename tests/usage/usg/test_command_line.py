@@ -248,6 +248,24 @@ def test_emulate_writes_a_directory_and_keeps_its_keys(
     assert main(["check", *files, *keyed]) == 0
 
 
+def test_emulate_seals_for_the_public_key_of_somebody_else(
+    tmp_path: Path, capsys: Out
+) -> None:
+    tenant, keys = tmp_path / "tenant.key", tmp_path / "keys"
+    assert main(["keys", "sealing", str(tenant)]) == 0
+    days = ["--from", "2026-05-01", "--to", "2026-05-01", "--days-off", "0"]
+    command = ["emulate", str(tmp_path / "usage"), "--keys", str(keys), *days]
+    command += ["--users", "5", "--servers", "1", "--seal-to", f"{tenant}.pub"]
+    assert main(command) == 0
+    (file,) = (tmp_path / "usage").glob("*.usg")
+    assert main(["check", str(file), "--key", str(tenant), "--any-time"]) == 0
+    assert not (keys / "tenant.key").exists()
+    # A signing key is no sealing key.
+    (signing,) = keys.glob("*.pub")
+    assert main([*command[:-1], str(signing)]) == 1
+    assert "is not a sealing key file" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path, capsys: Out) -> None:
     assert main(["show", str(tmp_path / "none.usg")]) == 1
     assert "none.usg" in capsys.readouterr().err
