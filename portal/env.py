@@ -81,6 +81,7 @@ VARIABLES = _by_name(
     Variable("KEEP_BYTES_DAYS", "400", "days after confirmation; 0: kept for ever"),
     Variable("EMAIL_URL", "", "smtp://user:password@host:port; empty: VAR/mail"),
     Variable("EMAIL_FROM", "usage-portal@localhost", "sender of every mail"),
+    Variable("SUPPORT_CONTACT", "", "mail address or https:// page for people's help"),
     Variable("LATE_FROM", "5", "day of the month from whose start a tenant is late"),
     Variable("MAX_FILE_BYTES", "67108864", "largest usage file that is taken"),
     Variable("SETTLING_AT_ONCE", "4", "files a process opens at the same time"),
@@ -183,6 +184,19 @@ def sender(name: str) -> str:
         return value if shown else formataddr((SENDER, address))
 
     return _parsed(name, "a mail address, or Name <address>", parse)
+
+
+def contact(name: str) -> str:
+    """Return the address of a link to a contact, `mailto:` or https; empty if none."""
+
+    def parse(value: str) -> str:
+        is_page = value.startswith("https://") and bool(value.split("/")[2])
+        is_mail = parseaddr(value)[1] == value and "@" in value.strip("@")
+        if not value.isprintable() or " " in value or not (is_page or is_mail):
+            raise ValueError(value)
+        return value if is_page else f"mailto:{value}"
+
+    return _parsed(name, "a mail address, or https://…", parse) if text(name) else ""
 
 
 def key(name: str, *, size: int) -> bytes:

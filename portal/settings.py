@@ -191,6 +191,9 @@ BODY_TIMEOUT = env.whole("BODY_TIMEOUT")
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 
+# Where people get help, as the address of a link.
+SUPPORT_CONTACT = env.contact("SUPPORT_CONTACT")
+
 FORWARDING = env.truth("FORWARDING")
 S3: dict[str, str] = {
     "bucket": env.text("S3_BUCKET"),

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.html import escape
+from django.utils.translation import gettext
 
 # Prevent automatic replies: no person reads them. Exchange ignores the first header
 # (RFC 3834), and sends its absence notes unless it finds the second.
@@ -41,7 +42,7 @@ def build_message(
     message = EmailMultiAlternatives(
         # Names may hold line breaks; a header may not.
         subject=" ".join(subject.split()),
-        body=render_to_string(f"emails/{name}-body.txt", context).strip() + "\n",
+        body=_text(name, context),
         to=[to],
         headers=dict(_AUTOMATIC),
     )
@@ -54,6 +55,15 @@ def build_message(
     css = render_to_string("emails/message.css")
     message.attach_alternative(inline_styles(html, css), "text/html")
     return message
+
+
+def _text(name: str, context: Mapping[str, Any]) -> str:
+    """Return the text of a mail, with the support's address as its last line."""
+    text = render_to_string(f"emails/{name}-body.txt", dict(context)).strip()
+    if settings.SUPPORT_CONTACT:
+        address = settings.SUPPORT_CONTACT.removeprefix("mailto:")
+        text += "\n" + gettext("Help: %(address)s") % {"address": address}
+    return text + "\n"
 
 
 def message_id_for(kind: str, *parts: str) -> str:

@@ -44,6 +44,15 @@ def most_files() -> int:
     return settings.DATA_UPLOAD_MAX_NUMBER_FILES or 0
 
 
+@register.simple_tag
+def support_contact() -> dict[str, str]:
+    """Return the `address` of the support, for a link, and its `name`; {} if none."""
+    address = settings.SUPPORT_CONTACT
+    if not address:
+        return {}
+    return {"address": address, "name": address.removeprefix("mailto:")}
+
+
 def shown_size(size: int) -> int:
     """Return a size as it is shown, in bytes: whole KB below 0.1 MB, then 0.01 MB.
 

@@ -190,3 +190,38 @@ def test_an_empty_folder_is_the_usual_one_for_all(
     else:
         monkeypatch.setenv("VAR", value)
     assert env.var_folder() == commands.default_folder() == env.BASE / "var"
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", ""),
+        ("help@vendor.example", "mailto:help@vendor.example"),
+        ("https://help.vendor.example/usage", "https://help.vendor.example/usage"),
+    ],
+)
+def test_the_support_is_a_mail_address_or_a_page(
+    monkeypatch: pytest.MonkeyPatch, value: str, address: str
+) -> None:
+    monkeypatch.setenv("SUPPORT_CONTACT", value)
+    assert env.contact("SUPPORT_CONTACT") == address
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "support",
+        "javascript:alert(1)",
+        "http://help.vendor.example",
+        "https:///help",
+        "Help <help@vendor.example>",
+        "help@vendor.example\nBcc: all@vendor.example",
+        "@",
+    ],
+)
+def test_what_is_no_contact_is_refused(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SUPPORT_CONTACT", value)
+    with pytest.raises(ImproperlyConfigured, match="SUPPORT_CONTACT"):
+        env.contact("SUPPORT_CONTACT")
