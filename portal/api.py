@@ -126,6 +126,7 @@ def _http_error(request: HttpRequest, problem: HttpError) -> HttpResponse:
 
 api.add_router("", "usage.api.router")
 api.add_router("", "usage.upload_runs.api.router")
+api.add_router("", "usage.connectivity.api.router")
 api.add_router("", "billing.api.router")
 api.add_router("", "billing.desk.api.router")
 api.add_router("", "billing.statements.api.router")

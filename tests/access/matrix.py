@@ -135,6 +135,7 @@ ROWS: Mapping[str, Row] = {
     "servers-withdraw": Row(lambda _: "/servers/withdraw", own=_answers(404)),
     "servers-change": Row(lambda _: "/servers/change"),
     "servers-register": Row(lambda _: "/servers/register"),
+    "access-page": Row(lambda _: "/access"),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.
@@ -329,6 +330,13 @@ ROWS: Mapping[str, Row] = {
     "api:confirm-key": Row(
         lambda ids: f"/api/v1/servers/{ids.server}/keys/{ids.fingerprint}/confirm",
         foreign=_answers(404),
+    ),
+    "api:report-access": Row(
+        lambda _: "/api/v1/access-checks",
+        body=lambda _companies, _whose: (
+            b'{"machine": "ic1", "names": [{"name": "b.s3.example",'
+            b' "is_of_bucket": true, "outcome": "not-resolved"}]}'
+        ),
     ),
     "api:periods": Row(lambda _: "/api/v1/periods"),
     "api:period": Row(lambda _: "/api/v1/periods/2026-05"),

@@ -1,5 +1,6 @@
 """The tables of usage; Django loads all of them with the app."""
 
+from usage.models.access import MACHINE_CHARACTERS, AccessResult
 from usage.models.files import CHECKED, KEPT, NAME_CHARACTERS, FileState, How, UsageFile
 from usage.models.inbox import (
     INBOX_BAD,
@@ -25,7 +26,9 @@ __all__ = [
     "INBOX_REJECTED",
     "KEPT",
     "KEY_CHARACTERS",
+    "MACHINE_CHARACTERS",
     "NAME_CHARACTERS",
+    "AccessResult",
     "FileState",
     "Forwarding",
     "How",

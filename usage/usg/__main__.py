@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -82,7 +83,15 @@ def _access_options(access: argparse.ArgumentParser) -> None:
         help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
     )
     access.add_argument("--json", action="store_true", help="one JSON object")
-    access.set_defaults(run=commands.verify_access)
+    access.add_argument("--to", metavar="URL", help="a portal to report the result to")
+    access.add_argument(
+        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
+    )
+    access.add_argument(
+        "--machine", default=socket.gethostname(), help="the name to report"
+    )
+    token = os.environ.get("USG_TOKEN", "")
+    access.set_defaults(run=commands.verify_access, token=token)
 
 
 def _reading_options(reading: argparse.ArgumentParser) -> None:

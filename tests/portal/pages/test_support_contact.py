@@ -27,10 +27,9 @@ def test_pages_errors_and_mails_name_the_support(
     db: None, settings: Any, contact: str, name: str
 ) -> None:
     settings.SUPPORT_CONTACT = contact
-    for path in PAGES:
-        page = Client().get(path).content.decode()
-        assert f'<a href="{contact}">Help</a>' in page
-    assert f'If you need help: <a href="{contact}">{name}</a>' in page
+    pages = [Client().get(path).content.decode() for path in PAGES]
+    assert all(f'<a href="{contact}">Help</a>' in page for page in pages)
+    assert f'If you need help: <a href="{contact}">{name}</a>' in pages[-1]
     message = built()
     assert str(message.body).endswith(f"\nHelp: {name}\n")
     html = str(message.alternatives[0][0])

@@ -28,7 +28,7 @@ BUSY = frozenset({429, 503})
 LARGEST_ANSWER = 32 * 1024 * 1024
 
 # Each answer of the portal has one of these fields.
-_OF_PORTAL = ("code", "verdict", "files")
+_OF_PORTAL = ("code", "verdict", "files", "conclusion")
 
 # Characters of a header that are shown.
 _SHOWN = 60

@@ -1,0 +1,178 @@
+"""Results of access checks: reported with a token, shown to the tenant alone."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.db import unit_of_work
+from portal.models import Scope
+from tests.builders import Company
+from tests.docs_pages import DOCS
+from tests.usage.access.s3_names import NAMES, Network, running
+from usage.connectivity import results
+from usage.models import AccessResult
+from usage.usg.client import access_text
+from usage.usg.client.access_check import check_access
+from usage.usg.client.access_probe import ProbeLimits
+
+ADDRESS = "/api/v1/access-checks"
+
+
+def document(machine: str = "ic1", **network: Any) -> dict[str, Any]:
+    """Return what `verify-access` reports from a network that a test describes."""
+    with running(Network(**network)) as net:
+        limits = ProbeLimits(net.port, 20.0, net.authorities, net.resolve)
+        found = access_text.as_json(check_access(NAMES, limits))
+    return {**found, "machine": machine}
+
+
+@pytest.fixture(scope="module")
+def works() -> dict[str, Any]:
+    return document()
+
+
+@pytest.fixture(scope="module")
+def blocked() -> dict[str, Any]:
+    return document(closed=set(NAMES.bucket))
+
+
+def report(company: Company, sent: Any) -> Any:
+    return Client().post(
+        ADDRESS,
+        json.dumps(sent),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {company.issue(Scope.UPLOAD)}"},
+    )
+
+
+def page(company: Company) -> str:
+    client = Client()
+    client.force_login(company.people["viewer"])
+    answer = client.get("/access")
+    assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
+
+
+def test_a_server_reports_with_its_token_and_its_tenant_alone_sees_the_result(
+    alice: Company, charlie: Company, works: dict[str, Any], blocked: dict[str, Any]
+) -> None:
+    assert "No server has reported an access check yet." in page(alice)
+    answer = report(alice, works)
+    assert answer.status_code == 200
+    assert answer.json()["conclusion"] == "works"
+    assert "1 server has access to S3." in page(alice)
+    answer = report(alice, {**blocked, "machine": "ic2"})
+    assert answer.json()["title"] == blocked["title"]
+    shown = page(alice)
+    assert "1 of 2 servers does not have full access to S3." in shown
+    assert shown.index("ic2") < shown.index("ic1")
+    assert "Ask whoever runs the firewall to allow" in shown
+    assert NAMES.service[-1] in shown
+    assert "ic1" not in page(charlie)
+
+
+def test_the_last_result_of_a_machine_takes_the_place_of_the_one_before(
+    alice: Company, works: dict[str, Any], blocked: dict[str, Any]
+) -> None:
+    report(alice, {**blocked, "machine": "ic1"})
+    report(alice, works)
+    with unit_of_work.acting_for(alice.id, reading=True):
+        (found,) = results.access_results()
+    assert found.report.works
+    assert [one.name for one in found.report.service] == list(NAMES.service)
+
+
+def test_a_machine_cannot_report_another_conclusion_than_it_found(
+    alice: Company, blocked: dict[str, Any]
+) -> None:
+    lie = {**blocked, "conclusion": "works", "title": "Access works", "advice": []}
+    assert report(alice, lie).json()["conclusion"] == "names-blocked"
+    assert "Access works" not in page(alice)
+
+
+def test_the_oldest_results_go_when_there_are_too_many(
+    alice: Company, works: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "MACHINES_KEPT", 2)
+    for machine in ("ic1", "ic2", "ic3"):
+        report(alice, {**works, "machine": machine})
+    with unit_of_work.acting_for(alice.id, reading=True):
+        names = set(AccessResult.objects.values_list("machine", flat=True))
+    assert names == {"ic2", "ic3"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"machine": ""},
+        {"machine": "\u202e\u200b"},
+        {"machine": "x" * 101},
+        {"names": []},
+        {"names": [{"name": "s3.example", "is_of_bucket": False, "outcome": "not-s3"}]},
+        {"names": [{"name": "b.example", "is_of_bucket": True, "outcome": "fine"}]},
+        {
+            "names": [
+                {
+                    "name": "b.example",
+                    "is_of_bucket": True,
+                    "outcome": "not-s3",
+                    "seconds": 1e300,
+                }
+            ]
+        },
+        {
+            "names": [{"name": "b.example", "is_of_bucket": True, "outcome": "not-s3"}]
+            * 21
+        },
+    ],
+    ids=range(8),
+)
+def test_what_is_no_result_is_refused_in_words(
+    alice: Company, works: dict[str, Any], change: dict[str, Any]
+) -> None:
+    answer = report(alice, {**works, **change})
+    assert answer.status_code == 422
+    assert answer.json()["advice"]
+    assert "No server has reported" in page(alice)
+
+
+def test_odd_text_of_a_machine_is_cleaned(
+    alice: Company, works: dict[str, Any]
+) -> None:
+    names = [{**works["names"][0], "detail": "a\r\nb\u202e", "issuer": "<b>&"}]
+    report(alice, {"machine": " ic\t1\u202e ", "names": names})
+    client = Client()
+    client.force_login(alice.people["viewer"])
+    content = client.get("/access").content.decode()
+    assert "\u202e" not in content
+    assert "<bdi>ic 1</bdi>" in content
+    assert "&lt;b&gt;&amp;" in content
+
+
+def test_a_viewer_token_cannot_report(alice: Company, works: dict[str, Any]) -> None:
+    answer = Client().post(
+        ADDRESS,
+        json.dumps(works),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {alice.issue(Scope.READ)}"},
+    )
+    assert answer.status_code == 403
+
+
+def test_the_pages_name_the_command_with_the_address_of_the_portal(
+    alice: Company, settings: Any
+) -> None:
+    settings.PORTAL_ADDRESS = "https://portal.example"
+    assert "verify-access --to https://portal.example --token-file" in page(alice)
+    client = Client()
+    client.force_login(alice.people["viewer"])
+    assert 'href="/access"' in client.get("/servers").content.decode()
+
+
+def test_the_texts_of_the_page_are_in_the_docs() -> None:
+    text = (DOCS / "operations.md").read_text(encoding="utf-8")
+    for conclusion in access_text._TITLES:
+        assert f"| `{conclusion.value}` |" in text

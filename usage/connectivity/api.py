@@ -1,0 +1,28 @@
+"""API endpoint of access checks; see `portal.http.endpoints` for access."""
+
+from django.utils import timezone
+from ninja import Router
+
+from portal.errors import Refused
+from portal.http.middleware import PortalRequest
+from usage.connectivity.results import record_access
+from usage.connectivity.schemas import (
+    AccessCheckIn,
+    AccessCheckOut,
+    access_out,
+    reported_of,
+)
+
+router = Router(tags=["servers"])
+
+
+@router.post("/access-checks", response=AccessCheckOut, url_name="report-access")
+def report_access(request: PortalRequest, sent: AccessCheckIn) -> AccessCheckOut:
+    """Store the result of an access check in place of the machine's last one."""
+    reported = reported_of(sent)
+    if not reported.bucket:
+        raise Refused("input-invalid", detail="names: none is of the bucket")
+    report = record_access(
+        request.caller.tenant, reported, by=request.caller.name, at=timezone.now()
+    )
+    return access_out(report)

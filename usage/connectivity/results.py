@@ -1,0 +1,108 @@
+"""Results of access checks: stored as machines report them, and read back."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from portal.db import unit_of_work
+from usage.models import AccessResult
+from usage.usg.client.access_check import AccessReport, Names, conclude
+from usage.usg.client.access_probe import NameProbe, ProbeOutcome
+
+# Machines of one tenant whose last result is kept; the oldest result goes first.
+MACHINES_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MachineResult:
+    """The last result of a machine, and who reported it when."""
+
+    machine: str
+    reported_at: datetime
+    reported_by: str
+    report: AccessReport
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedAccess:
+    """What a machine reports: its name, and its probes of both kinds of names."""
+
+    machine: str
+    bucket: Sequence[NameProbe]
+    service: Sequence[NameProbe]
+
+
+def record_access(
+    tenant_id: int, reported: ReportedAccess, *, by: str, at: datetime
+) -> AccessReport:
+    """Store the result of a machine in place of its last one.
+
+    The conclusion is drawn here, from the probes: a machine cannot report another one.
+    Begins and ends a unit of work of its own.
+    """
+    report = _report(reported.bucket, reported.service)
+    found = {
+        "bucket": [asdict(one) for one in report.bucket],
+        "service": [asdict(one) for one in report.service],
+    }
+    with unit_of_work.acting_for(tenant_id):
+        AccessResult.objects.update_or_create(
+            tenant_id=tenant_id,
+            machine=reported.machine,
+            defaults={
+                "reported_at": at,
+                "reported_by": by,
+                "conclusion": report.conclusion.value,
+                "found": found,
+            },
+        )
+        kept = AccessResult.objects.order_by("-reported_at", "-pk")
+        stale = list(kept.values_list("pk", flat=True)[MACHINES_KEPT:])
+        if stale:
+            AccessResult.objects.filter(pk__in=stale).delete()
+    return report
+
+
+def access_results() -> list[MachineResult]:
+    """Return the results of all machines, by name; in the caller's unit of work."""
+    return [
+        MachineResult(
+            machine=row.machine,
+            reported_at=row.reported_at,
+            reported_by=row.reported_by,
+            report=_report(
+                [_probe(one) for one in row.found["bucket"]],
+                [_probe(one) for one in row.found["service"]],
+            ),
+        )
+        for row in AccessResult.objects.order_by("machine")
+    ]
+
+
+def _report(bucket: Sequence[NameProbe], service: Sequence[NameProbe]) -> AccessReport:
+    names = Names(
+        bucket=tuple(one.name for one in bucket),
+        service=tuple(one.name for one in service),
+        region=settings.ACCESS_REGION,
+        issuer=settings.ACCESS_ISSUER,
+    )
+    return AccessReport(
+        conclude(bucket, service, names),
+        tuple(bucket),
+        tuple(service),
+        names,
+        settings.ACCESS_PORT,
+    )
+
+
+def _probe(stored: dict[str, Any]) -> NameProbe:
+    return NameProbe(
+        **{
+            **stored,
+            "outcome": ProbeOutcome(stored["outcome"]),
+            "addresses": tuple(stored["addresses"]),
+        }
+    )
