@@ -262,6 +262,7 @@ OF_TIME = {
     "portal/mail/file_backend.py",
     "portal/pages/home.py",
     "usage/usg/__main__.py",
+    "usage/usg/client/stand_alone.py",
 }
 
 
@@ -372,7 +373,7 @@ def test_nothing_is_printed() -> None:
 NAMERS = {"manage.py", "portal/celery.py", "portal/wsgi.py"}
 
 # Runs on customers' servers, where there is no portal.
-ELSEWHERE = {"usage/usg/__main__.py": "USG_TOKEN"}
+ELSEWHERE = {"usage/usg/client/stand_alone.py": "USG_TOKEN"}
 
 # Not ours: where programs are found, for the children of the stack.
 THEIRS = {"PATH"}

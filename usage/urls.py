@@ -5,6 +5,7 @@ from django.urls import path
 from usage.connectivity import views as access_views
 from usage.files import views as file_views
 from usage.receipts import views as receipt_views
+from usage.sender import views as sender_views
 from usage.servers import views as server_views
 from usage.upload_runs import views as upload_views
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("safe-to-delete/list.csv", receipt_views.safe_csv, name="safe-csv"),
     path("safe-to-delete/SHA256SUMS", receipt_views.safe_sums, name="safe-sums"),
     path("access", access_views.access_page, name="access-page"),
+    path("access/usage-sender.pyz", sender_views.sender_download, name="sender-file"),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
     path("servers/change", server_views.change, name="servers-change"),

@@ -187,6 +187,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "servers-withdraw": {"POST": _form(MANAGE)},
     "servers-register": {"POST": _form(MANAGE, FILES, LISTS)},
     "access-page": {"GET": _page(READ)},
+    "sender-file": {"GET": _page(READ)},
     "people-page": {"GET": _page(READ)},
     "people-own-mails": {"POST": _form(READ)},
     "people-calendar": {"POST": _form(READ)},

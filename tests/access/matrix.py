@@ -136,6 +136,7 @@ ROWS: Mapping[str, Row] = {
     "servers-change": Row(lambda _: "/servers/change"),
     "servers-register": Row(lambda _: "/servers/register"),
     "access-page": Row(lambda _: "/access"),
+    "sender-file": Row(lambda _: "/access/usage-sender.pyz"),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.

@@ -26,7 +26,6 @@ def access_page(request: PortalRequest) -> HttpResponse:
         "then_by_hand": [f"https://{one}" for one in wanted.service],
         "region": wanted.region,
         "ranges": RANGES,
-        "address": settings.PORTAL_ADDRESS,
         "port": settings.ACCESS_PORT,
     }
     return render(request, "usage/connectivity/access.html", shown)

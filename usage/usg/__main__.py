@@ -1,16 +1,14 @@
 """`python -m usage.usg`: usage files by hand."""
 
 import argparse
-import os
-import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from io import TextIOWrapper
 from pathlib import Path
 
 from usage.usg import commands
-from usage.usg.client.access_check import BUCKET, REGION
+from usage.usg.client.commands import add_access_options, add_send_options
+from usage.usg.client.stand_alone import run
 from usage.usg.emulator.damage import DAMAGES
 from usage.usg.emulator.directory import ZONE
 from usage.usg.keyfiles import Purpose
@@ -45,53 +43,9 @@ def parser() -> argparse.ArgumentParser:
     keys.set_defaults(run=commands.keys)
     _write_options(add("write", help="seal a day from JSON lines"))
     _emulate_options(add("emulate", help="write a usage directory"))
-    _send_options(add("send", help="deliver a usage directory to a portal"))
-    _access_options(add("verify-access", help="try to reach the archive in S3"))
+    add_send_options(add("send", help="deliver a usage directory to a portal"))
+    add_access_options(add("verify-access", help="try to reach the archive in S3"))
     return main_parser
-
-
-def _send_options(send: argparse.ArgumentParser) -> None:
-    send.add_argument("directory", type=Path)
-    send.add_argument("--to", required=True, metavar="URL", help="the portal's address")
-    send.add_argument(
-        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
-    )
-    send.add_argument(
-        "--proxy",
-        metavar="URL",
-        help="an HTTP proxy to the portal; else HTTPS_PROXY and NO_PROXY name one",
-    )
-    send.add_argument(
-        "--delete-safe",
-        action="store_true",
-        help="delete files that are confirmed in S3, and nothing else",
-    )
-    now = datetime.now(UTC).timestamp()
-    token = os.environ.get("USG_TOKEN", "")
-    send.set_defaults(run=commands.send_directory, now=now, token=token)
-
-
-def _access_options(access: argparse.ArgumentParser) -> None:
-    access.add_argument("--bucket", default=BUCKET)
-    access.add_argument("--region", default=REGION)
-    access.add_argument("--port", type=int, default=443)
-    access.add_argument("--authorities", metavar="FILE", help="trusted, in PEM")
-    access.add_argument("--seconds", type=float, default=20.0, help="for all names")
-    access.add_argument(
-        "--proxy",
-        metavar="URL",
-        help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
-    )
-    access.add_argument("--json", action="store_true", help="one JSON object")
-    access.add_argument("--to", metavar="URL", help="a portal to report the result to")
-    access.add_argument(
-        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
-    )
-    access.add_argument(
-        "--machine", default=socket.gethostname(), help="the name to report"
-    )
-    token = os.environ.get("USG_TOKEN", "")
-    access.set_defaults(run=commands.verify_access, token=token)
 
 
 def _reading_options(reading: argparse.ArgumentParser) -> None:
@@ -156,16 +110,7 @@ def _zone(name: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A name that the locale cannot write must not end a delivery half way.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        code: int = args.run(args)
-    except (OSError, ValueError, OverflowError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return code
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,11 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from http import HTTPStatus
 from io import TextIOWrapper
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from usage.usg import envelope, keyfiles, rows
 from usage.usg import header as headers
-from usage.usg.client import access_check, access_text, proxy
-from usage.usg.client.access_check import AccessReport
-from usage.usg.client.access_probe import ProbeLimits
-from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
-from usage.usg.client.proxy import Proxy
-from usage.usg.client.send import UNDELIVERED, send, to_stdout
 from usage.usg.emulator.directory import Options, emulate, server_names
 from usage.usg.emulator.history import ServerHabits
 from usage.usg.emulator.truth import Truth
@@ -142,62 +134,6 @@ def emulate_directory(args: argparse.Namespace) -> int:
         where = file.path or "(not written)"
         sys.stdout.write(f"{file.sha256.hex()}  {where}  {file.damage or 'sound'}\n")
     return 0
-
-
-def send_directory(args: argparse.Namespace) -> int:
-    """Send with the token of a file or of the environment, which nobody else sees."""
-    portal = Portal(args.to, _token(args), _proxy_for(args))
-    return send(
-        portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
-    )
-
-
-def verify_access(args: argparse.Namespace) -> int:
-    """Print the report; 0 only if every name of the bucket can be reached."""
-    names = access_check.names_of(args.bucket, args.region)
-    limits = ProbeLimits(args.port, args.seconds, args.authorities)
-    given = proxy.parse(args.proxy) if args.proxy else None
-    given = given or proxy.from_environment(names.bucket[0])
-    report = access_check.check_access(names, limits, given)
-    if args.json:
-        sys.stdout.write(json.dumps(access_text.as_json(report), indent=1) + "\n")
-    else:
-        for line in access_text.lines_of(report):
-            to_stdout(line)
-    code = 0 if report.works else 1
-    if not args.to:
-        return code
-    return code if _report_access(args, report) else UNDELIVERED
-
-
-def _report_access(args: argparse.Namespace, report: AccessReport) -> bool:
-    """Report to the portal, and say to standard error what became of it."""
-    portal = Portal(args.to, _token(args), _proxy_for(args))
-    document = access_text.as_json(report)
-    sent = {"machine": args.machine, "names": document["names"]}
-    try:
-        answer = portal.send_json("POST", "/api/v1/access-checks", sent)
-    except NotDeliveredError as error:
-        sys.stderr.write(f"not reported: {error}\n")
-        return False
-    is_stored = answer.status == HTTPStatus.OK and "conclusion" in answer.document
-    told = f"reported to {args.to}" if is_stored else f"not reported: {answer.reason}"
-    sys.stderr.write(f"{told}\n")
-    return is_stored
-
-
-def _token(args: argparse.Namespace) -> str:
-    if args.token_file is not None:
-        return str(args.token_file.read_text(encoding="utf-8").strip())
-    return str(args.token.strip())
-
-
-def _proxy_for(args: argparse.Namespace) -> Proxy | None:
-    """Return the proxy of the command line or the environment; none on this machine."""
-    if args.proxy:
-        return proxy.parse(args.proxy)
-    host = urlsplit(args.to).hostname or ""
-    return None if host in LOOPBACK else proxy.from_environment(host)
 
 
 def _kept(path: Path, purpose: Purpose) -> envelope.KeyPair:

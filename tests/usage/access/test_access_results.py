@@ -14,6 +14,7 @@ from tests.docs_pages import DOCS
 from tests.usage.access.s3_names import NAMES, Network, running
 from usage.connectivity import results
 from usage.models import AccessResult
+from usage.sender.package import sender_file
 from usage.usg.client import access_text
 from usage.usg.client.access_check import check_access
 from usage.usg.client.access_probe import ProbeLimits
@@ -162,13 +163,16 @@ def test_a_viewer_token_cannot_report(alice: Company, works: dict[str, Any]) -> 
     assert answer.status_code == 403
 
 
-def test_the_pages_name_the_command_with_the_address_of_the_portal(
+def test_the_page_hands_out_the_sender_with_the_address_of_the_portal(
     alice: Company, settings: Any
 ) -> None:
     settings.PORTAL_ADDRESS = "https://portal.example"
-    assert "verify-access --to https://portal.example --token-file" in page(alice)
+    assert "python usage-sender.pyz verify-access --token-file token" in page(alice)
     client = Client()
     client.force_login(alice.people["viewer"])
+    answer = client.get("/access/usage-sender.pyz")
+    assert answer.content == sender_file("https://portal.example")
+    assert "usage-sender.pyz" in answer["Content-Disposition"]
     assert 'href="/access"' in client.get("/servers").content.decode()
 
 

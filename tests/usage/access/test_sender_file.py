@@ -1,0 +1,69 @@
+"""The sender as one file: it runs with Python alone, and knows its portal."""
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.journeys import scripted_portal
+from tests.journeys.scripted_portal import Script
+from usage.sender.package import sender_file
+
+PORTAL = "https://portal.example"
+
+
+def run(folder: Path, *arguments: str, to: str = PORTAL, token: str = "") -> str:
+    """Run the file as a server does, without this project and its packages."""
+    path = folder / "usage-sender.pyz"
+    path.write_bytes(sender_file(to))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(path), *arguments],
+        cwd=folder,
+        env={"USG_TOKEN": token} if token else {},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return f"{done.returncode}\n{done.stdout}{done.stderr}"
+
+
+def test_it_is_small_and_the_same_each_time() -> None:
+    data = sender_file(PORTAL)
+    sender_file.cache_clear()
+    assert sender_file(PORTAL) == data
+    assert len(data) < 150_000
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        names = packed.namelist()
+    assert "usage/usg/client/send.py" in names
+    # Neither the emulator nor what opens files goes to servers.
+    assert not [one for one in names if "emulator" in one or "envelope" in one]
+
+
+def test_it_checks_access_without_a_token(tmp_path: Path) -> None:
+    said = run(tmp_path, "verify-access", "--bucket", "none.invalid", "--seconds", "5")
+    assert said.startswith("1\nnone.invalid.s3.amazonaws.com: ")
+    assert "report" not in said
+
+
+def test_it_sends_a_directory_to_the_portal_that_it_is_from(tmp_path: Path) -> None:
+    usage = tmp_path / "usage"
+    usage.mkdir()
+    file = usage / "IC01_2026-05-01.usg"
+    file.write_bytes(b"not a usage file, and closed for hours")
+    os.utime(file, (0, 0))
+    with scripted_portal.running(Script()) as script:
+        said = run(tmp_path, "send", str(usage), to=script.address, token="usg_x")
+    assert said == "0\naccepted: IC01_2026-05-01.usg\n"
+
+
+@pytest.mark.parametrize("address", ['https://a.example/"; import os', "https://ä'\n"])
+def test_the_address_is_a_text_of_the_program_whatever_it_is(
+    tmp_path: Path, address: str
+) -> None:
+    said = run(tmp_path, "send", "--help", to=address)
+    assert said.startswith("0\n")

@@ -1,0 +1,1 @@
+"""The sender that servers run, as a file to download."""

@@ -1,0 +1,127 @@
+"""The subcommands that speak to a portal or to S3; each returns its exit code."""
+
+import argparse
+import json
+import socket
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from usage.usg.client import access_check, access_text, proxy
+from usage.usg.client.access_check import BUCKET, REGION, AccessReport
+from usage.usg.client.access_probe import ProbeLimits
+from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
+from usage.usg.client.proxy import Proxy
+from usage.usg.client.send import UNDELIVERED, send, to_stdout
+
+
+def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
+    """Declare the options of `send`; `to` is the portal if none is named."""
+    send.add_argument("directory", type=Path)
+    send.add_argument(
+        "--to", required=not to, default=to, metavar="URL", help="the portal's address"
+    )
+    send.add_argument(
+        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
+    )
+    send.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="an HTTP proxy to the portal; else HTTPS_PROXY and NO_PROXY name one",
+    )
+    send.add_argument(
+        "--delete-safe",
+        action="store_true",
+        help="delete files that are confirmed in S3, and nothing else",
+    )
+    send.set_defaults(run=send_directory)
+
+
+def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None:
+    """Declare the options of `verify-access`.
+
+    The result is reported to the portal `to` if none is named and there is a token.
+    """
+    access.add_argument("--bucket", default=BUCKET)
+    access.add_argument("--region", default=REGION)
+    access.add_argument("--port", type=int, default=443)
+    access.add_argument("--authorities", metavar="FILE", help="trusted, in PEM")
+    access.add_argument("--seconds", type=float, default=20.0, help="for all names")
+    access.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
+    )
+    access.add_argument("--json", action="store_true", help="one JSON object")
+    access.add_argument(
+        "--to", default="", metavar="URL", help="the portal to report the result to"
+    )
+    access.add_argument(
+        "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
+    )
+    access.add_argument(
+        "--machine", default=socket.gethostname(), help="the name to report"
+    )
+    access.set_defaults(run=verify_access, portal=to)
+
+
+def send_directory(args: argparse.Namespace) -> int:
+    """Send with the token of a file or of the environment, which nobody else sees.
+
+    `args.now` is the time in seconds since 1970.
+    """
+    portal = Portal(args.to, _token(args), _proxy_for(args))
+    return send(
+        portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
+    )
+
+
+def verify_access(args: argparse.Namespace) -> int:
+    """Print the report; 0 only if every name of the bucket can be reached."""
+    names = access_check.names_of(args.bucket, args.region)
+    limits = ProbeLimits(args.port, args.seconds, args.authorities)
+    given = proxy.parse(args.proxy) if args.proxy else None
+    given = given or proxy.from_environment(names.bucket[0])
+    report = access_check.check_access(names, limits, given)
+    if args.json:
+        sys.stdout.write(json.dumps(access_text.as_json(report), indent=1) + "\n")
+    else:
+        for line in access_text.lines_of(report):
+            to_stdout(line)
+    code = 0 if report.works else 1
+    if not args.to and _token(args):
+        args.to = args.portal
+    if not args.to or _report_access(args, report):
+        return code
+    return UNDELIVERED
+
+
+def _report_access(args: argparse.Namespace, report: AccessReport) -> bool:
+    """Report to the portal, and say to standard error what became of it."""
+    portal = Portal(args.to, _token(args), _proxy_for(args))
+    document = access_text.as_json(report)
+    sent = {"machine": args.machine, "names": document["names"]}
+    try:
+        answer = portal.send_json("POST", "/api/v1/access-checks", sent)
+    except NotDeliveredError as error:
+        sys.stderr.write(f"not reported: {error}\n")
+        return False
+    is_stored = answer.status == HTTPStatus.OK and "conclusion" in answer.document
+    told = f"reported to {args.to}" if is_stored else f"not reported: {answer.reason}"
+    sys.stderr.write(f"{told}\n")
+    return is_stored
+
+
+def _token(args: argparse.Namespace) -> str:
+    if args.token_file is not None:
+        return str(args.token_file.read_text(encoding="utf-8").strip())
+    return str(args.token.strip())
+
+
+def _proxy_for(args: argparse.Namespace) -> Proxy | None:
+    """Return the proxy of the command line or the environment; none on this machine."""
+    if args.proxy:
+        return proxy.parse(args.proxy)
+    host = urlsplit(args.to).hostname or ""
+    return None if host in LOOPBACK else proxy.from_environment(host)

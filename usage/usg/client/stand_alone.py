@@ -1,0 +1,48 @@
+"""The sender as a program of its own, of one file: it needs Python and nothing else.
+
+`usage.sender.package` makes that file, with the address of the portal in it.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import TextIOWrapper
+
+from usage.usg.client.commands import add_access_options, add_send_options
+
+EPILOG = (
+    "Exit codes: 0 accepted, or access works; 1 refused, or no access; 2 wrong command"
+    " line; 3 held; 4 not delivered: to be sent again."
+)
+
+
+def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
+    """Run `send` or `verify-access`; `to` is the address of the portal."""
+    parser = argparse.ArgumentParser(
+        "usage-sender", description="Sends usage files to the portal.", epilog=EPILOG
+    )
+    add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
+    add_send_options(add("send", help="deliver a usage directory"), to=to)
+    add_access_options(add("verify-access", help="try to reach Amazon S3"), to=to)
+    return run(parser, argv)
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    """Run the subcommand that a command line names, and return its exit code.
+
+    It gets the time in seconds since 1970 (`now`), and the token of the environment.
+    """
+    args = parser.parse_args(argv)
+    args.now = datetime.now(UTC).timestamp()
+    args.token = os.environ.get("USG_TOKEN", "")
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the locale cannot write must not end a delivery half way.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code: int = args.run(args)
+    except (OSError, ValueError, OverflowError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return code
