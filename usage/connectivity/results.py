@@ -1,7 +1,7 @@
 """Results of access checks: stored as machines report them, and read back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -99,10 +99,10 @@ def _report(bucket: Sequence[NameProbe], service: Sequence[NameProbe]) -> Access
 
 
 def _probe(stored: dict[str, Any]) -> NameProbe:
-    return NameProbe(
-        **{
-            **stored,
-            "outcome": ProbeOutcome(stored["outcome"]),
-            "addresses": tuple(stored["addresses"]),
-        }
-    )
+    # A row of another version may have fields that this one does not know.
+    known = {
+        one.name: stored[one.name] for one in fields(NameProbe) if one.name in stored
+    }
+    known["outcome"] = ProbeOutcome(stored["outcome"])
+    known["addresses"] = tuple(stored["addresses"])
+    return NameProbe(**known)
