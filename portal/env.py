@@ -71,17 +71,17 @@ VARIABLES = _by_name(
     Variable("S3_INBOX_BUCKET", "", "bucket that servers upload to; empty: none"),
     Variable("S3_INBOX_PREFIX", "inbox/", "put before the tenant's number there"),
     Variable("INBOX_AFTER", "verdict", "or leave, or move: what is done there then"),
-    Variable("ACCESS_BUCKET_NAMES", "", "tried by the access check; empty: documented"),
-    Variable("ACCESS_SERVICE_NAMES", "", "tried as well; empty: the documented ones"),
+    Variable("ACCESS_BUCKET_NAMES", "", "names to check; empty: the documented ones"),
+    Variable("ACCESS_SERVICE_NAMES", "", "names of S3 to check; empty: documented"),
     Variable("ACCESS_REGION", "us-east-2", "the region of these names"),
     Variable("ACCESS_PORT", "443", "their port"),
     Variable("ACCESS_ISSUER", "Amazon", "part of the issuer of their certificates"),
-    Variable("ACCESS_AUTHORITIES", "", "trusted for them, in PEM; empty: as usual"),
+    Variable("ACCESS_AUTHORITIES", "", "trusted PEM file; empty: the machine's own"),
     Variable("FORWARDING", "yes", "no: accepted files stay here, nothing goes to S3"),
     Variable("KEEP_BYTES_DAYS", "400", "days after confirmation; 0: kept for ever"),
     Variable("EMAIL_URL", "", "smtp://user:password@host:port; empty: VAR/mail"),
     Variable("EMAIL_FROM", "usage-portal@localhost", "sender of every mail"),
-    Variable("SUPPORT_CONTACT", "", "mail address or https:// page for people's help"),
+    Variable("SUPPORT_CONTACT", "", "mail address or https:// page of the support"),
     Variable("LATE_FROM", "5", "day of the month from whose start a tenant is late"),
     Variable("MAX_FILE_BYTES", "67108864", "largest usage file that is taken"),
     Variable("SETTLING_AT_ONCE", "4", "files a process opens at the same time"),
@@ -187,7 +187,7 @@ def sender(name: str) -> str:
 
 
 def contact(name: str) -> str:
-    """Return the address of a link to a contact, `mailto:` or https; empty if none."""
+    """Return a contact as a link, `mailto:` or `https:`; empty if none is set."""
 
     def parse(value: str) -> str:
         is_page = value.startswith("https://") and bool(value.split("/")[2])

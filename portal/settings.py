@@ -191,7 +191,7 @@ BODY_TIMEOUT = env.whole("BODY_TIMEOUT")
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 
-# Where people get help, as the address of a link.
+# Where people get help: the address of a link, or empty.
 SUPPORT_CONTACT = env.contact("SUPPORT_CONTACT")
 
 FORWARDING = env.truth("FORWARDING")

@@ -58,7 +58,7 @@ def build_message(
 
 
 def _text(name: str, context: Mapping[str, Any]) -> str:
-    """Return the text of a mail, with the support's address as its last line."""
+    """Return the text of a mail; the last line is the support contact, if set."""
     text = render_to_string(f"emails/{name}-body.txt", dict(context)).strip()
     if settings.SUPPORT_CONTACT:
         address = settings.SUPPORT_CONTACT.removeprefix("mailto:")

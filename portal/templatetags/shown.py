@@ -46,7 +46,7 @@ def most_files() -> int:
 
 @register.simple_tag
 def support_contact() -> dict[str, str]:
-    """Return the `address` of the support, for a link, and its `name`; {} if none."""
+    """Return the support contact: `address` of the link and `name`; {} if none."""
     address = settings.SUPPORT_CONTACT
     if not address:
         return {}

@@ -39,7 +39,7 @@ def test_the_result_is_on_the_portal_and_the_exit_code_that_of_the_check(
     assert (found.machine, found.report.conclusion) == ("ic1", "dns-broken")
 
 
-def test_a_result_that_is_not_stored_is_said_so(
+def test_a_result_that_is_not_stored_is_reported_with_exit_code_4(
     live_portal: RunningPortal,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -200,7 +200,7 @@ def test_an_empty_folder_is_the_usual_one_for_all(
         ("https://help.vendor.example/usage", "https://help.vendor.example/usage"),
     ],
 )
-def test_the_support_is_a_mail_address_or_a_page(
+def test_a_support_contact_is_a_mail_address_or_a_page(
     monkeypatch: pytest.MonkeyPatch, value: str, address: str
 ) -> None:
     monkeypatch.setenv("SUPPORT_CONTACT", value)
@@ -219,7 +219,7 @@ def test_the_support_is_a_mail_address_or_a_page(
         "@",
     ],
 )
-def test_what_is_no_contact_is_refused(
+def test_an_invalid_contact_is_refused(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("SUPPORT_CONTACT", value)

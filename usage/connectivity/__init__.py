@@ -1,1 +1,1 @@
-"""Access check: can a server reach the S3 location of the automated upload."""
+"""Access check: whether servers can reach the S3 location of the automated upload."""

@@ -21,7 +21,7 @@ def report_access(request: PortalRequest, sent: AccessCheckIn) -> AccessCheckOut
     """Store the result of an access check in place of the machine's last one."""
     reported = reported_of(sent)
     if not reported.bucket:
-        raise Refused("input-invalid", detail="names: none is of the bucket")
+        raise Refused("input-invalid", detail="names: none has is_of_bucket true")
     report = record_access(
         request.caller.tenant, reported, by=request.caller.name, at=timezone.now()
     )

@@ -8,7 +8,7 @@ from usage.usg.client.proxy import Proxy, from_environment
 
 
 def names() -> Names:
-    """Return the names of the settings, or else the documented ones of the region."""
+    """Return the names in the settings, or else the documented ones of the region."""
     documented = names_of(region=settings.ACCESS_REGION)
     return Names(
         bucket=tuple(settings.ACCESS_BUCKET_NAMES) or documented.bucket,
@@ -21,8 +21,11 @@ def names() -> Names:
 def check_own_access(*, seconds: float, proxy: Proxy | None = None) -> AccessReport:
     """Try all names from this machine, through `HTTPS_PROXY` if no proxy is given.
 
+    `seconds` is the time limit of the whole check.
+
     Raises:
         ValueError: HTTPS_PROXY is no address of an HTTP proxy.
+        OSError: the file of ACCESS_AUTHORITIES cannot be read.
 
     """
     wanted = names()

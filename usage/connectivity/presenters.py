@@ -30,7 +30,7 @@ class MachineRow:
 
 
 def machine_row(result: MachineResult) -> MachineRow:
-    """Return the texts of a machine's result."""
+    """Return a machine's result as the page shows it."""
     report = result.report
     partly = report.conclusion is Conclusion.WORKS_PARTLY
     mark = "received" if report.works else "partial" if partly else "missing"

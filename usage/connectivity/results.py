@@ -12,13 +12,13 @@ from usage.models import AccessResult
 from usage.usg.client.access_check import AccessReport, Names, conclude
 from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 
-# Machines of one tenant whose last result is kept; the oldest result goes first.
+# Results kept for each tenant, one for each machine; the oldest are deleted.
 MACHINES_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class MachineResult:
-    """The last result of a machine, and who reported it when."""
+    """The last result of a machine; who reported it, and when."""
 
     machine: str
     reported_at: datetime
@@ -40,7 +40,7 @@ def record_access(
 ) -> AccessReport:
     """Store the result of a machine in place of its last one.
 
-    The conclusion is drawn here, from the probes: a machine cannot report another one.
+    The portal draws the conclusion from the probes, so a machine cannot claim another.
     Begins and ends a unit of work of its own.
     """
     report = _report(reported.bucket, reported.service)
@@ -99,7 +99,7 @@ def _report(bucket: Sequence[NameProbe], service: Sequence[NameProbe]) -> Access
 
 
 def _probe(stored: dict[str, Any]) -> NameProbe:
-    # A row of another version may have fields that this one does not know.
+    # A row that another version stored may have other fields.
     known = {
         one.name: stored[one.name] for one in fields(NameProbe) if one.name in stored
     }

@@ -12,7 +12,7 @@ from usage.usg.client.access_check import AccessReport
 from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 from usage.usg.client.access_text import advice_of, title_of
 
-# Names in one report, and addresses of one of them.
+# Most names in a report, and most addresses of a name.
 NAMES_AT_MOST, ADDRESSES_AT_MOST = 20, 20
 
 Short = Annotated[Line, StringConstraints(max_length=200)]
@@ -40,7 +40,8 @@ class NameIn(Schema):
 class AccessCheckIn(Schema):
     """The result of `verify-access --json` on a machine, with the machine's name.
 
-    Its `conclusion`, `title` and `advice` may be left in: the portal draws its own.
+    Its `conclusion`, `title` and `advice` may be included, and are ignored: the portal
+    draws its own conclusion.
     """
 
     machine: Machine
@@ -48,7 +49,7 @@ class AccessCheckIn(Schema):
 
 
 class AccessCheckOut(Schema):
-    """What follows from the result, and what to do."""
+    """The conclusion, its title and what to do."""
 
     conclusion: str
     title: str
@@ -56,7 +57,7 @@ class AccessCheckOut(Schema):
 
 
 def reported_of(sent: AccessCheckIn) -> ReportedAccess:
-    """Return the report with its probes by kind of name."""
+    """Return the report, with the probes of the bucket apart from those of S3."""
     probes = [
         (
             one.is_of_bucket,

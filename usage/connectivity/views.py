@@ -1,4 +1,4 @@
-"""Page of the access check: what it is, how to run it, and what servers reported."""
+"""Page of the access check: results that servers reported, and how to run it."""
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -37,12 +37,12 @@ def _answer(found: list[MachineResult]) -> str:
     bad = sum(not one.report.works for one in found)
     if bad:
         return ngettext(
-            "%(count)d of %(all)d servers does not have full access to S3.",
-            "%(count)d of %(all)d servers do not have full access to S3.",
+            "%(count)d of %(all)d checked servers does not have full access to S3.",
+            "%(count)d of %(all)d checked servers do not have full access to S3.",
             bad,
         ) % {"count": bad, "all": len(found)}
     return ngettext(
-        "%(all)d server has access to S3.",
-        "%(all)d servers have access to S3.",
+        "%(all)d checked server has access to S3.",
+        "%(all)d checked servers have access to S3.",
         len(found),
     ) % {"all": len(found)}

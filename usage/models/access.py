@@ -4,16 +4,16 @@ from django.db import models
 
 from portal.models import Tenant
 
-# Characters of the name of a machine.
+# Most characters of the name of a machine.
 MACHINE_CHARACTERS = 100
 
 
 class AccessResult(models.Model):
-    """What the access check of a machine found last, as the machine reported it.
+    """The last result of the access check of a machine, as the machine reported it.
 
-    `machine` is the name that it gave itself. `found` are the probes in the form of
-    `usage.usg.client.access_text.as_json`, without its texts. `conclusion` follows from
-    them, and was drawn here.
+    `machine` is the name that it reported. `found` holds the probes: the lists `bucket`
+    and `service`, with the fields of `usage.usg.client.access_probe.NameProbe`.
+    `conclusion` is what the portal concluded from them when it stored the result.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)

@@ -1,1 +1,1 @@
-"""The sender that servers run, as a file to download."""
+"""The sender that servers run, packed into one file to download."""

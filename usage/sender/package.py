@@ -1,7 +1,8 @@
-"""Packs the sender into one file, which Python runs as it is (a zip application).
+"""Packs the sender into one file that Python can run (a zip application).
 
-It contains `usage.usg.client` and the few modules that this imports, found by reading
-their imports, and is the same file for the same portal and version.
+The file contains `usage.usg.client.stand_alone` and the modules of this project that it
+imports, found by parsing the imports. Its bytes depend only on the version of the
+project and the address of the portal.
 """
 
 import ast
@@ -19,10 +20,10 @@ FILE_NAME = "usage-sender.pyz"
 
 _ENTRY = stand_alone.__name__
 
-# Packages above the sender's own import what it does not need.
+# Empty in the file: these packages import modules that the sender does not need.
 _EMPTY = ("usage", "usage.usg")
 
-# The same bytes each time: no time of today is in the archive.
+# A fixed time, so that the bytes are the same each time.
 _MADE_AT = (2026, 1, 1, 0, 0, 0)
 
 _MAIN = """\
@@ -38,7 +39,7 @@ sys.exit(main(to={to!r}))
 
 @cache
 def sender_file(address: str) -> bytes:
-    """Return the sender for the portal at an address."""
+    """Return the bytes of the sender for the portal at `address`."""
     archive = BytesIO()
     archive.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as packed:
@@ -57,7 +58,7 @@ def _files(address: str) -> Iterator[tuple[str, str]]:
 
 
 def _modules() -> set[str]:
-    """Return the sender's modules: the entry, and all that it imports of ours."""
+    """Return the sender's modules: the entry, and all of ours that it imports."""
     found: set[str] = set()
     waiting = [_ENTRY, _ENTRY.rpartition(".")[0]]
     while waiting:

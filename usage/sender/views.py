@@ -1,4 +1,4 @@
-"""Download of the sender."""
+"""Returns the sender as a download."""
 
 from django.conf import settings
 from django.http import HttpResponse

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _write_options(add("write", help="seal a day from JSON lines"))
     _emulate_options(add("emulate", help="write a usage directory"))
     add_send_options(add("send", help="deliver a usage directory to a portal"))
-    add_access_options(add("verify-access", help="try to reach the archive in S3"))
+    add_access_options(add("verify-access", help="check access to S3"))
     return main_parser
 
 

@@ -1,4 +1,4 @@
-"""Where people get help is named on pages, on error pages and in mails."""
+"""Pages, error pages and mails name the support contact."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Servers on loopback addresses that play S3, and what can be in its place.
+"""Servers on loopback addresses that imitate S3, and what may answer instead.
 
 All names have one port, as on the network; each name has an address of its own in
-127.0.0.0/8, and a resolver of the test knows them.
+127.0.0.0/8, which the resolver of the test returns.
 """
 
 import datetime
@@ -29,7 +29,7 @@ from usage.usg.client.access_check import names_of
 NAMES = names_of()
 EVERY = (*NAMES.bucket, *NAMES.service)
 
-# What a name does: it gets the connection under TLS, and its patience is a client's.
+# Answers a client on a connection under TLS.
 Play = Callable[[ssl.SSLSocket], None]
 
 DENIED = (
@@ -82,7 +82,7 @@ service = answer("307 Temporary Redirect", b"", "Location: /s3/", "Server: Amazo
 
 @dataclass
 class Network:
-    """What each name does. `unresolved` names have no address, `closed` no server.
+    """How each name answers. `unresolved` names have no address, `closed` no server.
 
     `foreign` names have a certificate of an authority that nobody trusts, `inspected`
     ones that of a trusted authority with another name than Amazon's; `stalling` ones

@@ -1,4 +1,4 @@
-"""What the access check concludes, against servers that play each outcome."""
+"""Conclusions of the access check, against servers that imitate each situation."""
 
 import json
 import ssl
@@ -32,7 +32,7 @@ from usage.usg.client.proxy import Proxy
 BUCKET, SERVICE = set(NAMES.bucket), set(NAMES.service)
 FIRST, REGIONAL = NAMES.bucket
 
-# Seconds: for a server that never ends, and with what threads need on a busy machine.
+# Seconds: SHORT for a server that never ends, LONG for threads on a busy machine.
 SHORT, LONG = 1.5, 20.0
 
 PAGE = answer("200 OK", b"<html><title>Hotel Wi-Fi: sign in</title></html>")
@@ -65,7 +65,7 @@ SITUATIONS: dict[str, tuple[Network, Conclusion]] = {
         Network(unresolved={REGIONAL}),
         Conclusion.WORKS_PARTLY,
     ),
-    "the others are blocked, which matters to nobody": (
+    "only the names of S3 are blocked, which is harmless": (
         Network(closed=SERVICE),
         Conclusion.WORKS,
     ),
@@ -199,7 +199,7 @@ def test_a_dead_address_does_not_use_up_the_time_of_a_name() -> None:
     assert report.bucket[0].addresses == ("127.0.3.1", "127.0.0.1")
 
 
-def test_a_probe_says_what_it_found_on_the_way() -> None:
+def test_a_probe_returns_the_findings_of_its_steps() -> None:
     report = checked(Network(inspected={FIRST}, foreign={REGIONAL}))
     first, second = report.bucket
     assert (first.outcome, first.status, first.code) == (

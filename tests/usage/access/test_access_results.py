@@ -64,18 +64,18 @@ def test_a_server_reports_with_its_token_and_its_tenant_alone_sees_the_result(
     answer = report(alice, works)
     assert answer.status_code == 200
     assert answer.json()["conclusion"] == "works"
-    assert "1 server has access to S3." in page(alice)
+    assert "1 checked server has access to S3." in page(alice)
     answer = report(alice, {**blocked, "machine": "ic2"})
     assert answer.json()["title"] == blocked["title"]
     shown = page(alice)
-    assert "1 of 2 servers does not have full access to S3." in shown
+    assert "1 of 2 checked servers does not have full access to S3." in shown
     assert shown.index("ic2") < shown.index("ic1")
     assert "Ask whoever runs the firewall to allow" in shown
     assert NAMES.service[-1] in shown
     assert "ic1" not in page(charlie)
 
 
-def test_the_last_result_of_a_machine_takes_the_place_of_the_one_before(
+def test_a_new_result_of_a_machine_replaces_the_one_before(
     alice: Company, works: dict[str, Any], blocked: dict[str, Any]
 ) -> None:
     report(alice, {**blocked, "machine": "ic1"})
@@ -94,7 +94,7 @@ def test_a_machine_cannot_report_another_conclusion_than_it_found(
     assert "Access works" not in page(alice)
 
 
-def test_the_oldest_results_go_when_there_are_too_many(
+def test_the_oldest_results_are_deleted_when_there_are_too_many(
     alice: Company, works: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "MACHINES_KEPT", 2)
@@ -131,7 +131,7 @@ def test_the_oldest_results_go_when_there_are_too_many(
     ],
     ids=range(8),
 )
-def test_what_is_no_result_is_refused_in_words(
+def test_an_invalid_result_is_refused_with_advice(
     alice: Company, works: dict[str, Any], change: dict[str, Any]
 ) -> None:
     answer = report(alice, {**works, **change})
@@ -153,7 +153,7 @@ def test_odd_text_of_a_machine_is_cleaned(
     assert "&lt;b&gt;&amp;" in content
 
 
-def test_a_viewer_token_cannot_report(alice: Company, works: dict[str, Any]) -> None:
+def test_a_read_token_cannot_report(alice: Company, works: dict[str, Any]) -> None:
     answer = Client().post(
         ADDRESS,
         json.dumps(works),
@@ -163,7 +163,7 @@ def test_a_viewer_token_cannot_report(alice: Company, works: dict[str, Any]) -> 
     assert answer.status_code == 403
 
 
-def test_the_page_hands_out_the_sender_with_the_address_of_the_portal(
+def test_the_page_offers_the_sender_with_the_address_of_the_portal(
     alice: Company, settings: Any
 ) -> None:
     settings.PORTAL_ADDRESS = "https://portal.example"
@@ -176,7 +176,7 @@ def test_the_page_hands_out_the_sender_with_the_address_of_the_portal(
     assert 'href="/access"' in client.get("/servers").content.decode()
 
 
-def test_the_texts_of_the_page_are_in_the_docs() -> None:
+def test_each_conclusion_is_documented() -> None:
     text = (DOCS / "operations.md").read_text(encoding="utf-8")
     for conclusion in access_text._TITLES:
         assert f"| `{conclusion.value}` |" in text

@@ -1,4 +1,4 @@
-"""The sender as one file: it runs with Python alone, and knows its portal."""
+"""The sender as one file: it runs with Python alone, and has its portal's address."""
 
 import io
 import os
@@ -40,7 +40,7 @@ def test_it_is_small_and_the_same_each_time() -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         names = packed.namelist()
     assert "usage/usg/client/send.py" in names
-    # Neither the emulator nor what opens files goes to servers.
+    # Servers get neither the emulator nor the code that opens files.
     assert not [one for one in names if "emulator" in one or "envelope" in one]
 
 
@@ -62,8 +62,6 @@ def test_it_sends_a_directory_to_the_portal_that_it_is_from(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("address", ['https://a.example/"; import os', "https://ä'\n"])
-def test_the_address_is_a_text_of_the_program_whatever_it_is(
-    tmp_path: Path, address: str
-) -> None:
+def test_no_address_breaks_the_program(tmp_path: Path, address: str) -> None:
     said = run(tmp_path, "send", "--help", to=address)
     assert said.startswith("0\n")

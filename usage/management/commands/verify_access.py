@@ -14,12 +14,12 @@ from usage.usg.client import access_text, proxy
 class Command(BaseCommand):
     help = (
         "Tries to reach the S3 location of the automated upload from this machine, and"
-        " says what is in the way. Exit code 1: not all names of the bucket can be"
-        " reached."
+        " reports what blocks the connection. Exit code 1: not all names of the bucket"
+        " answer as expected."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument(
             "--proxy",
             metavar="URL",
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
         )
         parser.add_argument(
-            "--seconds", type=float, default=20.0, help="the most that it takes"
+            "--seconds", type=float, default=20.0, help="time limit of the check"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

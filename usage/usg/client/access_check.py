@@ -1,8 +1,8 @@
 """Checks whether a server can reach the S3 location of the automated upload.
 
-The vendor's page "Verify Access for the Automated Upload" has two names, for which S3's
-document `AccessDenied` is success, and four others to try where these do not answer.
-Here all six are tried at once, and one conclusion is drawn from what was found.
+The vendor's page "Verify Access for the Automated Upload" lists two names of the
+bucket, for which S3's document `AccessDenied` is success, and four names of S3 to try
+if those do not answer. `check_access` tries all six at once and draws one conclusion.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from usage.usg.client.proxy import Proxy
 
 BUCKET, REGION = "pureconnectusage", "us-east-2"
 
-# What the issuer of Amazon's certificates is called, in part.
+# Part of the name of the issuer of Amazon's certificates.
 ISSUER = "Amazon"
 
 
@@ -47,7 +47,7 @@ def names_of(bucket: str = BUCKET, region: str = REGION) -> Names:
 
 
 class Conclusion(StrEnum):
-    """What the probes together say."""
+    """What follows from all probes together."""
 
     WORKS = "works"
     WORKS_PARTLY = "works-partly"
@@ -63,7 +63,7 @@ class Conclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessReport:
-    """The conclusion, and the probes of the bucket's names and of S3's, in order."""
+    """The conclusion, and the probes of the bucket's names and of S3's names."""
 
     conclusion: Conclusion
     bucket: tuple[NameProbe, ...]
@@ -87,7 +87,12 @@ _BY_S3 = frozenset({ProbeOutcome.DENIED, ProbeOutcome.OTHER_ANSWER})
 def check_access(
     names: Names, limits: ProbeLimits, proxy: Proxy | None = None
 ) -> AccessReport:
-    """Try all names at once, within the time limit of one; see `conclude`."""
+    """Try all names at once, within the time limit of one; see `conclude`.
+
+    Raises:
+        OSError: the file of `limits.authorities` cannot be read.
+
+    """
     wanted = (*names.bucket, *names.service)
     with ThreadPoolExecutor(len(wanted)) as pool:
         probes = tuple(pool.map(lambda name: probe(name, limits, proxy), wanted))
@@ -100,7 +105,7 @@ def check_access(
 def conclude(
     bucket: Sequence[NameProbe], service: Sequence[NameProbe], names: Names
 ) -> Conclusion:
-    """Return what the probes of the bucket's names and of S3's names say together."""
+    """Return what follows from the probes of the bucket's names and of S3's names."""
     good = [
         one
         for one in bucket
@@ -115,7 +120,7 @@ def conclude(
 
 
 def is_foreign(one: NameProbe, names: Names) -> bool:
-    """Tell whether somebody else's certificate or page was in the place of S3's."""
+    """Return whether the certificate or the answer is not verifiably Amazon's."""
     is_issued_by_another = bool(one.issuer) and names.issuer not in one.issuer
     return one.outcome in _BY_ANOTHER or is_issued_by_another
 
@@ -146,7 +151,7 @@ def _of_service(
 def _of_silence(
     bucket: Sequence[NameProbe], service: Sequence[NameProbe]
 ) -> Conclusion:
-    """Conclude where nothing has answered: DNS is repaired first."""
+    """Conclude from probes without an answer: DNS problems before blocked ports."""
     is_resolved = [one.outcome is not ProbeOutcome.NOT_RESOLVED for one in service]
     if not all(is_resolved):
         return Conclusion.DNS_BROKEN

@@ -1,7 +1,7 @@
-"""Probes one name of the archive as an automated upload would reach it.
+"""Probes one host name of S3 as an automated upload would reach it.
 
-Name, port, certificate and answer are tried one after the other; the first that fails
-ends the probe. Each probe has one time limit, whatever the other side does.
+The steps are DNS, connection, TLS and answer; the first that fails ends the probe. Each
+probe has one time limit, whatever the other side does.
 """
 
 import re
@@ -70,11 +70,12 @@ class ProbeLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameProbe:
-    """What was found of one name.
+    """The findings of the probe of one name.
 
-    `addresses` are those it resolves to; `tls` is the version of TLS; `issuer` names
-    who issued the certificate; `status` and `code` are of the answer. `detail` says in
-    words why the last step failed.
+    `addresses` are those that DNS returned; `tls` is the version of TLS; `issuer` names
+    the issuer of the certificate; `status` is the HTTP status and `code` S3's code of
+    the error. `detail` is the reason why the last step failed, or the title or redirect
+    of a page that is not S3's. `seconds` is how long the probe took.
     """
 
     name: str
@@ -97,7 +98,12 @@ class _StepError(Exception):
 
 
 def probe(name: str, limits: ProbeLimits, proxy: Proxy | None = None) -> NameProbe:
-    """Reach a name and read its answer; never raises for what the network does."""
+    """Reach a name and read its answer; failures of the network are outcomes.
+
+    Raises:
+        OSError: the file of `limits.authorities` cannot be read.
+
+    """
     began = time.monotonic()
     line = TimeLimit(limits.seconds)
     probing = _Probing(name, limits, proxy, line)
@@ -119,7 +125,7 @@ def probe(name: str, limits: ProbeLimits, proxy: Proxy | None = None) -> NamePro
 
 
 class _Probing:
-    """The steps of one probe; `found` has what the steps so far have told."""
+    """The steps of one probe; `found` holds the findings of the steps so far."""
 
     def __init__(
         self, name: str, limits: ProbeLimits, proxy: Proxy | None, line: TimeLimit
@@ -144,7 +150,7 @@ class _Probing:
         except (OSError, HTTPException) as error:
             raise _StepError(ProbeOutcome.NO_ANSWER, _words(error)) from error
         if self.line.is_over:
-            # What was cut by the time limit reads like an answer that has ended.
+            # An answer that the time limit cut off looks like a complete one.
             raise _StepError(ProbeOutcome.NO_ANSWER, "")
         self.found = found
 
@@ -191,7 +197,7 @@ class _Probing:
             raise _StepError(ProbeOutcome.TLS_FAILED, _words(error)) from error
 
     def _unverified_issuer(self) -> str:
-        """Return who issued a certificate that is not trusted; nothing else is read."""
+        """Return the issuer of a certificate that is not trusted; send no request."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -201,7 +207,7 @@ class _Probing:
         return ""
 
     def _handshake(self, context: ssl.SSLContext, wire: socket.socket) -> ssl.SSLSocket:
-        # Watched from its first byte on, and closed with the watched one.
+        # Watch before the handshake: the time limit covers it, and `close` closes it.
         secure = context.wrap_socket(
             wire, server_hostname=self.name, do_handshake_on_connect=False
         )
@@ -266,7 +272,7 @@ def _resolve(
 
 
 def _words(error: Exception) -> str:
-    """Return an error in words, without the codes of the library."""
+    """Return an error as text, without the codes of the library."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     text = error.strerror if isinstance(error, OSError) else str(error)

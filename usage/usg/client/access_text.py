@@ -1,4 +1,4 @@
-"""Says in words, and in JSON, what an access check has found and what to do."""
+"""Renders the report of an access check, as text with advice and as JSON."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,66 +10,91 @@ from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 RANGES = "https://ip-ranges.amazonaws.com/ip-ranges.json"
 
 _RANGES = (
-    "If it can only allow addresses, allow those that Amazon publishes for S3 in"
-    f" {{region}}: in {RANGES} these are the entries of `prefixes` with `service` S3"
-    " and `region` {region}. The list changes, so it has to be read again regularly."
+    "A firewall that filters by address has to allow the addresses that Amazon"
+    f" publishes for S3 in {{region}}: in {RANGES}, the entries of `prefixes` with"
+    " `service` S3 and `region` {region}. The list changes, so update the rule"
+    " regularly."
 )
 
+_PROXY = (
+    "If this network reaches the internet only through a proxy, run the check again"
+    " with `--proxy http://HOST:PORT`."
+)
+
+_AGAIN = "Run the check again afterwards."
+
 _TITLES: Mapping[Conclusion, str] = {
-    Conclusion.WORKS: "Access works: both names of the bucket answer AccessDenied.",
-    Conclusion.WORKS_PARTLY: "Access works for {good}, and not for {bad}.",
-    Conclusion.OTHER_ANSWER: "S3 is reached, and its answer is not AccessDenied.",
-    Conclusion.INTERCEPTED: "Something between this machine and Amazon answers.",
-    Conclusion.PROXY: "The proxy does not let this machine through.",
-    Conclusion.NAMES_BLOCKED: "S3 is reached, and the bucket's names are blocked.",
-    Conclusion.PORT_BLOCKED: "All names are resolved, and no connection is made.",
-    Conclusion.CUT: "Connections are made, and end before S3 answers.",
+    Conclusion.WORKS: "Access works: S3 answers AccessDenied, as expected.",
+    Conclusion.WORKS_PARTLY: "Access works for {good}, but not for {bad}.",
+    Conclusion.OTHER_ANSWER: "S3 is reached, but its answer is not the expected one.",
+    Conclusion.INTERCEPTED: "The certificate or the answer is not verifiably Amazon's.",
+    Conclusion.PROXY: "The proxy does not connect this server to the bucket.",
+    Conclusion.NAMES_BLOCKED: "S3 is reached, but the names of the bucket are blocked.",
+    Conclusion.PORT_BLOCKED: "DNS resolves the names, but no connection is made.",
+    Conclusion.CUT: "Connections are made, but no answer is received.",
     Conclusion.NAMES_FILTERED: "DNS does not resolve the names of the bucket.",
     Conclusion.DNS_BROKEN: "DNS does not resolve Amazon's names.",
 }
 
 _ADVICE: Mapping[Conclusion, tuple[str, ...]] = {
-    Conclusion.WORKS: ("Nothing is to be done.",),
+    Conclusion.WORKS: ("No action is needed.",),
     Conclusion.WORKS_PARTLY: (
-        "The bucket is in {region}, and {regional} is its name there: with this one"
-        " the automated upload needs no redirect.",
-        "Ask whoever runs the firewall and DNS to allow both names at port {port}.",
+        "Ask whoever runs the firewall and DNS to allow {bad} at port {port} too.",
+        "{regional} is the name of the bucket in its region {region}: uploads to this"
+        " name need no redirect.",
     ),
     Conclusion.OTHER_ANSWER: (
-        "The document {codes} is not the expected one. Check the name of the bucket,"
-        " and ask the vendor whether the bucket has moved.",
+        "S3 answers with {codes}; expected is AccessDenied with status 403. Check the"
+        " name of the bucket, and ask the vendor whether the bucket has moved.",
     ),
     Conclusion.INTERCEPTED: (
-        "Ask whoever runs the network which proxy or firewall opens TLS connections to"
-        " {names}, and to let connections from this machine to these names through"
-        " unopened. A sign-in page of the network has to be passed first.",
+        "If a certificate of Amazon is not trusted, correct the clock of this server,"
+        " and install Amazon's root certificates. Windows usually installs them when"
+        " PowerShell opens the address: `Invoke-WebRequest https://{regional}`.",
+        "Otherwise a proxy or firewall opens the TLS connection. Ask whoever runs the"
+        " network to exempt connections from this server to {names} from TLS"
+        " inspection.",
+        "If the network has a sign-in page, sign in first.",
+        _AGAIN,
     ),
     Conclusion.PROXY: (
-        "Ask whoever runs the proxy to let this machine connect to {names} at port"
-        " {port} without a sign-in, or for a user and a password.",
+        "If the proxy does not answer, check its address in `--proxy` or in the"
+        " variable HTTPS_PROXY.",
+        "If the proxy asks for a sign-in, use `--proxy http://USER:PASSWORD@HOST:PORT`,"
+        " or ask whoever runs the proxy to allow this server without a sign-in.",
+        "If the proxy makes no connection, ask whoever runs the proxy to let this"
+        " server connect to {names} at port {port}.",
     ),
     Conclusion.NAMES_BLOCKED: (
-        "Ask whoever runs the firewall to allow {names} at port {port}.",
+        "Ask whoever runs the firewall to allow connections from this server to {names}"
+        " at port {port}.",
         _RANGES,
+        _AGAIN,
     ),
     Conclusion.PORT_BLOCKED: (
-        "Ask whoever runs the firewall to allow connections to {names} at port {port}.",
+        _PROXY,
+        "Otherwise ask whoever runs the firewall to allow connections from this server"
+        " to {names} at port {port}. Check the outbound rules of the server's own"
+        " firewall too.",
         _RANGES,
-        "Run the check again afterwards.",
+        _AGAIN,
     ),
     Conclusion.CUT: (
-        "A firewall that inspects connections is the usual reason. Ask whoever runs it"
-        " to let TLS connections to {names} at port {port} through.",
-        "Run the check again afterwards.",
+        "Usually a firewall that inspects connections ends them. Ask whoever runs the"
+        " firewall to allow TLS connections from this server to {names} at port {port}"
+        " without inspection.",
+        _AGAIN,
     ),
     Conclusion.NAMES_FILTERED: (
-        "Other names of Amazon are resolved: a filter leaves these out. Ask whoever"
-        " runs DNS to let {names} be resolved.",
-        "Run the check again afterwards.",
+        "DNS resolves other names of Amazon, so a DNS filter probably blocks these. Ask"
+        " whoever runs DNS to resolve {names}.",
+        _AGAIN,
     ),
     Conclusion.DNS_BROKEN: (
-        "Repair DNS on this machine or in its network first: these names have to be"
-        " resolved. Run the check again afterwards.",
+        _PROXY,
+        "Otherwise repair DNS on this server or in its network first: {names} must be"
+        " resolved. `nslookup {regional}` shows which DNS server answers.",
+        _AGAIN,
     ),
 }
 
@@ -77,7 +102,7 @@ _OUTCOMES: Mapping[ProbeOutcome, str] = {
     ProbeOutcome.DENIED: "S3 answers AccessDenied, as it should",
     ProbeOutcome.OTHER_ANSWER: "S3 answers, but not AccessDenied",
     ProbeOutcome.OTHER_PAGE: "the answer is not S3's",
-    ProbeOutcome.NO_ANSWER: "connected, and no answer",
+    ProbeOutcome.NO_ANSWER: "connected, but no answer",
     ProbeOutcome.CERTIFICATE: "the certificate is not trusted",
     ProbeOutcome.TLS_FAILED: "no TLS connection",
     ProbeOutcome.PROXY_SIGN_IN: "the proxy asks for a sign-in",
@@ -94,13 +119,13 @@ def title_of(report: AccessReport) -> str:
 
 
 def advice_of(report: AccessReport) -> list[str]:
-    """Return what to do, as sentences, in order."""
+    """Return what to do: paragraphs, in order."""
     values = _values(report)
     return [one.format(**values) for one in _ADVICE[report.conclusion]]
 
 
 def outcome_of(one: NameProbe) -> str:
-    """Return how a probe ended, in words."""
+    """Return how a probe ended, as text with its detail."""
     text = _OUTCOMES[one.outcome]
     return f"{text}: {one.detail}" if one.detail else text
 
@@ -112,20 +137,20 @@ def lines_of(report: AccessReport) -> Iterator[str]:
         found = [
             ", ".join(one.addresses),
             one.tls,
-            f"certificate of {one.issuer}" if one.issuer else "",
+            f"certificate issued by {one.issuer}" if one.issuer else "",
             f"status {one.status}" if one.status else "",
             one.code,
         ]
-        told = "; ".join(part for part in found if part)
-        if told:
-            yield f"  {told}; {one.seconds:.1f} s"
+        facts = "; ".join(part for part in found if part)
+        if facts:
+            yield f"  {facts}; {one.seconds:.1f} s"
     yield ""
     yield title_of(report)
     yield from advice_of(report)
 
 
 def as_json(report: AccessReport) -> dict[str, Any]:
-    """Return the report as the portal's API takes it."""
+    """Return the report as JSON values; its `names` are what the portal's API takes."""
     return {
         "conclusion": report.conclusion.value,
         "title": title_of(report),
@@ -156,7 +181,8 @@ def _values(report: AccessReport) -> dict[str, str]:
         "good": _joined(one.name for one in report.bucket if is_good(one)),
         "bad": _joined(one.name for one in report.bucket if not is_good(one)),
         "names": _joined(one.name for one in report.bucket),
-        "codes": _joined({one.code for one in report.bucket if one.code}) or "it sent",
+        "codes": _joined({one.code for one in report.bucket if one.code})
+        or "another page",
         "regional": report.bucket[-1].name,
         "region": report.names.region,
         "port": str(report.port),

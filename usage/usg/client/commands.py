@@ -1,4 +1,4 @@
-"""The subcommands that speak to a portal or to S3; each returns its exit code."""
+"""The subcommands that connect to a portal or to S3; each returns its exit code."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from usage.usg.client.send import UNDELIVERED, send, to_stdout
 
 
 def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
-    """Declare the options of `send`; `to` is the portal if none is named."""
+    """Declare the options of `send`; `to` is the default of `--to`, if there is one."""
     send.add_argument("directory", type=Path)
     send.add_argument(
         "--to", required=not to, default=to, metavar="URL", help="the portal's address"
@@ -41,19 +41,25 @@ def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
 def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None:
     """Declare the options of `verify-access`.
 
-    The result is reported to the portal `to` if none is named and there is a token.
+    Without `--to`, but with a token, the result is reported to the portal `to`.
     """
-    access.add_argument("--bucket", default=BUCKET)
-    access.add_argument("--region", default=REGION)
+    access.add_argument("--bucket", default=BUCKET, help="name of the bucket")
+    access.add_argument("--region", default=REGION, help="region of the bucket")
     access.add_argument("--port", type=int, default=443)
-    access.add_argument("--authorities", metavar="FILE", help="trusted, in PEM")
-    access.add_argument("--seconds", type=float, default=20.0, help="for all names")
+    access.add_argument(
+        "--authorities",
+        metavar="FILE",
+        help="PEM file of the authorities to trust; else those of this machine",
+    )
+    access.add_argument(
+        "--seconds", type=float, default=20.0, help="time limit of the check"
+    )
     access.add_argument(
         "--proxy",
         metavar="URL",
         help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
     )
-    access.add_argument("--json", action="store_true", help="one JSON object")
+    access.add_argument("--json", action="store_true", help="print one JSON object")
     access.add_argument(
         "--to", default="", metavar="URL", help="the portal to report the result to"
     )
@@ -61,15 +67,18 @@ def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None
         "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
     )
     access.add_argument(
-        "--machine", default=socket.gethostname(), help="the name to report"
+        "--machine",
+        default=socket.gethostname(),
+        help="name to report; else the host name",
     )
     access.set_defaults(run=verify_access, portal=to)
 
 
 def send_directory(args: argparse.Namespace) -> int:
-    """Send with the token of a file or of the environment, which nobody else sees.
+    """Send a directory, with the token from a file or the environment.
 
-    `args.now` is the time in seconds since 1970.
+    A token on the command line could be seen by other users. `args.now` is the time in
+    seconds since 1970.
     """
     portal = Portal(args.to, _token(args), _proxy_for(args))
     return send(
@@ -78,7 +87,10 @@ def send_directory(args: argparse.Namespace) -> int:
 
 
 def verify_access(args: argparse.Namespace) -> int:
-    """Print the report; 0 only if every name of the bucket can be reached."""
+    """Check access, print the report, and report to the portal if there is one.
+
+    Return 0 only if every name of the bucket answers `AccessDenied`.
+    """
     names = access_check.names_of(args.bucket, args.region)
     limits = ProbeLimits(args.port, args.seconds, args.authorities)
     given = proxy.parse(args.proxy) if args.proxy else None
@@ -98,7 +110,7 @@ def verify_access(args: argparse.Namespace) -> int:
 
 
 def _report_access(args: argparse.Namespace, report: AccessReport) -> bool:
-    """Report to the portal, and say to standard error what became of it."""
+    """Report to the portal, and to standard error; return whether it is stored."""
     portal = Portal(args.to, _token(args), _proxy_for(args))
     document = access_text.as_json(report)
     sent = {"machine": args.machine, "names": document["names"]}

@@ -1,8 +1,8 @@
-"""Reads the issuer of a certificate that was not verified.
+"""Reads the issuer of a certificate, also of one that was not verified.
 
-The standard library shows the fields of verified certificates only, and the issuer of
-one that failed is what names an intercepting proxy. What is read here is shown, and
-decides nothing.
+The standard library returns the fields of verified certificates only, but the issuer of
+a certificate that failed names an intercepting proxy. Such an issuer is only shown: no
+decision depends on it.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ _SEQUENCE, _SET, _OBJECT_ID, _VERSION = 0x30, 0x31, 0x06, 0xA0
 _ORGANISATION, _COMMON_NAME = b"\x55\x04\x0a", b"\x55\x04\x03"
 _BMP_STRING, _LATIN_STRINGS = 0x1E, frozenset({0x13, 0x14, 0x16})
 
-# Bytes of a length that is read: no certificate is larger.
+# Most bytes of a length that is read: no certificate needs more.
 _LENGTH_BYTES = 4
 
-# Characters of a name that are shown.
+# Characters of a name that are kept.
 _SHOWN = 80
 
 
 def issuer_of(certificate: bytes) -> str:
-    """Return organisation and name of a DER certificate's issuer; "" if unreadable."""
+    """Return the issuer of a DER certificate, organisation first; "" if unreadable."""
     try:
         return _shown(dict(_names(certificate)))
     except (ValueError, IndexError):
@@ -58,7 +58,7 @@ def _text(tag: int, value: bytes) -> str:
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and content of the elements that follow one another in DER."""
+    """Yield the tag and content of each DER element in `data`."""
     at = 0
     while at < len(data):
         tag, length = data[at], data[at + 1]

@@ -31,7 +31,7 @@ class ProxyRefusedError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether the same request may succeed later."""
+        """Return whether the same request may succeed later."""
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -101,7 +101,7 @@ def open_tunnel(
 ) -> socket.socket:
     """Return a connection to a host and port through a proxy; `timeout` in seconds.
 
-    `watch` gets the connection before anything is sent, and may end it.
+    `watch` gets the connection before anything is sent, and may shut it down.
 
     Raises:
         ProxyRefusedError: the proxy answers, and opens none.

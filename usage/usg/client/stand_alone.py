@@ -1,6 +1,6 @@
-"""The sender as a program of its own, of one file: it needs Python and nothing else.
+"""The sender as a program in one file, which needs only Python.
 
-`usage.sender.package` makes that file, with the address of the portal in it.
+`usage.sender.package` builds the file, with the address of the portal in it.
 """
 
 import argparse
@@ -13,26 +13,27 @@ from io import TextIOWrapper
 from usage.usg.client.commands import add_access_options, add_send_options
 
 EPILOG = (
-    "Exit codes: 0 accepted, or access works; 1 refused, or no access; 2 wrong command"
-    " line; 3 held; 4 not delivered: to be sent again."
+    "Exit codes: 0 accepted, or access works; 1 refused, failed, or not full access;"
+    " 2 wrong command line; 3 held; 4 not delivered, or not reported: run it again."
 )
 
 
 def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
-    """Run `send` or `verify-access`; `to` is the address of the portal."""
+    """Run `send` or `verify-access`; `to` is the default address of the portal."""
     parser = argparse.ArgumentParser(
         "usage-sender", description="Sends usage files to the portal.", epilog=EPILOG
     )
     add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
     add_send_options(add("send", help="deliver a usage directory"), to=to)
-    add_access_options(add("verify-access", help="try to reach Amazon S3"), to=to)
+    add_access_options(add("verify-access", help="check access to S3"), to=to)
     return run(parser, argv)
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
-    """Run the subcommand that a command line names, and return its exit code.
+    """Run the subcommand that the command line names, and return its exit code.
 
-    It gets the time in seconds since 1970 (`now`), and the token of the environment.
+    Its arguments include `now`, the time in seconds since 1970, and `token`, the value
+    of the environment variable USG_TOKEN.
     """
     args = parser.parse_args(argv)
     args.now = datetime.now(UTC).timestamp()

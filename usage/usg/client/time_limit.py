@@ -1,7 +1,7 @@
-"""Ends a conversation on a socket after a time, however slow the other side is.
+"""Ends a connection after a time limit, however slowly the other side sends.
 
-The time-out of a socket is for each byte: a server that sends one byte again and again
-is never too slow for it.
+The time-out of a socket applies to each read: a server that sends a byte now and then
+never exceeds it.
 """
 
 import socket
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 
 class TimeLimit:
-    """A time in seconds, and the connection that it ends; one at a time is watched."""
+    """A time limit in seconds, which shuts down the one connection that it watches."""
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
@@ -23,13 +23,13 @@ class TimeLimit:
 
     @property
     def left(self) -> float:
-        """The seconds that are left; a little more than none, for time-outs."""
+        """The seconds that are left, at least 0.05: a time-out of 0 never waits."""
         return max(0.05, self._ends_at - time.monotonic())
 
     def watch(self, wire: socket.socket) -> None:
-        """Watch a connection from now on, in place of the one before, which is closed.
+        """Watch this connection from now on, and close the one watched before.
 
-        A socket that has become one of TLS has nothing left to close.
+        Closing a socket that `wrap_socket` has taken over has no effect.
         """
         if self._wire is not None and self._wire is not wire:
             self._wire.close()
