@@ -50,15 +50,23 @@ def test_it_checks_access_without_a_token(tmp_path: Path) -> None:
     assert "report" not in said
 
 
-def test_it_sends_a_directory_to_the_portal_that_it_is_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_it_sends_a_directory_to_the_portal_that_it_is_from(
+    tmp_path: Path, encoding: str
+) -> None:
     usage = tmp_path / "usage"
     usage.mkdir()
     file = usage / "IC01_2026-05-01.usg"
     file.write_bytes(b"not a usage file, and closed for hours")
     os.utime(file, (0, 0))
+    # As Notepad and PowerShell write it.
+    (tmp_path / "token").write_bytes("usg_x\r\n".encode(encoding))
     with scripted_portal.running(Script()) as script:
-        said = run(tmp_path, "send", str(usage), to=script.address, token="usg_x")
+        said = run(
+            tmp_path, "send", str(usage), "--token-file", "token", to=script.address
+        )
     assert said == "0\naccepted: IC01_2026-05-01.usg\n"
+    assert script.headers[0]["Authorization"] == "Bearer usg_x"
 
 
 @pytest.mark.parametrize("address", ['https://a.example/"; import os', "https://ä'\n"])

@@ -181,7 +181,7 @@ def _values(report: AccessReport) -> dict[str, str]:
         "good": _joined(one.name for one in report.bucket if is_good(one)),
         "bad": _joined(one.name for one in report.bucket if not is_good(one)),
         "names": _joined(one.name for one in report.bucket),
-        "codes": _joined({one.code for one in report.bucket if one.code})
+        "codes": _joined(sorted({one.code for one in report.bucket if one.code}))
         or "another page",
         "regional": report.bucket[-1].name,
         "region": report.names.region,

@@ -4,6 +4,7 @@ import argparse
 import json
 import socket
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,9 +127,12 @@ def _report_access(args: argparse.Namespace, report: AccessReport) -> bool:
 
 
 def _token(args: argparse.Namespace) -> str:
-    if args.token_file is not None:
-        return str(args.token_file.read_text(encoding="utf-8").strip())
-    return str(args.token.strip())
+    if args.token_file is None:
+        return str(args.token.strip())
+    data: bytes = args.token_file.read_bytes()
+    # Windows writes text files with a mark of their encoding, PowerShell in UTF-16.
+    is_wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    return data.decode("utf-16" if is_wide else "utf-8-sig").strip()
 
 
 def _proxy_for(args: argparse.Namespace) -> Proxy | None:
