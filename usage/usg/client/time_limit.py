@@ -16,10 +16,10 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
         self._wire: socket.socket | None = None
+        self.is_over = False
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self._timer.start()
-        self.is_over = False
 
     @property
     def left(self) -> float:
@@ -46,5 +46,6 @@ class TimeLimit:
     def _end(self) -> None:
         self.is_over = True
         if self._wire is not None:
+            # `SSLSocket.shutdown` would take the TLS away from whoever is in it.
             with suppress(OSError):
-                self._wire.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
