@@ -9,13 +9,18 @@ from portal.typed_text.schemas import Line
 from usage.connectivity.results import ReportedAccess
 from usage.models import MACHINE_CHARACTERS
 from usage.usg.client.access_check import AccessReport
-from usage.usg.client.access_probe import NameProbe, ProbeOutcome
+from usage.usg.client.access_probe import (
+    DETAIL_CHARACTERS,
+    NameProbe,
+    ProbeOutcome,
+)
 from usage.usg.client.access_text import advice_of, title_of
 
 # Most names in a report, and most addresses of a name.
 NAMES_AT_MOST, ADDRESSES_AT_MOST = 20, 20
 
 Short = Annotated[Line, StringConstraints(max_length=200)]
+Detail = Annotated[Line, StringConstraints(max_length=DETAIL_CHARACTERS)]
 HostName = Annotated[Line, StringConstraints(min_length=1, max_length=253)]
 Machine = Annotated[
     Line, StringConstraints(min_length=1, max_length=MACHINE_CHARACTERS)
@@ -33,7 +38,7 @@ class NameIn(Schema):
     issuer: Short = ""
     status: Annotated[int, Field(ge=0, le=999)] | None = None
     code: Short = ""
-    detail: Short = ""
+    detail: Detail = ""
     seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
 
 

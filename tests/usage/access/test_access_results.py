@@ -11,6 +11,8 @@ from portal.db import unit_of_work
 from portal.models import Scope
 from tests.builders import Company
 from tests.docs_pages import DOCS
+from tests.journeys import connect_proxy
+from tests.journeys.connect_proxy import ConnectProxy
 from tests.usage.access.s3_names import NAMES, Network, running
 from usage.connectivity import results
 from usage.models import AccessResult
@@ -18,6 +20,7 @@ from usage.sender.package import sender_file
 from usage.usg.client import access_text
 from usage.usg.client.access_check import check_access
 from usage.usg.client.access_probe import ProbeLimits
+from usage.usg.client.proxy import Proxy
 
 ADDRESS = "/api/v1/access-checks"
 
@@ -151,6 +154,17 @@ def test_odd_text_of_a_machine_is_cleaned(
     assert "\u202e" not in content
     assert "<bdi>ic 1</bdi>" in content
     assert "&lt;b&gt;&amp;" in content
+
+
+def test_a_proxy_with_much_to_say_is_reported(alice: Company) -> None:
+    offered = "\r\nProxy-Authenticate: ".join(f"Scheme-{one:013}" for one in range(60))
+    found = ConnectProxy(0, credentials="Basic eA==", offered=offered)
+    with connect_proxy.running(found) as proxy:
+        way = Proxy("127.0.0.1", proxy.port)
+        checked = check_access(NAMES, ProbeLimits(), way)
+    answer = report(alice, {**access_text.as_json(checked), "machine": "ic1"})
+    assert (answer.status_code, answer.json()["conclusion"]) == (200, "proxy")
+    assert "offers a sign-in by Scheme-" in page(alice)
 
 
 def test_a_read_token_cannot_report(alice: Company, works: dict[str, Any]) -> None:

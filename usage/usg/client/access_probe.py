@@ -28,6 +28,9 @@ _READ = 64 * 1024
 # Addresses of a name that are tried, and shown.
 _ADDRESSES = 8
 
+# Characters of `NameProbe.detail`: the longest advice about a proxy, and its name.
+DETAIL_CHARACTERS = 600
+
 _ERROR = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?<Error[\s>]")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{1,200})", re.IGNORECASE)
@@ -116,7 +119,7 @@ def probe(name: str, limits: ProbeLimits, proxy: Proxy | None = None) -> NamePro
         probing.found = replace(
             probing.found,
             outcome=error.outcome,
-            detail=detail,
+            detail=detail[:DETAIL_CHARACTERS],
             issuer=error.issuer or probing.found.issuer,
         )
     finally:
