@@ -86,7 +86,9 @@ class Network:
 
     `foreign` names have a certificate of an authority that nobody trusts, `inspected`
     ones that of a trusted authority with another name than Amazon's; `stalling` ones
-    never end their handshake, a byte at a time.
+    never end their handshake, a byte at a time. `future` names have a certificate of
+    Amazon's for tomorrow, `rootless` ones that of an authority of Amazon which is not
+    trusted.
     """
 
     plays: dict[str, Play] = field(
@@ -100,6 +102,8 @@ class Network:
     foreign: set[str] = field(default_factory=set)
     inspected: set[str] = field(default_factory=set)
     stalling: set[str] = field(default_factory=set)
+    future: set[str] = field(default_factory=set)
+    rootless: set[str] = field(default_factory=set)
     port: int = 0
     authorities: str = ""
 
@@ -140,9 +144,8 @@ def running(network: Network) -> Iterator[Network]:
 
 
 def _issuer_for(network: Network, name: str) -> str:
-    if name in network.foreign:
-        return "foreign"
-    return "inspected" if name in network.inspected else "amazon"
+    kinds = ("foreign", "inspected", "future", "rootless")
+    return next((one for one in kinds if name in getattr(network, one)), "amazon")
 
 
 def _tls(context: ssl.SSLContext, play: Play) -> Callable[[socket.socket], None]:
@@ -185,7 +188,7 @@ def _contexts(folder: Path) -> Mapping[str, ssl.SSLContext]:
         path.write_bytes(chain)
         contexts[kind] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         contexts[kind].load_cert_chain(path)
-        if kind != "foreign":
+        if kind not in {"foreign", "rootless"}:
             trusted += authority
     (folder / "trusted.pem").write_bytes(trusted)
     return contexts
@@ -198,12 +201,17 @@ def _certificates() -> Mapping[str, tuple[bytes, bytes]]:
         "amazon": "Amazon",
         "inspected": "Corporate Inspection",
         "foreign": "Hotel Network",
+        "future": "Amazon Tomorrow",
+        "rootless": "Amazon Elsewhere",
     }
-    return {kind: _issued(name) for kind, name in organisations.items()}
+    return {
+        kind: _issued(name, days=2 if kind == "future" else 0)
+        for kind, name in organisations.items()
+    }
 
 
-def _issued(organisation: str) -> tuple[bytes, bytes]:
-    now = datetime.datetime.now(datetime.UTC)
+def _issued(organisation: str, *, days: int) -> tuple[bytes, bytes]:
+    now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name(
         [

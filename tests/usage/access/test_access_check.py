@@ -99,6 +99,15 @@ SITUATIONS: dict[str, tuple[Network, Conclusion]] = {
         Network(inspected=set(EVERY)),
         Conclusion.INTERCEPTED,
     ),
+    "a clock that is behind": (Network(future=set(EVERY)), Conclusion.CLOCK),
+    "a machine without Amazon's root certificates": (
+        Network(rootless=set(EVERY)),
+        Conclusion.AUTHORITY_UNKNOWN,
+    ),
+    "the bucket's names are closed, and the clock is behind": (
+        Network(closed=BUCKET, future=SERVICE),
+        Conclusion.NAMES_BLOCKED,
+    ),
     "a page of the network": (playing(PAGE, *EVERY), Conclusion.INTERCEPTED),
     "a page for one of the bucket's names": (
         playing(PAGE, FIRST),
@@ -210,7 +219,7 @@ def test_a_probe_returns_the_findings_of_its_steps() -> None:
     assert first.addresses == ("127.0.0.1",)
     assert first.tls == "TLSv1.3"
     assert first.issuer == "Corporate Inspection, Corporate Inspection RSA 2048 M01"
-    assert second.outcome is ProbeOutcome.CERTIFICATE
+    assert second.outcome is ProbeOutcome.AUTHORITY
     assert second.issuer == "Hotel Network, Hotel Network RSA 2048 M01"
     page = checked(playing(PAGE, FIRST)).bucket[0]
     assert page.detail == "Hotel Wi-Fi: sign in"

@@ -53,6 +53,8 @@ class Conclusion(StrEnum):
     WORKS_PARTLY = "works-partly"
     OTHER_ANSWER = "other-answer"
     INTERCEPTED = "intercepted"
+    CLOCK = "clock"
+    AUTHORITY_UNKNOWN = "authority-unknown"
     PROXY = "proxy"
     NAMES_BLOCKED = "names-blocked"
     PORT_BLOCKED = "port-blocked"
@@ -81,7 +83,20 @@ _BY_PROXY = frozenset(
 )
 _BY_ANOTHER = frozenset({ProbeOutcome.CERTIFICATE, ProbeOutcome.OTHER_PAGE})
 _CUT = frozenset({ProbeOutcome.NO_ANSWER, ProbeOutcome.TLS_FAILED})
-_BY_S3 = frozenset({ProbeOutcome.DENIED, ProbeOutcome.OTHER_ANSWER})
+_BY_S3 = frozenset(
+    {
+        *(ProbeOutcome.DENIED, ProbeOutcome.OTHER_ANSWER),
+        *(ProbeOutcome.CERTIFICATE_DATE, ProbeOutcome.AUTHORITY),
+    }
+)
+
+# What one of the bucket's names says, the first that is found.
+_BY_OUTCOMES = (
+    (_BY_PROXY, Conclusion.PROXY),
+    ({ProbeOutcome.OTHER_ANSWER}, Conclusion.OTHER_ANSWER),
+    ({ProbeOutcome.CERTIFICATE_DATE}, Conclusion.CLOCK),
+    ({ProbeOutcome.AUTHORITY}, Conclusion.AUTHORITY_UNKNOWN),
+)
 
 
 def check_access(
@@ -121,19 +136,18 @@ def conclude(
 
 def is_foreign(one: NameProbe, names: Names) -> bool:
     """Return whether the certificate or the answer is not verifiably Amazon's."""
+    is_unnamed = one.outcome is ProbeOutcome.AUTHORITY and not one.issuer
     is_issued_by_another = bool(one.issuer) and names.issuer not in one.issuer
-    return one.outcome in _BY_ANOTHER or is_issued_by_another
+    return one.outcome in _BY_ANOTHER or is_unnamed or is_issued_by_another
 
 
 def _of_answers(bucket: Sequence[NameProbe], names: Names) -> Conclusion | None:
     """Conclude from an answer to one of the bucket's names, if there is one."""
     if any(is_foreign(one, names) for one in bucket):
         return Conclusion.INTERCEPTED
-    if any(one.outcome in _BY_PROXY for one in bucket):
-        return Conclusion.PROXY
-    if any(one.outcome is ProbeOutcome.OTHER_ANSWER for one in bucket):
-        return Conclusion.OTHER_ANSWER
-    return None
+    found = {one.outcome for one in bucket}
+    every = (conclusion for outcomes, conclusion in _BY_OUTCOMES if found & outcomes)
+    return next(every, None)
 
 
 def _of_service(
@@ -156,6 +170,7 @@ def _of_silence(
     if not all(is_resolved):
         return Conclusion.DNS_BROKEN
     if all(one.outcome is ProbeOutcome.NOT_RESOLVED for one in bucket):
-        return Conclusion.NAMES_FILTERED
+        # Without other names nothing says that DNS works at all.
+        return Conclusion.NAMES_FILTERED if service else Conclusion.DNS_BROKEN
     is_cut = any(one.outcome in _CUT for one in (*bucket, *service))
     return Conclusion.CUT if is_cut else Conclusion.PORT_BLOCKED

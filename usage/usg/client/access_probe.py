@@ -45,12 +45,25 @@ class ProbeOutcome(StrEnum):
     OTHER_PAGE = "not-s3"
     NO_ANSWER = "no-answer"
     CERTIFICATE = "certificate-not-trusted"
+    CERTIFICATE_DATE = "certificate-not-valid-now"
+    AUTHORITY = "authority-unknown"
     TLS_FAILED = "tls-failed"
     PROXY_SIGN_IN = "proxy-sign-in"
     PROXY_REFUSED = "proxy-refused"
     PROXY_AWAY = "proxy-away"
     NOT_CONNECTED = "not-connected"
     NOT_RESOLVED = "not-resolved"
+
+
+# By the codes of OpenSSL (X509_V_ERR_…). A wrong clock, or a machine without Amazon's
+# root certificates, fails as an intercepting proxy does; the issuer tells them apart.
+_UNTRUSTED = {
+    2: ProbeOutcome.AUTHORITY,
+    9: ProbeOutcome.CERTIFICATE_DATE,
+    10: ProbeOutcome.CERTIFICATE_DATE,
+    19: ProbeOutcome.AUTHORITY,
+    20: ProbeOutcome.AUTHORITY,
+}
 
 
 def _resolved_by_machine(name: str, port: int) -> Sequence[tuple[Any, ...]]:
@@ -193,9 +206,8 @@ class _Probing:
             return self._handshake(context, wire)
         except ssl.SSLCertVerificationError as error:
             issuer = self._unverified_issuer()
-            raise _StepError(
-                ProbeOutcome.CERTIFICATE, error.verify_message, issuer=issuer
-            ) from error
+            outcome = _UNTRUSTED.get(error.verify_code, ProbeOutcome.CERTIFICATE)
+            raise _StepError(outcome, error.verify_message, issuer=issuer) from error
         except OSError as error:
             raise _StepError(ProbeOutcome.TLS_FAILED, _words(error)) from error
 

@@ -9,6 +9,9 @@ from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 # Amazon publishes the addresses of its services as JSON.
 RANGES = "https://ip-ranges.amazonaws.com/ip-ranges.json"
 
+# Where Amazon publishes its root certificates.
+ROOTS = "https://www.amazontrust.com/repository/"
+
 _RANGES = (
     "A firewall that filters by address has to allow the addresses that Amazon"
     f" publishes for S3 in {{region}}: in {RANGES}, the entries of `prefixes` with"
@@ -28,6 +31,10 @@ _TITLES: Mapping[Conclusion, str] = {
     Conclusion.WORKS_PARTLY: "Access works for {good}, but not for {bad}.",
     Conclusion.OTHER_ANSWER: "S3 is reached, but its answer is not the expected one.",
     Conclusion.INTERCEPTED: "The certificate or the answer is not verifiably Amazon's.",
+    Conclusion.CLOCK: "Amazon's certificate is not valid at the time of this server.",
+    Conclusion.AUTHORITY_UNKNOWN: (
+        "This server does not trust the authority that issued Amazon's certificate."
+    ),
     Conclusion.PROXY: "The proxy does not connect this server to the bucket.",
     Conclusion.NAMES_BLOCKED: "S3 is reached, but the names of the bucket are blocked.",
     Conclusion.PORT_BLOCKED: "DNS resolves the names, but no connection is made.",
@@ -44,17 +51,29 @@ _ADVICE: Mapping[Conclusion, tuple[str, ...]] = {
         " name need no redirect.",
     ),
     Conclusion.OTHER_ANSWER: (
-        "S3 answers with {codes}; expected is AccessDenied with status 403. Check the"
-        " name of the bucket, and ask the vendor whether the bucket has moved.",
+        "S3 answers with {codes}; expected is AccessDenied with status 403. Run the"
+        " check again in a few minutes: S3 can be busy.",
+        "If the answer stays the same, check the name of the bucket, and ask the vendor"
+        " whether the bucket has moved.",
     ),
     Conclusion.INTERCEPTED: (
-        "If a certificate of Amazon is not trusted, correct the clock of this server,"
-        " and install Amazon's root certificates. Windows usually installs them when"
-        " PowerShell opens the address: `Invoke-WebRequest https://{regional}`.",
-        "Otherwise a proxy or firewall opens the TLS connection. Ask whoever runs the"
-        " network to exempt connections from this server to {names} from TLS"
-        " inspection.",
+        "A proxy or firewall opens the TLS connection. Ask whoever runs the network to"
+        " exempt connections from this server to {names} from TLS inspection.",
         "If the network has a sign-in page, sign in first.",
+        _AGAIN,
+    ),
+    Conclusion.CLOCK: (
+        "Correct date, time and time zone of this server.",
+        "If they are right, ask whoever runs the network which proxy or firewall opens"
+        " TLS connections to {names}.",
+        _AGAIN,
+    ),
+    Conclusion.AUTHORITY_UNKNOWN: (
+        f"Install Amazon's root certificates on this server, from {ROOTS}. Windows"
+        " usually installs them when PowerShell opens the address:"
+        " `Invoke-WebRequest https://{regional}`.",
+        "If they are installed, ask whoever runs the network which proxy or firewall"
+        " opens TLS connections to {names}.",
         _AGAIN,
     ),
     Conclusion.PROXY: (
@@ -104,6 +123,8 @@ _OUTCOMES: Mapping[ProbeOutcome, str] = {
     ProbeOutcome.OTHER_PAGE: "the answer is not S3's",
     ProbeOutcome.NO_ANSWER: "connected, but no answer",
     ProbeOutcome.CERTIFICATE: "the certificate is not trusted",
+    ProbeOutcome.CERTIFICATE_DATE: "the certificate is not valid at this time",
+    ProbeOutcome.AUTHORITY: "the issuer of the certificate is not known here",
     ProbeOutcome.TLS_FAILED: "no TLS connection",
     ProbeOutcome.PROXY_SIGN_IN: "the proxy asks for a sign-in",
     ProbeOutcome.PROXY_REFUSED: "the proxy makes no connection",
@@ -177,6 +198,7 @@ def _values(report: AccessReport) -> dict[str, str]:
     def is_good(one: NameProbe) -> bool:
         return one.outcome is ProbeOutcome.DENIED and not is_foreign(one, report.names)
 
+    codes = [one.code for one in report.bucket if one.code]
     return {
         "good": _joined(one.name for one in report.bucket if is_good(one)),
         "bad": _joined(one.name for one in report.bucket if not is_good(one)),
