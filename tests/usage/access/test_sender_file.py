@@ -73,3 +73,39 @@ def test_it_sends_a_directory_to_the_portal_that_it_is_from(
 def test_no_address_breaks_the_program(tmp_path: Path, address: str) -> None:
     said = run(tmp_path, "send", "--help", to=address)
     assert said.startswith("0\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("--seconds=nan", "--seconds=inf", "--seconds=0", "--port=99999"),
+        *("--authorities=nowhere.pem", "--token-file=nowhere", "--bucket=a..b"),
+        *("--to=https://portal.example", "--to=http://portal.example"),
+        "--proxy=socks5://user:secret@proxy.example",
+    ],
+)
+def test_a_wrong_command_line_is_told_before_anything_is_tried(
+    tmp_path: Path, arguments: str
+) -> None:
+    token = "usg_x" if arguments == "--to=http://portal.example" else ""
+    said = run(tmp_path, "verify-access", arguments, token=token)
+    assert said.startswith("2\n")
+    assert "amazonaws" not in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_token_file_may_be_as_windows_writes_it(
+    tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / "usage").mkdir()
+    file = tmp_path / "usage" / "IC01_2026-05-01.usg"
+    file.write_bytes(b"not a usage file, and closed for hours")
+    os.utime(file, (0, 0))
+    (tmp_path / "token").write_text("usg_x\r\n", encoding=encoding)
+    with scripted_portal.running(Script()) as script:
+        said = run(
+            tmp_path, "send", "usage", "--token-file", "token", to=script.address
+        )
+    assert said.startswith("0\n")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from usage.connectivity.own_check import check_own_access
 from usage.usg.client import access_text, proxy
+from usage.usg.client.commands import seconds
 
 
 class Command(BaseCommand):
@@ -27,14 +28,14 @@ class Command(BaseCommand):
             help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
         )
         parser.add_argument(
-            "--seconds", type=float, default=20.0, help="time limit of the check"
+            "--seconds", type=seconds, default=20.0, help="time limit of the check"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             way = proxy.parse(options["proxy"]) if options["proxy"] else None
             report = check_own_access(seconds=options["seconds"], proxy=way)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["json"]:
             self.stdout.write(json.dumps(access_text.as_json(report), indent=1))

@@ -198,7 +198,6 @@ def _values(report: AccessReport) -> dict[str, str]:
     def is_good(one: NameProbe) -> bool:
         return one.outcome is ProbeOutcome.DENIED and not is_foreign(one, report.names)
 
-    codes = [one.code for one in report.bucket if one.code]
     return {
         "good": _joined(one.name for one in report.bucket if is_good(one)),
         "bad": _joined(one.name for one in report.bucket if not is_good(one)),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import socket
+import ssl
 import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from http import HTTPStatus
@@ -10,11 +11,32 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from usage.usg.client import access_check, access_text, proxy
-from usage.usg.client.access_check import BUCKET, REGION, AccessReport
+from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names
 from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
 from usage.usg.client.proxy import Proxy
 from usage.usg.client.send import UNDELIVERED, send, to_stdout
+
+# As argparse ends with.
+WRONG_COMMAND_LINE = 2
+
+LONGEST_CHECK = 3600.0
+
+
+def seconds(text: str) -> float:
+    """Read the time limit of an access check."""
+    found = float(text)
+    if not 0 < found <= LONGEST_CHECK:
+        message = f"it is more than 0 and at most {LONGEST_CHECK:g}"
+        raise argparse.ArgumentTypeError(message)
+    return found
+
+
+def _port(text: str) -> int:
+    if not 0 < int(text) < 1 << 16:
+        message = "it is from 1 to 65535"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
@@ -46,14 +68,14 @@ def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None
     """
     access.add_argument("--bucket", default=BUCKET, help="name of the bucket")
     access.add_argument("--region", default=REGION, help="region of the bucket")
-    access.add_argument("--port", type=int, default=443)
+    access.add_argument("--port", type=_port, default=443)
     access.add_argument(
         "--authorities",
         metavar="FILE",
         help="PEM file of the authorities to trust; else those of this machine",
     )
     access.add_argument(
-        "--seconds", type=float, default=20.0, help="time limit of the check"
+        "--seconds", type=seconds, default=20.0, help="time limit of the check"
     )
     access.add_argument(
         "--proxy",
@@ -90,12 +112,17 @@ def send_directory(args: argparse.Namespace) -> int:
 def verify_access(args: argparse.Namespace) -> int:
     """Check access, print the report, and report to the portal if there is one.
 
-    Return 0 only if every name of the bucket answers `AccessDenied`.
+    Return 0 only if every name of the bucket answers `AccessDenied`. An invalid
+    command line is reported before anything is tried.
     """
     names = access_check.names_of(args.bucket, args.region)
+    try:
+        given = _way_to(names, args)
+        portal = _portal_to_report_to(args)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_COMMAND_LINE
     limits = ProbeLimits(args.port, args.seconds, args.authorities)
-    given = proxy.parse(args.proxy) if args.proxy else None
-    given = given or proxy.from_environment(names.bucket[0])
     report = access_check.check_access(names, limits, given)
     if args.json:
         sys.stdout.write(json.dumps(access_text.as_json(report), indent=1) + "\n")
@@ -103,25 +130,41 @@ def verify_access(args: argparse.Namespace) -> int:
         for line in access_text.lines_of(report):
             to_stdout(line)
     code = 0 if report.works else 1
-    if not args.to and _token(args):
-        args.to = args.portal
-    if not args.to or _report_access(args, report):
+    if portal is None or _report_access(portal, args.machine, report):
         return code
     return UNDELIVERED
 
 
-def _report_access(args: argparse.Namespace, report: AccessReport) -> bool:
+def _way_to(names: Names, args: argparse.Namespace) -> Proxy | None:
+    """Return the proxy to the names; raise for what cannot be tried."""
+    for name in (*names.bucket, *names.service):
+        name.encode("idna")
+    ssl.create_default_context(cafile=args.authorities)
+    given = proxy.parse(args.proxy) if args.proxy else None
+    return given or proxy.from_environment(names.bucket[0])
+
+
+def _portal_to_report_to(args: argparse.Namespace) -> Portal | None:
+    if not args.to and _token(args):
+        args.to = args.portal
+    return Portal(args.to, _token(args), _proxy_for(args)) if args.to else None
+
+
+def _report_access(portal: Portal, machine: str, report: AccessReport) -> bool:
     """Report to the portal, and to standard error; return whether it is stored."""
-    portal = Portal(args.to, _token(args), _proxy_for(args))
     document = access_text.as_json(report)
-    sent = {"machine": args.machine, "names": document["names"]}
+    sent = {"machine": machine, "names": document["names"]}
     try:
         answer = portal.send_json("POST", "/api/v1/access-checks", sent)
     except NotDeliveredError as error:
         sys.stderr.write(f"not reported: {error}\n")
         return False
     is_stored = answer.status == HTTPStatus.OK and "conclusion" in answer.document
-    told = f"reported to {args.to}" if is_stored else f"not reported: {answer.reason}"
+    told = (
+        f"reported to {portal.address}"
+        if is_stored
+        else f"not reported: {answer.reason}"
+    )
     sys.stderr.write(f"{told}\n")
     return is_stored
 
