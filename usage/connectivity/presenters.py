@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from usage.connectivity.results import MachineResult
-from usage.usg.client.access_check import Conclusion
+from usage.usg.client.access_check import Conclusion, Names, is_foreign
 from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 from usage.usg.client.access_text import advice_of, outcome_of, title_of
 
@@ -34,18 +34,22 @@ def machine_row(result: MachineResult) -> MachineRow:
     report = result.report
     partly = report.conclusion is Conclusion.WORKS_PARTLY
     mark = "received" if report.works else "partial" if partly else "missing"
-    every = (*report.bucket, *report.service)
+    good = {ProbeOutcome.DENIED}
+    rows = [_name_row(one, report.names, good) for one in report.bucket]
+    good |= {ProbeOutcome.OTHER_ANSWER}
+    rows += [_name_row(one, report.names, good) for one in report.service]
     return MachineRow(
         result=result,
         mark=mark,
         title=title_of(report),
         advice=[] if report.works else advice_of(report),
-        names=[_name_row(one) for one in every],
+        names=rows,
     )
 
 
-def _name_row(one: NameProbe) -> NameRow:
-    is_good = one.outcome in (ProbeOutcome.DENIED, ProbeOutcome.OTHER_ANSWER)
+def _name_row(one: NameProbe, names: Names, good: set[ProbeOutcome]) -> NameRow:
+    """`good` are the outcomes that are well for this name, if it was Amazon's."""
+    is_good = one.outcome in good and not is_foreign(one, names)
     facts = [*one.addresses, one.tls, one.issuer, str(one.status or ""), one.code]
     return NameRow(
         name=one.name,

@@ -194,3 +194,11 @@ def test_each_conclusion_is_documented() -> None:
     text = (DOCS / "operations.md").read_text(encoding="utf-8")
     for conclusion in access_text._TITLES:
         assert f"| `{conclusion.value}` |" in text
+
+
+def test_an_intercepted_name_is_not_marked_as_reached(alice: Company) -> None:
+    report(alice, document(inspected=set(NAMES.bucket)))
+    client = Client()
+    client.force_login(alice.people["viewer"])
+    content = client.get("/access").content.decode()
+    assert content.count('<td data-label="Result"><span class="state is-missing">') == 2
