@@ -268,7 +268,6 @@ def test_the_command_prints_json_and_ends_with_one_unless_access_works(
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    # A bucket in a domain that resolves nowhere.
     arguments = [
         "verify-access",
         "--bucket",

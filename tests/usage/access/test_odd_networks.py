@@ -1,10 +1,15 @@
 """The access check in networks that are realistic, and not what one expects."""
 
+import socket
+import time
 from typing import Any
+
+import pytest
 
 from tests.usage.access.s3_names import EVERY, NAMES, Network, running
 from usage.usg.client.access_check import Conclusion, Names, check_access, conclude
 from usage.usg.client.access_probe import NameProbe, ProbeLimits, ProbeOutcome
+from usage.usg.client.proxy import Proxy
 
 FIRST = NAMES.bucket[0]
 
@@ -32,3 +37,35 @@ def test_a_certificate_for_another_name_is_somebody_elses_whoever_issued_it() ->
 def test_without_other_names_unresolved_ones_are_no_filter() -> None:
     bucket = [NameProbe(name=FIRST, outcome=ProbeOutcome.NOT_RESOLVED)]
     assert conclude(bucket, [], NAMES) is Conclusion.DNS_BROKEN
+
+
+def test_a_proxy_whose_name_is_never_resolved_ends_the_check_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        time.sleep(4)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    began = time.monotonic()
+    report = check_access(NAMES, ProbeLimits(seconds=0.5), Proxy("proxy.example", 80))
+    assert time.monotonic() - began < 3
+    assert report.conclusion is Conclusion.PROXY
+
+
+def test_many_addresses_of_ipv6_that_lead_nowhere_leave_a_turn_to_ipv4() -> None:
+    network = Network()
+
+    def resolve(name: str, port: int) -> list[tuple[Any, ...]]:
+        # Nothing has these addresses, which are for documents.
+        dead = [f"2001:db8::{one}" for one in range(1, 9)]
+        kind = (socket.AF_INET6, socket.SOCK_STREAM, 0, "")
+        return [
+            *((*kind, (one, port, 0, 0)) for one in dead),
+            *network.resolve(name, port),
+        ]
+
+    with running(network):
+        limits = ProbeLimits(network.port, LONG, network.authorities, resolve)
+        report = check_access(NAMES, limits)
+    assert report.works

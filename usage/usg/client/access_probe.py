@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
+from itertools import chain, zip_longest
 from typing import Any
 
 from usage.usg.characters import cleaned
 from usage.usg.client.issuer import issuer_of
-from usage.usg.client.proxy import Proxy, ProxyRefusedError, open_tunnel
+from usage.usg.client.proxy import Proxy, ProxyRefusedError, ask_for_tunnel
 from usage.usg.client.time_limit import TimeLimit
 
 # Bytes of an answer that are read: an error document of S3 has a few hundred.
@@ -120,8 +121,7 @@ def probe(name: str, limits: ProbeLimits, proxy: Proxy | None = None) -> NamePro
         OSError: the file of `limits.authorities` cannot be read.
 
     """
-    began = time.monotonic()
-    line = TimeLimit(limits.seconds)
+    began, line = time.monotonic(), TimeLimit(limits.seconds)
     probing = _Probing(name, limits, proxy, line)
     try:
         probing.run()
@@ -172,33 +172,40 @@ class _Probing:
 
     def _connect(self) -> socket.socket:
         if self.proxy is None:
-            return self._connect_directly()
-        port, seconds = self.limits.port, self.line.left
+            away = ProbeOutcome.NOT_CONNECTED
+            return self._connect_to(self.found.addresses, self.limits.port, away)
+        away = ProbeOutcome.PROXY_AWAY
+        addresses, problem = _resolve(self.proxy.host, ProbeLimits(), self.line.left)
+        if problem:
+            raise _StepError(away, problem)
+        wire = self._connect_to(addresses, self.proxy.port, away)
+        self.line.watch(wire)
         try:
-            return open_tunnel(
-                self.proxy, self.name, port, timeout=seconds, watch=self.line.watch
-            )
+            ask_for_tunnel(wire, self.proxy, self.name, self.limits.port)
         except ProxyRefusedError as error:
             outcome = ProbeOutcome.PROXY_REFUSED
             if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                 outcome = ProbeOutcome.PROXY_SIGN_IN
             raise _StepError(outcome, str(error)) from error
         except (OSError, HTTPException) as error:
-            raise _StepError(ProbeOutcome.PROXY_AWAY, _words(error)) from error
+            raise _StepError(away, _words(error)) from error
+        return wire
 
-    def _connect_directly(self) -> socket.socket:
-        addresses, detail = self.found.addresses, ""
+    def _connect_to(
+        self, addresses: Sequence[str], port: int, away: ProbeOutcome
+    ) -> socket.socket:
+        detail = ""
         for number, address in enumerate(addresses):
             # The addresses share the time: a dead one must not use it up.
             share = self.line.left / (len(addresses) - number)
             try:
-                wire = socket.create_connection((address, self.limits.port), share)
+                wire = socket.create_connection((address, port), share)
             except OSError as error:
                 detail = _words(error)
                 continue
             wire.settimeout(self.line.left)
             return wire
-        raise _StepError(ProbeOutcome.NOT_CONNECTED, detail)
+        raise _StepError(away, detail)
 
     def _secure(self, wire: socket.socket) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=self.limits.authorities)
@@ -275,7 +282,12 @@ def _resolve(
         except (OSError, UnicodeError) as error:
             problems.append(_words(error))
         else:
-            found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+            kinds: dict[Any, list[str]] = {}
+            for row in rows:
+                kinds.setdefault(row[0], []).append(str(row[4][0]))
+            # IPv4 and IPv6 in turn: with many of the one, the other is tried too.
+            turns = chain.from_iterable(zip_longest(*kinds.values()))
+            found.extend(dict.fromkeys(one for one in turns if one))
 
     # The resolver of the machine has no time limit of its own.
     thread = threading.Thread(target=resolve, daemon=True)

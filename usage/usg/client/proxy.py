@@ -6,7 +6,6 @@ else, including the token, is sent through the tunnel under TLS.
 
 import socket
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
@@ -91,17 +90,20 @@ def from_environment(host: str) -> Proxy | None:
         raise ValueError(message) from error
 
 
-def open_tunnel(
-    proxy: Proxy,
-    host: str,
-    port: int,
-    *,
-    timeout: float,
-    watch: Callable[[socket.socket], None] | None = None,
-) -> socket.socket:
+def open_tunnel(proxy: Proxy, host: str, port: int, *, timeout: float) -> socket.socket:
     """Return a connection to a host and port through a proxy; `timeout` in seconds.
 
-    `watch` gets the connection before anything is sent, and may shut it down.
+    Raises what `ask_for_tunnel` does.
+    """
+    connection = socket.create_connection((proxy.host, proxy.port), timeout)
+    ask_for_tunnel(connection, proxy, host, port)
+    return connection
+
+
+def ask_for_tunnel(
+    connection: socket.socket, proxy: Proxy, host: str, port: int
+) -> None:
+    """Let a proxy connect to a host and port; closes the connection if it does not.
 
     Raises:
         ProxyRefusedError: the proxy answers, and opens none.
@@ -112,9 +114,6 @@ def open_tunnel(
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if proxy.credentials:
         lines.append(f"Proxy-Authorization: {proxy.credentials}")
-    connection = socket.create_connection((proxy.host, proxy.port), timeout)
-    if watch is not None:
-        watch(connection)
     try:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
         # In the tunnel the client speaks first: nothing is lost with this buffer.
@@ -128,7 +127,6 @@ def open_tunnel(
     except (OSError, HTTPException, ProxyRefusedError):
         connection.close()
         raise
-    return connection
 
 
 def _refusal(response: HTTPResponse, proxy: Proxy, target: str) -> ProxyRefusedError:
