@@ -2,9 +2,15 @@
 
 from django.conf import settings
 
-from usage.usg.client.access_check import AccessReport, Names, check_access, names_of
+from usage.usg.client.access_check import (
+    AccessReport,
+    Names,
+    check_access,
+    names_of,
+    ways_to,
+)
 from usage.usg.client.access_probe import ProbeLimits
-from usage.usg.client.proxy import Proxy, from_environment
+from usage.usg.client.proxy import Proxy
 
 
 def names() -> Names:
@@ -34,5 +40,4 @@ def check_own_access(*, seconds: float, proxy: Proxy | None = None) -> AccessRep
         seconds=seconds,
         authorities=settings.ACCESS_AUTHORITIES or None,
     )
-    way = proxy or from_environment(wanted.bucket[0])
-    return check_access(wanted, limits, way)
+    return check_access(wanted, limits, ways_to(wanted, proxy))

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from tests.usage.access.s3_names import EVERY, NAMES, Network, running
-from usage.usg.client.access_check import Conclusion, Names, check_access, conclude
+from usage.usg.client.access_check import (
+    Conclusion,
+    Names,
+    check_access,
+    conclude,
+    ways_to,
+)
 from usage.usg.client.access_probe import NameProbe, ProbeLimits, ProbeOutcome
 from usage.usg.client.proxy import Proxy
 
@@ -69,3 +75,15 @@ def test_many_addresses_of_ipv6_that_lead_nowhere_leave_a_turn_to_ipv4() -> None
         limits = ProbeLimits(network.port, LONG, network.authorities, resolve)
         report = check_access(NAMES, limits)
     assert report.works
+
+
+def test_a_name_in_no_proxy_is_reached_directly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", FIRST)
+    with running(Network()) as net:
+        limits = ProbeLimits(net.port, LONG, net.authorities, net.resolve)
+        report = check_access(NAMES, limits, ways_to(NAMES, None))
+    found = [one.outcome for one in report.bucket]
+    assert found == [ProbeOutcome.DENIED, ProbeOutcome.PROXY_AWAY]

@@ -5,13 +5,13 @@ bucket, for which S3's document `AccessDenied` is success, and four names of S3 
 if those do not answer. `check_access` tries all six at once and draws one conclusion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
 from usage.usg.client.access_probe import NameProbe, ProbeLimits, ProbeOutcome, probe
-from usage.usg.client.proxy import Proxy
+from usage.usg.client.proxy import Proxy, from_environment
 
 BUCKET, REGION = "pureconnectusage", "us-east-2"
 
@@ -44,6 +44,21 @@ def names_of(bucket: str = BUCKET, region: str = REGION) -> Names:
         ),
         region=region,
     )
+
+
+# Returns the proxy on the way to a name; None if there is none.
+Ways = Callable[[str], Proxy | None]
+
+
+def ways_to(names: Names, proxy: Proxy | None) -> Ways:
+    """Return the way to each name: a proxy, or else what the environment says.
+
+    Raises:
+        ValueError: HTTPS_PROXY is no address of an HTTP proxy.
+
+    """
+    every = (*names.bucket, *names.service)
+    return {name: proxy or from_environment(name) for name in every}.get
 
 
 class Conclusion(StrEnum):
@@ -100,17 +115,20 @@ _BY_OUTCOMES = (
 
 
 def check_access(
-    names: Names, limits: ProbeLimits, proxy: Proxy | None = None
+    names: Names, limits: ProbeLimits, proxy: Proxy | Ways | None = None
 ) -> AccessReport:
     """Try all names at once, within the time limit of one; see `conclude`.
+
+    `proxy` is the way to all names, or returns the way to each.
 
     Raises:
         OSError: the file of `limits.authorities` cannot be read.
 
     """
+    ways = proxy if callable(proxy) else lambda _: proxy
     wanted = (*names.bucket, *names.service)
     with ThreadPoolExecutor(len(wanted)) as pool:
-        probes = tuple(pool.map(lambda name: probe(name, limits, proxy), wanted))
+        probes = tuple(pool.map(lambda name: probe(name, limits, ways(name)), wanted))
     count = len(names.bucket)
     bucket, service = probes[:count], probes[count:]
     found = conclude(bucket, service, names)

@@ -7,27 +7,28 @@ probe has one time limit, whatever the other side does.
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
-from itertools import chain, zip_longest
-from typing import Any
 
 from usage.usg.characters import cleaned
 from usage.usg.client.issuer import issuer_of
 from usage.usg.client.proxy import Proxy, ProxyRefusedError, ask_for_tunnel
+from usage.usg.client.resolving import (
+    Resolve,
+    error_text,
+    resolve_in_time,
+    resolved_by_machine,
+)
 from usage.usg.client.time_limit import TimeLimit
 
 # Bytes of an answer that are read: an error document of S3 has a few hundred.
 _READ = 64 * 1024
 
-# Addresses of a name that are tried, and shown.
-_ADDRESSES = 8
 
 # Characters of `NameProbe.detail`: the longest advice about a proxy, and its name.
 DETAIL_CHARACTERS = 600
@@ -67,10 +68,6 @@ _UNTRUSTED = {
 }
 
 
-def _resolved_by_machine(name: str, port: int) -> Sequence[tuple[Any, ...]]:
-    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-
-
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
     """Port and time limit of a probe, in seconds, and the authorities it trusts.
@@ -82,7 +79,7 @@ class ProbeLimits:
     port: int = 443
     seconds: float = 20.0
     authorities: str | None = None
-    resolve: Callable[[str, int], Sequence[tuple[Any, ...]]] = _resolved_by_machine
+    resolve: Resolve = resolved_by_machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +149,9 @@ class _Probing:
     def run(self) -> None:
         # A proxy resolves the name itself, and this machine may not be able to.
         if self.proxy is None:
-            addresses, problem = _resolve(self.name, self.limits, self.line.left)
+            addresses, problem = resolve_in_time(
+                self.limits.resolve, self.name, self.limits.port, self.line.left
+            )
             if problem:
                 raise _StepError(ProbeOutcome.NOT_RESOLVED, problem)
             self.found = replace(self.found, addresses=addresses)
@@ -164,7 +163,7 @@ class _Probing:
         try:
             found = _read(secure, self.found)
         except (OSError, HTTPException) as error:
-            raise _StepError(ProbeOutcome.NO_ANSWER, _words(error)) from error
+            raise _StepError(ProbeOutcome.NO_ANSWER, error_text(error)) from error
         if self.line.is_over:
             # An answer that the time limit cut off looks like a complete one.
             raise _StepError(ProbeOutcome.NO_ANSWER, "")
@@ -175,7 +174,9 @@ class _Probing:
             away = ProbeOutcome.NOT_CONNECTED
             return self._connect_to(self.found.addresses, self.limits.port, away)
         away = ProbeOutcome.PROXY_AWAY
-        addresses, problem = _resolve(self.proxy.host, ProbeLimits(), self.line.left)
+        addresses, problem = resolve_in_time(
+            resolved_by_machine, self.proxy.host, self.proxy.port, self.line.left
+        )
         if problem:
             raise _StepError(away, problem)
         wire = self._connect_to(addresses, self.proxy.port, away)
@@ -188,7 +189,7 @@ class _Probing:
                 outcome = ProbeOutcome.PROXY_SIGN_IN
             raise _StepError(outcome, str(error)) from error
         except (OSError, HTTPException) as error:
-            raise _StepError(away, _words(error)) from error
+            raise _StepError(away, error_text(error)) from error
         return wire
 
     def _connect_to(
@@ -201,7 +202,7 @@ class _Probing:
             try:
                 wire = socket.create_connection((address, port), share)
             except OSError as error:
-                detail = _words(error)
+                detail = error_text(error)
                 continue
             wire.settimeout(self.line.left)
             return wire
@@ -216,7 +217,7 @@ class _Probing:
             outcome = _UNTRUSTED.get(error.verify_code, ProbeOutcome.CERTIFICATE)
             raise _StepError(outcome, error.verify_message, issuer=issuer) from error
         except OSError as error:
-            raise _StepError(ProbeOutcome.TLS_FAILED, _words(error)) from error
+            raise _StepError(ProbeOutcome.TLS_FAILED, error_text(error)) from error
 
     def _unverified_issuer(self) -> str:
         """Return the issuer of a certificate that is not trusted; send no request."""
@@ -267,40 +268,3 @@ def _read(wire: ssl.SSLSocket, reached: NameProbe) -> NameProbe:
     told = title[1].decode("utf-8", "replace") if title else ""
     told = told or response.headers.get("Location") or ""
     return replace(found, outcome=ProbeOutcome.OTHER_PAGE, detail=cleaned(told)[:120])
-
-
-def _resolve(
-    name: str, limits: ProbeLimits, seconds: float
-) -> tuple[tuple[str, ...], str]:
-    """Return the addresses of a name, or why there are none."""
-    found: list[str] = []
-    problems: list[str] = []
-
-    def resolve() -> None:
-        try:
-            rows = limits.resolve(name, limits.port)
-        except (OSError, UnicodeError) as error:
-            problems.append(_words(error))
-        else:
-            kinds: dict[Any, list[str]] = {}
-            for row in rows:
-                kinds.setdefault(row[0], []).append(str(row[4][0]))
-            # IPv4 and IPv6 in turn: with many of the one, the other is tried too.
-            turns = chain.from_iterable(zip_longest(*kinds.values()))
-            found.extend(dict.fromkeys(one for one in turns if one))
-
-    # The resolver of the machine has no time limit of its own.
-    thread = threading.Thread(target=resolve, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if found:
-        return tuple(found[:_ADDRESSES]), ""
-    return (), problems[0] if problems else f"no answer within {seconds:.0f} s"
-
-
-def _words(error: Exception) -> str:
-    """Return an error as text, without the codes of the library."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    text = error.strerror if isinstance(error, OSError) else str(error)
-    return cleaned(text or str(error) or type(error).__name__)[:200]

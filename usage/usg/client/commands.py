@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from usage.usg.client import access_check, access_text, proxy
-from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names
+from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names, Ways
 from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
 from usage.usg.client.proxy import Proxy
@@ -135,13 +135,13 @@ def verify_access(args: argparse.Namespace) -> int:
     return UNDELIVERED
 
 
-def _way_to(names: Names, args: argparse.Namespace) -> Proxy | None:
-    """Return the proxy to the names; raise for what cannot be tried."""
+def _way_to(names: Names, args: argparse.Namespace) -> Ways:
+    """Return the way to each name; raise for what cannot be tried."""
     for name in (*names.bucket, *names.service):
         name.encode("idna")
     ssl.create_default_context(cafile=args.authorities)
     given = proxy.parse(args.proxy) if args.proxy else None
-    return given or proxy.from_environment(names.bucket[0])
+    return access_check.ways_to(names, given)
 
 
 def _portal_to_report_to(args: argparse.Namespace) -> Portal | None:
