@@ -35,7 +35,10 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company
 from tests.usage.files.customer_pages import confirm
+from usage.connectivity.own_check import names as access_names
+from usage.connectivity.results import ReportedAccess, record_access
 from usage.models import UsageFile
+from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 
 pytestmark = pytest.mark.browser
 
@@ -134,6 +137,7 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "safe-to-delete": ((PARTNER,), lambda _: ("/safe-to-delete",)),
     "servers-page": ((PARTNER, VIEWER), lambda _: ("/servers",)),
+    "access-page": ((VIEWER,), lambda _: ("/access",)),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
     "staff-mail": (
         (CLERK,),
@@ -265,6 +269,7 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     assert late_check.check_lateness(datetime(2026, 7, 20, tzinfo=UTC)).raised
     with unit_of_work.acting_for(unit_of_work.STAFF):
         SafetyStop.objects.create(period="2026-04", found=40, usual=3.5, raised_at=NOW)
+    report_access(alice)
     note = noted(alice, clerk.people["clerk"])
     return CompanyPages(companies, files, mail=mailed(alice), note=note)
 
@@ -279,6 +284,20 @@ def issue_incomplete(company: Company) -> None:
         with_incomplete=True,
     )
     issue.issue(company.id, terms)
+
+
+def report_access(company: Company) -> None:
+    """Report a machine with a long name that a proxy does not let through."""
+    wanted = access_names()
+    bucket, service = (
+        [
+            NameProbe(name=name, outcome=ProbeOutcome.PROXY_SIGN_IN, detail="long" * 40)
+            for name in names
+        ]
+        for names in (wanted.bucket, wanted.service)
+    )
+    reported = ReportedAccess("server" * 16, bucket, service)
+    record_access(company.id, reported, by="token demo", at=NOW)
 
 
 def noted(company: Company, author: User) -> int:

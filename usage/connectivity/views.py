@@ -35,6 +35,8 @@ def _answer(found: list[MachineResult]) -> str:
     if not found:
         return gettext("No server has reported an access check yet.")
     bad = sum(not one.report.works for one in found)
+    if bad == len(found) == 1:
+        return gettext("The checked server does not have full access to S3.")
     if bad:
         return ngettext(
             "%(count)d of %(all)d checked servers does not have full access to S3.",

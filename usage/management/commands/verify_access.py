@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.management import arguments
 from usage.connectivity.own_check import check_own_access
 from usage.usg.client import access_text, proxy
 from usage.usg.client.commands import seconds
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument(
             "--proxy",
+            type=arguments.exact,
             metavar="URL",
             default="",
             help="an HTTP proxy; else HTTPS_PROXY and NO_PROXY name one",
