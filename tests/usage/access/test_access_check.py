@@ -153,7 +153,7 @@ def test_each_situation_has_its_conclusion(situation: str) -> None:
 def test_a_server_that_never_ends_ends_the_check_in_time(play: Any) -> None:
     began = time.monotonic()
     report = checked(playing(play, *EVERY), seconds=SHORT)
-    assert time.monotonic() - began < SHORT + 5
+    assert time.monotonic() - began < SHORT + 10
     assert report.conclusion is Conclusion.CUT
     assert {one.outcome for one in report.bucket} == {ProbeOutcome.NO_ANSWER}
     assert report.bucket[0].detail == "it did not end within 1.5 s"
@@ -162,7 +162,7 @@ def test_a_server_that_never_ends_ends_the_check_in_time(play: Any) -> None:
 def test_a_handshake_that_never_ends_ends_the_check_in_time() -> None:
     began = time.monotonic()
     report = checked(Network(stalling=set(EVERY)), seconds=SHORT)
-    assert time.monotonic() - began < SHORT + 5
+    assert time.monotonic() - began < SHORT + 10
     assert report.conclusion is Conclusion.CUT
     assert {one.outcome for one in report.bucket} == {ProbeOutcome.TLS_FAILED}
 
@@ -172,7 +172,7 @@ def test_a_proxy_that_never_ends_its_answer_ends_the_check_in_time() -> None:
     with running(Network(stalling={EVERY[0]}, unresolved=set(EVERY))) as network:
         limits = limits_of(network, SHORT)
         report = check_access(NAMES, limits, Proxy("127.0.0.1", network.port))
-    assert time.monotonic() - began < SHORT + 5
+    assert time.monotonic() - began < SHORT + 10
     assert report.conclusion is Conclusion.PROXY
     assert {one.outcome for one in report.bucket} == {ProbeOutcome.PROXY_AWAY}
 
@@ -183,13 +183,13 @@ def test_a_resolver_that_never_answers_ends_the_check_in_time() -> None:
 
     def resolve(name: str, port: int) -> list[tuple[Any, ...]]:
         if name in BUCKET:
-            time.sleep(4)
+            time.sleep(15)
         return network.resolve(name, port)
 
     with running(network):
         limits = ProbeLimits(network.port, SHORT, network.authorities, resolve)
         report = check_access(NAMES, limits)
-    assert time.monotonic() - began < SHORT + 2
+    assert time.monotonic() - began < SHORT + 10
     assert report.conclusion is Conclusion.NAMES_FILTERED
 
 

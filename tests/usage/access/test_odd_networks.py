@@ -49,13 +49,13 @@ def test_a_proxy_whose_name_is_never_resolved_ends_the_check_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def resolve(*_: Any, **__: Any) -> list[Any]:
-        time.sleep(4)
+        time.sleep(15)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     began = time.monotonic()
     report = check_access(NAMES, ProbeLimits(seconds=0.5), Proxy("proxy.example", 80))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 12
     assert report.conclusion is Conclusion.PROXY
 
 

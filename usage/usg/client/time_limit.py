@@ -16,10 +16,14 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
         self._wire: socket.socket | None = None
-        self.is_over = False
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self._timer.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over, be it by the timer or by a time-out of `left`."""
+        return time.monotonic() >= self._ends_at
 
     @property
     def left(self) -> float:
@@ -44,7 +48,6 @@ class TimeLimit:
             self._wire.close()
 
     def _end(self) -> None:
-        self.is_over = True
         if self._wire is not None:
             # `SSLSocket.shutdown` would take the TLS away from whoever is in it.
             with suppress(OSError):
