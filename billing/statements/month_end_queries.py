@@ -1,8 +1,8 @@
 """Queries of the month end: the tenants of a period by what prevents issuing.
 
 Each runs in the caller's unit of work of the staff. A statement that is being updated
-is not ready, for issuing computes it first: its figures and what prevents it may differ
-then.
+is not ready: issuing computes it first, and its figures and what prevents it may then
+be different.
 """
 
 from collections.abc import Iterable, Mapping

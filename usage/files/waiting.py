@@ -88,7 +88,7 @@ def waiting_files(
     """Count the files that the days of a period may wait for, by tenant.
 
     A held file counts by its day, of which a decision may be another one; one without
-    a day counts nowhere, for no server-day waits for it. A received file has no day
+    a day counts nowhere, as no server-day waits for it. A received file has no day
     yet, and counts for each period that had begun when it was received. In the unit of
     work of a tenant, or of the staff. One query, by an index of waiting files.
     """

@@ -84,7 +84,7 @@ def test_each_lack_leads_to_its_excuse_for_admins(alice: Company) -> None:
     assert page.count(f'href="{link}"') == 2
     page = text(admin.get("/upload?period=2026-05&server=IC01&day=2026-05-26"))
     assert page.count("Request an excuse for this day") == 0
-    # A server, or a period in which one server lacks days, stands for all its days.
+    # A link to a server, or to a period in which one server lacks days, means all days.
     for address in (HERE, "/excuses?period=2026-05"):
         form = text(admin.get(address))
         assert form.count(" checked><span>") == form.count('name="days"') + 1 == 3

@@ -220,7 +220,7 @@ def test_half_a_character_or_a_null_in_a_body_is_no_server_error(
     assert answer.status_code == 200
     (row,) = answer.json()["files"]
     is_echoed = key == "name" and "0000" in escape
-    assert (row["problem"] is None) if is_echoed else _says_why(row["problem"])
+    assert (row["problem"] is None) if is_echoed else _has_advice(row["problem"])
     assert row["is_needed"]
 
 
@@ -273,8 +273,8 @@ def _is_answered(answer: Any) -> bool:
 def _is_refused_in_words(answer: Any) -> bool:
     if not 400 <= answer.status_code < 500:
         return False
-    return _says_why(answer.json())
+    return _has_advice(answer.json())
 
 
-def _says_why(told: dict[str, str]) -> bool:
-    return bool(told["code"] and told["title"] and told["advice"])
+def _has_advice(problem: dict[str, str]) -> bool:
+    return bool(problem["code"] and problem["title"] and problem["advice"])

@@ -23,7 +23,7 @@ FIRST = NAMES.bucket[0]
 LONG = 20.0
 
 
-def test_a_certificate_for_another_name_is_somebody_elses_whoever_issued_it() -> None:
+def test_a_certificate_for_another_name_is_foreign_whatever_its_issuer() -> None:
     """A sign-in page at a provider that Amazon issues certificates for."""
     network = Network()
     names = Names(bucket=("b.s3.example",), service=NAMES.service[:1])

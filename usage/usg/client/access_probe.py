@@ -265,6 +265,6 @@ def _read(wire: ssl.SSLSocket, reached: NameProbe) -> NameProbe:
         # Without a bucket in its name, S3 redirects to a page about itself.
         return replace(found, outcome=ProbeOutcome.OTHER_ANSWER)
     title = _TITLE.search(body)
-    told = title[1].decode("utf-8", "replace") if title else ""
-    told = told or response.headers.get("Location") or ""
-    return replace(found, outcome=ProbeOutcome.OTHER_PAGE, detail=cleaned(told)[:120])
+    shown = title[1].decode("utf-8", "replace") if title else ""
+    shown = shown or response.headers.get("Location") or ""
+    return replace(found, outcome=ProbeOutcome.OTHER_PAGE, detail=cleaned(shown)[:120])

@@ -160,12 +160,12 @@ def _report_access(portal: Portal, machine: str, report: AccessReport) -> bool:
         sys.stderr.write(f"not reported: {error}\n")
         return False
     is_stored = answer.status == HTTPStatus.OK and "conclusion" in answer.document
-    told = (
+    line = (
         f"reported to {portal.address}"
         if is_stored
         else f"not reported: {answer.reason}"
     )
-    sys.stderr.write(f"{told}\n")
+    sys.stderr.write(f"{line}\n")
     return is_stored
 
 

@@ -22,7 +22,7 @@ class TimeLimit:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is over, be it by the timer or by a time-out of `left`."""
+        """Whether the time is over, also if a time-out of `left` ended the wait."""
         return time.monotonic() >= self._ends_at
 
     @property
@@ -49,6 +49,6 @@ class TimeLimit:
 
     def _end(self) -> None:
         if self._wire is not None:
-            # `SSLSocket.shutdown` would take the TLS away from whoever is in it.
+            # `SSLSocket.shutdown` would remove TLS state that another thread uses.
             with suppress(OSError):
                 socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
