@@ -189,6 +189,7 @@ def protected_tables() -> Iterator[str]:
 ENDPOINTS = {"api", "checks", "forms", "schemas", "urls", "views"}
 OF_HTTP = {
     "portal/accounts/adapter.py",
+    "portal/accounts/client_address.py",
     "portal/accounts/login_redirect.py",
     "portal/accounts/password_links.py",
     "portal/http/api_docs.py",

@@ -16,7 +16,13 @@ from usage.models.keys import NameSecret, SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
 from usage.models.server_requests import ServerRequest, ServerRequestKind
 from usage.models.servers import KeyState, Server, ServerKey
-from usage.models.uploads import CODE_CHARACTERS, Upload, UploadItem, UploadOutcome
+from usage.models.uploads import (
+    CODE_CHARACTERS,
+    VERSION_CHARACTERS,
+    Upload,
+    UploadItem,
+    UploadOutcome,
+)
 
 __all__ = [
     "CHECKED",
@@ -28,6 +34,7 @@ __all__ = [
     "KEY_CHARACTERS",
     "MACHINE_CHARACTERS",
     "NAME_CHARACTERS",
+    "VERSION_CHARACTERS",
     "AccessResult",
     "FileState",
     "Forwarding",

@@ -5,10 +5,15 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.models import Tenant
+from usage.models.access import MACHINE_CHARACTERS
 from usage.models.files import NAME_CHARACTERS, FileState, How, UsageFile
 
-# Characters of the code of a failure.
+# Characters of the code of a failure, and of the name and version of a sender.
 CODE_CHARACTERS = 60
+VERSION_CHARACTERS = 60
+
+# Characters of an IP address.
+_ADDRESS_CHARACTERS = 45
 
 
 class UploadOutcome(models.TextChoices):
@@ -33,7 +38,9 @@ class Upload(models.Model):
     reports contain `files`, `size` in bytes and `others` (files that are not usage
     files) of what was chosen, and `step`, which orders the reports. Without `ended_at`
     the upload is under way or was interrupted; `left_at` is when the page that sent it
-    was closed. `dismissed_at` is when its person dismissed the summary.
+    was closed. `dismissed_at` is when its person dismissed the summary. A sender on a
+    server reports the name of its `machine` and its own `version`; `sent_from` is the
+    IP address that began the upload, empty if it is not known.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -49,6 +56,9 @@ class Upload(models.Model):
     files = models.IntegerField(default=0)
     size = models.BigIntegerField(default=0)
     others = models.IntegerField(default=0)
+    machine = models.CharField(max_length=MACHINE_CHARACTERS, blank=True, default="")
+    version = models.CharField(max_length=VERSION_CHARACTERS, blank=True, default="")
+    sent_from = models.CharField(max_length=_ADDRESS_CHARACTERS, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -65,6 +75,11 @@ class Upload(models.Model):
         indexes = [
             models.Index(
                 fields=["tenant", "-begun_at", "-id"], name="uploads_newest_first"
+            ),
+            models.Index(
+                fields=["tenant", "machine", "-begun_at", "-id"],
+                condition=~Q(machine=""),
+                name="uploads_of_a_machine",
             ),
         ]
 

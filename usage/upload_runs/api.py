@@ -5,6 +5,7 @@ from uuid import UUID
 from django.utils import timezone
 from ninja import Query, Router, Schema
 
+from portal.accounts.client_address import client_address
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -56,6 +57,9 @@ def report_upload(request: PortalRequest, key: UUID, sent: UploadReportIn) -> Up
         tenant_id=request.caller.tenant,
         how=How.API if request.caller.token_id else How.BROWSER,
         name=request.caller.name,
+        machine=sent.machine,
+        version=sent.version,
+        sent_from=client_address(request),
     )
     record.record_report(sender, key, report_of(sent), at=timezone.now())
     return upload_ref(key)

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.urls import reverse
 from ninja import Schema
 from pydantic import (
+    BeforeValidator,
     Field,
     StringConstraints,
     ValidationError,
@@ -15,9 +16,17 @@ from pydantic import (
     WrapValidator,
 )
 
+from portal.typed_text.clean import one_line
 from portal.typed_text.schemas import WithoutNul
 from usage.files.schemas import FileOut, file_out
-from usage.models import CODE_CHARACTERS, NAME_CHARACTERS, Upload, UploadOutcome
+from usage.models import (
+    CODE_CHARACTERS,
+    MACHINE_CHARACTERS,
+    NAME_CHARACTERS,
+    VERSION_CHARACTERS,
+    Upload,
+    UploadOutcome,
+)
 from usage.uploads.queries import ANSWERED, UploadEntry
 from usage.uploads.record import ITEMS_AT_MOST, ReportedItem, UploadReport
 from usage.usg.characters import cleaned
@@ -27,6 +36,14 @@ REPORT_AT_MOST = 1_000
 
 # The largest number that a report can name; each has its own limit as well.
 _MOST = 2**31 - 1
+
+
+def _label(most: int) -> BeforeValidator:
+    """Return a validator that cleans and cuts text, so that no label loses a report."""
+    return BeforeValidator(
+        lambda sent: one_line(sent)[:most].strip() if isinstance(sent, str) else ""
+    )
+
 
 Code = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9-]*$", max_length=CODE_CHARACTERS)
@@ -77,6 +94,8 @@ class UploadReportIn(Schema):
 
     `step` grows with each report; one that is not above the last is ignored. An item
     that is not of its form counts as failed, and is ignored if its number is not clear.
+    `machine` is the host name of the server that sends, `version` the name and version
+    of its sender; both are cleaned and cut, and the report that begins counts.
     """
 
     step: Annotated[int, Field(ge=1, le=_MOST)]
@@ -85,6 +104,8 @@ class UploadReportIn(Schema):
     others: Annotated[int, Field(ge=0, le=_MOST)] = 0
     is_ended: bool = False
     is_left: bool = False
+    machine: Annotated[str, _label(MACHINE_CHARACTERS)] = ""
+    version: Annotated[str, _label(VERSION_CHARACTERS)] = ""
     items: Annotated[
         list[Annotated[ItemIn | None, WrapValidator(_item)]],
         Field(max_length=REPORT_AT_MOST),
@@ -113,11 +134,15 @@ class UploadOut(UploadRef):
     """One upload. `counts` are of its files by outcome; `answered` have a verdict.
 
     `files`, `bytes` and `others` are as its sender reported. Without `ended_at` the
-    upload is under way or was interrupted.
+    upload is under way or was interrupted. `machine` and `version` are as a sender on
+    a server reported them, `sent_from` is its IP address.
     """
 
     how: str
     begun_by: str
+    machine: str
+    version: str
+    sent_from: str
     begun_at: datetime
     reported_at: datetime
     ended_at: datetime | None
@@ -174,6 +199,9 @@ def upload_out(upload: Upload, counts: Counter[str]) -> UploadOut:
         **upload_ref(upload.key).dict(),
         how=upload.how,
         begun_by=upload.begun_by,
+        machine=upload.machine,
+        version=upload.version,
+        sent_from=upload.sent_from,
         begun_at=upload.begun_at,
         reported_at=upload.reported_at,
         ended_at=upload.ended_at,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Max, QuerySet
 from django.db.models.fields.json import KT
 
 from portal.db import unit_of_work
@@ -23,6 +24,14 @@ from usage.uploads import queries as upload_queries
 # The oldest are removed when another one begins. Files and their receipts stay.
 UPLOADS_KEPT = 500
 
+# The same for each machine that a sender names, and how many machines: one token can be
+# used on many servers, and none of them displaces the runs of another one.
+RUNS_KEPT = 100
+MACHINES_KEPT = 200
+
+# Uploads that are removed at once, so that a report takes a bounded time.
+_REMOVED_AT_ONCE = 10
+
 # An upload that was reported within this time is kept: its sender may be at work.
 _KEPT_FOR = timedelta(hours=1)
 
@@ -34,11 +43,18 @@ _REPORTED = ("name", "size", "outcome", "code", "status", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSender:
-    """Who reports an upload, for which tenant, and by which channel."""
+    """Who reports an upload, for which tenant, and by which channel.
+
+    `machine` and `version` are what the program on a server says of itself, `sent_from`
+    is the IP address of the request.
+    """
 
     tenant_id: int
     how: str
     name: str
+    machine: str = ""
+    version: str = ""
+    sent_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +145,9 @@ def _find_or_begin(sender: UploadSender, key: UUID, *, at: datetime) -> Upload:
             "begun_by": sender.name,
             "begun_at": at,
             "reported_at": at,
+            "machine": sender.machine,
+            "version": sender.version,
+            "sent_from": sender.sent_from,
         },
     )
     if is_new:
@@ -138,8 +157,20 @@ def _find_or_begin(sender: UploadSender, key: UUID, *, at: datetime) -> Upload:
 
 def _remove_oldest(begun: Upload, *, at: datetime) -> None:
     own = Upload.objects.filter(begun_by=begun.begun_by, how=begun.how)
-    newest = own.order_by("-begun_at", "-pk").values_list("pk", flat=True)
-    stale = list(newest[UPLOADS_KEPT : UPLOADS_KEPT + 10])
+    of_machine = own.filter(machine=begun.machine)
+    _remove_beyond(of_machine, RUNS_KEPT if begun.machine else UPLOADS_KEPT, at=at)
+    if begun.machine:
+        # The machines with the newest runs are kept.
+        named = own.exclude(machine="").values("machine")
+        by_last_run = named.annotate(last=Max("begun_at")).order_by("-last", "machine")
+        stale = [one["machine"] for one in by_last_run[MACHINES_KEPT:]]
+        if stale:
+            _remove_beyond(own.filter(machine__in=stale), 0, at=at)
+
+
+def _remove_beyond(uploads: QuerySet[Upload], kept: int, *, at: datetime) -> None:
+    newest = uploads.order_by("-begun_at", "-pk").values_list("pk", flat=True)
+    stale = list(newest[kept : kept + _REMOVED_AT_ONCE])
     if stale:
         Upload.objects.filter(pk__in=stale, reported_at__lt=at - _KEPT_FOR).delete()
 

@@ -377,6 +377,52 @@ def test_an_upload_displaces_none_of_a_colleague_or_of_the_last_hour(
         assert {one.key for one in Upload.objects.all()} == {persons, recent, new}
 
 
+def test_a_run_of_a_server_names_machine_version_and_address(
+    api: Any, alice: Company
+) -> None:
+    key, version = uuid4(), "usage-sender 0.2\u202e\x00\n" + "9" * 99
+    sent = {"machine": "  IC1\u0000\u200f ", "version": version}
+    assert report(api, alice, key, **sent).status_code == 200
+    # Another run under the same key, such as after a reinstallation: the first counts.
+    again = {"step": 2, "machine": "IC2", "version": 7}
+    assert report(api, alice, key, **again).status_code == 200
+    found = shown(api, alice, key).json()
+    assert found["machine"] == "IC1"
+    assert found["version"].startswith("usage-sender 0.2")
+    assert len(found["version"]) <= 60
+    assert found["version"].isprintable()
+    assert found["sent_from"] == "127.0.0.1"
+    listed = api("GET", "/uploads", token=alice.token).json()["uploads"]
+    assert [one["machine"] for one in listed] == ["IC1"]
+
+
+def test_runs_of_one_machine_displace_none_of_another(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "RUNS_KEPT", 2)
+    monkeypatch.setattr(record, "MACHINES_KEPT", 2)
+    monkeypatch.setattr(record, "UPLOADS_KEPT", 1)
+
+    def run(machine: str, hours: float) -> UUID:
+        key, at = uuid4(), NOW + timedelta(hours=hours)
+        sender = UploadSender(
+            tenant_id=alice.id, how=How.API, name="script", machine=machine
+        )
+        record.record_report(sender, key, UploadReport(), at=at)
+        return key
+
+    quiet, script = run("IC1", 0), run("", 1)
+    busy = [run("IC2", hours) for hours in (2, 4, 6, 8)]
+    with unit_of_work.acting_for(alice.id, reading=True):
+        keys = set(Upload.objects.values_list("key", flat=True))
+    assert keys == {quiet, script, *busy[2:]}
+    # A third machine: the runs of the one that has been silent longest are removed.
+    new = run("IC3", 10)
+    with unit_of_work.acting_for(alice.id, reading=True):
+        keys = set(Upload.objects.values_list("key", flat=True))
+    assert keys == {script, *busy[2:], new}
+
+
 def signed_in(company: Company, role: str = "admin") -> Client:
     client = Client()
     client.force_login(company.people[role])
