@@ -62,7 +62,10 @@ def record_access(
         kept = AccessResult.objects.order_by("-reported_at", "-pk")
         stale = list(kept.values_list("pk", flat=True)[MACHINES_KEPT:])
         if stale:
-            AccessResult.objects.filter(pk__in=stale).delete()
+            rows = AccessResult.objects.filter(pk__in=stale)
+            # What another report has locked is left to that report: no deadlock.
+            free = rows.select_for_update(skip_locked=True)
+            rows.filter(pk__in=[one.pk for one in free]).delete()
     return report
 
 

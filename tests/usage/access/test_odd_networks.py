@@ -45,6 +45,25 @@ def test_without_other_names_unresolved_ones_are_no_filter() -> None:
     assert conclude(bucket, [], NAMES) is Conclusion.DNS_BROKEN
 
 
+def test_a_name_that_dns_answers_with_no_server_counts_as_not_resolved() -> None:
+    """A DNS filter that answers 0.0.0.0, which would reach the machine itself."""
+    network = Network()
+
+    def resolve(name: str, port: int) -> list[tuple[Any, ...]]:
+        found = network.resolve(name, port)
+        if name not in NAMES.bucket:
+            return found
+        blocked = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::", port, 0, 0))
+        return [(*one[:4], ("0.0.0.0", port)) for one in found] + [blocked]
+
+    with running(network):
+        limits = ProbeLimits(network.port, LONG, network.authorities, resolve)
+        report = check_access(NAMES, limits)
+    assert report.conclusion is Conclusion.NAMES_FILTERED
+    assert {one.outcome for one in report.bucket} == {ProbeOutcome.NOT_RESOLVED}
+    assert "DNS answers 0.0.0.0" in report.bucket[0].detail
+
+
 def test_a_proxy_whose_name_is_never_resolved_ends_the_check_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,6 +14,10 @@ Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 # Addresses of a name that are tried, and shown.
 _ADDRESSES = 8
 
+# What DNS filters answer for a name that they block. They are no address of a server:
+# a connection to them reaches this machine.
+_BLOCKED = ("0.0.0.0", "::")  # noqa: S104 - nothing listens there
+
 
 def resolved_by_machine(name: str, port: int) -> Sequence[tuple[Any, ...]]:
     """Return what this machine resolves a name to, as `socket.getaddrinfo` does."""
@@ -38,7 +42,13 @@ def resolve_in_time(
                 kinds.setdefault(row[0], []).append(str(row[4][0]))
             # IPv4 and IPv6 in turn: with many of the one, the other is tried too.
             turns = chain.from_iterable(zip_longest(*kinds.values()))
-            found.extend(dict.fromkeys(one for one in turns if one))
+            answers = dict.fromkeys(one for one in turns if one)
+            found.extend(one for one in answers if one not in _BLOCKED)
+            problems.extend(
+                f"DNS answers {one}, as a filter does for a name that it blocks"
+                for one in answers
+                if one in _BLOCKED
+            )
 
     # The resolver of the machine has no time limit of its own.
     thread = threading.Thread(target=run, daemon=True)
