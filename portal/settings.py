@@ -179,7 +179,7 @@ CACHES = {
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "usage": {
-        "BACKEND": "usage.storage.local.DurableFolder",
+        "BACKEND": "usage.storage.folder.DurableFolder",
         "OPTIONS": {"location": str(VAR / "usage")},
     },
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},

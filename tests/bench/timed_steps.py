@@ -27,7 +27,7 @@ from django.db.backends.utils import CursorWrapper
 
 from portal.http import middleware
 from usage import api
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import judge, read_file, receive, request_body
 
 STATEMENTS = "-sql"
@@ -108,11 +108,11 @@ def _counted(called: Callable[..., Any]) -> Callable[..., Any]:
 for _owner, _name, _step in (
     (middleware, "identify", "token"),
     (receive, "_spool", "hash"),
-    (local_store.Spool, "__init__", "spool"),
-    (local_store.Spool, "write", "spool"),
-    (local_store.Spool, "__exit__", "spool"),
+    (store.Spool, "__init__", "spool"),
+    (store.Spool, "write", "spool"),
+    (store.Spool, "__exit__", "spool"),
     (receive, "_find_kept", "look_first"),
-    (local_store.Spool, "keep", "link"),
+    (store.Spool, "keep", "link"),
     (receive, "_keep", "tx_received"),
     (judge, "judge_file", "tx_judged"),
     (read_file, "read", "open_and_check"),

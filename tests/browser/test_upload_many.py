@@ -13,7 +13,7 @@ from tests.browser.conftest import Open
 from tests.browser.folder_drop import UPLOAD, drop, sent_by, wait_for_end
 from tests.builders import NOW, Company
 from usage.models import FileState, How, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("charlie_sees_nothing")]
 
@@ -56,7 +56,7 @@ def keep_all(company: Company, contents: list[bytes]) -> None:
         UsageFile.objects.bulk_create(rows)
     # A file whose bytes are nowhere would be asked for again.
     for row, data in zip(rows, contents, strict=True):
-        path = Path(local_store._storage().path(row.stored_as))
+        path = Path(store._storage().path(row.stored_as))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 

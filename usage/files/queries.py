@@ -14,7 +14,7 @@ from portal.errors import Refused
 from portal.jobs.queue import JobState
 from usage.files.waiting import files_for_key
 from usage.models import CHECKED, KEPT, FileState, Forwarding, Server, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +117,10 @@ def has_no_bytes(file: UsageFile) -> bool:
     why = row.problem if row is not None and row.state == JobState.FAILED else ""
     if not file.stored_as:
         return file.bytes_removed_at is not None and why != ""
-    if why == local_store.BYTES_DIFFER:
+    if why == store.BYTES_DIFFER:
         return True
     try:
-        return local_store.size_of(file.stored_as) != file.size
+        return store.size_of(file.stored_as) != file.size
     except OSError:
         return False  # the store is away: that proves nothing about the file
 

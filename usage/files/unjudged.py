@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from django.db import connection
 
 from usage.models import FileState, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.usg import Header, peek
 
 # Files whose headers are read for one answer, the oldest: a tenth of a millisecond
@@ -56,7 +56,7 @@ def unjudged_files(tenant_number: str) -> list[UnjudgedFile]:
 
 def _header_of(file: UsageFile) -> Header | None:
     try:
-        with local_store.opened(file.stored_as) as data:
+        with store.opened(file.stored_as) as data:
             return peek(data)
     except OSError:
         return None

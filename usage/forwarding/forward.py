@@ -13,9 +13,8 @@ from portal.jobs import queue as job_queue
 from portal.jobs.queue import Claim
 from usage.forwarding.queue import FOREIGN_BYTES, OBJECT_LOST
 from usage.models import Forwarding
-from usage.storage import archive
+from usage.storage import archive, store
 from usage.storage import content as storage_content
-from usage.storage import local as local_store
 from usage.storage.archive import BucketError, Stored
 from usage.storage.content import BytesDifferError
 
@@ -86,16 +85,16 @@ def _try(claim: Claim, *, now: Callable[[], datetime]) -> BucketError | None:
         return error
     except FileNotFoundError:
         logger.critical("The bytes of a file are not there (row %s)", claim.pk)
-        _postpone(claim, problem=local_store.BYTES_MISSING, at=now())
+        _postpone(claim, problem=store.BYTES_MISSING, at=now())
     except BytesDifferError:
         logger.critical("The bytes of a file are damaged (row %s)", claim.pk)
         with unit_of_work.acting_for(claim.tenant_id):
             job_queue.mark_failed(
-                Forwarding, claim, problem=local_store.BYTES_DIFFER, at=now()
+                Forwarding, claim, problem=store.BYTES_DIFFER, at=now()
             )
     except OSError:
         logger.exception("The bytes of a file could not be read (%s)", claim.pk)
-        _postpone(claim, problem=local_store.STORE_AWAY, at=now())
+        _postpone(claim, problem=store.STORE_AWAY, at=now())
     except Exception:
         # An error of one file must not keep the others waiting.
         logger.exception("Forwarding %s failed", claim.pk)

@@ -21,8 +21,7 @@ from portal.health.invariants import (
 )
 from portal.jobs.queue import JobState
 from usage.models import KEPT, FileState, Forwarding, ServerKey, UsageFile
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.storage.archive import BucketError, Content, Stored
 from usage.uploads import read_file
 from usage.usg import Severity
@@ -76,7 +75,7 @@ def _wrong_bytes(file: UsageFile) -> str:
         return "" if _is_confirmed(file) else "has no bytes here, and none in S3"
     digest = hashlib.sha256()
     try:
-        with local_store.opened(file.stored_as) as data:
+        with store.opened(file.stored_as) as data:
             size = len(data)
             for start in range(0, size, _PIECE):
                 digest.update(data[start : start + _PIECE])
@@ -96,7 +95,7 @@ def _is_confirmed(file: UsageFile) -> bool:
 
 def _no_stray_bytes(scope: InvariantScope) -> Findings:
     until = scope.at - _STRAY_AFTER
-    kept = local_store.stored_since(scope.tenant_id or 0)
+    kept = store.stored_since(scope.tenant_id or 0)
     names = (name for name, at in kept if at < until)
     while batch := list(islice(names, _BATCH)):
         with scope.reading():

@@ -18,7 +18,7 @@ from django.db import OperationalError
 from portal.db import unit_of_work
 from usage.maintenance import retention
 from usage.models import Report, ReportFindings, UsageFile, reports
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.storage.archive import BucketError
 
 logger = logging.getLogger(__name__)
@@ -63,10 +63,10 @@ def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
     try:
         _set_leftovers_apart(found, before=before, most=most, on=begun.begun_at.date())
         _remove_apart(found, before=(begun.begun_at - KEPT_APART).date())
-        found.count("spooled", local_store.remove_spooled(before=before))
+        found.count("spooled", store.remove_spooled(before=before))
     except OSError:
         logger.exception("The stored files could not be looked through")
-        problem = local_store.STORE_AWAY
+        problem = store.STORE_AWAY
     try:
         retention.remove_old_bytes(found, now=now)
     except BucketError as error:
@@ -74,7 +74,7 @@ def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
         problem = problem or error.code
     except OSError:
         logger.exception("Bytes whose time is over could not be removed")
-        problem = local_store.STORE_AWAY
+        problem = store.STORE_AWAY
     return reports.end(begun, found, at=now(), problem=problem)
 
 
@@ -112,23 +112,23 @@ def _set_apart(name: str, *, before: datetime, on: date) -> bool:
     with unit_of_work.acting_for(int(tenant_id), holding=True):
         files = UsageFile.objects.filter(pk=UUID(last.removesuffix(".usg")))
         has_row = files.filter(stored_as=name).exists()
-        if has_row or not local_store.is_older_than(name, than=before):
+        if has_row or not store.is_older_than(name, than=before):
             return False
-        local_store.quarantine(name, on=on)
+        store.quarantine(name, on=on)
     return True
 
 
 def _remove_apart(found: ReportFindings, *, before: date) -> None:
-    for name in local_store.names(local_store.QUARANTINE):
+    for name in store.names(store.QUARANTINE):
         day = name.split("/")[1]
         if re.fullmatch(r"\d{4}-\d\d-\d\d", day) and day < str(before):
-            local_store.remove(name)
+            store.remove(name)
             found.count("leftovers-removed")
 
 
 def _leftovers(found: ReportFindings, *, before: datetime) -> Iterator[str]:
     """Yield old files without a row."""
-    names = local_store.names()
+    names = store.names()
     while batch := list(islice(names, _NAMES)):
         found.count("stored", len(batch))
         ours = {name: UUID(one["id"]) for name, one in _matched(batch, found)}
@@ -137,7 +137,7 @@ def _leftovers(found: ReportFindings, *, before: datetime) -> Iterator[str]:
             files = UsageFile.objects.filter(pk__in=ours.values())
             answered = set(files.values_list("stored_as", flat=True))
         for name in ours:
-            if name not in answered and local_store.is_older_than(name, than=before):
+            if name not in answered and store.is_older_than(name, than=before):
                 yield name
 
 

@@ -28,8 +28,7 @@ from usage.models import (
     UsageFile,
     reports,
 )
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.storage.archive import BucketError, Listed, Stored
 
 logger = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ def reconcile(*, now: Callable[[], datetime]) -> Report:
         _check_bytes(run)
     except OSError:
         logger.exception("The stored files could not be looked at")
-        problem = local_store.STORE_AWAY
+        problem = store.STORE_AWAY
     if settings.FORWARDING:
         try:
             _check_archive(run)
@@ -100,7 +99,7 @@ def reconcile(*, now: Callable[[], datetime]) -> Report:
             problem = error.code
         except OSError:
             logger.exception("The stored files could not be looked at")
-            problem = local_store.STORE_AWAY
+            problem = store.STORE_AWAY
     return reports.end(begun, run.found, at=now(), problem=problem)
 
 
@@ -126,17 +125,13 @@ def _check_bytes(run: _Run) -> None:
         run.found.count("files", len(files))
         for file in files:
             try:
-                size = local_store.size_of(file.stored_as)
+                size = store.size_of(file.stored_as)
             except OSError as error:
                 # A file that cannot be checked must not stop the others.
                 failure = error
                 continue
             if size != file.size and _is_stored_still(file):
-                code = (
-                    local_store.BYTES_MISSING
-                    if size is None
-                    else local_store.BYTES_DIFFER
-                )
+                code = store.BYTES_MISSING if size is None else store.BYTES_DIFFER
                 logger.critical("Stored file %s: %s", file.stored_as, code)
                 about, tenant = file.stored_as, file.tenant.number
                 run.found.note(code, about=about, tenant=tenant, file=str(file.pk))

@@ -17,8 +17,7 @@ from portal.jobs import wakeup
 from portal.jobs.queue import JobState
 from usage.forwarding import queue as forward_queue
 from usage.models import FileState, Forwarding, ReportFindings, UsageFile
-from usage.storage import archive, content
-from usage.storage import local as local_store
+from usage.storage import archive, content, store
 from usage.storage.archive import BucketError, Stored
 
 logger = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ def send_again(row: Forwarding, stored: Stored, *, by: str, at: datetime) -> str
 
 
 def _has_bytes(file: UsageFile) -> bool:
-    return bool(file.stored_as) and local_store.size_of(file.stored_as) == file.size
+    return bool(file.stored_as) and store.size_of(file.stored_as) == file.size
 
 
 def _as_seen(row: Forwarding) -> QuerySet[Forwarding]:

@@ -13,7 +13,7 @@ from portal.health import failpoints
 from portal.jobs.queue import JobState
 from usage.maintenance import repair
 from usage.models import FileState, Forwarding, ReportFindings, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.storage.archive import Stored
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _remove(
         elif _release_bytes(row, at=now()):
             failpoints.reach("retain:committed")
             # The row came first: bytes that a crash leaves, `orphans` removes.
-            local_store.remove(file.stored_as)
+            store.remove(file.stored_as)
             found.count("bytes-removed")
     except OperationalError:
         found.count("left for the next run")  # the tenant's lock is not to be had

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from usage.models import Forwarding, UsageFile
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.storage.archive import BucketError, Content
 
 
@@ -36,7 +35,7 @@ def opened(file: UsageFile, *, is_checked: bool = False) -> Iterator[memoryview]
 
     """
     if file.stored_as or file.bytes_removed_at is None:
-        with local_store.opened(file.stored_as) as data:
+        with store.opened(file.stored_as) as data:
             if is_checked and not _is_of(file, data):
                 raise BytesDifferError
             yield data

@@ -29,7 +29,7 @@ from usage.files.problems import (
 )
 from usage.forwarding import queue as forward_queue
 from usage.models import FileState, KeyState, Server, ServerKey, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import pending, read_file, receive, split_series
 from usage.uploads.read_file import FindSigningKey, ReaderFailedError
 from usage.usg import Header, Reading, Severity, Totals, fingerprint
@@ -263,7 +263,7 @@ def _reject(file: UsageFile) -> None:
     file.save(update_fields=_JUDGED_COLUMNS)
     # The row comes first: bytes without a row may stay stored for a while, bytes
     # that a row names may not be gone.
-    transaction.on_commit(lambda: local_store.remove(stored_as))
+    transaction.on_commit(lambda: store.remove(stored_as))
     # Never this one: its verdict is just being answered.
     rejected = UsageFile.objects.filter(state=FileState.REJECTED)
     others = rejected.exclude(pk=file.pk).order_by("-received_at", "-pk")

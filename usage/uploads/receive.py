@@ -20,7 +20,7 @@ from portal.health import failpoints
 from usage.files import queries as file_queries
 from usage.files.names import shown_name
 from usage.models import KEPT, FileState, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import pending, restore_bytes
 
 # Length of the signature at the end of a usage file: with the size it identifies a
@@ -73,14 +73,14 @@ def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
     """
     if arrival.size > settings.MAX_FILE_BYTES:
         raise Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
-    with local_store.Spool() as spool:
+    with store.Spool() as spool:
         sha256, tail = _spool(arrival, chunks, spool)
         failpoints.reach("receive:spooled")
         return _keep(arrival, spool, sha256=sha256, tail=tail)
 
 
 def _spool(
-    arrival: IncomingFile, chunks: Iterable[bytes], spool: local_store.Spool
+    arrival: IncomingFile, chunks: Iterable[bytes], spool: store.Spool
 ) -> tuple[bytes, bytes]:
     digest = hashlib.sha256()
     received, tail = 0, b""
@@ -100,7 +100,7 @@ def _spool(
 
 
 def _keep(
-    arrival: IncomingFile, spool: local_store.Spool, *, sha256: bytes, tail: bytes
+    arrival: IncomingFile, spool: store.Spool, *, sha256: bytes, tail: bytes
 ) -> ReceivedFile:
     """Make the bytes durable, then commit their row.
 
@@ -126,13 +126,13 @@ def _keep(
         if has_begun:
             raise  # what was committed is not known: the bytes stay
         # The wait for the tenant's lock has ended: nobody was promised anything.
-        local_store.remove(stored_as)
+        store.remove(stored_as)
         raise Unavailable("busy") from error
     if here is None:
         failpoints.reach("receive:committed")
         return ReceivedFile(file_id, is_new=True)
     # The other request was first: its row names its own bytes.
-    local_store.remove(stored_as)
+    store.remove(stored_as)
     return here
 
 
@@ -160,9 +160,7 @@ def _write_row(
     return here
 
 
-def _restore(
-    arrival: IncomingFile, spool: local_store.Spool, here: ReceivedFile
-) -> None:
+def _restore(arrival: IncomingFile, spool: store.Spool, here: ReceivedFile) -> None:
     restore_bytes.restore(
         spool,
         tenant_id=arrival.tenant_id,

@@ -13,7 +13,7 @@ from tests.builders import Company, Writer
 from usage import tenant_keys
 from usage.files import unjudged
 from usage.models import FileState
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import judge_pending
 
 MAY = Period(2026, 5)
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_or_is_another_tenants_says_nothing(
         for data in (b"rubbish", foreign.day(DAY)):
             alice.send(data)
         file, _ = alice.send(gone)
-    local_store.remove(file.stored_as)
+    store.remove(file.stored_as)
     assert set(cells(alice).values()) == {"missing"}
     assert {server for server, _ in cells(alice)} == {"IC01"}
     assert "with us" not in cells(charlie).values()

@@ -38,7 +38,7 @@ from tests.billing.statements.statement_tenants import (
 )
 from tests.builders import Company
 from usage.review import decide
-from usage.storage import local as local_store
+from usage.storage import store
 
 VERSIONS = ("latest", "1", "draft")
 
@@ -194,7 +194,7 @@ def test_the_verifier_names_a_file_that_the_package_lacks(
     company = open_tenant("A-1")
     send_all(company)
     issue_version(company)
-    local_store.remove(company.files()[1].stored_as)
+    store.remove(company.files()[1].stored_as)
     path = tmp_path / "evidence.zip"
     path.write_bytes(content_of(MEMBERS["admin"](company).statement("/evidence")))
     with zipfile.ZipFile(path) as package:

@@ -22,7 +22,7 @@ from portal.errors import Refused
 from portal.models import Tenant
 from tests.builders import Company, open_company
 from usage.models import Server
-from usage.storage import local as local_store
+from usage.storage import store
 
 MAY = Period(2026, 5)
 AFTER = datetime(2026, 6, 3, 9, 0, tzinfo=UTC)
@@ -136,7 +136,7 @@ def test_an_issued_version_stays_the_same_bytes(company: Company) -> None:
     with unit_of_work.acting_for(company.id):
         TenantPeriod.objects.update(zone="Asia/Tokyo")
     for file in company.files():
-        local_store.remove(file.stored_as)
+        store.remove(file.stored_as)
     assert queries.serve(company.id, MAY, version="1", at=AFTER) == before
     assert queries.serve(company.id, MAY, version="latest", at=AFTER) == before
     assert hashlib.sha256(before.document).hexdigest() == issued.sha256

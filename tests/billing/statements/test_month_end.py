@@ -23,7 +23,7 @@ from tests.billing.statements.statement_tenants import (
     send_day,
 )
 from tests.builders import Company
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.usg import Sessions
 
 UNKNOWN = Sessions(
@@ -65,7 +65,7 @@ def tenants(db: None) -> dict[str, Company]:
     send_day(found["broken"], LAST)
     other = found["unknown"].server.day(LAST, sessions=UNKNOWN)
     found["unknown"].send(other, at=AFTER)
-    local_store.remove(found["broken"].files()[0].stored_as)
+    store.remove(found["broken"].files()[0].stored_as)
     return found
 
 
@@ -157,7 +157,7 @@ def test_the_command_names_what_prevents_issuing(db: None) -> None:
     company.send(company.server.day(FIRST, sessions=UNKNOWN), at=AFTER)
     send_day(company, LAST)
     gone = company.files()[1]
-    local_store.remove(gone.stored_as)
+    store.remove(gone.stored_as)
     out = StringIO()
     call_command("statement", "T-complete", "2026-05", stdout=out)
     assert "keys not classified: I3_ACCESS_UNHEARD_OF\n" in out.getvalue()

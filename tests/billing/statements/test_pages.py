@@ -29,7 +29,7 @@ from tests.billing.statements.statement_tenants import (
 )
 from tests.builders import Company
 from tests.usage.files.customer_pages import body, signed_in
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.usg import ClosedBy, Sessions
 
 HERE = "/billing-data/2026-05"
@@ -231,7 +231,7 @@ def test_unknown_licence_keys_are_named(company: Company, viewer: Client) -> Non
 
 def test_files_that_do_not_open_are_named(company: Company, viewer: Client) -> None:
     send_all(company)
-    local_store.remove(company.files()[0].stored_as)
+    store.remove(company.files()[0].stored_as)
     assert "1 file does not open: day.usg." in read(viewer)
 
 

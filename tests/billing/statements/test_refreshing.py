@@ -17,7 +17,7 @@ from portal.errors import Unavailable
 from portal.models import Tenant
 from tests.builders import Company, Writer, open_company
 from usage.models import UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.usg import Sessions
 
 MAY = Period(2026, 5)
@@ -141,7 +141,7 @@ def test_a_file_whose_bytes_are_gone_is_named_and_prevents_issuing(
     for data in written(company.server):
         company.send(data, at=AFTER)
     lost = company.files()[0]
-    local_store.remove(lost.stored_as)
+    store.remove(lost.stored_as)
     found = figures(company)
     assert found["files"]["unreadable"] == [bytes(lost.sha256).hex()]
     assert found["files"]["count"] == 4
@@ -177,7 +177,7 @@ def test_files_stored_in_the_archive_only_are_counted(
     file = company.files()[0]
     with unit_of_work.acting_for(company.id, holding=True):
         UsageFile.objects.update(stored_as="", bytes_removed_at=AFTER)
-    local_store.remove(file.stored_as)
+    store.remove(file.stored_as)
     monkeypatch.setattr("usage.storage.archive.fetch", lambda _key: data)
     assert figures(company)["lines"][1]["logins"] == 1
 

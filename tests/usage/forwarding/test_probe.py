@@ -18,7 +18,7 @@ from usage.forwarding import text as forwarding_text
 from usage.maintenance import orphans, reconcile, repair
 from usage.models import Report
 from usage.storage import archive
-from usage.storage.local import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
+from usage.storage.store import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ from tests.builders import NOW, Company
 from usage.forwarding import forward
 from usage.models import FileState, Forwarding, UsageFile
 from usage.review import decide as review_decide
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.uploads import read_file
 
 DAY = date(2026, 5, 7)
@@ -116,7 +115,7 @@ def bytes_of(file_id: UUID) -> str:
 
 
 def test_bytes_that_are_gone_are_found(ids: Ids) -> None:
-    local_store.remove(bytes_of(ids["held"]))
+    store.remove(bytes_of(ids["held"]))
     assert broken() == {("bytes-are-kept", True)}
 
 
@@ -130,7 +129,7 @@ def test_bytes_that_have_rotted_are_found(ids: Ids, tmp_path: Path) -> None:
 
 def test_bytes_may_go_once_s3_has_confirmed_them_and_not_before(ids: Ids) -> None:
     for name, found in (("forwarded", set()), ("accepted", {("bytes-are-kept", True)})):
-        local_store.remove(bytes_of(ids[name]))
+        store.remove(bytes_of(ids[name]))
         owner("update usage_usagefile set stored_as = '' where id = %s", ids[name])
         assert broken() == found
 
@@ -354,7 +353,7 @@ def test_the_command_says_that_all_holds(run: Run) -> None:
 
 
 def test_the_command_tells_what_does_not_hold(run: Run, ids: Ids) -> None:
-    local_store.remove(bytes_of(ids["held"]))
+    store.remove(bytes_of(ids["held"]))
     with pytest.raises(CommandError, match="Found 1 times") as failure:
         run()
     assert failure.value.returncode == 1

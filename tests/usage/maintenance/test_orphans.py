@@ -28,8 +28,7 @@ from usage.forwarding import forward
 from usage.maintenance import orphans, reconcile, repair
 from usage.models import FileState, Forwarding, Report, UsageFile, reports
 from usage.review import decide
-from usage.storage import archive, content
-from usage.storage import local as local_store
+from usage.storage import archive, content, store
 from usage.storage.content import BytesUnavailableError
 
 DAY = date(2026, 5, 7)
@@ -230,7 +229,7 @@ def test_a_store_that_is_away_is_told(
         raise PermissionError
 
     monkeypatch.setattr(storages["usage"], "listdir", listdir)
-    assert remove_orphans().problem == local_store.STORE_AWAY
+    assert remove_orphans().problem == store.STORE_AWAY
 
 
 # Bytes whose time is over
@@ -482,15 +481,15 @@ def test_a_leftover_that_cannot_be_moved_does_not_stop_the_others(
     alice: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = sorted(leave_orphan(alice, at=NOW - timedelta(days=9)) for _ in range(3))
-    quarantine = local_store.quarantine
+    quarantine = store.quarantine
 
     def quarantine_or_fail(name: str, *, on: date) -> None:
         if name.endswith(left[0].name):
             raise PermissionError
         quarantine(name, on=on)
 
-    monkeypatch.setattr(local_store, "quarantine", quarantine_or_fail)
+    monkeypatch.setattr(store, "quarantine", quarantine_or_fail)
     report = remove_orphans()
     assert [path.exists() for path in left] == [True, False, False]
     # The report still says that something is wrong with the store.
-    assert report.problem == local_store.STORE_AWAY
+    assert report.problem == store.STORE_AWAY

@@ -26,8 +26,7 @@ from usage.maintenance import reconcile as maintenance_reconcile
 from usage.maintenance import repair
 from usage.models import FINDINGS_SHOWN, Forwarding, Report, ReportFindings, ReportKind
 from usage.models.reports import begin, end, newest
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.storage.content import content_of
 
 DAY = date(2026, 5, 7)
@@ -220,8 +219,8 @@ def test_bytes_that_are_missing_or_cut_are_an_alarm(
         file.truncate(10)
     report = reconcile()
     assert sorted(codes(report)) == [
-        local_store.BYTES_DIFFER,
-        local_store.BYTES_MISSING,
+        store.BYTES_DIFFER,
+        store.BYTES_MISSING,
     ]
     assert {finding["about"] for finding in report.findings} == {
         first.stored_as,
@@ -327,7 +326,7 @@ def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
 ) -> None:
     (row,) = forward_days(alice)
     archive.remove(row.key)
-    size_of, left = local_store.size_of, [1]
+    size_of, left = store.size_of, [1]
 
     def fail_later(name: str) -> int | None:
         if not left:
@@ -335,9 +334,9 @@ def test_a_disk_that_fails_while_s3_is_asked_is_told_and_the_run_ends(
         left.pop()
         return size_of(name)
 
-    monkeypatch.setattr(local_store, "size_of", fail_later)
+    monkeypatch.setattr(store, "size_of", fail_later)
     report = reconcile()
-    assert (report.problem, report.ended_at) == (local_store.STORE_AWAY, NIGHT)
+    assert (report.problem, report.ended_at) == (store.STORE_AWAY, NIGHT)
 
 
 def test_a_bucket_that_is_gone_takes_nothing_back(

@@ -21,7 +21,7 @@ from usage.models import (
     UsageFile,
 )
 from usage.servers import keys as server_keys
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import judge as upload_judge
 from usage.uploads import judge_pending
 from usage.usg import Code, fingerprint
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_judged_stays_received_and_is_judged_later(
         patch.setattr(tenant_keys, "opening_key", unreachable)
         file, _ = alice.send(alice.server.day(DAY))
     assert file.state == FileState.RECEIVED
-    with local_store.opened(file.stored_as) as data:
+    with store.opened(file.stored_as) as data:
         assert len(data) == file.size
     later = NOW + timedelta(minutes=5)
     assert judge_pending.judge_pending(at=later) == 1
@@ -216,7 +216,7 @@ def test_a_held_file_is_kept_whatever_a_later_look_finds(
     (file,) = alice.files()
     assert file.state == FileState.HELD
     assert Code.KEY_UNKNOWN in codes(file)
-    with local_store.opened(file.stored_as) as data:
+    with store.opened(file.stored_as) as data:
         assert len(data) == file.size
 
 

@@ -16,7 +16,7 @@ from usage import tasks, tenant_keys
 from usage.models import FileState, Settling, UsageFile
 from usage.review import decide
 from usage.servers import keys as server_keys
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import judge, judge_pending, read_file
 from usage.usg import fingerprint
 
@@ -41,7 +41,7 @@ def send_unjudged(
         file, _ = company.send(data, at=at)
     assert file.state == FileState.RECEIVED
     if is_broken:
-        local_store.remove(file.stored_as)
+        store.remove(file.stored_as)
     return file
 
 
@@ -171,16 +171,16 @@ def test_confirming_judges_at_once_and_leaves_what_fails_to_the_sweep(
     broken, whole = (
         alice.send(data)[0] for data in stranger.days(DAY, DAY + timedelta(days=1))
     )
-    with local_store.opened(broken.stored_as) as data:
+    with store.opened(broken.stored_as) as data:
         kept = bytes(data)
-    local_store.remove(broken.stored_as)
+    store.remove(broken.stored_as)
     confirm(alice, "IC77", stranger.pair.public)
     assert state_of(alice, whole) == FileState.ACCEPTED
     assert row_of(alice, whole).state == JobState.DONE
     assert state_of(alice, broken) == FileState.HELD
     assert row_of(alice, broken).state == JobState.WAITING
     assert "usage.settle" in woken
-    with local_store.Spool() as spool:
+    with store.Spool() as spool:
         spool.write(kept)
         spool.keep(tenant_id=alice.id, file_id=broken.pk)
     assert judge_pending.judge_pending(at=LATER) == 1

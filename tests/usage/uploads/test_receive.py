@@ -13,7 +13,7 @@ from portal.errors import Refused, Unavailable
 from tests.builders import NOW, Company
 from usage.files.names import shown_name
 from usage.models import FileState, How, UsageFile
-from usage.storage import local as local_store
+from usage.storage import store
 from usage.uploads import receive
 from usage.uploads.receive import IncomingFile
 
@@ -47,7 +47,7 @@ def test_bytes_and_row_are_there_when_it_returns(
     assert row.state == FileState.RECEIVED
     assert row.received_at == NOW
     assert bytes(row.tail) == b"abcd"
-    with local_store.opened(row.stored_as) as data:
+    with store.opened(row.stored_as) as data:
         assert bytes(data) == b"abcd"
     assert len(bytes_below(tmp_path)) == 1
 

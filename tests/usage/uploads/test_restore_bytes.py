@@ -20,8 +20,7 @@ from usage.forwarding import forward as forwarding_forward
 from usage.maintenance import orphans
 from usage.models import FileState, Forwarding, UsageFile
 from usage.review import decide
-from usage.storage import archive
-from usage.storage import local as local_store
+from usage.storage import archive, store
 from usage.uploads import judge_pending, restore_bytes
 
 DAY = date(2026, 5, 7)
@@ -47,7 +46,7 @@ def reread(company: Company) -> UsageFile:
 
 
 def path_of(tmp_path: Path, file: UsageFile) -> Path:
-    return tmp_path / "usage" / local_store.name_of(file.tenant_id, file.pk)
+    return tmp_path / "usage" / store.name_of(file.tenant_id, file.pk)
 
 
 def is_wanted(company: Company, file: UsageFile) -> bool:
@@ -101,7 +100,7 @@ def test_damaged_bytes_wait_for_a_person_are_logged_and_come_back(
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     forward(NOW)
     row = reread(alice).forwarding
-    assert (row.state, row.problem) == (JobState.FAILED, local_store.BYTES_DIFFER)
+    assert (row.state, row.problem) == (JobState.FAILED, store.BYTES_DIFFER)
     assert "CRITICAL" in caplog.text
     assert archive.head(row.key) is None
     assert is_wanted(alice, file)
@@ -169,7 +168,7 @@ def test_a_store_that_is_away_says_nothing_about_a_file(
     def size_of(_name: str) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(local_store, "size_of", size_of)
+    monkeypatch.setattr(store, "size_of", size_of)
     assert not is_wanted(alice, file)
     assert alice.send(data)[0].pk == file.pk
     assert_restored(alice, times=0)
@@ -193,18 +192,18 @@ def test_who_dies_while_regaining_takes_nothing_from_another(
         finally:
             connection.close()
 
-    other, remove = threading.Thread(target=send_too), local_store.remove
+    other, remove = threading.Thread(target=send_too), store.remove
 
     def remove_while_another_sends(name: str) -> None:
         # The other request comes at the worst moment: it is given all the time it
         # needs, unless it is made to wait. Then this one dies.
-        monkeypatch.setattr(local_store, "remove", remove)
+        monkeypatch.setattr(store, "remove", remove)
         other.start()
         other.join(1)
         remove(name)
         raise PowerCut
 
-    monkeypatch.setattr(local_store, "remove", remove_while_another_sends)
+    monkeypatch.setattr(store, "remove", remove_while_another_sends)
     with pytest.raises(PowerCut):
         alice.send(data, at=LATER)
     other.join()
@@ -222,15 +221,15 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
     # A crash has left its bytes.
     os.utime(path_of(tmp_path, file), (0, 0))
     at = NOW + timedelta(days=9)
-    is_older = local_store.is_older_than
+    is_older = store.is_older_than
 
     def is_older_while_it_comes_back(name: str, **arguments: Any) -> bool:
         found = is_older(name, **arguments)
-        monkeypatch.setattr(local_store, "is_older_than", is_older)
+        monkeypatch.setattr(store, "is_older_than", is_older)
         alice.send(data, at=at)
         return found
 
-    monkeypatch.setattr(local_store, "is_older_than", is_older_while_it_comes_back)
+    monkeypatch.setattr(store, "is_older_than", is_older_while_it_comes_back)
     report = orphans.remove_orphans(now=lambda: at)
     assert report.findings == []
     assert path_of(tmp_path, file).read_bytes() == data
@@ -239,7 +238,7 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
 
 def test_what_needs_nothing_is_left_alone(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
-    with local_store.Spool() as spool:
+    with store.Spool() as spool:
         arguments: Any = {
             "tenant_id": alice.id,
             "file_id": file.pk,

@@ -20,9 +20,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.files.storage import Storage, storages
 
 from portal.errors import Unavailable
+from usage.storage.folder import DurableFolder
 
 # Errors of the operating system for "there is no room".
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -42,33 +43,6 @@ _SPOOL = "spool"
 
 # And that for bytes without a row, a folder in it for each day and tenant.
 QUARANTINE = "leftovers"
-
-
-class DurableFolder(FileSystemStorage):
-    """A folder in which a saved file has reached the disk when `save` returns.
-
-    Django's own neither waits for the disk nor refuses a name that is taken.
-    """
-
-    def _save(self, name: str, content: "File[bytes]") -> str:
-        path = Path(self.path(name))
-        _make_folder(path.parent, below=Path(self.location))
-        spooled = Path(content.temporary_file_path())  # type: ignore[attr-defined]  # a Spool's
-        # 1. The bytes, 2. their name, 3. the folder that holds the name: in this
-        # order, a crash leaves a whole file or none.
-        with spooled.open("rb") as file:
-            os.fsync(file.fileno())
-        _link(spooled, path)
-        _sync_folder(path.parent)
-        return name
-
-    def get_available_name(
-        self,
-        name: str,
-        max_length: int | None = None,  # noqa: ARG002 - Django names it
-    ) -> str:
-        # A taken name is a mistake to be seen, not one to be worked around.
-        return name
 
 
 class Spool:
@@ -144,16 +118,6 @@ def _nameless(folder: Path) -> IO[bytes]:
             raise
         return tempfile.NamedTemporaryFile(dir=folder)
     return os.fdopen(number, "w+b")
-
-
-def _link(spooled: Path, path: Path) -> None:
-    """Give a file its name; a nameless one is reached through /proc, see open(2)."""
-    number = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Only with a folder's number does Python ask for the link to be followed.
-        os.link(spooled, path.name, dst_dir_fd=number, follow_symlinks=True)
-    finally:
-        os.close(number)
 
 
 @contextmanager
@@ -264,26 +228,6 @@ def remove_spooled(*, before: datetime) -> int:
 
 def _storage() -> Storage:
     return storages["usage"]
-
-
-def _make_folder(folder: Path, *, below: Path) -> None:
-    """Make a folder whose name has reached the disk, and those above it."""
-    if folder.is_dir():
-        return
-    if folder != below:
-        _make_folder(folder.parent, below=below)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _unavailable(error: OSError) -> Unavailable:

@@ -1,0 +1,64 @@
+"""A durable folder: the default of `STORAGES["usage"]`."""
+
+import os
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
+
+
+class DurableFolder(FileSystemStorage):
+    """A folder in which a saved file has reached the disk when `save` returns.
+
+    Django's own neither waits for the disk nor refuses a name that is taken.
+    """
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        path = Path(self.path(name))
+        _make_folder(path.parent, below=Path(self.location))
+        spooled = Path(content.temporary_file_path())  # type: ignore[attr-defined]  # a Spool's
+        # 1. The bytes, 2. their name, 3. the folder that holds the name: in this
+        # order, a crash leaves a whole file or none.
+        with spooled.open("rb") as file:
+            os.fsync(file.fileno())
+        _link(spooled, path)
+        _sync_folder(path.parent)
+        return name
+
+    def get_available_name(
+        self,
+        name: str,
+        max_length: int | None = None,  # noqa: ARG002 - Django names it
+    ) -> str:
+        # A taken name is a mistake to be seen, not one to be worked around.
+        return name
+
+
+def _link(spooled: Path, path: Path) -> None:
+    """Give a file its name; a nameless one is reached through /proc, see open(2)."""
+    number = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Only with a folder's number does Python ask for the link to be followed.
+        os.link(spooled, path.name, dst_dir_fd=number, follow_symlinks=True)
+    finally:
+        os.close(number)
+
+
+def _make_folder(folder: Path, *, below: Path) -> None:
+    """Make a folder whose name has reached the disk, and those above it."""
+    if folder.is_dir():
+        return
+    if folder != below:
+        _make_folder(folder.parent, below=below)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
