@@ -1,6 +1,7 @@
 """A server that answers `usage.usg send` as a test tells it to, and notes what it got.
 
-It knows the two requests of the sender: which files are needed, and a file.
+It knows the three requests of the sender: which files are needed, a file, and the
+report of the run.
 """
 
 import hashlib
@@ -34,8 +35,9 @@ def problem(status: int, code: str, **headers: str) -> Reply:
 class Script:
     """What the server does; `hold` keeps an answer back until a test ends.
 
-    `replies` are by the name of a file, or `check`: one after the other, and the last
-    one for ever. A name without replies is accepted.
+    `replies` are by the name of a file, or `check` or `report`: one after the other,
+    and the last one for ever. A name without replies is accepted. Reports are in
+    `reports` alone.
     """
 
     replies: dict[str, list[Reply]] = field(default_factory=dict)
@@ -45,9 +47,12 @@ class Script:
     asked: Counter[str] = field(default_factory=Counter)
     order: list[str] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
     address: str = ""
 
     def reply(self, name: str, content: bytes) -> Reply:
+        if name == "report":
+            return self._reported(content)
         self.asked[name] += 1
         self.order.append(name)
         if name in self.held:
@@ -61,6 +66,11 @@ class Script:
         self.accepted[name] = hashlib.sha256(content).hexdigest()
         document = {"verdict": "accepted", "file": {"problems": []}}
         return 201, JSON, json.dumps(document).encode()
+
+    def _reported(self, content: bytes) -> Reply:
+        self.reports.append(json.loads(content))
+        told = self.replies.get("report")
+        return told[0] if told else (200, JSON, b'{"id": "", "address": ""}')
 
     def _answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         is_here = asked["sha256"] in self.accepted.values()

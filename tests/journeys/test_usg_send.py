@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from usage.forwarding import forward
 from usage.models import FileState
 from usage.storage import archive
 from usage.usg.__main__ import main
-from usage.usg.client import closed_files, http
+from usage.usg.client import closed_files, http, needed
+from usage.usg.client import send as client_send
+from usage.usg.client.run_report import RunReport
 
 pytestmark = pytest.mark.faults
 
@@ -171,17 +174,14 @@ def test_what_changes_before_it_is_deleted_is_kept(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from usage.usg.client import send as client_send
-
     archive.prepare()
     sender.send(folder, alice.token)
     while forward.forward_waiting(now=lambda: datetime.now(UTC)):
         pass
     names = sorted(path.name for path in folder.iterdir())
-    check = client_send._check
 
-    def check_and_change(*arguments: object) -> object:
-        found = check(*arguments)  # type: ignore[arg-type]  # as it was called
+    def check_and_change(*arguments: Any) -> Any:
+        found = list(needed.check(*arguments))
         # Same size, same time: only its content tells.
         data = (folder / names[0]).read_bytes()
         put(folder, names[0], data[:-1] + b"!")
@@ -190,11 +190,12 @@ def test_what_changes_before_it_is_deleted_is_kept(
         return found
 
     portal = http.Portal(sender.address, alice.token)
-    looked = closed_files.look_through(folder, now=LONG_AGO + 7200)
+    looked = closed_files.find_files(folder, now=LONG_AGO + 7200)
     found = [one for one in looked if isinstance(one, closed_files.ClosedFile)]
-    monkeypatch.setattr(client_send, "_check", check_and_change)
+    monkeypatch.setattr(client_send, "check", check_and_change)
     said: Lines = []
-    client_send._delete(portal, found, report=said.append)
+    run = client_send._Run(portal, said.append, RunReport(portal, ""))
+    run._remove_safe(found)
     assert said[3:] == [
         f"kept, it has changed: {names[0]}",
         f"kept, it has changed: {names[1]}",

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "usage"
 
 
-def run(script: Script, folder: Path, **options: bool) -> tuple[int, Lines]:
+def run(script: Script, folder: Path, **options: Any) -> tuple[int, Lines]:
     said: Lines = []
     portal = http.Portal(script.address, "usg_x")
     options = {"delete": False, **options}

@@ -43,6 +43,10 @@ FAILURES: Mapping[str, FailureText] = {
             " own. Then drop it again."
         ),
     ),
+    "unreadable-system": FailureText(
+        _("The server's system could not read this file."),
+        _("Check the disk, and the rights of the account that sends the files."),
+    ),
     "unreadable-changed": FailureText(
         _("The file keeps changing while it is read."),
         _(

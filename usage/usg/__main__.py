@@ -8,16 +8,12 @@ from pathlib import Path
 
 from usage.usg import commands
 from usage.usg.client.commands import add_access_options, add_send_options
+from usage.usg.client.exit_codes import EPILOG
 from usage.usg.client.stand_alone import run
 from usage.usg.emulator.damage import DAMAGES
 from usage.usg.emulator.directory import ZONE
 from usage.usg.keyfiles import Purpose
 from usage.usg.zones import find_zone
-
-EPILOG = (
-    "Exit codes: 0 accepted or done, 1 refused, 2 wrong command line, 3 held,"
-    " 4 not delivered: to be sent again."
-)
 
 
 def parser() -> argparse.ArgumentParser:

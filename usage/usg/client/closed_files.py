@@ -18,6 +18,9 @@ except ImportError:  # Windows, which refuses to open what somebody holds
 
 _ENDING = ".usg"
 
+# Begins the name of the file that macOS writes beside another one, for its attributes.
+_TWIN = "._"
+
 # Most characters of a name that is sent; the portal stores no more.
 _NAME_CHARACTERS = 255
 
@@ -63,11 +66,18 @@ class ClosedFile:
 
 @dataclass(frozen=True, slots=True)
 class LeftFile:
-    """A file that is not sent in this run, and the reason."""
+    """A file that is not sent in this run, and the reason; `size` in bytes.
+
+    `code` is what a report to the portal has for the reason. `is_routine`: the same
+    happens on every server each night, as with the file of today.
+    """
 
     name: str
     why: Why
     reason: str
+    code: str = ""
+    size: int = 0
+    is_routine: bool = True
 
 
 def shown_name(path: Path) -> str:
@@ -78,7 +88,7 @@ def shown_name(path: Path) -> str:
     return cleaned(path.name)[:_NAME_CHARACTERS]
 
 
-def look_through(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]:
+def find_files(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]:
     """Yield each usage file of a directory; a failure does not affect the others.
 
     Raises:
@@ -91,15 +101,33 @@ def look_through(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]
         try:
             found = _look(path, now=now)
         except FileNotFoundError:
-            found = Why.OPEN, "it is gone"
+            found = Why.OPEN, "it is gone", "unreadable-gone"
         except OSError as error:
             is_held = getattr(error, "winerror", None) in _HELD_ON_WINDOWS
             reason = error.strerror or str(error)
-            found = Why.OPEN if is_held else Why.UNREADABLE, reason
+            denied = isinstance(error, PermissionError)
+            code = "unreadable-forbidden" if denied else "unreadable-system"
+            found = (
+                (Why.OPEN, reason, "unreadable-open")
+                if is_held
+                else (Why.UNREADABLE, reason, code)
+            )
         if isinstance(found, ClosedFile):
             yield found
         else:
-            yield LeftFile(shown_name(path), *found)
+            size, is_old = _size_and_age(path, now=now)
+            is_open = found[0] is Why.OPEN
+            is_routine = found[0] is Why.OTHER or (is_open and not is_old)
+            yield LeftFile(shown_name(path), *found, size, is_routine)
+
+
+def _size_and_age(path: Path, *, now: float) -> tuple[int, bool]:
+    """Return the size of a file, and whether it is too old to be one of today."""
+    try:
+        seen = path.lstat()
+    except OSError:
+        return 0, False
+    return seen.st_size, abs(now - seen.st_mtime) >= _UNFINISHED_FOR
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:
@@ -131,28 +159,41 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str]:
+def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str, str]:
     """Hash a file that is closed."""
+    if path.name.startswith(_TWIN):
+        return Why.OTHER, "it is a note of macOS about another file", ""
     seen = path.lstat()
     if not stat.S_ISREG(seen.st_mode):
-        return Why.OTHER, _kind(seen)
-    before = stamp_of(path)
-    age = now - seen.st_mtime
+        return Why.OTHER, _kind(seen), ""
+    # A time in the future is of a clock that was wrong: the file need not wait for it.
+    age = abs(now - seen.st_mtime)
     if age < QUIET_FOR:
-        return Why.OPEN, "it has just been written"
+        return _open("it has just been written")
+    before = stamp_of(path)
+    reason = _reason_to_wait(path, before[0], age=age)
+    if reason:
+        return _open(reason)
+    sha256 = hash_of(path)
+    if stamp_of(path) != before:
+        return _open("it is being written")
+    return ClosedFile(path, before[0], sha256, before)
+
+
+def _reason_to_wait(path: Path, size: int, *, age: float) -> str:
     with path.open("rb") as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return Why.OPEN, "it is locked"
+                return "it is locked"
         start = file.read(layout.PRELUDE.size)
-    if _is_unfinished(start, before[0]) and age < _UNFINISHED_FOR:
-        return Why.OPEN, "it is not complete yet"
-    sha256 = hash_of(path)
-    if stamp_of(path) != before:
-        return Why.OPEN, "it is being written"
-    return ClosedFile(path, before[0], sha256, before)
+    is_unfinished = _is_unfinished(start, size) and age < _UNFINISHED_FOR
+    return "it is not complete yet" if is_unfinished else ""
+
+
+def _open(reason: str) -> tuple[Why, str, str]:
+    return Why.OPEN, reason, "unreadable-open"
 
 
 def _kind(seen: os.stat_result) -> str:

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 from usage.usg.client import access_check, access_text, proxy
 from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names, Ways
 from usage.usg.client.access_probe import ProbeLimits
+from usage.usg.client.exit_codes import ExitCode
 from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
 from usage.usg.client.proxy import Proxy
-from usage.usg.client.send import UNDELIVERED, send, to_stdout
-
-# As argparse ends with.
-WRONG_COMMAND_LINE = 2
+from usage.usg.client.run_log import RunLog, to_stdout
+from usage.usg.client.send import send
 
 LONGEST_CHECK = 3600.0
 
@@ -58,6 +57,13 @@ def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
         action="store_true",
         help="delete files that are confirmed in S3, and nothing else",
     )
+    send.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="append the report to this file too; FILE.1 keeps the older lines",
+    )
+    _add_machine(send)
     send.set_defaults(run=send_directory)
 
 
@@ -89,23 +95,32 @@ def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None
     access.add_argument(
         "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
     )
-    access.add_argument(
+    _add_machine(access)
+    access.set_defaults(run=verify_access, portal=to)
+
+
+def _add_machine(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--machine",
         default=socket.gethostname(),
         help="name to report; else the host name",
     )
-    access.set_defaults(run=verify_access, portal=to)
 
 
 def send_directory(args: argparse.Namespace) -> int:
     """Send a directory, with the token from a file or the environment.
 
     A token on the command line could be seen by other users. `args.now` is the time in
-    seconds since 1970.
+    seconds since 1970, `args.clock` returns the time for lines of the log.
     """
     portal = Portal(args.to, _token(args), _proxy_for(args))
     return send(
-        portal, args.directory, now=args.now, report=to_stdout, delete=args.delete_safe
+        portal,
+        args.directory,
+        now=args.now,
+        report=RunLog(args.log, args.clock),
+        delete=args.delete_safe,
+        machine=args.machine,
     )
 
 
@@ -121,7 +136,7 @@ def verify_access(args: argparse.Namespace) -> int:
         portal = _portal_to_report_to(args)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
-        return WRONG_COMMAND_LINE
+        return ExitCode.WRONG_COMMAND_LINE
     limits = ProbeLimits(args.port, args.seconds, args.authorities)
     report = access_check.check_access(names, limits, given)
     if args.json:
@@ -132,7 +147,7 @@ def verify_access(args: argparse.Namespace) -> int:
     code = 0 if report.works else 1
     if portal is None or _report_access(portal, args.machine, report):
         return code
-    return UNDELIVERED
+    return ExitCode.UNDELIVERED
 
 
 def _way_to(names: Names, args: argparse.Namespace) -> Ways:

@@ -34,17 +34,22 @@ class NotDeliveredError(Exception):
     """No answer of the portal after all tries.
 
     `is_of_all`: no other request would fare better. Otherwise the request itself may be
-    the cause, such as a file that something in between does not let through.
+    the cause, such as a file that something in between does not let through. `answer`
+    is the last one that was temporary, if there was any.
     """
 
-    def __init__(self, message: str, *, is_of_all: bool = False) -> None:
+    def __init__(
+        self, message: str, *, is_of_all: bool = False, answer: Answer | None = None
+    ) -> None:
         super().__init__(message)
-        self.is_of_all = is_of_all
+        self.is_of_all, self.answer = is_of_all, answer
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
     """One portal, the token for its API, which is never shown, and the proxy to it.
+
+    A request is sent at most `most_tries` times; None is TRIES.
 
     Raises ValueError for an address that is none, or that would send the token in the
     clear.
@@ -53,6 +58,7 @@ class Portal:
     address: str
     token: str = field(repr=False)
     proxy: Proxy | None = None
+    most_tries: int | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
@@ -90,7 +96,7 @@ class Portal:
     ) -> Answer:
         """Send a request until it is answered, at most `tries` times.
 
-        While the portal answers that it is busy, the request is sent TRIES times.
+        While the portal answers that it is busy, it is sent `most_tries` times.
 
         Raises:
             NotDeliveredError: it never was.
@@ -98,7 +104,7 @@ class Portal:
         """
         wait = FIRST_WAIT
         failure = NotDeliveredError("")
-        for number in range(TRIES):
+        for number in range(self.most_tries or TRIES):
             if number >= tries and not failure.is_of_all:
                 break
             if number:
@@ -111,7 +117,9 @@ class Portal:
                 continue
             if not answer.is_passing:
                 return answer
-            failure = NotDeliveredError(answer.reason, is_of_all=answer.is_busy)
+            failure = NotDeliveredError(
+                answer.reason, is_of_all=answer.is_busy, answer=answer
+            )
             if answer.retry_after is not None:
                 if answer.retry_after > LONGEST_ASKED:
                     break

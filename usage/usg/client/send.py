@@ -7,14 +7,14 @@ A file that fails does not affect the others. Each file is sent once; files with
 answer are sent again after the others, so that they delay neither this run nor the
 next one. Only a failure that concerns all files ends a run: no answer to any request, a
 token that is refused, or a portal that stays busy.
+
+The PowerShell script `usage/sender/usage-sender.ps1` takes the same steps.
 """
 
-import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,33 +23,25 @@ from usage.usg.client.answers import Answer
 from usage.usg.client.closed_files import (
     ClosedFile,
     Why,
+    find_files,
     has_changed,
     hash_of,
-    look_through,
     stamp_of,
 )
+from usage.usg.client.exit_codes import CODES, ExitCode, worst_of
 from usage.usg.client.http import NotDeliveredError, Portal
-
-# Files in one request: the portal takes no more.
-_AT_ONCE = 1_000
+from usage.usg.client.needed import RefusedError, check, is_safe
+from usage.usg.client.one_run import lock_run
+from usage.usg.client.run_report import HERE, RunReport, failure_code
 
 # Tries of a file that had no answer, once the others are sent.
 _TRIES_LATER = 3
 
-ACCEPTED, REJECTED, HELD, UNDELIVERED = 0, 1, 3, 4
-
-# The worst of what happened to the files decides.
-_WORST_LAST = (ACCEPTED, HELD, UNDELIVERED, REJECTED)
-
-_CODES: Mapping[str, int] = {
-    "accepted": ACCEPTED,
-    "already here": ACCEPTED,
-    "received": ACCEPTED,
-    "held": HELD,
-}
+# Tries of each report at the end of a run; one if the portal was busy.
+_TRIES_OF_REPORT = 2
 
 # Refusals that concern every file: of the token, or of the address.
-_OF_ALL = frozenset(
+OF_ALL = frozenset(
     {
         *("token-unknown", "sign-in-needed", "not-allowed", "account-closed"),
         *("tenant-differs", "https-needed"),
@@ -59,12 +51,14 @@ _OF_ALL = frozenset(
 Report = Callable[[str], object]
 
 
-class _RefusedError(Exception):
-    """The portal refuses the request as such: the token, most likely."""
-
-
 def send(
-    portal: Portal, folder: Path, *, now: float, report: Report, delete: bool
+    portal: Portal,
+    folder: Path,
+    *,
+    now: float,
+    report: Report,
+    delete: bool,
+    machine: str = "",
 ) -> int:
     """Deliver what is needed and return the exit code; `now` in seconds since 1970.
 
@@ -72,59 +66,127 @@ def send(
         OSError: the directory cannot be read.
 
     """
-    delivery = _Delivery(portal, report)
-    for one in look_through(folder, now=now):
-        if isinstance(one, ClosedFile):
-            delivery.waiting[one.path] = one
-            continue
-        report(f"{one.why.value}: {one.name} ({one.reason})")
-        if one.why is Why.UNREADABLE:
-            delivery.codes.append(UNDELIVERED)
-    found = list(delivery.waiting.values())
-    try:
-        delivery.run(found)
-        if delete:
-            _delete(portal, found, report=report)
-    except NotDeliveredError as error:
-        report(f"not delivered: {error}")
-        delivery.codes.append(UNDELIVERED)
-    except _RefusedError as error:
-        report(f"refused: {error}")
-        delivery.codes.append(REJECTED)
-    for one in delivery.waiting.values():
-        report(f"not sent: {one.name}")
-    return max(delivery.codes, key=_WORST_LAST.index)
+    # Step 1: Let one run at a time send a directory.
+    with lock_run(folder) as is_alone:
+        if not is_alone:
+            report("another run sends this directory; this one ends")
+            return ExitCode.ACCEPTED
+        return _Run(portal, report, RunReport(portal, machine)).take_steps(
+            folder, now=now, delete=delete
+        )
 
 
 @dataclass(slots=True)
-class _Delivery:
+class _Run:
     """One run: `codes` of what was decided, `waiting` what is not sent yet."""
 
     portal: Portal
     report: Report
-    codes: list[int] = field(default_factory=lambda: [ACCEPTED])
+    account: RunReport
+    codes: list[ExitCode] = field(default_factory=lambda: [ExitCode.ACCEPTED])
     waiting: dict[Path, ClosedFile] = field(default_factory=dict)
+    is_cut_short: bool = False
+    is_answered: bool = True
 
-    def run(self, found: Sequence[ClosedFile]) -> None:
-        """Send what is needed, then once more what had no answer.
+    def take_steps(self, folder: Path, *, now: float, delete: bool) -> int:
+        # Step 2: Find the files that are closed, and hash them.
+        found = self._find_closed(folder, now=now)
+        try:
+            # Step 3: Request which files are needed, by their hash.
+            needed = self._request_needed(found)
+            # Step 4: Send the needed files.
+            unanswered = self._send_needed(needed)
+            # Step 5: Send again what had no answer.
+            self._send_again(unanswered)
+            # Step 6: Remove the files that are safe to delete, if that is wanted.
+            self._remove_safe(found if delete else [])
+        except NotDeliveredError as error:
+            # A portal that is busy may still take a report.
+            self.is_answered = error.answer is not None
+            self._cut_short(f"not delivered: {error}", ExitCode.UNDELIVERED)
+        except RefusedError as error:
+            self.is_answered = False
+            self._cut_short(f"refused: {error}", ExitCode.REJECTED)
+        # Step 7: Write which files were not sent.
+        self._write_unsent()
+        # Step 8: Submit the report of the run to the portal.
+        self._submit_report()
+        # Step 9: Select the exit code.
+        return self._select_code()
 
-        Raises:
-            NotDeliveredError, _RefusedError: no other file would fare better.
+    def _find_closed(self, folder: Path, *, now: float) -> list[ClosedFile]:
+        for one in find_files(folder, now=now):
+            if isinstance(one, ClosedFile):
+                self.waiting[one.path] = one
+                self.account.files += 1
+                self.account.size += one.size
+                continue
+            self.report(f"{one.why.value}: {one.name} ({one.reason})")
+            if one.is_routine:
+                self.account.others += 1
+            else:
+                self.account.files += 1
+                self.account.size += one.size
+                self.account.add(one.name, one.size, "unreadable", code=one.code)
+            if one.why is Why.UNREADABLE:
+                self.codes.append(ExitCode.UNDELIVERED)
+        return list(self.waiting.values())
 
-        """
-        unanswered = []
-        for batch in _batches(found):
-            answers = _check(self.portal, batch)
-            for one, answer in zip(batch, answers, strict=True):
-                if answer["is_needed"]:
-                    if self._failure(one, tries=1) is not None:
-                        unanswered.append(one)
-                else:
-                    self._already_here(one, answer)
+    def _request_needed(self, found: list[ClosedFile]) -> list[ClosedFile]:
+        needed = []
+        for one, answer in check(self.portal, found):
+            if answer["is_needed"]:
+                needed.append(one)
+            else:
+                self._already_here(one, answer)
+        return needed
+
+    def _send_needed(self, needed: list[ClosedFile]) -> list[ClosedFile]:
+        if needed:
+            self.account.begin()
+        return [one for one in needed if self._failure(one, tries=1) is not None]
+
+    def _send_again(self, unanswered: list[ClosedFile]) -> None:
         for one in unanswered:
             failure = self._failure(one, tries=_TRIES_LATER)
             if failure is not None:
-                self._end(one, UNDELIVERED, f"not delivered: {one.name} ({failure})")
+                line = f"not delivered: {one.name} ({failure})"
+                self._end(one, ExitCode.UNDELIVERED, line)
+                self._account_for(one, "failed", code=failure_code(failure.answer))
+
+    def _remove_safe(self, found: list[ClosedFile]) -> None:
+        """Delete files that the portal confirms in S3 and that are still the same."""
+        answers = list(check(self.portal, found))
+        safe = [one for one, answer in answers if is_safe(one, answer)]
+        for one in safe:
+            self.report(f"safe to delete: {one.name}")
+        for one in safe:
+            with suppress(OSError):
+                if stamp_of(one.path) == one.stamp and hash_of(one.path) == one.sha256:
+                    one.path.unlink()
+                    self.report(f"deleted: {one.name}")
+                    continue
+            self.report(f"kept, it has changed: {one.name}")
+
+    def _cut_short(self, line: str, code: ExitCode) -> None:
+        self.is_cut_short = True
+        self.report(line)
+        self.codes.append(code)
+
+    def _write_unsent(self) -> None:
+        for one in self.waiting.values():
+            self.report(f"not sent: {one.name}")
+            self._account_for(one, "stopped")
+
+    def _submit_report(self) -> None:
+        if not self.is_answered:
+            return
+        failure = self.account.end(tries=1 if self.is_cut_short else _TRIES_OF_REPORT)
+        if failure and not self.is_cut_short:
+            self.report(f"run not reported: {failure}")
+
+    def _select_code(self) -> int:
+        return worst_of(self.codes)
 
     def _failure(self, one: ClosedFile, *, tries: int) -> NotDeliveredError | None:
         """Send a file and report its verdict; return why there is none."""
@@ -134,7 +196,7 @@ class _Delivery:
             if error.is_of_all:
                 raise
             # Raises if the portal does not answer at all. The file may have arrived.
-            (answer,) = _check(self.portal, [one])
+            ((_, answer),) = check(self.portal, [one])
             if answer["is_needed"]:
                 return error
             self._already_here(one, answer)
@@ -146,6 +208,7 @@ class _Delivery:
             "Content-Length": str(one.size),
             "Content-Digest": f"sha-256=:{digest}:",
             "Content-Type": "application/octet-stream",
+            "Portal-Upload": self.account.key,
         }
         path = f"/api/v1/files/{quote(one.name, safe='')}"
         try:
@@ -155,7 +218,7 @@ class _Delivery:
                 )
         except OSError as error:
             reason = error.strerror or str(error)
-            self._end(one, ACCEPTED, f"left for next time: {one.name} ({reason})")
+            self._leave(one, reason, "unreadable-open")
             return
         self._report_answer(one, answer)
 
@@ -164,49 +227,49 @@ class _Delivery:
         code = document.get("code")
         if not answer.is_of_portal:
             line = f"not delivered: {one.name} ({answer.reason})"
-            self._end(one, UNDELIVERED, line)
-        elif code in _OF_ALL:
-            raise _RefusedError(answer.reason)
+            self._end(one, ExitCode.UNDELIVERED, line)
+            status, reason = answer.status, failure_code(answer)
+            self._account_for(one, "failed", code=reason, status=status)
+        elif code in OF_ALL:
+            raise RefusedError(answer.reason)
         elif code == "digest-differs" and has_changed(one):
-            line = f"left for next time: {one.name} (it is being written)"
-            self._end(one, ACCEPTED, line)
+            self._leave(one, "it is being written", "unreadable-changed")
         else:
-            verdict = str(document.get("verdict") or "refused")
-            self._end(one, _CODES.get(verdict, REJECTED), f"{verdict}: {one.name}")
-            for line in _reasons(document):
-                self.report(f"  {line}")
+            self._report_verdict(one, document)
+
+    def _report_verdict(self, one: ClosedFile, document: Mapping[str, Any]) -> None:
+        verdict = str(document.get("verdict") or "refused")
+        exit_code = CODES.get(verdict, ExitCode.REJECTED)
+        self._end(one, exit_code, f"{verdict}: {one.name}")
+        for line in _reasons(document):
+            self.report(f"  {line}")
+        if "verdict" in document:
+            file = document.get("file")
+            id_ = file.get("id") if isinstance(file, dict) else None
+            self._account_for(one, verdict, file=id_)
+        else:
+            self._account_for(one, "failed", code=document.get("code"))
 
     def _already_here(self, one: ClosedFile, answer: Mapping[str, Any]) -> None:
         file = answer.get("file")
-        is_held = isinstance(file, dict) and file.get("state") == "held"
-        self._end(one, HELD if is_held else ACCEPTED, f"already here: {one.name}")
+        state = file if isinstance(file, dict) else {}
+        is_held = state.get("state") == "held"
+        code = ExitCode.HELD if is_held else ExitCode.ACCEPTED
+        self._end(one, code, f"already here: {one.name}")
+        self._account_for(one, HERE, file=state.get("id"))
 
-    def _end(self, one: ClosedFile, code: int, line: str) -> None:
+    def _leave(self, one: ClosedFile, reason: str, code: str) -> None:
+        line = f"left for next time: {one.name} ({reason})"
+        self._end(one, ExitCode.ACCEPTED, line)
+        self._account_for(one, "unreadable", code=code)
+
+    def _account_for(self, one: ClosedFile, outcome: str, **more: object) -> None:
+        self.account.add(one.name, one.size, outcome, **more)
+
+    def _end(self, one: ClosedFile, code: ExitCode, line: str) -> None:
         self.codes.append(code)
         self.waiting.pop(one.path, None)
         self.report(line)
-
-
-def _batches(found: Sequence[ClosedFile]) -> Iterator[Sequence[ClosedFile]]:
-    for start in range(0, len(found), _AT_ONCE):
-        yield found[start : start + _AT_ONCE]
-
-
-def _check(portal: Portal, batch: Sequence[ClosedFile]) -> list[Mapping[str, Any]]:
-    """Return which of the files are needed, in the order of the files."""
-    # Without names: they do not identify content, and a filter may reject odd ones.
-    questions = [{"size": one.size, "sha256": one.sha256} for one in batch]
-    answer = portal.send_json("POST", "/api/v1/files/check", {"files": questions})
-    if not answer.is_of_portal:
-        raise NotDeliveredError(answer.reason, is_of_all=True)
-    files = answer.document.get("files")
-    if answer.status != HTTPStatus.OK or not isinstance(files, list):
-        raise _RefusedError(answer.reason)
-    is_known = all(isinstance(one, dict) and "is_needed" in one for one in files)
-    if len(files) != len(batch) or not is_known:
-        message = "the answer is about other files"
-        raise NotDeliveredError(message, is_of_all=True)
-    return files
 
 
 def _reasons(document: Mapping[str, Any]) -> Iterator[str]:
@@ -215,40 +278,3 @@ def _reasons(document: Mapping[str, Any]) -> Iterator[str]:
     file = document.get("file")
     for problem in file.get("problems", ()) if isinstance(file, dict) else ():
         yield f"{problem['title']} {problem['advice']}".rstrip()
-
-
-def _delete(portal: Portal, found: Sequence[ClosedFile], *, report: Report) -> None:
-    """Delete files that the portal confirms in S3 and that are still the same here."""
-    safe = []
-    for batch in _batches(found):
-        answers = _check(portal, batch)
-        safe += [
-            one
-            for one, answer in zip(batch, answers, strict=True)
-            if _is_safe(one, answer)
-        ]
-    for one in safe:
-        report(f"safe to delete: {one.name}")
-    for one in safe:
-        with suppress(OSError):
-            if stamp_of(one.path) == one.stamp and hash_of(one.path) == one.sha256:
-                one.path.unlink()
-                report(f"deleted: {one.name}")
-                continue
-        report(f"kept, it has changed: {one.name}")
-
-
-def _is_safe(one: ClosedFile, answer: Mapping[str, Any]) -> bool:
-    file = answer.get("file")
-    return (
-        not answer["is_needed"]
-        and isinstance(file, dict)
-        and file.get("is_safe_to_delete") is True
-        and file.get("sha256") == one.sha256
-        and file.get("size") == one.size
-    )
-
-
-def to_stdout(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

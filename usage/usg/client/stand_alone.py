@@ -11,11 +11,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 
 from usage.usg.client.commands import add_access_options, add_send_options
-
-EPILOG = (
-    "Exit codes: 0 accepted, or access works; 1 refused, failed, or not full access;"
-    " 2 wrong command line; 3 held; 4 not delivered, or not reported: run it again."
-)
+from usage.usg.client.exit_codes import EPILOG
 
 
 def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
@@ -32,11 +28,12 @@ def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     """Run the subcommand that the command line names, and return its exit code.
 
-    Its arguments include `now`, the time in seconds since 1970, and `token`, the value
-    of the environment variable USG_TOKEN.
+    Its arguments include `now`, the time in seconds since 1970, `clock`, which returns
+    the time, and `token`, the value of the environment variable USG_TOKEN.
     """
     args = parser.parse_args(argv)
     args.now = datetime.now(UTC).timestamp()
+    args.clock = lambda: datetime.now(UTC)
     args.token = os.environ.get("USG_TOKEN", "")
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that the locale cannot write must not end a delivery half way.

@@ -1,0 +1,53 @@
+"""Writes the lines of a run to a log file, and to standard output.
+
+Neither can end a run: a file that cannot be written (a full disk, missing rights) is
+reported once and left out.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+# Bytes of a log after which a run begins a new one; the old one is kept as FILE.1.
+LARGEST_LOG = 1024 * 1024
+
+
+@dataclass(slots=True)
+class RunLog:
+    """Reports lines; `path` is the log file, if there is one, `now` the local time."""
+
+    path: Path | None
+    now: Callable[[], datetime]
+    is_broken: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if self.path is None:
+            return
+        with suppress(OSError):
+            if self.path.stat().st_size > LARGEST_LOG:
+                self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+
+    def __call__(self, line: str) -> None:
+        to_stdout(line)
+        if self.path is None or self.is_broken:
+            return
+        at = self.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        try:
+            with self.path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(f"{at} {line}\n")
+        except OSError as error:
+            self.is_broken = True
+            to_stdout(f"no log: {error.strerror or error}")
+
+
+def to_stdout(line: str) -> None:
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        # A full disk or a closed pipe. What is buffered would fail again at the end.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
