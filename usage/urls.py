@@ -27,6 +27,7 @@ urlpatterns = [
     path("safe-to-delete/SHA256SUMS", receipt_views.safe_sums, name="safe-sums"),
     path("access", access_views.access_page, name="access-page"),
     path("access/usage-sender.pyz", sender_views.sender_download, name="sender-file"),
+    path("access/usage-sender.ps1", sender_views.script_download, name="sender-script"),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
     path("servers/change", server_views.change, name="servers-change"),

@@ -188,6 +188,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "servers-register": {"POST": _form(MANAGE, FILES, LISTS)},
     "access-page": {"GET": _page(READ)},
     "sender-file": {"GET": _page(READ)},
+    "sender-script": {"GET": _page(READ)},
     "people-page": {"GET": _page(READ)},
     "people-own-mails": {"POST": _form(READ)},
     "people-calendar": {"POST": _form(READ)},

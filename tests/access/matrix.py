@@ -137,6 +137,7 @@ ROWS: Mapping[str, Row] = {
     "servers-register": Row(lambda _: "/servers/register"),
     "access-page": Row(lambda _: "/access"),
     "sender-file": Row(lambda _: "/access/usage-sender.pyz"),
+    "sender-script": Row(lambda _: "/access/usage-sender.ps1"),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.

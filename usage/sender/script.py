@@ -1,0 +1,36 @@
+"""Fills in the PowerShell script of the sender: address of the portal, and version.
+
+Windows PowerShell 5.1 reads a file without a mark of its encoding as ANSI, so the
+script is pure ASCII, with the line ends of Windows.
+"""
+
+from base64 import b64encode
+from functools import cache
+from pathlib import Path
+
+from usage.usg.client import VERSION
+
+SCRIPT_NAME = "usage-sender.ps1"
+
+_SOURCE = Path(__file__).with_name(SCRIPT_NAME)
+_ADDRESS, _VERSION = "'@ADDRESS@'", "@VERSION@"
+
+
+@cache
+def sender_script(address: str) -> bytes:
+    """Return the bytes of the script for the portal at `address`."""
+    text = _SOURCE.read_text(encoding="ascii")
+    text = text.replace(_VERSION, VERSION).replace(_ADDRESS, quoted(address))
+    return text.replace("\n", "\r\n").encode("ascii")
+
+
+def quoted(text: str) -> str:
+    """Return an ASCII expression of PowerShell with this value, whatever it contains.
+
+    In single quotes only single quotes are special. Other text, also the typographic
+    quotes that PowerShell takes for quotes, is written in base64.
+    """
+    if text.isascii() and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    data = b64encode(text.encode("utf-8", "replace")).decode("ascii")
+    return f"([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{data}')))"
