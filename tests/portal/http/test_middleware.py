@@ -11,7 +11,9 @@ from portal.accounts import tokens
 from tests.builders import Company
 
 
-@pytest.mark.parametrize("path", ["/api/v1/files", "/sign-in", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/files", "/sign-in", "/metrics", "/healthz/", "//healthz"]
+)
 def test_a_wrong_host_name_is_refused_quietly(
     db: None, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -19,6 +21,25 @@ def test_a_wrong_host_name_is_refused_quietly(
     assert response.status_code == 400
     assert "cannot be read" in response.content.decode()
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "host", ["10.0.0.7:8000", "evil.example", "two words.example", ""]
+)
+@pytest.mark.parametrize("is_public", [False, True])
+def test_probes_are_answered_whatever_their_host(
+    db: None, settings: Any, path: str, host: str, *, is_public: bool
+) -> None:
+    settings.SECURE_SSL_REDIRECT = is_public
+    response = Client().get(path, headers={"Host": host})
+    assert response.status_code == 200
+    assert not response.has_header("Location")
+    unknown = Client().post(path, headers={"Host": host})
+    assert unknown.status_code == 405
+    for answer in (response, unknown):
+        told = f"{answer.serialize_headers().decode()} {answer.content.decode()}"
+        assert not host or host not in told
 
 
 def test_a_form_from_elsewhere_is_told_so(alice: Company) -> None:
