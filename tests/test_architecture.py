@@ -192,6 +192,7 @@ OF_HTTP = {
     "portal/accounts/client_address.py",
     "portal/accounts/login_redirect.py",
     "portal/accounts/password_links.py",
+    "portal/http/any_host.py",
     "portal/http/api_docs.py",
     "portal/http/body_slots.py",
     "portal/http/context_processors.py",

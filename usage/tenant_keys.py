@@ -16,7 +16,7 @@ from django.conf import settings
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from usage.models import NameSecret, SealingKey
-from usage.usg import envelope
+from usage.usg import envelope, fingerprints
 
 _NONCE_BYTES = 12
 
@@ -35,7 +35,7 @@ def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
     """Make a tenant's key pair, in a unit of work of the staff."""
     unit_of_work.hold_tenant(tenant_id)
     pair = envelope.new_sealing_pair()
-    fingerprint = envelope.fingerprint(pair.public)
+    fingerprint = fingerprints.fingerprint(pair.public)
     key = SealingKey.objects.create(
         tenant_id=tenant_id,
         fingerprint=fingerprint,

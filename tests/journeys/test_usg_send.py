@@ -141,7 +141,7 @@ def test_what_is_still_written_is_left(
     assert code == 0
     assert [line for line in lines if line.startswith("left")] == [
         "left for next time: begun.usg (it is not complete yet)",
-        "left for next time: fresh.usg (it has just been written)",
+        "left for next time: fresh.usg (it changed less than 2 minutes ago)",
         "left for next time: half.usg (it is not complete yet)",
         "left for next time: locked.usg (it is locked)",
     ]

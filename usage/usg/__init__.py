@@ -7,12 +7,12 @@ is docs/usg-format.md.
 from usage.usg.columns import Flag, OpenedDay, Sessions
 from usage.usg.envelope import (
     KeyPair,
-    fingerprint,
     new_sealing_pair,
     new_signing_pair,
     sealing_pair,
     signing_pair,
 )
+from usage.usg.fingerprints import fingerprint
 from usage.usg.header import ClosedBy, Header
 from usage.usg.limits import DEFAULT_LIMITS, Limits
 from usage.usg.problems import SPECS, Code, Problem, Severity, Spec

@@ -7,7 +7,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from usage.usg import commands
-from usage.usg.client.commands import add_access_options, add_send_options
+from usage.usg.client.commands import (
+    add_access_options,
+    add_fingerprint_options,
+    add_send_options,
+)
 from usage.usg.client.exit_codes import EPILOG
 from usage.usg.client.stand_alone import run
 from usage.usg.emulator.damage import DAMAGES
@@ -41,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     _emulate_options(add("emulate", help="write a usage directory"))
     add_send_options(add("send", help="deliver a usage directory to a portal"))
     add_access_options(add("verify-access", help="check access to S3"))
+    add_fingerprint_options(
+        add("fingerprints", help="list servers of a directory, and their keys")
+    )
     return main_parser
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 
-from usage.usg import envelope, keyfiles, rows
+from usage.usg import envelope, fingerprints, keyfiles, rows
 from usage.usg import header as headers
 from usage.usg.emulator.directory import Options, emulate, server_names
 from usage.usg.emulator.history import ServerHabits
@@ -63,7 +63,7 @@ def keys(args: argparse.Namespace) -> int:
     pair = _MAKE[purpose]()
     for path in keyfiles.write_pair(args.file, purpose, pair):
         sys.stdout.write(f"{path}\n")
-    sys.stdout.write(f"fingerprint {envelope.fingerprint(pair.public)}\n")
+    sys.stdout.write(f"fingerprint {fingerprints.fingerprint(pair.public)}\n")
     return 0
 
 
@@ -76,7 +76,7 @@ def write_file(args: argparse.Namespace) -> int:
     sealing = keyfiles.read_key(args.seal_to, Purpose.SEALING).public
     signing = keyfiles.read_private(args.sign_with, Purpose.SIGNING)
     defaults = {"sessions": 0, "writer": headers.WRITER, "previous": None}
-    filled = {"key": envelope.fingerprint(sealing), "signer": signing.public.hex()}
+    filled = {"key": fingerprints.fingerprint(sealing), "signer": signing.public.hex()}
     header, problems = headers.parse(
         json.dumps({**defaults, **given, **filled}).encode()
     )
@@ -168,7 +168,7 @@ def _received_at(args: argparse.Namespace, header: Header | None) -> datetime:
 
 def _opening_key(paths: list[Path]) -> Callable[[str], bytes | None]:
     pairs = [keyfiles.read_private(path, Purpose.SEALING) for path in paths]
-    return {envelope.fingerprint(pair.public): pair.private for pair in pairs}.get
+    return {fingerprints.fingerprint(pair.public): pair.private for pair in pairs}.get
 
 
 def _signer(text: str) -> bytes:

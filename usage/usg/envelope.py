@@ -4,7 +4,6 @@ Keys are raw bytes (32 each) everywhere else, so that no other module depends on
 library's classes.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,9 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
 KEY_BYTES = 32
 SIGNATURE_DOMAIN = b"usg/1\x00"
-FINGERPRINT_DOMAIN = b"usg/1 key\x00"
-# 128 bits: nobody can make a second key that fits, and a person can compare it.
-FINGERPRINT_BYTES = 16
 # The prime of both curves.
 _FIELD = 2**255 - 19
 
@@ -58,13 +54,6 @@ def sealing_pair(private: bytes) -> KeyPair:
 def signing_pair(private: bytes) -> KeyPair:
     key = ed25519.Ed25519PrivateKey.from_private_bytes(private)
     return KeyPair(key.public_key().public_bytes_raw(), private)
-
-
-def fingerprint(public: bytes) -> str:
-    """32 hexadecimal digits: SHA-256 over "usg/1 key", 0x00 and the raw key, cut."""
-    return (
-        hashlib.sha256(FINGERPRINT_DOMAIN + public).digest()[:FINGERPRINT_BYTES].hex()
-    )
 
 
 def seal(plain: bytes, public: bytes, *, info: bytes) -> bytes:

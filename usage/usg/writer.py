@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from usage.usg import body, columns, envelope, frame, layout
+from usage.usg import body, columns, envelope, fingerprints, frame, layout
 from usage.usg import header as headers
 from usage.usg.columns import Sessions
 from usage.usg.header import Header
@@ -22,7 +22,7 @@ def write(
     header = replace(
         header,
         sessions=len(sessions.user),
-        key=envelope.fingerprint(sealing_public),
+        key=fingerprints.fingerprint(sealing_public),
         signer=envelope.signing_pair(signing_private).public,
     )
     plain = plaintext(header, sessions)

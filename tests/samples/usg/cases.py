@@ -22,6 +22,7 @@ from usage.usg import (
     Limits,
     Sessions,
     envelope,
+    fingerprints,
     frame,
     layout,
     write,
@@ -56,7 +57,7 @@ HEADER = Header(
     closed_offset=120,
     closed_by=ClosedBy.MIDNIGHT,
     sessions=4,
-    key=envelope.fingerprint(SEALING.public),
+    key=fingerprints.fingerprint(SEALING.public),
     signer=SIGNING.public,
     writer="golden 1",
 )
@@ -319,7 +320,7 @@ CASES: tuple[Case, ...] = (
 
 def expected(**changed: Any) -> Expected:
     """What a portal that knows the one tenant, key and server would expect."""
-    keys = {envelope.fingerprint(SEALING.public): SEALING.private}
+    keys = {fingerprints.fingerprint(SEALING.public): SEALING.private}
     found = Expected(
         tenant=TENANT,
         received_at=RECEIVED_AT,

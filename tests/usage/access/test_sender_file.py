@@ -11,7 +11,9 @@ import pytest
 
 from tests.journeys import scripted_portal
 from tests.journeys.scripted_portal import Script
+from tests.samples.usg import cases
 from usage.sender.package import sender_file
+from usage.usg import fingerprint
 
 PORTAL = "https://portal.example"
 
@@ -67,6 +69,13 @@ def test_it_sends_a_directory_to_the_portal_that_it_is_from(
         )
     assert said == "0\naccepted: IC01_2026-05-01.usg\n"
     assert script.headers[0]["Authorization"] == "Bearer usg_x"
+
+
+def test_it_shows_the_key_to_compare_before_it_is_confirmed(tmp_path: Path) -> None:
+    (tmp_path / "usage").mkdir()
+    (tmp_path / "usage" / "a.usg").write_bytes(cases.good())
+    said = run(tmp_path, "fingerprints", "usage")
+    assert said == f"0\nIC01  {fingerprint(cases.SIGNING.public)}  1 file\n"
 
 
 @pytest.mark.parametrize("address", ['https://a.example/"; import os', "https://ä'\n"])

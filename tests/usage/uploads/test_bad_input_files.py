@@ -26,7 +26,7 @@ from usage import tenant_keys
 from usage.models import SealingKey
 from usage.servers import keys as server_keys
 from usage.uploads import judge
-from usage.usg import Sessions, envelope, layout, write
+from usage.usg import Sessions, envelope, fingerprints, layout, write
 from usage.usg import header as headers
 from usage.usg.emulator.damage import DAMAGES, Original
 
@@ -42,7 +42,7 @@ def _in_may() -> Iterator[None]:
 
 
 def add_sealing_key(company: Company, pair: envelope.KeyPair) -> None:
-    fingerprint = envelope.fingerprint(pair.public)
+    fingerprint = fingerprints.fingerprint(pair.public)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         SealingKey.objects.create(
             tenant_id=company.id,

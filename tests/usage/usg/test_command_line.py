@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.samples.usg import cases
+from usage.usg import fingerprint, keyfiles, layout
 from usage.usg import header as headers
-from usage.usg import keyfiles
 from usage.usg import rows as json_rows
 from usage.usg.__main__ import main
 from usage.usg.keyfiles import Purpose
@@ -45,6 +45,45 @@ def signer(tmp_path: Path) -> str:
 def test_show_prints_the_header_without_a_key(usg: Path, capsys: Out) -> None:
     assert main(["show", str(usg)]) == 0
     assert json.loads(capsys.readouterr().out)["sequence"] == 1041
+
+
+def test_fingerprints_are_those_of_the_keys_that_signed(
+    usg: Path, tmp_path: Path, capsys: Out
+) -> None:
+    (tmp_path / "b.USG").write_bytes(usg.read_bytes())
+    (tmp_path / "._a.usg").write_bytes(b"of macOS")
+    (tmp_path / "notes.txt").write_bytes(b"no usage file")
+    assert main(["fingerprints", str(tmp_path)]) == 0
+    key = fingerprint(cases.SIGNING.public)
+    assert capsys.readouterr().out == f"IC01  {key}  2 files\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK",
+        layout.MAGIC,
+        layout.prelude(2, 9) + b"{}",
+        layout.prelude(2, 9) + b"[]",
+        layout.prelude(9, 9) + b"\xff" * 9,
+        layout.prelude(31, 9) + b'{"server":"IC01","signer":"ab"}',
+        layout.prelude(31, 9) + b'{"server":"IC01","signer":"zz"}',
+        layout.prelude(10_000, 9) + b"[" * 10_000,
+    ],
+)
+def test_a_file_without_a_key_is_named_and_hides_no_other(
+    usg: Path, tmp_path: Path, capsys: Out, data: bytes
+) -> None:
+    (tmp_path / "b.usg").write_bytes(data)
+    assert main(["fingerprints", str(tmp_path)]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("  1 file")
+    assert second.startswith("cannot be read: b.usg (")
+    usg.unlink()
+    (tmp_path / "b.usg").unlink()
+    assert main(["fingerprints", str(tmp_path)]) == 1
+    assert "no usage file" in capsys.readouterr().out
 
 
 def test_show_prints_the_sessions_with_a_key(usg: Path, key: str, capsys: Out) -> None:

@@ -242,6 +242,12 @@ def test_damage_is_counted_from_where_a_series_stood(tmp_path: Path) -> None:
     assert sorted(file.damage for file in second if file.damage) == ["cut", "missing"]
 
 
+def test_files_have_the_time_at_which_their_server_closed_them(tmp_path: Path) -> None:
+    for file in run(tmp_path, options=Options(damage=["conflict", "cut"])):
+        assert file.path is not None
+        assert file.path.stat().st_mtime == file.header.closed_at.timestamp()
+
+
 def test_days_off_may_be_said(tmp_path: Path) -> None:
     off = date(2026, 10, 24)
     options = Options(habits=ServerHabits(0, 0, 0, 0, off={off}))

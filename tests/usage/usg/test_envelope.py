@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples.usg import cases
-from usage.usg import envelope, keyfiles
+from usage.usg import envelope, fingerprints, keyfiles
 from usage.usg.keyfiles import KeyFileError, Purpose
 
 pytestmark = pytest.mark.plain
@@ -50,9 +50,9 @@ def test_a_private_key_does_not_show_itself() -> None:
 
 
 def test_the_fingerprint_is_the_one_in_the_docs() -> None:
-    assert envelope.fingerprint(bytes(32)) == "a382f9df4d1c472389b7dce2fc1da1b0"
+    assert fingerprints.fingerprint(bytes(32)) == "a382f9df4d1c472389b7dce2fc1da1b0"
     docs = (Path(__file__).parents[3] / "docs" / "usg-format.md").read_text("utf-8")
-    assert envelope.fingerprint(bytes(32)) in docs
+    assert fingerprints.fingerprint(bytes(32)) in docs
 
 
 def test_a_signature_is_bound_to_hash_and_key() -> None:

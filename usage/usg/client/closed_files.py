@@ -169,7 +169,7 @@ def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str, str]:
     # A time in the future is of a clock that was wrong: the file need not wait for it.
     age = abs(now - seen.st_mtime)
     if age < QUIET_FOR:
-        return _open("it has just been written")
+        return _open("it changed less than 2 minutes ago")
     before = stamp_of(path)
     reason = _reason_to_wait(path, before[0], age=age)
     if reason:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from usage.usg.client import access_check, access_text, proxy
+from usage.usg.client import signers as file_signers
 from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names, Ways
 from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.exit_codes import ExitCode
@@ -105,6 +106,25 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
         default=socket.gethostname(),
         help="name to report; else the host name",
     )
+
+
+def add_fingerprint_options(fingerprints: argparse.ArgumentParser) -> None:
+    """Declare the options of `fingerprints`."""
+    fingerprints.add_argument("directory", type=Path)
+    fingerprints.set_defaults(run=list_fingerprints)
+
+
+def list_fingerprints(args: argparse.Namespace) -> int:
+    """Print each server of a directory's files with its key; 1 without any."""
+    found = file_signers.find_signers(args.directory)
+    for (server, fingerprint), count in sorted(found.files.items()):
+        files = "1 file" if count == 1 else f"{count} files"
+        to_stdout(f"{server}  {fingerprint}  {files}")
+    for line in found.unreadable:
+        to_stdout(line)
+    if not found.files:
+        to_stdout("no usage file with a key is in this directory")
+    return 1 if found.unreadable or not found.files else 0
 
 
 def send_directory(args: argparse.Namespace) -> int:

@@ -10,18 +10,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 
-from usage.usg.client.commands import add_access_options, add_send_options
+from usage.usg.client.commands import (
+    add_access_options,
+    add_fingerprint_options,
+    add_send_options,
+)
 from usage.usg.client.exit_codes import EPILOG
 
 
 def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
-    """Run `send` or `verify-access`; `to` is the default address of the portal."""
+    """Run a subcommand; `to` is the default address of the portal."""
     parser = argparse.ArgumentParser(
         "usage-sender", description="Sends usage files to the portal.", epilog=EPILOG
     )
     add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
     add_send_options(add("send", help="deliver a usage directory"), to=to)
     add_access_options(add("verify-access", help="check access to S3"), to=to)
+    add_fingerprint_options(
+        add("fingerprints", help="list servers of a directory, and their keys")
+    )
     return run(parser, argv)
 
 

@@ -5,6 +5,7 @@ sealing draws a new key for each file.
 """
 
 import hashlib
+import os
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -236,14 +237,24 @@ def _put(
     changed = data if damage is None else DAMAGES[damage](original)
     if damage in BESIDE and changed is not None:
         beside = path.with_stem(f"{path.stem}_restored")
-        beside.write_bytes(changed)
+        _write(beside, changed, header)
         yield EmulatedFile(beside, header, hashlib.sha256(changed).digest(), damage)
         changed, damage = data, None
     if changed is None:
         yield EmulatedFile(None, header, digest, damage)
     else:
-        path.write_bytes(changed)
+        _write(path, changed, header)
         yield EmulatedFile(path, header, digest, damage)
+
+
+def _write(path: Path, data: bytes, header: Header) -> None:
+    """Write a file with the time at which a server would have closed it.
+
+    The sender leaves files alone that have just changed.
+    """
+    path.write_bytes(data)
+    closed = header.closed_at.timestamp()
+    os.utime(path, (closed, closed))
 
 
 def _victims(plan: EmulationPlan) -> dict[tuple[str, int], str]:
