@@ -20,6 +20,7 @@ from billing.periods.update_flags import WAIT
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
+from portal.mail.file_backend import mail_folder
 from portal.models import Tenant
 from usage.inbox import listing as inbox_listing
 
@@ -71,8 +72,7 @@ def can_backdate_mails() -> bool:
     """
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         is_alone = not Tenant.objects.filter(is_demo=False).exists()
-    is_written_only = settings.EMAIL_BACKEND == "portal.mail.file_backend.FolderBackend"
-    return is_alone and is_written_only
+    return is_alone and mail_folder() is not None
 
 
 def _dues(row: TenantPeriod) -> Iterator[_Due]:

@@ -4,7 +4,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -37,6 +36,7 @@ from portal.errors import Refused
 from portal.forms import ReasonForm, first_error
 from portal.http.middleware import PortalRequest
 from portal.mail import switch as mail_switch
+from portal.mail.file_backend import mail_folder
 from portal.mail.outbox import WrittenMail
 from portal.models import User
 from portal.pages.filters import known_value
@@ -72,7 +72,7 @@ def mails(request: PortalRequest) -> HttpResponse:
         "held": permission.held,
         "stop": stop,
         "gets_digest": isinstance(request.user, User) and request.user.gets_digest,
-        "folder": settings.EMAIL_FILE_PATH if _is_written_only() else "",
+        "folder": mail_folder(),
         "may_act": may_act,
     }
     return render(request, "billing/staff/mail.html", shown)
@@ -223,11 +223,6 @@ def choose_digest(request: PortalRequest) -> HttpResponse:
 def _person(request: PortalRequest) -> int:
     """Return the caller's user id; staff are people, never tokens."""
     return request.caller.user_id or 0
-
-
-def _is_written_only() -> bool:
-    """Return whether mails are written to files, because no mail server is set."""
-    return settings.EMAIL_BACKEND == "portal.mail.file_backend.FolderBackend"
 
 
 def _reason(request: PortalRequest) -> str:

@@ -17,6 +17,12 @@ from portal.stack import folder
 logger = logging.getLogger(__name__)
 
 
+def mail_folder() -> Path | None:
+    """Return the folder that mails are written to, or None with a mail server."""
+    is_folder = f"{__name__}.{FolderBackend.__name__}" == settings.EMAIL_BACKEND
+    return Path(settings.EMAIL_FILE_PATH) if is_folder else None
+
+
 class NotSentError(OSError):
     """A backend has certainly not sent the mail."""
 

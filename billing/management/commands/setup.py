@@ -1,6 +1,7 @@
 """Creates billing staff and a first tenant with all it needs."""
 
 import secrets
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from billing.periods.open_periods import open_until, record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
+from portal.mail.file_backend import mail_folder
 from portal.management import arguments
 from portal.models import ApiToken, Role, Scope, StaffRole, Tenant, User
 from portal.tenants import create
@@ -114,9 +116,10 @@ class Command(BaseCommand):
                 self._person(email, staff_role=StaffRole.CLERK, at=at)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        self.stdout.write(self._results[0])
-        self.stdout.write(
-            f"{settings.PORTAL_ADDRESS} leads on from there, to the first tenant."
+        self._print_lines(
+            *self._results,
+            f"Next: sign in at {settings.PORTAL_ADDRESS} and open the first tenant.",
+            *_mail_lines(),
         )
 
     def _tenant(self, options: dict[str, Any], *, at: datetime) -> Tenant:
@@ -147,7 +150,11 @@ class Command(BaseCommand):
     def _person(self, email: str, *, staff_role: str, at: datetime) -> User:
         found = User.objects.filter(email=mail_address(email)).first()
         if found is not None:
-            self._results.append(f"{found.email} is there; the password stays.")
+            _require_staff(found, staff_role)
+            self._results.append(
+                f"{found.email} is there; nothing was changed. For another password use"
+                ' "Forgot your password?" on the sign-in page.'
+            )
             return found
         password = secrets.token_urlsafe(12)
         user = create.add_person(
@@ -159,6 +166,10 @@ class Command(BaseCommand):
         )
         self._results.append(f"{user.email} signs in with {password}")
         return user
+
+    def _print_lines(self, *lines: str) -> None:
+        for line in lines:
+            self.stdout.write(line)
 
     def _read_keys(self, given: list[list[str]]) -> list[tuple[str, bytes]]:
         # Before anything is created: a wrong path must not leave half a set-up behind.
@@ -180,8 +191,7 @@ class Command(BaseCommand):
 
     def _print_results(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
         write = self.stdout.write
-        for line in self._results:
-            write(line)
+        self._print_lines(*self._results, "Passwords are shown this once.")
         write(f"\nWhat a server of {tenant.number} needs:")
         write(f"  portal         {settings.PORTAL_ADDRESS}")
         write(f"  tenant         {tenant.number}")
@@ -189,10 +199,34 @@ class Command(BaseCommand):
         write("  sealing key    this public key file:\n")
         write(public_text(Purpose.SEALING, bytes(key.public)))
         write(
-            "A server makes its own signing key (python -m usage.usg keys signing FILE)"
-            " and hands\nover the .pub file: give it here with --server NAME FILE, or"
-            " confirm it after its\nfirst upload with manage.py confirm_server_key."
+            "A server signs its files with a key of its own. Its first files are held"
+            " until that key is\nconfirmed, on the page Servers or with manage.py"
+            " confirm_server_key. To trust it before,\ngive its public key file here,"
+            " with --server NAME FILE."
         )
+        self._print_lines(
+            f"\nNext: sign in at {settings.PORTAL_ADDRESS}. The page of"
+            f" {tenant.number} offers the server set-up, one file\nwith another token"
+            " and the sender.",
+            *_mail_lines(),
+        )
+
+
+def _require_staff(person: User, role: str) -> None:
+    """Refuse somebody's account as that of a clerk: it would open no staff page."""
+    if role and person.staff_role != role:
+        message = (
+            f"{person.email} has an account that is not a billing clerk's. Give another"
+            " address with --staff-email."
+        )
+        raise CommandError(message)
+
+
+def _mail_lines() -> Iterator[str]:
+    """Say where mails are, unless a mail server is set."""
+    folder = mail_folder()
+    if folder is not None:
+        yield f"Until EMAIL_URL is set, mails are files in {folder}."
 
 
 def _require_same(tenant: Tenant, options: dict[str, Any]) -> None:

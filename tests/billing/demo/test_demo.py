@@ -41,6 +41,9 @@ from usage.usg.keyfiles import Purpose, read_private
 NOW = datetime(2026, 11, 6, 12, tzinfo=UTC)
 RUNNING = Period(2026, 11)
 
+FOLDER = "portal.mail.file_backend.FolderBackend"
+SMTP = "portal.mail.smtp_backend.SmtpBackend"
+
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +90,7 @@ def test_three_tenants_stand_differently(db: None, small: None, tmp_path: Path) 
 def test_a_found_file_makes_a_second_version_of_a_statement(
     db: None, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_BACKEND = FOLDER
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     first, *others = personas.PERSONAS
     few = replace(first, server_names=(first.lost_server,), users=5)
@@ -173,7 +176,7 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
     db: None, small: None, settings: Any, tmp_path: Path
 ) -> None:
     settings.VAR = tmp_path
-    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_BACKEND = FOLDER
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     out, progress = StringIO(), StringIO()
@@ -203,7 +206,7 @@ def test_the_command_prints_json_for_scripts_and_sign_ins_for_people(
 def test_late_periods_of_the_demo_are_named_in_one_mail(
     db: None, settings: Any, tmp_path: Path
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_BACKEND = FOLDER
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     company = open_short("A-1", zone="UTC")
@@ -296,11 +299,33 @@ def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> N
     out = StringIO()
     call_command("setup", "--staff-email", "desk@vendor.example", stdout=out)
     password = out.getvalue().splitlines()[0].split()[-1]
+    assert "Next: sign in at http" in out.getvalue()
     client = Client()
     assert client.login(username="desk@vendor.example", password=password)
     assert "Open the first tenant" in client.get("/staff/tenants").content.decode()
     with pytest.raises(CommandError, match="valid email"):
         call_command("setup", "--staff-email", "nobody", stdout=StringIO())
+    again = StringIO()
+    call_command("setup", "--staff-email", "Desk@vendor.example", stdout=again)
+    assert "desk@vendor.example is there; nothing was changed." in again.getvalue()
+    assert client.login(username="desk@vendor.example", password=password)
+
+
+def test_setup_names_the_folder_of_the_mails_while_no_mail_server_is_set(
+    db: None, settings: Any
+) -> None:
+    for backend, is_named in ((FOLDER, True), (SMTP, False)):
+        settings.EMAIL_BACKEND = backend
+        out = StringIO()
+        call_command("setup", "--staff-email", "desk@vendor.example", stdout=out)
+        assert (str(settings.EMAIL_FILE_PATH) in out.getvalue()) is is_named
+
+
+def test_setup_takes_nobody_for_a_clerk_who_is_none(db: None) -> None:
+    berlin = (*SETUP, "--zone", "Europe/Berlin")
+    call_command("setup", *berlin, stdout=StringIO())
+    with pytest.raises(CommandError, match="not a billing clerk's"):
+        call_command("setup", "--staff-email", "admin@one.example", stdout=StringIO())
 
 
 @pytest.mark.parametrize(
@@ -327,7 +352,7 @@ def test_setup_says_what_is_wrong_and_makes_nothing(
 def test_its_late_tenants_are_flagged_and_were_told(
     db: None, small: None, tmp_path: Path, settings: Any
 ) -> None:
-    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_BACKEND = FOLDER
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     settings.INBOX_BUCKET = ""
     make(tmp_path / "demo")
@@ -352,7 +377,7 @@ def test_beside_anybody_else_no_past_is_made_up(
     alice: Company, settings: Any, hindrance: str
 ) -> None:
     """Neither reminders nor mails about statements, which are issued all the same."""
-    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    settings.EMAIL_BACKEND = FOLDER
     if hindrance == "a mail server":
         settings.EMAIL_BACKEND = "portal.mail.smtp_backend.SmtpBackend"
         with unit_of_work.acting_for(unit_of_work.STAFF):
