@@ -1,7 +1,10 @@
-"""Makes the set-up file for a customer's servers: key, new token and commands."""
+"""Makes the set-up of a customer's servers: key, new token, sender and commands."""
 
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -11,21 +14,23 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.models import Scope, Tenant
 from usage.models import SealingKey
+from usage.sender.package import FILE_NAME, sender_file
 from usage.usg.keyfiles import Purpose, public_text
 
 
 @dataclass(frozen=True, slots=True)
 class SetupFile:
-    """The file: its name, and its text with the line ends that Windows expects."""
+    """A zip archive: its name, and its bytes."""
 
     name: str
-    text: str
+    data: bytes
 
 
 def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | None:
-    """Issue a token and render the file with it; None without a sealing key.
+    """Issue a token and pack it with all that a server needs; None without a key.
 
     The token is stored as a hash only, so this file is the only place that has it.
+    Text files have the line ends that Windows expects.
     """
     with unit_of_work.acting_for(tenant.pk):
         key = SealingKey.objects.order_by("-created_at", "-pk").first()
@@ -44,14 +49,30 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
     shown = {
         "portal": settings.PORTAL_ADDRESS,
         "tenant": tenant,
-        "key_text": public_text(Purpose.SEALING, bytes(key.public)).strip(),
         "fingerprint": key.fingerprint,
-        "token": secret,
         "token_name": name,
         "at": at,
         "by": by,
     }
     text = render_to_string("billing/onboarding/server-setup.txt", shown)
-    return SetupFile(
-        name=f"usage-portal-{tenant.number}.txt", text=text.replace("\n", "\r\n")
-    )
+    public = public_text(Purpose.SEALING, bytes(key.public))
+    files = {
+        # With a mark of its encoding, which Notepad of older Windows needs.
+        "READ-ME-FIRST.txt": text.replace("\n", "\r\n").encode("utf-8-sig"),
+        "usage.token": f"{secret}\r\n".encode(),
+        "sealing.key.pub": public.encode(),
+        FILE_NAME: sender_file(settings.PORTAL_ADDRESS),
+    }
+    return SetupFile(f"usage-portal-{tenant.number}.zip", _packed(files, at=at))
+
+
+def _packed(files: Mapping[str, bytes], *, at: datetime) -> bytes:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, at.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            # unzip makes it readable by its owner alone: one file is a token.
+            entry.external_attr = 0o600 << 16
+            packed.writestr(entry, data)
+    return archive.getvalue()

@@ -51,7 +51,7 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
         text = gettext("Issue a sealing key first: servers seal their files for it.")
         messages.error(request, text)
         return back(request, number, tab=tenant_head.SERVERS)
-    response = HttpResponse(file.text, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(file.data, content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     # Nobody else may find the token in a cache.
     add_never_cache_headers(response)
