@@ -27,6 +27,7 @@ from portal.db import unit_of_work
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
 from portal.http.sheets import streamed_sheet, wanted_format
+from portal.models import Tenant
 from portal.pages.filters import known_value, required_value
 
 # Tenants on one page: short enough to scroll through.
@@ -52,6 +53,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
         )
         updating = updating_tenants(str(desk_filter.period))
         undecided = count_undecided(str(desk_filter.period), at=now)
+        has_no_tenants = not rows and not Tenant.objects.exists()
     has_next = len(rows) > A_PAGE and page < pages
     rows = rows[:A_PAGE]
     shown = {
@@ -59,6 +61,7 @@ def billing_desk(request: PortalRequest) -> HttpResponse:
         "at": now,
         "updating": updating,
         "undecided": undecided,
+        "has_no_tenants": has_no_tenants,
         "in_period": desk_filter.period,
         "lines": desk_presenters.table_rows(
             rows,

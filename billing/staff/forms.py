@@ -4,6 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from billing.coverage import licences
 from billing.onboarding.enrol import NewCustomer
 from billing.requests.forms import LICENCES
 from portal.forms import LineField, MailAddressField, ReasonForm, zone_choices
@@ -44,6 +45,8 @@ class OpenTenantForm(forms.Form):
     licence_keys = forms.MultipleChoiceField(
         choices=LICENCES,
         required=False,
+        # Most customers of a portal upload by hand; without a key nothing is owed.
+        initial=[licences.MANUAL],
         label=_("Licence keys"),
         help_text=_("With none of them no usage data is collected; nothing is owed."),
         widget=forms.CheckboxSelectMultiple,

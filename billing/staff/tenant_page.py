@@ -4,19 +4,24 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
+from billing.coverage.facts import Mode
+from billing.coverage.licences import mode_of
 from billing.coverage.periods import Period
 from billing.lateness import queries as late_queries
 from billing.lateness.forms import ExtensionForm
 from billing.lateness.text import flag_row
-from billing.models import LateFlag
+from billing.models import LateFlag, LicenceChange
 from billing.onboarding import checklist
 from billing.periods import update_flags
 from billing.periods.queries import opened_periods
 from billing.staff import tenant_head, tenant_period, tenant_periods
 from billing.statements import tenant_presenters, tenant_queries
 from portal.db import unit_of_work
+from portal.jobs.queue import JobState
 from portal.models import ApiToken, Membership, Role, Tenant
-from usage.models import FileState, SealingKey, Server, UsageFile
+from usage.models import FileState, Forwarding, SealingKey, Server, UsageFile
 from usage.review import queries as review_queries
 
 # Periods that are listed, and that a deadline can be moved of: those of two years.
@@ -48,10 +53,17 @@ def period_tab(number: str, period: Period | None, *, at: datetime) -> dict[str,
             tenant_queries.tenant_statements(tenant.pk, most=_STATEMENTS, at=at)
         )
         is_beginning = not UsageFile.objects.filter(state=FileState.ACCEPTED).exists()
+        shown["is_forwarding"] = not is_beginning and _is_forwarding()
     shown["is_beginning"] = is_beginning
     if is_beginning:
         shown |= _beginning(tenant)
     return shown
+
+
+def _is_forwarding() -> bool:
+    """Return whether no file is confirmed in the archive yet, and one is to be."""
+    done = Forwarding.objects.filter(state=JobState.DONE)
+    return settings.FORWARDING and not done.exists()
 
 
 def _deadlines(
@@ -90,12 +102,14 @@ def _beginning(tenant: Tenant) -> dict[str, Any]:
     with unit_of_work.acting_for(tenant.pk, reading=True):
         key = SealingKey.objects.order_by("-created_at", "-pk").first()
         has_token = ApiToken.objects.filter(revoked_at=None).exists()
+        licences = LicenceChange.objects.values_list("keys", flat=True)
         progress = checklist.CustomerProgress(
+            has_licence=any(mode_of(keys) is not Mode.NONE for keys in licences),
             fingerprint=key.fingerprint if key else "",
             admins=[admin.name for admin in admins],
             has_signed_in=any(admin.last_login for admin in admins),
             is_handed_over=has_token or Server.objects.exists(),
             held=(held := review_queries.count()),
-            accepted=0,
+            forwards=settings.FORWARDING,
         )
     return {"steps": checklist.checklist(progress), "held": held}

@@ -22,6 +22,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
+from portal.mail.file_backend import mail_folder
 from portal.pages.filters import known_value
 from portal.typed_text.clean import isolated
 from usage.files import queries as file_queries
@@ -82,6 +83,10 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
     else:
         text = gettext("%(name)s is open. %(email)s can sign in already.")
     messages.success(request, text % shown)
+    folder = mail_folder()
+    if enrolled.is_new and folder is not None:
+        text = gettext("No mail server is set: the mail with the link is a file in %s.")
+        messages.info(request, text % folder)
     return enrolled
 
 

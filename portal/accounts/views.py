@@ -10,6 +10,7 @@ from allauth.account import views as theirs
 from django.urls import reverse_lazy
 
 from portal.accounts.forms import NewPasswordRequestForm
+from portal.models import User
 
 Shown = dict[str, Any]
 
@@ -20,6 +21,8 @@ class SignIn(theirs.LoginView):
     def get_context_data(self, **kwargs: Any) -> Shown:
         above = super(theirs.LoginView, self).get_context_data
         shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
+        # Nobody can sign in yet: whoever installs the portal has a command to run.
+        shown["has_nobody"] = not User.objects.exists()
         return shown
 
 

@@ -43,7 +43,7 @@ TABLES = {
 
 # Queries of each tab, with those that find out who calls, and the navigation's.
 QUERIES = {
-    "": 48,
+    "": 49,
     "/to-decide": 34,
     "/files": 18,
     "/servers": 20,

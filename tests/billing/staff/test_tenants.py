@@ -1,9 +1,12 @@
 """Tenants on staff pages: opened with all they need, and actions for them."""
 
+import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from billing.onboarding.setup_file import make_setup_file
@@ -13,6 +16,7 @@ from portal.tenants import create
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.billing.staff.staff_data import DAY, facts, many
 from tests.builders import NOW, Company
+from usage.forwarding import forward
 from usage.models import (
     FileState,
     SealingKey,
@@ -22,8 +26,11 @@ from usage.models import (
     UsageFile,
 )
 from usage.review.queries import proposed_keys
+from usage.sender.package import sender_file
 from usage.servers import requests as server_requests
+from usage.storage import archive
 from usage.usg import fingerprint
+from usage.usg.keyfiles import Purpose, public_key
 
 PLACE = {
     "number": "200001",
@@ -61,6 +68,48 @@ def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
     assert "Next: hand over the server set-up." in answer.content.decode()
     servers = clerk.get("/staff/tenants/200001/servers").content.decode()
     assert key.fingerprint in servers
+
+
+def test_a_portal_without_tenants_offers_to_open_the_first(clerk: Client) -> None:
+    for address in ("/staff/", "/staff/tenants"):
+        page = clerk.get(address).content.decode()
+        assert "No tenants yet" in page
+        assert "Open the first tenant" in page
+    auditor = signed_in(staff(StaffRole.AUDITOR))
+    assert "Open the first tenant" not in auditor.get("/staff/").content.decode()
+    clerk.post("/staff/open-tenant", PLACE)
+    assert "No tenants yet" not in clerk.get("/staff/?period=2026-01").content.decode()
+
+
+def test_a_tenant_without_a_licence_leads_to_its_licence(clerk: Client) -> None:
+    place = {name: value for name, value in PLACE.items() if name != "licence_keys"}
+    page = clerk.post("/staff/open-tenant", place, follow=True).content.decode()
+    assert "Next: record a licence key." in page
+    assert "/staff/tenants/200001/settings" in page
+
+
+def test_the_folder_of_the_mails_is_named_while_no_mail_server_is_set(
+    clerk: Client, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
+    page = clerk.post("/staff/open-tenant", PLACE, follow=True).content.decode()
+    assert f"a file in {settings.EMAIL_FILE_PATH}" in page
+
+
+def test_the_page_says_that_the_first_file_is_on_its_way_to_the_archive(
+    alice: Company, clerk: Client, settings: Any
+) -> None:
+    archive.prepare()
+    page = f"/staff/tenants/{alice.number}"
+    told = "is being forwarded to the archive"
+    assert told not in clerk.get(page).content.decode()
+    alice.send(alice.server.day(DAY))
+    assert told in clerk.get(page).content.decode()
+    settings.FORWARDING = False
+    assert told not in clerk.get(page).content.decode()
+    settings.FORWARDING = True
+    forward.forward_waiting(now=lambda: NOW)
+    assert told not in clerk.get(page).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -130,19 +179,25 @@ def test_the_set_up_is_one_file_with_a_token_that_works(
     alice: Company, clerk: Client, api: Callable[..., Any]
 ) -> None:
     answer = clerk.post(f"/staff/tenants/{alice.number}/set-up")
-    text = answer.content.decode()
     assert answer["Content-Disposition"] == (
-        'attachment; filename="usage-portal-A-100.txt"'
+        'attachment; filename="usage-portal-A-100.zip"'
     )
     assert "no-store" in answer["Cache-Control"]
-    token = next(part for part in text.split() if part.startswith("usg_"))
+    with zipfile.ZipFile(BytesIO(answer.content)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    token = files.pop("usage.token").decode().strip()
     assert api("GET", "/files", token=token).status_code == 200
-    key = "\r\n".join(
-        ("usg-key 1", "kind: sealing-public", f"public: {alice.sealing_public.hex()}")
-    )
-    for part in (key, "http://", "A-100", "keys signing", "Content-Digest", "curl"):
-        assert part in text
-    assert "&" not in text.replace("$", "").split("PowerShell")[0]
+    key = public_key(files.pop("sealing.key.pub"), Purpose.SEALING)
+    assert key == alice.sealing_public
+    assert files.pop("usage-sender.pyz") == sender_file(settings.PORTAL_ADDRESS)
+    ((name, data),) = files.items()
+    assert name == "READ-ME-FIRST.txt"
+    text = data.decode("utf-8-sig")
+    assert "A-100" in text
+    assert fingerprint(alice.sealing_public) in text
+    assert token not in text
+    assert "&" not in text
+    assert all(line.endswith("\r") for line in text.split("\n")[:-1])
     with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="set-up-handed-over")
     assert entry.actor == "clerk@vendor.example"

@@ -31,6 +31,15 @@ def test_a_person_signs_in_by_address_and_out_again(alice: Company) -> None:
     assert not is_signed_in(client)
 
 
+def test_a_portal_without_people_names_the_command_that_makes_the_first(
+    db: None,
+) -> None:
+    assert b"manage.py setup --staff-email" in Client().get("/sign-in").content
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        create.add_person(email="a@b.example", name="A", password=None, at=NOW)
+    assert b"manage.py" not in Client().get("/sign-in").content
+
+
 def test_the_page_says_the_same_of_a_wrong_password_and_of_nobody(
     alice: Company,
 ) -> None:

@@ -1,0 +1,62 @@
+"""The way of a new customer to the first forwarded file."""
+
+from typing import Any
+
+import pytest
+
+from billing.onboarding.checklist import ChecklistStep, CustomerProgress, checklist
+
+pytestmark = pytest.mark.plain
+
+OPENED: dict[str, Any] = {
+    "has_licence": True,
+    "fingerprint": "66da7a33f7413a8bcc5e3d193f4ce4db",
+    "admins": ["Ida"],
+    "has_signed_in": False,
+    "is_handed_over": False,
+    "held": 0,
+    "forwards": True,
+}
+
+
+def steps(**changed: Any) -> list[ChecklistStep]:
+    return checklist(CustomerProgress(**{**OPENED, **changed}))
+
+
+def ahead(**changed: Any) -> ChecklistStep:
+    (found,) = [step for step in steps(**changed) if step.is_next]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "said"),
+    [
+        ({"has_licence": False}, "licence", "nothing is owed, and nobody is reminded"),
+        ({"fingerprint": ""}, "key", "seal their files for it"),
+        ({"admins": []}, "admin", "able to sign in"),
+        ({}, "set-up", "key, token, sender"),
+        ({"is_handed_over": True}, "file", "Their server sends it"),
+        ({"is_handed_over": True, "held": 1}, "accepted", "1 file is held until"),
+        ({"is_handed_over": True, "held": 2}, "accepted", "2 files are held until"),
+    ],
+)
+def test_the_first_open_step_is_next(
+    changed: dict[str, Any], code: str, said: str
+) -> None:
+    found = ahead(**changed)
+    assert (found.code, found.is_done) == (code, False)
+    assert said in found.text
+    assert found.next_text.startswith("Next: ")
+
+
+def test_no_file_is_to_be_forwarded_where_nothing_is() -> None:
+    codes = [step.code for step in steps(forwards=False)]
+    assert codes[-2:] == ["accepted", "reminder"]
+    assert [step.code for step in steps()][-3:] == ["accepted", "forwarded", "reminder"]
+
+
+def test_who_has_not_signed_in_yet_is_named() -> None:
+    texts = [step.text for step in steps() if step.code == "admin"]
+    assert texts == ["Ida; has not signed in yet."]
+    texts = [step.text for step in steps(has_signed_in=True) if step.code == "admin"]
+    assert texts == ["Ida"]
