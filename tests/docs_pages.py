@@ -32,3 +32,15 @@ def first_cells(page: Path, pattern: str) -> dict[str, list[str]]:
         for found in code_in(row[0])
         if re.fullmatch(pattern, found)
     }
+
+
+def bash_blocks(text: str) -> list[str]:
+    """Return the commands that a page shows in blocks of bash."""
+    return re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S)
+
+
+def first_day_commands() -> list[str]:
+    """Return the blocks of README's first day."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## The first day\n")[2]
+    return bash_blocks(re.split(r"^##", section, maxsplit=1, flags=re.M)[0])

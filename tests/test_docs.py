@@ -1,5 +1,6 @@
 """Compares the docs with the code: all is named there, and what is named exists."""
 
+import argparse
 import ast
 import importlib
 import re
@@ -17,9 +18,19 @@ from portal.env import VARIABLES
 from portal.error_text import TEXTS
 from portal.http.endpoints import ENDPOINTS
 from tests.access.documented import DOCUMENTED
-from tests.docs_pages import APPS, DOCS, PAGES, ROOT, code_in, first_cells, rows
+from tests.docs_pages import (
+    APPS,
+    DOCS,
+    PAGES,
+    ROOT,
+    bash_blocks,
+    code_in,
+    first_cells,
+    rows,
+)
 from usage.files import problems
 from usage.usg import SPECS, Severity
+from usage.usg.__main__ import parser as usg_parser
 
 pytestmark = pytest.mark.plain
 
@@ -305,6 +316,30 @@ def test_the_readme_begins_with_how_to_run_and_how_to_test() -> None:
     assert "\n    make test\n" in readme
     for page in sorted(DOCS.glob("*.md")):
         assert f"(docs/{page.name})" in readme, page.name
+
+
+def test_commands_that_readme_shows_have_these_options() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = "\n".join(bash_blocks(readme)).replace("\\\n", " ")
+    found = re.findall(r"(manage\.py|usage\.usg|usage-sender\.pyz) (\S+)(.*)", shown)
+    assert {name for _, name, _ in found} >= {
+        "setup",
+        "emulate",
+        "send",
+        "fingerprints",
+    }
+    subcommands = next(
+        action.choices
+        for action in usg_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    for program, name, rest in found:
+        if program == "manage.py":
+            command = load_command_class(get_commands()[name], name)
+            options = command.create_parser("manage.py", name)._option_string_actions
+        else:
+            options = subcommands[name]._option_string_actions
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest)) <= set(options), name
 
 
 def test_the_changelog_has_a_section_for_what_is_not_released() -> None:
