@@ -614,7 +614,7 @@ function Get-State {
     # A time in the future is of a clock that was wrong: the file need not wait for it.
     $age = [Math]::Abs(([DateTime]::UtcNow - $Entry.LastWriteTimeUtc).TotalSeconds)
     $left = @{ Why = 'left for next time'; Reason = ''; Code = 'unreadable-open'; IsRoutine = $age -lt $UnfinishedFor; File = $null }
-    if ($age -lt $QuietFor) { $left.Reason = 'it has just been written'; return $left }
+    if ($age -lt $QuietFor) { $left.Reason = 'it changed less than 2 minutes ago'; return $left }
     $stream = Open-Shared $Entry.FullName
     try {
         $size = $stream.Length
