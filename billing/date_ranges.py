@@ -34,4 +34,5 @@ def _span(period: Period) -> DateRange:
         title=date_format(period.ends_on, "F Y"),
         first_day=period.starts_on,
         last_day=period.ends_on,
+        due_on=period.target_on,
     )

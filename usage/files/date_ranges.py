@@ -10,12 +10,16 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateRange:
-    """One run of days, both included; `name` is for addresses, `title` for pages."""
+    """One run of days, both included; `name` is for addresses, `title` for pages.
+
+    `due_on` is the day on which the files of these days are due.
+    """
 
     name: str
     title: str
     first_day: date
     last_day: date
+    due_on: date
 
 
 # Reads in the unit of work of a tenant.
