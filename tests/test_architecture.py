@@ -150,6 +150,7 @@ def test_plain_python_is_held_to_be_plain() -> None:
     of_statements = {f"billing.statements.{name}" for name in ("charts", "compute")}
     assert set(plain["source_modules"]) == {
         *("usage.usg", "billing.coverage"),
+        *("usage.disk_space.chart", "usage.disk_space.needs"),
         *of_statements,
     }
 

@@ -1,6 +1,6 @@
 """Home page tiles of a customer's files and servers; at most two queries each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,7 +10,10 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from portal.accounts.caller import Caller, Permission
 from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
-from portal.templatetags.shown import grouped, total_megabytes
+from portal.templatetags.shown import grouped, megabytes, total_megabytes
+from usage.disk_space.estimate import VENDOR_LARGEST
+from usage.disk_space.needs import RECENT_DAYS
+from usage.disk_space.queries import largest_day
 from usage.files import overview_queries
 
 
@@ -85,6 +88,19 @@ def _servers_tile(_caller: Caller, _at: datetime) -> TileState:
     return TileState(text=text % {"count": counts.servers}, state=state, mark=mark)
 
 
+def _disk_space_tile(_caller: Caller, at: datetime) -> TileState:
+    largest = largest_day(since=at.date() - timedelta(days=RECENT_DAYS))
+    if largest is None:
+        return TileState(text=gettext("What usage files need on each server."))
+    is_large = largest > VENDOR_LARGEST
+    return TileState(
+        text=gettext("Largest server-day of the last 4 weeks: %(size)s.")
+        % {"size": megabytes(largest)},
+        state=gettext("more than 10 MB a day") if is_large else "",
+        mark="partial" if is_large else "",
+    )
+
+
 TILES = (
     Tile(
         order=10,
@@ -106,5 +122,12 @@ TILES = (
         url_name="servers-page",
         needs=Permission.READ,
         load_state=_servers_tile,
+    ),
+    Tile(
+        order=45,
+        title=gettext_lazy("Required disk space"),
+        url_name="disk-space-page",
+        needs=Permission.READ,
+        load_state=_disk_space_tile,
     ),
 )

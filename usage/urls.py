@@ -3,6 +3,7 @@
 from django.urls import path
 
 from usage.connectivity import views as access_views
+from usage.disk_space import views as disk_space_views
 from usage.files import views as file_views
 from usage.receipts import views as receipt_views
 from usage.sender import views as sender_views
@@ -28,6 +29,8 @@ urlpatterns = [
     path("access", access_views.access_page, name="access-page"),
     path("access/usage-sender.pyz", sender_views.sender_download, name="sender-file"),
     path("access/usage-sender.ps1", sender_views.script_download, name="sender-script"),
+    path("disk-space", disk_space_views.disk_space_page, name="disk-space-page"),
+    path("disk-space/days.csv", disk_space_views.disk_space_csv, name="disk-space-csv"),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
     path("servers/change", server_views.change, name="servers-change"),

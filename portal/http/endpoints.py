@@ -189,6 +189,8 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "access-page": {"GET": _page(READ)},
     "sender-file": {"GET": _page(READ)},
     "sender-script": {"GET": _page(READ)},
+    "disk-space-page": {"GET": _page(READ)},
+    "disk-space-csv": {"GET": _page(READ)},
     "people-page": {"GET": _page(READ)},
     "people-own-mails": {"POST": _form(READ)},
     "people-calendar": {"POST": _form(READ)},

@@ -138,6 +138,8 @@ ROWS: Mapping[str, Row] = {
     "access-page": Row(lambda _: "/access"),
     "sender-file": Row(lambda _: "/access/usage-sender.pyz"),
     "sender-script": Row(lambda _: "/access/usage-sender.ps1"),
+    "disk-space-page": Row(lambda _: "/disk-space"),
+    "disk-space-csv": Row(lambda _: "/disk-space/days.csv"),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.

@@ -138,6 +138,10 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "safe-to-delete": ((PARTNER,), lambda _: ("/safe-to-delete",)),
     "servers-page": ((PARTNER, VIEWER), lambda _: ("/servers",)),
     "access-page": ((VIEWER,), lambda _: ("/access",)),
+    "disk-space-page": (
+        (VIEWER,),
+        lambda _: ("/disk-space?users=100&logins=0", "/disk-space?users=100&logins=4"),
+    ),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
     "staff-mail": (
         (CLERK,),
