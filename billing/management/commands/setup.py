@@ -164,7 +164,7 @@ class Command(BaseCommand):
             staff_role=staff_role,
             at=at,
         )
-        self._results.append(f"{user.email} signs in with {password}")
+        self._results.append(f"{user.email} signs in with {password} (shown once)")
         return user
 
     def _print_lines(self, *lines: str) -> None:
@@ -191,7 +191,7 @@ class Command(BaseCommand):
 
     def _print_results(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
         write = self.stdout.write
-        self._print_lines(*self._results, "Passwords are shown this once.")
+        self._print_lines(*self._results)
         write(f"\nWhat a server of {tenant.number} needs:")
         write(f"  portal         {settings.PORTAL_ADDRESS}")
         write(f"  tenant         {tenant.number}")
