@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import zipfile
 from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from io import StringIO
@@ -75,8 +74,6 @@ class Shell:
             case ["-m", "usage.usg", *rest]:
                 with redirect_stdout(output):
                     assert usg(rest) == 0
-            case ["-m", "zipfile", *rest]:
-                zipfile.main(rest)
             case _:
                 return self._run(sys.executable, *arguments)
         return output.getvalue()
