@@ -1,4 +1,4 @@
-"""Makes the set-up of a customer's servers: key, new token, sender and commands."""
+"""Makes the set-up of a customer's servers: key, new token, senders and commands."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from portal.db import unit_of_work
 from portal.models import Scope, Tenant
 from usage.models import SealingKey
 from usage.sender.package import FILE_NAME, sender_file
+from usage.sender.script import SCRIPT_NAME, sender_script
 from usage.usg.keyfiles import Purpose, public_text
 
 
@@ -62,6 +63,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         "usage.token": f"{secret}\r\n".encode(),
         "sealing.key.pub": public.encode(),
         FILE_NAME: sender_file(settings.PORTAL_ADDRESS),
+        SCRIPT_NAME: sender_script(settings.PORTAL_ADDRESS),
     }
     return SetupFile(f"usage-portal-{tenant.number}.zip", _packed(files, at=at))
 

@@ -27,6 +27,7 @@ from usage.models import (
 )
 from usage.review.queries import proposed_keys
 from usage.sender.package import sender_file
+from usage.sender.script import sender_script
 from usage.servers import requests as server_requests
 from usage.storage import archive
 from usage.usg import fingerprint
@@ -190,6 +191,7 @@ def test_the_set_up_is_one_file_with_a_token_that_works(
     key = public_key(files.pop("sealing.key.pub"), Purpose.SEALING)
     assert key == alice.sealing_public
     assert files.pop("usage-sender.pyz") == sender_file(settings.PORTAL_ADDRESS)
+    assert files.pop("usage-sender.ps1") == sender_script(settings.PORTAL_ADDRESS)
     ((name, data),) = files.items()
     assert name == "READ-ME-FIRST.txt"
     text = data.decode("utf-8-sig")
