@@ -1,4 +1,4 @@
-"""Home page tiles of a customer's files and servers; at most two queries each."""
+"""Home page tiles of files, servers and automated sending; at most two queries each."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +11,8 @@ from portal.accounts.caller import Caller, Permission
 from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes, total_megabytes
+from usage.automation import queries as automation_queries
+from usage.automation.presenters import is_silent
 from usage.disk_space.estimate import VENDOR_LARGEST
 from usage.disk_space.needs import RECENT_DAYS
 from usage.disk_space.queries import largest_day
@@ -101,6 +103,24 @@ def _disk_space_tile(_caller: Caller, at: datetime) -> TileState:
     )
 
 
+def _automation_tile(_caller: Caller, at: datetime) -> TileState:
+    runs = automation_queries.last_runs()
+    if not runs:
+        return TileState(text=gettext("Servers can send usage files by themselves."))
+    text = ngettext(
+        "%(count)s server reports its runs.",
+        "%(count)s servers report their runs.",
+        len(runs),
+    ) % {"count": grouped(len(runs))}
+    silent = sum(is_silent(one.reported_at, at=at) for one in runs)
+    if not silent:
+        return TileState(text=text)
+    state = gettext("%(count)s silent for more than 2 days")
+    return TileState(
+        text=text, state=state % {"count": grouped(silent)}, mark="partial"
+    )
+
+
 TILES = (
     Tile(
         order=10,
@@ -129,5 +149,12 @@ TILES = (
         url_name="disk-space-page",
         needs=Permission.READ,
         load_state=_disk_space_tile,
+    ),
+    Tile(
+        order=60,
+        title=gettext_lazy("Automation"),
+        url_name="automation-page",
+        needs=Permission.READ,
+        load_state=_automation_tile,
     ),
 )

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.automation import views as automation_views
 from usage.connectivity import views as access_views
 from usage.disk_space import views as disk_space_views
 from usage.files import views as file_views
@@ -31,6 +32,8 @@ urlpatterns = [
     path("access/usage-sender.ps1", sender_views.script_download, name="sender-script"),
     path("disk-space", disk_space_views.disk_space_page, name="disk-space-page"),
     path("disk-space/days.csv", disk_space_views.disk_space_csv, name="disk-space-csv"),
+    path("automation", automation_views.automation_page, name="automation-page"),
+    path("automation/runs", automation_views.machine_page, name="automation-runs"),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
     path("servers/change", server_views.change, name="servers-change"),

@@ -19,6 +19,9 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
 from portal.models import ApiToken, Membership, Tenant
+from usage.automation.context import automation_context, runs_context
+from usage.connectivity.presenters import answer_text, machine_rows
+from usage.connectivity.results import access_results
 from usage.files import queries as file_queries
 from usage.models import SealingKey
 
@@ -58,6 +61,26 @@ def servers(request: PortalRequest, number: str) -> HttpResponse:
             ),
         }
     return render_tab(request, "billing/staff/tenant-servers.html", shown)
+
+
+@require_safe
+def automation(request: PortalRequest, number: str) -> HttpResponse:
+    """Show the runs of a tenant's servers, its access checks and its S3 inbox.
+
+    With `machine` in the address, the runs of that server alone.
+    """
+    now = timezone.now()
+    machine, page = request.GET.get("machine"), request.GET.get("page")
+    shown, tenant = load_head(number, tenant_head.AUTOMATION)
+    with unit_of_work.acting_for(tenant.pk, reading=True):
+        if machine is not None:
+            shown |= runs_context(machine, page, at=now)
+        else:
+            checks = access_results()
+            shown |= automation_context(tenant, page, at=now)
+            shown["access_answer"] = answer_text(checks)
+            shown["access_rows"] = machine_rows(checks)
+    return render_tab(request, "billing/staff/tenant-automation.html", shown)
 
 
 @require_safe

@@ -28,6 +28,7 @@ from usage.review import queries as review_queries
 
 PERIOD, DECIDE, FILES = "staff-tenant", "staff-tenant-decide", "staff-tenant-files"
 SERVERS, PEOPLE = "staff-tenant-servers", "staff-tenant-people"
+AUTOMATION = "staff-tenant-automation"
 MAIL, SETTINGS = "staff-tenant-mail", "staff-tenant-settings"
 NOTES, HISTORY = "staff-tenant-notes", "staff-tenant-history"
 
@@ -37,6 +38,7 @@ TABS = {
     DECIDE: _("To decide"),
     FILES: _("Files"),
     SERVERS: _("Servers and keys"),
+    AUTOMATION: _("Automation"),
     PEOPLE: _("People"),
     MAIL: _("Mail"),
     SETTINGS: _("Settings"),

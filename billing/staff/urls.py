@@ -41,6 +41,11 @@ urlpatterns = [
     path(
         "tenants/<str:number>/servers", tab_views.servers, name="staff-tenant-servers"
     ),
+    path(
+        "tenants/<str:number>/automation",
+        tab_views.automation,
+        name="staff-tenant-automation",
+    ),
     path("tenants/<str:number>/people", tab_views.people, name="staff-tenant-people"),
     path(
         "tenants/<str:number>/mail",

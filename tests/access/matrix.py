@@ -140,6 +140,9 @@ ROWS: Mapping[str, Row] = {
     "sender-script": Row(lambda _: "/access/usage-sender.ps1"),
     "disk-space-page": Row(lambda _: "/disk-space"),
     "disk-space-csv": Row(lambda _: "/disk-space/days.csv"),
+    "automation-page": Row(lambda _: "/automation"),
+    # It names no server.
+    "automation-runs": Row(lambda _: "/automation/runs", own=_answers(404)),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.
@@ -161,6 +164,9 @@ ROWS: Mapping[str, Row] = {
     "staff-tenant-files": Row(lambda ids: f"/staff/tenants/{ids.number}/files"),
     "staff-tenant-decide": Row(lambda ids: f"/staff/tenants/{ids.number}/to-decide"),
     "staff-tenant-servers": Row(lambda ids: f"/staff/tenants/{ids.number}/servers"),
+    "staff-tenant-automation": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/automation"
+    ),
     "staff-tenant-people": Row(lambda ids: f"/staff/tenants/{ids.number}/people"),
     "staff-tenant-mail": Row(lambda ids: f"/staff/tenants/{ids.number}/mail"),
     "staff-tenant-settings": Row(lambda ids: f"/staff/tenants/{ids.number}/settings"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,7 +38,13 @@ from tests.builders import NOW, Company
 from tests.usage.files.customer_pages import confirm
 from usage.connectivity.own_check import names as access_names
 from usage.connectivity.results import ReportedAccess, record_access
-from usage.models import UsageFile
+from usage.models import How, UsageFile
+from usage.uploads.record import (
+    ReportedItem,
+    UploadReport,
+    UploadSender,
+    record_report,
+)
 from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 
 pytestmark = pytest.mark.browser
@@ -142,6 +149,11 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (VIEWER,),
         lambda _: ("/disk-space?users=100&logins=0", "/disk-space?users=100&logins=4"),
     ),
+    "automation-page": ((PARTNER, VIEWER), lambda _: ("/automation",)),
+    "automation-runs": (
+        (VIEWER,),
+        lambda _: (f"/automation/runs?machine={'server' * 16}",),
+    ),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
     "staff-mail": (
         (CLERK,),
@@ -176,6 +188,13 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "staff-tenant-decide": of_tenant("/to-decide"),
     "staff-tenant-servers": of_tenant("/servers"),
+    "staff-tenant-automation": (
+        (CLERK,),
+        lambda _: tuple(
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}/automation{one}"
+            for one in ("", f"?machine={'server' * 16}")
+        ),
+    ),
     "staff-tenant-people": of_tenant("/people"),
     "staff-tenant-mail": of_tenant("/mail"),
     "staff-tenant-settings": of_tenant("/settings"),
@@ -274,6 +293,7 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     with unit_of_work.acting_for(unit_of_work.STAFF):
         SafetyStop.objects.create(period="2026-04", found=40, usual=3.5, raised_at=NOW)
     report_access(alice)
+    report_run(alice)
     note = noted(alice, clerk.people["clerk"])
     return CompanyPages(companies, files, mail=mailed(alice), note=note)
 
@@ -302,6 +322,20 @@ def report_access(company: Company) -> None:
     )
     reported = ReportedAccess("server" * 16, bucket, service)
     record_access(company.id, reported, by="token demo", at=NOW)
+
+
+def report_run(company: Company) -> None:
+    """Report a run of a machine with long names that was interrupted, and failed."""
+    sender = UploadSender(
+        tenant_id=company.id,
+        how=How.API,
+        name="token demo",
+        machine="server" * 16,
+        version=f"usage-sender 0.1 {'x' * 40}",
+        sent_from="2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+    )
+    failed = ReportedItem(number=0, name=f"{'long' * 40}.usg", size=9, outcome="failed")
+    record_report(sender, UUID(int=7), UploadReport(files=2, items=[failed]), at=NOW)
 
 
 def noted(company: Company, author: User) -> int:

@@ -1,6 +1,9 @@
 """Presents the results of access checks: sentences, marks and a row for each name."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from django.utils.translation import gettext, ngettext
 
 from usage.connectivity.results import MachineResult
 from usage.usg.client.access_check import Conclusion, Names, is_foreign
@@ -29,8 +32,34 @@ class MachineRow:
     names: list[NameRow]
 
 
-def machine_row(result: MachineResult) -> MachineRow:
-    """Return a machine's result as the page shows it."""
+def machine_rows(found: Iterable[MachineResult]) -> list[MachineRow]:
+    """Return the results as the page shows them, those without access first."""
+    return [
+        _machine_row(one) for one in sorted(found, key=lambda one: one.report.works)
+    ]
+
+
+def answer_text(found: Sequence[MachineResult]) -> str:
+    """Return the first sentence about the results of a tenant's machines."""
+    if not found:
+        return gettext("No server has reported an access check yet.")
+    bad = sum(not one.report.works for one in found)
+    if bad == len(found) == 1:
+        return gettext("The checked server does not have full access to S3.")
+    if bad:
+        return ngettext(
+            "%(count)d of %(all)d checked servers does not have full access to S3.",
+            "%(count)d of %(all)d checked servers do not have full access to S3.",
+            bad,
+        ) % {"count": bad, "all": len(found)}
+    return ngettext(
+        "%(all)d checked server has access to S3.",
+        "%(all)d checked servers have access to S3.",
+        len(found),
+    ) % {"all": len(found)}
+
+
+def _machine_row(result: MachineResult) -> MachineRow:
     report = result.report
     partly = report.conclusion is Conclusion.WORKS_PARTLY
     mark = "received" if report.works else "partial" if partly else "missing"

@@ -118,7 +118,7 @@ def last_of(name: str) -> Upload | None:
     return last if last is not None and last.dismissed_at is None else None
 
 
-def _items(uploads: Collection[Upload]) -> QuerySet[UploadItem, Any]:
+def reported_items(uploads: Collection[Upload]) -> QuerySet[UploadItem, Any]:
     """Return the reported files of some uploads, with the annotation `end`."""
     found = UploadItem.objects.filter(upload__in=uploads)
     return found.exclude(pk__in=_arrived(uploads)).annotate(end=_outcome())
@@ -174,7 +174,7 @@ def _arrived(uploads: Collection[Upload]) -> list[int]:
 def count_outcomes(uploads: Collection[Upload]) -> dict[UUID, Counter[str]]:
     """Count the files of each upload by outcome; by the key of the upload."""
     counts: dict[UUID, Counter[str]] = {one.key: Counter() for one in uploads}
-    items: Any = _items(uploads)
+    items: Any = reported_items(uploads)
     rows: Any = chain(
         items.values_list("upload__key", "end").annotate(files=Count("pk")),
         unreported(uploads).values_list("sent_in", "state").annotate(files=Count("pk")),
@@ -213,7 +213,7 @@ class UploadEntries:
     """The files of an upload, problems first: a sequence that loads single pages."""
 
     def __init__(self, upload: Upload, *, only: Collection[str] = ()) -> None:
-        items: Any = _items([upload])
+        items: Any = reported_items([upload])
         others = unreported([upload])
         if only:
             items = items.filter(end__in=only)
@@ -251,5 +251,5 @@ class UploadEntries:
 
 
 def _end_of(item: UploadItem) -> str:
-    end: str = item.end  # type: ignore[attr-defined]  # annotated by `_items`
+    end: str = item.end  # type: ignore[attr-defined]  # annotated by `reported_items`
     return end

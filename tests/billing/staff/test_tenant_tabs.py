@@ -35,6 +35,9 @@ TABLES = {
     "portal_apitoken": {"/servers"},
     "portal_auditentry": {"/history"},
     "portal_membership": {"/people"},
+    "usage_upload": {"/automation"},
+    "usage_accessresult": {"/automation"},
+    "usage_inboxlisting": {"/automation"},
     "billing_excuse": {"", "/to-decide"},
     "billing_periodrollup": {"", "/to-decide"},
     "billing_currentstatement": {""},
@@ -47,6 +50,7 @@ QUERIES = {
     "/to-decide": 34,
     "/files": 18,
     "/servers": 20,
+    "/automation": 18,
     "/people": 14,
     "/mail": 18,
     "/settings": 18,
@@ -93,7 +97,9 @@ def test_every_tab_is_a_page_and_names_itself_as_the_current_one(
 
 
 def _in_order() -> list[str]:
-    tabs = "/to-decide /files /servers /people /mail /settings /notes /history"
+    tabs = (
+        "/to-decide /files /servers /automation /people /mail /settings /notes /history"
+    )
     return ["", *tabs.split()]
 
 

@@ -1,0 +1,84 @@
+"""Loads what pages of automated sending show, for the customer and for the staff."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.utils.http import urlencode
+
+from portal.errors import Refused
+from portal.models import Tenant
+from portal.typed_text.clean import one_line
+from usage.automation import queries as automation_queries
+from usage.automation.inbox import inbox_section
+from usage.automation.presenters import RunFacts, answer_text, machine_rows, run_rows
+from usage.inbox import listing as inbox_listing
+from usage.models import MACHINE_CHARACTERS, Upload
+from usage.sender.versions import NEWEST
+
+# Machines, and runs of one machine, on a page.
+_MACHINES, _RUNS = 50, 30
+
+
+def automation_context(
+    tenant: Tenant, number: str | None, *, at: datetime
+) -> dict[str, Any]:
+    """Return the last run of each machine, a page of them, and the inbox.
+
+    In a unit of work of the tenant; a fixed number of queries.
+    """
+    runs = automation_queries.last_runs()
+    rows = machine_rows(runs, _facts(runs), at=at)
+    page = _page(rows, number, most=_MACHINES)
+    inbox = None
+    if inbox_listing.is_on():
+        inbox = inbox_section(tenant, automation_queries.inbox_facts(tenant.pk))
+    return {
+        **_pager(page),
+        "answer": answer_text(rows),
+        "rows": page.object_list,
+        "inbox": inbox,
+        "newest": NEWEST,
+        "has_older": any(one.is_older for one in rows),
+    }
+
+
+def runs_context(machine: str, number: str | None, *, at: datetime) -> dict[str, Any]:
+    """Return a page of the runs of one machine, newest first.
+
+    In a unit of work of the tenant.
+
+    Raises:
+        Refused: the tenant has no run of such a machine.
+
+    """
+    name = one_line(machine)[:MACHINE_CHARACTERS]
+    page = _page(automation_queries.runs_of(name), number, most=_RUNS)
+    runs: list[Upload] = list(page.object_list)
+    if not runs:
+        raise Refused("not-found")
+    page.object_list = run_rows(runs, _facts(runs), at=at)
+    return {
+        **_pager(page),
+        "machine": name,
+        "rows": page.object_list,
+        "newest": NEWEST,
+        "kept": urlencode({"machine": name}),
+    }
+
+
+def _facts(runs: Sequence[Upload]) -> RunFacts:
+    return RunFacts(*automation_queries.reasons(runs))
+
+
+def _page(rows: Any, number: str | None, *, most: int) -> Page[Any]:
+    return Paginator(rows, most).get_page(number)
+
+
+def _pager(page: Page[Any]) -> dict[str, Any]:
+    around = page.paginator.get_elided_page_range(
+        page.number, on_each_side=2, on_ends=1
+    )
+    numbers = [one if isinstance(one, int) else str(one) for one in around]
+    return {"page": page, "numbers": numbers}

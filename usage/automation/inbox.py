@@ -1,0 +1,57 @@
+"""Presents the S3 inbox of a tenant: where its servers put files, and what came last.
+
+The customer sees its own prefix, and never the codes or the address of the store.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from portal.models import Tenant
+from usage.automation.queries import InboxFacts
+from usage.inbox import listing as inbox_listing
+from usage.inbox.staff_presenters import ObjectRow, object_row, reason
+from usage.inbox.verdict_files import MOVE, NOTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxSection:
+    """The inbox as a page shows it; `problem` is why it is not listed, for staff."""
+
+    bucket: str
+    prefix: str
+    region: str
+    ending: str
+    most: int
+    folders: list[str]
+    writes_verdicts: bool
+    moves: bool
+    listed_at: datetime | None
+    ignored: int
+    is_failing: bool
+    problem: str
+    waiting: int
+    objects: list[ObjectRow]
+
+
+def inbox_section(tenant: Tenant, facts: InboxFacts) -> InboxSection:
+    """Return the settings and the state of a tenant's inbox; there must be inboxes."""
+    listing = facts.listing
+    code = listing.problem if listing else ""
+    return InboxSection(
+        bucket=settings.INBOX_BUCKET,
+        prefix=inbox_listing.prefix_of(tenant),
+        region=settings.S3["region"],
+        ending=inbox_listing.ENDING,
+        most=settings.MAX_FILE_BYTES,
+        folders=list(dict.fromkeys(inbox_listing.FOLDERS.values())),
+        writes_verdicts=settings.INBOX_AFTER == NOTE,
+        moves=settings.INBOX_AFTER == MOVE,
+        listed_at=listing.listed_at if listing else None,
+        ignored=listing.ignored if listing else 0,
+        is_failing=bool(code),
+        problem=str(reason(code)) if code else "",
+        waiting=facts.waiting,
+        objects=[object_row(one) for one in facts.last],
+    )
