@@ -14,14 +14,11 @@ from billing.coverage.periods import Period
 from billing.models import ExcuseKindChoices
 from billing.requests import licences as licence_requests
 from billing.requests.excuses import ExcuseRequest
+from billing.requests.text import KEY_TEXTS
 from portal.forms import ReasonField
 from portal.templatetags.shown import full_day
 
-LICENCES = (
-    (licences.MANUAL, _("Files are uploaded by hand; it prevents automated upload.")),
-    (licences.AUTOMATED, _("The server sends its files by itself, every day.")),
-    (licences.VIRTUAL_CLOUD, _("Automated upload only, since 2020 R2.")),
-)
+LICENCES = tuple((key, KEY_TEXTS[key]) for key in licences.KEYS)
 
 # A day further away than this is a typing error.
 _FURTHEST = timedelta(days=10 * 366)
@@ -136,7 +133,7 @@ class LicencesRequestForm(LicencesForm):
     """The same, as a customer requests it."""
 
     reason = ReasonField(
-        required=False, help_text=_("Needed where less would be owed.")
+        required=False, help_text=_("Needed if fewer days would be owed.")
     )
 
     def to_request(self) -> licence_requests.RequestedLicences:

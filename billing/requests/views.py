@@ -12,9 +12,8 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from billing.calendar_view.text import mode_text
 from billing.coverage.calendar import Calendar
-from billing.coverage.licences import mode_on
+from billing.coverage.licences import held_on
 from billing.coverage.periods import Period, zone_named
 from billing.models import Excuse, LicenceRequest
 from billing.periods.queries import view_period
@@ -26,6 +25,7 @@ from billing.requests.forms import (
     NumbersExcuseForm,
 )
 from billing.requests.presenters import excuse_rows, licence_rows
+from billing.requests.text import licences_text
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
@@ -224,13 +224,13 @@ def _licences(
         rows = licence_rows(requested[:_SHOWN])
         zone = zone_named(Tenant.objects.get().zone)
     today = now.astimezone(zone).date()
-    mode = mode_on(((one.from_on, one.keys) for one in history), today)
+    standing = held_on(((one.from_on, one.keys) for one in history), today)
     held = next((one.keys for one in history if one.from_on <= today), [])
     form = LicencesRequestForm(
         today=today, initial={"keys": held, "from_on": str(today)}
     )
     shown = {
-        "mode": mode_text(mode),
+        "text": licences_text(standing),
         "licences": history,
         "rows": rows,
         "form": submitted or form,

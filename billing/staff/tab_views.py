@@ -8,11 +8,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from billing.coverage.licences import held_on
 from billing.coverage.periods import zone_named
 from billing.desk.forms import last_ended, named_period, way_back
 from billing.periods.queries import opened_periods
 from billing.requests import licences as licence_requests
 from billing.requests.forms import LicencesForm
+from billing.requests.text import licences_text
 from billing.staff import tenant_decisions, tenant_head, tenant_history, tenant_page
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
@@ -106,9 +108,11 @@ def settings(request: PortalRequest, number: str) -> HttpResponse:
         changes = list(licence_requests.changes())
         opened = opened_periods(most=PERIODS_OFFERED)
     held = next((one.keys for one in changes if one.from_on <= today), [])
+    standing = held_on(((one.from_on, one.keys) for one in changes), today)
     initial = {"keys": held, "from_on": str(today)}
     shown |= {
         "licences": changes,
+        "text": licences_text(standing),
         "licence_form": LicencesForm(today=today, initial=initial),
         "has_open_deadline": any(one.effective_at > now for one in opened),
         "other_zones": [one for one in opened if one.zone != tenant.zone],

@@ -262,7 +262,7 @@ def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     assert f"#licences-{request.pk}" in text(clerk.get("/staff/held"))
     tenant = f"/staff/tenants/A-100/licence-requests/{request.pk}"
     text(clerk.post(f"{tenant}/approve", follow=True))
-    assert "Today: automated upload." in text(admin.get("/licences"))
+    assert "Automated upload since Mon 1 June 2026." in text(admin.get("/licences"))
     # More is owed at once.
     page = send(admin, "/licences/ask", alice, keys=[MANUAL], from_on="2026-06-02")
     assert "The licences are changed." in page
