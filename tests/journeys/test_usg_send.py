@@ -1,6 +1,7 @@
 """`python -m usage.usg send` delivers a directory as a server does each day."""
 
 import fcntl
+import json
 import os
 import socket
 import ssl
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -23,7 +25,7 @@ from usage.storage import archive
 from usage.usg.__main__ import main
 from usage.usg.client import closed_files, http, needed
 from usage.usg.client import send as client_send
-from usage.usg.client.run_report import RunReport
+from usage.usg.client.run_report import RunReport, version
 
 pytestmark = pytest.mark.faults
 
@@ -91,6 +93,24 @@ def test_what_is_needed_is_sent_and_nothing_twice(
     code, lines = sender.send(folder, alice.token)
     assert (code, verdicts(lines)) == (0, ["skipped", *["already here"] * 3])
     assert_rows_and_bytes_agree(alice, tmp_path)
+
+
+def test_each_run_is_listed_with_the_name_of_its_server(
+    sender: SendRunner, alice: Company, folder: Path
+) -> None:
+    put(folder, "damaged.usg", b"no usage file".ljust(500))
+    for _ in range(2):
+        assert sender.send(folder, alice.token, "--machine", "IC01\n")[0] == 1
+    headers = {"Authorization": f"Bearer {alice.token}"}
+    request = Request(f"{sender.address}/api/v1/uploads", headers=headers)
+    with urlopen(request, timeout=30) as answer:
+        last, first = json.load(answer)["uploads"]
+    for one in (first, last):
+        assert (one["machine"], one["version"]) == ("IC01", version())
+        assert (one["sent_from"], one["files"]) == (ports.LOOPBACK, 4)
+        assert one["ended_at"] is not None
+    assert first["counts"] == {"accepted": 3, "rejected": 1}
+    assert last["counts"] == {"already here": 3, "rejected": 1}
 
 
 def test_a_file_whose_name_is_no_text_arrives_with_the_others(
@@ -194,7 +214,7 @@ def test_what_changes_before_it_is_deleted_is_kept(
     found = [one for one in looked if isinstance(one, closed_files.ClosedFile)]
     monkeypatch.setattr(client_send, "check", check_and_change)
     said: Lines = []
-    run = client_send._Run(portal, said.append, RunReport(portal, ""))
+    run = client_send._DeliveryRun(portal, said.append, RunReport(portal, ""))
     run._remove_safe(found)
     assert said[3:] == [
         f"kept, it has changed: {names[0]}",

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from tests.docs_pages import DOCS, first_cells
+from tests.docs_pages import DOCS, PAGES, first_cells
 from tests.usage.sender.powershell_lists import (
     COMMANDS,
     MEMBERS,
@@ -28,7 +28,8 @@ from tests.usage.sender.script_tree import (
 )
 from usage.sender.script import quoted, sender_script
 from usage.uploads.failure_text import FAILURES
-from usage.usg.client import VERSION, access_check, answers, http, send
+from usage.usg.__main__ import main as usg_main
+from usage.usg.client import VERSION, access_check, answers, http, send, stand_alone
 from usage.usg.client.access_check import Conclusion
 from usage.usg.client.access_probe import ProbeOutcome
 from usage.usg.client.closed_files import QUIET_FOR, Why
@@ -277,11 +278,27 @@ def test_the_access_check_knows_the_same_names_outcomes_and_conclusions() -> Non
 
 # The docs
 
+# How the table of exit codes begins.
+HEAD = "| exit code | meaning | what to do |"
+
+
+def test_both_ways_to_start_the_python_sender_print_the_exit_codes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for main in (stand_alone.main, usg_main):
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert EPILOG in " ".join(capsys.readouterr().out.split())
+
 
 def test_the_docs_have_the_exit_codes_and_parameters() -> None:
     page = DOCS / "sender.md"
     rows = first_cells(page, r"[0-4]")
     assert set(rows) == {str(int(one)) for one in ExitCode}
+    assert set(re.findall(r"\b[0-9]\b", EPILOG)) == set(rows)
+    # The table is there only.
+    tables = [text for text in (p.read_text() for p in PAGES) if HEAD in text]
+    assert tables == [page.read_text(encoding="utf-8")]
     text = page.read_text(encoding="utf-8")
     (block,) = (one for one in TREE.root.children if one.type == "param_block")
     given = {

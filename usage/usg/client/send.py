@@ -71,13 +71,13 @@ def send(
         if not is_alone:
             report("another run sends this directory; this one ends")
             return ExitCode.ACCEPTED
-        return _Run(portal, report, RunReport(portal, machine)).take_steps(
+        return _DeliveryRun(portal, report, RunReport(portal, machine)).take_steps(
             folder, now=now, delete=delete
         )
 
 
 @dataclass(slots=True)
-class _Run:
+class _DeliveryRun:
     """One run: `codes` of what was decided, `waiting` what is not sent yet."""
 
     portal: Portal
@@ -211,6 +211,9 @@ class _Run:
             "Portal-Upload": self.account.key,
         }
         path = f"/api/v1/files/{quote(one.name, safe='')}"
+        if has_changed(one):
+            self._leave(one, "it is being written", "unreadable-changed")
+            return
         try:
             with one.path.open("rb") as body:
                 answer = self.portal.patiently(
