@@ -608,6 +608,8 @@ function Get-State {
     $left = @{ Why = 'skipped'; Reason = ''; Code = ''; IsRoutine = $true; File = $null }
     if ($Entry.Name.StartsWith('._')) { $left.Reason = 'it is a note of macOS about another file'; return $left }
     if ($Entry -is [IO.DirectoryInfo]) { $left.Reason = 'it is a directory'; return $left }
+    # A directory may list an older time and size of a file.
+    $Entry.Refresh()
     # A file that Windows has deduplicated is a reparse point too, but no link.
     $isMark = ($Entry.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0
     if ($isMark -and (Get-Item -LiteralPath $Entry.FullName -Force).LinkType -eq 'SymbolicLink') { $left.Reason = 'it is a link'; return $left }
@@ -735,7 +737,7 @@ function Send-Needed {
 
     if ($Files.Length -gt 0) { [void] (Submit-Items @() $false 1) }
     foreach ($one in $Files) {
-        if ($null -ne (Send-File $one 1)) { $one }
+        if ($null -ne (Send-Guarded $one 1)) { $one }
     }
 }
 
@@ -744,10 +746,24 @@ function Send-Again {
     param([object[]] $Files)
 
     foreach ($one in $Files) {
-        $failed = Send-File $one $TriesLater
+        $failed = Send-Guarded $one $TriesLater
         if ($null -eq $failed) { continue }
         Complete-File $one $Undelivered "not delivered: $($one.Name) ($($failed.Failure))"
         Add-Item $one 'failed' @{ code = Get-FailureCode $failed.Answer }
+    }
+}
+
+function Send-Guarded {
+    # Send a file; an error that nobody has thought of is a failure of this file alone.
+    param($File, [int] $Tries)
+
+    try { return Send-File $File $Tries }
+    catch {
+        if ($null -ne $script:RunEnd) { throw }
+        $reason = (Get-Cause $_.Exception).Message
+        Complete-File $File $Undelivered "not delivered: $($File.Name) ($reason)"
+        Add-Item $File 'failed' @{ code = 'no-answer' }
+        return $null
     }
 }
 
@@ -1109,8 +1125,8 @@ function Read-Outcome {
     param($Probe, [string] $Page)
 
     $parts = $Page -split "`r`n`r`n", 2
-    if ($parts[0] -notmatch '\AHTTP/1\.[01] ([0-9]{3})') { Stop-Probe $Probe 'no-answer' 'the answer is not HTTP'; return }
-    $Probe.status = [int] $Matches[1]
+    if ($parts[0] -match '\AHTTP/1\.[01] ([0-9]{3})') { $Probe.status = [int] $Matches[1] }
+    else { Stop-Probe $Probe 'no-answer' 'the answer is not HTTP'; return }
     $body = ''
     if ($parts.Length -gt 1) { $body = $parts[1] -replace '\A[0-9A-Fa-f]+\r\n', '' }
     if ($body -match '\A\s*(<\?xml[^>]{0,200}\?>\s*)?<Error[\s>]' -and $body -match '<Code>([A-Za-z0-9]{1,64})</Code>') {
@@ -1229,7 +1245,8 @@ function Invoke-Check {
     $bucket = @(foreach ($name in $BucketNames) { Test-Name $name $true })
     $service = @(foreach ($name in $ServiceNames) { Test-Name $name $false })
     foreach ($one in ($bucket + $service)) {
-        Write-Line "$($one.name): $($one.outcome) $($one.detail)".TrimEnd()
+        $line = "$($one.name): $($one.outcome) $($one.detail)"
+        Write-Line ($line.TrimEnd())
         $facts = @(([string]::Join(', ', [string[]] $one.addresses)), $one.tls, $one.issuer, [string] $one.status, $one.code) -ne ''
         Write-Line "  $([string]::Join('; ', [string[]] @($facts))); $($one.seconds) s"
     }

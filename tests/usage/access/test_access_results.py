@@ -17,6 +17,7 @@ from tests.usage.access.s3_names import NAMES, Network, running
 from usage.connectivity import results
 from usage.models import AccessResult
 from usage.sender.package import sender_file
+from usage.sender.script import sender_script
 from usage.usg.client import access_text
 from usage.usg.client.access_check import check_access
 from usage.usg.client.access_probe import ProbeLimits
@@ -187,6 +188,9 @@ def test_the_page_offers_the_sender_with_the_address_of_the_portal(
     answer = client.get("/access/usage-sender.pyz")
     assert answer.content == sender_file("https://portal.example")
     assert "usage-sender.pyz" in answer["Content-Disposition"]
+    answer = client.get("/access/usage-sender.ps1")
+    assert answer.content == sender_script("https://portal.example")
+    assert "usage-sender.ps1" in answer["Content-Disposition"]
     assert 'href="/access"' in client.get("/servers").content.decode()
 
 

@@ -114,7 +114,7 @@ MEMBERS: Mapping[str, str] = {
     "console": "WriteLine",
     "time": "Elapsed ElapsedMilliseconds TotalSeconds",
     "file system": "Attributes Exists FullName GetFileSystemInfos LastWriteTimeUtc"
-    " Length Name",
+    " Length Name Refresh",
     # A property that PowerShell 5.0 and later adds to files.
     "item": "LinkType",
     "stream": "Close CopyTo Dispose Length Position Read Write",
