@@ -9,7 +9,7 @@ import json
 import os
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
 from functools import cache
@@ -58,6 +58,10 @@ VARIABLES = _by_name(
     Variable("DATABASE_OWNER_URL", "", "PostgreSQL, as portal_owner; for migrations"),
     Variable("DATABASE_POOL", "64", "most connections a process keeps; its threads"),
     Variable("BROKER_URL", None, "Valkey or Redis, for Celery"),
+    Variable("USAGE_STORE", "folder", "or s3: where stored files are"),
+    Variable("USAGE_STORE_FALLBACK", "", "the other store, while files move"),
+    Variable("USAGE_STORE_BUCKET", "", "bucket of the store on S3, of its own"),
+    Variable("USAGE_STORE_PREFIX", "", "folder in that bucket; empty: all of it"),
     Variable("S3_BUCKET", "pureconnectusage", "bucket that accepted files go to"),
     Variable("S3_REGION", "us-east-2", "its region"),
     Variable("S3_PREFIX", "", "put before every key in the bucket"),
@@ -81,6 +85,7 @@ VARIABLES = _by_name(
     Variable("KEEP_BYTES_DAYS", "400", "days after confirmation; 0: kept for ever"),
     Variable("EMAIL_URL", "", "smtp://user:password@host:port; empty: VAR/mail"),
     Variable("EMAIL_FROM", "usage-portal@localhost", "sender of every mail"),
+    Variable("MAIL_STAMP", "", "the same on all machines that share a database"),
     Variable("SUPPORT_CONTACT", "", "mail address or https:// page of the support"),
     Variable("LATE_FROM", "5", "day of the month from whose start a tenant is late"),
     Variable("MAX_FILE_BYTES", "67108864", "largest usage file that is taken"),
@@ -152,6 +157,12 @@ def whole(name: str) -> int:
 def truth(name: str) -> bool:
     """Return yes or no as a bool."""
     return _parsed(name, "yes or no", {"yes": True, "no": False}.__getitem__)
+
+
+def choice(name: str, values: Sequence[str]) -> str:
+    """Return one of some values."""
+    known = {value: value for value in values}
+    return _parsed(name, " or ".join(filter(None, values)), known.__getitem__)
 
 
 def log_level() -> str:

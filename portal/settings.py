@@ -177,12 +177,31 @@ CACHES = {
 
 
 # Files ---------------------------------------------------------------------------
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "usage": {
+USAGE_STORE = env.choice("USAGE_STORE", ("folder", "s3"))
+# While files move, what is not in the first is read from the second.
+USAGE_STORE_FALLBACK = env.choice("USAGE_STORE_FALLBACK", ("folder", "s3", ""))
+USAGE_STORE_BUCKET = env.text("USAGE_STORE_BUCKET")
+USAGE_STORE_PREFIX = env.text("USAGE_STORE_PREFIX")
+_stores: dict[str, dict[str, Any]] = {
+    "folder": {
         "BACKEND": "usage.storage.folder.DurableFolder",
         "OPTIONS": {"location": str(VAR / "usage")},
     },
+    "s3": {
+        "BACKEND": "usage.storage.bucket.BucketStore",
+        "OPTIONS": {
+            "bucket_name": USAGE_STORE_BUCKET,
+            "location": USAGE_STORE_PREFIX,
+        },
+    },
+}
+_store = _stores[USAGE_STORE]
+if USAGE_STORE_FALLBACK:
+    _both = {"current": _store, "fallback": _stores[USAGE_STORE_FALLBACK]}
+    _store = {"BACKEND": "usage.storage.moving.MovingStore", "OPTIONS": _both}
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "usage": _store,
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
@@ -256,6 +275,8 @@ if env.text("EMAIL_URL"):
 else:
     EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
 EMAIL_FILE_PATH = VAR / "mail"
+# In place of the file mail-stamp, which each machine would have for itself.
+MAIL_STAMP = env.text("MAIL_STAMP")
 
 
 # Time, language, billing ----------------------------------------------------------

@@ -56,14 +56,17 @@ COVERAGE: Mapping[str, tuple[int, Sequence[str]]] = {
 }
 
 # What `make faults` does where its own variables do not say otherwise: pairs of places,
-# kills, uploads without a broker, clients and seconds of overlapping sets, mutated
-# files and requests, and the most seconds for each of these two.
+# kills, uploads without a broker, clients and seconds of overlapping sets, uploads to
+# two machines and kills of their parts, mutated files and requests, and the most
+# seconds for each of these two.
 LONG: Mapping[str, str] = {
     "FAULTS_PAIRS": "yes",
     "FAULTS_KILLS": "1000",
     "FAULTS_UPLOADS": "1000",
     "FAULTS_CLIENTS": "50",
     "FAULTS_SECONDS": "600",
+    "FAULTS_MACHINE_UPLOADS": "3000",
+    "FAULTS_MACHINE_KILLS": "40",
     "FAULTS_FILES": "1000000",
     "FAULTS_REQUESTS": "100000",
     "FAULTS_MOST": "7200",
@@ -305,7 +308,8 @@ def breaking(session: Session) -> None:
     """Break everything, long and at random; the figures are in docs/reliability.md."""
     settings = {**LONG, **session.environment}
     session.environment |= settings
-    for name in ("failpoints", "broken_store", "full_disk", "broker", "crowd", "kills"):
+    names = ("failpoints", "broken_store", "full_disk", "broker", "crowd")
+    for name in (*names, "kills", "several_machines"):
         with session.section(name.replace("_", " ")) as section:
             session.pytest(section, "-n", "0", f"tests/faults/test_{name}.py")
     for name, count in (("usg", "FAULTS_FILES"), ("requests", "FAULTS_REQUESTS")):

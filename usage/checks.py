@@ -1,6 +1,6 @@
-"""System check: compares MAX_FILE_BYTES with the limit of the file format."""
+"""System checks of MAX_FILE_BYTES, and of the settings of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -24,3 +24,50 @@ def check_file_size_limit(
             id="usage.E001",
         )
     ]
+
+
+@register(Tags.compatibility)
+def check_store(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    used = {settings.USAGE_STORE, settings.USAGE_STORE_FALLBACK}
+    found: list[CheckMessage] = []
+    if settings.USAGE_STORE_FALLBACK == settings.USAGE_STORE:
+        text = "USAGE_STORE_FALLBACK is the same store as USAGE_STORE."
+        hint = "It is the store that files move from; remove it if none move."
+        found.append(Error(text, hint=hint, id="usage.E002"))
+    if "s3" not in used:
+        return found
+    if not settings.USAGE_STORE_BUCKET:
+        text = "USAGE_STORE_BUCKET must be set for a store on S3."
+        found.append(Error(text, id="usage.E003"))
+    elif settings.USAGE_STORE_PREFIX.startswith("/"):
+        text = "USAGE_STORE_PREFIX must not begin with a slash."
+        found.append(Error(text, id="usage.E004"))
+    found += [
+        Error(
+            f"The store on S3 and {what} share a part of one bucket.",
+            hint=f"Set USAGE_STORE_BUCKET to a bucket of its own, or let {prefix_name}"
+            " and USAGE_STORE_PREFIX begin differently.",
+            id="usage.E005",
+        )
+        for what, prefix_name in _sharing_with_the_store()
+    ]
+    return found
+
+
+def _sharing_with_the_store() -> Iterator[tuple[str, str]]:
+    """Yield what else has keys that the store may have, and its variable."""
+    folder = settings.USAGE_STORE_PREFIX.strip("/")
+    store = f"{folder}/" if folder else ""
+    others = (
+        ("the archive", "S3_PREFIX", settings.S3["bucket"], settings.S3["prefix"]),
+        (
+            *("the inbox", "S3_INBOX_PREFIX"),
+            *(settings.INBOX_BUCKET, settings.INBOX_PREFIX),
+        ),
+    )
+    for what, prefix_name, bucket, prefix in others:
+        is_one_bucket = bucket == settings.USAGE_STORE_BUCKET
+        if is_one_bucket and (store.startswith(prefix) or prefix.startswith(store)):
+            yield what, prefix_name

@@ -59,6 +59,9 @@ STATEMENT_NAMES = (
     "month-end:done",
 )
 
+# Failpoints of `manage.py move_store`.
+MOVE_NAMES = ("move:copied", "move:removed")
+
 
 def _pass(name: str) -> None:
     pass
@@ -66,7 +69,7 @@ def _pass(name: str) -> None:
 
 def _kill_at(wanted: str) -> Callable[[str], None]:
     name, _, number = wanted.partition(":at:")
-    if name not in (*NAMES, *STATEMENT_NAMES):
+    if name not in (*NAMES, *STATEMENT_NAMES, *MOVE_NAMES):
         message = f"FAILPOINT names no place: {name}"
         raise ValueError(message)
     left = int(number or 1)

@@ -4,14 +4,16 @@ Staff can stop all mails that nobody has requested. And a copy that was restored
 backup sends no mail until an operator confirms it (`manage.py claim_mail`): a stamp in
 the database identifies its very tables, and a file in VAR repeats the stamp's mark. So
 a dump that was restored anywhere, a cluster that was set back, a copied database beside
-another VAR, and a whole VAR with its database in it are all noticed.
+another VAR, and a whole VAR with its database in it are all noticed. Machines
+that share a database have MAIL_STAMP in place of the file; then a copied database is
+noticed unless its copy has the same MAIL_STAMP.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db import connection
@@ -90,7 +92,7 @@ def claim(*, by: str, at: datetime) -> None:
 
     Begins and ends a unit of work of its own.
     """
-    mark = uuid4()
+    mark = _new_mark()
     with unit_of_work.acting_for(unit_of_work.STAFF):
         stamp, _ = MailStamp.objects.update_or_create(
             id=1, defaults={"mark": mark, "database": "", "restored_at": at}
@@ -101,7 +103,7 @@ def claim(*, by: str, at: datetime) -> None:
 
 def _first_stamp() -> MailStamp:
     stamp, is_new = MailStamp.objects.get_or_create(
-        id=1, defaults={"mark": uuid4(), "database": ""}
+        id=1, defaults={"mark": _new_mark(), "database": ""}
     )
     if is_new:
         _write_mark(stamp)
@@ -109,10 +111,15 @@ def _first_stamp() -> MailStamp:
 
 
 def _this_installation() -> str:
-    """Return an identifier of these tables and of the file that repeats their mark."""
+    """Return an identifier of these tables and of the file that repeats their mark.
+
+    With MAIL_STAMP there is no such file.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_DATABASE)
         row: Sequence[str] = cursor.fetchone()
+    if settings.MAIL_STAMP:
+        return f"{row[0]}/0"
     try:
         # No tool can set the ctime: copying or overwriting a file renews it.
         changed = _file().stat().st_ctime_ns
@@ -125,7 +132,13 @@ def _file() -> Path:
     return Path(settings.VAR) / "mail-stamp"
 
 
+def _new_mark() -> UUID:
+    return (settings.MAIL_STAMP and _mark()) or uuid4()
+
+
 def _mark() -> UUID | None:
+    if settings.MAIL_STAMP:
+        return uuid5(NAMESPACE_URL, settings.MAIL_STAMP)
     try:
         return UUID(_file().read_text(encoding="ascii").strip())
     except (FileNotFoundError, ValueError):
@@ -137,8 +150,9 @@ def _write_mark(stamp: MailStamp) -> None:
 
     Before the commit: without its row the file is overwritten the next time.
     """
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    _file().write_text(f"{stamp.mark}\n", encoding="ascii")
+    if not settings.MAIL_STAMP:
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        _file().write_text(f"{stamp.mark}\n", encoding="ascii")
     stamp.database = _this_installation()
     stamp.save(update_fields=["database"])
 

@@ -11,6 +11,7 @@ from portal.stack import folder, ports
 
 BUCKET = "pureconnectusage"
 INBOX_BUCKET = "pureconnectusage-inbox"
+STORE_BUCKET = "usage-portal-files"
 REGION = "us-east-2"
 
 # Seconds that requests in progress get when the web server is stopped: ample for a
@@ -196,6 +197,7 @@ def describe_parts(
             "S3_BUCKET": BUCKET,
             "S3_REGION": REGION,
             "S3_INBOX_BUCKET": INBOX_BUCKET,
+            "USAGE_STORE_BUCKET": STORE_BUCKET,
         }
     # What replaces a part is written down too, so that `manage.py` in another
     # terminal finds the same parts by the folder alone.

@@ -33,10 +33,10 @@ def _same(at: datetime) -> datetime:
 
 def boto3_put(key: str, data: bytes) -> Callable[[], object]:
     """SHA-256 given, as when a file was hashed on its way in."""
-    from usage.storage import archive
+    from usage.storage import s3_client
 
     return partial(
-        archive._client().put_object,
+        s3_client.client().put_object,
         Bucket=os.environ["S3_BUCKET"],
         Key=key,
         Body=data,
@@ -46,10 +46,10 @@ def boto3_put(key: str, data: bytes) -> Callable[[], object]:
 
 def bare_put(key: str, data: bytes) -> Callable[[], object]:
     """To a URL that was signed beforehand: no hash, no library."""
-    from usage.storage import archive
+    from usage.storage import s3_client
 
     url = urlsplit(
-        archive._client().generate_presigned_url(
+        s3_client.client().generate_presigned_url(
             "put_object", Params={"Bucket": os.environ["S3_BUCKET"], "Key": key}
         )
     )

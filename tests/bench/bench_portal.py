@@ -112,9 +112,9 @@ def _close_connections() -> None:
 
 
 def _empty_bucket() -> None:
-    from usage.storage import archive
+    from usage.storage import s3_client
 
-    client, name = archive._client(), os.environ["S3_BUCKET"]
+    client, name = s3_client.client(), os.environ["S3_BUCKET"]
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
         for found in page.get("Contents", ()):
             client.delete_object(Bucket=name, Key=found["Key"])

@@ -29,7 +29,7 @@ from tests.builders import Company, Writer
 from usage import tenant_keys
 from usage.models import FileState, How, Server, UsageFile
 from usage.servers import keys as server_keys
-from usage.storage import store
+from usage.storage.spool import stored_name
 from usage.usg import Sessions, peek
 from usage.usg.emulator.logins import name_of
 from usage.usg.layout import SIGNATURE_BYTES
@@ -257,7 +257,7 @@ def _accepted(data: bytes, tenant_id: int, server: Server, *, users: int) -> Usa
         sent_by=_ACTOR,
         received_at=AT,
         settled_at=AT,
-        stored_as=store.name_of(tenant_id, file_id),
+        stored_as=stored_name(tenant_id, file_id),
         server=server,
         signer=header.signer,
         series=header.series,

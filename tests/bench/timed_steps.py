@@ -27,7 +27,7 @@ from django.db.backends.utils import CursorWrapper
 
 from portal.http import middleware
 from usage import api
-from usage.storage import store
+from usage.storage.spool import Spool
 from usage.uploads import judge, read_file, receive, request_body
 
 STATEMENTS = "-sql"
@@ -108,11 +108,11 @@ def _counted(called: Callable[..., Any]) -> Callable[..., Any]:
 for _owner, _name, _step in (
     (middleware, "identify", "token"),
     (receive, "_spool", "hash"),
-    (store.Spool, "__init__", "spool"),
-    (store.Spool, "write", "spool"),
-    (store.Spool, "__exit__", "spool"),
+    (Spool, "__init__", "spool"),
+    (Spool, "write", "spool"),
+    (Spool, "__exit__", "spool"),
     (receive, "_find_kept", "look_first"),
-    (store.Spool, "keep", "link"),
+    (Spool, "keep", "link"),
     (receive, "_keep", "tx_received"),
     (judge, "judge_file", "tx_judged"),
     (read_file, "read", "open_and_check"),

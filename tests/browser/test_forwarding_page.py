@@ -19,7 +19,7 @@ from usage.forwarding import forward, probe
 from usage.forwarding import queue as forward_queue
 from usage.maintenance import orphans, reconcile
 from usage.models import Forwarding, Settling
-from usage.storage import archive
+from usage.storage import archive, s3_client
 from usage.uploads import judge_pending
 
 pytestmark = pytest.mark.browser
@@ -32,7 +32,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     archive.prepare()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 @pytest.fixture

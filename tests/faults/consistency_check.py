@@ -123,20 +123,13 @@ def _check_row(found: ConsistencyReport, name: str, row: Row) -> None:
 
 def _check_bytes(case: _Case) -> None:
     """Of every kept row the bytes are there; what else lies there is stray."""
-    folder = case.stored.folder
     ids = {str(client.customer.tenant_id) for client in case.clients.values()}
-    there = {
-        path.relative_to(folder).as_posix()
-        for name in (*ids, "spool")
-        for path in (folder / name).rglob("*")
-        if path.is_file()
-    }
+    there = case.stored.stored_names(*ids, "spool")
     kept = [row for row in case.files if row["stored_as"]]
     for row in kept:
-        path = folder / row["stored_as"]
         if row["stored_as"] not in there:
             case.report.lost.append(f"{row['id']}: its bytes are gone")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+        elif _sha256(case.stored.stored_bytes(row["stored_as"])) != row["sha256"]:
             case.report.lost.append(f"{row['id']}: its bytes are others")
     case.report.kept = len(kept)
     case.report.stray = sorted(there - {row["stored_as"] for row in kept})
@@ -172,10 +165,14 @@ def _check_bucket(case: _Case) -> None:
     found.lost += [f"{key}: not in S3" for key in set(wanted) - there]
     found.doubled += [f"{key}: too much in S3" for key in there - set(wanted)]
     for key in there & set(wanted):
-        if hashlib.sha256(case.stored.fetch(key)).hexdigest() != wanted[key]["sha256"]:
+        if _sha256(case.stored.fetch(key)) != wanted[key]["sha256"]:
             found.lost.append(f"{key}: other bytes in S3")
         else:
             found.confirmed += 1
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _check_calendar(case: _Case, client: FaultClient) -> None:

@@ -58,11 +58,15 @@ update {} set due_at = least(due_at, now()), leased_until = null
 
 @dataclass(frozen=True)
 class StoredState:
-    """Where rows, bytes and objects are; `s3` as in the product's settings."""
+    """Where rows, bytes and objects are; `s3` as in the product's settings.
+
+    `store` is the bucket and prefix that the stored bytes are in, None for the folder.
+    """
 
     owner_url: str
     folder: Path
     s3: Mapping[str, str]
+    store: tuple[str, str] | None = None
 
     @cached_property
     def _store(self) -> "S3Client":
@@ -123,6 +127,30 @@ class StoredState:
             Bucket=self.s3["bucket"], Prefix=self.s3.get("prefix", "") + prefix
         )
         return {found["Key"] for page in pages for found in page.get("Contents", ())}
+
+    def stored_names(self, *folders: str) -> set[str]:
+        """Return the name of everything that is stored below some folders."""
+        if self.store is None:
+            found = (path for one in folders for path in (self.folder / one).rglob("*"))
+            return {
+                path.relative_to(self.folder).as_posix()
+                for path in found
+                if path.is_file()
+            }
+        bucket, prefix = self.store
+        pages = self._store.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix
+        )
+        keys = (found["Key"] for page in pages for found in page.get("Contents", ()))
+        names = {key.removeprefix(prefix) for key in keys}
+        return {name for name in names if name.split("/")[0] in folders}
+
+    def stored_bytes(self, name: str) -> bytes:
+        if self.store is None:
+            return (self.folder / name).read_bytes()
+        bucket, prefix = self.store
+        found = self._store.get_object(Bucket=bucket, Key=f"{prefix}{name}")
+        return found["Body"].read()
 
     @property
     def inbox_prefix(self) -> str:

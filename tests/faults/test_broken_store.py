@@ -24,7 +24,7 @@ from tests.faults.faulty_s3 import Behaviour, FaultyS3, run_faulty_s3
 from usage.forwarding import forward as forwarding_forward
 from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
-from usage.storage import archive
+from usage.storage import archive, s3_client
 
 pytestmark = pytest.mark.faults
 
@@ -59,16 +59,16 @@ def proxy(
     alice: Company, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultyS3]:
     """Have the portal speak to the bucket through the proxy, with little patience."""
-    monkeypatch.setattr(archive, "_READ_TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT", TIMEOUT)
     # boto3 waits up to a second before it tries again; nothing here is about that.
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
     archive.prepare()
     _empty(settings.S3)
     with run_faulty_s3(settings.S3["endpoint_url"]) as running:
         settings.S3 = {**settings.S3, "endpoint_url": running.address}
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         yield running
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def _empty(s3: dict[str, str]) -> None:
@@ -102,7 +102,7 @@ def row_of(company: Company) -> Forwarding:
 
 def objects() -> dict[str, bytes]:
     """Everything in the bucket, asked of the server itself."""
-    client, name = archive._client(), django_settings.S3["bucket"]
+    client, name = s3_client.client(), django_settings.S3["bucket"]
     found = client.list_objects_v2(Bucket=name).get("Contents", ())
     return {one["Key"]: archive.fetch(one["Key"]) for one in found}
 
@@ -284,12 +284,12 @@ def test_a_store_out_of_reach_is_tried_again(
 ) -> None:
     there = settings.S3
     settings.S3 = {**there, "endpoint_url": "http://127.0.0.1:9"}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     forward()
     row = row_of(alice)
     assert (row.state, row.problem) == (JobState.WAITING, "EndpointConnectionError")
     settings.S3 = there
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     forward(at=row.due_at)
     assert_done_once(alice, proxy, sent)
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from portal import checks, env
 from portal.http import endpoints
 from portal.stack import commands
-from usage.checks import check_file_size_limit
+from usage.checks import check_file_size_limit, check_store
 from usage.usg.limits import DEFAULT_LIMITS
 
 pytestmark = pytest.mark.plain
@@ -179,6 +179,45 @@ def test_more_than_can_be_read_is_not_to_be_taken(settings: Any) -> None:
     for size, told in ((limit, []), (limit + 1, ["usage.E001"])):
         settings.MAX_FILE_BYTES = size
         assert [error.id for error in check_file_size_limit(None)] == told
+
+
+@pytest.mark.parametrize(
+    ("store", "fallback", "bucket", "prefix", "told"),
+    [
+        ("folder", "", "", "", []),
+        ("folder", "", "archive", "", []),
+        ("folder", "folder", "", "", ["usage.E002"]),
+        ("s3", "s3", "files", "", ["usage.E002"]),
+        ("s3", "", "", "", ["usage.E003"]),
+        ("folder", "s3", "", "", ["usage.E003"]),
+        ("s3", "folder", "files", "", []),
+        ("s3", "", "files", "/usage", ["usage.E004"]),
+        ("s3", "", "archive", "", ["usage.E005"]),
+        ("s3", "", "archive", "usage/", []),
+        ("s3", "", "archive", "out", ["usage.E005"]),
+        ("s3", "", "archive", "out/usage", ["usage.E005"]),
+        ("folder", "s3", "inbox", "inbox", ["usage.E005"]),
+        ("s3", "", "inbox", "inbox2", []),
+    ],
+)
+def test_the_store_on_s3_shares_no_part_of_a_bucket(
+    settings: Any, store: str, fallback: str, bucket: str, prefix: str, told: list[str]
+) -> None:
+    settings.S3 = {**settings.S3, "bucket": "archive", "prefix": "out/"}
+    settings.INBOX_BUCKET, settings.INBOX_PREFIX = "inbox", "inbox/"
+    settings.USAGE_STORE, settings.USAGE_STORE_FALLBACK = store, fallback
+    settings.USAGE_STORE_BUCKET, settings.USAGE_STORE_PREFIX = bucket, prefix
+    assert [error.id for error in check_store(None)] == told
+
+
+def test_a_store_that_does_not_exist_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("USAGE_STORE", "s4")
+    with pytest.raises(ImproperlyConfigured, match="must be folder or s3, not 's4'"):
+        env.choice("USAGE_STORE", ("folder", "s3"))
+    monkeypatch.setenv("USAGE_STORE", "")
+    assert env.choice("USAGE_STORE", ("folder", "s3")) == "folder"
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from usage.storage import archive
+from usage.storage import s3_client
 
 # Says what to do with a request: None passes it on, a status and a code of S3 answers
 # in the store's place, bytes do so with status 200, "lose" passes it on and gives no
@@ -44,12 +44,12 @@ def run_faulty_s3_proxy(settings: Any) -> Iterator[FaultyS3Proxy]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     before = settings.S3
     settings.S3 = {**before, "endpoint_url": proxy.address}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     try:
         yield proxy
     finally:
         settings.S3 = before
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         server.shutdown()
         server.server_close()
 

@@ -15,8 +15,9 @@ from usage.forwarding.queue import FOREIGN_BYTES, OBJECT_LOST
 from usage.models import Forwarding
 from usage.storage import archive, store
 from usage.storage import content as storage_content
-from usage.storage.archive import BucketError, Stored
+from usage.storage.archive import Stored
 from usage.storage.content import BytesDifferError
+from usage.storage.s3_client import BucketError
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from django.conf import settings
 
 from usage.models import Report, ReportFindings, reports
 from usage.storage import archive
-from usage.storage.archive import BucketError, Content
+from usage.storage.archive import Content
+from usage.storage.s3_client import BucketError
 
 logger = logging.getLogger(__name__)
 

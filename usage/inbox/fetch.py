@@ -42,7 +42,7 @@ from usage.models import (
     UsageFile,
 )
 from usage.signals import file_changed
-from usage.storage.archive import BucketError
+from usage.storage.s3_client import BucketError
 from usage.uploads import judge, receive
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from portal.models import Tenant
 from usage.inbox import s3 as inbox_s3
 from usage.inbox.s3 import ListedObject
 from usage.models import KEY_CHARACTERS, InboxListing, InboxObject, InboxVerdict
-from usage.storage.archive import BucketError
+from usage.storage.s3_client import BucketError
 
 logger = logging.getLogger(__name__)
 

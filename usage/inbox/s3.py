@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING
 
-from usage.storage.archive import (
-    CUT_SHORT,
-    BucketError,
-    Content,
-    client,
-    translate_errors,
-)
+from usage.storage.archive import Content
+from usage.storage.s3_client import CUT_SHORT, BucketError, client, translate_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef

@@ -22,7 +22,8 @@ from portal.health.invariants import (
 from portal.jobs.queue import JobState
 from usage.models import KEPT, FileState, Forwarding, ServerKey, UsageFile
 from usage.storage import archive, store
-from usage.storage.archive import BucketError, Content, Stored
+from usage.storage.archive import Content, Stored
+from usage.storage.s3_client import BucketError
 from usage.uploads import read_file
 from usage.usg import Severity
 

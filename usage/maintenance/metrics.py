@@ -1,4 +1,4 @@
-"""Metrics and readiness checks of files, the local store and forwarding."""
+"""Metrics and readiness checks of files, the store and forwarding."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ from portal.health.metrics import Family
 from portal.health.readiness import ReadinessPart
 from portal.jobs.queue import JobState
 from usage.models import FileState, Forwarding, UsageFile
+from usage.storage import store
 
 _DAY = timedelta(days=1)
 
@@ -63,6 +64,10 @@ def file_metrics(at: datetime) -> Iterator[Family]:
 
 
 def _store(_at: datetime) -> readiness.Health:
+    """Check the local disk, which the bytes of every upload reach first; then S3.
+
+    While S3 is away uploads are refused, and all pages that need no bytes work.
+    """
     folder = settings.VAR / "usage"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -70,7 +75,9 @@ def _store(_at: datetime) -> readiness.Health:
         file.flush()
         os.fsync(file.fileno())
     is_roomy = shutil.disk_usage(folder).free >= _ROOM_FOR * settings.MAX_FILE_BYTES
-    return readiness.Health.OK if is_roomy else readiness.Health.FAILING
+    if not is_roomy:
+        return readiness.Health.FAILING
+    return readiness.Health.OK if store.is_answering() else readiness.Health.DEGRADED
 
 
 def _forwarding(at: datetime) -> readiness.Health:

@@ -19,7 +19,8 @@ from portal.db import unit_of_work
 from usage.maintenance import retention
 from usage.models import Report, ReportFindings, UsageFile, reports
 from usage.storage import store
-from usage.storage.archive import BucketError
+from usage.storage.s3_client import BucketError
+from usage.storage.spool import remove_spooled
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ MOST = 100
 _NAMES = 1_000
 
 # How `Spool.keep` names a file. Anything else is not the portal's, and stays.
-_OURS = re.compile(
+OURS = re.compile(
     r"\d{1,9}/[0-9a-f]{2}/(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.usg",
     re.ASCII,
 )
@@ -63,7 +64,7 @@ def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
     try:
         _set_leftovers_apart(found, before=before, most=most, on=begun.begun_at.date())
         _remove_apart(found, before=(begun.begun_at - KEPT_APART).date())
-        found.count("spooled", store.remove_spooled(before=before))
+        found.count("spooled", remove_spooled(before=before))
     except OSError:
         logger.exception("The stored files could not be looked through")
         problem = store.STORE_AWAY
@@ -145,7 +146,7 @@ def _matched(
     names: Iterable[str], found: ReportFindings
 ) -> Iterator[tuple[str, re.Match[str]]]:
     for name in names:
-        one = _OURS.fullmatch(name)
+        one = OURS.fullmatch(name)
         if one is None:
             found.note(NAME_UNKNOWN, about=name)
         else:

@@ -18,7 +18,8 @@ from portal.jobs.queue import JobState
 from usage.forwarding import queue as forward_queue
 from usage.models import FileState, Forwarding, ReportFindings, UsageFile
 from usage.storage import archive, content, store
-from usage.storage.archive import BucketError, Stored
+from usage.storage.archive import Stored
+from usage.storage.s3_client import BucketError
 
 logger = logging.getLogger(__name__)
 

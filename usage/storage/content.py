@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from usage.models import Forwarding, UsageFile
 from usage.storage import archive, store
-from usage.storage.archive import BucketError, Content
+from usage.storage.archive import Content
+from usage.storage.s3_client import BucketError
 
 
 class BytesUnavailableError(OSError):

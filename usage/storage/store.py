@@ -1,35 +1,30 @@
-"""Stores the bytes of usage files in a durable folder, or any Django storage.
+"""Stores the bytes of usage files in a durable folder, on S3, or any Django storage.
 
 A file is written in two steps, so that nothing half written is ever found under its
-name: bytes go to a spool file while they arrive (`Spool`), and `keep` moves them into
-the storage `STORAGES["usage"]`.
+name: bytes go to a spool file while they arrive (`usage.storage.spool`), on the
+machine's own disk, and `Spool.keep` moves them into the storage `STORAGES["usage"]`.
 """
 
 import errno
+import logging
 import mmap
 import os
 import posixpath
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
-from uuid import UUID
+from typing import Protocol, runtime_checkable
 
-from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import Storage, storages
 
 from portal.errors import Unavailable
+from usage.storage.archive import Listed
 from usage.storage.folder import DurableFolder
+from usage.storage.moving import MovingStore
+from usage.storage.spool import SPOOL, Spool
 
-# Errors of the operating system for "there is no room".
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-# Errors for "this file system has no files without a name".
-_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+logger = logging.getLogger(__name__)
 
 # Codes of what can be wrong with stored bytes: they are not there, they are others than
 # came, or nobody knows, as the store is away.
@@ -37,87 +32,28 @@ BYTES_MISSING = "bytes-missing"
 BYTES_DIFFER = "bytes-differ"
 STORE_AWAY = "store-away"
 
-# The folder for bytes on their way in. It lies in that of the files, so that a file
-# can be moved; it holds none.
-_SPOOL = "spool"
+# Bytes that are copied at a time.
+_CHUNK = 1 << 20
 
-# And that for bytes without a row, a folder in it for each day and tenant.
+# The folder for bytes without a row, a folder in it for each day and tenant.
 QUARANTINE = "leftovers"
 
 
-class Spool:
-    """Bytes on their way in; gone with the `with` block unless kept.
+@runtime_checkable
+class ListingStorage(Protocol):
+    """A storage that lists all files below a folder by itself, a thousand at a time.
 
-    The file has no name until it is kept, so that a process that is killed leaves
-    nothing behind; where the file system cannot do that, it has one that is removed.
+    The key of what is listed is the name of the file.
     """
 
-    def __init__(self) -> None:
-        folder = settings.VAR / "usage" / _SPOOL
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = _nameless(folder)
-        except OSError as error:
-            raise _unavailable(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._file.close()
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes.
-
-        Raises:
-            Unavailable: the disk is full.
-
-        """
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            raise _unavailable(error) from error
-
-    def temporary_file_path(self) -> str:
-        name = self._file.name
-        return name if isinstance(name, str) else f"/proc/self/fd/{name}"
-
-    def keep(self, *, tenant_id: int, file_id: UUID) -> str:
-        """Move the bytes to the storage; return the name that they have there.
-
-        No earlier file had this name, so that receipts never share bytes, and bytes may
-        be removed when their own receipt allows it.
-        """
-        name = name_of(tenant_id, file_id)
-        try:
-            self._file.flush()
-            self._file.seek(0)
-            content = File(self._file, name=name)
-            content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
-            return _storage().save(name, content)
-        except OSError as error:
-            raise _unavailable(error) from error
+    def listed(self, under: str = "") -> Iterator[Listed]: ...
 
 
-def name_of(tenant_id: int, file_id: UUID) -> str:
-    """Return the name that a file's bytes have in the storage, if they are there."""
-    return f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
+@runtime_checkable
+class RemoteStorage(Protocol):
+    """A storage on other machines, which may be away while this one is well."""
 
-
-def _nameless(folder: Path) -> IO[bytes]:
-    try:
-        number = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
-    except OSError as error:
-        if error.errno not in _NO_NAMELESS:
-            raise
-        return tempfile.NamedTemporaryFile(dir=folder)
-    return os.fdopen(number, "w+b")
+    def is_answering(self) -> bool: ...
 
 
 @contextmanager
@@ -144,23 +80,64 @@ def opened(name: str) -> Iterator[memoryview]:
 
 
 def remove(name: str) -> None:
-    """Remove a file's bytes; that they are gone already is no fault."""
+    """Remove a file's bytes; that they are gone already is no fault.
+
+    Raises:
+        OSError: they may still be there.
+
+    """
     with suppress(FileNotFoundError):
         _storage().delete(name)
 
 
+def release(name: str) -> None:
+    """Remove bytes that no row names any more, now or by a later night's clean-up.
+
+    What was decided about them is committed, and does not fail with the store.
+    """
+    try:
+        remove(name)
+    except OSError:
+        logger.exception("Bytes that nobody needs are left in the store: %s", name)
+
+
 def quarantine(name: str, *, on: date) -> None:
-    """Move a file's bytes into that day's folder of the leftovers."""
+    """Move a file's bytes into that day's folder of the leftovers.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the store is away; the bytes are under at least one of the two names.
+
+    """
     storage = _storage()
     tenant, _, last = name.split("/")
     apart = f"{QUARANTINE}/{on}/{tenant}/{last}"
-    remove(apart)  # a crash has left it under both names
     with storage.open(name, "rb") as file:
-        content = File(file, name=apart)
         if isinstance(storage, DurableFolder):
+            remove(apart)  # a crash has left it under both names
+            content = File(file, name=apart)
             content.temporary_file_path = lambda: storage.path(name)  # type: ignore[attr-defined]  # as uploads have it
-        storage.save(apart, content)
+            storage.save(apart, content)
+        else:
+            copy(file, storage, apart)
     remove(name)
+
+
+def copy(file: "File[bytes]", storage: Storage, name: str) -> None:
+    """Save an opened file under a name of a storage.
+
+    Raises:
+        OSError: it did not take the bytes, or other bytes have the name.
+
+    """
+    try:
+        with Spool() as spool:
+            for chunk in file.chunks(_CHUNK):
+                spool.write(chunk)
+            spool.keep_in(storage, name)
+    except Unavailable as error:
+        message = "There is no room to copy a file"
+        raise OSError(errno.ENOSPC, message, name) from error
 
 
 def size_of(name: str) -> int | None:
@@ -186,51 +163,97 @@ def is_older_than(name: str, *, than: datetime) -> bool:
 
 def stored_since(tenant_id: int) -> Iterator[tuple[str, datetime]]:
     """Yield the name of everything that is kept for a tenant, and since when."""
-    for name in names(str(tenant_id)):
-        with suppress(FileNotFoundError):  # removed meanwhile
-            yield name, _storage().get_modified_time(name)
+    for storage in _storages():
+        if isinstance(storage, ListingStorage):
+            for one in storage.listed(str(tenant_id)):
+                yield one.key, one.modified_at
+            continue
+        for name in _names(storage, str(tenant_id)):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                yield name, storage.get_modified_time(name)
 
 
 def names(under: str = "") -> Iterator[str]:
     """Yield the name of everything that is stored, or is under a folder, one by one.
 
-    What comes and goes meanwhile may be among them or not.
+    What comes and goes meanwhile may be among them or not. While files move between
+    two stores, a name may come twice.
 
     Raises:
         OSError: the store is away.
 
     """
+    for storage in _storages():
+        yield from names_in(storage, under)
+
+
+def names_in(storage: Storage, under: str = "") -> Iterator[str]:
+    """Yield as `names` does, of one storage."""
+    if not isinstance(storage, ListingStorage):
+        yield from _names(storage, under)
+        return
+    for one in storage.listed(under):
+        if under or one.key.partition("/")[0] not in (SPOOL, QUARANTINE):
+            yield one.key
+
+
+def has_list() -> bool:
+    """Return whether `sizes_of` costs less than asking for the size of each file."""
+    return isinstance(_storage(), ListingStorage)
+
+
+def sizes_of(tenant_id: int) -> Mapping[str, int]:
+    """Return the sizes of a tenant's files as the store lists them, by name.
+
+    A file that comes or goes meanwhile may be among them or not.
+
+    Raises:
+        OSError: the store is away.
+
+    """
+    storage = _storage()
+    if not isinstance(storage, ListingStorage):
+        return {}
+    return {one.key: one.size for one in storage.listed(str(tenant_id))}
+
+
+def _names(storage: Storage, under: str) -> Iterator[str]:
     # Depth first, so that no more than one folder of each level is in memory.
     left = [under]
     while left:
         folder = left.pop()
         try:
-            folders, files = _storage().listdir(folder)
+            folders, files = storage.listdir(folder)
         except FileNotFoundError:
             continue
         left += [posixpath.join(folder, one) for one in sorted(folders, reverse=True)]
-        left = [one for one in left if one not in (_SPOOL, QUARANTINE)]
+        left = [one for one in left if one not in (SPOOL, QUARANTINE)]
         for one in files:
             yield posixpath.join(folder, one)
 
 
-def remove_spooled(*, before: datetime) -> int:
-    """Remove what was spooled under a name and left by a process; return how many."""
-    count = 0
-    with suppress(FileNotFoundError):
-        for path in (settings.VAR / "usage" / _SPOOL).iterdir():
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before.timestamp():
-                    path.unlink()
-                    count += 1
-    return count
+def is_answering() -> bool:
+    """Return whether a store that is on other machines answers now."""
+    return all(
+        storage.is_answering()
+        for storage in _storages()
+        if isinstance(storage, RemoteStorage)
+    )
+
+
+def moving_store() -> MovingStore | None:
+    """Return the two stores between which files move; None if there is one only."""
+    storage = _storage()
+    return storage if isinstance(storage, MovingStore) else None
 
 
 def _storage() -> Storage:
     return storages["usage"]
 
 
-def _unavailable(error: OSError) -> Unavailable:
-    if error.errno in _NO_ROOM:
-        return Unavailable("storage-full")
-    return Unavailable("storage-broken")
+def _storages() -> Iterator[Storage]:
+    storage = _storage()
+    if isinstance(storage, MovingStore):
+        yield from storage.in_order_of_moving
+    else:
+        yield storage

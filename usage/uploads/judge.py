@@ -263,7 +263,7 @@ def _reject(file: UsageFile) -> None:
     file.save(update_fields=_JUDGED_COLUMNS)
     # The row comes first: bytes without a row may stay stored for a while, bytes
     # that a row names may not be gone.
-    transaction.on_commit(lambda: store.remove(stored_as))
+    transaction.on_commit(lambda: store.release(stored_as))
     # Never this one: its verdict is just being answered.
     rejected = UsageFile.objects.filter(state=FileState.REJECTED)
     others = rejected.exclude(pk=file.pk).order_by("-received_at", "-pk")

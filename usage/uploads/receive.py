@@ -21,6 +21,7 @@ from usage.files import queries as file_queries
 from usage.files.names import shown_name
 from usage.models import KEPT, FileState, UsageFile
 from usage.storage import store
+from usage.storage.spool import Spool
 from usage.uploads import pending, restore_bytes
 
 # Length of the signature at the end of a usage file: with the size it identifies a
@@ -73,14 +74,14 @@ def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
     """
     if arrival.size > settings.MAX_FILE_BYTES:
         raise Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
-    with store.Spool() as spool:
+    with Spool() as spool:
         sha256, tail = _spool(arrival, chunks, spool)
         failpoints.reach("receive:spooled")
         return _keep(arrival, spool, sha256=sha256, tail=tail)
 
 
 def _spool(
-    arrival: IncomingFile, chunks: Iterable[bytes], spool: store.Spool
+    arrival: IncomingFile, chunks: Iterable[bytes], spool: Spool
 ) -> tuple[bytes, bytes]:
     digest = hashlib.sha256()
     received, tail = 0, b""
@@ -100,7 +101,7 @@ def _spool(
 
 
 def _keep(
-    arrival: IncomingFile, spool: store.Spool, *, sha256: bytes, tail: bytes
+    arrival: IncomingFile, spool: Spool, *, sha256: bytes, tail: bytes
 ) -> ReceivedFile:
     """Make the bytes durable, then commit their row.
 
@@ -126,13 +127,13 @@ def _keep(
         if has_begun:
             raise  # what was committed is not known: the bytes stay
         # The wait for the tenant's lock has ended: nobody was promised anything.
-        store.remove(stored_as)
+        store.release(stored_as)
         raise Unavailable("busy") from error
     if here is None:
         failpoints.reach("receive:committed")
         return ReceivedFile(file_id, is_new=True)
     # The other request was first: its row names its own bytes.
-    store.remove(stored_as)
+    store.release(stored_as)
     return here
 
 
@@ -160,7 +161,7 @@ def _write_row(
     return here
 
 
-def _restore(arrival: IncomingFile, spool: store.Spool, here: ReceivedFile) -> None:
+def _restore(arrival: IncomingFile, spool: Spool, here: ReceivedFile) -> None:
     restore_bytes.restore(
         spool,
         tenant_id=arrival.tenant_id,

@@ -15,10 +15,11 @@ from portal.jobs import wakeup
 from usage.files import queries as file_queries
 from usage.models import FileState, Forwarding, UsageFile
 from usage.storage import store
+from usage.storage.spool import Spool, stored_name
 
 
 def restore(
-    spool: store.Spool, *, tenant_id: int, file_id: UUID, by: str, at: datetime
+    spool: Spool, *, tenant_id: int, file_id: UUID, by: str, at: datetime
 ) -> bool:
     """Keep spooled bytes for a file that has none anywhere; False if it needs none.
 
@@ -39,7 +40,7 @@ def restore(
         if file is None:
             return False  # somebody else has brought them
         # Damaged ones; or a crash right after they were removed has left them.
-        store.remove(store.name_of(tenant_id, file_id))
+        store.remove(stored_name(tenant_id, file_id))
         failpoints.reach("regain:removed")
         stored_as = spool.keep(tenant_id=tenant_id, file_id=file_id)
         failpoints.reach("regain:kept")

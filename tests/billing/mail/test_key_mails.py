@@ -24,7 +24,7 @@ from tests.usage.inbox.notice_mails import send as send_notices
 from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
 from usage.models import How
 from usage.servers import keys as server_keys
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.uploads import judge
 from usage.uploads.receive import IncomingFile
 from usage.usg import fingerprint
@@ -231,7 +231,7 @@ def test_a_restored_copy_sends_none_and_none_that_its_original_may_have_sent(
 def inbox(alice: Company, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def test_files_of_the_inbox_that_wait_for_a_key_cause_one_mail_only(

@@ -16,9 +16,10 @@ from tests.usage.faulty_s3_proxy import FaultyS3Proxy, run_faulty_s3_proxy
 from usage.forwarding import forward
 from usage.forwarding import text as forwarding_text
 from usage.models import Forwarding
-from usage.storage import archive
-from usage.storage.archive import BucketError, Stored
+from usage.storage import archive, s3_client
+from usage.storage.archive import Stored
 from usage.storage.content import content_of
+from usage.storage.s3_client import BucketError
 
 DAY = date(2026, 5, 7)
 
@@ -192,11 +193,11 @@ def test_a_locked_and_encrypted_object_is_confirmed_and_cannot_be_removed(
     assert forward.forward_waiting(now=lambda: now)
     (row,) = rows(alice)
     assert row.state == JobState.DONE
-    head = archive._client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
+    head = s3_client.client().head_object(Bucket=settings.S3["bucket"], Key=row.key)
     assert head["ServerSideEncryption"] == "AES256"
     assert head["ObjectLockMode"] == "GOVERNANCE"
     with pytest.raises(ClientError, match="AccessDenied"):
-        archive._client().delete_object(
+        s3_client.client().delete_object(
             Bucket=settings.S3["bucket"], Key=row.key, VersionId=head["VersionId"]
         )
 

@@ -20,8 +20,9 @@ from usage import tasks
 from usage.forwarding import forward
 from usage.forwarding import queue as forward_queue
 from usage.models import Forwarding
-from usage.storage import archive
-from usage.storage.archive import BucketError, Content, Stored
+from usage.storage import archive, s3_client
+from usage.storage.archive import Content, Stored
+from usage.storage.s3_client import BucketError
 
 DAY = date(2026, 5, 7)
 LEASE = timedelta(minutes=15)
@@ -31,7 +32,7 @@ LEASE = timedelta(minutes=15)
 def _bucket(db: None) -> Iterator[None]:
     archive.prepare()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def rows(company: Company) -> list[Forwarding]:
@@ -95,7 +96,7 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     alice.send(alice.server.day(DAY))
     works = settings.S3
     settings.S3 = {**works, **broken}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     forward.forward_waiting(now=lambda: NOW)
     (row,) = rows(alice)
     assert row.state == JobState.WAITING
@@ -103,7 +104,7 @@ def test_a_store_that_cannot_be_used_postpones_and_says_why(
     assert row.due_at > NOW
     assert row.lease is None
     settings.S3 = works
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     assert not forward.forward_waiting(now=lambda: NOW)
     forward.forward_waiting(now=lambda: row.due_at)
     assert rows(alice)[0].state == JobState.DONE
@@ -220,9 +221,9 @@ def test_a_store_that_never_answers_ends_the_run_after_one_file(
 ) -> None:
     for data in alice.server.days(DAY, DAY + timedelta(days=2)):
         alice.send(data)
-    monkeypatch.setattr(archive, "_READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT", 0.2)
     settings.S3 = {**settings.S3, "endpoint_url": silent_store}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     later = NOW + timedelta(minutes=1)
     clock = iter([NOW, later])
     assert not forward.forward_waiting(now=lambda: next(clock))
@@ -243,7 +244,7 @@ def test_a_file_is_confirmed_when_the_store_has_answered(alice: Company) -> None
 
 def test_waiting_for_a_store_fits_into_the_limits() -> None:
     # Put, asked for and read, each in its tries; and a second for leave to send.
-    tries = archive._ATTEMPTS * (archive._CONNECT_TIMEOUT + archive._READ_TIMEOUT)
-    a_file = 3 * tries + archive._ATTEMPTS
+    tries = s3_client._ATTEMPTS * (s3_client._CONNECT_TIMEOUT + s3_client._READ_TIMEOUT)
+    a_file = 3 * tries + s3_client._ATTEMPTS
     assert 2 * a_file < forward._LEASE.total_seconds() < tasks._SECONDS
     assert tasks._FORWARD_FOR.total_seconds() + 2 * a_file < tasks._SECONDS

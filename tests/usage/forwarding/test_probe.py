@@ -17,7 +17,7 @@ from usage.forwarding import queue as forward_queue
 from usage.forwarding import text as forwarding_text
 from usage.maintenance import orphans, reconcile, repair
 from usage.models import Report
-from usage.storage import archive
+from usage.storage import archive, s3_client
 from usage.storage.store import BYTES_DIFFER, BYTES_MISSING, STORE_AWAY
 
 
@@ -53,7 +53,7 @@ def test_a_bucket_with_versions_is_told_apart(
 ) -> None:
     settings.S3 = {**settings.S3, "bucket": "versions-of-tests"}
     archive.prepare()
-    archive._client().put_bucket_versioning(
+    s3_client.client().put_bucket_versioning(
         Bucket="versions-of-tests", VersioningConfiguration={"Status": "Enabled"}
     )
     assert codes(probe()) == []
@@ -122,10 +122,10 @@ def test_a_store_that_is_away_is_told_and_the_start_goes_on(
     db: None, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     errors = StringIO()
     call_command("prepare_bucket", stdout=StringIO(), stderr=errors)
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     assert "is away" in errors.getvalue()
 
 

@@ -31,6 +31,7 @@ from usage.forwarding import staff_views as forwarding_staff_views
 from usage.maintenance import orphans, reconcile
 from usage.models import Forwarding, Settling
 from usage.storage import archive as storage_archive
+from usage.storage import s3_client
 from usage.storage.content import content_of
 from usage.uploads import judge_pending
 
@@ -62,7 +63,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     storage_archive.prepare()
     yield
-    storage_archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def shown(client: Client, address: str = PAGE) -> str:
@@ -351,7 +352,7 @@ def test_a_look_that_could_not_be_finished_says_why(
     alice: Company, clerk: Client, settings: Any
 ) -> None:
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    storage_archive._client.cache_clear()
+    s3_client.client.cache_clear()
     reconcile.reconcile(now=lambda: NOW)
     page = shown(clerk)
     assert "Not finished" in page
@@ -381,7 +382,7 @@ def test_foreign_bytes_that_were_moved_away_let_the_file_go(
     send_days(alice, 1)
     (row,) = rows(alice)
     foreign = b"foreign"
-    storage_archive._client().put_object(
+    s3_client.client().put_object(
         Bucket=settings.S3["bucket"], Key=row.key, Body=BytesIO(foreign)
     )
     while forward.forward_waiting(now=lambda: NOW):

@@ -17,7 +17,7 @@ from tests.builders import Company
 from tests.usage.inbox.s3_inboxes import listing, objects, open_inboxes, run_inbox_task
 from usage import tasks
 from usage.models import FileState, How
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.usg.emulator.directory import EmulatedFile, Options, emulate
 
 PERIOD = Period(2026, 5)
@@ -31,7 +31,7 @@ AFTER = datetime(2026, 5, 29, 6, tzinfo=UTC)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def write_month(alice: Company, folder: Path) -> list[EmulatedFile]:

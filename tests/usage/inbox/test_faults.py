@@ -32,8 +32,8 @@ from usage.inbox import listing as inbox_listing
 from usage.inbox import s3 as inbox_s3
 from usage.inbox import verdict_files
 from usage.models import FileState, InboxNotice, InboxObject, InboxVerdict, UsageFile
-from usage.storage import archive
-from usage.storage.archive import BucketError
+from usage.storage import s3_client
+from usage.storage.s3_client import BucketError
 from usage.uploads import judge, judge_pending, receive
 
 DAY = date(2026, 5, 7)
@@ -43,13 +43,13 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def test_an_object_that_is_gone_when_it_is_fetched_is_done(alice: Company) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
     inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
-    archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
+    s3_client.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.verdict, row.file) == (
@@ -110,14 +110,14 @@ def test_a_store_that_cannot_be_asked_is_asked_again(
     put(alice, "day.usg", alice.server.day(DAY))
     works = settings.S3
     settings.S3 = {**works, **broken}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     # Where nobody answers, the run ends; an answer leaves the others their turn.
     assert run_inbox_task() is not ends
     row = listing(alice)
     assert row.problem
     assert row.due_at > NOW
     settings.S3 = works
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     assert run_inbox_task(row.due_at)
     assert listing(alice).problem == ""
     assert objects(alice)[0].verdict == InboxVerdict.ACCEPTED
@@ -138,14 +138,14 @@ def test_an_object_whose_bytes_are_cut_is_fetched_again(
     works = settings.S3
     with cutting_proxy(works["endpoint_url"], after=len(big) // 2) as address:
         settings.S3 = {**works, "endpoint_url": address}
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         inbox_fetch.fetch_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
     (row,) = objects(alice)
     assert (row.state, row.faults) == (JobState.WAITING, 0)
     assert row.problem in {"ResponseStreamingError", "IncompleteReadError"}
     assert alice.files() == []
     settings.S3 = works
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     run_inbox_task(row.due_at)
     assert objects(alice)[0].verdict == InboxVerdict.REJECTED
     assert verdict_file(key)["file"]["sha256"] == hashlib.sha256(big).hexdigest()
@@ -171,11 +171,11 @@ def test_a_store_that_never_answers_ends_the_run_after_one_object(
         put(alice, f"{number}.usg", b"rubbish %d" % number)
     until = NOW + timedelta(seconds=1)
     inbox_listing.list_waiting(now=lambda: NOW, until=until)
-    monkeypatch.setattr(archive, "_READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings.S3 = {**settings.S3, "endpoint_url": address}
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         assert not inbox_fetch.fetch_waiting(now=lambda: NOW, until=until)
         later = NOW + timedelta(minutes=1)
         assert not inbox_listing.list_waiting(
@@ -189,7 +189,7 @@ def test_a_store_that_never_answers_ends_the_run_after_one_object(
 def test_waiting_for_a_store_fits_into_the_limits() -> None:
     # Asked at most seven times for one object: fetched, looked for under its new
     # name and its old one, copied, looked at twice, removed; and once for a page.
-    tries = archive._ATTEMPTS * (archive._CONNECT_TIMEOUT + archive._READ_TIMEOUT)
+    tries = s3_client._ATTEMPTS * (s3_client._CONNECT_TIMEOUT + s3_client._READ_TIMEOUT)
     assert 7 * tries < inbox_fetch._LEASE.total_seconds() <= tasks._SECONDS
     assert tries < inbox_listing._LEASE.total_seconds()
     longest = tasks._INBOX_FOR.total_seconds() + 7 * tries

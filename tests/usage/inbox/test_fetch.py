@@ -28,7 +28,7 @@ from usage.inbox import s3 as inbox_s3
 from usage.inbox import verdict_files
 from usage.models import How, InboxVerdict, UsageFile
 from usage.servers import keys as server_keys
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -38,7 +38,7 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def test_an_object_is_taken_in_and_its_verdict_lies_beside_it(alice: Company) -> None:

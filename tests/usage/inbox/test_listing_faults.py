@@ -25,8 +25,8 @@ from usage.inbox import listing as inbox_listing
 from usage.inbox import s3 as inbox_s3
 from usage.inbox import verdict_files
 from usage.models import InboxVerdict
-from usage.storage import archive
-from usage.storage.archive import CUT_SHORT, BucketError
+from usage.storage import archive, s3_client
+from usage.storage.s3_client import CUT_SHORT, BucketError
 
 DAY = date(2026, 5, 7)
 
@@ -48,7 +48,7 @@ _OBJECT = (
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def listing_page(*names: tuple[str, str], more: bool = False) -> bytes:
@@ -71,14 +71,14 @@ def test_a_page_that_is_cut_in_its_headers_is_no_empty_inbox(
     works = settings.S3
     with cutting_proxy(works["endpoint_url"], after=STUMP) as address:
         settings.S3 = {**works, "endpoint_url": address}
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         assert not run_inbox_task()
         with pytest.raises(BucketError, match=CUT_SHORT):
             archive.list_page("")
     row = listing(alice)
     assert (row.problem, row.listed_at) == (CUT_SHORT, None)
     settings.S3 = works
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     assert run_inbox_task(row.due_at)
     assert [one.verdict for one in objects(alice)] == ["accepted"]
 
@@ -93,12 +93,12 @@ def test_a_look_that_is_cut_in_its_headers_is_no_fault_of_the_object(
     with faulty_s3.run_faulty_s3(works["endpoint_url"]) as proxy:
         proxy.script["HEAD"] = [faulty_s3.passed] * asked + [faulty_s3.cut(STUMP)]
         settings.S3 = {**works, "endpoint_url": proxy.address}
-        archive._client.cache_clear()
+        s3_client.client.cache_clear()
         assert not run_inbox_task()
     (row,) = objects(alice)
     assert (row.state, row.problem, row.faults) == (JobState.WAITING, CUT_SHORT, 0)
     settings.S3 = works
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     assert run_inbox_task(NOW + timedelta(hours=1))
     assert keys(alice) == ["accepted/day.usg"]
 
@@ -173,7 +173,7 @@ def test_an_object_that_is_listed_again_is_not_gone(
 def test_an_object_that_is_gone_for_good_stays_so(alice: Company) -> None:
     key = put(alice, "day.usg", alice.server.day(DAY))
     inbox_listing.list_waiting(now=lambda: NOW, until=NOW + timedelta(seconds=1))
-    archive.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
+    s3_client.client().delete_object(Bucket=configured.INBOX_BUCKET, Key=key)
     for hour in range(1, 4):
         run_inbox_task(NOW + timedelta(hours=hour))
     (row,) = objects(alice)

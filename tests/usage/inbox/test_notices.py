@@ -20,7 +20,7 @@ from usage import tasks
 from usage.inbox import notices as inbox_notices
 from usage.models import InboxNotice
 from usage.servers import keys as server_keys
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -34,7 +34,7 @@ def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     mail.outbox.clear()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def confirm(company: Company, writer: Writer) -> None:

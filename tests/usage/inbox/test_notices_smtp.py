@@ -17,7 +17,7 @@ from tests.portal.mail.refusing_mail_server import HANG_UP, MailServer, mail_ser
 from tests.usage.inbox.notice_mails import QUARTER, notices, second_admin, send
 from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
 from usage.inbox import notices as inbox_notices
-from usage.storage import archive
+from usage.storage import s3_client
 
 DUE = NOW + QUARTER
 
@@ -26,7 +26,7 @@ DUE = NOW + QUARTER
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.usage.inbox.s3_inboxes import objects, open_inboxes, put, run_inbox_t
 from usage.inbox import staff_views as inbox_staff_views
 from usage.models import InboxListing
 from usage.review import decide
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.uploads import judge
 
 DAY = date(2026, 5, 7)
@@ -35,7 +35,7 @@ DAY = date(2026, 5, 7)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def staff(role: str) -> Client:

@@ -26,7 +26,7 @@ from usage.inbox import verdict_files
 from usage.models import InboxVerdict
 from usage.review import decide
 from usage.servers import keys as server_keys
-from usage.storage import archive
+from usage.storage import s3_client
 from usage.usg import fingerprint
 
 DAY = date(2026, 5, 7)
@@ -37,7 +37,7 @@ LATER = NOW + timedelta(minutes=1)
 def _inbox(db: None, settings: Any) -> Iterator[None]:
     open_inboxes(settings)
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def confirm(company: Company, writer: Writer) -> None:
@@ -148,7 +148,7 @@ class CopyingStore:
 
 
 def put_in_parts(company: Company, name: str, data: bytes) -> None:
-    s3 = archive.client()
+    s3 = s3_client.client()
     key = f"{configured.INBOX_PREFIX}{company.number}/{name}"
     named: dict[str, Any] = {"Bucket": configured.INBOX_BUCKET, "Key": key}
     named["UploadId"] = s3.create_multipart_upload(**named)["UploadId"]

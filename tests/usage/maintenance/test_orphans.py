@@ -28,7 +28,7 @@ from usage.forwarding import forward
 from usage.maintenance import orphans, reconcile, repair
 from usage.models import FileState, Forwarding, Report, UsageFile, reports
 from usage.review import decide
-from usage.storage import archive, content, store
+from usage.storage import archive, content, s3_client, store
 from usage.storage.content import BytesUnavailableError
 
 DAY = date(2026, 5, 7)
@@ -40,7 +40,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     archive.prepare()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def remove_orphans(at: datetime = NOW, **options: Any) -> Report:

@@ -26,7 +26,7 @@ from usage.maintenance import reconcile as maintenance_reconcile
 from usage.maintenance import repair
 from usage.models import FINDINGS_SHOWN, Forwarding, Report, ReportFindings, ReportKind
 from usage.models.reports import begin, end, newest
-from usage.storage import archive, store
+from usage.storage import archive, s3_client, store
 from usage.storage.content import content_of
 
 DAY = date(2026, 5, 7)
@@ -39,7 +39,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     archive.prepare()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def rows(company: Company) -> list[Forwarding]:
@@ -124,7 +124,7 @@ def test_other_bytes_in_s3_are_found_by_their_size_and_never_overwritten(
 
 def put_foreign(key: str, data: bytes) -> None:
     archive.remove(key)
-    archive._client().put_object(
+    s3_client.client().put_object(
         Bucket=settings.S3["bucket"], Key=key, Body=BytesIO(data)
     )
 
@@ -352,7 +352,7 @@ def test_with_forwarding_off_nobody_is_asked(alice: Company, settings: Any) -> N
     forward_days(alice, 2)
     settings.FORWARDING = False
     settings.S3 = {**settings.S3, "endpoint_url": "http://127.0.0.1:9"}
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     report = reconcile()
     assert (report.problem, report.counts) == ("", {"files": 2})
 

@@ -28,7 +28,7 @@ from usage.models import FileState, Forwarding, UsageFile
 from usage.review import decide
 from usage.review import queries as review_queries
 from usage.servers import keys as server_keys
-from usage.storage import archive
+from usage.storage import archive, s3_client
 from usage.uploads import judge
 from usage.usg import Code, fingerprint
 
@@ -320,7 +320,7 @@ def test_what_has_not_gone_yet_does_not_go_any_more(alice: Company) -> None:
 def test_what_is_in_s3_stays_there_and_is_not_safe_to_delete(
     alice: Company,
 ) -> None:
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
     archive.prepare()
     first, second = conflict(alice)
     forward.forward_waiting(now=lambda: NOW)

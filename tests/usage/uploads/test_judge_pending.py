@@ -17,6 +17,7 @@ from usage.models import FileState, Settling, UsageFile
 from usage.review import decide
 from usage.servers import keys as server_keys
 from usage.storage import store
+from usage.storage.spool import Spool
 from usage.uploads import judge, judge_pending, read_file
 from usage.usg import fingerprint
 
@@ -180,7 +181,7 @@ def test_confirming_judges_at_once_and_leaves_what_fails_to_the_sweep(
     assert state_of(alice, broken) == FileState.HELD
     assert row_of(alice, broken).state == JobState.WAITING
     assert "usage.settle" in woken
-    with store.Spool() as spool:
+    with Spool() as spool:
         spool.write(kept)
         spool.keep(tenant_id=alice.id, file_id=broken.pk)
     assert judge_pending.judge_pending(at=LATER) == 1

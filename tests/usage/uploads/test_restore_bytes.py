@@ -20,7 +20,8 @@ from usage.forwarding import forward as forwarding_forward
 from usage.maintenance import orphans
 from usage.models import FileState, Forwarding, UsageFile
 from usage.review import decide
-from usage.storage import archive, store
+from usage.storage import archive, s3_client, store
+from usage.storage.spool import Spool, stored_name
 from usage.uploads import judge_pending, restore_bytes
 
 DAY = date(2026, 5, 7)
@@ -32,7 +33,7 @@ def _bucket(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.S3 = {**settings.S3, "prefix": f"{tmp_path.name}/"}
     archive.prepare()
     yield
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def forward(at: Any = LATER) -> None:
@@ -46,7 +47,7 @@ def reread(company: Company) -> UsageFile:
 
 
 def path_of(tmp_path: Path, file: UsageFile) -> Path:
-    return tmp_path / "usage" / store.name_of(file.tenant_id, file.pk)
+    return tmp_path / "usage" / stored_name(file.tenant_id, file.pk)
 
 
 def is_wanted(company: Company, file: UsageFile) -> bool:
@@ -238,7 +239,7 @@ def test_bytes_that_came_back_meanwhile_are_not_left_over(
 
 def test_what_needs_nothing_is_left_alone(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY))
-    with store.Spool() as spool:
+    with Spool() as spool:
         arguments: Any = {
             "tenant_id": alice.id,
             "file_id": file.pk,

@@ -9,7 +9,7 @@ from portal.management import arguments
 from portal.management.tenants import find_tenant
 from usage.inbox import deliver as inbox_deliver
 from usage.inbox import listing as inbox_listing
-from usage.storage.archive import BucketError
+from usage.storage.s3_client import BucketError
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""Creates the buckets of the archive and of the inbox where they are missing."""
+"""Creates the buckets of archive, inbox and store where they are missing."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,22 +10,24 @@ from django.utils import timezone
 
 from usage.forwarding import probe
 from usage.inbox import s3 as inbox_s3
-from usage.storage import archive
+from usage.storage import archive, s3_client
 
 
 class Command(BaseCommand):
     help = (
-        "Makes the S3 bucket, and that of the inbox, if they are not there (on an S3"
-        " server of your own only), and asks the first what it honours. A store that"
-        " refuses or is away stops nothing."
+        "Makes the S3 bucket, and those of inbox and store, if they are not there (on"
+        " S3 servers of your own only), and asks the first what it honours. A store"
+        " that refuses or is away stops nothing."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         name = settings.S3["bucket"]
         self._prepare(name, archive.prepare)
-        inbox = settings.INBOX_BUCKET
-        if inbox and inbox != name:
-            self._prepare(inbox, partial(inbox_s3.prepare, inbox))
+        others = [settings.INBOX_BUCKET]
+        if "s3" in (settings.USAGE_STORE, settings.USAGE_STORE_FALLBACK):
+            others.append(settings.USAGE_STORE_BUCKET)
+        for other in sorted({*others} - {"", name}):
+            self._prepare(other, partial(inbox_s3.prepare, other))
         if not settings.FORWARDING:
             self.stdout.write("Forwarding is off: the bucket is not asked.")
             return
@@ -37,7 +39,7 @@ class Command(BaseCommand):
             return
         try:
             is_new = prepare()
-        except archive.BucketError as error:
+        except s3_client.BucketError as error:
             # Files are received all the same, and wait until it is back.
             what = "refuses" if error.has_answered else "is away"
             self.stderr.write(f"{name}: the S3 server {what}: {error.code}")

@@ -1,0 +1,199 @@
+"""The store on S3: what `STORAGES["usage"]` is with `USAGE_STORE=s3`.
+
+It keeps the promises of the folder: a file is there whole or not at all, is never
+replaced, and what is read has as many bytes as were stored. Every failure is an
+OSError, as that of a disk would be, and only a file that S3 says is not there is a
+FileNotFoundError: a bucket that is not there is a store that is away.
+"""
+
+import errno
+import hashlib
+import logging
+import posixpath
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import File
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
+
+from usage.storage import archive, s3_client
+from usage.storage.archive import Content, Listed, ObjectHead, Stored
+from usage.storage.s3_client import BucketError
+
+logger = logging.getLogger(__name__)
+
+_NOT_FOUND = 404
+
+# The code of S3 with which a missing object differs from a missing bucket.
+_NO_SUCH_KEY = "NoSuchKey"
+
+# Bytes that are hashed at a time.
+_CHUNK = 1 << 20
+
+
+class BucketAwayError(OSError):
+    """S3 refused, failed or could not be reached; that proves nothing about a file."""
+
+
+class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no types
+    """A bucket, or a part of one, in which a saved file is durable and confirmed.
+
+    Names, listing of folders and addresses are the library's. Its other methods are
+    replaced: its `_save` has no condition and no checksum; its `delete` takes a missing
+    bucket for a missing file; an answer that was cut within its headers has a size of
+    None there; and its `open` costs three requests and six times the processor time.
+    """
+
+    def __init__(self, *, bucket_name: str, **options: Any) -> None:
+        if not bucket_name:
+            message = "USAGE_STORE_BUCKET is not set, and USAGE_STORE is s3."
+            raise ImproperlyConfigured(message)
+        super().__init__(
+            bucket_name=bucket_name,
+            region_name=settings.S3["region"],
+            endpoint_url=settings.S3["endpoint_url"] or None,
+            access_key=settings.S3["access_key_id"] or None,
+            secret_key=settings.S3["secret_access_key"] or None,
+            # For listing folders and addresses, which make a client for each thread.
+            client_config=s3_client.client_config(),
+            file_overwrite=True,  # names are given; `_save` refuses one that is taken
+            **options,
+        )
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        """Put bytes under a name that nothing has, and confirm them by size and hash.
+
+        A put that got no answer may have arrived: then the object decides. Bytes that
+        are there already are ours if they are the same, as names are new UUIDs.
+
+        Raises:
+            FileExistsError: other bytes have the name; they stay.
+            BucketAwayError: nothing is promised about the bytes.
+
+        """
+        expected = _content_of(content)
+        key = self._key(name)
+        with _as_os_error(name):
+            try:
+                found = archive.put(
+                    key, content.open(), expected, bucket=self.bucket_name
+                )
+            except BucketError as error:
+                if error.has_answered:
+                    raise
+                found = archive.compare(key, expected, bucket=self.bucket_name)
+                if found == Stored.NOTHING:
+                    raise
+        if found == Stored.FOREIGN:
+            logger.critical("Other bytes than ours are in the store under %s", key)
+            message = "Other bytes are stored under this name"
+            raise FileExistsError(errno.EEXIST, message, name)
+        if found == Stored.NOTHING:
+            message = "S3 confirmed a file and does not have it"
+            raise BucketAwayError(errno.EIO, message, name)
+        return name
+
+    def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
+        """Return all bytes of a file, in memory."""
+        if mode != "rb":
+            message = f"Stored files are only read as bytes, not as {mode!r}"
+            raise ValueError(message)
+        try:
+            with _as_os_error(name):
+                data = archive.fetch(self._key(name), bucket=self.bucket_name)
+        except BucketAwayError as error:
+            cause = error.__cause__
+            if isinstance(cause, BucketError) and cause.code == _NO_SUCH_KEY:
+                raise _missing(name) from error
+            raise
+        return File(BytesIO(data), name)
+
+    def delete(self, name: str) -> None:
+        """Remove a file; that it is gone already is no fault."""
+        with _as_os_error(name):
+            archive.remove(self._key(name), bucket=self.bucket_name)
+
+    def exists(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def size(self, name: str) -> int:
+        return self._head(name).size
+
+    def get_modified_time(self, name: str) -> datetime:
+        found = self._head(name).modified_at
+        if found is None:
+            raise BucketAwayError(errno.EIO, s3_client.CUT_SHORT, name)
+        return found
+
+    def listed(self, under: str = "") -> Iterator[Listed]:
+        """Yield every file in or below a folder, with its name as its key.
+
+        A page of the list at a time: no request for each folder or file.
+
+        Raises:
+            BucketAwayError: the list could not be read to its end.
+
+        """
+        root = self._key("")
+        prefix = f"{root}{under}/" if under else root
+        after: str | None = None
+        while True:
+            with _as_os_error(under):
+                page = archive.list_page(prefix, after=after, bucket=self.bucket_name)
+            for one in page.objects:
+                yield replace(one, key=one.key[len(root) :])
+            after = page.after
+            if after is None:
+                return
+
+    def is_answering(self) -> bool:
+        """Return whether S3 answers now, and has the bucket; takes a few seconds."""
+        return s3_client.is_answering(self.bucket_name)
+
+    def _key(self, name: str) -> str:
+        if not name:
+            return posixpath.join(self.location, "") if self.location else ""
+        key: str = self._normalize_name(clean_name(name))
+        return key
+
+    def _head(self, name: str) -> ObjectHead:
+        found = self._find(name)
+        if found is None:
+            raise _missing(name)
+        return found
+
+    def _find(self, name: str) -> ObjectHead | None:
+        with _as_os_error(name):
+            found = archive.head(self._key(name), bucket=self.bucket_name)
+            if found is None:
+                # The answer is the same if the whole bucket is missing.
+                archive.require_bucket(self.bucket_name)
+        return found
+
+
+def _content_of(file: "File[bytes]") -> Content:
+    digest, size = hashlib.sha256(), 0
+    for chunk in file.chunks(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return Content(size, b64encode(digest.digest()).decode())
+
+
+def _missing(name: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "No such file in the store on S3", name)
+
+
+@contextmanager
+def _as_os_error(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BucketError as error:
+        raise BucketAwayError(errno.EIO, f"S3: {error.code}", name) from error

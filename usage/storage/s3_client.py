@@ -1,0 +1,116 @@
+"""The S3 client of all that calls S3: the archive, the store on S3 and the inbox.
+
+Only this module imports boto3, so that time-outs, retries and errors are the same
+everywhere.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+# Seconds. A store that does not answer must not keep a worker for long.
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
+
+# Tries inside boto3, for one lost answer; after longer failures the job is postponed.
+_ATTEMPTS = 2
+
+# Seconds for a question whose answer is shown at once, and is not worth a long wait.
+_QUICK_TIMEOUT = 2
+
+# The code of an answer that ended too soon.
+CUT_SHORT = "IncompleteAnswer"
+
+
+class BucketError(Exception):
+    """The store did not do what was requested; `code` is its own code for why.
+
+    `has_answered` False: not reached, or nothing in time. `status`: HTTP's, or 0.
+    """
+
+    def __init__(self, code: str, *, has_answered: bool, status: int = 0) -> None:
+        super().__init__(code)
+        self.code = code[:60]
+        self.has_answered = has_answered
+        self.status = status
+
+
+@cache
+def client() -> "S3Client":
+    return _make_client(client_config())
+
+
+def _make_client(config: Config) -> "S3Client":
+    return boto3.client(
+        "s3",
+        region_name=settings.S3["region"],
+        # Empty means Amazon's own address, and the machine's own identity.
+        endpoint_url=settings.S3["endpoint_url"] or None,
+        aws_access_key_id=settings.S3["access_key_id"] or None,
+        aws_secret_access_key=settings.S3["secret_access_key"] or None,
+        config=config,
+    )
+
+
+@cache
+def _quick_client() -> "S3Client":
+    return _make_client(
+        client_config().merge(
+            Config(
+                connect_timeout=_QUICK_TIMEOUT,
+                read_timeout=_QUICK_TIMEOUT,
+                retries={"total_max_attempts": 1},
+            )
+        )
+    )
+
+
+# A client's connections must not be shared with a process that was forked from its own.
+os.register_at_fork(after_in_child=client.cache_clear)
+os.register_at_fork(after_in_child=_quick_client.cache_clear)
+
+
+def is_answering(bucket: str) -> bool:
+    """Return whether S3 answers within seconds, and has a bucket."""
+    try:
+        with translate_errors():
+            _quick_client().head_bucket(Bucket=bucket)
+    except BucketError:
+        return False
+    return True
+
+
+def client_config() -> Config:
+    return Config(
+        signature_version="s3v4",
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+    )
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise one kind of error for the many of the client."""
+    try:
+        yield
+    except ClientError as error:
+        # An answer that is no error of S3's form has a code that is None.
+        code = error.response.get("Error", {}).get("Code") or "unknown"
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise BucketError(code, has_answered=True, status=status) from error
+    except BotoCoreError as error:
+        # Its wrapping for whatever else was raised while it was sending: not the
+        # store's doing, and raised as what it is.
+        if type(error) is HTTPClientError:
+            raise error.kwargs["error"] from error
+        raise BucketError(type(error).__name__, has_answered=False) from error

@@ -1,0 +1,133 @@
+"""Bytes on their way into the store: a file on the machine's own disk."""
+
+import errno
+import logging
+import os
+import tempfile
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import Storage, storages
+
+from portal.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+# Errors of the operating system for "there is no room".
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+# Errors for "this file system has no files without a name".
+_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+
+# The folder for bytes on their way in. It lies in that of the files, so that a file
+# can be moved; it holds none.
+SPOOL = "spool"
+
+
+class Spool:
+    """Bytes on their way in; gone with the `with` block unless kept.
+
+    The file has no name until it is kept, so that a process that is killed leaves
+    nothing behind; where the file system cannot do that, it has one that is removed.
+    """
+
+    def __init__(self) -> None:
+        folder = settings.VAR / "usage" / SPOOL
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = _nameless(folder)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            Unavailable: the disk is full.
+
+        """
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def temporary_file_path(self) -> str:
+        name = self._file.name
+        return name if isinstance(name, str) else f"/proc/self/fd/{name}"
+
+    def keep(self, *, tenant_id: int, file_id: UUID) -> str:
+        """Move the bytes to the storage; return the name that they have there.
+
+        No earlier file had this name, so that receipts never share bytes, and bytes may
+        be removed when their own receipt allows it.
+        """
+        try:
+            return self.keep_in(storages["usage"], stored_name(tenant_id, file_id))
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                logger.exception("The store did not take the file %s", file_id)
+            raise _unavailable(error) from error
+
+    def keep_in(self, storage: Storage, name: str) -> str:
+        """Save the bytes in a storage.
+
+        Raises:
+            OSError: it did not take them, or other bytes have the name.
+
+        """
+        self._file.flush()
+        self._file.seek(0)
+        content = File(self._file, name=name)
+        content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
+        return storage.save(name, content)
+
+
+def stored_name(tenant_id: int, file_id: UUID) -> str:
+    """Return the name that a file's bytes have in the storage, if they are there."""
+    return f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    try:
+        number = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_NAMELESS:
+            raise
+        return tempfile.NamedTemporaryFile(dir=folder)
+    return os.fdopen(number, "w+b")
+
+
+def remove_spooled(*, before: datetime) -> int:
+    """Remove what was spooled under a name and left by a process; return how many."""
+    count = 0
+    with suppress(FileNotFoundError):
+        for path in (settings.VAR / "usage" / SPOOL).iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    count += 1
+    return count
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    if error.errno in _NO_ROOM:
+        return Unavailable("storage-full")
+    return Unavailable("storage-broken")
