@@ -53,12 +53,8 @@ class BodyKind(Enum):
 
 
 PEOPLE, TOKENS = Callers.PEOPLE, Callers.TOKENS
-FORM, FILES, JSON, STREAM = (
-    BodyKind.FORM,
-    BodyKind.FILES,
-    BodyKind.JSON,
-    BodyKind.STREAM,
-)
+FORM, FILES = BodyKind.FORM, BodyKind.FILES
+JSON, STREAM = BodyKind.JSON, BodyKind.STREAM
 
 KIB = 1024
 MIB = 1024 * KIB
