@@ -37,10 +37,10 @@ FAILURES: Mapping[str, FailureText] = {
         ),
     ),
     "unreadable-forbidden": FailureText(
-        _("The browser may not read this file."),
+        _("The account has no right to read this file."),
         _(
-            "Give your account the right to read it, or copy it to a folder of your"
-            " own. Then drop it again."
+            "Give the account that sends it the right to read it, or copy it to a"
+            " folder of your own and drop it again."
         ),
     ),
     "unreadable-system": FailureText(
