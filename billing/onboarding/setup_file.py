@@ -14,6 +14,7 @@ from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.models import Scope, Tenant
 from usage.models import SealingKey
+from usage.sender.access_target import access_target
 from usage.sender.package import FILE_NAME, sender_file
 from usage.sender.script import SCRIPT_NAME, sender_script
 from usage.usg.keyfiles import Purpose, public_text
@@ -57,13 +58,14 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
     }
     text = render_to_string("billing/onboarding/server-setup.txt", shown)
     public = public_text(Purpose.SEALING, bytes(key.public))
+    target = access_target()
     files = {
         # With a mark of its encoding, which Notepad of older Windows needs.
         "READ-ME-FIRST.txt": text.replace("\n", "\r\n").encode("utf-8-sig"),
         "usage.token": f"{secret}\r\n".encode(),
         "sealing.key.pub": public.encode(),
-        FILE_NAME: sender_file(settings.PORTAL_ADDRESS),
-        SCRIPT_NAME: sender_script(settings.PORTAL_ADDRESS),
+        FILE_NAME: sender_file(settings.PORTAL_ADDRESS, target),
+        SCRIPT_NAME: sender_script(settings.PORTAL_ADDRESS, target),
     }
     return SetupFile(f"usage-portal-{tenant.number}.zip", _packed(files, at=at))
 

@@ -36,9 +36,9 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company
 from tests.usage.files.customer_pages import confirm
-from usage.connectivity.own_check import names as access_names
 from usage.connectivity.results import ReportedAccess, record_access
 from usage.models import How, UsageFile
+from usage.sender.access_target import access_target
 from usage.uploads.record import (
     ReportedItem,
     UploadReport,
@@ -312,7 +312,7 @@ def issue_incomplete(company: Company) -> None:
 
 def report_access(company: Company) -> None:
     """Report a machine with a long name that a proxy does not let through."""
-    wanted = access_names()
+    wanted = access_target().names
     bucket, service = (
         [
             NameProbe(name=name, outcome=ProbeOutcome.PROXY_SIGN_IN, detail="long" * 40)

@@ -2,26 +2,10 @@
 
 from django.conf import settings
 
-from usage.usg.client.access_check import (
-    AccessReport,
-    Names,
-    check_access,
-    names_of,
-    ways_to,
-)
+from usage.sender.access_target import access_target
+from usage.usg.client.access_check import AccessReport, check_access, ways_to
 from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.proxy import Proxy
-
-
-def names() -> Names:
-    """Return the names in the settings, or else the documented ones of the region."""
-    documented = names_of(region=settings.ACCESS_REGION)
-    return Names(
-        bucket=tuple(settings.ACCESS_BUCKET_NAMES) or documented.bucket,
-        service=tuple(settings.ACCESS_SERVICE_NAMES) or documented.service,
-        region=documented.region,
-        issuer=settings.ACCESS_ISSUER,
-    )
 
 
 def check_own_access(*, seconds: float, proxy: Proxy | None = None) -> AccessReport:
@@ -34,10 +18,10 @@ def check_own_access(*, seconds: float, proxy: Proxy | None = None) -> AccessRep
         OSError: the file of ACCESS_AUTHORITIES cannot be read.
 
     """
-    wanted = names()
+    target = access_target()
     limits = ProbeLimits(
-        port=settings.ACCESS_PORT,
+        port=target.port,
         seconds=seconds,
         authorities=settings.ACCESS_AUTHORITIES or None,
     )
-    return check_access(wanted, limits, ways_to(wanted, proxy))
+    return check_access(target.names, limits, ways_to(target.names, proxy))

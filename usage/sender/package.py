@@ -2,7 +2,7 @@
 
 The file contains `usage.usg.client.stand_alone` and the modules of this project that it
 imports, found by parsing the imports. Its bytes depend only on the version of the
-project and the address of the portal.
+project, the address of the portal, and the names that its access check tries.
 """
 
 import ast
@@ -15,6 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 from usage.usg.client import stand_alone
+from usage.usg.client.access_check import DOCUMENTED, AccessTarget
 
 FILE_NAME = "usage-sender.pyz"
 
@@ -31,25 +32,34 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0])
+from {check} import AccessTarget, Names
 from {entry} import main
 
-sys.exit(main(to={to!r}))
+sys.exit(main(to={to!r}, target={target!r}))
 """
 
 
 @cache
-def sender_file(address: str) -> bytes:
-    """Return the bytes of the sender for the portal at `address`."""
+def sender_file(address: str, target: AccessTarget = DOCUMENTED) -> bytes:
+    """Return the bytes of the sender for the portal at `address`.
+
+    `target` is what its access check tries to reach.
+    """
     archive = BytesIO()
     archive.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as packed:
-        for name, text in sorted(_files(address)):
+        for name, text in sorted(_files(address, target)):
             packed.writestr(zipfile.ZipInfo(name, _MADE_AT), text)
     return archive.getvalue()
 
 
-def _files(address: str) -> Iterator[tuple[str, str]]:
-    yield "__main__.py", _MAIN.format(entry=_ENTRY, to=address)
+def _files(address: str, target: AccessTarget) -> Iterator[tuple[str, str]]:
+    yield (
+        "__main__.py",
+        _MAIN.format(
+            check=AccessTarget.__module__, entry=_ENTRY, to=address, target=target
+        ),
+    )
     for package in _EMPTY:
         yield f"{package.replace('.', '/')}/__init__.py", ""
     for module in _modules():

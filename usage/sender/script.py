@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from usage.usg.client import VERSION
+from usage.usg.client.access_check import DOCUMENTED, AccessTarget
 
 SCRIPT_NAME = "usage-sender.ps1"
 
@@ -17,11 +18,26 @@ _ADDRESS, _VERSION = "'@ADDRESS@'", "@VERSION@"
 
 
 @cache
-def sender_script(address: str) -> bytes:
-    """Return the bytes of the script for the portal at `address`."""
+def sender_script(address: str, target: AccessTarget = DOCUMENTED) -> bytes:
+    """Return the bytes of the script for the portal at `address`.
+
+    `target` is what its access check tries to reach.
+    """
     text = _SOURCE.read_text(encoding="ascii")
     text = text.replace(_VERSION, VERSION).replace(_ADDRESS, quoted(address))
+    for placeholder, value in _values_of(target).items():
+        text = text.replace(placeholder, value)
     return text.replace("\n", "\r\n").encode("ascii")
+
+
+def _values_of(target: AccessTarget) -> dict[str, str]:
+    names = target.names
+    return {
+        "'@BUCKET_NAMES@'": ", ".join(quoted(one) for one in names.bucket),
+        "'@SERVICE_NAMES@'": ", ".join(quoted(one) for one in names.service),
+        "'@ISSUER@'": quoted(names.issuer),
+        "'@PORT@'": str(target.port),
+    }
 
 
 def quoted(text: str) -> str:

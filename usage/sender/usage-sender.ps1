@@ -983,9 +983,10 @@ $Titles = @{
     'names-filtered' = 'DNS does not resolve the names of the bucket.'
     'dns-broken' = "DNS does not resolve Amazon's names."
 }
-$BucketNames = @('pureconnectusage.s3.amazonaws.com', 'pureconnectusage.s3-us-east-2.amazonaws.com')
-$ServiceNames = @('s3.us-east-2.amazonaws.com', 's3-us-east-2.amazonaws.com', 's3.dualstack.us-east-2.amazonaws.com', 's3.amazonaws.com')
-$CheckPort = 443
+$BucketNames = @('@BUCKET_NAMES@')
+$ServiceNames = @('@SERVICE_NAMES@')
+$CheckPort = '@PORT@'
+$AmazonIssuer = '@ISSUER@'
 $CheckTimeout = 20000
 $LargestPage = 65536
 
@@ -1200,7 +1201,7 @@ function Test-Foreign {
 
     if (@('certificate-not-trusted', 'not-s3') -contains $Probe.outcome) { return $true }
     if ($Probe.outcome -eq 'authority-unknown' -and $Probe.issuer -eq '') { return $true }
-    return $Probe.issuer -ne '' -and -not $Probe.issuer.Contains('Amazon')
+    return $Probe.issuer -ne '' -and -not $Probe.issuer.Contains($AmazonIssuer)
 }
 
 function Select-Conclusion {

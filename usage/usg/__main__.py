@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from usage.usg import commands
@@ -22,9 +23,11 @@ from usage.usg.zones import find_zone
 
 def parser() -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
-        "usage.usg", description=__doc__, epilog=EPILOG
+        "usage.usg", description=__doc__, epilog=EPILOG, allow_abbrev=False
     )
-    add = main_parser.add_subparsers(required=True, metavar="COMMAND").add_parser
+    subparsers = main_parser.add_subparsers(required=True, metavar="COMMAND")
+    # `--token` must not be taken for `--token-file`: a token would be printed.
+    add = partial(subparsers.add_parser, allow_abbrev=False)
     show = add("show", help="print the header and, with a key, the sessions")
     show.add_argument("file", type=Path)
     # The clock and the servers are beside the point when a person looks into a file.

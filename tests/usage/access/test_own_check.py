@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.usage.access.s3_names import EVERY, NAMES, Network, running
-from usage.connectivity import own_check
+from usage.sender.access_target import access_target
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_a_proxy_that_is_no_address_is_refused(settings: Any, network: Network) 
 def test_the_names_are_the_documented_ones_unless_settings_name_others(
     settings: Any,
 ) -> None:
-    assert own_check.names() == NAMES
+    assert access_target().names == NAMES
     settings.ACCESS_BUCKET_NAMES = ["b.s3.example"]
     settings.ACCESS_REGION = "cn-north-1"
-    found = own_check.names()
+    found = access_target().names
     assert found.bucket == ("b.s3.example",)
     assert found.service[0] == "s3.cn-north-1.amazonaws.com"

@@ -1,6 +1,7 @@
 """The sender as one file: it runs with Python alone, and has its portal's address."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -14,14 +15,21 @@ from tests.journeys.scripted_portal import Script
 from tests.samples.usg import cases
 from usage.sender.package import sender_file
 from usage.usg import fingerprint
+from usage.usg.client.access_check import DOCUMENTED, AccessTarget, Names
 
 PORTAL = "https://portal.example"
 
 
-def run(folder: Path, *arguments: str, to: str = PORTAL, token: str = "") -> str:
+def run(
+    folder: Path,
+    *arguments: str,
+    to: str = PORTAL,
+    target: AccessTarget = DOCUMENTED,
+    token: str = "",
+) -> str:
     """Run the file as a server does, without this project and its packages."""
     path = folder / "usage-sender.pyz"
-    path.write_bytes(sender_file(to))
+    path.write_bytes(sender_file(to, target))
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(path), *arguments],
         cwd=folder,
@@ -50,6 +58,19 @@ def test_it_checks_access_without_a_token(tmp_path: Path) -> None:
     said = run(tmp_path, "verify-access", "--bucket", "none.invalid", "--seconds", "5")
     assert said.startswith("1\nnone.invalid.s3.amazonaws.com: ")
     assert "report" not in said
+
+
+def test_it_checks_the_names_that_the_portal_is_set_to(tmp_path: Path) -> None:
+    names = Names(("no.invalid",), ("none.invalid",), "cn-north-1", "Other")
+    said = run(tmp_path, "verify-access", "--json", target=AccessTarget(names, 8443))
+    report = json.loads(said.partition("\n")[2])
+    assert [one["name"] for one in report["names"]] == ["no.invalid", "none.invalid"]
+
+
+def test_it_does_not_take_a_token_for_the_name_of_a_file(tmp_path: Path) -> None:
+    said = run(tmp_path, "send", ".", "--token", "secret")
+    assert said.startswith("2\n")
+    assert "unrecognized arguments: --token" in said
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -14,7 +14,7 @@ from tests.usage.automation.server_runs import words
 from tests.usage.files.customer_pages import signed_in
 from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
 from usage.models import InboxListing
-from usage.storage import archive
+from usage.storage import s3_client
 
 DAY = date(2026, 5, 1)
 
@@ -23,7 +23,7 @@ DAY = date(2026, 5, 1)
 def inbox(db: None, settings: Any) -> Iterator[Any]:
     open_inboxes(settings)
     yield settings
-    archive._client.cache_clear()
+    s3_client.client.cache_clear()
 
 
 def test_the_inbox_is_shown_with_its_settings_and_what_came_last(

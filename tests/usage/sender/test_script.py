@@ -269,6 +269,8 @@ def test_the_access_check_knows_the_same_names_outcomes_and_conclusions() -> Non
     names = access_check.names_of()
     assert strings_in(constant("BucketNames")) == set(names.bucket)
     assert strings_in(constant("ServiceNames")) == set(names.service)
+    assert strings_in(constant("AmazonIssuer")) == {names.issuer}
+    assert constant("CheckPort") == str(access_check.DOCUMENTED.port)
     titles = SOURCE.partition("$Titles = @{")[2].partition("\n}")[0]
     assert set(re.findall(r"^    '([a-z-]+)' = ", titles, re.M)) == set(Conclusion)
     assert {str(one) for one in ProbeOutcome} <= LITERALS

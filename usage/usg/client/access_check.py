@@ -46,6 +46,17 @@ def names_of(bucket: str = BUCKET, region: str = REGION) -> Names:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AccessTarget:
+    """What an access check tries to reach: names, and their port."""
+
+    names: Names
+    port: int = 443
+
+
+DOCUMENTED = AccessTarget(names_of())
+
+
 # Returns the proxy on the way to a name; None if there is none.
 Ways = Callable[[str], Proxy | None]
 

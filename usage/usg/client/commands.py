@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 from usage.usg.client import access_check, access_text, proxy
 from usage.usg.client import signers as file_signers
-from usage.usg.client.access_check import BUCKET, REGION, AccessReport, Names, Ways
+from usage.usg.client.access_check import (
+    BUCKET,
+    DOCUMENTED,
+    AccessReport,
+    AccessTarget,
+    Names,
+    Ways,
+)
 from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.exit_codes import ExitCode
 from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
@@ -68,14 +75,17 @@ def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
     send.set_defaults(run=send_directory)
 
 
-def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None:
+def add_access_options(
+    access: argparse.ArgumentParser, to: str = "", target: AccessTarget = DOCUMENTED
+) -> None:
     """Declare the options of `verify-access`.
 
-    Without `--to`, but with a token, the result is reported to the portal `to`.
+    Without `--to`, but with a token, the result is reported to the portal `to`. The
+    names of `target` are tried unless a bucket or a region is given.
     """
-    access.add_argument("--bucket", default=BUCKET, help="name of the bucket")
-    access.add_argument("--region", default=REGION, help="region of the bucket")
-    access.add_argument("--port", type=_port, default=443)
+    access.add_argument("--bucket", default="", help="name of the bucket")
+    access.add_argument("--region", default="", help="region of the bucket")
+    access.add_argument("--port", type=_port, default=target.port)
     access.add_argument(
         "--authorities",
         metavar="FILE",
@@ -97,7 +107,7 @@ def add_access_options(access: argparse.ArgumentParser, *, to: str = "") -> None
         "--token-file", type=Path, help="holds the API token; else USG_TOKEN does"
     )
     _add_machine(access)
-    access.set_defaults(run=verify_access, portal=to)
+    access.set_defaults(run=verify_access, portal=to, names=target.names)
 
 
 def _add_machine(command: argparse.ArgumentParser) -> None:
@@ -150,7 +160,10 @@ def verify_access(args: argparse.Namespace) -> int:
     Return 0 only if every name of the bucket answers `AccessDenied`. An invalid
     command line is reported before anything is tried.
     """
-    names = access_check.names_of(args.bucket, args.region)
+    names: Names = args.names
+    if args.bucket or args.region:
+        region = args.region or names.region
+        names = access_check.names_of(args.bucket or BUCKET, region)
     try:
         given = _way_to(names, args)
         portal = _portal_to_report_to(args)

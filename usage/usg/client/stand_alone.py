@@ -8,8 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 
+from usage.usg.client.access_check import DOCUMENTED, AccessTarget
 from usage.usg.client.commands import (
     add_access_options,
     add_fingerprint_options,
@@ -18,14 +20,24 @@ from usage.usg.client.commands import (
 from usage.usg.client.exit_codes import EPILOG
 
 
-def main(argv: Sequence[str] | None = None, *, to: str = "") -> int:
-    """Run a subcommand; `to` is the default address of the portal."""
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    to: str = "",
+    target: AccessTarget = DOCUMENTED,
+) -> int:
+    """Run a subcommand; `to` is the portal and `target` what access checks reach."""
     parser = argparse.ArgumentParser(
-        "usage-sender", description="Sends usage files to the portal.", epilog=EPILOG
+        "usage-sender",
+        description="Sends usage files to the portal.",
+        epilog=EPILOG,
+        allow_abbrev=False,
     )
-    add = parser.add_subparsers(required=True, metavar="COMMAND").add_parser
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # `--token` must not be taken for `--token-file`: a token would be printed.
+    add = partial(commands.add_parser, allow_abbrev=False)
     add_send_options(add("send", help="deliver a usage directory"), to=to)
-    add_access_options(add("verify-access", help="check access to S3"), to=to)
+    add_access_options(add("verify-access", help="check access to S3"), to, target)
     add_fingerprint_options(
         add("fingerprints", help="list servers of a directory, and their keys")
     )
