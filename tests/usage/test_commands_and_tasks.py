@@ -115,12 +115,17 @@ def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
     assert [one.session_key for one in Session.objects.all()] == ["key1"]
 
 
-def test_the_bucket_of_the_inbox_is_made_too(db: None, settings: Any) -> None:
-    settings.INBOX_BUCKET = f"{settings.S3['bucket']}-inbox-{uuid4().hex[:8]}"
+@pytest.mark.parametrize("name", ["INBOX_BUCKET", "USAGE_STORE_BUCKET"])
+def test_the_bucket_of_inbox_and_store_is_made_too(
+    db: None, settings: Any, name: str
+) -> None:
+    settings.INBOX_BUCKET, settings.USAGE_STORE = "", "s3"
+    settings.USAGE_STORE_BUCKET = settings.S3["bucket"]
+    setattr(settings, name, f"{settings.S3['bucket']}-{uuid4().hex[:8]}")
     printed = []
     for _ in range(2):
         out = StringIO()
         call_command("prepare_bucket", stdout=out)
         printed.append(out.getvalue().splitlines()[1])
-    name = settings.INBOX_BUCKET
-    assert printed == [f"{name}: made", f"{name}: is there"]
+    bucket = getattr(settings, name)
+    assert printed == [f"{bucket}: made", f"{bucket}: is there"]

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.base import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from portal.errors import Unavailable
+from usage.storage.folder import DurableFolder
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,11 @@ class Spool:
         self._file.flush()
         self._file.seek(0)
         content = File(self._file, name=name)
-        content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
+        if not isinstance(storage, FileSystemStorage) or isinstance(
+            storage, DurableFolder
+        ):
+            # Django's own folder would move it, which a nameless file cannot be.
+            content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
         return storage.save(name, content)
 
 

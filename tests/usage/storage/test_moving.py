@@ -10,6 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from portal.db import unit_of_work
 from portal.health import failpoints
@@ -404,3 +405,21 @@ def test_an_upload_in_the_middle_of_a_move_keeps_its_bytes(
     assert read(file.stored_as) == data
     assert move().left == 0
     assert names(begun[0].current) == {file.stored_as}
+
+
+def test_a_tenant_whose_lock_is_not_to_be_had_is_left_for_the_next_run(
+    alice: Company, begin: Callable[[], MovingStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = alice.server.day(DAY)
+    name = alice.send(data)[0].stored_as
+    moving = begin()
+
+    def fail() -> None:
+        raise OperationalError
+
+    at_the_place(monkeypatch, "move:copied", fail)
+    report = move()
+    assert (report.counts, report.left) == ({move_store.BUSY: 1}, 1)
+    assert read(name) == data
+    assert move().left == 0
+    assert names(moving.fallback) == set()
