@@ -93,10 +93,12 @@ def _servers_tile(_caller: Caller, _at: datetime) -> TileState:
 def _disk_space_tile(_caller: Caller, at: datetime) -> TileState:
     largest = largest_day(since=at.date() - timedelta(days=RECENT_DAYS))
     if largest is None:
-        return TileState(text=gettext("What usage files need on each server."))
+        return TileState(
+            text=gettext("The space that usage files need on each server.")
+        )
     is_large = largest > VENDOR_LARGEST
     return TileState(
-        text=gettext("Largest server-day of the last 4 weeks: %(size)s.")
+        text=gettext("Largest day of a server in the last 4 weeks: %(size)s.")
         % {"size": megabytes(largest)},
         state=gettext("more than 10 MB a day") if is_large else "",
         mark="partial" if is_large else "",

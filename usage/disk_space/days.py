@@ -54,8 +54,8 @@ def day_sizes(found: Sequence[SeriesDay]) -> list[DaySize]:
     """Return the days of one server that are known, in order.
 
     Between files with consecutive numbers a server wrote nothing: these days have 0
-    bytes. Days that lack a file because it did not arrive are left out: their size is
-    not known.
+    bytes. Days of which no file arrived are left out, as their size is not known; a day
+    that lacks some of its files is not whole.
     """
     days = {one.day: one for one in _silent(found)}
     written: dict[date, DaySize] = {}

@@ -1,4 +1,4 @@
-"""Estimates the size of usage files before there is any, from users and logins."""
+"""Estimates the size of usage files before there are any, from users and logins."""
 
 from typing import NamedTuple
 

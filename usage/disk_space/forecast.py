@@ -20,7 +20,7 @@ _WEEK = 7
 # rounds, and a third changes less than one in a thousand.
 _ROUNDS = 3
 
-# Weekdays below this factor say nothing about the level of their week.
+# Weekdays below this factor are left out of the level of their week.
 _QUIET = 0.05
 
 # Days of a week from which its level is used, if other weeks have as many.
@@ -89,8 +89,18 @@ class Forecast:
         high = sum(self.usual(day, slope=max(slope.high, 0.0)) for day in days)
         around = math.exp(self._uncertainty(len(days)))
         return SizeRange(
-            min(low, expected) / around, expected, max(high, expected) * around
+            min(low, expected) / around,
+            expected,
+            max(max(high, expected) * around, expected * self._newest()),
         )
+
+    def _newest(self) -> float:
+        """Return the factor from the trend to the newest week.
+
+        A rise that is not believed yet may stay, so the upper limit includes it.
+        """
+        week = max(self.levels)
+        return self.levels[week] / max(self.trend.at(week), 1.0)
 
     def _uncertainty(self, days: int) -> float:
         """Return the relative half-width of the range, apart from that of the slope."""
@@ -142,7 +152,7 @@ def _levels(
 ) -> dict[int, float]:
     """Return the level of each week: the median of its days without their factors.
 
-    A day on which nothing was written says nothing about the level of the others.
+    Days on which nothing was written are left out: a holiday is no lower level.
     """
     found: dict[int, list[float]] = {}
     for one in days:

@@ -34,7 +34,7 @@ _NEWEST, _EARLIER, _FEWEST_EARLIER = range(-1, 1), range(-12, -3), 3
 
 
 class Odd(StrEnum):
-    """What is worth a warning."""
+    """The kinds of warnings."""
 
     LARGE_DAY = "large-day"
     LARGE_SOON = "large-soon"
@@ -57,10 +57,10 @@ class ServerNeed:
     """What a server needs, in bytes.
 
     `recent` are the days of the four weeks up to the last one known. `kept_from` is the
-    first day whose files are not safe to delete, `safe_on` the day by which the next
-    upload is expected to be confirmed: `until_safe` is the space for the days between.
-    `month` and `quarter` begin today. `is_daily` if its files are confirmed within a
-    week of their day.
+    first day whose files are not all safe to delete or have not all arrived, `safe_on`
+    the day by which the next upload is expected to be confirmed: `until_safe` is the
+    space for the days between. `month` and `quarter` begin today. `is_daily` if its
+    files are confirmed within a week of their day.
     """
 
     days: Sequence[DaySize]
@@ -93,8 +93,8 @@ def need_of(
     if forecast is None:
         return None
     kept_from = _kept_from(days)
-    wait = _usual_wait(days)
-    safe_on = today + wait * _DAY if wait else _next_due(kept_from, today, due_on)
+    wait = _usual_wait(days, today)
+    safe_on = today + wait * _DAY if wait else _next_due(days, today, due_on)
     recent = [one for one in days if (days[-1].day - one.day).days < RECENT_DAYS]
 
     def ahead(count: int) -> SizeRange:
@@ -115,28 +115,48 @@ def need_of(
 
 
 def _kept_from(days: Sequence[DaySize]) -> date:
-    """Return the first day with files that are not safe, or the one after all."""
-    unsafe = (one.day for one in days if not one.is_safe)
-    return next(unsafe, days[-1].day + _DAY)
+    """Return the first day with files that are not safe, or the one after all.
+
+    A day whose files have not all arrived counts: nobody may delete them.
+    """
+    day = days[0].day
+    for one in days:
+        if one.day != day or not (one.is_safe and one.is_whole):
+            break
+        day += _DAY
+    return day
 
 
-def _usual_wait(days: Sequence[DaySize]) -> int | None:
-    """Return after how many days nine of ten days were safe; None above a week."""
-    waits = [
+def _usual_wait(days: Sequence[DaySize], today: date) -> int | None:
+    """Return after how many days nine of ten days were safe; None above a week.
+
+    Days that are not safe after a week count with the time that they have waited.
+    """
+    confirmed = [
         max((one.safe_on - one.day).days, 1)
         for one in days
         if one.safe_on is not None and one.is_safe
     ]
-    if len(waits) < _CONFIRMED_DAYS:
+    if len(confirmed) < _CONFIRMED_DAYS:
         return None
+    waiting = [(today - one.day).days for one in days if not one.is_safe]
+    waits = confirmed + [wait for wait in waiting if wait > _SOON]
     wait = round(quantiles(waits, n=_NEARLY_ALL, method="inclusive")[-1])
     return wait if wait <= _SOON else None
 
 
-def _next_due(kept: date, today: date, due_on: Callable[[date], date]) -> date:
-    """Return the day on which what is kept is due, or if that is past, today's is."""
-    due = due_on(min(kept, today))
-    return due if due >= today else due_on(today)
+def _next_due(
+    days: Sequence[DaySize], today: date, due_on: Callable[[date], date]
+) -> date:
+    """Return the next day on which files that are not safe are due.
+
+    Files that are overdue are expected with them. Gaps between known days do not count,
+    because their files may be lost.
+    """
+    last = days[-1].day
+    unsafe = [one.day for one in days if not one.is_safe]
+    to_come = [last + number * _DAY for number in range(1, (today - last).days + 1)]
+    return min(due for day in unsafe + to_come if (due := due_on(day)) >= today)
 
 
 def _between(
@@ -150,16 +170,16 @@ def _between(
     total = forecast.between(max(first, forecast.last_day + _DAY), last)
     for number in range((min(forecast.last_day, last) - first).days + 1):
         day = first + number * _DAY
-        total = total.plus(exactly(_kept(known.get(day), forecast.usual(day))))
+        total = total.plus(exactly(_kept(known.get(day), day, forecast)))
     return total
 
 
-def _kept(one: DaySize | None, usual: float) -> float:
+def _kept(one: DaySize | None, day: date, forecast: Forecast) -> float:
     if one is None:
-        return usual
-    if one.is_safe and one.is_whole:
-        return 0
-    return one.size if one.is_whole else max(one.size, usual)
+        return forecast.usual(day)
+    if one.is_whole:
+        return 0 if one.is_safe else one.size
+    return max(one.size, forecast.usual(day))
 
 
 def _warnings(
@@ -188,13 +208,15 @@ def _warnings(
 
 
 def _large_soon(forecast: Forecast, today: date) -> tuple[date, int] | None:
-    """Return the first day of the next quarter above the vendor's largest figure."""
-    for number in range(DAYS_OF_A_QUARTER):
-        day = today + number * _DAY
-        size = round(forecast.usual(day))
-        if size > VENDOR_LARGEST:
-            return day, size
-    return None
+    """Return the first day of the next quarter above the vendor's largest figure.
+
+    Only growth leads there; a server that is there already has a large day instead.
+    """
+    if not forecast.trend.is_rising:
+        return None
+    days = (today + number * _DAY for number in range(DAYS_OF_A_QUARTER))
+    sizes = ((day, round(forecast.usual(day))) for day in days)
+    return next((one for one in sizes if one[1] > VENDOR_LARGEST), None)
 
 
 def _growth(levels: Mapping[int, float]) -> float:

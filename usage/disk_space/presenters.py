@@ -10,7 +10,7 @@ from portal.errors import Refused
 from portal.templatetags.shown import full_day, grouped, isolated
 from usage.disk_space import text
 from usage.disk_space.chart import WeeksChart, weeks_chart
-from usage.disk_space.days import DaySize
+from usage.disk_space.days import DaySize, on_whole_days
 from usage.disk_space.estimate import DAYS_OF_A_QUARTER
 from usage.disk_space.needs import ServerNeed, is_silent, need_of
 from usage.disk_space.queries import MeasuredDays
@@ -147,10 +147,11 @@ def warnings(measured: Sequence[MeasuredServer]) -> list[str]:
 def server_row(server: Server, need: ServerNeed) -> SpaceRow:
     recent = need.recent
     largest = max(recent, key=lambda one: one.size)
+    whole = on_whole_days(recent) or recent
     return SpaceRow(
         server=server,
         mark="partial" if need.warned else "",
-        a_day=text.size_text(sum(one.size for one in recent) / len(recent)),
+        a_day=text.size_text(sum(one.size for one in whole) / len(whole)),
         largest=text.size_text(largest.size),
         largest_on=largest.day,
         a_login=login_text(recent),
@@ -203,7 +204,7 @@ def _week_row(week: UsageWeek) -> WeekRow:
     a_day = week.a_day
     return WeekRow(
         week=week,
-        size=text.size_text(week.size) if a_day else "",
+        size=text.size_text(week.size) if a_day or week.files else "",
         a_day=text.size_text(a_day.expected) if a_day else "",
         a_day_range=text.range_text(a_day) if a_day and week.is_forecast else "",
         a_login=login_text([week]),

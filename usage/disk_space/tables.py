@@ -19,6 +19,8 @@ def day_heads() -> list[str]:
         gettext("Kind"),
         gettext("Files"),
         gettext("Bytes"),
+        gettext("Bytes, low"),
+        gettext("Bytes, high"),
         gettext("Logins"),
         gettext("Files that are safe to delete"),
     ]
@@ -27,7 +29,11 @@ def day_heads() -> list[str]:
 def day_rows(
     measured: Sequence[MeasuredServer], *, today: date
 ) -> list[Sequence[Cell]]:
-    """Return a row for each server and day: those known, then a quarter from today."""
+    """Return a row for each server and day: those known, then the forecast.
+
+    The forecast ends a quarter from today and begins after the last known day; its rows
+    have the limits of its range.
+    """
     return [row for one in measured for row in _rows(one, today)]
 
 
@@ -36,15 +42,16 @@ def _rows(one: MeasuredServer, today: date) -> Iterator[Sequence[Cell]]:
         return
     name, need = one.server.name, one.need
     for day in need.days:
-        cells = (day.files, day.size, day.logins, day.safe)
+        cells = (day.files, day.size, None, None, day.logins, day.safe)
         yield (name, day.day, _kind(day.files, is_whole=day.is_whole), *cells)
     first = need.forecast.last_day + _DAY
     written = {day.day for day in need.days}
     for number in range((today - first).days + DAYS_OF_A_QUARTER):
         day_ahead = first + number * _DAY
         if day_ahead not in written:
-            size = round(need.forecast.usual(day_ahead))
-            yield (name, day_ahead, gettext("forecast"), None, size, None, None)
+            found = need.forecast.between(day_ahead, day_ahead)
+            sizes = (round(found.expected), round(found.low), round(found.high))
+            yield (name, day_ahead, gettext("forecast"), None, *sizes, None, None)
 
 
 def _kind(files: int, *, is_whole: bool) -> str:

@@ -1,7 +1,7 @@
 """Sentences about forecasts and warnings, in the reader's language."""
 
 import math
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 from portal.templatetags.shown import full_day, isolated, megabytes
 from usage.disk_space.forecast import Forecast, SizeRange
 from usage.disk_space.needs import Odd, ServerNeed, Warned
-from usage.disk_space.trends import Growth, Trend
+from usage.disk_space.trends import MOST_GROWTH, Growth, Trend
 
 _WEEK = 7
 _WEEKS_OF_A_MONTH = 365.25 / 12 / _WEEK
@@ -46,11 +46,7 @@ def trend_sentences(forecast: Forecast) -> list[str]:
     found = [_growth_sentence(trend)]
     if trend.step is not None:
         first = forecast.last_day - timedelta(days=_WEEK * trend.weeks - 1)
-        text = gettext(
-            "About %(day)s the daily size changed to %(factor)s times of what it was;"
-            " the forecast uses the days since then."
-        )
-        found.append(text % {"day": full_day(first), "factor": factor_text(trend.step)})
+        found.append(_step_sentence(trend.step, first))
     if len(forecast.levels) < _FEW_WEEKS:
         text = ngettext(
             "Only %(count)s week is known, so the forecast is a guess.",
@@ -61,18 +57,40 @@ def trend_sentences(forecast: Forecast) -> list[str]:
     return found
 
 
+def _step_sentence(factor: float, first: date) -> str:
+    """Describe a change of level; a fall in percent, as 0.01 times says little."""
+    if factor < 1:
+        text = gettext(
+            "Around %(day)s the daily size fell to %(share)s %% of its earlier level;"
+            " the forecast uses only the days since then."
+        )
+        share = number_format(math.ceil(100 * factor))
+        return text % {"day": full_day(first), "share": share}
+    text = gettext(
+        "Around %(day)s the daily size rose to %(factor)s times its earlier level; the"
+        " forecast uses only the days since then."
+    )
+    return text % {"day": full_day(first), "factor": factor_text(factor)}
+
+
 def _growth_sentence(trend: Trend) -> str:
     if trend.growth is Growth.NONE:
-        return gettext("The daily size shows no trend; the forecast continues it.")
+        return gettext("The daily size shows no trend; the forecast keeps it as it is.")
     if trend.slope.usual < 0:
         return gettext(
-            "The daily size is falling; the forecast leaves it as it is now, so that"
-            " the space is enough if it stops falling."
+            "The daily size is falling; the forecast keeps it as it is now, so that the"
+            " space is enough if the fall ends."
         )
+    if trend.is_too_fast:
+        text = gettext(
+            "The daily size grows by more than %(share)s %% each month; the forecast"
+            " continues %(share)s %%, because such growth rarely lasts."
+        )
+        return text % {"share": number_format(100 * MOST_GROWTH, decimal_pos=0)}
     if not trend.goes_on:
         return gettext(
-            "The daily size is rising a little, which may be the season; the forecast"
-            " leaves it as it is now."
+            "The daily size is rising a little, which may be seasonal; the forecast"
+            " keeps it as it is now."
         )
     if trend.growth is Growth.LINEAR:
         text = gettext(
@@ -92,20 +110,20 @@ def warning_sentence(server: str, one: Warned) -> str:
     """Return a warning about a server."""
     texts = {
         Odd.LARGE_DAY: gettext(
-            "%(server)s wrote %(size)s on %(day)s: more than the vendor names for the"
-            " largest customers, 10 MB a day."
+            "%(server)s wrote %(size)s on %(day)s: more than 10 MB, which is what the"
+            " vendor names for the largest customers."
         ),
         Odd.LARGE_SOON: gettext(
-            "%(server)s will write more than 10 MB a day from about %(day)s, if it"
-            " grows as it does now."
+            "If its growth continues, %(server)s will write more than 10 MB a day from"
+            " about %(day)s."
         ),
         Odd.GROWTH: gettext(
-            "%(server)s writes %(factor)s times as much as one to three months ago. If"
-            " nothing explains that, such as new users or more logins, ask why."
+            "%(server)s writes %(factor)s times as much as one to three months ago."
+            " Check whether new users or more logins explain that."
         ),
         Odd.UNUSUAL_DAY: gettext(
             "%(server)s wrote %(size)s on %(day)s: %(factor)s times the usual size. The"
-            " forecast takes it as an exception."
+            " forecast treats it as an exception."
         ),
     }
     return texts[one.odd] % {
@@ -120,13 +138,14 @@ def until_sentence(need: ServerNeed) -> str:
     """Describe what the space until the next safe delete is made of."""
     if need.is_daily:
         text = gettext(
-            "Its files are usually confirmed within a week, so the next are expected to"
-            " be safe to delete by %(day)s."
+            "Its files are usually confirmed within a week, so the next files are"
+            " expected to be safe to delete by %(day)s."
         )
     else:
         text = gettext(
-            "This counts its files from %(first)s, the first day that is not safe to"
-            " delete, until %(day)s, when the next upload is due."
+            "“Until safe to delete” counts its files from %(first)s, the first day"
+            " whose files are not all safe to delete, to %(day)s, when the next upload"
+            " is due."
         )
     return text % {
         "first": full_day(need.kept_from),

@@ -29,7 +29,7 @@ class WeekLevel(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """A change per week, and the limits between which it is nine times of ten."""
+    """A change per week, and the limits that hold it in nine of ten cases."""
 
     low: float
     usual: float
@@ -57,13 +57,15 @@ class Trend:
     def at(self, week: float, *, slope: float | None = None) -> float:
         """Return the level of a week, also between weeks; `slope` replaces the usual.
 
-        Too little space does harm, too much does not: a fall is not continued, and no
-        trend for longer than it was observed.
+        Too little space does harm, too much does not: a fall is not continued. No trend
+        is continued for longer than it was observed, nor at more than `MOST_GROWTH`.
         """
         ahead = min(week - self.last, self.weeks)
         change = self._usual(ahead) if slope is None else slope
         if self.growth is Growth.LINEAR:
             return max(self.level + change * ahead, 0.0)
+        if ahead > 0:
+            change = min(change, _FASTEST)
         return self.level * math.exp(change * ahead)
 
     def _usual(self, ahead: float) -> float:
@@ -75,6 +77,16 @@ class Trend:
     def goes_on(self) -> bool:
         """Return whether it is a rise that is more than a season's."""
         return self.change >= _OF_A_SEASON
+
+    @property
+    def is_rising(self) -> bool:
+        """Return whether the forecast continues a rise."""
+        return self.growth is not Growth.NONE and self.goes_on
+
+    @property
+    def is_too_fast(self) -> bool:
+        """Return whether it is growth by a share that is continued more slowly."""
+        return self.growth is Growth.PERCENT and self.slope.usual > _FASTEST
 
     @property
     def change(self) -> float:
@@ -95,6 +107,12 @@ _SMALLEST_STEP = 1.1
 # A smaller change within the observed weeks may be that of a season, which turns: such
 # a rise is not continued, and such a fall is no trend.
 _OF_A_SEASON = 1.125
+
+# The largest growth by a share that is continued, in a month; the same as a logarithm
+# per week. A new server to which users are moved grows faster for some weeks; a quarter
+# of that would be more than any disk has.
+MOST_GROWTH = 0.5
+_FASTEST = math.log1p(MOST_GROWTH) * 12 * 7 / 365.25
 
 # Weeks from which a slope is computed.
 _WEEKS_OF_A_SLOPE = 5

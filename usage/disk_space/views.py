@@ -1,6 +1,7 @@
 """Page of the disk space that usage files need on each server, and its table."""
 
 from datetime import date
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -66,6 +67,6 @@ def _measured(request: PortalRequest) -> tuple[Tenant, date, list[MeasuredServer
         today = now.astimezone(ZoneInfo(tenant.zone)).date()
         found = server_days(today=today, zone=tenant.zone)
     measured = presenters.measured_servers(
-        found, today=today, due_on=lambda day: range_of(day).due_on
+        found, today=today, due_on=cache(lambda day: range_of(day).due_on)
     )
     return tenant, today, measured

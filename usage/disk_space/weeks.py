@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from usage.disk_space.days import DaySize
+from usage.disk_space.days import DaySize, on_whole_days
 from usage.disk_space.forecast import Forecast, SizeRange
 
 _DAY, _WEEK = timedelta(days=1), 7
@@ -14,9 +14,10 @@ _DAY, _WEEK = timedelta(days=1), 7
 class UsageWeek:
     """Seven days, both ends included: what was written, or a forecast.
 
-    `days` are those that are known, `restarts` files beyond the first of their day,
-    `size` and `logins` the sums of known days. `a_day` is the average of the known days
-    in bytes, or what is expected; None if none is known.
+    `days` is the number of days of which every file is known. `files`, `restarts`
+    (files beyond the first of their day), `size` and `logins` are sums of all accepted
+    files. `a_day` is the average of the known days in bytes, or what is expected; None
+    if none is known.
     """
 
     first: date
@@ -53,17 +54,17 @@ def _number(day: date, last_day: date) -> int:
 
 def _past(number: int, last_day: date, days: Sequence[DaySize]) -> UsageWeek:
     last = last_day + number * _WEEK * _DAY
-    size = sum(one.size for one in days)
-    a_day = size / len(days) if days else 0
+    whole = on_whole_days(days)
+    a_day = sum(one.size for one in whole) / len(whole) if whole else 0
     return UsageWeek(
         first=last - (_WEEK - 1) * _DAY,
         last=last,
-        days=len(days),
+        days=len(whole),
         files=sum(one.files for one in days),
         restarts=sum(max(one.files - 1, 0) for one in days),
-        size=size,
+        size=sum(one.size for one in days),
         logins=sum(one.logins for one in days),
-        a_day=SizeRange(a_day, a_day, a_day) if days else None,
+        a_day=SizeRange(a_day, a_day, a_day) if whole else None,
     )
 
 

@@ -42,7 +42,7 @@ def test_before_any_file_there_is_only_an_estimate(quell: Company) -> None:
     assert "Vendor: most customers less than" in seen
     assert "3.00 MB" in seen
     assert "field-error" not in seen
-    assert "What usage files need on each server." in page(quell, "/")
+    assert "The space that usage files need on each server." in page(quell, "/")
 
 
 def test_an_estimate_follows_from_users_and_logins(quell: Company) -> None:
@@ -56,7 +56,14 @@ def test_an_estimate_follows_from_users_and_logins(quell: Company) -> None:
     ("users", "logins"),
     [
         *(("", "4"), ("0", "4"), ("100001", "4"), ("x", "4"), ("9" * 99, "4")),
-        *(("5", ""), ("5", "0"), ("5", "501"), ("5", "nan"), ("5", "-1"), ("5", "\0")),
+        *(
+            ("5", ""),
+            ("5", "0"),
+            ("5", "501"),
+            ("5", "nan"),
+            ("5", "1e400"),
+            ("5", "\0"),
+        ),
     ],
 )
 def test_an_estimate_from_other_values_is_refused(
@@ -158,12 +165,16 @@ def test_growth_is_described(quell: Company) -> None:
     falling = {day: [9 * MEGABYTE - 30_000 * place] for place, day in enumerate(days)}
     season = {day: [MEGABYTE + 400 * place] for place, day in enumerate(days)}
     step = same(days[:90], MEGABYTE) | same(days[90:], 2 * MEGABYTE)
+    fallen = same(days[:90], MEGABYTE) | same(days[90:], 1_000)
+    fast = {day: [1_000 * 2 ** (place // 7)] for place, day in enumerate(days[-70:])}
     expected = {
         "IC01": (linear, "grows by about 0.91 MB each month"),
         "IC02": (share, "grows by about 35 % each month"),
         "IC03": (falling, "The daily size is falling"),
-        "IC04": (season, "may be the season"),
-        "IC05": (step, "changed to 2.0 times of what it was"),
+        "IC04": (season, "may be seasonal"),
+        "IC05": (step, "rose to 2.0 times its earlier level"),
+        "IC06": (fallen, "fell to 1 % of its earlier level"),
+        "IC07": (fast, "grows by more than 50 % each month"),
     }
     for name, (files, text) in expected.items():
         server = store_days(quell, name, files)
@@ -200,7 +211,7 @@ def test_without_an_archive_the_page_says_that_nothing_is_confirmed(
 ) -> None:
     monkeypatch.setattr(django_settings, "FORWARDING", False)
     store_days(quell, "IC01", same(past(quell, 60), MEGABYTE))
-    assert "so no file is confirmed safe to delete" in page(quell, "/disk-space")
+    assert "so no further files become safe to delete" in page(quell, "/disk-space")
 
 
 def test_the_days_are_a_table_for_spreadsheets(quell: Company) -> None:
@@ -213,11 +224,14 @@ def test_the_days_are_a_table_for_spreadsheets(quell: Company) -> None:
     answer = signed_in(quell).get("/disk-space/days.csv")
     assert f"disk-space-C-3-{today_of(quell)}.csv" in answer["Content-Disposition"]
     lines = body(answer).decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("Server,Day,Kind,Files,Bytes,Logins")
-    assert lines[1] == f"'=IC01,{days[0]},written,1,1000,100,0"
-    assert lines[5] == f"'=IC01,{days[4]},nothing written,0,0,0,0"
-    assert lines[10] == f"'=IC01,{days[-1]},written,2,5000,500,0"
+    head = 'Server,Day,Kind,Files,Bytes,"Bytes, low","Bytes, high",Logins'
+    assert lines[0].startswith(head)
+    assert lines[1] == f"'=IC01,{days[0]},written,1,1000,,,100,0"
+    assert lines[5] == f"'=IC01,{days[4]},nothing written,0,0,,,0,0"
+    assert lines[10] == f"'=IC01,{days[-1]},written,2,5000,,,500,0"
     assert lines[11].startswith(f"'=IC01,{today_of(quell)},forecast,,")
+    expected, low, high = map(int, lines[11].split(",")[4:7])
+    assert low < expected < high
     assert len(lines) == 1 + 10 + 91
     sheet = signed_in(quell).get("/disk-space/days.csv", {"format": "xlsx"})
     assert body(sheet).startswith(b"PK")
@@ -229,7 +243,7 @@ def test_a_day_that_lacks_a_file_is_named_in_the_table(quell: Company) -> None:
     with unit_of_work.acting_for(quell.id):
         UsageFile.objects.filter(server=server, sequence=3).update(state=FileState.HELD)
     lines = body(signed_in(quell).get("/disk-space/days.csv")).decode().splitlines()
-    assert lines[2].endswith(f"{days[1]},a file is missing,2,1000,100,0")
+    assert lines[2].endswith(f"{days[1]},a file is missing,2,1000,,,100,0")
     # Nothing is forecast twice: that day stays, and today's forecast follows.
     assert lines[3].split(",")[1] == str(days[2])
 

@@ -162,6 +162,27 @@ def test_a_trend_is_not_continued_for_longer_than_it_was_observed() -> None:
     assert at[0] < at[1] < at[2] == at[3]
 
 
+@pytest.mark.parametrize("weekly", [2, 10])
+def test_growth_by_more_than_half_each_month_is_slowed(weekly: int) -> None:
+    found = known([1_000 * weekly**week for week in range(6) for _ in range(7)])
+    assert found.trend.is_too_fast
+    later = found.between(TODAY, TODAY + 90 * DAY)
+    assert later.high < 91 * 3 * 1_000 * weekly**5
+    assert later.expected > 91 * 1_000 * weekly**5
+
+
+def test_a_few_weeks_of_very_different_sizes_have_a_limited_range() -> None:
+    sizes = (1_000, MEGABYTE, 2_000, 5 * MEGABYTE, 10_000)
+    found = known([size for size in sizes for _ in range(7)])
+    assert found.between(TODAY, TODAY + 90 * DAY).high < 91 * 5 * MEGABYTE
+
+
+def test_the_upper_limit_counts_with_a_rise_that_is_not_believed_yet() -> None:
+    found = known([1_000] * 175 + [50_000] * 7).between(TODAY, TODAY + 29 * DAY)
+    assert found.expected < 35_000
+    assert found.high >= 30 * 50_000
+
+
 def test_a_fall_is_not_continued() -> None:
     found = known([20_000 - 50 * place for place in range(182)])
     assert found.trend.slope.usual < 0
@@ -297,6 +318,33 @@ def test_files_that_have_not_arrived_are_still_at_the_server() -> None:
     assert found.until_safe.expected == pytest.approx(1_000 * count, rel=0.01)
 
 
+def test_files_that_are_missing_before_safe_ones_are_still_at_the_server() -> None:
+    days = [
+        replace(one, safe=1, safe_on=one.day + 30 * DAY)
+        for one in days_of([1_000] * 100)
+    ]
+    waiting = 1_000 * ((DUE - TODAY).days + 1)
+    found = need(days[:40] + days[50:])
+    assert found.kept_from == days[40].day
+    assert found.until_safe.expected == pytest.approx(10_000 + waiting, rel=0.01)
+    days[20] = replace(days[20], is_whole=False)
+    found = need(days)
+    assert found.kept_from == days[20].day
+    assert found.until_safe.expected == pytest.approx(1_000 + waiting, rel=0.01)
+
+
+def test_files_that_wait_for_weeks_are_no_daily_uploads() -> None:
+    """Only the first ten days were confirmed, each on the next day."""
+    days = [
+        replace(one, safe=1, safe_on=one.day + DAY) if place < 10 else one
+        for place, one in enumerate(days_of([1_000] * 60))
+    ]
+    assert need(days[:10], today=days[10].day).is_daily
+    found = need(days)
+    assert not found.is_daily
+    assert found.safe_on == DUE
+
+
 def test_daily_uploads_are_safe_after_their_usual_wait() -> None:
     days = [
         replace(one, safe=1, safe_on=one.day + 2 * DAY)
@@ -318,6 +366,16 @@ def test_an_upload_that_is_overdue_is_expected_with_the_next() -> None:
     assert found.safe_on == date(2026, 8, 3)
     found = need_of(days_of([1_000] * 20), today=date(2026, 7, 2), due_on=due_on)
     assert found is not None
+    assert found.safe_on == date(2026, 7, 3)
+    # A file of January that is not safe changes nothing for those of June.
+    today = date(2026, 7, 2)
+    days = [
+        replace(one, safe=one.day.month in range(2, 6), safe_on=one.day + 30 * DAY)
+        for one in days_of([1_000] * 170, until=today)
+    ]
+    found = need_of(days, today=today, due_on=due_on)
+    assert found is not None
+    assert found.kept_from == days[0].day
     assert found.safe_on == date(2026, 7, 3)
 
 
@@ -347,6 +405,14 @@ def test_growth_beyond_ten_megabytes_a_day_is_announced() -> None:
     assert found.odd is Odd.LARGE_SOON
     assert found.day is not None
     assert TODAY + 10 * DAY < found.day < TODAY + 30 * DAY
+
+
+def test_without_growth_no_larger_days_are_announced() -> None:
+    """Three weeks of smaller days are known, too few to believe the fall."""
+    days = days_of([16 * MEGABYTE] * 154 + [9 * MEGABYTE] * 28)
+    found = need(days[:161] + days[168:])
+    assert found.forecast.usual(TODAY) > 10 * MEGABYTE
+    assert found.warned == []
 
 
 def test_half_as_much_again_is_unusual_growth() -> None:
@@ -385,6 +451,14 @@ def test_a_week_without_known_days_has_no_bar() -> None:
     assert [one.a_day is None for one in weeks] == [False, True, False, False]
     bars = weeks_chart(weeks).bars
     assert [bar.height is None for bar in bars] == [False, True, False, False]
+
+
+def test_a_day_that_lacks_a_file_does_not_lower_the_average_of_its_week() -> None:
+    days = days_of([1_000] * 14)
+    days[9] = replace(days[9], size=100, is_whole=False)
+    found = usage_weeks(days, known([1_000] * 14), until=TODAY)[1]
+    assert found.a_day is not None
+    assert (found.days, found.size, found.a_day.expected) == (6, 6_100, 1_000)
 
 
 def test_the_scale_ends_above_the_highest_range() -> None:
