@@ -116,8 +116,8 @@ def _file_steps(progress: CustomerProgress) -> Iterator[ChecklistStep]:
         name=gettext("Reminders"),
         next_text="",
         text=gettext(
-            "Sent before and after the due day while days are missing; “Remind now”"
-            " sends one at once."
+            "Sent before and after the due day while days are missing. Once days are"
+            " missing, a button on this page sends one at once."
         ),
         view="staff-tenant-mail",
         is_done=False,

@@ -17,12 +17,15 @@ from tests.docs_pages import APPS, ROOT
 
 # The pages that texts may name, by their titles.
 OF_CUSTOMERS = {
+    "Access check": "access-page",
+    "Automation": "automation-page",
     "Billing data": "statements-page",
     "Excuses": "excuses-page",
     "Files": "files-page",
     "Home": "home",
     "Licences": "licences-page",
     "People and reminders": "people-page",
+    "Required disk space": "disk-space-page",
     "Safe to delete": "safe-to-delete",
     "Servers": "servers-page",
     "Subscription Usage Upload": "upload-page",
