@@ -125,6 +125,13 @@ _SIMPLE: Mapping[str, tuple[Text, Text]] = {
         _("The stored files could not be read."),
         _("The operator's turn: look at the disk or the storage behind it."),
     ),
+    "restored-copy": (
+        _("This database is a copy; its files on S3 may be another portal's too."),
+        _(
+            "The operator's turn: give a copy a bucket of its own. If the portal was"
+            " restored or moved, run manage.py claim_mail."
+        ),
+    ),
     "bytes-missing": (
         _("The bytes of a file that is kept are not there."),
         _(

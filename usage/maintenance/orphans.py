@@ -3,7 +3,8 @@
 A crash between the bytes and their row, or between a row and the removal of its bytes,
 leaves such a file; but so does a database that was restored from an older copy, and
 then they are customers' files that were acknowledged. The bytes of a row are never
-touched here.
+touched here. A copy of the portal removes nothing from a store on S3: that is the
+original's too, whose newer files have no rows in the copy.
 """
 
 import logging
@@ -16,6 +17,7 @@ from uuid import UUID
 from django.db import OperationalError
 
 from portal.db import unit_of_work
+from portal.mail import switch as mail_switch
 from usage.maintenance import retention
 from usage.models import Report, ReportFindings, UsageFile, reports
 from usage.storage import store
@@ -61,6 +63,10 @@ def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
     begun = reports.begin(reports.ReportKind.COLLECTION, at=now())
     found, problem = ReportFindings(), ""
     before = begun.begun_at - SAFE_AGE
+    if store.is_remote() and _is_restored_copy():
+        logger.warning("A copy of the portal removes nothing from the store on S3")
+        problem = mail_switch.RESTORED_COPY
+        return reports.end(begun, found, at=now(), problem=problem)
     try:
         _set_leftovers_apart(found, before=before, most=most, on=begun.begun_at.date())
         _remove_apart(found, before=(begun.begun_at - KEPT_APART).date())
@@ -77,6 +83,11 @@ def remove_orphans(*, now: Callable[[], datetime], most: int = MOST) -> Report:
         logger.exception("Bytes whose time is over could not be removed")
         problem = store.STORE_AWAY
     return reports.end(begun, found, at=now(), problem=problem)
+
+
+def _is_restored_copy() -> bool:
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        return mail_switch.send_permission().held == mail_switch.RESTORED_COPY
 
 
 def _set_leftovers_apart(

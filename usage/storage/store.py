@@ -241,6 +241,11 @@ def is_answering() -> bool:
     )
 
 
+def is_remote() -> bool:
+    """Return whether stored files are on other machines, where others may use them."""
+    return any(isinstance(storage, RemoteStorage) for storage in _storages())
+
+
 def moving_store() -> MovingStore | None:
     """Return the two stores between which files move; None if there is one only."""
     storage = _storage()

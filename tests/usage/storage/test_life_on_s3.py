@@ -11,6 +11,7 @@ from portal.db import unit_of_work
 from portal.errors import Unavailable
 from portal.health import readiness
 from portal.jobs.queue import JobState
+from portal.mail import switch as mail_switch
 from tests.builders import NOW, Company
 from tests.faults import faulty_s3
 from tests.faults.faulty_s3 import FaultyS3
@@ -161,6 +162,29 @@ def test_orphans_are_set_apart_and_much_later_removed(
     report = orphans.remove_orphans(now=at(tomorrow + timedelta(days=61)))
     assert report.counts["leftovers-removed"] == 1
     assert set(stored_on_s3(bucket)) == {file.stored_as}
+
+
+def test_a_copy_of_the_portal_removes_nothing_from_the_bucket_of_the_original(
+    alice: Company, bucket: BucketStore, settings: Any
+) -> None:
+    settings.KEEP_BYTES_DAYS = 10
+    old, _ = alice.send(alice.server.day(DAY))
+    forward_all()
+    # Uploaded to the original after the copy was made: it has no row in the copy.
+    newer = bucket.save(
+        f"{alice.id}/ab/ab000000-0000-4000-8000-000000000000.usg", ContentFile(b"x")
+    )
+    settings.MAIL_STAMP = "the original"
+    mail_switch.claim(by="operator", at=NOW)
+    settings.MAIL_STAMP = "the copy"
+    later = datetime.now(UTC) + timedelta(days=2)
+    report = orphans.remove_orphans(now=at(later))
+    assert (codes(report), report.problem) == ([], mail_switch.RESTORED_COPY)
+    assert set(stored_on_s3(bucket)) == {old.stored_as, newer}
+    mail_switch.claim(by="operator", at=NOW)
+    report = orphans.remove_orphans(now=at(later))
+    assert (codes(report), report.problem) == ([orphans.LEFTOVER_SET_APART], "")
+    assert report.counts["bytes-removed"] == 1
 
 
 def test_an_orphan_that_cannot_be_copied_stays_where_it_is(
