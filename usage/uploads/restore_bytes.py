@@ -4,11 +4,13 @@ The hash is known, so the upload would be discarded as a duplicate; but these ar
 only surviving bytes.
 """
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
+from portal.errors import Unavailable
 from portal.health import failpoints
 from portal.jobs import queue as job_queue
 from portal.jobs import wakeup
@@ -16,6 +18,8 @@ from usage.files import queries as file_queries
 from usage.models import FileState, Forwarding, UsageFile
 from usage.storage import store
 from usage.storage.spool import Spool, stored_name
+
+logger = logging.getLogger(__name__)
 
 
 def restore(
@@ -40,7 +44,7 @@ def restore(
         if file is None:
             return False  # somebody else has brought them
         # Damaged ones; or a crash right after they were removed has left them.
-        store.remove(stored_name(tenant_id, file_id))
+        _remove(stored_name(tenant_id, file_id))
         failpoints.reach("regain:removed")
         stored_as = spool.keep(tenant_id=tenant_id, file_id=file_id)
         failpoints.reach("regain:kept")
@@ -59,6 +63,14 @@ def restore(
             at=at,
         )
     return True
+
+
+def _remove(name: str) -> None:
+    try:
+        store.remove(name)
+    except OSError as error:
+        logger.exception("Bytes in the place of lost ones could not be removed")
+        raise Unavailable("storage-broken") from error
 
 
 def _lost(file_id: UUID) -> UsageFile | None:

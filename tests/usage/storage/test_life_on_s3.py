@@ -143,6 +143,22 @@ def test_lost_bytes_are_brought_back_by_the_same_upload(
     assert stored_on_s3(bucket) == {file.stored_as: data}
 
 
+def test_damaged_bytes_that_s3_does_not_remove_refuse_the_upload_that_replaces_them(
+    alice: Company, proxy: FaultyS3, bucket: BucketStore
+) -> None:
+    data = alice.server.day(DAY)
+    file, _ = alice.send(data)
+    bucket.delete(file.stored_as)
+    bucket.save(file.stored_as, ContentFile(b"damaged"))
+    proxy.script["DELETE"] = [faulty_s3.refused(503, "SlowDown")]
+    with pytest.raises(Unavailable) as refused:
+        alice.send(data)
+    assert refused.value.code == "storage-broken"
+    proxy.script.clear()
+    assert not alice.send(data)[1]
+    assert stored_on_s3(bucket) == {file.stored_as: data}
+
+
 def test_orphans_are_set_apart_and_much_later_removed(
     alice: Company, bucket: BucketStore
 ) -> None:
