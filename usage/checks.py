@@ -1,6 +1,7 @@
 """System checks of MAX_FILE_BYTES, and of the settings of the store."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
@@ -38,11 +39,18 @@ def check_store(
         found.append(Error(text, hint=hint, id="usage.E002"))
     if "s3" not in used:
         return found
+    if "folder" not in used and (left := _left_in_the_folder()):
+        text = f"VAR/usage has stored files that are not read, as {left}."
+        hint = (
+            "Set USAGE_STORE_FALLBACK=folder and run manage.py move_store --to s3"
+            " (docs/scaling.md). If they are no files of this portal, move them away."
+        )
+        found.append(Error(text, hint=hint, id="usage.E006"))
     if not settings.USAGE_STORE_BUCKET:
         text = "USAGE_STORE_BUCKET must be set for a store on S3."
         found.append(Error(text, id="usage.E003"))
-    elif settings.USAGE_STORE_PREFIX.startswith("/"):
-        text = "USAGE_STORE_PREFIX must not begin with a slash."
+    elif not _is_plain_folder(settings.USAGE_STORE_PREFIX):
+        text = "USAGE_STORE_PREFIX must be a path without / at its start, //, . or .."
         found.append(Error(text, id="usage.E004"))
     found += [
         Error(
@@ -54,6 +62,19 @@ def check_store(
         for what, prefix_name in _sharing_with_the_store()
     ]
     return found
+
+
+def _left_in_the_folder() -> str:
+    """Return the name of a stored file in the folder that nobody reads; or nothing."""
+    folder = Path(settings.VAR) / "usage"
+    # As `usage.storage.spool.stored_name` names them: a tenant's id comes first.
+    files = folder.glob("[0-9]*/[0-9a-f][0-9a-f]/*.usg")
+    return next((str(file.relative_to(folder)) for file in files), "")
+
+
+def _is_plain_folder(prefix: str) -> bool:
+    parts = prefix.removesuffix("/").split("/")
+    return not prefix or not {"", ".", ".."}.intersection(parts)
 
 
 def _sharing_with_the_store() -> Iterator[tuple[str, str]]:

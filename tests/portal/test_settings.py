@@ -192,6 +192,11 @@ def test_more_than_can_be_read_is_not_to_be_taken(settings: Any) -> None:
         ("folder", "s3", "", "", ["usage.E003"]),
         ("s3", "folder", "files", "", []),
         ("s3", "", "files", "/usage", ["usage.E004"]),
+        ("s3", "", "files", "usage/", []),
+        ("s3", "", "files", "usage//", ["usage.E004"]),
+        ("s3", "", "files", "a//b", ["usage.E004"]),
+        ("s3", "", "files", "./usage", ["usage.E004"]),
+        ("s3", "", "files", "..", ["usage.E004"]),
         ("s3", "", "archive", "", ["usage.E005"]),
         ("s3", "", "archive", "usage/", []),
         ("s3", "", "archive", "out", ["usage.E005"]),
@@ -207,6 +212,23 @@ def test_the_store_on_s3_shares_no_part_of_a_bucket(
     settings.INBOX_BUCKET, settings.INBOX_PREFIX = "inbox", "inbox/"
     settings.USAGE_STORE, settings.USAGE_STORE_FALLBACK = store, fallback
     settings.USAGE_STORE_BUCKET, settings.USAGE_STORE_PREFIX = bucket, prefix
+    assert [error.id for error in check_store(None)] == told
+
+
+@pytest.mark.parametrize(
+    ("store", "fallback", "told"),
+    [("s3", "", ["usage.E006"]), ("s3", "folder", []), ("folder", "s3", [])],
+)
+def test_files_that_were_not_moved_from_the_folder_are_an_error(
+    settings: Any, tmp_path: Path, store: str, fallback: str, told: list[str]
+) -> None:
+    settings.VAR, settings.USAGE_STORE_BUCKET = tmp_path, "files"
+    settings.USAGE_STORE, settings.USAGE_STORE_FALLBACK = store, fallback
+    for folder in ("spool", "leftovers/2026-05-07/12", "12/ab"):
+        (tmp_path / "usage" / folder).mkdir(parents=True)
+    (tmp_path / "usage/leftovers/2026-05-07/12/apart.usg").touch()
+    assert check_store(None) == []
+    (tmp_path / "usage/12/ab/left.usg").touch()
     assert [error.id for error in check_store(None)] == told
 
 

@@ -22,9 +22,10 @@ from django.db import OperationalError
 
 from portal.db import unit_of_work
 from portal.health import failpoints
-from usage.maintenance import orphans
+from usage.maintenance import orphans, unmoved
 from usage.models import UsageFile
 from usage.storage import store
+from usage.storage.folder import DurableFolder
 from usage.storage.moving import MovingStore
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ _CHUNK = 1 << 20
 
 # Successive files that a store did not give or take; it would be the same for all.
 MOST_FAILURES = 20
+
+# Files of rows that are not where they should be after a run: more show no more.
+MOST_UNMOVED = 100
 
 # How `store.quarantine` names bytes without a row.
 _LEFTOVER = re.compile(
@@ -53,6 +57,8 @@ DIFFERS = "with other bytes in the other store"
 UNKNOWN = "not of the portal"
 BUSY = "of a tenant whose lock was not to be had"
 FAILED = "failed"
+LATE = "saved in the fallback during the run"
+NOWHERE = "named by a row, and in neither store"
 
 # Beside the others: moved as it was, with bytes that are not those that were received.
 DAMAGED = "damaged before it was moved"
@@ -97,7 +103,7 @@ def move_files(*, now: Callable[[], datetime]) -> MoveReport:
 
     Raises:
         NotMovingError: no fallback is set.
-        OSError: the files of the fallback could not be listed.
+        OSError: the files of a store could not be listed.
 
     """
     stores = store.moving_store()
@@ -123,11 +129,19 @@ class _Move:
                 self._count(found.name, self._try(found))
                 if self.failures >= MOST_FAILURES:
                     return self.report
+        if not self.report.left:
+            self._verify()
         return self.report
+
+    def _verify(self) -> None:
+        """Count files of rows that the current store does not have, if none is left."""
+        for name in islice(unmoved.unmoved_names(self.stores), MOST_UNMOVED):
+            is_late = self.stores.fallback.exists(name)
+            self._count(name, LATE if is_late else NOWHERE)
 
     def _count(self, name: str, outcome: str) -> None:
         self.report.counts[outcome] += 1
-        if outcome in (DIFFERS, UNKNOWN, FAILED):
+        if outcome in (DIFFERS, UNKNOWN, FAILED, NOWHERE):
             self.report.notes.append((name, outcome))
 
     def _looked_up(self, names: list[str]) -> Iterator[_Stored]:
@@ -218,6 +232,8 @@ class _Move:
             digest = _sha256_of(file)
             there = _sha256_in(self.stores.current, found.name)
             if there is not None:
+                if isinstance(self.stores.current, DurableFolder):
+                    self.stores.current.make_durable(found.name)
                 return False if there == (expected or digest) else None
             if expected is not None and digest != expected:
                 raise _DamagedError

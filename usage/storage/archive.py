@@ -212,9 +212,13 @@ def list_page(
         )
     if "IsTruncated" not in answer:
         raise BucketError(CUT_SHORT, has_answered=False)
+    more = answer.get("NextContinuationToken")
+    if answer["IsTruncated"] and not more:
+        # A list with an unknown rest must not pass for all that is there.
+        raise BucketError(CUT_SHORT, has_answered=False)
     there = answer.get("Contents", [])
     objects = [Listed(one["Key"], one["Size"], one["LastModified"]) for one in there]
-    return ListPage(objects, answer.get("NextContinuationToken"))
+    return ListPage(objects, more)
 
 
 def remove(key: str, *, bucket: str = "") -> None:

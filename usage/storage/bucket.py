@@ -52,6 +52,8 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
     None there; and its `open` costs three requests and six times the processor time.
     """
 
+    location: str
+
     def __init__(self, *, bucket_name: str, **options: Any) -> None:
         if not bucket_name:
             message = "USAGE_STORE_BUCKET is not set, and USAGE_STORE is s3."
@@ -67,6 +69,8 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
             file_overwrite=True,  # names are given; `_save` refuses one that is taken
             **options,
         )
+        # Keys are made without the slashes at its end; a list must begin as they do.
+        self.location = self.location.rstrip("/")
 
     def _save(self, name: str, content: "File[bytes]") -> str:
         """Put bytes under a name that nothing has, and confirm them by size and hash.

@@ -25,6 +25,14 @@ class DurableFolder(FileSystemStorage):
         _sync_folder(path.parent)
         return name
 
+    def make_durable(self, name: str) -> None:
+        """Have a file's name reach the disk; who saved it may have been killed."""
+        folder = Path(self.path(name)).parent
+        _sync_folder(folder)
+        while folder != Path(self.location):
+            folder = folder.parent
+            _sync_folder(folder)
+
     def get_available_name(
         self,
         name: str,

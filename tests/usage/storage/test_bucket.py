@@ -16,7 +16,7 @@ from tests.faults import faulty_s3
 from tests.faults.faulty_s3 import Behaviour, FaultyS3, ProxiedRequest
 from tests.usage.storage.conftest import TIMEOUT
 from tests.usage.store_on_s3 import stored_on_s3
-from usage.storage import archive, store
+from usage.storage import archive, s3_client, store
 from usage.storage.bucket import BucketAwayError, BucketStore
 from usage.storage.spool import Spool, stored_name
 
@@ -95,6 +95,13 @@ def test_every_name_is_listed_page_by_page(
     assert set(since) == kept
     assert all(datetime.now(UTC) - at < timedelta(minutes=1) for at in since.values())
     assert bucket.listdir(str(TENANT))[1] == []
+
+
+def test_a_prefix_with_slashes_at_its_end_is_listed(bucket: BucketStore) -> None:
+    options = {"bucket_name": bucket.bucket_name, "location": f"{uuid4().hex}//"}
+    storage = BucketStore(**options)
+    name = storage.save(f"{TENANT}/ab/x.usg", ContentFile(DATA))
+    assert list(store.names_in(storage)) == [name]
 
 
 def test_a_leftover_is_copied_before_it_is_removed(bucket: BucketStore) -> None:
@@ -254,6 +261,15 @@ def test_an_answer_that_was_cut_is_never_a_shorter_file(
     proxy.script["GET"] = [faulty_s3.cut(at=at)]
     with pytest.raises(BucketAwayError):
         read(name)
+
+
+def test_a_list_without_the_place_to_go_on_from_is_not_a_whole_one(
+    bucket: BucketStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"IsTruncated": True, "Contents": []}
+    monkeypatch.setattr(s3_client.client(), "list_objects_v2", lambda **_: answer)
+    with pytest.raises(BucketAwayError):
+        list(store.names())
 
 
 @pytest.mark.parametrize("at", [60, 100, 150])

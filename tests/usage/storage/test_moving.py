@@ -1,6 +1,6 @@
 """Files move between the stores while people work: none is lost, missed or revived."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -16,9 +16,10 @@ from portal.db import unit_of_work
 from portal.health import failpoints
 from tests.builders import NOW, Company
 from tests.usage.store_on_s3 import bucket_configuration, use_both, use_store
-from usage.maintenance import move_store, orphans, reconcile
+from usage.maintenance import move_store, orphans, reconcile, unmoved
 from usage.maintenance.move_store import MoveReport
 from usage.models import UsageFile
+from usage.storage import folder as folder_module
 from usage.storage import store
 from usage.storage.bucket import BucketAwayError
 from usage.storage.moving import MovingStore
@@ -272,6 +273,31 @@ def test_other_bytes_in_the_other_store_are_never_replaced(
     assert read_in(moving.current, name) == b"others"
 
 
+def test_a_copy_in_the_folder_is_on_the_disk_before_the_other_is_removed(
+    alice: Company, begin: Callable[[], MovingStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that copied it was killed before its folder reached the disk."""
+    data = alice.server.day(DAY)
+    name = alice.send(data)[0].stored_as
+    moving = begin()
+    store.copy(ContentFile(data), moving.current, name)
+    done: list[str] = []
+    delete = moving.fallback.delete
+    monkeypatch.setattr(
+        folder_module, "_sync_folder", lambda path: done.append(path.name)
+    )
+
+    def remove(name: str) -> None:
+        done.append("removed")
+        delete(name)
+
+    monkeypatch.setattr(moving.fallback, "delete", remove)
+    assert move().left == 0
+    synced = [*reversed(name.split("/")[:2]), "usage"]
+    is_folder = isinstance(moving.current, folder_module.DurableFolder)
+    assert done == [*(synced if is_folder else []), "removed"]
+
+
 def test_a_damaged_copy_of_what_has_moved_is_dropped(
     alice: Company, begin: Callable[[], MovingStore]
 ) -> None:
@@ -421,5 +447,59 @@ def test_a_tenant_whose_lock_is_not_to_be_had_is_left_for_the_next_run(
     report = move()
     assert (report.counts, report.left) == ({move_store.BUSY: 1}, 1)
     assert read(name) == data
+    assert move().left == 0
+    assert names(moving.fallback) == set()
+
+
+def test_a_run_that_does_not_see_the_files_of_the_fallback_is_not_the_last(
+    alice: Company, begin: Callable[[], MovingStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that does not have the folder, say, or before it is mounted."""
+    sent = send_three(alice)
+    moving = begin()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "names_in", names_in_current_alone(moving))
+        report = move()
+        assert (report.counts, report.left) == ({move_store.LATE: 3}, 3)
+        patch.setattr(moving.fallback, "exists", lambda _: False)
+        report = move()
+    assert report.counts == {move_store.NOWHERE: 3}
+    assert {name for name, _ in report.notes} == set(sent)
+    assert move().left == 0
+
+
+def names_in_current_alone(
+    moving: MovingStore,
+) -> Callable[[Storage, str], Iterator[str]]:
+    names_in = store.names_in
+
+    def seen(storage: Storage, under: str = "") -> Iterator[str]:
+        return iter(()) if storage is moving.fallback else names_in(storage, under)
+
+    return seen
+
+
+def test_a_file_that_a_process_with_earlier_settings_saves_is_left(
+    alice: Company, begin: Callable[[], MovingStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_three(alice)
+    moving = begin()
+    late: list[str] = []
+
+    def send_to_the_fallback() -> None:
+        monkeypatch.setattr(moving, "_save", moving.fallback.save)
+        late.append(alice.send(alice.server.day(DAY + timedelta(days=9)))[0].stored_as)
+
+    unmoved_names = unmoved.unmoved_names
+
+    def after_the_last_file(stores: MovingStore) -> Iterator[str]:
+        if not late:
+            send_to_the_fallback()
+        return unmoved_names(stores)
+
+    monkeypatch.setattr(unmoved, "unmoved_names", after_the_last_file)
+    report = move()
+    assert (report.counts[move_store.LATE], report.left) == (1, 1)
     assert move().left == 0
     assert names(moving.fallback) == set()
