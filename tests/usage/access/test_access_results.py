@@ -182,7 +182,9 @@ def test_the_page_offers_the_sender_with_the_address_of_the_portal(
     alice: Company, settings: Any
 ) -> None:
     settings.PORTAL_ADDRESS = "https://portal.example"
-    assert "python usage-sender.pyz verify-access --token-file token" in page(alice)
+    shown = page(alice)
+    assert "python usage-sender.pyz verify-access --token-file usage.token" in shown
+    assert "usage-sender.ps1 -Check -TokenFile usage.token" in shown
     client = Client()
     client.force_login(alice.people["viewer"])
     answer = client.get("/access/usage-sender.pyz")
