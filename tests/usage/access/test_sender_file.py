@@ -99,6 +99,15 @@ def test_it_shows_the_key_to_compare_before_it_is_confirmed(tmp_path: Path) -> N
     assert said == f"0\nIC01  {fingerprint(cases.SIGNING.public)}  1 file\n"
 
 
+def test_a_missing_folder_or_token_file_is_named_without_an_error_number(
+    tmp_path: Path,
+) -> None:
+    said = run(tmp_path, "send", "usage", "--token-file", "no.token")
+    assert said == "1\nno.token: No such file or directory\n"
+    said = run(tmp_path, "fingerprints", "usage")
+    assert said == "1\nusage: No such file or directory\n"
+
+
 @pytest.mark.parametrize("address", ['https://a.example/"; import os', "https://ä'\n"])
 def test_no_address_breaks_the_program(tmp_path: Path, address: str) -> None:
     said = run(tmp_path, "send", "--help", to=address)

@@ -24,7 +24,7 @@ from usage.usg.client.access_probe import ProbeLimits
 from usage.usg.client.exit_codes import ExitCode
 from usage.usg.client.http import LOOPBACK, NotDeliveredError, Portal
 from usage.usg.client.proxy import Proxy
-from usage.usg.client.run_log import RunLog, to_stdout
+from usage.usg.client.run_log import RunLog, failure_text, to_stdout
 from usage.usg.client.send import send
 
 LONGEST_CHECK = 3600.0
@@ -168,7 +168,7 @@ def verify_access(args: argparse.Namespace) -> int:
         given = _way_to(names, args)
         portal = _portal_to_report_to(args)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{failure_text(error)}\n")
         return ExitCode.WRONG_COMMAND_LINE
     limits = ProbeLimits(args.port, args.seconds, args.authorities)
     report = access_check.check_access(names, limits, given)

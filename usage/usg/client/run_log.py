@@ -44,6 +44,13 @@ class RunLog:
             to_stdout(f"no log: {error.strerror or error}")
 
 
+def failure_text(error: Exception) -> str:
+    """Return why a file or directory could not be used, without the number of errno."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def to_stdout(line: str) -> None:
     try:
         sys.stdout.write(f"{line}\n")

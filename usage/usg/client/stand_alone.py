@@ -18,6 +18,7 @@ from usage.usg.client.commands import (
     add_send_options,
 )
 from usage.usg.client.exit_codes import EPILOG
+from usage.usg.client.run_log import failure_text
 
 
 def main(
@@ -60,6 +61,6 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     try:
         code: int = args.run(args)
     except (OSError, ValueError, OverflowError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{failure_text(error)}\n")
         return 1
     return code
