@@ -1,5 +1,6 @@
 """Names that people typed do not move the words beside them, on any page."""
 
+import re
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -44,6 +45,23 @@ def test_a_template_isolates_the_names_that_it_prints(path: Path) -> None:
         if not one.is_isolated
     ]
     assert loose == []
+
+
+@pytest.mark.plain
+def test_a_name_in_a_button_is_in_one_element_with_the_words_before_it() -> None:
+    """The parts of a button are flex items: a gap would be beside the name."""
+    apart = []
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        if "emails" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for button in re.finditer(
+            r'class="button\b[^"]*".*?</(?:button|a)>', text, re.S
+        ):
+            before_name, bdi, _ = button.group().partition("<bdi>")
+            if bdi and "<span" not in before_name:
+                apart.append(f"{path.name}: {button.group()[:80]}")
+    assert apart == []
 
 
 @pytest.mark.plain
