@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.conf import settings
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
@@ -61,6 +61,20 @@ def shown_size(size: int) -> int:
     if size < MEGABYTES_FROM:
         return max((size + 500) // KILOBYTE, 1) * KILOBYTE if size else 0
     return (size + 5_000) // 10_000 * 10_000
+
+
+@register.filter
+def code_spans(text: str) -> SafeString:
+    """Return text as HTML, escaped, with what is between two backticks as `<code>`."""
+    parts = text.split("`")
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<code class="is-whole">{}</code>', part) if at % 2 else part,)
+            for at, part in enumerate(parts)
+        ),
+    )
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.test import Client
 
 from portal.db import unit_of_work
 from portal.models import Scope
+from portal.templatetags.shown import code_spans
 from tests.builders import Company
 from tests.docs_pages import DOCS
 from tests.journeys import connect_proxy
@@ -209,3 +210,24 @@ def test_an_intercepted_name_is_not_marked_as_reached(alice: Company) -> None:
     content = client.get("/access").content.decode()
     cell = '<td data-label="Result"><span class="state is-sentence is-missing">'
     assert content.count(cell) == 2
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Run it again.", "Run it again."),
+        (
+            "`nslookup <a>` shows",
+            '<code class="is-whole">nslookup &lt;a&gt;</code> shows',
+        ),
+        (
+            "an <i> & one ` alone",
+            'an &lt;i&gt; &amp; one <code class="is-whole"> alone</code>',
+        ),
+    ],
+)
+def test_commands_in_advice_are_code_and_everything_is_escaped(
+    text: str, html: str
+) -> None:
+    assert code_spans(text) == html
