@@ -1,5 +1,6 @@
 """Finds the closed usage files of a directory, and why others are not sent."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -32,6 +33,10 @@ QUIET_FOR = 120.0
 # A file that is shorter than it declares is being written, but not for longer than a
 # day and its night: then it is cut, and the portal rejects it.
 _UNFINISHED_FOR = 36 * 3600.0
+
+# Errors of a lock that somebody else holds; CIFS has the second. Others mean that the
+# file system has no locks.
+_LOCKED = (errno.EWOULDBLOCK, errno.EACCES)
 
 # Errors of Windows for a file that another program holds.
 _HELD_ON_WINDOWS = (32, 33)
@@ -185,8 +190,9 @@ def _reason_to_wait(path: Path, size: int, *, age: float) -> str:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return "it is locked"
+            except OSError as error:
+                if error.errno in _LOCKED:
+                    return "it is locked"
         start = file.read(layout.PRELUDE.size)
     is_unfinished = _is_unfinished(start, size) and age < _UNFINISHED_FOR
     return "it is not complete yet" if is_unfinished else ""

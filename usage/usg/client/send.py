@@ -162,7 +162,10 @@ class _DeliveryRun:
             self.report(f"safe to delete: {one.name}")
         for one in safe:
             with suppress(OSError):
-                if stamp_of(one.path) == one.stamp and hash_of(one.path) == one.sha256:
+                is_file = stamp_of(one.path) == one.stamp
+                is_same = is_file and hash_of(one.path) == one.sha256
+                # What was read first may have changed while the rest was read.
+                if is_same and not has_changed(one):
                     one.path.unlink()
                     self.report(f"deleted: {one.name}")
                     continue
