@@ -39,10 +39,16 @@ _MOST = 2**31 - 1
 
 
 def _label(most: int) -> BeforeValidator:
-    """Return a validator that cleans and cuts text, so that no label loses a report."""
-    return BeforeValidator(
-        lambda sent: one_line(sent)[:most].strip() if isinstance(sent, str) else ""
-    )
+    """Return a validator that cleans and cuts text, so that no label loses a report.
+
+    The cut text is cleaned again: a joiner may have lost what it joins. An address with
+    the label is cleaned too, and must find it.
+    """
+
+    def cut(sent: object) -> str:
+        return one_line(one_line(sent)[:most])[:most] if isinstance(sent, str) else ""
+
+    return BeforeValidator(cut)
 
 
 Code = Annotated[

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from portal.typed_text.clean import one_line
 from tests.builders import NOW
 from usage.automation.presenters import (
     GONE_AFTER,
@@ -18,8 +19,9 @@ from usage.automation.presenters import (
     machine_rows,
     run_rows,
 )
-from usage.models import Upload, UploadOutcome, UsageFile
+from usage.models import MACHINE_CHARACTERS, Upload, UploadOutcome, UsageFile
 from usage.sender.versions import NEWEST, is_older
+from usage.upload_runs.schemas import UploadReportIn
 from usage.uploads.reason_queries import ReasonCount
 
 pytestmark = pytest.mark.plain
@@ -165,3 +167,11 @@ def test_a_rejected_file_is_described_by_its_own_problem() -> None:
 )
 def test_only_versions_of_our_sender_are_older(version: str, older: bool) -> None:
     assert is_older(version) is older
+
+
+def test_a_name_that_is_cut_after_a_joiner_still_finds_its_runs() -> None:
+    # A virama and a joiner before a Hebrew letter, which is cut off.
+    sent = "A" * (MACHINE_CHARACTERS - 3) + "\u0915\u094d\u200c\u05d1"
+    machine = UploadReportIn(step=1, machine=sent).machine
+    assert machine == one_line(machine)[:MACHINE_CHARACTERS]
+    assert machine == "A" * (MACHINE_CHARACTERS - 3) + "\u0915\u094d"
