@@ -47,6 +47,11 @@ hashed again right before.
 Sends nothing, but checks whether this server reaches the S3 location of the automated
 upload. With a token, the result is reported to the portal.
 
+.PARAMETER Fingerprints
+Sends nothing, but lists which servers wrote the files of the directory, with the
+fingerprints of their keys, to compare with those on the page Servers of the portal. It
+needs no token, and connects to nothing.
+
 .PARAMETER Log
 The log file. Without it, usage-sender.log beside this script. Over 1 MB it is renamed to
 FILE.1. If it cannot be written, the run goes on without it.
@@ -71,6 +76,7 @@ param(
     [string] $Proxy = '',
     [switch] $DeleteSafe,
     [switch] $Check,
+    [switch] $Fingerprints,
     [string] $Log = '',
     [string] $Machine = '',
     [string] $To = '@ADDRESS@',
@@ -162,15 +168,18 @@ function Start-Log {
     # Begin the log; an old one that is large is renamed.
     $path = $Log
     if ($path -eq '') { $path = Join-Path -Path $PSScriptRoot -ChildPath 'usage-sender.log' }
-    $script:LogPath = Get-FullPath $path
     try {
+        $script:LogPath = Get-FullPath $path
         $file = New-Object -TypeName System.IO.FileInfo -ArgumentList $script:LogPath
         if ($file.Exists -and $file.Length -gt $LargestLog) {
             [IO.File]::Delete("$($script:LogPath).1")
             [IO.File]::Move($script:LogPath, "$($script:LogPath).1")
         }
     }
-    catch { }
+    catch {
+        # A drive that this account does not have.
+        if ($script:LogPath -eq '') { Write-Line "no log: $((Get-Cause $_.Exception).Message)" }
+    }
 }
 
 function Write-RunEvent {
@@ -193,10 +202,10 @@ function Write-RunEvent {
 }
 
 function Get-Cause {
-    # Return the exception of .NET that PowerShell has wrapped.
+    # Return the exception of .NET that PowerShell has wrapped, of a method or a property.
     param([Exception] $Failure)
 
-    while ($Failure -is [Management.Automation.MethodInvocationException] -and $null -ne $Failure.InnerException) {
+    while ($Failure -is [Management.Automation.ExtendedTypeSystemException] -and $null -ne $Failure.InnerException) {
         $Failure = $Failure.InnerException
     }
     return $Failure
@@ -585,9 +594,10 @@ function Get-FailureCode {
 
 function Open-Shared {
     # Open a file that no other program has open for writing; otherwise this throws.
-    param([string] $Path)
+    # $Share is what others may do meanwhile: without it, read.
+    param([string] $Path, [IO.FileShare] $Share = [IO.FileShare]::Read)
 
-    return New-Object -TypeName System.IO.FileStream -ArgumentList $Path, ([IO.FileMode]::Open), ([IO.FileAccess]::Read), ([IO.FileShare]::Read)
+    return New-Object -TypeName System.IO.FileStream -ArgumentList $Path, ([IO.FileMode]::Open), ([IO.FileAccess]::Read), $Share
 }
 
 function Test-Unfinished {
@@ -606,10 +616,15 @@ function Get-State {
     param([IO.FileSystemInfo] $Entry)
 
     $left = @{ Why = 'skipped'; Reason = ''; Code = ''; IsRoutine = $true; File = $null }
-    if ($Entry.Name.StartsWith('._')) { $left.Reason = 'it is a note of macOS about another file'; return $left }
+    if ($Entry.Name.StartsWith('._', [StringComparison]::Ordinal)) { $left.Reason = 'it is a note of macOS about another file'; return $left }
     if ($Entry -is [IO.DirectoryInfo]) { $left.Reason = 'it is a directory'; return $left }
     # A directory may list an older time and size of a file.
     $Entry.Refresh()
+    # .NET Framework says so of a file that is gone.
+    if ([int] $Entry.Attributes -eq -1) {
+        $gone = New-Object -TypeName System.IO.FileNotFoundException
+        throw $gone
+    }
     # A file that Windows has deduplicated is a reparse point too, but no link.
     $isMark = ($Entry.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0
     if ($isMark -and (Get-Item -LiteralPath $Entry.FullName -Force).LinkType -eq 'SymbolicLink') { $left.Reason = 'it is a link'; return $left }
@@ -698,8 +713,9 @@ function Find-Closed {
         try { $state = Get-State $one }
         catch {
             $state = Get-FileFailure (Get-Cause $_.Exception)
-            $age = [Math]::Abs(([DateTime]::UtcNow - $one.LastWriteTimeUtc).TotalSeconds)
-            if ($state.Reason -eq 'it is locked' -and $age -lt $UnfinishedFor) { $state.IsRoutine = $true }
+            if ($state.Reason -eq 'it is locked') {
+                try { $state.IsRoutine = [Math]::Abs(([DateTime]::UtcNow - $one.LastWriteTimeUtc).TotalSeconds) -lt $UnfinishedFor } catch { }
+            }
         }
         if ($null -ne $state.File) {
             $script:Run.Waiting[$state.File.Path] = $state.File
@@ -843,12 +859,16 @@ function Remove-Safe {
     foreach ($one in $safe) {
         $isDeleted = $false
         try {
-            $stream = Open-Shared $one.Path
-            try { $isSame = (Get-Hex (Get-Hash $stream)) -ceq $one.Sha256 } finally { $stream.Dispose() }
-            if ($isSame -and -not (Test-Changed $one)) {
-                [IO.File]::Delete($one.Path)
-                $isDeleted = $true
+            # It stays open until it is deleted, so that nobody can write to it in between.
+            $stream = Open-Shared $one.Path ([IO.FileShare] 'Read, Delete')
+            try {
+                $isSame = (Get-Hex (Get-Hash $stream)) -ceq $one.Sha256
+                if ($isSame -and -not (Test-Changed $one)) {
+                    [IO.File]::Delete($one.Path)
+                    $isDeleted = $true
+                }
             }
+            finally { $stream.Dispose() }
         }
         catch { }
         if ($isDeleted) { Write-Line "deleted: $($one.Name)" } else { Write-Line "kept, it has changed: $($one.Name)" }
@@ -1049,7 +1069,7 @@ function Read-Page {
         $count = $Stream.Read($buffer, 0, $most)
         if ($count -le 0) { break }
         [void] $builder.Append([Text.Encoding]::UTF8.GetString($buffer, 0, $count))
-        if ($IsHeadOnly -and $buffer[0] -eq 10 -and $builder.ToString().EndsWith("`r`n`r`n")) { break }
+        if ($IsHeadOnly -and $buffer[0] -eq 10 -and $builder.ToString().EndsWith("`r`n`r`n", [StringComparison]::Ordinal)) { break }
     }
     return $builder.ToString()
 }
@@ -1271,6 +1291,73 @@ function Invoke-Check {
 }
 
 
+# Fingerprints
+
+# Bytes of a file before its header; of the largest header; of a key.
+$PreludeBytes = 22
+$LargestHeader = 16384
+$KeyBytes = 32
+
+function Get-Signer {
+    # Return the server and the fingerprint of the key that a file names, as one line.
+    # The header is not encrypted: 8 bytes of mark, 2, 4 of its length, 8, the header.
+    param([string] $Path)
+
+    $start = New-Object -TypeName byte[] -ArgumentList ($PreludeBytes + $LargestHeader)
+    $count = 0
+    $stream = Open-Shared $Path
+    try {
+        do {
+            $more = $stream.Read($start, $count, $start.Length - $count)
+            $count += $more
+        } while ($more -gt 0 -and $count -lt $start.Length)
+    }
+    finally { $stream.Dispose() }
+    if ($count -lt $PreludeBytes -or (Get-Hex $start).Substring(0, 16) -ne '895553470d0a1a0a') { throw "not a usage file of the portal's format" }
+    $length = [long] 0
+    for ($at = 10; $at -lt 14; $at++) { $length = 256 * $length + $start[$at] }
+    if ($length -gt $count - $PreludeBytes) { throw 'the header is cut' }
+    $header = ConvertFrom-Json -InputObject $script:Utf8.GetString($start, $PreludeBytes, [int] $length)
+    $server = [string] (Get-Field $header 'server')
+    $signer = [string] (Get-Field $header 'signer')
+    if ($server -eq '' -or $signer -notmatch '\A[0-9a-f]{64}\z') { throw 'the header names no server or no key' }
+    $key = @(for ($at = 0; $at -lt $KeyBytes; $at++) { [Convert]::ToByte($signer.Substring(2 * $at, 2), 16) })
+    $bytes = [byte[]] ($script:Utf8.GetBytes("usg/1 key`0") + $key)
+    $content = New-Object -TypeName System.IO.MemoryStream -ArgumentList (, $bytes)
+    return "$(Get-Label $server)  $((Get-Hex (Get-Hash $content)).Substring(0, 32))"
+}
+
+function Show-Fingerprints {
+    # Write each server of a directory's files with its key, and return the exit code.
+    param([string] $Path)
+
+    $found = New-Object -TypeName System.Collections.Specialized.OrderedDictionary
+    $failures = New-Object -TypeName System.Collections.Generic.List[string]
+    $folder = New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Path
+    foreach ($one in @($folder.GetFileSystemInfos() | Sort-Object -Property Name)) {
+        if ($one.Name.StartsWith('.', [StringComparison]::Ordinal)) { continue }
+        if (-not $one.Name.EndsWith('.usg', [StringComparison]::OrdinalIgnoreCase)) { continue }
+        try {
+            $signer = Get-Signer $one.FullName
+            $found[$signer] = 1 + [int] $found[$signer]
+        }
+        catch { $failures.Add("cannot be read: $(Get-Label $one.Name) ($((Get-Cause $_.Exception).Message))") }
+    }
+    foreach ($signer in @($found.Keys)) {
+        $files = "$($found[$signer]) files"
+        if ($found[$signer] -eq 1) { $files = '1 file' }
+        Write-Line "$signer  $files"
+    }
+    foreach ($failure in $failures) { Write-Line $failure }
+    if (@($found.Keys).Length -eq 0) {
+        Write-Line 'no usage file with a key is in this directory'
+        return $Rejected
+    }
+    if ($failures.ToArray().Length -gt 0) { return $Rejected }
+    return $Accepted
+}
+
+
 # Start
 
 function Get-Unquoted {
@@ -1284,8 +1371,9 @@ function Get-Unquoted {
 function Invoke-Main {
     # Do what the command line says, and return the exit code.
     if (@($Rest | Where-Object -FilterScript { $_ }).Length -gt 0) {
-        # Values are not repeated: one of them may be a token.
-        Write-Line "the command line is wrong near: $(@($Rest) -like '-*')"
+        # Values are not repeated, also after = or :, for one of them may be a token.
+        $names = @(foreach ($one in @($Rest) -like '-*') { ($one -split '[=:]', 2)[0] })
+        Write-Line "the command line is wrong near: $names"
         return $WrongCommandLine
     }
     if ($Check) { return Invoke-Check }
@@ -1293,9 +1381,10 @@ function Invoke-Main {
         Write-Line 'give the usage directory: -Directory D:\i3\ic\work\usage'
         return $WrongCommandLine
     }
-    Set-Portal
+    if (-not $Fingerprints) { Set-Portal }
     $path = Get-FullPath $Directory
     if (-not [IO.Directory]::Exists($path)) { throw "there is no directory $path" }
+    if ($Fingerprints) { return Show-Fingerprints $path }
     return Invoke-Send $path
 }
 

@@ -37,7 +37,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "Collections.Generic.List": frozenset(),
     "Collections.Specialized.OrderedDictionary": frozenset(),
     "Console": frozenset({"Out"}),
-    "Convert": frozenset({"FromBase64String", "ToBase64String"}),
+    "Convert": frozenset({"FromBase64String", "ToBase64String", "ToByte"}),
     "DateTime": frozenset({"Now", "UtcNow"}),
     "Diagnostics.EventLog": frozenset(
         {"CreateEventSource", "SourceExists", "WriteEntry"}
@@ -64,7 +64,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "IO.MemoryStream": frozenset(),
     "IO.Stream": frozenset(),
     "IO.StreamReader": frozenset(),
-    "Management.Automation.MethodInvocationException": frozenset(),
+    "Management.Automation.ExtendedTypeSystemException": frozenset(),
     "Management.Automation.PSCustomObject": frozenset(),
     "Math": frozenset({"Abs", "Ceiling", "Max", "Min", "Round"}),
     "Microsoft.Win32.Registry": frozenset({"GetValue"}),
@@ -87,7 +87,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "Security.Authentication.SslProtocols": frozenset({"Tls12"}),
     "Security.Cryptography.SHA256CryptoServiceProvider": frozenset(),
     "Security.Cryptography.X509Certificates.X509Certificate2": frozenset(),
-    "StringComparison": frozenset({"OrdinalIgnoreCase"}),
+    "StringComparison": frozenset({"Ordinal", "OrdinalIgnoreCase"}),
     "Text.Encoding": frozenset({"ASCII", "UTF8"}),
     "Text.RegularExpressions.Regex": frozenset({"Replace"}),
     "Text.StringBuilder": frozenset(),

@@ -7,6 +7,7 @@ syntax that is not PowerShell's, and names that Windows PowerShell 5.1 does not 
 import ast
 import inspect
 import re
+import struct
 
 import pytest
 
@@ -28,12 +29,15 @@ from tests.usage.sender.script_tree import (
 )
 from usage.sender.script import quoted, sender_script
 from usage.uploads.failure_text import FAILURES
+from usage.usg import layout
 from usage.usg.__main__ import main as usg_main
 from usage.usg.client import VERSION, access_check, answers, http, send, stand_alone
 from usage.usg.client.access_check import Conclusion
 from usage.usg.client.access_probe import ProbeOutcome
 from usage.usg.client.closed_files import QUIET_FOR, Why
 from usage.usg.client.exit_codes import EPILOG, ExitCode
+from usage.usg.fingerprints import FINGERPRINT_BYTES, FINGERPRINT_DOMAIN
+from usage.usg.limits import DEFAULT_LIMITS
 
 pytestmark = pytest.mark.plain
 
@@ -256,6 +260,32 @@ def test_exit_codes_limits_and_refusals_are_the_same() -> None:
     assert strings_in(constant("OfTheLine")) == set(answers.OF_THE_LINE)
     assert strings_in(constant("OfAll")) == send.OF_ALL
     assert f"'usage-sender {VERSION} PowerShell 5.1'" in SOURCE
+
+
+def test_a_file_stays_open_from_its_last_hash_until_it_is_deleted() -> None:
+    removed = text_of(TREE.functions()["Remove-Safe"])
+    assert "Open-Shared $one.Path ([IO.FileShare] 'Read, Delete')" in removed
+    assert removed.index("Get-Hash") < removed.index("Test-Changed")
+    assert removed.index("::Delete(") < removed.index("finally { $stream.Dispose() }")
+
+
+def test_no_wrong_option_is_repeated_with_its_value() -> None:
+    written = text_of(TREE.functions()["Invoke-Main"])
+    assert "($one -split '[=:]', 2)[0]" in written
+    assert '$Rest)"' not in written
+
+
+def test_fingerprints_are_computed_as_the_portal_does() -> None:
+    assert constant("PreludeBytes") == str(layout.PRELUDE.size)
+    assert constant("LargestHeader") == str(DEFAULT_LIMITS.header_bytes)
+    signer = text_of(TREE.functions()["Get-Signer"])
+    assert f"'{layout.MAGIC.hex()}'" in signer
+    (domain,) = re.findall(r'GetBytes\("([^"]*)"\)', signer)
+    assert domain.replace("`0", "\0").encode() == FINGERPRINT_DOMAIN
+    assert f".Substring(0, {2 * FINGERPRINT_BYTES})" in signer
+    # The length of the header is the fourth field of the fixed bytes.
+    start = struct.calcsize(">8sBB")
+    assert f"$at = {start}; $at -lt {start + struct.calcsize('>I')}" in signer
 
 
 def test_reasons_and_codes_of_files_are_those_of_the_portal() -> None:
