@@ -24,8 +24,8 @@ def main() -> None:
             raise
         sys.exit(
             "The database does not answer. If this portal is started by `make run`,"
-            " leave that running and use a second terminal, with the same VAR; else"
-            " see DATABASE_URL."
+            " leave that running and use a second terminal with the same VAR."
+            " Otherwise check DATABASE_URL."
         )
 
 

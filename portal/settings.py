@@ -178,7 +178,7 @@ CACHES = {
 
 # Files ---------------------------------------------------------------------------
 USAGE_STORE = env.choice("USAGE_STORE", ("folder", "s3"))
-# While files move, what is not in the first is read from the second.
+# While files move, a file that is not in USAGE_STORE is read from the fallback.
 USAGE_STORE_FALLBACK = env.choice("USAGE_STORE_FALLBACK", ("folder", "s3", ""))
 USAGE_STORE_BUCKET = env.text("USAGE_STORE_BUCKET")
 USAGE_STORE_PREFIX = env.text("USAGE_STORE_PREFIX")
@@ -275,7 +275,7 @@ if env.text("EMAIL_URL"):
 else:
     EMAIL_BACKEND = "portal.mail.file_backend.FolderBackend"
 EMAIL_FILE_PATH = VAR / "mail"
-# In place of the file mail-stamp, which each machine would have for itself.
+# Replaces the file mail-stamp where several machines share a database.
 MAIL_STAMP = env.text("MAIL_STAMP")
 
 

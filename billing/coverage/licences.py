@@ -10,8 +10,7 @@ AUTOMATED = "I3_FEATURE_USAGE_TRACKING_UPLOAD"
 MANUAL = "I3_FEATURE_USAGE_TRACKING_LOCAL"
 VIRTUAL_CLOUD = "I3_FEATURE_VIRTUAL_CLOUD"
 
-# All keys that affect usage, in the order in which they are listed. The first one that
-# is held decides.
+# All keys that affect usage. The first held key in this order decides.
 KEYS = (MANUAL, AUTOMATED, VIRTUAL_CLOUD)
 
 _MODES = {
@@ -23,12 +22,13 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldLicences:
-    """The licences of one day, and since when they are held without a break.
+    """The licences that are held on one day.
 
-    `mode_since` is None if nothing was ever recorded up to the day. `deciding` is the
-    key that sets the mode, empty without one; `overruled` are held keys for automated
-    upload that the key for manual upload prevents. `key_since` has the keys that are
-    held. `later` is the first recorded change after the day that brings another mode.
+    `mode_since` is the first day of the unbroken time in this mode, None if no licence
+    was recorded by then. `deciding` is the key that sets the mode, empty without one.
+    `overruled` lists held keys for automated upload that have no effect beside the key
+    for manual upload. `key_since` has the first day of each held key, likewise without
+    a break. `later` is the first recorded change after the day to another mode.
     """
 
     mode: Mode
@@ -40,7 +40,7 @@ class HeldLicences:
 
 
 def deciding_key(keys: Collection[str]) -> str:
-    """Return the key that sets the mode, empty if none of them affects usage."""
+    """Return the key that sets the mode, empty if no key affects usage."""
     return next((key for key in KEYS if key in keys), "")
 
 
@@ -50,13 +50,13 @@ def mode_of(keys: Collection[str]) -> Mode:
 
 
 def mode_on(changes: Iterable[tuple[date, Collection[str]]], day: date) -> Mode:
-    """Return the mode of a day, from changes given in any order; before all, none."""
+    """Return the mode of a day, from changes in any order; none before the first."""
     began = [change for change in changes if change[0] <= day]
     return mode_of(max(began, key=lambda change: change[0])[1]) if began else Mode.NONE
 
 
 def held_on(changes: Iterable[tuple[date, Collection[str]]], day: date) -> HeldLicences:
-    """Return the licences of a day, from changes given in any order."""
+    """Return the licences of a day, from changes in any order."""
     ordered = sorted(changes, key=lambda change: change[0])
     began = [change for change in ordered if change[0] <= day]
     ahead = ordered[len(began) :]

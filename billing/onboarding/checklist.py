@@ -28,7 +28,7 @@ class CustomerProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecklistStep:
-    """One step; `next_text` is the head while it is next, `view` its page."""
+    """One step; `next_text` heads the page while it is next, `view` names its URL."""
 
     code: str
     name: str
@@ -42,8 +42,8 @@ class ChecklistStep:
 def checklist(progress: CustomerProgress) -> list[ChecklistStep]:
     """Return the steps in order; the first open one is marked as next.
 
-    Those after the first accepted file are always open: the page of a tenant with such
-    a file has no checklist.
+    Steps after the first accepted file are never done: a tenant with an accepted file
+    has no checklist.
     """
     found = [*_opening_steps(progress), *_file_steps(progress)]
     ahead = next(step for step in found if not step.is_done)
@@ -89,8 +89,8 @@ def _file_steps(progress: CustomerProgress) -> Iterator[ChecklistStep]:
     yield ChecklistStep(
         code="file",
         name=gettext("First file received"),
-        next_text=gettext("Next: the first file."),
-        text=gettext("Their server sends it, or you upload it for them."),
+        next_text=gettext("Next: send the first file."),
+        text=gettext("A server of the tenant sends it, or you upload it."),
         view="staff-tenant-files",
         is_done=bool(progress.held),
     )
@@ -107,7 +107,7 @@ def _file_steps(progress: CustomerProgress) -> Iterator[ChecklistStep]:
             code="forwarded",
             name=gettext("First file forwarded"),
             next_text="",
-            text=gettext("This takes a few seconds, and needs nobody."),
+            text=gettext("The portal does this by itself, within seconds."),
             view="staff-tenant-files",
             is_done=False,
         )
@@ -135,15 +135,15 @@ def _licence_text(progress: CustomerProgress) -> str:
 
 def _key_text(progress: CustomerProgress) -> str:
     if not progress.fingerprint:
-        return gettext("Servers seal their files for it.")
-    return gettext("It begins with %(start)s.") % {
+        return gettext("Servers seal their files for this key.")
+    return gettext("Its fingerprint begins with %(start)s.") % {
         "start": progress.fingerprint[:_SHOWN_DIGITS]
     }
 
 
 def _admins_text(progress: CustomerProgress) -> str:
     if not progress.admins:
-        return gettext("Somebody of the company has to be able to sign in.")
+        return gettext("A person of the company must be able to sign in.")
     names = ", ".join(progress.admins)
     if progress.has_signed_in:
         return names
@@ -153,10 +153,8 @@ def _admins_text(progress: CustomerProgress) -> str:
 def _accepted_text(progress: CustomerProgress) -> str:
     if progress.held:
         return ngettext(
-            "%(count)d file is held until a tenant admin, or you for them, confirms the"
-            " key.",
-            "%(count)d files are held until a tenant admin, or you for them, confirms"
-            " the key.",
+            "%(count)d file is held until a tenant admin or you confirm the key.",
+            "%(count)d files are held until a tenant admin or you confirm the key.",
             progress.held,
         ) % {"count": progress.held}
-    return gettext("The first files of a server are held until then.")
+    return gettext("The first files of a server are held until its key is confirmed.")

@@ -29,10 +29,10 @@ class SetupFile:
 
 
 def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | None:
-    """Issue a token and pack it with all that a server needs; None without a key.
+    """Issue a token and pack the set-up; None if the tenant has no sealing key.
 
     The token is stored as a hash only, so this file is the only place that has it.
-    Text files have the line ends that Windows expects.
+    The instructions and the token have the line ends of Windows.
     """
     with unit_of_work.acting_for(tenant.pk):
         key = SealingKey.objects.order_by("-created_at", "-pk").first()
@@ -60,7 +60,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
     public = public_text(Purpose.SEALING, bytes(key.public))
     target = access_target()
     files = {
-        # With a mark of its encoding, which Notepad of older Windows needs.
+        # With a byte order mark, which Notepad of older Windows needs.
         "READ-ME-FIRST.txt": text.replace("\n", "\r\n").encode("utf-8-sig"),
         "usage.token": f"{secret}\r\n".encode(),
         "sealing.key.pub": public.encode(),
@@ -76,7 +76,7 @@ def _packed(files: Mapping[str, bytes], *, at: datetime) -> bytes:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name, at.timetuple()[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # unzip makes it readable by its owner alone: one file is a token.
+            # unzip makes each file readable by its owner only: one of them is a token.
             entry.external_attr = 0o600 << 16
             packed.writestr(entry, data)
     return archive.getvalue()

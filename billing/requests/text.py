@@ -1,4 +1,4 @@
-"""Texts for licence keys: what each does, which one decides, and what follows."""
+"""Texts that explain licence keys, and the mode that the held keys result in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from portal.templatetags.shown import full_day
 # What each key does, as forms and the table of keys show it.
 KEY_TEXTS: Mapping[str, str | Promise] = {
     MANUAL: _(
-        "Manual upload: a person uploads the usage files each month. It prevents the"
-        " automated upload, and wins over the other keys."
+        "Manual upload: a person uploads the usage files each month. This key prevents"
+        " automated upload and overrides the other keys."
     ),
     AUTOMATED: _("Automated upload: the servers upload by themselves, every day."),
     VIRTUAL_CLOUD: _("Automated upload only. This key exists since 2020 R2."),
@@ -38,8 +38,8 @@ _ANSWERS: Mapping[Mode, str | Promise] = {
 _CONSEQUENCES: Mapping[Mode, str | Promise] = {
     Mode.MANUAL: _(
         "The key %(key)s decides this. A person uploads the usage files of each"
-        " period. Days that are still missing when the period is late make the company"
-        " late."
+        " period. If days are still missing at the time that the portal shows as"
+        " “late from”, the company is late."
     ),
     Mode.AUTOMATED: _(
         "The key %(key)s decides this. The servers upload their usage files every day."
@@ -54,7 +54,7 @@ _CONSEQUENCES: Mapping[Mode, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One licence key: what it does, and since when it is held; None if it is not."""
+    """One licence key; `since` is None if it is not held."""
 
     key: str
     text: str
@@ -65,7 +65,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class LicencesText:
-    """The licences of a tenant in words.
+    """Texts about the licences of a tenant.
 
     `answer` names the mode, `consequence` the key that decides and what follows,
     `conflicts` keys that contradict each other, `later` a recorded change of the mode.
@@ -98,13 +98,13 @@ def _conflict(overruled: str) -> str:
     values = {"manual": MANUAL, "key": overruled}
     if overruled == VIRTUAL_CLOUD:
         text = gettext(
-            "%(key)s means automated upload only, and %(manual)s is held beside it. The"
+            "%(key)s allows automated upload only, but %(manual)s is held too. The"
             " portal treats this as manual upload."
         )
     else:
         text = gettext(
-            "%(key)s and %(manual)s are both held. %(manual)s prevents the automated"
-            " upload, and wins."
+            "%(key)s and %(manual)s are both held. %(manual)s prevents automated"
+            " upload, and decides."
         )
     return text % values
 

@@ -69,7 +69,7 @@ def servers(request: PortalRequest, number: str) -> HttpResponse:
 def automation(request: PortalRequest, number: str) -> HttpResponse:
     """Show the runs of a tenant's servers, its access checks and its S3 inbox.
 
-    With `machine` in the address, the runs of that server alone.
+    With `machine` in the address, show the runs of that server only.
     """
     now = timezone.now()
     machine, page = request.GET.get("machine"), request.GET.get("page")

@@ -61,7 +61,7 @@ def period_tab(number: str, period: Period | None, *, at: datetime) -> dict[str,
 
 
 def _is_forwarding() -> bool:
-    """Return whether no file is confirmed in the archive yet, and one is to be."""
+    """Return whether the archive is to confirm a file, and has confirmed none yet."""
     done = Forwarding.objects.filter(state=JobState.DONE)
     return settings.FORWARDING and not done.exists()
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 def client_address(request: HttpRequest) -> str:
     """Return the client's IP address, empty if it is not known.
 
-    Behind a trusted proxy it is the address that the proxy has seen (`TRUSTED_PROXY`).
+    Behind a trusted proxy (`TRUSTED_PROXY`), the proxy names the address.
     """
     try:
         found: str = get_adapter().get_client_ip(request)

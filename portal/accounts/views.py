@@ -21,7 +21,7 @@ class SignIn(theirs.LoginView):
     def get_context_data(self, **kwargs: Any) -> Shown:
         above = super(theirs.LoginView, self).get_context_data
         shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
-        # Nobody can sign in yet: whoever installs the portal has a command to run.
+        # Nobody can sign in yet: the page names the command that creates an account.
         shown["has_nobody"] = not User.objects.exists()
         return shown
 

@@ -1,4 +1,4 @@
-"""Lets the endpoints of monitoring answer requests with any Host header.
+"""Accepts any Host header on the monitoring endpoints.
 
 Load balancers and container platforms probe a process by its address, which is not in
 ALLOWED_HOSTS. All other endpoints refuse hosts that are not in it.
@@ -17,8 +17,8 @@ PROBED = frozenset({"/healthz", "/readyz"})
 class AnyHostMiddleware:
     """Replaces the Host header of probes by the host of PORTAL_ADDRESS.
 
-    It comes first, so that no code sees the given name: nothing can refuse, redirect to
-    or repeat it.
+    This middleware is the first, so that no other code sees the given host: nothing can
+    refuse it, redirect to it or repeat it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

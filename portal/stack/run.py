@@ -138,14 +138,16 @@ class Run:
         if (self._options.var / DEMO_DONE).exists():
             self._manage("demo", "--sign-ins", is_stamped=False)
         else:
-            log.log_line("create the first person of the billing staff, once, with")
+            log.log_line(
+                "create the first account of the billing staff in a second terminal:"
+            )
             log.log_line(f"  {first_command(self._options.var)}")
-            log.log_line("in a second terminal; README goes on from there")
+            log.log_line('then follow "The first day" in README.md')
         log.log_line("Ctrl-C stops it")
 
 
 def first_command(var: Path) -> str:
-    """Return the command that creates the first person, for a portal in `var`."""
+    """Return the command that creates the first account, for a portal in `var`."""
     is_default = var == engines.ROOT / "var"
     other = "" if is_default else f"VAR={shlex.quote(str(var))} "
     return f"{other}.venv/bin/python manage.py setup --staff-email YOU@EXAMPLE.COM"

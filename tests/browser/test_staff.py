@@ -41,7 +41,7 @@ def hand_over(page: Page, to: Path) -> Path:
     assert download.value.suggested_filename == "usage-portal-200001.zip"
     download.value.save_as(to)
     page.reload()
-    expect(page.get_by_text("Next: the first file.")).to_be_visible()
+    expect(page.get_by_text("Next: send the first file.")).to_be_visible()
     page.get_by_role("link", name="Upload for the tenant").click()
     return to
 

@@ -156,7 +156,7 @@ def hand_over(clerk: Browser, shell: Shell) -> None:
     set_up = clerk.post(f"{TENANT}/set-up")
     (downloads / f"usage-portal-{NUMBER}.zip").write_bytes(set_up)
     shell.run("zipfile -e")
-    assert "Next: the first file." in read(clerk.get(TENANT))
+    assert "Next: send the first file." in read(clerk.get(TENANT))
 
 
 def confirm_the_key(admin: Browser, *, fingerprint: str) -> None:

@@ -1,1 +1,1 @@
-"""Automated sending: the sender, its runs on each server, and the S3 inbox."""
+"""Automated sending: runs of the sender on each server, and the S3 inbox."""

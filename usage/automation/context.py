@@ -1,4 +1,4 @@
-"""Loads what pages of automated sending show, for the customer and for the staff."""
+"""Loads the template context of pages about automated sending."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,16 +17,16 @@ from usage.inbox import listing as inbox_listing
 from usage.models import MACHINE_CHARACTERS, Upload
 from usage.sender.versions import NEWEST
 
-# Machines, and runs of one machine, on a page.
+# Rows on a page: machines, and runs of one machine.
 _MACHINES, _RUNS = 50, 30
 
 
 def automation_context(
     tenant: Tenant, number: str | None, *, at: datetime
 ) -> dict[str, Any]:
-    """Return the last run of each machine, a page of them, and the inbox.
+    """Return a page of machines with the last run of each, and the inbox.
 
-    In a unit of work of the tenant; a fixed number of queries.
+    Runs a fixed number of queries in a unit of work of the tenant.
     """
     runs = automation_queries.last_runs()
     rows = machine_rows(runs, _facts(runs), at=at)
@@ -47,10 +47,10 @@ def automation_context(
 def runs_context(machine: str, number: str | None, *, at: datetime) -> dict[str, Any]:
     """Return a page of the runs of one machine, newest first.
 
-    In a unit of work of the tenant.
+    Runs in a unit of work of the tenant.
 
     Raises:
-        Refused: the tenant has no run of such a machine.
+        Refused: the tenant has no run of this machine.
 
     """
     name = one_line(machine)[:MACHINE_CHARACTERS]

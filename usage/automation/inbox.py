@@ -1,6 +1,6 @@
-"""Presents the S3 inbox of a tenant: where its servers put files, and what came last.
+"""Presents the S3 inbox of a tenant: its settings, its state and the last files.
 
-The customer sees its own prefix, and never the codes or the address of the store.
+Customers see their own prefix, and never error codes or the address of the store.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from usage.inbox.verdict_files import MOVE, NOTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSection:
-    """The inbox as a page shows it; `problem` is why it is not listed, for staff."""
+    """The inbox as a page shows it; only staff see `problem`, why a list failed."""
 
     bucket: str
     prefix: str
@@ -36,7 +36,7 @@ class InboxSection:
 
 
 def inbox_section(tenant: Tenant, facts: InboxFacts) -> InboxSection:
-    """Return the settings and the state of a tenant's inbox; there must be inboxes."""
+    """Return the settings and the state of a tenant's inbox; inboxes must be on."""
     listing = facts.listing
     code = listing.problem if listing else ""
     return InboxSection(

@@ -1,4 +1,4 @@
-"""Presents the runs of servers: a row for each machine, with what failed and why."""
+"""Presents runs of the sender: a row for each machine, with reasons of failures."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from usage.uploads import queries as upload_queries
 from usage.uploads.failure_text import failure_text
 from usage.uploads.reason_queries import ReasonCount
 
-# A server that sends each day and has reported nothing for this time is silent.
+# A server that has reported nothing for this time is silent; senders run each day.
 SILENT_AFTER = timedelta(days=2)
 
 # After two periods without a report a machine is taken to be replaced: it is listed
@@ -35,7 +35,7 @@ _REASONS = 3
 
 
 class RunState(IntEnum):
-    """What a list of machines shows first."""
+    """State of a machine, in the order of a list: the most urgent first."""
 
     SILENT = 0
     FAILED = 1
@@ -49,8 +49,8 @@ class RunState(IntEnum):
 class RunRow:
     """One run as a table shows it; `mark` is its colour and shape.
 
-    `silence` is empty unless the machine has not reported for long; `reasons` are why
-    files failed, with `more` reasons that are not listed.
+    `silence` is empty unless the machine is silent or gone. `reasons` says why files
+    failed; `more` is the number of reasons that are not listed.
     """
 
     run: Upload
@@ -66,7 +66,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """How the files of some runs ended, by the keys of the uploads, with examples."""
+    """Reasons by the keys of uploads, and the files that are examples of them."""
 
     reasons: Mapping[UUID, Sequence[ReasonCount]]
     examples: Mapping[UUID, UsageFile]
@@ -81,7 +81,7 @@ class RunFacts:
 def machine_rows(
     runs: Iterable[Upload], facts: RunFacts, *, at: datetime
 ) -> list[RunRow]:
-    """Return a row for the last run of each machine, what needs attention first."""
+    """Return a row for the last run of each machine, the most urgent first."""
     rows = [_row(one, facts, at=at, is_last=True) for one in runs]
     return sorted(rows, key=lambda one: (one.state, one.run.machine.casefold()))
 
@@ -114,7 +114,7 @@ def answer_text(rows: Sequence[RunRow]) -> str:
 
 
 def silent_text(count: int) -> str:
-    """Return how many servers are silent; `of` stands for the number of all."""
+    """Return a text with placeholders: `count` silent servers of `all`."""
     return ngettext(
         "%(count)s of %(all)s servers has not reported for more than 2 days.",
         "%(count)s of %(all)s servers have not reported for more than 2 days.",
@@ -171,7 +171,7 @@ def _run_state(run: Upload, counts: Counter[str], *, at: datetime) -> RunState:
 def _result(
     run: Upload, state: RunState, counts: Counter[str], *, at: datetime
 ) -> tuple[str, str]:
-    """Return the mark and the word for the result of a run."""
+    """Return the mark and the text for the result of a run."""
     is_over = run.ended_at is not None or at - run.reported_at > RUNNING_FOR
     if not is_over:
         return "pending", gettext("Running")
@@ -180,10 +180,10 @@ def _result(
     if state == RunState.FAILED:
         return "missing", gettext("Needs attention")
     if state == RunState.HELD:
-        return "with-us", gettext("Waits for a decision")
+        return "with-us", gettext("Waiting for a decision")
     if not counts:
         return "silent", gettext("Nothing to send")
-    return "received", gettext("All here")
+    return "received", gettext("All received")
 
 
 def _silence(run: Upload, *, at: datetime) -> str:

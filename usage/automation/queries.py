@@ -1,7 +1,7 @@
 """Queries of the runs of each server, of API tokens and of a tenant's S3 inbox.
 
-A run is an upload whose sender has named its machine. Each query runs in the caller's
-unit of work of one tenant, and reads a limited number of rows.
+A run is an upload whose sender named its machine. Each query runs in the caller's unit
+of work of one tenant and reads a limited number of rows.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,13 +16,13 @@ from portal.models import ApiToken
 from usage.models import InboxListing, InboxObject, Upload, UsageFile
 from usage.uploads.reason_queries import ReasonCount, count_reasons
 
-# Machines that are shown. Runs of 200 machines are kept for each token.
+# Most machines on a page. Runs of 200 machines are kept for each token.
 MACHINES_AT_MOST = 500
 
-# API tokens that are shown: those in use first.
+# Most API tokens on a page.
 TOKENS_AT_MOST = 50
 
-# Objects of the inbox that are shown, the last delivered first.
+# Most objects of the inbox on a page.
 _OBJECTS = 5
 
 
@@ -55,16 +55,16 @@ def reasons(
 
 
 def tokens(*, at: datetime) -> list[ApiToken]:
-    """Return the API tokens that are valid, the newest first, without their hashes."""
+    """Return the valid API tokens without their hashes, newest first."""
     alive = ApiToken.objects.filter(revoked_at=None).exclude(expires_at__lte=at)
     return list(alive.defer("digest").order_by("-created_at", "-pk")[:TOKENS_AT_MOST])
 
 
 @dataclass(frozen=True, slots=True)
 class InboxFacts:
-    """The state of a tenant's inbox; `listing` is None before it was listed at all.
+    """The state of a tenant's inbox; `listing` is None before the first list.
 
-    `waiting` counts objects that are not fetched yet, `last` are the last delivered.
+    `waiting` counts objects that are not fetched yet; `last` has the newest objects.
     """
 
     listing: InboxListing | None

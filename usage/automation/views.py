@@ -1,4 +1,4 @@
-"""Pages of automated sending: how servers send by themselves, and what they sent."""
+"""Pages of automated sending: the sender, its runs, API tokens and the S3 inbox."""
 
 from django.conf import settings
 from django.http import HttpResponse

@@ -56,8 +56,8 @@ BAD, WATCH, FINE = "missing", "partial", "received"
 
 _RESULTS: Mapping[str, str | Promise] = {
     BAD: gettext_lazy("Needs attention"),
-    WATCH: gettext_lazy("Waits for a decision"),
-    FINE: gettext_lazy("All here"),
+    WATCH: gettext_lazy("Waiting for a decision"),
+    FINE: gettext_lazy("All received"),
 }
 
 

@@ -44,7 +44,7 @@ FAILURES: Mapping[str, FailureText] = {
         ),
     ),
     "unreadable-system": FailureText(
-        _("The server's system could not read this file."),
+        _("The operating system of the server could not read this file."),
         _("Check the disk, and the rights of the account that sends the files."),
     ),
     "unreadable-changed": FailureText(

@@ -152,8 +152,8 @@ class Command(BaseCommand):
         if found is not None:
             _require_staff(found, staff_role)
             self._results.append(
-                f"{found.email} is there; nothing was changed. For another password use"
-                ' "Forgot your password?" on the sign-in page.'
+                f"{found.email} has an account; nothing was changed. To set another"
+                ' password, use "Forgot your password?" on the sign-in page.'
             )
             return found
         password = secrets.token_urlsafe(12)
@@ -201,19 +201,19 @@ class Command(BaseCommand):
         write(
             "A server signs its files with a key of its own. Its first files are held"
             " until that key is\nconfirmed, on the page Servers or with manage.py"
-            " confirm_server_key. To trust it before,\ngive its public key file here,"
-            " with --server NAME FILE."
+            " confirm_server_key. To trust the key at once,\ngive its public key"
+            " file with --server NAME FILE."
         )
         self._print_lines(
             f"\nNext: sign in at {settings.PORTAL_ADDRESS}. The page of"
-            f" {tenant.number} offers the server set-up, one file\nwith another token"
+            f" {tenant.number} offers the server set-up, a zip\nfile with a new token"
             " and the sender.",
             *_mail_lines(),
         )
 
 
 def _require_staff(person: User, role: str) -> None:
-    """Refuse somebody's account as that of a clerk: it would open no staff page."""
+    """Refuse an account that is not a clerk's: staff pages are closed to it."""
     if role and person.staff_role != role:
         message = (
             f"{person.email} has an account that is not a billing clerk's. Give another"
@@ -223,7 +223,7 @@ def _require_staff(person: User, role: str) -> None:
 
 
 def _mail_lines() -> Iterator[str]:
-    """Say where mails are, unless a mail server is set."""
+    """Yield a line that names the folder of mails, unless a mail server is set."""
     folder = mail_folder()
     if folder is not None:
         yield f"Until EMAIL_URL is set, mails are files in {folder}."

@@ -307,7 +307,9 @@ def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> N
         call_command("setup", "--staff-email", "nobody", stdout=StringIO())
     again = StringIO()
     call_command("setup", "--staff-email", "Desk@vendor.example", stdout=again)
-    assert "desk@vendor.example is there; nothing was changed." in again.getvalue()
+    assert (
+        "desk@vendor.example has an account; nothing was changed." in again.getvalue()
+    )
     assert client.login(username="desk@vendor.example", password=password)
 
 

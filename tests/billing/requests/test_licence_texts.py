@@ -68,7 +68,7 @@ def test_each_key_beside_the_one_for_manual_upload_is_a_conflict() -> None:
     found = licences_text(held_on([(APRIL, KEYS)], AT.date()))
     upload, cloud = found.conflicts
     assert upload.startswith(f"{AUTOMATED} and {MANUAL} are both held.")
-    assert "prevents the automated upload, and wins" in upload
+    assert "prevents automated upload, and decides" in upload
     assert cloud.endswith("The portal treats this as manual upload.")
     assert cloud.startswith(VIRTUAL_CLOUD)
     assert [one.is_overruled for one in found.keys] == [False, True, True]

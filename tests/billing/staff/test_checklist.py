@@ -32,10 +32,10 @@ def ahead(**changed: Any) -> ChecklistStep:
     ("changed", "code", "said"),
     [
         ({"has_licence": False}, "licence", "nothing is owed, and nobody is reminded"),
-        ({"fingerprint": ""}, "key", "seal their files for it"),
+        ({"fingerprint": ""}, "key", "seal their files for this key"),
         ({"admins": []}, "admin", "able to sign in"),
         ({}, "set-up", "key, token, sender"),
-        ({"is_handed_over": True}, "file", "Their server sends it"),
+        ({"is_handed_over": True}, "file", "server of the tenant sends it"),
         ({"is_handed_over": True, "held": 1}, "accepted", "1 file is held until"),
         ({"is_handed_over": True, "held": 2}, "accepted", "2 files are held until"),
     ],

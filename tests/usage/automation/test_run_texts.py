@@ -52,9 +52,9 @@ def row(
 @pytest.mark.parametrize(
     ("counts", "is_ended", "ago", "mark", "result"),
     [
-        ({"accepted": 1, "already here": 3}, True, SECOND, "received", "All here"),
+        ({"accepted": 1, "already here": 3}, True, SECOND, "received", "All received"),
         ({}, True, SECOND, "silent", "Nothing to send"),
-        ({"accepted": 1, "held": 1}, True, SECOND, "with-us", "Waits for a decision"),
+        ({"accepted": 1, "held": 1}, True, SECOND, "with-us", "Waiting for a decision"),
         ({"held": 1, "rejected": 1}, True, SECOND, "missing", "Needs attention"),
         ({"unreadable": 1}, True, SECOND, "missing", "Needs attention"),
         ({"accepted": 1}, False, RUNNING_FOR, "pending", "Running"),
