@@ -221,9 +221,7 @@ def test_a_note_of_macos_is_skipped_with_a_word(script: Script, folder: Path) ->
     put(folder, "._IC01_1.usg")
     code, lines = run(script, folder)
     assert code == ExitCode.ACCEPTED
-    assert (
-        lines[0] == "skipped: ._IC01_1.usg (it is a note of macOS about another file)"
-    )
+    assert lines[0] == "skipped: ._IC01_1.usg (it is a metadata file of macOS)"
     assert sorted(script.accepted) == NAMES
 
 

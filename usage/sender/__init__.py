@@ -1,1 +1,1 @@
-"""The sender that servers run, packed into one file to download."""
+"""The sender that servers run: a Python program in one file, or a PowerShell script."""

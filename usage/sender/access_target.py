@@ -1,4 +1,4 @@
-"""Reads from the settings what access checks try to reach."""
+"""Returns the names that access checks try to reach, from the settings."""
 
 from django.conf import settings
 

@@ -43,7 +43,7 @@ sys.exit(main(to={to!r}, target={target!r}))
 def sender_file(address: str, target: AccessTarget = DOCUMENTED) -> bytes:
     """Return the bytes of the sender for the portal at `address`.
 
-    `target` is what its access check tries to reach.
+    `target` has the names that its access check tries to reach.
     """
     archive = BytesIO()
     archive.write(b"#!/usr/bin/env python3\n")

@@ -1,7 +1,7 @@
 """Fills in the PowerShell script of the sender: address of the portal, and version.
 
-Windows PowerShell 5.1 reads a file without a mark of its encoding as ANSI, so the
-script is pure ASCII, with the line ends of Windows.
+Windows PowerShell 5.1 reads a file without a byte order mark as ANSI, so the script is
+pure ASCII, with the line ends of Windows.
 """
 
 from base64 import b64encode
@@ -21,7 +21,7 @@ _ADDRESS, _VERSION = "'@ADDRESS@'", "@VERSION@"
 def sender_script(address: str, target: AccessTarget = DOCUMENTED) -> bytes:
     """Return the bytes of the script for the portal at `address`.
 
-    `target` is what its access check tries to reach.
+    `target` has the names that its access check tries to reach.
     """
     text = _SOURCE.read_text(encoding="ascii")
     text = text.replace(_VERSION, VERSION).replace(_ADDRESS, quoted(address))
@@ -43,8 +43,8 @@ def _values_of(target: AccessTarget) -> dict[str, str]:
 def quoted(text: str) -> str:
     """Return an ASCII expression of PowerShell with this value, whatever it contains.
 
-    In single quotes only single quotes are special. Other text, also the typographic
-    quotes that PowerShell takes for quotes, is written in base64.
+    Only single quotes are special in single quotes. Other text is written in base64:
+    PowerShell also treats typographic quotes as quotes.
     """
     if text.isascii() and text.isprintable():
         return "'" + text.replace("'", "''") + "'"

@@ -4,8 +4,8 @@ Sends the closed usage files of a directory to the usage portal.
 
 .DESCRIPTION
 Run it once a day with the Task Scheduler, as SYSTEM or as a group managed service
-account. It needs Windows PowerShell 5.1 and nothing else: no module, no installation,
-nobody who is signed in. It stores nothing but its log, so it can be deleted and
+account. It needs only Windows PowerShell 5.1, no module and no installation, and works
+while nobody is signed in. It stores nothing but its log. It can be deleted and
 downloaded again at any time: no file is sent twice.
 
 Each run takes these steps:
@@ -31,8 +31,8 @@ itself are sent.
 
 .PARAMETER TokenFile
 A text file that holds the API token. Without it, the environment variable USG_TOKEN
-does. A token on the command line could be read by other users, so there is no parameter
-for it.
+holds the token. There is no parameter for the token itself, because other users could
+read it on the command line.
 
 .PARAMETER Proxy
 An HTTP proxy: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT. Without it, the
@@ -41,7 +41,7 @@ variable HTTPS_PROXY, the proxy settings of the account, or those of the machine
 
 .PARAMETER DeleteSafe
 Deletes the files that the portal confirms as stored in S3, and nothing else. Each file is
-hashed again right before.
+hashed again before it is deleted.
 
 .PARAMETER Check
 Sends nothing, but checks whether this server reaches the S3 location of the automated
@@ -53,11 +53,11 @@ fingerprints of their keys, to compare with those on the page Servers of the por
 needs no token, and connects to nothing.
 
 .PARAMETER Log
-The log file. Without it, usage-sender.log beside this script. Over 1 MB it is renamed to
-FILE.1. If it cannot be written, the run goes on without it.
+The log file; by default usage-sender.log beside this script. Above 1 MB the log is
+renamed to FILE.1. If the log cannot be written, the run continues without it.
 
 .PARAMETER Machine
-The name of this server in reports; without it, the host name.
+The name of this server in reports; by default the host name.
 
 .PARAMETER To
 The address of the portal. The portal has filled it in.
@@ -97,13 +97,13 @@ $WorstLast = @($Accepted, $Held, $Undelivered, $Rejected)
 # Seconds without a change after which a file is taken to be closed.
 $QuietFor = 120
 
-# A file that is shorter than it declares is being written, but not for longer than this
-# number of seconds: then it is cut, and the portal rejects it.
+# Seconds for which a file that is shorter than it declares counts as being written.
+# After that it is cut, and is sent so that the portal rejects it.
 $UnfinishedFor = 36 * 3600
 
-# Milliseconds without an answer; most tries of a request, and of one file, once the
-# others are sent; the first and the longest wait between tries, in seconds; the longest
-# wait that the portal may ask for.
+# Milliseconds to wait for an answer; most tries of a request, and of one file after the
+# others are sent; first and longest wait between tries, in seconds; longest wait that
+# the portal may request.
 $Timeout = 60000
 $MostTries = 7
 $TriesLater = 3
@@ -111,26 +111,26 @@ $FirstWait = 1.0
 $LongestWait = 60.0
 $LongestAsked = 600.0
 
-# Files in one request. The portal takes 1,000, but ConvertFrom-Json takes 2 MB.
+# Files in one request. The portal accepts 1,000, but ConvertFrom-Json only 2 MB.
 $AtOnce = 250
 
 # Items in one report, and in all reports of a run.
 $ItemsAtOnce = 1000
 $ItemsAtMost = 20000
 
-# Bytes of a log after which a run begins a new one; characters of an event.
+# A run renames a log above this number of bytes; most characters of an event.
 $LargestLog = 1048576
 $LargestEvent = 30000
 $EventSource = 'usage-sender'
 
-# Characters of an answer that are read.
+# Most characters that are read of an answer.
 $LargestAnswer = 8388608
 
-# Statuses after which the same request may succeed, and those that ask to wait.
+# Statuses after which the same request may succeed, and those of a busy portal.
 $Passing = @(408, 425, 429, 500, 502, 503, 504)
 $Busy = @(429, 503)
 
-# Refusals of a broken connection, and those that concern every file.
+# Codes of refusals: of a broken connection, and those that concern every file.
 $OfTheLine = @('body-cut', 'body-stalled')
 $OfAll = @('token-unknown', 'sign-in-needed', 'not-allowed', 'account-closed', 'tenant-differs', 'https-needed')
 
@@ -165,7 +165,7 @@ function Write-Line {
 }
 
 function Start-Log {
-    # Begin the log; an old one that is large is renamed.
+    # Begin the log, and rename an old log that is too large.
     $path = $Log
     if ($path -eq '') { $path = Join-Path -Path $PSScriptRoot -ChildPath 'usage-sender.log' }
     try {
@@ -183,7 +183,7 @@ function Start-Log {
 }
 
 function Write-RunEvent {
-    # Write the lines of this run as one event of the Application log, where that is possible.
+    # Write the lines of this run as one event of the Application log, if possible.
     param([int] $Code)
 
     try {
@@ -202,7 +202,7 @@ function Write-RunEvent {
 }
 
 function Get-Cause {
-    # Return the exception of .NET that PowerShell has wrapped, of a method or a property.
+    # Return the .NET exception that PowerShell wrapped, of a method or a property.
     param([Exception] $Failure)
 
     while ($Failure -is [Management.Automation.ExtendedTypeSystemException] -and $null -ne $Failure.InnerException) {
@@ -219,7 +219,7 @@ function Get-FullPath {
 }
 
 function Get-Field {
-    # Return a field of a JSON object, or $null: strict mode refuses unknown fields.
+    # Return a field of a JSON object, or $null: in strict mode an unknown field throws.
     param($Document, [string] $Name)
 
     if ($Document -isnot [Management.Automation.PSCustomObject]) { return $null }
@@ -229,7 +229,7 @@ function Get-Field {
 }
 
 function Get-Label {
-    # Return a name as it is reported and sent: a label, which any text can be.
+    # Return a text without control characters, cut to 255 characters.
     param([string] $Text)
 
     $label = [Text.RegularExpressions.Regex]::Replace($Text, '[\p{C}\p{Zl}\p{Zp}]', [string] [char] 0xFFFD)
@@ -238,7 +238,7 @@ function Get-Label {
 }
 
 function Get-Hash {
-    # Return the SHA-256 of a stream, as bytes. This class also works in FIPS mode.
+    # Return the SHA-256 of a stream as bytes. This class works in FIPS mode too.
     param([IO.Stream] $Stream)
 
     $sha = New-Object -TypeName System.Security.Cryptography.SHA256CryptoServiceProvider
@@ -255,14 +255,14 @@ function Get-Hex {
 # Requests
 
 function Get-Token {
-    # Return the token from the file or the environment. PowerShell writes UTF-16, with a mark.
+    # Return the token from the file or the environment. ReadAllText detects UTF-16 and UTF-8.
     if ($TokenFile -clike 'usg_*') { throw 'this is a token: write it to a file, and give the name of the file' }
     if ($TokenFile -ne '') { return [IO.File]::ReadAllText((Get-FullPath $TokenFile)).Trim() }
     return [string] [Environment]::GetEnvironmentVariable('USG_TOKEN')
 }
 
 function Get-ExplicitProxy {
-    # Return a proxy of an address; the message does not repeat it, for it may hold a password.
+    # Return the proxy of an address. Messages never contain the address: it may have a password.
     param([string] $Address)
 
     if (-not $Address.Contains('://')) { $Address = "http://$Address" }
@@ -298,7 +298,7 @@ function Test-Bypassed {
 
 function Get-MachineProxy {
     # Return the proxy that `netsh winhttp set proxy` has set, or $null.
-    # The value: 8 bytes, flags (2: there is a proxy), length of the proxy, the proxy.
+    # The value has 8 bytes, flags (2 means a proxy), length of the proxy, the proxy.
     try {
         $key = 'HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections'
         $value = [Microsoft.Win32.Registry]::GetValue($key, 'WinHttpSettings', $null)
@@ -317,7 +317,7 @@ function Get-MachineProxy {
 }
 
 function Get-WebProxy {
-    # Return the proxy to an address, or $null: given, HTTPS_PROXY, the account's, the machine's.
+    # Return the proxy for an address, or $null: -Proxy, HTTPS_PROXY, of the account, of the machine.
     param([Uri] $Address)
 
     if ($Proxy -ne '') { return Get-ExplicitProxy $Proxy }
@@ -335,7 +335,7 @@ function Get-WebProxy {
 }
 
 function Set-Portal {
-    # Check the address and the token, and select the proxy; a token never leaves in the clear.
+    # Check the address and the token, and select the proxy. The token is sent over TLS only.
     $uri = $null
     if (-not [Uri]::TryCreate($To, [UriKind]::Absolute, [ref] $uri)) { throw "${To}: an address begins with https://" }
     if ($uri.UserInfo -ne '' -or $uri.Query -ne '' -or $uri.Fragment -ne '') {
@@ -352,7 +352,7 @@ function Set-Portal {
 }
 
 function Read-Answer {
-    # Return an answer, whoever gave it.
+    # Return the parsed answer, whether from the portal or from something in between.
     param([Net.HttpWebResponse] $Response)
 
     $builder = New-Object -TypeName System.Text.StringBuilder
@@ -396,7 +396,7 @@ function Send-Once {
         $request.Method = $Method
         # A redirect would take the token to another address.
         $request.AllowAutoRedirect = $false
-        # Files are streamed. JSON is kept, so that it can be sent again after the sign-in to a proxy.
+        # Files are streamed. JSON is buffered, to be sent again after the sign-in to a proxy.
         $request.AllowWriteStreamBuffering = $Content -is [IO.MemoryStream]
         $request.KeepAlive = $false
         $request.Timeout = $Timeout
@@ -413,7 +413,7 @@ function Send-Once {
             try { $Content.CopyTo($target, 65536) } finally { $target.Close() }
         }
         catch {
-            # It may have been answered before all was sent: that answer is read below.
+            # The answer may have come before everything was sent. It is read below.
         }
         $response = $request.GetResponse()
         return [pscustomobject] @{ Answer = Read-Answer $response; Failure = ''; IsOfAll = $false }
@@ -510,7 +510,7 @@ function Send-Json {
 # One run
 
 function Stop-Run {
-    # End the run, because no other file would fare better.
+    # End the run: every other file would fail too.
     param([string] $Line, [int] $Code, [bool] $IsAnswered)
 
     $script:RunEnd = [pscustomobject] @{ Line = $Line; Code = $Code; IsAnswered = $IsAnswered }
@@ -543,7 +543,7 @@ function Get-Answers {
 }
 
 function Add-Item {
-    # Note for the report how one file ended.
+    # Add how one file ended to the report.
     param($File, [string] $Outcome, [hashtable] $More)
 
     $item = @{ name = $File.Name; size = $File.Size; outcome = $Outcome }
@@ -580,7 +580,7 @@ function Complete-Left {
 }
 
 function Get-FailureCode {
-    # Return the code of a file that is not delivered.
+    # Return the code for a file that was not delivered.
     param($Answer)
 
     if ($null -eq $Answer) { return 'no-answer' }
@@ -601,7 +601,8 @@ function Open-Shared {
 }
 
 function Test-Unfinished {
-    # Return whether a usage file is shorter than it declares: 8 bytes of mark, 6, 8 of length.
+    # Return whether a usage file is shorter than it declares. It begins with 8 bytes of magic
+    # number, 6 other bytes, and 8 of length.
     param([byte[]] $Start, [int] $Count, [long] $Size)
 
     if ($Count -lt 22) { return $true }
@@ -616,7 +617,7 @@ function Get-State {
     param([IO.FileSystemInfo] $Entry)
 
     $left = @{ Why = 'skipped'; Reason = ''; Code = ''; IsRoutine = $true; File = $null }
-    if ($Entry.Name.StartsWith('._', [StringComparison]::Ordinal)) { $left.Reason = 'it is a note of macOS about another file'; return $left }
+    if ($Entry.Name.StartsWith('._', [StringComparison]::Ordinal)) { $left.Reason = 'it is a metadata file of macOS'; return $left }
     if ($Entry -is [IO.DirectoryInfo]) { $left.Reason = 'it is a directory'; return $left }
     # A directory may list an older time and size of a file.
     $Entry.Refresh()
@@ -625,10 +626,10 @@ function Get-State {
         $gone = New-Object -TypeName System.IO.FileNotFoundException
         throw $gone
     }
-    # A file that Windows has deduplicated is a reparse point too, but no link.
+    # Files that Windows has deduplicated are reparse points too, but not links.
     $isMark = ($Entry.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0
     if ($isMark -and (Get-Item -LiteralPath $Entry.FullName -Force).LinkType -eq 'SymbolicLink') { $left.Reason = 'it is a link'; return $left }
-    # A time in the future is of a clock that was wrong: the file need not wait for it.
+    # A time in the future is from a clock that was wrong: do not wait for it.
     $age = [Math]::Abs(([DateTime]::UtcNow - $Entry.LastWriteTimeUtc).TotalSeconds)
     $left = @{ Why = 'left for next time'; Reason = ''; Code = 'unreadable-open'; IsRoutine = $age -lt $UnfinishedFor; File = $null }
     if ($age -lt $QuietFor) { $left.Reason = 'it changed less than 2 minutes ago'; return $left }
@@ -655,7 +656,7 @@ function Get-State {
 }
 
 function Get-FileFailure {
-    # Return why a file cannot be read; 32 and 33: another program has it open or locked.
+    # Return why a file cannot be read. Errors 32 and 33: another program has opened or locked it.
     param([Exception] $Failure)
 
     if ($Failure -is [IO.FileNotFoundException]) {
@@ -681,7 +682,7 @@ function Test-Changed {
 }
 
 function Lock-Run {
-    # Return whether this is the only run for the directory. Windows ends the lock with the process.
+    # Return whether this is the only run for the directory. Windows releases the lock with the process.
     param([string] $Path)
 
     $bytes = $script:Utf8.GetBytes($Path.TrimEnd([char[]] '\/').ToLowerInvariant())
@@ -693,16 +694,16 @@ function Lock-Run {
     }
     catch {
         $cause = Get-Cause $_.Exception
-        # The run before was killed: the lock is this run's now.
+        # The previous run was killed, and this run has the lock now.
         if ($cause -is [Threading.AbandonedMutexException]) { return $true }
-        # The lock is of another account, and its run is at work.
+        # A run of another account has the lock.
         if ($cause -is [UnauthorizedAccessException]) { return $false }
         return $true
     }
 }
 
 function Find-Closed {
-    # Put the files that are closed into $Run.Waiting, and write why others are left.
+    # Add the closed files to $Run.Waiting, and write why others are left.
     param([string] $Path)
 
     $folder = New-Object -TypeName System.IO.DirectoryInfo -ArgumentList $Path
@@ -770,7 +771,7 @@ function Send-Again {
 }
 
 function Send-Guarded {
-    # Send a file; an error that nobody has thought of is a failure of this file alone.
+    # Send a file; an unexpected error fails this file only.
     param($File, [int] $Tries)
 
     try { return Send-File $File $Tries }
@@ -876,7 +877,7 @@ function Remove-Safe {
 }
 
 function Write-Unsent {
-    # Write which files the run did not come to.
+    # Write which files the run did not send.
     foreach ($one in @($script:Run.Waiting.Values)) {
         Write-Line "not sent: $($one.Name)"
         Add-Item $one 'stopped' @{}
@@ -884,7 +885,7 @@ function Write-Unsent {
 }
 
 function Submit-Items {
-    # Send one report. Returns why it is not stored, or an empty text.
+    # Send one report. Returns why it failed, or an empty text.
     param([object[]] $Items, [bool] $IsEnded, [int] $Most)
 
     $script:Run.Step++
@@ -909,7 +910,7 @@ function Submit-Report {
     # Report how the run ended. A report that fails changes nothing about the run.
     param([int] $Most)
 
-    # One request has room for what matters: files that were here already come last.
+    # Files that were already in the portal come last: only as many are reported as fit.
     $new = @(foreach ($one in $script:Run.Items) { if ($one.outcome -ne 'already here') { $one } })
     $known = @(foreach ($one in $script:Run.Items) { if ($one.outcome -eq 'already here') { $one } })
     $count = [int] [Math]::Ceiling([double] $new.Length / $ItemsAtOnce)
@@ -930,7 +931,7 @@ function Submit-Report {
 }
 
 function Select-Code {
-    # Return the code of the worst of what happened to the files.
+    # Return the worst of the codes of all files.
     $worst = 0
     foreach ($code in $script:Run.Codes) { $worst = [Math]::Max($worst, [Array]::IndexOf($WorstLast, $code)) }
     return $WorstLast[$worst]
@@ -988,7 +989,7 @@ function Invoke-Send {
 
 # Access check
 
-# What each conclusion is called.
+# The text of each conclusion.
 $Titles = @{
     'works' = 'Access works: S3 answers AccessDenied, as expected.'
     'works-partly' = 'Access works for one name of the bucket, but not for the other.'
@@ -1011,7 +1012,7 @@ $CheckTimeout = 20000
 $LargestPage = 65536
 
 function Stop-Probe {
-    # End the probe of a name: a step has failed.
+    # Record the step that failed for a name.
     param($Probe, [string] $Outcome, [string] $Detail)
 
     $Probe.outcome = $Outcome
@@ -1055,7 +1056,7 @@ function Resolve-Host {
 }
 
 function Read-Page {
-    # Return what a server or a proxy sends, as text: to the end, or to the end of the head.
+    # Return the answer of a server, or the head of the answer of a proxy, as text.
     param([IO.Stream] $Stream, [bool] $IsHeadOnly)
 
     $watch = [Diagnostics.Stopwatch]::StartNew()
@@ -1063,7 +1064,7 @@ function Read-Page {
     $builder = New-Object -TypeName System.Text.StringBuilder
     while ($builder.Length -lt $LargestPage) {
         if ($watch.ElapsedMilliseconds -gt $CheckTimeout) { throw 'it did not end in time' }
-        # The head of a proxy is read byte by byte: what follows belongs to the tunnel.
+        # The head is read byte by byte, because the bytes after it belong to the tunnel.
         $most = $buffer.Length
         if ($IsHeadOnly) { $most = 1 }
         $count = $Stream.Read($buffer, 0, $most)
@@ -1361,7 +1362,7 @@ function Show-Fingerprints {
 # Start
 
 function Get-Unquoted {
-    # Command lines that were copied to cmd.exe keep their single quotes.
+    # Remove single quotes, which cmd.exe passes on as part of the value.
     param([string] $Text)
 
     if ($Text.Length -gt 1 -and $Text.StartsWith("'") -and $Text.EndsWith("'")) { return $Text.Substring(1, $Text.Length - 2) }
@@ -1369,7 +1370,7 @@ function Get-Unquoted {
 }
 
 function Invoke-Main {
-    # Do what the command line says, and return the exit code.
+    # Run what the command line names, and return the exit code.
     if (@($Rest | Where-Object -FilterScript { $_ }).Length -gt 0) {
         # Values are not repeated, also after = or :, for one of them may be a token.
         $names = @(foreach ($one in @($Rest) -like '-*') { ($one -split '[=:]', 2)[0] })

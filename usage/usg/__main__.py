@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "usage.usg", description=__doc__, epilog=EPILOG, allow_abbrev=False
     )
     subparsers = main_parser.add_subparsers(required=True, metavar="COMMAND")
-    # `--token` must not be taken for `--token-file`: a token would be printed.
+    # `--token` must not abbreviate `--token-file`: its value would be printed.
     add = partial(subparsers.add_parser, allow_abbrev=False)
     show = add("show", help="print the header and, with a key, the sessions")
     show.add_argument("file", type=Path)
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add_send_options(add("send", help="deliver a usage directory to a portal"))
     add_access_options(add("verify-access", help="check access to S3"))
     add_fingerprint_options(
-        add("fingerprints", help="list servers of a directory, and their keys")
+        add("fingerprints", help="list the servers that signed files, and their keys")
     )
     return main_parser
 

@@ -8,7 +8,7 @@ FINGERPRINT_BYTES = 16
 
 
 def fingerprint(public: bytes) -> str:
-    """32 hexadecimal digits: SHA-256 over "usg/1 key", 0x00 and the raw key, cut."""
+    """Return the first 32 hex digits of SHA-256 over "usg/1 key", 0x00 and the key."""
     return (
         hashlib.sha256(FINGERPRINT_DOMAIN + public).digest()[:FINGERPRINT_BYTES].hex()
     )

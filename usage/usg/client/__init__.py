@@ -1,4 +1,4 @@
 """Sends usage files to the portal from a server; standard library only."""
 
-# Of the sender: the Python program and the PowerShell script have the same version.
+# The version of the sender, both of the Python program and the PowerShell script.
 VERSION = "1.0"

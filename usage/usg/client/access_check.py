@@ -48,7 +48,7 @@ def names_of(bucket: str = BUCKET, region: str = REGION) -> Names:
 
 @dataclass(frozen=True, slots=True)
 class AccessTarget:
-    """What an access check tries to reach: names, and their port."""
+    """The names that an access check tries to reach, and their port."""
 
     names: Names
     port: int = 443
@@ -57,7 +57,7 @@ class AccessTarget:
 DOCUMENTED = AccessTarget(names_of())
 
 
-# Returns the proxy on the way to a name; None if there is none.
+# Returns the proxy for a name, or None.
 Ways = Callable[[str], Proxy | None]
 
 

@@ -1,4 +1,4 @@
-"""Finds the closed usage files of a directory, and why others are not sent."""
+"""Finds the closed usage files of a directory, and the reasons to leave others."""
 
 import errno
 import hashlib
@@ -14,13 +14,13 @@ from usage.usg.characters import cleaned
 
 try:
     import fcntl
-except ImportError:  # Windows, which refuses to open what somebody holds
+except ImportError:  # Windows, which refuses to open files that are in use
     fcntl = None  # type: ignore[assignment]  # checked before it is used
 
 _ENDING = ".usg"
 
-# Begins the name of the file that macOS writes beside another one, for its attributes.
-_TWIN = "._"
+# Prefix of the metadata files (AppleDouble) that macOS writes beside other files.
+_METADATA_PREFIX = "._"
 
 # Most characters of a name that is sent; the portal stores no more.
 _NAME_CHARACTERS = 255
@@ -30,8 +30,8 @@ _PIECE = 1024 * 1024
 # Seconds without a change after which a file is taken to be closed.
 QUIET_FOR = 120.0
 
-# A file that is shorter than it declares is being written, but not for longer than a
-# day and its night: then it is cut, and the portal rejects it.
+# Seconds for which a file that is shorter than it declares counts as being written.
+# After that it is cut, and is sent so that the portal rejects it.
 _UNFINISHED_FOR = 36 * 3600.0
 
 # Errors of a lock that somebody else holds; CIFS has the second. Others mean that the
@@ -43,7 +43,7 @@ _HELD_ON_WINDOWS = (32, 33)
 
 
 class Why(Enum):
-    """What becomes of a file that is not sent; the value is how it is reported."""
+    """Outcome of a file that is not sent; the value is the text in the output."""
 
     OPEN = "left for next time"
     """A program still writes it, or has it open."""
@@ -52,7 +52,7 @@ class Why(Enum):
     """It is not a regular file."""
 
     UNREADABLE = "cannot be read"
-    """It may be a usage file, and a person has to look."""
+    """It may be a usage file, so a person has to check it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class ClosedFile:
 class LeftFile:
     """A file that is not sent in this run, and the reason; `size` in bytes.
 
-    `code` is what a report to the portal has for the reason. `is_routine`: the same
-    happens on every server each night, as with the file of today.
+    `code` is the code of the reason in the report to the portal. `is_routine` is True
+    for what happens on every server each night, as with the file of today.
     """
 
     name: str
@@ -86,9 +86,9 @@ class LeftFile:
 
 
 def shown_name(path: Path) -> str:
-    """Return a name as it is reported and sent: a label, which any text can be.
+    """Return the name of a file as it is reported and sent: cleaned and cut.
 
-    The name of a file can be bytes that are no text, or have line breaks.
+    The name of a file can be bytes that are not text, or contain line breaks.
     """
     return cleaned(path.name)[:_NAME_CHARACTERS]
 
@@ -127,7 +127,7 @@ def find_files(folder: Path, *, now: float) -> Iterator[ClosedFile | LeftFile]:
 
 
 def _size_and_age(path: Path, *, now: float) -> tuple[int, bool]:
-    """Return the size of a file, and whether it is too old to be one of today."""
+    """Return the size of a file, and whether it is too old to be from today."""
     try:
         seen = path.lstat()
     except OSError:
@@ -136,10 +136,10 @@ def _size_and_age(path: Path, *, now: float) -> tuple[int, bool]:
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:
-    """Return what changes with a file.
+    """Return size, time and inode of a file, which differ once it was changed.
 
     Raises:
-        OSError: it is not a file any more.
+        OSError: the path is no longer a regular file.
 
     """
     seen = path.lstat()
@@ -166,12 +166,12 @@ def hash_of(path: Path) -> str:
 
 def _look(path: Path, *, now: float) -> ClosedFile | tuple[Why, str, str]:
     """Hash a file that is closed."""
-    if path.name.startswith(_TWIN):
-        return Why.OTHER, "it is a note of macOS about another file", ""
+    if path.name.startswith(_METADATA_PREFIX):
+        return Why.OTHER, "it is a metadata file of macOS", ""
     seen = path.lstat()
     if not stat.S_ISREG(seen.st_mode):
         return Why.OTHER, _kind(seen), ""
-    # A time in the future is of a clock that was wrong: the file need not wait for it.
+    # A time in the future is from a clock that was wrong: do not wait for it.
     age = abs(now - seen.st_mtime)
     if age < QUIET_FOR:
         return _open("it changed less than 2 minutes ago")

@@ -69,7 +69,7 @@ def add_send_options(send: argparse.ArgumentParser, *, to: str = "") -> None:
         "--log",
         type=Path,
         metavar="FILE",
-        help="append the report to this file too; FILE.1 keeps the older lines",
+        help="also append each line to this file; FILE.1 has the older lines",
     )
     _add_machine(send)
     send.set_defaults(run=send_directory)
@@ -114,7 +114,7 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--machine",
         default=socket.gethostname(),
-        help="name to report; else the host name",
+        help="name of this server in reports; else the host name",
     )
 
 
@@ -125,7 +125,10 @@ def add_fingerprint_options(fingerprints: argparse.ArgumentParser) -> None:
 
 
 def list_fingerprints(args: argparse.Namespace) -> int:
-    """Print each server of a directory's files with its key; 1 without any."""
+    """Print the servers that signed files of a directory, with their keys.
+
+    Return 1 if a file cannot be read, or if there is none.
+    """
     found = file_signers.find_signers(args.directory)
     for (server, fingerprint), count in sorted(found.files.items()):
         files = "1 file" if count == 1 else f"{count} files"
@@ -133,7 +136,7 @@ def list_fingerprints(args: argparse.Namespace) -> int:
     for line in found.unreadable:
         to_stdout(line)
     if not found.files:
-        to_stdout("no usage file with a key is in this directory")
+        to_stdout("this directory has no usage files with a key")
     return 1 if found.unreadable or not found.files else 0
 
 
@@ -184,7 +187,7 @@ def verify_access(args: argparse.Namespace) -> int:
 
 
 def _way_to(names: Names, args: argparse.Namespace) -> Ways:
-    """Return the way to each name; raise for what cannot be tried."""
+    """Return the proxy for each name; raise for arguments that cannot be used."""
     for name in (*names.bucket, *names.service):
         name.encode("idna")
     ssl.create_default_context(cafile=args.authorities)
@@ -221,7 +224,7 @@ def _token(args: argparse.Namespace) -> str:
     if args.token_file is None:
         return str(args.token.strip())
     data: bytes = args.token_file.read_bytes()
-    # Windows writes text files with a mark of their encoding, PowerShell in UTF-16.
+    # Windows begins text files with a byte order mark; PowerShell writes UTF-16.
     is_wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     return data.decode("utf-16" if is_wide else "utf-8-sig").strip()
 

@@ -5,11 +5,11 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a run ended. The PowerShell script has the same codes."""
+    """Exit codes of a run; the PowerShell script has the same."""
 
     ACCEPTED = 0
     REJECTED = 1
-    WRONG_COMMAND_LINE = 2  # as argparse ends with
+    WRONG_COMMAND_LINE = 2  # the code of argparse
     HELD = 3
     UNDELIVERED = 4
 
@@ -33,5 +33,5 @@ _WORST_LAST = (
 
 
 def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code of the worst of what happened to the files."""
+    """Return the worst of the codes of all files."""
     return max(codes, key=_WORST_LAST.index)

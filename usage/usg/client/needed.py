@@ -7,12 +7,12 @@ from typing import Any
 from usage.usg.client.closed_files import ClosedFile
 from usage.usg.client.http import NotDeliveredError, Portal
 
-# Files in one request: the portal takes no more.
+# Most files that the portal accepts in one request.
 _AT_ONCE = 1_000
 
 
 class RefusedError(Exception):
-    """The portal refuses the request as such: the token, most likely."""
+    """The portal refuses the whole request, most likely because of the token."""
 
 
 def check(
@@ -21,7 +21,7 @@ def check(
     """Yield each file with the portal's answer, in the order of the files.
 
     Raises:
-        NotDeliveredError, RefusedError: no other request would fare better.
+        NotDeliveredError, RefusedError: every other request would fail too.
 
     """
     for start in range(0, len(files), _AT_ONCE):
@@ -30,7 +30,7 @@ def check(
 
 
 def is_safe(one: ClosedFile, answer: Mapping[str, Any]) -> bool:
-    """Return whether the portal confirms this content in S3."""
+    """Return whether the portal confirms that S3 has the content of a file."""
     file = answer.get("file")
     return (
         not answer["is_needed"]

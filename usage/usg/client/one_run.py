@@ -1,8 +1,8 @@
 """Lets one run at a time send a directory.
 
-The system ends the lock with the process, so a run that was killed leaves none behind.
-Nothing is written: Linux locks the directory itself, Windows has a named mutex, which
-the PowerShell script uses too.
+The system releases the lock when the process ends, even if it was killed. No lock file
+is written: on Linux the lock is on the directory itself, on Windows it is a named
+mutex, which the PowerShell script uses too.
 """
 
 import ctypes
@@ -18,16 +18,16 @@ try:
 except ImportError:  # Windows, which has mutexes
     fcntl = None  # type: ignore[assignment]  # checked before it is used
 
-# Errors of Windows: the mutex exists, of this account or of another one.
+# Errors of Windows: this account has the mutex, or another account has it.
 _EXISTS, _DENIED = 183, 5
 
 
 @contextmanager
 def lock_run(folder: Path) -> Iterator[bool]:
-    """Yield whether this is the only run for the directory, and keep others out.
+    """Yield whether this is the only run for the directory; hold the lock meanwhile.
 
-    Where a file system has no locks (some network file systems), every run is taken to
-    be the only one: the portal accepts the same file twice without harm.
+    On a file system without locks (some network file systems) the result is always
+    True: a file that is sent twice does no harm.
 
     Raises:
         OSError: the directory cannot be opened.

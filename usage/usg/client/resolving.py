@@ -14,8 +14,8 @@ Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 # Addresses of a name that are tried, and shown.
 _ADDRESSES = 8
 
-# What DNS filters answer for a name that they block. They are no address of a server:
-# a connection to them reaches this machine.
+# Addresses that DNS filters answer for a blocked name. A connection to them would reach
+# this machine.
 _BLOCKED = ("0.0.0.0", "::")  # noqa: S104 - nothing listens there
 
 

@@ -1,7 +1,7 @@
-"""Writes the lines of a run to a log file, and to standard output.
+"""Writes the lines of a run to a log file and to standard output.
 
-Neither can end a run: a file that cannot be written (a full disk, missing rights) is
-reported once and left out.
+No error of writing ends a run: a log that cannot be written (a full disk, missing
+rights) is reported once, and then left out.
 """
 
 import os
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-# Bytes of a log after which a run begins a new one; the old one is kept as FILE.1.
+# A run renames a log above this number of bytes to FILE.1.
 LARGEST_LOG = 1024 * 1024
 
 
@@ -56,5 +56,5 @@ def to_stdout(line: str) -> None:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except OSError:
-        # A full disk or a closed pipe. What is buffered would fail again at the end.
+        # A full disk or a closed pipe: flushing the buffer at exit would fail again.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open

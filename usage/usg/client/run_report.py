@@ -1,6 +1,6 @@
-"""Reports a run to the portal, where the page of uploads and *Automation* list it.
+"""Reports a run to the portal, where the pages *Uploads* and *Automation* list it.
 
-A report changes nothing about files. If one fails, the run goes on.
+Reports change nothing about files. If a report fails, the run continues.
 """
 
 import platform
@@ -13,20 +13,20 @@ from usage.usg.client import VERSION
 from usage.usg.client.answers import Answer
 from usage.usg.client.http import NotDeliveredError, Portal
 
-# Items that the portal takes in one report, and for one run.
+# Most items that the portal accepts in one report, and for one run.
 AT_ONCE, AT_MOST = 1_000, 20_000
 
 HERE = "already here"
 
-# Codes of failures by the status of an answer that is not the portal's.
+# Codes of failures, by the status of an answer that is not from the portal.
 _IN_BETWEEN = {401: "blocked-sign-in", 407: "blocked-sign-in", 413: "blocked-size"}
 
 
 @dataclass(slots=True)
 class RunReport:
-    """The report of one run; `key` names it, `size` is in bytes.
+    """The report of one run; `key` identifies the run, `size` is in bytes.
 
-    `files` are the files that are closed or failed, `others` those that are left out.
+    `files` counts files that are closed or failed, `others` those that are left out.
     """
 
     portal: Portal
@@ -46,13 +46,13 @@ class RunReport:
         self.items.append({**item, **known})
 
     def begin(self) -> None:
-        """Report that files are about to be sent, so that a killed run is listed."""
+        """Report that sending begins, so that a run that is killed is listed."""
         self._submit([], is_ended=False, tries=1)
 
     def end(self, *, tries: int) -> str:
-        """Report how the run ended; return why it is not reported, or ""."""
-        # One request has room for what matters: files that were here already are left
-        # out before the others.
+        """Report how the run ended; return why the report failed, or ""."""
+        # Files that were already in the portal come last: only as many of them are
+        # reported as fit into the requests for the others.
         self.items.sort(key=lambda one: one["outcome"] == HERE)
         new = sum(one["outcome"] != HERE for one in self.items)
         count = min(max(-(-new // AT_ONCE), 1) * AT_ONCE, AT_MOST)
@@ -94,7 +94,7 @@ def version() -> str:
 
 
 def failure_code(answer: Answer | None) -> str:
-    """Return the code of a file that is not delivered; no answer is None."""
+    """Return the code for a file that was not delivered; None means no answer."""
     if answer is None:
         return "no-answer"
     if answer.is_of_portal:

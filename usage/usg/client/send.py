@@ -1,7 +1,7 @@
 """Delivers a directory of usage files, as a server does each day.
 
-It first requests which files the portal needs, by their SHA-256, and sends those alone.
-Whatever happens in between, it can be run again: a file is known by its content.
+It first requests which files the portal needs, by their SHA-256, and sends only those.
+It can be run again at any time, because the portal knows a file by its content.
 
 A file that fails does not affect the others. Each file is sent once; files without an
 answer are sent again after the others, so that they delay neither this run nor the
@@ -34,10 +34,10 @@ from usage.usg.client.needed import RefusedError, check, is_safe
 from usage.usg.client.one_run import lock_run
 from usage.usg.client.run_report import HERE, RunReport, failure_code
 
-# Tries of a file that had no answer, once the others are sent.
+# Tries for a file that had no answer, after the other files are sent.
 _TRIES_LATER = 3
 
-# Tries of each report at the end of a run; one if the portal was busy.
+# Tries for each report at the end of a run; one if the portal was busy.
 _TRIES_OF_REPORT = 2
 
 # Refusals that concern every file: of the token, or of the address.
@@ -78,11 +78,11 @@ def send(
 
 @dataclass(slots=True)
 class _DeliveryRun:
-    """One run: `codes` of what was decided, `waiting` what is not sent yet."""
+    """One run: `codes` of the files so far; `waiting` has files without an outcome."""
 
     portal: Portal
     report: Report
-    account: RunReport
+    run_report: RunReport
     codes: list[ExitCode] = field(default_factory=lambda: [ExitCode.ACCEPTED])
     waiting: dict[Path, ClosedFile] = field(default_factory=dict)
     is_cut_short: bool = False
@@ -101,7 +101,7 @@ class _DeliveryRun:
             # Step 6: Remove the files that are safe to delete, if that is wanted.
             self._remove_safe(found if delete else [])
         except NotDeliveredError as error:
-            # A portal that is busy may still take a report.
+            # A portal that is busy may still accept a report.
             self.is_answered = error.answer is not None
             self._cut_short(f"not delivered: {error}", ExitCode.UNDELIVERED)
         except RefusedError as error:
@@ -118,16 +118,16 @@ class _DeliveryRun:
         for one in find_files(folder, now=now):
             if isinstance(one, ClosedFile):
                 self.waiting[one.path] = one
-                self.account.files += 1
-                self.account.size += one.size
+                self.run_report.files += 1
+                self.run_report.size += one.size
                 continue
             self.report(f"{one.why.value}: {one.name} ({one.reason})")
             if one.is_routine:
-                self.account.others += 1
+                self.run_report.others += 1
             else:
-                self.account.files += 1
-                self.account.size += one.size
-                self.account.add(one.name, one.size, "unreadable", code=one.code)
+                self.run_report.files += 1
+                self.run_report.size += one.size
+                self.run_report.add(one.name, one.size, "unreadable", code=one.code)
             if one.why is Why.UNREADABLE:
                 self.codes.append(ExitCode.UNDELIVERED)
         return list(self.waiting.values())
@@ -143,7 +143,7 @@ class _DeliveryRun:
 
     def _send_needed(self, needed: list[ClosedFile]) -> list[ClosedFile]:
         if needed:
-            self.account.begin()
+            self.run_report.begin()
         return [one for one in needed if self._failure(one, tries=1) is not None]
 
     def _send_again(self, unanswered: list[ClosedFile]) -> None:
@@ -152,7 +152,7 @@ class _DeliveryRun:
             if failure is not None:
                 line = f"not delivered: {one.name} ({failure})"
                 self._end(one, ExitCode.UNDELIVERED, line)
-                self._account_for(one, "failed", code=failure_code(failure.answer))
+                self._add_item(one, "failed", code=failure_code(failure.answer))
 
     def _remove_safe(self, found: list[ClosedFile]) -> None:
         """Delete files that the portal confirms in S3 and that are still the same."""
@@ -179,12 +179,14 @@ class _DeliveryRun:
     def _write_unsent(self) -> None:
         for one in self.waiting.values():
             self.report(f"not sent: {one.name}")
-            self._account_for(one, "stopped")
+            self._add_item(one, "stopped")
 
     def _submit_report(self) -> None:
         if not self.is_answered:
             return
-        failure = self.account.end(tries=1 if self.is_cut_short else _TRIES_OF_REPORT)
+        failure = self.run_report.end(
+            tries=1 if self.is_cut_short else _TRIES_OF_REPORT
+        )
         if failure and not self.is_cut_short:
             self.report(f"run not reported: {failure}")
 
@@ -192,13 +194,13 @@ class _DeliveryRun:
         return worst_of(self.codes)
 
     def _failure(self, one: ClosedFile, *, tries: int) -> NotDeliveredError | None:
-        """Send a file and report its verdict; return why there is none."""
+        """Send a file and write its verdict; return the failure if there is none."""
         try:
             self._put(one, tries=tries)
         except NotDeliveredError as error:
             if error.is_of_all:
                 raise
-            # Raises if the portal does not answer at all. The file may have arrived.
+            # The file may have arrived. This raises if the portal does not answer.
             ((_, answer),) = check(self.portal, [one])
             if answer["is_needed"]:
                 return error
@@ -211,7 +213,7 @@ class _DeliveryRun:
             "Content-Length": str(one.size),
             "Content-Digest": f"sha-256=:{digest}:",
             "Content-Type": "application/octet-stream",
-            "Portal-Upload": self.account.key,
+            "Portal-Upload": self.run_report.key,
         }
         path = f"/api/v1/files/{quote(one.name, safe='')}"
         if has_changed(one):
@@ -235,7 +237,7 @@ class _DeliveryRun:
             line = f"not delivered: {one.name} ({answer.reason})"
             self._end(one, ExitCode.UNDELIVERED, line)
             status, reason = answer.status, failure_code(answer)
-            self._account_for(one, "failed", code=reason, status=status)
+            self._add_item(one, "failed", code=reason, status=status)
         elif code in OF_ALL:
             raise RefusedError(answer.reason)
         elif code == "digest-differs" and has_changed(one):
@@ -252,9 +254,9 @@ class _DeliveryRun:
         if "verdict" in document:
             file = document.get("file")
             id_ = file.get("id") if isinstance(file, dict) else None
-            self._account_for(one, verdict, file=id_)
+            self._add_item(one, verdict, file=id_)
         else:
-            self._account_for(one, "failed", code=document.get("code"))
+            self._add_item(one, "failed", code=document.get("code"))
 
     def _already_here(self, one: ClosedFile, answer: Mapping[str, Any]) -> None:
         file = answer.get("file")
@@ -262,15 +264,15 @@ class _DeliveryRun:
         is_held = state.get("state") == "held"
         code = ExitCode.HELD if is_held else ExitCode.ACCEPTED
         self._end(one, code, f"already here: {one.name}")
-        self._account_for(one, HERE, file=state.get("id"))
+        self._add_item(one, HERE, file=state.get("id"))
 
     def _leave(self, one: ClosedFile, reason: str, code: str) -> None:
         line = f"left for next time: {one.name} ({reason})"
         self._end(one, ExitCode.ACCEPTED, line)
-        self._account_for(one, "unreadable", code=code)
+        self._add_item(one, "unreadable", code=code)
 
-    def _account_for(self, one: ClosedFile, outcome: str, **more: object) -> None:
-        self.account.add(one.name, one.size, outcome, **more)
+    def _add_item(self, one: ClosedFile, outcome: str, **more: object) -> None:
+        self.run_report.add(one.name, one.size, outcome, **more)
 
     def _end(self, one: ClosedFile, code: ExitCode, line: str) -> None:
         self.codes.append(code)

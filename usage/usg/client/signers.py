@@ -1,9 +1,8 @@
 """Lists which servers signed the files of a directory, and with which keys.
 
-Run on the server that writes the files, this shows the fingerprints to compare with
-those on the portal's page *Servers* before a key is confirmed there. Files are read
-without any key: the header is not encrypted. Signatures are not verified; the portal
-does that.
+On the server that writes the files, this lists the fingerprints to compare with those
+on the portal's page *Servers* before a key is confirmed. No key is needed, because the
+header of a file is not encrypted. The portal verifies the signatures.
 """
 
 from collections import Counter
@@ -23,14 +22,14 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Files counted by server and fingerprint; `unreadable` has a line for others."""
+    """Number of files by server and fingerprint; `unreadable` lists other files."""
 
     files: Counter[tuple[str, str]]
     unreadable: list[str]
 
 
 def find_signers(directory: Path) -> Signers:
-    """Read the header of each usage file in a directory, but not of folders below it.
+    """Read the header of each usage file in a directory, without its subfolders.
 
     Raises:
         OSError: the directory cannot be read.

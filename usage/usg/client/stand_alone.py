@@ -27,7 +27,7 @@ def main(
     to: str = "",
     target: AccessTarget = DOCUMENTED,
 ) -> int:
-    """Run a subcommand; `to` is the portal and `target` what access checks reach."""
+    """Run a subcommand; `to` is the portal, `target` the names for access checks."""
     parser = argparse.ArgumentParser(
         "usage-sender",
         description="Sends usage files to the portal.",
@@ -35,12 +35,12 @@ def main(
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    # `--token` must not be taken for `--token-file`: a token would be printed.
+    # `--token` must not abbreviate `--token-file`: its value would be printed.
     add = partial(commands.add_parser, allow_abbrev=False)
     add_send_options(add("send", help="deliver a usage directory"), to=to)
     add_access_options(add("verify-access", help="check access to S3"), to, target)
     add_fingerprint_options(
-        add("fingerprints", help="list servers of a directory, and their keys")
+        add("fingerprints", help="list the servers that signed files, and their keys")
     )
     return run(parser, argv)
 
@@ -56,7 +56,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     args.clock = lambda: datetime.now(UTC)
     args.token = os.environ.get("USG_TOKEN", "")
     if isinstance(sys.stdout, TextIOWrapper):
-        # A name that the locale cannot write must not end a delivery half way.
+        # A name that the locale cannot encode must not end a run.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = args.run(args)

@@ -250,7 +250,7 @@ def _put(
 def _write(path: Path, data: bytes, header: Header) -> None:
     """Write a file with the time at which a server would have closed it.
 
-    The sender leaves files alone that have just changed.
+    The sender does not send files that have just changed.
     """
     path.write_bytes(data)
     closed = header.closed_at.timestamp()
