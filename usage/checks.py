@@ -35,7 +35,7 @@ def check_store(
     found: list[CheckMessage] = []
     if settings.USAGE_STORE_FALLBACK == settings.USAGE_STORE:
         text = "USAGE_STORE_FALLBACK is the same store as USAGE_STORE."
-        hint = "It is the store that files move from; remove it if none move."
+        hint = "It names the store that files move from. Remove it if no files move."
         found.append(Error(text, hint=hint, id="usage.E002"))
     if "s3" not in used:
         return found
@@ -54,9 +54,9 @@ def check_store(
         found.append(Error(text, id="usage.E004"))
     found += [
         Error(
-            f"The store on S3 and {what} share a part of one bucket.",
-            hint=f"Set USAGE_STORE_BUCKET to a bucket of its own, or let {prefix_name}"
-            " and USAGE_STORE_PREFIX begin differently.",
+            f"The store on S3 and {what} overlap in one bucket.",
+            hint=f"Set USAGE_STORE_BUCKET to a separate bucket, or give"
+            f" {prefix_name} and USAGE_STORE_PREFIX different beginnings.",
             id="usage.E005",
         )
         for what, prefix_name in _sharing_with_the_store()
@@ -78,7 +78,7 @@ def _is_plain_folder(prefix: str) -> bool:
 
 
 def _sharing_with_the_store() -> Iterator[tuple[str, str]]:
-    """Yield what else has keys that the store may have, and its variable."""
+    """Yield each part whose keys can collide with the store's, and its variable."""
     folder = settings.USAGE_STORE_PREFIX.strip("/")
     store = f"{folder}/" if folder else ""
     others = (

@@ -63,7 +63,7 @@ def record_access(
         stale = list(kept.values_list("pk", flat=True)[MACHINES_KEPT:])
         if stale:
             rows = AccessResult.objects.filter(pk__in=stale)
-            # What another report has locked is left to that report: no deadlock.
+            # Rows that another report has locked are left to that report: no deadlock.
             free = rows.select_for_update(skip_locked=True)
             rows.filter(pk__in=[one.pk for one in free]).delete()
     return report

@@ -64,9 +64,9 @@ def file_metrics(at: datetime) -> Iterator[Family]:
 
 
 def _store(_at: datetime) -> readiness.Health:
-    """Check the local disk, which the bytes of every upload reach first; then S3.
+    """Check the local disk, on which each upload is spooled, and then the store.
 
-    While S3 is away uploads are refused, and all pages that need no bytes work.
+    While a store on S3 is away, uploads are refused but all other pages work.
     """
     folder = settings.VAR / "usage"
     folder.mkdir(parents=True, exist_ok=True)

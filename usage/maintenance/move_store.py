@@ -1,9 +1,9 @@
 """Moves stored files from the fallback store to the current one, while people work.
 
-Each file is copied, read back, and compared by its SHA-256 before it leaves the
-fallback. What is removed meanwhile stays removed: whether a row still names a file is
-looked up under its tenant's lock, after the copy. Killed at any moment, a run leaves a
-file in at least one store, and the next run goes on from there.
+Each file is copied, read back and compared by SHA-256 before it is removed from the
+fallback. After the copy, the tenant's lock is taken and the row is read again, so that
+a file that was removed meanwhile stays removed. A run that is killed leaves each file
+in at least one store, and the next run continues.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _NAMES = 1_000
 # Bytes that are hashed at a time.
 _CHUNK = 1 << 20
 
-# Successive files that a store did not give or take; it would be the same for all.
+# Consecutive failures that end a run: the store would fail for all other files.
 MOST_FAILURES = 20
 
 # Files of rows that are not where they should be after a run: more show no more.
@@ -48,24 +48,24 @@ _LEFTOVER = re.compile(
     re.ASCII,
 )
 
-# What became of a file. `MOVED` and `GONE` are done; all others are left.
+# Outcomes for a file. `MOVED` and `GONE` are done; in all others the file is left.
 MOVED = "moved"
 GONE = "removed by others"
 RELEASED = "being removed"
 YOUNG = "without a row, and less than a day old"
 DIFFERS = "with other bytes in the other store"
 UNKNOWN = "not of the portal"
-BUSY = "of a tenant whose lock was not to be had"
+BUSY = "of a tenant that was locked"
 FAILED = "failed"
 LATE = "saved in the fallback during the run"
 NOWHERE = "named by a row, and in neither store"
 
-# Beside the others: moved as it was, with bytes that are not those that were received.
+# A note beside `MOVED`: the bytes are not those that were received.
 DAMAGED = "damaged before it was moved"
 
 
 class NotMovingError(Exception):
-    """There is one store only: nothing can move."""
+    """No fallback is set, so there is nothing to move from."""
 
 
 class _DamagedError(Exception):
@@ -74,7 +74,7 @@ class _DamagedError(Exception):
 
 @dataclass
 class MoveReport:
-    """Numbers of files by what became of them; `notes` names those that need a person.
+    """Counts files by outcome; `notes` names the files that need a person.
 
     `stopped_by` is the error after which no more files were tried.
     """
@@ -99,7 +99,7 @@ class _Stored:
 
 
 def move_files(*, now: Callable[[], datetime]) -> MoveReport:
-    """Move every file once that is in the fallback; see `MoveReport.left`.
+    """Try once to move each file of the fallback; see `MoveReport.left`.
 
     Raises:
         NotMovingError: no fallback is set.
@@ -195,7 +195,7 @@ class _Move:
         failpoints.reach("move:copied")
         with unit_of_work.acting_for(found.tenant_id, holding=True):
             if not _is_unchanged(found):
-                # Others have removed it, or do so now: not to be brought back.
+                # The file was removed or is being removed: drop the copy.
                 if is_new:
                     self.stores.current.delete(found.name)
                 return RELEASED
@@ -206,8 +206,8 @@ class _Move:
     def _move_damaged(self, found: _Stored) -> str:
         """Move a file with wrong bytes, under the tenant's lock.
 
-        The lock is held all the time, so that an upload that brings the right bytes
-        finds none of these in their place.
+        The lock is held throughout, so that an upload that restores the right bytes
+        meanwhile does not find the damaged copy in their place.
         """
         with unit_of_work.acting_for(found.tenant_id, holding=True):
             if not _is_unchanged(found):
@@ -219,12 +219,15 @@ class _Move:
         return MOVED
 
     def _copy(self, found: _Stored, expected: bytes | None) -> bool | None:
-        """Have the current store hold the bytes, and confirm that; True if it is new.
+        """Copy a file to the current store, and verify the copy.
 
-        None: it has others. Those that the row expects are right, whatever is here.
+        Return True if the file was copied, False if the current store already had the
+        right bytes, None if it has different bytes. Right are those that the row
+        expects or, without a row, those of the fallback.
 
         Raises:
-            _DamagedError: the fallback has others than expected, the other store none.
+            _DamagedError: the bytes are not those expected, and the current store has
+                no file of this name.
             FileNotFoundError: the fallback does not have the file any more.
 
         """
@@ -240,7 +243,7 @@ class _Move:
             file.seek(0)
             store.copy(file, self.stores.current, found.name)
         if _sha256_in(self.stores.current, found.name) != digest:
-            message = "The copy of a file is not what was copied"
+            message = "The copy differs from the file"
             raise OSError(message)
         return True
 
@@ -260,7 +263,7 @@ _COLUMNS = ("pk", "stored_as", "sha256")
 
 
 def _is_unchanged(found: _Stored) -> bool:
-    """Return whether a file is named by its row as before, in a unit of work."""
+    """Return whether its row still names the file; runs in a unit of work."""
     if found.file_id is None:
         return True
     row = UsageFile.objects.filter(pk=found.file_id).values_list("stored_as")

@@ -147,7 +147,7 @@ def _with_sizes(
 ) -> Iterator[tuple[list[UsageFile], Mapping[str, int]]]:
     """Yield pages of rows with the sizes that the store lists, if it lists any.
 
-    Asked for each file, S3 would take hours for some millions of them.
+    A request to S3 for each file would take hours for some millions of files.
     """
     if not store.has_list():
         for page in _in_pages(kept):

@@ -1,1 +1,1 @@
-"""Stores the bytes of usage files: in the store and the S3 archive."""
+"""Stores the bytes of usage files in the store and in the S3 archive."""

@@ -1,7 +1,7 @@
 """Puts, compares, reads and lists objects of the archive.
 
-Each function uses the bucket of the archive unless it is given another: the store on S3
-(`usage.storage.bucket`) gives its own.
+Each function uses the bucket of the archive unless `bucket` names another one, such as
+that of the store on S3 (`usage.storage.bucket`).
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from django.conf import settings
 
 from usage.storage.s3_client import CUT_SHORT, BucketError, client, translate_errors
 
-# Objects that one page of a list has at most: S3 gives no more.
+# Most objects on a page of a list; S3 returns no more.
 PAGE = 1_000
 
-# Bytes that are held at once.
+# Bytes that are read at a time.
 _CHUNK = 1 << 20
 
 _PRECONDITION_FAILED, _NOT_FOUND = 412, 404
@@ -35,7 +35,7 @@ class Stored(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Identity of bytes: their number and the base64 of their SHA-256."""
+    """Identity of content: its size in bytes, and its SHA-256 in base64."""
 
     size: int
     sha256: str
@@ -43,7 +43,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
-    """Properties of an object; None where the store does not return one."""
+    """Properties of an object; None for those that S3 does not return."""
 
     size: int
     sha256: str | None
@@ -53,7 +53,7 @@ class ObjectHead:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object of a list: its key, its size in bytes, when it was put there."""
+    """An object of a list; `size` is in bytes."""
 
     key: str
     size: int
@@ -62,7 +62,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some objects of a prefix; `after` asks for the next ones, None: all."""
+    """Some objects of a prefix; `after` continues the list, None at its end."""
 
     objects: Sequence[Listed]
     after: str | None
@@ -76,21 +76,21 @@ def put(
     kept_until: datetime | None = None,
     bucket: str = "",
 ) -> Stored:
-    """Put bytes under a key that nobody has, and confirm that they are there.
+    """Put bytes under a new key, and confirm that they are stored.
 
-    The store compares the checksum, and refuses to replace what is there; then the
-    object is read, and that decides: a put whose answer was lost is tried again by
-    boto3 and refused.
+    S3 verifies the checksum and refuses to replace an object. The result is that of
+    comparing the object afterwards, because boto3 repeats a put whose answer was lost,
+    and S3 refuses the second one.
 
     Args:
-        key: nobody's, or ours.
-        body: the bytes, from where they are to be read on.
-        content: what they are.
-        kept_until: the store shall let nobody remove or replace the object before.
-        bucket: another than that of the archive.
+        key: the key of the object.
+        body: the bytes, read from the current position.
+        content: the size and hash of the bytes.
+        kept_until: object lock: nobody can remove or replace the object before.
+        bucket: a bucket other than that of the archive.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     try:
@@ -111,13 +111,13 @@ def put(
 
 
 def compare(key: str, content: Content, *, bucket: str = "") -> Stored:
-    """Return whose bytes are under a key, by their size and SHA-256.
+    """Compare the object under a key with the expected size and SHA-256.
 
-    Bytes are called foreign only once they were read: an answer that was cut within
-    its headers looks whole, and lacks the checksum.
+    The result is `FOREIGN` only after the bytes were read: an answer whose headers were
+    cut looks complete but lacks the checksum.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     found = head(key, bucket=bucket)
@@ -144,10 +144,10 @@ def _read_and_compare(key: str, content: Content, bucket: str) -> Stored:
 
 
 def head(key: str, *, bucket: str = "") -> ObjectHead | None:
-    """Return the properties of an object, None if there is none, or no bucket.
+    """Return the properties of an object, None if the object or bucket is missing.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     try:
@@ -175,7 +175,7 @@ def fetch(key: str, *, bucket: str = "") -> bytes:
     """Return all bytes under a key; their hash is not compared.
 
     Raises:
-        BucketError: there is nothing, or the store refused, failed or was away.
+        BucketError: there is no object, or S3 refused, failed or was not reached.
 
     """
     with translate_errors():
@@ -190,16 +190,16 @@ def fetch(key: str, *, bucket: str = "") -> bytes:
 def list_page(
     prefix: str, *, after: str | None = None, most: int = PAGE, bucket: str = ""
 ) -> ListPage:
-    """List objects whose keys begin alike, in the store's own order.
+    """List objects whose keys begin with a prefix, in the order of S3.
 
     Args:
-        prefix: what the keys begin with.
-        after: what an earlier page of the same prefix gave; None begins.
-        most: objects on the page, at most `PAGE`.
-        bucket: another than that of the archive.
+        prefix: the prefix of the keys.
+        after: `ListPage.after` of the page before; None for the first page.
+        most: most objects on the page, at most `PAGE`.
+        bucket: a bucket other than that of the archive.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     going_on: dict[str, Any] = {"ContinuationToken": after} if after else {}
@@ -222,12 +222,12 @@ def list_page(
 
 
 def remove(key: str, *, bucket: str = "") -> None:
-    """Remove an object; that it is gone already is no fault.
+    """Remove an object; an object that is gone already is no error.
 
-    From the archive only what a probe has put there, never a file.
+    Only objects of a probe may be removed from the archive, never files.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     with translate_errors():
@@ -235,10 +235,10 @@ def remove(key: str, *, bucket: str = "") -> None:
 
 
 def require_bucket(name: str) -> None:
-    """Find out if there is a bucket of a name.
+    """Require that a bucket exists.
 
     Raises:
-        BucketError: there is none, or the store refused, failed or was away.
+        BucketError: there is no bucket, or S3 refused, failed or was not reached.
 
     """
     with translate_errors():
@@ -246,10 +246,10 @@ def require_bucket(name: str) -> None:
 
 
 def prepare() -> bool:
-    """Make the bucket if it is not there; True if it had to be made.
+    """Create the bucket if it is missing; return whether it was created.
 
     Raises:
-        BucketError: the store refused, failed or could not be reached.
+        BucketError: S3 refused, failed or could not be reached.
 
     """
     name = settings.S3["bucket"]
@@ -260,7 +260,7 @@ def prepare() -> bool:
             raise
     else:
         return False
-    # Objects can be locked only in a bucket that was made for it.
+    # Objects can be locked only if the bucket was created with object lock.
     locks = bool(settings.S3_OBJECT_LOCK_DAYS)
     locking: dict[str, Any] = {"ObjectLockEnabledForBucket": True} if locks else {}
     with translate_errors():

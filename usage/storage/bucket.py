@@ -1,9 +1,9 @@
-"""The store on S3: what `STORAGES["usage"]` is with `USAGE_STORE=s3`.
+"""The store on S3: `STORAGES["usage"]` with `USAGE_STORE=s3`.
 
-It keeps the promises of the folder: a file is there whole or not at all, is never
-replaced, and what is read has as many bytes as were stored. Every failure is an
-OSError, as that of a disk would be, and only a file that S3 says is not there is a
-FileNotFoundError: a bucket that is not there is a store that is away.
+It keeps the promises of the folder: a file is stored whole or not at all, is never
+replaced, and is read with as many bytes as were stored. Every failure is an OSError, as
+with a disk. FileNotFoundError is raised only if S3 reports the object as missing; a
+missing bucket is a BucketAwayError.
 """
 
 import errno
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _NOT_FOUND = 404
 
-# The code of S3 with which a missing object differs from a missing bucket.
+# S3's code for a missing object; a missing bucket has another one.
 _NO_SUCH_KEY = "NoSuchKey"
 
 # Bytes that are hashed at a time.
@@ -40,16 +40,16 @@ _CHUNK = 1 << 20
 
 
 class BucketAwayError(OSError):
-    """S3 refused, failed or could not be reached; that proves nothing about a file."""
+    """S3 refused, failed or did not answer; the file may or may not be stored."""
 
 
 class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no types
-    """A bucket, or a part of one, in which a saved file is durable and confirmed.
+    """A bucket, or a folder of one, in which a saved file is durable and confirmed.
 
-    Names, listing of folders and addresses are the library's. Its other methods are
-    replaced: its `_save` has no condition and no checksum; its `delete` takes a missing
-    bucket for a missing file; an answer that was cut within its headers has a size of
-    None there; and its `open` costs three requests and six times the processor time.
+    Names, listing of folders and URLs are the library's. Its other methods are
+    replaced: its `_save` has no condition and no checksum, its `delete` treats a
+    missing bucket as a missing file, its `size` is None if the headers of an answer
+    were cut, and its `open` needs three requests and six times the processor time.
     """
 
     location: str
@@ -64,7 +64,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
             endpoint_url=settings.S3["endpoint_url"] or None,
             access_key=settings.S3["access_key_id"] or None,
             secret_key=settings.S3["secret_access_key"] or None,
-            # For listing folders and addresses, which make a client for each thread.
+            # Used by the library's own methods, which make a client for each thread.
             client_config=s3_client.client_config(),
             file_overwrite=True,  # names are given; `_save` refuses one that is taken
             **options,
@@ -73,14 +73,14 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
         self.location = self.location.rstrip("/")
 
     def _save(self, name: str, content: "File[bytes]") -> str:
-        """Put bytes under a name that nothing has, and confirm them by size and hash.
+        """Put bytes under a new name, and confirm them by size and hash.
 
-        A put that got no answer may have arrived: then the object decides. Bytes that
-        are there already are ours if they are the same, as names are new UUIDs.
+        A put without an answer may have been carried out, so the object is compared.
+        An object with the same bytes is taken for this file, as names are new UUIDs.
 
         Raises:
-            FileExistsError: other bytes have the name; they stay.
-            BucketAwayError: nothing is promised about the bytes.
+            FileExistsError: the name has other bytes; they are not replaced.
+            BucketAwayError: the bytes may or may not be stored.
 
         """
         expected = _content_of(content)
@@ -121,7 +121,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
         return File(BytesIO(data), name)
 
     def delete(self, name: str) -> None:
-        """Remove a file; that it is gone already is no fault."""
+        """Remove a file; a file that is gone already is no error."""
         with _as_os_error(name):
             archive.remove(self._key(name), bucket=self.bucket_name)
 
@@ -140,7 +140,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
     def listed(self, under: str = "") -> Iterator[Listed]:
         """Yield every file in or below a folder, with its name as its key.
 
-        A page of the list at a time: no request for each folder or file.
+        One request returns up to 1,000 files.
 
         Raises:
             BucketAwayError: the list could not be read to its end.
@@ -159,7 +159,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
                 return
 
     def is_answering(self) -> bool:
-        """Return whether S3 answers now, and has the bucket; takes a few seconds."""
+        """Return whether S3 answers and has the bucket, after a few seconds at most."""
         return s3_client.is_answering(self.bucket_name)
 
     def _key(self, name: str) -> str:
@@ -178,7 +178,7 @@ class BucketStore(S3Storage):  # type: ignore[misc]  # django-storages has no ty
         with _as_os_error(name):
             found = archive.head(self._key(name), bucket=self.bucket_name)
             if found is None:
-                # The answer is the same if the whole bucket is missing.
+                # The answer is the same if the bucket is missing.
                 archive.require_bucket(self.bucket_name)
         return found
 

@@ -10,7 +10,7 @@ from django.core.files.storage import FileSystemStorage
 class DurableFolder(FileSystemStorage):
     """A folder in which a saved file has reached the disk when `save` returns.
 
-    Django's own neither waits for the disk nor refuses a name that is taken.
+    Django's own class neither waits for the disk nor refuses a name that is taken.
     """
 
     def _save(self, name: str, content: "File[bytes]") -> str:
@@ -38,22 +38,22 @@ class DurableFolder(FileSystemStorage):
         name: str,
         max_length: int | None = None,  # noqa: ARG002 - Django names it
     ) -> str:
-        # A taken name is a mistake to be seen, not one to be worked around.
+        # A name that is taken is an error, so no other name is chosen.
         return name
 
 
 def _link(spooled: Path, path: Path) -> None:
-    """Give a file its name; a nameless one is reached through /proc, see open(2)."""
+    """Give a file its name; a file without one is linked from /proc, see open(2)."""
     number = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # Only with a folder's number does Python ask for the link to be followed.
+        # Python follows the link only if the descriptor of the folder is given.
         os.link(spooled, path.name, dst_dir_fd=number, follow_symlinks=True)
     finally:
         os.close(number)
 
 
 def _make_folder(folder: Path, *, below: Path) -> None:
-    """Make a folder whose name has reached the disk, and those above it."""
+    """Make a folder and its parents, and wait until their names are on the disk."""
     if folder.is_dir():
         return
     if folder != below:

@@ -1,8 +1,9 @@
-"""Two stores as one, while files move from the one to the other.
+"""Combines two stores while files move from one to the other.
 
-What is new is saved in the current store; what is not there is read from the fallback.
-`usage.maintenance.move_store` moves files, each of which is in the current store before
-it leaves the fallback: whoever finds it in neither looks once more where it went.
+New files are saved in the current store; files that it does not have are read from the
+fallback. `usage.maintenance.move_store` moves each file to the current store before it
+removes the file from the fallback. A file that is found in neither may just have moved,
+so the current store is tried a second time.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,16 +18,17 @@ T = TypeVar("T")
 
 
 class MovingStore(Storage):
-    """`current` and `fallback` are configurations, as STORAGES has them."""
+    """Two storages; `current` and `fallback` are configurations as in STORAGES."""
 
     def __init__(self, *, current: dict[str, Any], fallback: dict[str, Any]) -> None:
         self.current = storages.create_storage(current)
         self.fallback = storages.create_storage(fallback)
 
     def _find(self, look: Callable[[Storage], T]) -> T:
-        """Return what the first store says that has the file.
+        """Return the result of `look` for the first store that has the file.
 
-        A store that is away is no store without the file: its error is raised.
+        Errors other than FileNotFoundError are raised: a store that is away may have
+        the file.
         """
         for storage in (self.current, self.fallback):
             with suppress(FileNotFoundError):
@@ -48,8 +50,8 @@ class MovingStore(Storage):
         return name
 
     def delete(self, name: str) -> None:
-        # The older copy first: a crash in between leaves the newer one, not one that
-        # would be read in its place.
+        # The fallback first: after a crash in between, the current store still has the
+        # file, and no older copy is read in its place.
         for storage in (self.fallback, self.current):
             with suppress(FileNotFoundError):
                 storage.delete(name)
@@ -68,6 +70,6 @@ class MovingStore(Storage):
 
     @property
     def in_order_of_moving(self) -> Iterator[Storage]:
-        """Yield both stores, so that a file which moves meanwhile is seen in one."""
+        """Yield the fallback before the current store, so that no file is missed."""
         yield self.fallback
         yield self.current

@@ -1,4 +1,4 @@
-"""The S3 client of all that calls S3: the archive, the store on S3 and the inbox.
+"""The S3 client of the archive, the store on S3 and the inbox.
 
 Only this module imports boto3, so that time-outs, retries and errors are the same
 everywhere.
@@ -18,13 +18,13 @@ from django.conf import settings
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-# Seconds. A store that does not answer must not keep a worker for long.
+# Seconds. An S3 that does not answer must not hold a worker for long.
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 5, 20
 
 # Tries inside boto3, for one lost answer; after longer failures the job is postponed.
 _ATTEMPTS = 2
 
-# Seconds for a question whose answer is shown at once, and is not worth a long wait.
+# Seconds for a readiness check, which must not wait long.
 _QUICK_TIMEOUT = 2
 
 # The code of an answer that ended too soon.
@@ -32,9 +32,10 @@ CUT_SHORT = "IncompleteAnswer"
 
 
 class BucketError(Exception):
-    """The store did not do what was requested; `code` is its own code for why.
+    """S3 did not do what was requested; `code` is S3's code for the reason.
 
-    `has_answered` False: not reached, or nothing in time. `status`: HTTP's, or 0.
+    `has_answered` is False if S3 was not reached or did not answer in time. `status` is
+    the HTTP status, or 0.
     """
 
     def __init__(self, code: str, *, has_answered: bool, status: int = 0) -> None:
@@ -80,7 +81,7 @@ os.register_at_fork(after_in_child=_quick_client.cache_clear)
 
 
 def is_answering(bucket: str) -> bool:
-    """Return whether S3 answers within seconds, and has a bucket."""
+    """Return whether S3 answers within seconds and has the bucket."""
     try:
         with translate_errors():
             _quick_client().head_bucket(Bucket=bucket)
@@ -100,17 +101,17 @@ def client_config() -> Config:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise one kind of error for the many of the client."""
+    """Raise BucketError for each kind of error of the client."""
     try:
         yield
     except ClientError as error:
-        # An answer that is no error of S3's form has a code that is None.
+        # The code is None if the answer has no error document of S3.
         code = error.response.get("Error", {}).get("Code") or "unknown"
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise BucketError(code, has_answered=True, status=status) from error
     except BotoCoreError as error:
-        # Its wrapping for whatever else was raised while it was sending: not the
-        # store's doing, and raised as what it is.
+        # The client wraps errors of our own code that were raised while it was
+        # sending, such as in reading the body. They are raised unwrapped.
         if type(error) is HTTPClientError:
             raise error.kwargs["error"] from error
         raise BucketError(type(error).__name__, has_answered=False) from error

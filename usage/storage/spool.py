@@ -1,4 +1,4 @@
-"""Bytes on their way into the store: a file on the machine's own disk."""
+"""Spool files: bytes of an upload on the local disk, before they are stored."""
 
 import errno
 import logging
@@ -20,22 +20,23 @@ from usage.storage.folder import DurableFolder
 
 logger = logging.getLogger(__name__)
 
-# Errors of the operating system for "there is no room".
+# Errors of the operating system for a full disk.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-# Errors for "this file system has no files without a name".
+# Errors of a file system that does not support files without a name.
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 
-# The folder for bytes on their way in. It lies in that of the files, so that a file
-# can be moved; it holds none.
+# The folder for spool files. It is below the folder of the store, on the same file
+# system, so that a spool file can be linked into the store.
 SPOOL = "spool"
 
 
 class Spool:
-    """Bytes on their way in; gone with the `with` block unless kept.
+    """A spool file; its bytes are dropped at the end of the `with` block unless kept.
 
     The file has no name until it is kept, so that a process that is killed leaves
-    nothing behind; where the file system cannot do that, it has one that is removed.
+    nothing behind. Where the file system does not support that, the file has a
+    temporary name.
     """
 
     def __init__(self) -> None:
@@ -75,10 +76,10 @@ class Spool:
         return name if isinstance(name, str) else f"/proc/self/fd/{name}"
 
     def keep(self, *, tenant_id: int, file_id: UUID) -> str:
-        """Move the bytes to the storage; return the name that they have there.
+        """Save the bytes in the store, and return their name.
 
-        No earlier file had this name, so that receipts never share bytes, and bytes may
-        be removed when their own receipt allows it.
+        No earlier file had this name. Receipts therefore never share bytes, and bytes
+        may be removed when their own receipt allows it.
         """
         try:
             return self.keep_in(storages["usage"], stored_name(tenant_id, file_id))
@@ -91,7 +92,7 @@ class Spool:
         """Save the bytes in a storage.
 
         Raises:
-            OSError: it did not take them, or other bytes have the name.
+            OSError: the storage failed, or other bytes have the name.
 
         """
         self._file.flush()
@@ -100,13 +101,13 @@ class Spool:
         if not isinstance(storage, FileSystemStorage) or isinstance(
             storage, DurableFolder
         ):
-            # Django's own folder would move it, which a nameless file cannot be.
+            # Django's own folder would move the file, which needs a name.
             content.temporary_file_path = self.temporary_file_path  # type: ignore[attr-defined]  # as uploads have it
         return storage.save(name, content)
 
 
 def stored_name(tenant_id: int, file_id: UUID) -> str:
-    """Return the name that a file's bytes have in the storage, if they are there."""
+    """Return the name under which a file's bytes are stored."""
     return f"{tenant_id}/{file_id.hex[:2]}/{file_id}.usg"
 
 
@@ -121,7 +122,7 @@ def _nameless(folder: Path) -> IO[bytes]:
 
 
 def remove_spooled(*, before: datetime) -> int:
-    """Remove what was spooled under a name and left by a process; return how many."""
+    """Remove spool files with a name that processes left; return their number."""
     count = 0
     with suppress(FileNotFoundError):
         for path in (settings.VAR / "usage" / SPOOL).iterdir():

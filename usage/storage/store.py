@@ -1,8 +1,8 @@
 """Stores the bytes of usage files in a durable folder, on S3, or any Django storage.
 
-A file is written in two steps, so that nothing half written is ever found under its
-name: bytes go to a spool file while they arrive (`usage.storage.spool`), on the
-machine's own disk, and `Spool.keep` moves them into the storage `STORAGES["usage"]`.
+A file is written in two steps, so that its name never has half a file: bytes are
+written to a spool file on the local disk while they arrive (`usage.storage.spool`), and
+`Spool.keep` saves them in the storage `STORAGES["usage"]`.
 """
 
 import errno
@@ -26,8 +26,8 @@ from usage.storage.spool import SPOOL, Spool
 
 logger = logging.getLogger(__name__)
 
-# Codes of what can be wrong with stored bytes: they are not there, they are others than
-# came, or nobody knows, as the store is away.
+# Codes of problems with stored bytes: they are missing, they differ from those that
+# were received, or the store does not answer.
 BYTES_MISSING = "bytes-missing"
 BYTES_DIFFER = "bytes-differ"
 STORE_AWAY = "store-away"
@@ -41,9 +41,9 @@ QUARANTINE = "leftovers"
 
 @runtime_checkable
 class ListingStorage(Protocol):
-    """A storage that lists all files below a folder by itself, a thousand at a time.
+    """A storage that lists all files below a folder, 1,000 with each request.
 
-    The key of what is listed is the name of the file.
+    The key of a listed object is the name of the file.
     """
 
     def listed(self, under: str = "") -> Iterator[Listed]: ...
@@ -51,14 +51,14 @@ class ListingStorage(Protocol):
 
 @runtime_checkable
 class RemoteStorage(Protocol):
-    """A storage on other machines, which may be away while this one is well."""
+    """A storage on other machines, which may fail while this machine works."""
 
     def is_answering(self) -> bool: ...
 
 
 @contextmanager
 def opened(name: str) -> Iterator[memoryview]:
-    """Open a stored file's bytes, without copying them where they lie on a disk."""
+    """Open the bytes of a stored file: mapped from the folder, in memory from S3."""
     with _storage().open(name, "rb") as file:
         try:
             number = file.fileno()
@@ -74,16 +74,16 @@ def opened(name: str) -> Iterator[memoryview]:
             yield view
         finally:
             view.release()
-            # Somebody still holds a part of it: freed with that part.
+            # A caller still holds a part of the view; the map is freed with it.
             with suppress(BufferError):
                 mapped.close()
 
 
 def remove(name: str) -> None:
-    """Remove a file's bytes; that they are gone already is no fault.
+    """Remove the bytes of a file; bytes that are gone already are no error.
 
     Raises:
-        OSError: they may still be there.
+        OSError: the bytes may still be stored.
 
     """
     with suppress(FileNotFoundError):
@@ -91,9 +91,10 @@ def remove(name: str) -> None:
 
 
 def release(name: str) -> None:
-    """Remove bytes that no row names any more, now or by a later night's clean-up.
+    """Remove bytes that no row names any more.
 
-    What was decided about them is committed, and does not fail with the store.
+    The decision about them is committed, so a store that fails does not fail the
+    caller: the nightly clean-up removes the bytes later.
     """
     try:
         remove(name)
@@ -102,7 +103,7 @@ def release(name: str) -> None:
 
 
 def quarantine(name: str, *, on: date) -> None:
-    """Move a file's bytes into that day's folder of the leftovers.
+    """Move the bytes of a file to the leftovers, in the folder of a day.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -114,7 +115,7 @@ def quarantine(name: str, *, on: date) -> None:
     apart = f"{QUARANTINE}/{on}/{tenant}/{last}"
     with storage.open(name, "rb") as file:
         if isinstance(storage, DurableFolder):
-            remove(apart)  # a crash has left it under both names
+            remove(apart)  # after a crash the file has both names
             content = File(file, name=apart)
             content.temporary_file_path = lambda: storage.path(name)  # type: ignore[attr-defined]  # as uploads have it
             storage.save(apart, content)
@@ -127,7 +128,7 @@ def copy(file: "File[bytes]", storage: Storage, name: str) -> None:
     """Save an opened file under a name of a storage.
 
     Raises:
-        OSError: it did not take the bytes, or other bytes have the name.
+        OSError: the storage failed, or other bytes have the name.
 
     """
     try:
@@ -141,10 +142,10 @@ def copy(file: "File[bytes]", storage: Storage, name: str) -> None:
 
 
 def size_of(name: str) -> int | None:
-    """Return how many bytes are stored under a name, None if there is no such file.
+    """Return the size of a stored file in bytes, None if there is no such file.
 
     Raises:
-        OSError: the store is away; that proves nothing about the file.
+        OSError: the store is away, so the file may be stored or not.
 
     """
     try:
@@ -162,7 +163,7 @@ def is_older_than(name: str, *, than: datetime) -> bool:
 
 
 def stored_since(tenant_id: int) -> Iterator[tuple[str, datetime]]:
-    """Yield the name of everything that is kept for a tenant, and since when."""
+    """Yield each stored file of a tenant with the time at which it was stored."""
     for storage in _storages():
         if isinstance(storage, ListingStorage):
             for one in storage.listed(str(tenant_id)):
@@ -174,10 +175,10 @@ def stored_since(tenant_id: int) -> Iterator[tuple[str, datetime]]:
 
 
 def names(under: str = "") -> Iterator[str]:
-    """Yield the name of everything that is stored, or is under a folder, one by one.
+    """Yield the names of all stored files, or of those below a folder.
 
-    What comes and goes meanwhile may be among them or not. While files move between
-    two stores, a name may come twice.
+    A file that is stored or removed meanwhile may be included or not. While files move
+    between two stores, a name may be yielded twice.
 
     Raises:
         OSError: the store is away.
@@ -188,7 +189,7 @@ def names(under: str = "") -> Iterator[str]:
 
 
 def names_in(storage: Storage, under: str = "") -> Iterator[str]:
-    """Yield as `names` does, of one storage."""
+    """Yield the names of one storage, as `names` does."""
     if not isinstance(storage, ListingStorage):
         yield from _names(storage, under)
         return
@@ -198,14 +199,14 @@ def names_in(storage: Storage, under: str = "") -> Iterator[str]:
 
 
 def has_list() -> bool:
-    """Return whether `sizes_of` costs less than asking for the size of each file."""
+    """Return whether `sizes_of` costs less than `size_of` for each file."""
     return isinstance(_storage(), ListingStorage)
 
 
 def sizes_of(tenant_id: int) -> Mapping[str, int]:
-    """Return the sizes of a tenant's files as the store lists them, by name.
+    """Return the sizes of a tenant's files by name; empty unless `has_list`.
 
-    A file that comes or goes meanwhile may be among them or not.
+    A file that is stored or removed meanwhile may be included or not.
 
     Raises:
         OSError: the store is away.
@@ -233,7 +234,7 @@ def _names(storage: Storage, under: str) -> Iterator[str]:
 
 
 def is_answering() -> bool:
-    """Return whether a store that is on other machines answers now."""
+    """Return whether the store answers; a folder on this machine always does."""
     return all(
         storage.is_answering()
         for storage in _storages()
@@ -247,7 +248,7 @@ def is_remote() -> bool:
 
 
 def moving_store() -> MovingStore | None:
-    """Return the two stores between which files move; None if there is one only."""
+    """Return the two stores between which files move; None without a fallback."""
     storage = _storage()
     return storage if isinstance(storage, MovingStore) else None
 

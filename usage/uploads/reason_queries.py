@@ -29,10 +29,11 @@ _FIRST_CODE = "problems__0__code"
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """How many files of an upload ended in the same way, for the same reason.
+    """Number of files of an upload with the same outcome and reason.
 
-    Of a bad outcome, `code` and `status` are as for `UploadItem`, and `example` is one
-    of the files, None if the portal has none of them. Otherwise they are empty.
+    For a bad outcome, `code` and `status` are those of `UploadItem`, and `example` is
+    the id of one of the files, None if the portal has none of them. For other outcomes
+    all three are empty.
     """
 
     outcome: str
@@ -66,14 +67,14 @@ def count_reasons(uploads: Collection[Upload]) -> dict[UUID, list[ReasonCount]]:
 
 
 def _if_bad(field: str, other: str | None) -> Case:
-    """Return a column where the outcome is bad, so that other files count together."""
+    """Return a column that is empty for good outcomes, so that they count together."""
     output = SmallIntegerField() if other is None else CharField()
     default = Value(other, output_field=output)
     return Case(When(end__in=BAD, then=F(field)), default=default, output_field=output)
 
 
 def _id(field: str) -> Case:
-    """Return an id as text where the outcome is bad: PostgreSQL has no least UUID."""
+    """Return an id as text for bad outcomes: PostgreSQL has no min() of UUIDs."""
     return Case(
         When(end__in=BAD, then=Cast(field, CharField())), output_field=CharField()
     )

@@ -24,8 +24,8 @@ from usage.uploads import queries as upload_queries
 # The oldest are removed when another one begins. Files and their receipts stay.
 UPLOADS_KEPT = 500
 
-# The same for each machine that a sender names, and how many machines: one token can be
-# used on many servers, and none of them displaces the runs of another one.
+# Uploads that are kept for each machine of a sender, and machines. One token can be
+# used on many servers, so each machine has its own number.
 RUNS_KEPT = 100
 MACHINES_KEPT = 200
 
@@ -45,8 +45,8 @@ _REPORTED = ("name", "size", "outcome", "code", "status", "file")
 class UploadSender:
     """Who reports an upload, for which tenant, and by which channel.
 
-    `machine` and `version` are what the program on a server says of itself, `sent_from`
-    is the IP address of the request.
+    The program on a server reports `machine` and `version`; `sent_from` is the IP
+    address of the request.
     """
 
     tenant_id: int

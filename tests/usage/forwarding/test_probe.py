@@ -113,7 +113,7 @@ def test_a_store_that_refuses_is_told_and_the_start_goes_on(
     out, errors = StringIO(), StringIO()
     call_command("prepare_bucket", stdout=out, stderr=errors)
     assert "refuses" in errors.getvalue()
-    assert "could not be asked" in errors.getvalue()
+    assert "could not be tested" in errors.getvalue()
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Report.objects.get().problem == code
 

@@ -26,15 +26,18 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["to"] != settings.USAGE_STORE:
             message = (
-                f"USAGE_STORE is {settings.USAGE_STORE}: new files would still go"
-                " there. Set it, with the other store as USAGE_STORE_FALLBACK, in all"
-                " processes first (docs/scaling.md)."
+                f"USAGE_STORE is {settings.USAGE_STORE}: new files would still be"
+                f" stored there. First set USAGE_STORE={options['to']} in all"
+                " processes, and the other store as USAGE_STORE_FALLBACK"
+                " (docs/scaling.md)."
             )
             raise CommandError(message)
         try:
             report = move_store.move_files(now=timezone.now)
         except move_store.NotMovingError as error:
-            message = "USAGE_STORE_FALLBACK is not set: there is nothing to move from."
+            message = (
+                "USAGE_STORE_FALLBACK is not set: it names the store to move from."
+            )
             raise CommandError(message) from error
         except OSError as error:
             message = f"The files could not be listed: {error}"
@@ -47,7 +50,9 @@ class Command(BaseCommand):
         for name, what in report.notes:
             self.stderr.write(f"{name}: {what}")
         if report.stopped_by is not None:
-            message = f"Stopped, as a store fails: {report.stopped_by}. Run it again."
+            message = (
+                f"Stopped because a store fails: {report.stopped_by}. Run it again."
+            )
             raise CommandError(message)
         if report.left:
             message = f"{report.left} files are left. Run it again."

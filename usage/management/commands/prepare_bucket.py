@@ -15,9 +15,9 @@ from usage.storage import archive, s3_client
 
 class Command(BaseCommand):
     help = (
-        "Makes the S3 bucket, and those of inbox and store, if they are not there (on"
-        " S3 servers of your own only), and asks the first what it honours. A store"
-        " that refuses or is away stops nothing."
+        "Creates the missing buckets of archive, inbox and store (on S3 servers of your"
+        " own only), and tests what the archive's server supports. A server that"
+        " refuses or does not answer is reported; the command still succeeds."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         for other in sorted({*others} - {"", name}):
             self._prepare(other, partial(inbox_s3.prepare, other))
         if not settings.FORWARDING:
-            self.stdout.write("Forwarding is off: the bucket is not asked.")
+            self.stdout.write("Forwarding is off: the bucket is not tested.")
             return
         self._probe(name)
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             is_new = prepare()
         except s3_client.BucketError as error:
-            # Files are received all the same, and wait until it is back.
+            # Files are received all the same, and are forwarded later.
             what = "refuses" if error.has_answered else "is away"
             self.stderr.write(f"{name}: the S3 server {what}: {error.code}")
             return
@@ -49,8 +49,8 @@ class Command(BaseCommand):
     def _probe(self, name: str) -> None:
         report = probe.probe(now=timezone.now)
         if report.problem:
-            self.stderr.write(f"{name}: could not be asked ({report.problem}).")
+            self.stderr.write(f"{name}: could not be tested ({report.problem}).")
             return
         codes = [finding["code"] for finding in report.findings]
-        text = ", ".join(codes) or "it honours all that forwarding needs"
-        self.stdout.write(f"{name}: asked: {text}")
+        text = ", ".join(codes) or "it supports all that forwarding needs"
+        self.stdout.write(f"{name}: tested: {text}")
