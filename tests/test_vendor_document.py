@@ -20,7 +20,7 @@ def functions_of(path: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_every_line_of_the_document_is_there_once() -> None:
+def test_every_statement_of_the_document_is_listed_once() -> None:
     assert [row[0] for row in LINES] == [f"V{number}" for number in range(20)]
 
 

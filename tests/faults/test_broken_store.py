@@ -271,7 +271,7 @@ def test_bytes_that_came_out_otherwise_wait_for_a_person(
     assert_done_once(alice, proxy, sent)
 
 
-def test_a_slow_store_is_waited_for(
+def test_slow_answers_of_s3_are_awaited(
     alice: Company, proxy: FaultyS3, sent: bytes
 ) -> None:
     proxy.script["PUT"] = [faulty_s3.slow(TIMEOUT / 3)]

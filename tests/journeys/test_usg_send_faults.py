@@ -196,7 +196,7 @@ def test_of_two_runs_the_second_ends_without_an_error(
     assert said.splitlines() == [f"accepted: {name}" for name in NAMES]
 
 
-def test_a_file_system_without_locks_keeps_no_run_out(
+def test_without_locks_of_the_file_system_every_run_sends(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -217,7 +217,9 @@ def test_the_mutex_of_windows_is_named_by_the_directory() -> None:
 # Files
 
 
-def test_a_note_of_macos_is_skipped_with_a_word(script: Script, folder: Path) -> None:
+def test_a_metadata_file_of_macos_is_skipped_and_listed(
+    script: Script, folder: Path
+) -> None:
     put(folder, "._IC01_1.usg")
     code, lines = run(script, folder)
     assert code == ExitCode.ACCEPTED
@@ -243,14 +245,14 @@ def test_a_file_that_grows_after_it_was_hashed_is_left_and_the_others_arrive(
 
 
 @pytest.mark.parametrize("years", [-9, 9])
-def test_a_clock_that_is_years_off_stops_no_file(
+def test_files_are_sent_by_a_server_whose_clock_is_years_off(
     script: Script, folder: Path, years: int
 ) -> None:
     code, lines = run(script, folder, now=NOW + years * 365 * DAY)
     assert (code, lines) == (0, [f"accepted: {name}" for name in NAMES])
 
 
-def test_a_file_of_a_moment_ahead_of_the_clock_is_still_left(
+def test_a_file_dated_seconds_ahead_of_the_clock_is_left(
     script: Script, folder: Path
 ) -> None:
     put(folder, "ahead.usg", at=NOW + 60)

@@ -323,7 +323,7 @@ def test_setup_names_the_folder_of_the_mails_while_no_mail_server_is_set(
         assert (str(settings.EMAIL_FILE_PATH) in out.getvalue()) is is_named
 
 
-def test_setup_takes_nobody_for_a_clerk_who_is_none(db: None) -> None:
+def test_setup_refuses_the_address_of_somebody_who_is_not_a_clerk(db: None) -> None:
     berlin = (*SETUP, "--zone", "Europe/Berlin")
     call_command("setup", *berlin, stdout=StringIO())
     with pytest.raises(CommandError, match="not a billing clerk's"):

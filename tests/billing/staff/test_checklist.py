@@ -49,13 +49,13 @@ def test_the_first_open_step_is_next(
     assert found.next_text.startswith("Next: ")
 
 
-def test_no_file_is_to_be_forwarded_where_nothing_is() -> None:
+def test_without_forwarding_the_checklist_has_no_such_step() -> None:
     codes = [step.code for step in steps(forwards=False)]
     assert codes[-2:] == ["accepted", "reminder"]
     assert [step.code for step in steps()][-3:] == ["accepted", "forwarded", "reminder"]
 
 
-def test_who_has_not_signed_in_yet_is_named() -> None:
+def test_admins_who_have_not_signed_in_yet_are_marked() -> None:
     texts = [step.text for step in steps() if step.code == "admin"]
     assert texts == ["Ida; has not signed in yet."]
     texts = [step.text for step in steps(has_signed_in=True) if step.code == "admin"]

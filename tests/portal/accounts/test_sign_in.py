@@ -31,7 +31,7 @@ def test_a_person_signs_in_by_address_and_out_again(alice: Company) -> None:
     assert not is_signed_in(client)
 
 
-def test_a_portal_without_people_names_the_command_that_makes_the_first(
+def test_a_portal_without_accounts_names_the_command_that_creates_one(
     db: None,
 ) -> None:
     assert b"manage.py setup --staff-email" in Client().get("/sign-in").content

@@ -39,9 +39,7 @@ def test_another_stamp_or_none_is_a_copy(db: None, settings: Any) -> None:
         assert held() == mail_switch.RESTORED_COPY
 
 
-def test_a_portal_takes_a_stamp_once_an_operator_says_so(
-    db: None, settings: Any
-) -> None:
+def test_a_new_stamp_applies_after_claim_mail(db: None, settings: Any) -> None:
     assert held() == ""
     settings.MAIL_STAMP = "a random text"
     assert held() == mail_switch.RESTORED_COPY

@@ -72,7 +72,7 @@ def test_a_syntax_error_is_found() -> None:
     assert tree.errors or {one.type for one in walk(tree.root)} & NOT_IN_5_1
 
 
-def test_nothing_of_a_later_powershell_is_used() -> None:
+def test_no_syntax_of_a_later_powershell_is_used() -> None:
     assert {node.type for node in walk(TREE.root)} & NOT_IN_5_1 == set()
     for word in ("-SkipHttpErrorCheck", "-Parallel", "clean {", "-AsHashtable"):
         assert word not in SOURCE

@@ -67,7 +67,7 @@ def test_a_kept_file_is_read_measured_dated_and_removed(bucket: BucketStore) -> 
         pass
 
 
-def test_a_file_without_bytes_is_one(bucket: BucketStore) -> None:
+def test_an_empty_file_can_be_stored(bucket: BucketStore) -> None:
     name = keep(b"")
     assert (read(name), store.size_of(name)) == (b"", 0)
 
@@ -126,7 +126,7 @@ def test_a_leftover_stays_where_other_bytes_have_its_new_name(
     assert stored_on_s3(bucket) == {apart: b"others", name: DATA}
 
 
-def test_only_bytes_are_read(bucket: BucketStore) -> None:
+def test_files_are_opened_for_reading_bytes_only(bucket: BucketStore) -> None:
     with pytest.raises(ValueError, match="'w'"):
         bucket.open(keep(), "w")
 
@@ -204,7 +204,9 @@ def test_foreign_bytes_under_a_name_stay_and_the_file_is_refused(
     assert stored_on_s3(bucket) == {name: b"foreign"}
 
 
-def test_the_same_bytes_under_a_name_are_ours(bucket: BucketStore) -> None:
+def test_an_object_with_the_same_bytes_is_taken_for_the_file(
+    bucket: BucketStore,
+) -> None:
     file_id = uuid4()
     assert keep(file_id=file_id) == keep(file_id=file_id)
     assert list(stored_on_s3(bucket).values()) == [DATA]
@@ -295,7 +297,7 @@ def test_a_list_that_was_cut_is_not_an_empty_one(
         list(store.names())
 
 
-def test_a_slow_store_is_waited_for(bucket: BucketStore, proxy: FaultyS3) -> None:
+def test_slow_answers_of_s3_are_awaited(bucket: BucketStore, proxy: FaultyS3) -> None:
     slow = faulty_s3.slow(TIMEOUT / 3)
     proxy.script = {"PUT": [slow], "HEAD": [slow], "GET": [slow]}
     assert read(keep()) == DATA

@@ -114,7 +114,7 @@ def test_every_file_moves_and_is_found_before_and_after(
 
 
 @pytest.mark.parametrize("place", failpoints.MOVE_NAMES)
-def test_a_run_that_was_killed_is_taken_up_again(
+def test_the_next_run_continues_one_that_was_killed(
     alice: Company,
     begin: Callable[[], MovingStore],
     monkeypatch: pytest.MonkeyPatch,
@@ -433,7 +433,7 @@ def test_an_upload_in_the_middle_of_a_move_keeps_its_bytes(
     assert names(begun[0].current) == {file.stored_as}
 
 
-def test_a_tenant_whose_lock_is_not_to_be_had_is_left_for_the_next_run(
+def test_files_of_a_locked_tenant_are_left_for_the_next_run(
     alice: Company, begin: Callable[[], MovingStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = alice.server.day(DAY)
