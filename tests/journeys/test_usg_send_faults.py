@@ -259,7 +259,7 @@ def test_a_file_dated_seconds_ahead_of_the_clock_is_left(
     code, lines = run(script, folder)
     assert (code, lines[0]) == (
         0,
-        "left for next time: ahead.usg (it has just been written)",
+        "left for next time: ahead.usg (it changed less than 2 minutes ago)",
     )
 
 
