@@ -14,7 +14,7 @@ class BillingConfig(AppConfig):
         from billing.statements import error_text as statement_error_text
         from billing.statements import invariants as statement_invariants
         from billing.statements import metrics as statement_metrics
-        from billing.tiles import PEOPLE_TILE, STATEMENTS_TILE, UPLOAD_TILE
+        from billing.tiles import TILES
         from portal import error_text
         from portal.health import invariants, metrics, readiness
         from portal.pages import staff_navigation, tiles
@@ -26,7 +26,7 @@ class BillingConfig(AppConfig):
         metrics.register(statement_metrics.statement_metrics)
 
         staff_navigation.register(*LINKS)
-        for tile in (UPLOAD_TILE, STATEMENTS_TILE, PEOPLE_TILE):
+        for tile in TILES:
             tiles.register(tile)
         self._register_with_usage()
 

@@ -1,21 +1,26 @@
-"""Home tiles: the state of the period with its strips, and who gets reminders."""
+"""Home tiles: the period with its strips, statements, reminders, and licences."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from billing.coverage import periods
 from billing.coverage.calendar import Calendar, CellState
+from billing.coverage.licences import held_on
 from billing.mail import recipients
 from billing.periods import dismiss
 from billing.periods import text as period_text
 from billing.periods.queries import PeriodView
 from billing.periods.text import PeriodText, reader_of
 from billing.periods.urgent import urgent_periods
+from billing.requests import licences
+from billing.requests.text import licences_text
 from billing.statements import page_queries
 from billing.statements import text as statement_text
 from billing.statements.compute.lines import AGENT, BUSINESS
 from portal.accounts.caller import Caller, Permission
+from portal.models import Tenant
 from portal.pages.tiles import Tile, TileState
 
 # A strip draws each day as a bar of 8 in a step of 10; covered days are drawn above
@@ -139,6 +144,16 @@ def _statements_tile(_caller: Caller, _at: datetime) -> TileState:
     return TileState(text=text, state=state, mark=mark)
 
 
+def _licences_tile(_caller: Caller, at: datetime) -> TileState:
+    history = [(one.from_on, one.keys) for one in licences.changes()]
+    zone = periods.zone_named(Tenant.objects.get().zone)
+    text = licences_text(held_on(history, at.astimezone(zone).date()))
+    conflict = gettext("keys that contradict each other") if text.conflicts else ""
+    return TileState(
+        text=text.answer, state=conflict, mark="partial" if conflict else ""
+    )
+
+
 STATEMENTS_TILE = Tile(
     order=20,
     title=gettext_lazy("Billing data"),
@@ -155,6 +170,14 @@ PEOPLE_TILE = Tile(
     load_state=_people_tile,
 )
 
+LICENCES_TILE = Tile(
+    order=55,
+    title=gettext_lazy("Licences"),
+    url_name="licences-page",
+    needs=Permission.READ,
+    load_state=_licences_tile,
+)
+
 UPLOAD_TILE = Tile(
     order=0,
     title=gettext_lazy("Subscription Usage Upload"),
@@ -162,3 +185,5 @@ UPLOAD_TILE = Tile(
     needs=Permission.READ,
     load_state=_upload_tile,
 )
+
+TILES = (UPLOAD_TILE, STATEMENTS_TILE, PEOPLE_TILE, LICENCES_TILE)

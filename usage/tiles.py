@@ -13,6 +13,7 @@ from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes, total_megabytes
 from usage.automation import queries as automation_queries
 from usage.automation.presenters import is_silent
+from usage.connectivity.results import count_access
 from usage.disk_space.estimate import VENDOR_LARGEST
 from usage.disk_space.needs import RECENT_DAYS
 from usage.disk_space.queries import largest_day
@@ -105,6 +106,21 @@ def _disk_space_tile(_caller: Caller, at: datetime) -> TileState:
     )
 
 
+def _access_tile(_caller: Caller, _at: datetime) -> TileState:
+    found = count_access()
+    if not found.machines:
+        return TileState(text=gettext("Can the servers reach Amazon S3?"))
+    text = ngettext(
+        "%(count)s server has reported a check.",
+        "%(count)s servers have reported a check.",
+        found.machines,
+    ) % {"count": grouped(found.machines)}
+    if not found.blocked:
+        return TileState(text=text)
+    state = gettext("%(count)s without full access") % {"count": grouped(found.blocked)}
+    return TileState(text=text, state=state, mark="partial")
+
+
 def _automation_tile(_caller: Caller, at: datetime) -> TileState:
     runs = automation_queries.last_runs()
     if not runs:
@@ -151,6 +167,13 @@ TILES = (
         url_name="disk-space-page",
         needs=Permission.READ,
         load_state=_disk_space_tile,
+    ),
+    Tile(
+        order=42,
+        title=gettext_lazy("Access check"),
+        url_name="access-page",
+        needs=Permission.READ,
+        load_state=_access_tile,
     ),
     Tile(
         order=60,

@@ -6,10 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, Q
 
 from portal.db import unit_of_work
 from usage.models import AccessResult
-from usage.usg.client.access_check import AccessReport, Names, conclude
+from usage.usg.client.access_check import (
+    AccessReport,
+    Conclusion,
+    Names,
+    conclude,
+)
 from usage.usg.client.access_probe import NameProbe, ProbeOutcome
 
 # Results kept for each tenant, one for each machine; the oldest are deleted.
@@ -83,6 +89,21 @@ def access_results() -> list[MachineResult]:
         )
         for row in AccessResult.objects.order_by("machine")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessCounts:
+    """Machines with a result, and those of them without full access."""
+
+    machines: int
+    blocked: int
+
+
+def count_access() -> AccessCounts:
+    """Count the results of all machines; in the caller's unit of work."""
+    blocked = Count("pk", filter=~Q(conclusion=Conclusion.WORKS.value))
+    found = AccessResult.objects.aggregate(machines=Count("pk"), blocked=blocked)
+    return AccessCounts(**found)
 
 
 def _report(bucket: Sequence[NameProbe], service: Sequence[NameProbe]) -> AccessReport:

@@ -248,6 +248,18 @@ def test_staff_record_licences(alice: Company) -> None:
     assert history == [(may(10), [AUTOMATED]), (date(2026, 4, 28), [MANUAL])]
 
 
+def test_home_names_the_upload_mode_and_keys_that_contradict(alice: Company) -> None:
+    viewer = signed_in(alice)
+    home = text(viewer.get("/"))
+    assert "Manual upload since Tue 28 April 2026." in home
+    assert "keys that contradict each other" not in home
+    given = {"from_on": "2026-05-10", "keys": [AUTOMATED, MANUAL]}
+    staff(StaffRole.CLERK).post("/staff/tenants/A-100/licences", given)
+    home = text(viewer.get("/"))
+    assert "Manual upload since Tue 28 April 2026." in home
+    assert "keys that contradict each other" in home
+
+
 def test_an_admin_asks_for_licences_and_staff_answer(alice: Company) -> None:
     admin, clerk = signed_in(alice, "admin"), staff(StaffRole.CLERK)
     fields: dict[str, Any] = {"keys": [AUTOMATED], "from_on": "2026-06-01"}

@@ -54,10 +54,10 @@ def report(company: Company, sent: Any) -> Any:
     )
 
 
-def page(company: Company) -> str:
+def page(company: Company, address: str = "/access") -> str:
     client = Client()
     client.force_login(company.people["viewer"])
-    answer = client.get("/access")
+    answer = client.get(address)
     assert answer.status_code == 200
     return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
 
@@ -78,6 +78,20 @@ def test_a_server_reports_with_its_token_and_its_tenant_alone_sees_the_result(
     assert "Ask whoever runs the firewall to allow" in shown
     assert NAMES.service[-1] in shown
     assert "ic1" not in page(charlie)
+
+
+def test_home_counts_the_servers_without_full_access(
+    alice: Company, works: dict[str, Any], blocked: dict[str, Any]
+) -> None:
+    assert "Can the servers reach Amazon S3?" in page(alice, "/")
+    report(alice, works)
+    home = page(alice, "/")
+    assert "1 server has reported a check." in home
+    assert "without full access" not in home
+    report(alice, {**blocked, "machine": "ic2"})
+    home = page(alice, "/")
+    assert "2 servers have reported a check." in home
+    assert "1 without full access" in home
 
 
 def test_a_new_result_of_a_machine_replaces_the_one_before(
