@@ -15,5 +15,6 @@ class PortalConfig(AppConfig):
             folder.close_to_others(settings.VAR)
         except folder.ExposedError as error:
             raise ImproperlyConfigured(str(error)) from error
-        # Registers the system checks.
+        # Registers the system checks, and what happens when somebody signs in.
         from portal import checks  # noqa: F401 - imported for that alone
+        from portal.accounts import receivers  # noqa: F401 - the same

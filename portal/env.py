@@ -51,6 +51,7 @@ VARIABLES = _by_name(
     Variable("MASTER_KEY", None, "base64 of 32 bytes; wraps the tenants' keys"),
     Variable("ALLOWED_HOSTS", "127.0.0.1,localhost", "host names that are answered"),
     Variable("PORTAL_ADDRESS", "http://127.0.0.1:8000", "public address, for links"),
+    Variable("STAFF_SECOND_FACTOR", "yes", "no: billing staff may do without; a demo"),
     Variable("TRUSTED_PROXY", "no", "yes: a proxy in front sets X-Forwarded-Proto"),
     Variable("PROXY_STAMPS", "no", "yes: the proxy in front sets X-Request-Start"),
     Variable("PLAIN_HOSTS", "", "services that are reached without TLS on purpose"),

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "ninja",  # only so that its docs page is served from here
 ]
@@ -122,6 +123,11 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Whether billing staff need a second factor before they reach anything.
+STAFF_SECOND_FACTOR = env.truth("STAFF_SECOND_FACTOR")
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# `portal.http.middleware` decides alone who has to sign in again.
+ACCOUNT_REAUTHENTICATION_REQUIRED = False
 MASTER_KEY = env.key("MASTER_KEY", size=32)
 
 # People are invited, and sign in with their email address; `portal.accounts.adapter`
@@ -156,8 +162,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "10/h/user",
 }
 
-# A session ends 12 hours after its last use (`portal.accounts.sessions`), or with the
-# browser.
+# `portal.accounts.sessions` limits the sessions of people; this is how long one lasts
+# in which nobody has signed in yet. The cookie ends with the browser.
 SESSION_ENGINE = "portal.accounts.sessions"
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SESSION_COOKIE_AGE = 12 * 3600

@@ -5,12 +5,12 @@ from typing import Any
 
 from celery import Task, shared_task
 from celery.signals import task_success
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from portal.accounts import send_mails as account_mails
 from portal.db import unit_of_work
 from portal.jobs import heartbeat, shutdown
+from portal.models import Session
 
 # How long one run sends mails. A mail server can take a minute for each, and a run has
 # to end well within its limit.

@@ -5,6 +5,7 @@ the environment where they are. Tests commit for real, as the product does, and 
 they have written is removed by the tables' owner after each.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -18,7 +19,26 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from billing.periods import updating
+from portal.models import User
 from tests.builders import Company, open_company
+
+_force_login = Client.force_login
+
+
+def _sign_in(client: Any, user: User, backend: str | None = None) -> None:
+    """Sign a person in as if they had just presented the factors that they need."""
+    _force_login(client, user, backend)
+    at = time.time()
+    presented: list[dict[str, object]] = [{"method": "password", "at": at}]
+    if user.staff_role:
+        presented.append({"method": "mfa", "type": "totp", "at": at})
+    session = client.session
+    session["account_authentication_methods"] = presented
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
+Client.force_login = _sign_in  # type: ignore[assignment,method-assign]  # in all tests
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ class Section:
 
 
 @dataclass
-class Session:
+class RunnerSession:
     """One call of the runner: its environment, and what came of it so far."""
 
     environment: dict[str, str]
@@ -152,7 +152,7 @@ def count(section: Section, report: Path) -> None:
             section.remark = f"{skipped} skipped"
 
 
-def lint(session: Session) -> None:
+def lint(session: RunnerSession) -> None:
     """Run every check of the list; show what the bad ones say."""
     with session.section("install and lint") as section:
         for outcome in checks.run_checks(session.environment):
@@ -164,7 +164,7 @@ def lint(session: Session) -> None:
                 say(outcome.output)
 
 
-def database(session: Session) -> None:
+def database(session: RunnerSession) -> None:
     """Run everything that is neither the matrix, nor a browser, nor destructive."""
     with session.section("database") as section:
         marked = "not access and not browser and not faults"
@@ -172,7 +172,7 @@ def database(session: Session) -> None:
         session.pytest(section, "-n", "3", "-m", marked, *covering())
 
 
-def access(session: Session) -> None:
+def access(session: RunnerSession) -> None:
     """Try every URL as the wrong person.
 
     Without coverage, which costs half as much again: all that is reached here is
@@ -182,13 +182,13 @@ def access(session: Session) -> None:
         session.pytest(section, "-n", "2", "-m", "access")
 
 
-def faults(session: Session) -> None:
+def faults(session: RunnerSession) -> None:
     """Kill and cut; three at a time, for most of it is waiting."""
     with session.section("faults") as section:
         session.pytest(section, "-n", "3", "-m", "faults", *covering())
 
 
-def browser(session: Session) -> None:
+def browser(session: RunnerSession) -> None:
     """Use the pages as people do."""
     with session.section("browser") as section:
         if os.environ.get("WITHOUT_BROWSER") == "1":
@@ -223,7 +223,7 @@ def covering() -> list[str]:
     return ["--cov", "--cov-append", "--cov-report="]
 
 
-def coverage(session: Session) -> None:
+def coverage(session: RunnerSession) -> None:
     """Hold the coverage of all sections together against its thresholds."""
     say("\n=== coverage")
     section = Section("coverage")
@@ -246,14 +246,14 @@ def coverage(session: Session) -> None:
     session.sections.append(section)
 
 
-def everything(session: Session) -> None:
+def everything(session: RunnerSession) -> None:
     """Run all sections; a bad one does not keep the next from running."""
     subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
     for run in (lint, database, access, browser, faults, coverage):
         run(session)
 
 
-def plain(session: Session) -> bool:
+def plain(session: RunnerSession) -> bool:
     """Run the linter and the tests that need no engine; say whether all is well.
 
     The answer comes within 15 seconds on 2 cores, before any engine is started.
@@ -277,14 +277,14 @@ def plain_files() -> list[str]:
     ]
 
 
-def quick(session: Session) -> None:
+def quick(session: RunnerSession) -> None:
     """Run the rest of what is fast and finds most."""
     with session.section("database") as section:
         marked = "not access and not browser and not faults and (slow or not plain)"
         session.pytest(section, "-n", "2", "-m", marked)
 
 
-def scripts(session: Session, pattern: str, *arguments: str) -> None:
+def scripts(session: RunnerSession, pattern: str, *arguments: str) -> None:
     """Run programs that are no tests, each for itself."""
     for path in sorted((ROOT / "tests").glob(pattern)):
         with session.section(path.stem) as section:
@@ -293,18 +293,18 @@ def scripts(session: Session, pattern: str, *arguments: str) -> None:
             section.failed += code != 0
 
 
-def bench(session: Session) -> None:
+def bench(session: RunnerSession) -> None:
     """Measure; each benchmark prints a table and writes its JSON."""
     (ROOT / "tests" / "bench" / "results").mkdir(exist_ok=True)
     scripts(session, "bench/bench_*.py")
 
 
-def fuzz(session: Session) -> None:
+def fuzz(session: RunnerSession) -> None:
     """Throw damaged input at the readers, for a bounded time."""
     scripts(session, "fuzz/*.py", "--seconds", os.environ.get("FUZZ_SECONDS") or "60")
 
 
-def breaking(session: Session) -> None:
+def breaking(session: RunnerSession) -> None:
     """Break everything, long and at random; the figures are in docs/reliability.md."""
     settings = {**LONG, **session.environment}
     session.environment |= settings
@@ -317,7 +317,7 @@ def breaking(session: Session) -> None:
         scripts(session, f"fuzz/fuzz_{name}.py", *bounds)
 
 
-def report(session: Session) -> bool:
+def report(session: RunnerSession) -> bool:
     """Print the table and the sum; say whether all is well."""
     titles = ("passed", "failed", "seconds", "of CPU", "budget")
     say("\n" + "".join([f"{'section':<20}", *(f"{one:>10}" for one in titles)]))
@@ -334,7 +334,7 @@ def report(session: Session) -> bool:
     return failed == 0
 
 
-TARGETS: Mapping[str, Callable[[Session], None]] = {
+TARGETS: Mapping[str, Callable[[RunnerSession], None]] = {
     "all": everything,
     "quick": quick,
     "lint": lint,
@@ -361,7 +361,7 @@ def main(target: str) -> int:
             "VAR": str(scratch / "var"),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
         }
-        session = Session({**os.environ, **NO_ENGINES, **common}, scratch)
+        session = RunnerSession({**os.environ, **NO_ENGINES, **common}, scratch)
         if target == "quick" and not plain(session):
             report(session)
             return 1

@@ -193,11 +193,13 @@ OF_HTTP = {
     "portal/accounts/client_address.py",
     "portal/accounts/login_redirect.py",
     "portal/accounts/password_links.py",
+    "portal/accounts/receivers.py",
     "portal/http/any_host.py",
     "portal/http/api_docs.py",
     "portal/http/body_slots.py",
     "portal/http/context_processors.py",
     "portal/http/downloads.py",
+    "portal/http/identify.py",
     "portal/http/log_formatter.py",
     "portal/http/middleware.py",
     "portal/http/multipart_forms.py",
@@ -259,7 +261,10 @@ def test_reads_never_import_endpoints() -> None:
 # They read the clock besides endpoints: tasks, commands, and what surrounds requests.
 # The mail folder dates its files.
 OF_TIME = {
+    "portal/accounts/receivers.py",
+    "portal/accounts/sessions.py",
     "portal/http/context_processors.py",
+    "portal/http/identify.py",
     "portal/http/middleware.py",
     "portal/http/request_time.py",
     "portal/mail/file_backend.py",

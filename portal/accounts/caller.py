@@ -1,8 +1,14 @@
 """The caller of a request: a person or a script, acting for a tenant."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from portal.accounts.sign_in_facts import (
+    PresentedFactors,
+    has_second_factor,
+    is_staff_bound,
+)
 from portal.models import Membership, Role, Scope, StaffRole, User
 
 
@@ -65,7 +71,9 @@ SESSION_TENANT = "tenant"
 class Caller:
     """The person or script behind a request; `tenant_id` None: member of no tenant.
 
-    `memberships` counts the tenants that somebody belongs to.
+    `memberships` counts the tenants that somebody belongs to. `proven_at` is when a
+    person last presented the strongest factor that they have; `lacks_factor` says that
+    their second factor is missing in the session, or not set up though it is required.
     """
 
     name: str
@@ -74,6 +82,8 @@ class Caller:
     user_id: int | None = None
     token_id: int | None = None
     memberships: int = 0
+    proven_at: datetime | None = None
+    lacks_factor: bool = False
 
     @property
     def tenant(self) -> int:
@@ -94,24 +104,32 @@ def token_caller(*, name: str, tenant_id: int, scope: str, token_id: int) -> Cal
     )
 
 
-def user_caller(user: User, *, wanted_tenant: int | None) -> Caller:
+def user_caller(
+    user: User, *, wanted_tenant: int | None, presented: PresentedFactors
+) -> Caller:
     """Return the person as a member of the wanted tenant, or of their first one.
 
     Reads the memberships anew each time: a membership that ended has ended at once.
     """
-    roles = dict(
+    found = list(
         Membership.objects.filter(user=user)
         .order_by("tenant_id")
-        .values_list("tenant_id", "role")
+        .values_list("tenant_id", "role", "tenant__requires_second_factor")
     )
+    roles = {tenant_id: role for tenant_id, role, _ in found}
     tenant_id = wanted_tenant if wanted_tenant in roles else next(iter(roles), None)
     permissions = _BY_STAFF_ROLE[user.staff_role]
     if tenant_id is not None:
         permissions |= _BY_ROLE[roles[tenant_id]]
+    # A session with a second factor needs no look at the factors that there are.
+    has_second = presented.second_at is not None or has_second_factor(user.pk)
+    is_bound = is_staff_bound(user) or any(is_required for *_, is_required in found)
     return Caller(
         name=user.email,
         tenant_id=tenant_id,
         permissions=permissions,
         user_id=user.pk,
         memberships=len(roles),
+        proven_at=presented.second_at if has_second else presented.first_at,
+        lacks_factor=presented.second_at is None and (has_second or is_bound),
     )

@@ -1,36 +1,203 @@
-"""Sessions that end some hours after their last use, without a write per request.
+"""Sessions: found by the hash of their cookie, limited in time, ended by a row.
 
 Django renews a session by saving all of it, with every request. This store only moves
-its end, once an hour, so that a long upload cannot write back what a sign-out or a
-switch of the customer has changed in the meantime.
+its end, once in a while, so that a long upload cannot write back what a sign-out or a
+switch of the customer has changed in the meantime. A session that was ended in the
+database is never written again.
 """
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
-from django.contrib.sessions.models import Session
+from django.contrib.sessions.backends.base import UpdateError
+from django.db.models import QuerySet
+from django.utils import timezone
 
-# How exact "last used" is.
-_STEP = timedelta(hours=1)
+from portal.models import Session, User
+from portal.security_events.record import Origin
+
+# Where `begin` keeps the facts of the sign-in, until the session is saved.
+_SIGN_IN = "_portal_sign_in"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long a session lasts: after its last use, and after its beginning."""
+
+    idle: timedelta
+    absolute: timedelta
+
+    @property
+    def step(self) -> timedelta:
+        """How exact the time of the last use is; writing it costs a commit."""
+        return self.idle / 30
+
+
+# Staff see all tenants, often at desks that others pass.
+_OF_STAFF = SessionLimits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
+_OF_MEMBERS = SessionLimits(idle=timedelta(hours=12), absolute=timedelta(days=7))
+
+
+def limits_of(user: User) -> SessionLimits:
+    """Return how long the sessions of a person last."""
+    return _OF_STAFF if user.staff_role else _OF_MEMBERS
+
+
+def hash_of(cookie: str) -> str:
+    """Return what a session is stored under: SHA-256 of its cookie, in hexadecimal.
+
+    A cookie holds more than 160 random bits, so a plain hash is enough.
+    """
+    return hashlib.sha256(cookie.encode(errors="surrogatepass")).hexdigest()
 
 
 class SessionStore(db.SessionStore):
-    """Django's session in the database, with the time of its end."""
+    """Django's session in the database; `stored` is its row as it was loaded."""
 
-    ends_at: datetime | None = None
+    stored: Session | None = None
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def exists(self, session_key: str | None) -> bool:
+        return Session.objects.filter(session_key=hash_of(session_key or "")).exists()
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        if key is not None:
+            Session.objects.filter(session_key=hash_of(key)).delete()
+
+    def begin(self, user: User, *, origin: Origin, at: datetime) -> None:
+        """Record who has signed in, where and when; saved with the session."""
+        self[_SIGN_IN] = {
+            "address": origin.address[:45],
+            "agent": origin.agent[:300],
+            "at": at.isoformat(),
+            "idle": limits_of(user).idle.total_seconds(),
+        }
+
+    def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's way
+        """Store the session; one that was ended meanwhile stays ended.
+
+        Raises:
+            CreateError: the key is taken.
+            UpdateError: the session has ended.
+
+        """
+        if self.session_key is None:
+            self.create()
+            return
+        if must_create:
+            super().save(must_create=True)
+            return
+        data = self._get_session(no_load=False)  # type: ignore[attr-defined]  # the stubs leave it out
+        columns = self._columns(data)
+        changed = Session.objects.filter(session_key=hash_of(self.session_key)).update(
+            session_data=self.encode(data), **columns
+        )
+        if not changed:
+            raise UpdateError
+
+    def create_model_instance(self, data: Mapping[str, Any]) -> Session:
+        columns = self._columns(data)
+        self.stored = Session(
+            session_key=hash_of(self._get_or_create_session_key()),  # type: ignore[attr-defined]  # the stubs leave it out
+            session_data=self.encode(dict(data)),
+            **columns,
+        )
+        return self.stored
+
+    def renew(self, user: User, *, at: datetime) -> bool:
+        """Note that the session is used at `at`; False if its time is over.
+
+        A session of one person that names another is over too.
+        """
+        row = self.stored
+        if row is None or row.begun_at is None or row.last_seen_at is None:
+            return False
+        limits = limits_of(user)
+        last = row.begun_at + limits.absolute
+        ends_at = min(row.last_seen_at + limits.idle, last)
+        if row.user_id != user.pk or at >= ends_at:
+            return False
+        if at - row.last_seen_at >= limits.step:
+            row.last_seen_at = at
+            Session.objects.filter(session_key=row.session_key).update(
+                last_seen_at=at, expire_date=min(at + limits.idle, last)
+            )
+        return True
 
     def _get_session_from_db(self) -> Session | None:
-        found: Session | None = super()._get_session_from_db()  # type: ignore[misc]  # the stubs leave it out
-        self.ends_at = found.expire_date if found else None
-        return found
+        key = hash_of(self.session_key or "")
+        self.stored = Session.objects.filter(
+            session_key=key, expire_date__gt=timezone.now()
+        ).first()
+        if self.stored is None:
+            self._session_key = None
+        return self.stored
 
-    def renew(self, *, at: datetime) -> None:
-        """Let the session last its whole time again, from `at` on."""
-        whole = timedelta(seconds=settings.SESSION_COOKIE_AGE)
-        if self.ends_at is None or self.ends_at - at > whole - _STEP:
-            return
-        self.ends_at = at + whole
-        self.model.objects.filter(session_key=self.session_key).update(
-            expire_date=self.ends_at
-        )
+    def _columns(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the row says of the person; nothing before they have signed in.
+
+        The times of a session that goes on are moved by `renew` alone.
+        """
+        sign_in, user_id = data.get(_SIGN_IN), data.get(SESSION_KEY)
+        row = self.stored
+        if not sign_in or not user_id:
+            is_new = row is None or row.begun_at is None
+            return {"expire_date": self.get_expiry_date()} if is_new else {}
+        begun_at = datetime.fromisoformat(sign_in["at"])
+        records = data.get("account_authentication_methods", [])
+        columns = {
+            "user_id": int(user_id),
+            "begun_at": begun_at,
+            "address": sign_in["address"],
+            "agent": sign_in["agent"],
+            "factors": list(dict.fromkeys(_factor(one) for one in records)),
+        }
+        if row is None or row.begun_at != begun_at:
+            columns |= {
+                "last_seen_at": begun_at,
+                "expire_date": begun_at + timedelta(seconds=sign_in["idle"]),
+            }
+        return columns
+
+
+def sessions_of(user_id: int, *, at: datetime) -> QuerySet[Session]:
+    """Return the sessions of a person that have not ended, the last used first."""
+    return Session.objects.filter(user=user_id, expire_date__gt=at).order_by(
+        "-last_seen_at"
+    )
+
+
+def end_sessions(
+    user_id: int, *, but: UUID | None = None, only: UUID | None = None
+) -> list[UUID]:
+    """End the sessions of a person at once; return the references of those that ended.
+
+    Args:
+        user_id: whose sessions.
+        but: the reference of one that goes on.
+        only: the reference of the only one to end.
+
+    """
+    found = Session.objects.filter(user=user_id)
+    if but is not None:
+        found = found.exclude(reference=but)
+    if only is not None:
+        found = found.filter(reference=only)
+    references = list(found.values_list("reference", flat=True))
+    Session.objects.filter(user=user_id, reference__in=references).delete()
+    return references
+
+
+def _factor(record: Mapping[str, Any]) -> str:
+    """Return the name of a factor that the library has recorded, such as "totp"."""
+    return str(record.get("type") or record.get("method") or "")

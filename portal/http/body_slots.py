@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from portal import env
 from portal.accounts.caller import Caller
 from portal.errors import Unavailable
-from portal.http.endpoints import KIB, MIB, BodyKind, Endpoint
+from portal.http.endpoint_types import KIB, MIB, BodyKind, Endpoint
 from portal.http.request_bodies import announced_length
 
 

@@ -6,112 +6,34 @@ anything reads the body of a request.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, Flag
+from dataclasses import replace
 from typing import Literal
 
-from django.conf import settings
-
 from portal.accounts.caller import Permission
-
-ANYBODY = "anybody"
-SIGNED_IN = "signed in"
-
-Requirement = Permission | str
-
-
-class Callers(Flag):
-    """Whose credentials an endpoint evaluates."""
-
-    NONE = 0
-    """None: the endpoint answers everybody alike."""
-
-    PEOPLE = 1
-    """Sessions of people."""
-
-    TOKENS = 2
-    """API tokens, in the Authorization header."""
-
-
-class BodyKind(Enum):
-    """The kind of body that an endpoint takes, by the Content-Type."""
-
-    NONE = "none"
-    """No byte of it."""
-
-    FORM = "form"
-    """Fields: urlencoded or multipart. Files in it are dropped."""
-
-    FILES = "files"
-    """Fields and files: multipart."""
-
-    JSON = "JSON"
-    """An object: application/json."""
-
-    STREAM = "stream"
-    """One file as it is: anything but multipart."""
-
-
-PEOPLE, TOKENS = Callers.PEOPLE, Callers.TOKENS
-FORM, FILES = BodyKind.FORM, BodyKind.FILES
-JSON, STREAM = BodyKind.JSON, BodyKind.STREAM
-
-KIB = 1024
-MIB = 1024 * KIB
-
-# Bytes of a body. The web server's event loop collects bodies of the first two sizes
-# before it gives them a thread (SMALL_BODY in portal.stack.web_connection).
-ANONYMOUS_FORM = 16 * KIB
-PLAIN_FORM = 64 * KIB
-# 10,000 ids, one a line.
-LISTS = 512 * KIB
-# The questions about 1,000 files.
-QUESTIONS = 2 * MIB
-# A month of 62 files of 3 MB in one plain form, and room.
-FILES_OF_FORM = 256 * MIB
-# The setting, which differs by installation.
-MAX_FILE_BYTES: Literal["MAX_FILE_BYTES"] = "MAX_FILE_BYTES"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What one method of an address requires of a request.
-
-    `max_body` is in bytes, or the setting that says how many.
-    """
-
-    permission: Requirement
-    callers: Callers
-    body: BodyKind = BodyKind.NONE
-    max_body: int | Literal["MAX_FILE_BYTES"] = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values that contradict each other.
-
-        Raises:
-            ValueError: a permission without callers, a body without a size, or the
-                reverse.
-
-        """
-        if (self.permission == ANYBODY) != (self.callers is Callers.NONE):
-            message = (
-                "an endpoint needs callers if, and only if, it requires a permission"
-            )
-            raise ValueError(message)
-        if (self.body is BodyKind.NONE) != (self.max_body == 0):
-            message = "an endpoint needs a size if, and only if, it accepts a body"
-            raise ValueError(message)
-
-    @property
-    def longest_body(self) -> int:
-        """The bytes that a body may have."""
-        if self.max_body == MAX_FILE_BYTES:
-            return int(settings.MAX_FILE_BYTES)
-        return int(self.max_body)
+from portal.http.endpoint_types import (
+    ANONYMOUS_FORM,
+    ANYBODY,
+    FILES,
+    FILES_OF_FORM,
+    FORM,
+    JSON,
+    LISTS,
+    MAX_FILE_BYTES,
+    PEOPLE,
+    PLAIN_FORM,
+    QUESTIONS,
+    SIGNED_IN,
+    STREAM,
+    TOKENS,
+    BodyKind,
+    Callers,
+    Endpoint,
+    Requirement,
+)
 
 
 def _open(body: BodyKind = BodyKind.NONE, max_body: int = 0) -> Endpoint:
-    return Endpoint(ANYBODY, Callers.NONE, body, max_body)
+    return Endpoint(ANYBODY, Callers.NONE, body, max_body, needs_factors=False)
 
 
 def _page(permission: Requirement) -> Endpoint:
@@ -122,6 +44,14 @@ def _form(
     permission: Requirement, body: BodyKind = FORM, max_body: int = PLAIN_FORM
 ) -> Endpoint:
     return Endpoint(permission, PEOPLE, body, max_body)
+
+
+def _fresh(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, is_fresh=True)
+
+
+def _one_factor(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, needs_factors=False)
 
 
 def _api(
@@ -144,11 +74,11 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "metrics": {"GET": _open()},  # requires METRICS_TOKEN
     "sign-in": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
     "signed-in": {"GET": _page(SIGNED_IN)},
-    "sign-out": {"POST": _form(SIGNED_IN)},
+    "sign-out": {"POST": _one_factor(_form(SIGNED_IN))},
     "forgotten": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
     "forgotten-sent": {"GET": _open()},
     "new-password": {"GET": _open(), "POST": _open(FORM, ANONYMOUS_FORM)},
-    "change-password": {"GET": _page(SIGNED_IN), "POST": _form(SIGNED_IN)},
+    "change-password": {"GET": _page(SIGNED_IN), "POST": _fresh(_form(SIGNED_IN))},
     "switch": {"GET": _page(SIGNED_IN), "POST": _form(SIGNED_IN)},
     "home": {"GET": _page(SIGNED_IN)},
     "upload-page": {"GET": _page(READ), "POST": _form(UPLOAD, FILES, FILES_OF_FORM)},
@@ -157,7 +87,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "statements-page": {"GET": _page(READ)},
     "statement-page": {"GET": _page(READ)},
     "statement-day": {"GET": _page(READ)},
-    "statement-users": {"GET": _page(NAMES), "POST": _form(NAMES)},
+    "statement-users": {"GET": _page(NAMES), "POST": _fresh(_form(NAMES))},
     "excuses-page": {"GET": _page(READ)},
     "excuses-ask": {"POST": _form(MANAGE)},
     "excuses-withdraw": {"POST": _form(MANAGE)},
@@ -178,7 +108,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "safe-csv": {"GET": _page(READ)},
     "safe-sums": {"GET": _page(READ)},
     "servers-page": {"GET": _page(READ)},
-    "servers-confirm-key": {"POST": _form(MANAGE)},
+    "servers-confirm-key": {"POST": _fresh(_form(MANAGE))},
     "servers-change": {"POST": _form(MANAGE)},
     "servers-withdraw": {"POST": _form(MANAGE)},
     "servers-register": {"POST": _form(MANAGE, FILES, LISTS)},
@@ -191,17 +121,17 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "automation-runs": {"GET": _page(READ)},
     "people-page": {"GET": _page(READ)},
     "people-own-mails": {"POST": _form(READ)},
-    "people-calendar": {"POST": _form(READ)},
+    "people-calendar": {"POST": _fresh(_form(READ))},
     "people-mails": {"POST": _form(MANAGE)},
-    "people-escalation": {"POST": _form(MANAGE)},
+    "people-escalation": {"POST": _fresh(_form(MANAGE))},
     "calendar-feed": {"GET": _open()},  # requires a member's private address
     "receipt-mail": {"POST": _form(READ, FORM, LISTS)},
     "staff-start": {"GET": _page(STAFF_READ)},
     "staff-desk": {"GET": _page(STAFF_READ)},
-    "staff-desk-csv": {"GET": _page(STAFF_READ)},
+    "staff-desk-csv": {"GET": _fresh(_page(STAFF_READ))},
     "staff-selected": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
     "staff-tenants": {"GET": _page(STAFF_READ)},
-    "staff-open-tenant": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
+    "staff-open-tenant": {"GET": _page(STAFF_ACT), "POST": _fresh(_form(STAFF_ACT))},
     "staff-tenant": {"GET": _page(STAFF_READ)},
     "staff-tenant-decide": {"GET": _page(STAFF_READ)},
     "staff-tenant-files": {"GET": _page(STAFF_READ)},
@@ -214,11 +144,11 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-correct-note": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
     "staff-withdraw-note": {"POST": _form(STAFF_ACT)},
     "staff-tenant-history": {"GET": _page(STAFF_READ)},
-    "staff-issue-key": {"POST": _form(STAFF_ACT)},
-    "staff-hand-over": {"POST": _form(STAFF_ACT)},
-    "staff-invite": {"POST": _form(STAFF_ACT)},
-    "staff-revoke-token": {"POST": _form(STAFF_ACT)},
-    "staff-confirm-key": {"POST": _form(STAFF_ACT)},
+    "staff-issue-key": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-hand-over": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-invite": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-revoke-token": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-confirm-key": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-approve-request": {"POST": _form(STAFF_ACT)},
     "staff-refuse-request": {"POST": _form(STAFF_ACT)},
     "staff-set-licences": {"POST": _form(STAFF_ACT)},
@@ -234,14 +164,14 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-catalogue": {"GET": _page(STAFF_READ)},
     "staff-classify": {"POST": _form(STAFF_ACT)},
     "staff-late": {"GET": _page(STAFF_READ)},
-    "staff-late-csv": {"GET": _page(STAFF_READ)},
+    "staff-late-csv": {"GET": _fresh(_page(STAFF_READ))},
     "staff-undecided": {"GET": _page(STAFF_READ)},
     "staff-release": {
         "GET": _page(STAFF_READ),
         "POST": _form(STAFF_ACT, FORM, LISTS),
     },
-    "staff-waive": {"POST": _form(STAFF_ACT)},
-    "staff-decide": {"POST": _form(STAFF_ACT)},
+    "staff-waive": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-decide": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-extend": {"POST": _form(STAFF_ACT)},
     "staff-correct-zone": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
     "staff-change-zone": {"GET": _page(STAFF_ACT), "POST": _form(STAFF_ACT)},
@@ -255,8 +185,8 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-mail": {"GET": _page(STAFF_READ)},
     "staff-mail-next": {"GET": _page(STAFF_READ)},
     "staff-mail-one": {"GET": _page(STAFF_READ)},
-    "staff-mail-stop": {"POST": _form(STAFF_ACT)},
-    "staff-mail-go-on": {"POST": _form(STAFF_ACT)},
+    "staff-mail-stop": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-mail-go-on": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-mail-digest": {"POST": _form(STAFF_READ)},
     "staff-mail-again": {"POST": _form(STAFF_ACT)},
     "staff-mail-arrived": {"POST": _form(STAFF_ACT)},
@@ -281,11 +211,11 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "api:report-upload": {"PUT": _api(UPLOAD, JSON, QUESTIONS)},
     "api:upload-run": {"GET": _api(READ)},
     "api:servers": {"GET": _api(READ)},
-    "api:confirm-key": {"POST": _api(MANAGE)},
+    "api:confirm-key": {"POST": _fresh(_page(MANAGE))},
     "api:report-access": {"POST": _api(UPLOAD, JSON, PLAIN_FORM)},
     "api:periods": {"GET": _api(READ)},
     "api:period": {"GET": _api(READ)},
-    "api:standings": {"GET": _api(STAFF_READ)},
+    "api:standings": {"GET": _fresh(_page(STAFF_READ))},
     "api:statements": {"GET": _api(STATEMENTS)},
     "api:statement": {"GET": _api(STATEMENTS)},
     "api:statement-csv": {"GET": _api(STATEMENTS)},

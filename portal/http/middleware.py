@@ -16,24 +16,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from portal.accounts import login_redirect, tokens
-from portal.accounts.caller import SESSION_TENANT, Caller, Permission, user_caller
-from portal.accounts.sessions import SessionStore
+from portal.accounts.caller import Caller, Permission
 from portal.errors import Refused, Unavailable, error_document
 from portal.http import body_slots, no_store, request_bodies
-from portal.http.endpoints import (
+from portal.http.endpoint_types import (
     ANYBODY,
-    ENDPOINTS,
-    PEOPLE,
     SIGNED_IN,
     TOKENS,
     BodyKind,
     Endpoint,
 )
+from portal.http.endpoints import ENDPOINTS
+from portal.http.identify import has_signed_in_lately, identify, identify_person
 from portal.http.way_back import page_above
-from portal.models import User
 from portal.tenants import expected_tenant, memberships
 
 API = "/api/"
@@ -63,35 +60,6 @@ class PortalRequest(HttpRequest):
 def is_of_api(request: HttpRequest) -> bool:
     """Return whether an address is the API's, by what is routed, never by a prefix."""
     return request.path_info.startswith(API)
-
-
-def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
-    """Return the caller of a request to an endpoint, None if it names none.
-
-    Raises:
-        Refused: the token is not valid. The session is not tried then: a client that
-            sends a token means the token.
-
-    """
-    header = tokens.header_for_portal(request.headers.get("Authorization"))
-    if header is not None and TOKENS in endpoint.callers:
-        scheme, _, secret = header.partition(" ")
-        caller = None
-        if scheme.lower() == "bearer":
-            caller = tokens.find(secret.strip(" "), at=timezone.now())
-        if caller is None:
-            raise Refused("token-unknown")
-        return caller
-    return _person(request) if PEOPLE in endpoint.callers else None
-
-
-def _person(request: HttpRequest) -> Caller | None:
-    if not isinstance(request.user, User):
-        return None
-    if isinstance(request.session, SessionStore):
-        request.session.renew(at=timezone.now())
-    wanted = request.session.get(SESSION_TENANT)
-    return user_caller(request.user, wanted_tenant=wanted)
 
 
 def _view_name(request: HttpRequest) -> str:
@@ -203,8 +171,12 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
     # Before the permission, which may differ in the tenant the caller acts for now.
     expected_tenant.require_by_header(request, caller)
     required = endpoint.permission
+    if endpoint.needs_factors and caller.lacks_factor:
+        raise Refused("second-factor-needed")
     if required != SIGNED_IN and required not in caller.permissions:
         raise Refused("not-allowed")
+    if endpoint.is_fresh and not has_signed_in_lately(caller):
+        raise Refused("sign-in-not-fresh")
     is_changing = request.method not in login_redirect.SAFE
     if is_changing and caller.token_id is None and TOKENS in endpoint.callers:
         # Views for tokens are exempt from Django's check.
@@ -267,7 +239,7 @@ def render_elsewhere(
 def _identify_for_page(request: HttpRequest) -> None:
     """Set the caller for the page around a refusal, if no view was authorised."""
     if not hasattr(request, "caller"):
-        request.caller = _person(request)  # type: ignore[attr-defined]  # or None
+        request.caller = identify_person(request)  # type: ignore[attr-defined]  # or None
 
 
 def _role_contacts(request: HttpRequest) -> dict[str, Any]:

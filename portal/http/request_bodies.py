@@ -11,7 +11,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
 from portal.errors import Refused
-from portal.http.endpoints import KIB, MIB, BodyKind, Endpoint
+from portal.http.endpoint_types import KIB, MIB, BodyKind, Endpoint
 from portal.http.multipart_forms import KeepParts
 
 # More digits than any size has; longer ones are not converted.

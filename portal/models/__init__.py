@@ -3,6 +3,8 @@
 from portal.models.audit import AuditEntry
 from portal.models.identity import StaffRole, User
 from portal.models.mail import AccountMail, AccountMailKind, MailStamp, MailStop
+from portal.models.security_events import EventKind, SecurityEvent
+from portal.models.sessions import Session
 from portal.models.tenants import Membership, Role, Tenant
 from portal.models.tokens import ApiToken, Scope
 
@@ -11,11 +13,14 @@ __all__ = [
     "AccountMailKind",
     "ApiToken",
     "AuditEntry",
+    "EventKind",
     "MailStamp",
     "MailStop",
     "Membership",
     "Role",
     "Scope",
+    "SecurityEvent",
+    "Session",
     "StaffRole",
     "Tenant",
     "User",

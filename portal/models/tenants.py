@@ -24,6 +24,8 @@ class Tenant(models.Model):
     created_at = models.DateTimeField()
     # An additional recipient of the late mails; empty: none.
     escalation_address = models.EmailField(blank=True, default="", db_default="")
+    # Whether people of this tenant need a second factor; staff always do.
+    requires_second_factor = models.BooleanField(default=False, db_default=False)
     search_text = models.GeneratedField(
         expression=Upper(Concat("name", models.Value("\n"), "number")),
         output_field=models.TextField(),

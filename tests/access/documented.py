@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.accounts.caller import Permission
-from portal.http.endpoints import (
+from portal.http.endpoint_types import (
     ANYBODY,
     PEOPLE,
     SIGNED_IN,
@@ -42,15 +42,20 @@ def addresses_by_name() -> dict[str, str]:
 
 
 def _endpoint(method: str, path: str, row: list[str]) -> Endpoint:
-    permission = {"none": ANYBODY, SIGNED_IN: SIGNED_IN}.get(row[1])
+    word, *conditions = row[1].split(", ")
+    permission = {"none": ANYBODY, SIGNED_IN: SIGNED_IN}.get(word)
     kind, _, size = row[2].partition(", ")
     has_body = method != "GET" and kind != "\N{EN DASH}"
-    callers = PEOPLE | TOKENS if path.startswith(API) else PEOPLE
+    is_for_tokens = path.startswith(API) and "no token" not in conditions
+    callers = PEOPLE | TOKENS if is_for_tokens else PEOPLE
+    # A page with its form in one row: only sending the form needs the condition.
     return Endpoint(
-        permission=permission or Permission(row[1]),
+        permission=permission or Permission(word),
         callers=Callers.NONE if permission == ANYBODY else callers,
         body=BodyKind(kind) if has_body else BodyKind.NONE,
         max_body=_size(size) if has_body else 0,  # type: ignore[arg-type]  # or setting
+        is_fresh="fresh" in conditions and (method != "GET" or "POST" not in row[0]),
+        needs_factors=permission != ANYBODY and "one factor" not in conditions,
     )
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 from portal.accounts.caller import Permission
-from portal.http.endpoints import ANYBODY, SIGNED_IN, Requirement
+from portal.http.endpoint_types import ANYBODY, SIGNED_IN, Requirement
 from portal.http.middleware import API
 from tests.access.documented import DOCUMENTED
 from tests.access.two_companies import (

@@ -6,6 +6,7 @@ they should be answered follows from the documentation of the endpoints.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,9 +19,9 @@ from portal.accounts import tokens
 from portal.accounts.caller import Caller, Permission
 from portal.errors import Refused, Unavailable
 from portal.http import body_slots, middleware
-from portal.http.endpoints import (
+from portal.http import identify as identification
+from portal.http.endpoint_types import (
     ANYBODY,
-    ENDPOINTS,
     MAX_FILE_BYTES,
     PEOPLE,
     SIGNED_IN,
@@ -29,6 +30,7 @@ from portal.http.endpoints import (
     Callers,
     Endpoint,
 )
+from portal.http.endpoints import ENDPOINTS
 from portal.models import User
 from portal.tenants import expected_tenant
 from tests.access.documented import DOCUMENTED
@@ -65,12 +67,18 @@ class EndpointProbe:
         return TOKENS if self.caller.token_id else PEOPLE
 
 
+NOW, STALE = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+
+
 def person(*permissions: Permission) -> Caller:
-    return Caller("person", 1, frozenset(permissions), user_id=1)
+    return Caller("person", 1, frozenset(permissions), user_id=1, proven_at=NOW)
 
 
 TOKEN = Caller("token", 1, ALL, token_id=1)
-EVERYTHING = Caller("person", 1, ALL, user_id=1)
+EVERYTHING = person(*Permission)
+LONG_AGO = replace(EVERYTHING, proven_at=STALE)
+NEVER = replace(EVERYTHING, proven_at=None)
+ONE_FACTOR = replace(EVERYTHING, lacks_factor=True)
 
 
 def probes(endpoint: Endpoint) -> Iterator[EndpointProbe]:
@@ -79,7 +87,8 @@ def probes(endpoint: Endpoint) -> Iterator[EndpointProbe]:
     kind = min(TAKEN.get(endpoint.body, {""}))
     length = min(whole, 1) if endpoint.body is not BodyKind.STREAM else 1
     callers: list[Caller | str] = [person(one) for one in Permission]
-    for caller in [*callers, person(), TOKEN, NOBODY, STRANGER]:
+    people = [person(), LONG_AGO, NEVER, ONE_FACTOR]
+    for caller in [*callers, *people, TOKEN, NOBODY, STRANGER]:
         yield EndpointProbe(caller, kind, length)
     yield EndpointProbe(EVERYTHING)
     for content_type in CONTENT_TYPES:
@@ -99,9 +108,16 @@ def expected(endpoint: Endpoint, probe: EndpointProbe) -> str:
         return "token-unknown"
     if isinstance(probe.caller, str) or probe.kind not in endpoint.callers:
         return "sign-in-needed"
-    if endpoint.permission in {SIGNED_IN, *probe.caller.permissions}:
-        return "called"
-    return "not-allowed"
+    return refusal(endpoint, probe.caller) or "called"
+
+
+def refusal(endpoint: Endpoint, caller: Caller) -> str:
+    if endpoint.needs_factors and caller.lacks_factor:
+        return "second-factor-needed"
+    if endpoint.permission not in {SIGNED_IN, *caller.permissions}:
+        return "not-allowed"
+    is_stale = endpoint.is_fresh and caller.proven_at != NOW
+    return "sign-in-not-fresh" if is_stale else ""
 
 
 def wrong_body(endpoint: Endpoint, probe: EndpointProbe) -> str:
@@ -129,7 +145,9 @@ class Gate:
         monkeypatch.setattr(middleware, "ENDPOINTS", self.endpoints)
         monkeypatch.setattr(middleware, "render_error", self._render)
         monkeypatch.setattr(tokens, "find", self._find)
-        monkeypatch.setattr(middleware, "user_caller", lambda *_, **__: self._caller)
+        monkeypatch.setattr(
+            identification, "user_caller", lambda *_, **__: self._caller
+        )
         # It reads the form, of which these requests have the head alone.
         monkeypatch.setattr(expected_tenant, "require_by_form", lambda *_: None)
 
@@ -190,6 +208,8 @@ def changed(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     if most == settings.MAX_FILE_BYTES:
         taken.add(MAX_FILE_BYTES)
     yield from ({"max_body": one} for one in sizes - taken)
+    yield {"is_fresh": not endpoint.is_fresh}
+    yield {"needs_factors": not endpoint.needs_factors}
 
 
 def test_each_endpoint_takes_and_refuses_what_is_documented(gate: Gate) -> None:
@@ -234,6 +254,15 @@ def is_noticed(gate: Gate, name: str, method: str, change: dict[str, Any]) -> bo
         {"permission": SIGNED_IN, "callers": Callers.NONE},
         {"permission": SIGNED_IN, "callers": PEOPLE, "body": BodyKind.FORM},
         {"permission": SIGNED_IN, "callers": PEOPLE, "max_body": 1},
+        {"permission": ANYBODY, "callers": Callers.NONE},
+        {"permission": SIGNED_IN, "callers": TOKENS},
+        {"permission": SIGNED_IN, "callers": PEOPLE | TOKENS, "is_fresh": True},
+        {
+            "permission": SIGNED_IN,
+            "callers": PEOPLE,
+            "is_fresh": True,
+            "needs_factors": False,
+        },
     ],
 )
 def test_an_endpoint_refuses_values_that_contradict_each_other(words: Any) -> None:

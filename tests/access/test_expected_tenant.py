@@ -10,7 +10,8 @@ from django.urls import resolve
 
 from portal.accounts.caller import SESSION_TENANT, Permission
 from portal.db import unit_of_work
-from portal.http.endpoints import ANYBODY, ENDPOINTS
+from portal.http.endpoint_types import ANYBODY
+from portal.http.endpoints import ENDPOINTS
 from portal.models import StaffRole
 from portal.tenants.expected_tenant import FIELD, HEADER
 from tests.access import matrix, two_companies

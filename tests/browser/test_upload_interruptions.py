@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import BrowserContext, Dialog, Page, Route, expect
 
+from portal.models import Session
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open, session_cookie
 from tests.browser.folder_drop import UPLOAD, drop, sent_by, verdicts, wait_for_end

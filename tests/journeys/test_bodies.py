@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from portal.http.endpoints import ANYBODY, BodyKind, Endpoint
+from portal.http.endpoint_types import ANYBODY, BodyKind, Endpoint
 from tests.access.documented import DOCUMENTED, addresses_by_name
 from tests.builders import Company
 from tests.journeys.live_server import (

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 
 from billing import tasks as billing_tasks
@@ -15,6 +14,7 @@ from billing.models import TenantPeriod
 from portal import tasks as portal_tasks
 from portal.celery import app
 from portal.db import unit_of_work
+from portal.models import Session
 from tests.builders import Company
 from usage import tasks, tenant_keys
 from usage.models import FileState, Forwarding

@@ -17,6 +17,7 @@ from billing.periods import deadlines, dismiss, open_periods, refresh
 from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from portal.accounts.caller import user_caller
+from portal.accounts.sign_in_facts import PresentedFactors
 from portal.db import unit_of_work
 from tests.billing.lateness.late_tenants import (
     AFTER,
@@ -114,7 +115,7 @@ def not_judged(company: Company) -> None:
 def complete_and_dismissed(company: Company) -> None:
     both_days(company)
     admin = company.people["admin"]
-    caller = user_caller(admin, wanted_tenant=company.id)
+    caller = user_caller(admin, wanted_tenant=company.id, presented=PresentedFactors())
     with unit_of_work.acting_for(company.id):
         dismiss.dismiss_period(caller, MAY)
 

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from portal.db import unit_of_work
-from portal.http.endpoints import FILES_OF_FORM
+from portal.http.endpoint_types import FILES_OF_FORM
 from portal.models import AuditEntry, StaffRole
 from tests.billing.desk.bulk_page import read
 from tests.billing.staff.staff_clients import signed_in, staff

@@ -8,14 +8,13 @@ import pytest
 import time_machine
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import ProgrammingError
 from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.login_redirect import is_own_path
 from portal.db import unit_of_work
-from portal.models import User
+from portal.models import Session, User
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.accounts.sign_in_form import is_signed_in, sign_in
@@ -190,6 +189,8 @@ def test_a_session_that_is_renewed_is_not_written_back(alice: Company) -> None:
     client = Client()
     client.force_login(alice.people["admin"])
     [session] = Session.objects.all()
+    assert session.last_seen_at is not None
+    session.last_seen_at -= timedelta(hours=10)
     session.expire_date = timezone.now() + timedelta(hours=2)
     session.save()
     before = session.session_data

@@ -9,7 +9,8 @@ from django.test import RequestFactory
 from portal.accounts.caller import Caller
 from portal.errors import Unavailable
 from portal.http import body_slots
-from portal.http.endpoints import ENDPOINTS, KIB, MIB, Endpoint
+from portal.http.endpoint_types import KIB, MIB, Endpoint
+from portal.http.endpoints import ENDPOINTS
 from portal.http.middleware import PermissionMiddleware
 
 pytestmark = pytest.mark.plain

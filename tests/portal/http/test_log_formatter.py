@@ -15,7 +15,8 @@ from django.http import Http404
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal.http.endpoints import ANYBODY, ENDPOINTS
+from portal.http.endpoint_types import ANYBODY
+from portal.http.endpoints import ENDPOINTS
 from portal.http.log_formatter import SECRET_ADDRESSES, RedactingFormatter, redact
 from portal.http.middleware import PermissionMiddleware
 from tests.journeys.live_server import running_portal

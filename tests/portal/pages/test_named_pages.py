@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.accounts.caller import Permission
-from portal.http.endpoints import ENDPOINTS, SIGNED_IN
+from portal.http.endpoint_types import SIGNED_IN
+from portal.http.endpoints import ENDPOINTS
 from portal.models import Role, StaffRole
 from tests.billing.staff.staff_clients import staff_client
 from tests.builders import Company

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
+from portal.accounts.sign_in_facts import PresentedFactors
 from portal.db import unit_of_work
 from portal.http.middleware import render_elsewhere
 from portal.models import Membership, Role, StaffRole, Tenant, User
@@ -131,7 +132,9 @@ def ask_for(person: User, tenant: Company, *, of: Company) -> HttpResponse:
     """Follow a link to something of `of` while acting for `tenant`."""
     request: Any = RequestFactory().get("/files/7", {"from": "mail"})
     request.user = person
-    request.caller = user_caller(person, wanted_tenant=tenant.id)
+    request.caller = user_caller(
+        person, wanted_tenant=tenant.id, presented=PresentedFactors()
+    )
 
     def has() -> bool:
         # Says too that each tenant is asked in a unit of its own.

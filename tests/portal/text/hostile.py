@@ -30,7 +30,7 @@ HOSTILE = {
 
 # Columns whose text nobody types, or that hold what is not cleaned for a reason.
 _AS_THEY_ARE = {
-    ("django_session", "session_data"),
+    ("portal_session", "session_data"),
 }
 
 _ODD = (

@@ -13,7 +13,8 @@ from django.test import Client
 
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
-from portal.http.endpoints import ENDPOINTS, BodyKind, Endpoint
+from portal.http.endpoint_types import BodyKind, Endpoint
+from portal.http.endpoints import ENDPOINTS
 from portal.models import Scope, StaffRole, User
 from portal.tenants import create
 from tests.access.matrix import ROWS

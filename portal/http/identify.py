@@ -1,0 +1,53 @@
+"""Identifies the caller of a request: a token's, or the person of a session."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.accounts import tokens
+from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
+from portal.accounts.sessions import SessionStore
+from portal.accounts.sign_in_facts import FRESH_FOR, presented_factors
+from portal.errors import Refused
+from portal.http.endpoint_types import PEOPLE, TOKENS, Endpoint
+from portal.models import User
+
+
+def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
+    """Return the caller of a request to an endpoint, None if it names none.
+
+    Raises:
+        Refused: the token is not valid. The session is not tried then: a client that
+            sends a token means the token.
+
+    """
+    header = tokens.header_for_portal(request.headers.get("Authorization"))
+    if header is not None and TOKENS in endpoint.callers:
+        scheme, _, secret = header.partition(" ")
+        caller = None
+        if scheme.lower() == "bearer":
+            caller = tokens.find(secret.strip(" "), at=timezone.now())
+        if caller is None:
+            raise Refused("token-unknown")
+        return caller
+    return identify_person(request) if PEOPLE in endpoint.callers else None
+
+
+def identify_person(request: HttpRequest) -> Caller | None:
+    if not isinstance(request.user, User):
+        return None
+    session, user = request.session, request.user
+    if isinstance(session, SessionStore) and not session.renew(user, at=timezone.now()):
+        # Its time is over. It is removed, or a client could go on trying it.
+        session.flush()
+        return None
+    return user_caller(
+        user,
+        wanted_tenant=session.get(SESSION_TENANT),
+        presented=presented_factors(session, user),
+    )
+
+
+def has_signed_in_lately(caller: Caller) -> bool:
+    """Return whether a person has just presented the strongest factor they have."""
+    proven_at = caller.proven_at
+    return proven_at is not None and timezone.now() - proven_at < FRESH_FOR
