@@ -18,3 +18,7 @@ class PortalConfig(AppConfig):
         # Registers the system checks, and what happens when somebody signs in.
         from portal import checks  # noqa: F401 - imported for that alone
         from portal.accounts import receivers  # noqa: F401 - the same
+        from portal.accounts.error_text import TEXTS
+        from portal.error_text import register
+
+        register(TEXTS)

@@ -31,16 +31,6 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("You are not signed in."),
         gettext_noop("Sign in, or send an API token as a bearer token."),
     ),
-    "second-factor-needed": error(
-        403,
-        gettext_noop("Your account needs a second factor."),
-        gettext_noop("Sign in on the pages of the portal, and set it up there."),
-    ),
-    "sign-in-not-fresh": error(
-        403,
-        gettext_noop("This needs a sign-in of the last 10 minutes."),
-        gettext_noop("Confirm on the pages of the portal that it is you."),
-    ),
     "token-unknown": error(
         401,
         gettext_noop("This API token is not valid."),

@@ -106,7 +106,14 @@ class SessionStore(db.SessionStore):
             raise UpdateError
 
     def create_model_instance(self, data: Mapping[str, Any]) -> Session:
+        # Also when a session goes on under another key.
+        before, self.stored = self.stored, None
         columns = self._columns(data)
+        if before is not None and before.begun_at == columns.get("begun_at"):
+            columns |= {
+                "last_seen_at": before.last_seen_at,
+                "expire_date": before.expire_date,
+            }
         self.stored = Session(
             session_key=hash_of(self._get_or_create_session_key()),  # type: ignore[attr-defined]  # the stubs leave it out
             session_data=self.encode(dict(data)),

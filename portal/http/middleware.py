@@ -24,7 +24,6 @@ from portal.http import body_slots, no_store, request_bodies
 from portal.http.endpoint_types import (
     ANYBODY,
     SIGNED_IN,
-    TOKENS,
     BodyKind,
     Endpoint,
 )
@@ -178,8 +177,8 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
     if endpoint.is_fresh and not has_signed_in_lately(caller):
         raise Refused("sign-in-not-fresh")
     is_changing = request.method not in login_redirect.SAFE
-    if is_changing and caller.token_id is None and TOKENS in endpoint.callers:
-        # Views for tokens are exempt from Django's check.
+    if is_changing and caller.token_id is None and is_of_api(request):
+        # The API's views are exempt from Django's check, for tokens.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
     body_slots.take(request, endpoint, caller)
     if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 from portal.accounts.caller import Permission
-from portal.http.endpoint_types import ANYBODY, SIGNED_IN, Requirement
+from portal.http.endpoint_types import ANYBODY, SIGNED_IN, TOKENS, Endpoint, Requirement
 from portal.http.middleware import API
 from tests.access.documented import DOCUMENTED
 from tests.access.two_companies import (
@@ -388,6 +388,10 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "session of admin behind a proxy": ADMIN,
     "session of clerk": STAFF | {Permission.STAFF_ACT},
     "session of auditor": STAFF,
+    "stale session of admin": ADMIN,
+    "stale session of clerk": STAFF | {Permission.STAFF_ACT},
+    "one factor of admin": ADMIN,
+    "one factor of clerk": STAFF | {Permission.STAFF_ACT},
     "partner for alice": ADMIN,
     "charlie's token: read": READ,
     "charlie's token: upload": UPLOAD,
@@ -418,40 +422,56 @@ def expected(
     endpoint = methods.get("GET" if method == "HEAD" else method)
     if endpoint is None:
         return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method-unknown")
-    need = endpoint.permission
     is_api = row.path(_NO_IDS).startswith(API)
-    refusal = _api_refusal(need, caller) if is_api else _page_refusal(need, caller)
+    refuses = _api_refusal if is_api else _page_refusal
+    refusal = refuses(endpoint, caller)
     if refusal or whose == caller.company or row.foreign is None:
         return refusal or ExpectedAnswer(row.own)
     return ExpectedAnswer(row.foreign, "not-found")
 
 
-def _api_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | None:
-    standing = STANDING[caller.name]
-    if need == ANYBODY:
+def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | None:
+    if endpoint.permission == ANYBODY:
         return None
+    standing = STANDING[caller.name]
+    if TOKENS not in endpoint.callers:
+        # A token there is nothing: what counts is the session beside it, if any.
+        standing = ADMIN if caller.name.startswith("broken") else standing
+        if caller.name.startswith("token ") or "token:" in caller.name:
+            standing = None
     if standing is None:
         return _refusal(HTTPStatus.UNAUTHORIZED, "sign-in-needed")
     if isinstance(standing, str):
         return _refusal(HTTPStatus.UNAUTHORIZED, standing)
-    if need not in standing:
-        return _refusal(HTTPStatus.FORBIDDEN, "not-allowed")
-    return None
+    code = _denial(endpoint, caller, standing)
+    return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
 
 
-def _page_refusal(need: Requirement, caller: MatrixCaller) -> ExpectedAnswer | None:
+def _page_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
-    if need == ANYBODY:
+    if endpoint.permission == ANYBODY:
         return None
     if not has_session:
         return _refusal(HTTPStatus.FOUND, "")
     # A broken token is nothing here: what counts is the session of an admin beside it.
     standing = STANDING[caller.name]
     may = standing if isinstance(standing, frozenset) else ADMIN
+    code = _denial(endpoint, caller, may)
+    return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
+
+
+def _denial(
+    endpoint: Endpoint, caller: MatrixCaller, may: frozenset[Permission]
+) -> str:
+    """Return the code by which a person or token is refused; empty if it is not."""
+    if endpoint.needs_factors and caller.name.startswith("one factor"):
+        return "second-factor-needed"
+    need = endpoint.permission
     if need != SIGNED_IN and need not in may:
-        return _refusal(HTTPStatus.FORBIDDEN, "not-allowed")
-    return None
+        return "not-allowed"
+    is_stale = caller.name.startswith(("stale", "one factor"))
+    return "sign-in-not-fresh" if endpoint.is_fresh and is_stale else ""
 
 
 NO_SESSION = frozenset(

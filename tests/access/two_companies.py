@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.mfa.models import Authenticator
 from django.db import connections
 from django.test import Client
 
@@ -219,6 +221,41 @@ def _browser(person: User | None = None, *, tenant: int | None = None) -> Client
     return client
 
 
+def _stale(client: Client) -> Client:
+    """Let the person have presented their factors eleven minutes ago."""
+    session = client.session
+    for one in session[AUTHENTICATION_METHODS_SESSION_KEY]:
+        one["at"] -= 11 * 60
+    session.save()
+    return client
+
+
+def _with_one_factor(client: Client) -> Client:
+    """Let the person have presented the password alone."""
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        one
+        for one in session[AUTHENTICATION_METHODS_SESSION_KEY]
+        if one["method"] == "password"
+    ]
+    session.save()
+    return client
+
+
+def _enrolled(company: Company) -> User:
+    """An admin who has an authenticator app, as others of the company have none."""
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        person = create.add_person(
+            email="enrolled@enrolled.example",
+            name="Enrolled",
+            password=PASSWORD,
+            at=NOW,
+        )
+        create.add_member(company.id, user=person, role=Role.ADMIN, by="test", at=NOW)
+    Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={})
+    return person
+
+
 def _script(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
@@ -290,6 +327,13 @@ def callers(companies: TwoCompanies) -> Iterator[MatrixCaller]:
         )
     for role in StaffRole.values:
         yield MatrixCaller(f"session of {role}", "alice", _browser(_staff(role)), {})
+    clerk = User.objects.get(staff_role=StaffRole.CLERK)
+    admin = alice.people["admin"]
+    yield MatrixCaller("stale session of admin", "alice", _stale(_browser(admin)), {})
+    yield MatrixCaller("stale session of clerk", "alice", _stale(_browser(clerk)), {})
+    for name, person in (("admin", _enrolled(alice)), ("clerk", clerk)):
+        client = _with_one_factor(_browser(person))
+        yield MatrixCaller(f"one factor of {name}", "alice", client, {})
     of_proxy = {"Authorization": OF_A_PROXY["basic"]}
     behind = _browser(alice.people["admin"])
     yield MatrixCaller("session of admin behind a proxy", "alice", behind, of_proxy)

@@ -153,12 +153,12 @@ def test_a_unit_of_work_may_not_begin_inside_another(alice: Company) -> None:
 def test_rights_end_with_the_unit_of_work(alice: Company, *, fails: bool) -> None:
     try:
         with acting_for(alice.id):
-            assert Tenant.objects.count() == 1
+            assert Server.objects.count() == 1
             assert not fails
     except AssertionError:
         pass
     with pytest.raises(ProgrammingError, match="permission denied"):
-        Tenant.objects.count()
+        Server.objects.count()
     with connection.cursor() as cursor:
         cursor.execute("select current_user, current_setting('app.tenant', true)")
         assert cursor.fetchone() == ("portal_app", "")

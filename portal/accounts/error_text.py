@@ -1,0 +1,20 @@
+"""Maps the problem codes of accounts to status, title and advice."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_noop
+
+from portal.error_text import ErrorText, error
+
+TEXTS: Mapping[str, ErrorText] = {
+    "second-factor-needed": error(
+        403,
+        gettext_noop("Your account needs a second factor."),
+        gettext_noop("Sign in on the pages of the portal, and set it up there."),
+    ),
+    "sign-in-not-fresh": error(
+        403,
+        gettext_noop("This needs a sign-in of the last 10 minutes."),
+        gettext_noop("Confirm on the pages of the portal that it is you."),
+    ),
+}
