@@ -7,7 +7,10 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import receivers  # noqa: F401 - connects its receivers
+        from billing import (
+            history_text,
+            receivers,  # noqa: F401 - connects its receivers
+        )
         from billing.invariants import INVARIANTS
         from billing.navigation import LINKS
         from billing.periods import metrics as period_metrics
@@ -17,6 +20,7 @@ class BillingConfig(AppConfig):
         from billing.tiles import TILES
         from portal import error_text
         from portal.health import invariants, metrics, readiness
+        from portal.history import acts
         from portal.pages import staff_navigation, tiles
 
         error_text.register(statement_error_text.TEXTS)
@@ -25,6 +29,9 @@ class BillingConfig(AppConfig):
         metrics.register(period_metrics.summary_metrics)
         metrics.register(statement_metrics.statement_metrics)
 
+        acts.register(
+            history_text.ACTS, labels=history_text.LABELS, values=history_text.VALUES
+        )
         staff_navigation.register(*LINKS)
         for tile in TILES:
             tiles.register(tile)

@@ -1,4 +1,4 @@
-"""Registers the system checks of the portal, and closes VAR to other users."""
+"""Registers checks, links and acts of the portal; closes VAR to other users."""
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -22,3 +22,12 @@ class PortalConfig(AppConfig):
         from portal.error_text import register
 
         register(TEXTS)
+        from portal.history import acts, portal_text
+        from portal.history.navigation import LINKS, TILE
+        from portal.pages import staff_navigation, tiles
+
+        acts.register(
+            portal_text.ACTS, labels=portal_text.LABELS, values=portal_text.VALUES
+        )
+        staff_navigation.register(*LINKS)
+        tiles.register(TILE)

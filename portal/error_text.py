@@ -217,6 +217,11 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("The list has more than %(limit)d rows, too many for XLSX."),
         gettext_noop("Narrow the list by its filters, or download it as CSV."),
     ),
+    "trail-too-long": error(
+        422,
+        gettext_noop("The list has more than %(limit)d entries."),
+        gettext_noop("Narrow it by its filters, for example to some days."),
+    ),
     "document-busy": error(
         429,
         gettext_noop("Your earlier receipts or lists are not finished yet."),

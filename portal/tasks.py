@@ -1,5 +1,6 @@
 """Celery tasks of the portal app, and the heartbeat of every task."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from celery.signals import task_success
 from django.utils import timezone
 
 from portal.accounts import send_mails as account_mails
+from portal.audit import check_trails, visits
 from portal.db import unit_of_work
 from portal.jobs import heartbeat, shutdown
 from portal.models import Session
@@ -15,6 +17,12 @@ from portal.models import Session
 # How long one run sends mails. A mail server can take a minute for each, and a run has
 # to end well within its limit.
 _MAIL_FOR = timedelta(minutes=3)
+
+# How long one run checks audit trails, in seconds. It stores how far it has come.
+_CHECK_FOR = 240.0
+
+# How long one run records visits, in seconds: a tenant's lock can take some to get.
+_RECORD_FOR = 50.0
 
 
 @shared_task(name="portal.tidy", time_limit=300)
@@ -34,6 +42,25 @@ def send_account_mails() -> None:
     while timezone.now() < until and not shutdown.is_requested():
         if not account_mails.send_waiting(now=timezone.now):
             return
+
+
+# Ends well before the next scheduled run, also with the slowest part in its hands.
+@shared_task(name="portal.check_trails", time_limit=600)
+def check_audit_trails() -> None:
+    until = time.monotonic() + _CHECK_FOR
+    check_trails.check_trails(
+        at=timezone.now(),
+        has_time=lambda: time.monotonic() < until and not shutdown.is_requested(),
+    )
+
+
+@shared_task(name="portal.record_visits", time_limit=300)
+def record_staff_visits() -> None:
+    until = time.monotonic() + _RECORD_FOR
+    visits.record_waiting(
+        now=timezone.now,
+        has_time=lambda: time.monotonic() < until and not shutdown.is_requested(),
+    )
 
 
 @task_success.connect

@@ -7,6 +7,8 @@ from django.views.generic import TemplateView
 from portal.accounts import views as account_views
 from portal.api import api
 from portal.health import views as health_views
+from portal.history import staff_views as history_staff_views
+from portal.history import views as history_views
 from portal.http.request_time import with_receipt
 from portal.pages import home
 
@@ -41,6 +43,18 @@ urlpatterns = [
         name="change-password",
     ),
     path("switch", home.switch, name="switch"),
+    path("people/history", history_views.history, name="history-page"),
+    path("people/history/list.csv", history_views.history_csv, name="history-csv"),
+    path(
+        "staff/audit-trail",
+        history_staff_views.audit_trail,
+        name="staff-audit-trail",
+    ),
+    path(
+        "staff/audit-trail/list.csv",
+        history_staff_views.audit_trail_csv,
+        name="staff-audit-trail-csv",
+    ),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("api/v1/", api.urls),

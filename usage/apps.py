@@ -8,9 +8,11 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.health import invariants, metrics, readiness
+        from portal.history import acts
         from portal.pages import staff_navigation, tiles
         from usage import (
             checks,  # noqa: F401 - registers its system check
+            history_text,
             receivers,  # noqa: F401 - connects its receivers
         )
         from usage.maintenance import metrics as file_metrics
@@ -23,6 +25,9 @@ class UsageConfig(AppConfig):
         metrics.register(file_metrics.unjudged_files_metric)
         metrics.register(file_metrics.file_metrics, keep_for=metrics.RARELY)
 
+        acts.register(
+            history_text.ACTS, labels=history_text.LABELS, values=history_text.VALUES
+        )
         staff_navigation.register(*LINKS)
         for tile in TILES:
             tiles.register(tile)

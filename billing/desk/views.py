@@ -23,6 +23,7 @@ from billing.desk.sql import DeskFilter, DeskOrder
 from billing.lateness.undecided_queries import count_undecided
 from billing.periods.updating import await_fresh, updating_tenants
 from portal.accounts.caller import Permission
+from portal.audit import exports
 from portal.db import unit_of_work
 from portal.http.downloads import Download, with_retry_after
 from portal.http.middleware import PortalRequest
@@ -103,6 +104,12 @@ def desk_csv(request: PortalRequest) -> HttpResponseBase:
             desk_filter = replace(desk_filter, tenants=ticked)
         ids = desk_queries.tenant_ids(desk_filter, at=now)
     wanted.require_rows(len(ids))
+    exports.record(
+        "standings",
+        by=request.caller.name,
+        at=now,
+        details={"period": str(period), "rows": len(ids), "format": wanted.ending},
+    )
     rows = _in_chunks(desk_filter, ids, at=now)
     table = desk_presenters.desk_table(rows, desk_filter.period)
     stamp = f"{now.astimezone(UTC):%Y%m%d-%H%MZ}"

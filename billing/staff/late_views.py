@@ -32,6 +32,7 @@ from billing.staff import tenant_head
 from billing.staff.action_views import back, run_action, tenant_of
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
+from portal.audit import exports
 from portal.db import unit_of_work
 from portal.forms import first_error
 from portal.http.downloads import Download, with_retry_after
@@ -92,6 +93,12 @@ def late_csv(request: PortalRequest) -> HttpResponseBase:
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         ids = list(late_queries.flags(kind, period).values_list("pk", flat=True))
     wanted.require_rows(len(ids))
+    exports.record(
+        "late-flags",
+        by=request.caller.name,
+        at=now,
+        details={"period": period, "rows": len(ids), "format": wanted.ending},
+    )
     stamp = f"{now.astimezone(UTC):%Y%m%d-%H%MZ}"
     name = f"late-{period or 'all'}-{stamp}.{wanted.ending}"
     return streamed_sheet(download, wanted, late_table(_in_chunks(ids)), name=name)

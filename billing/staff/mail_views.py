@@ -29,6 +29,7 @@ from billing.models import Reminder, StatementMail
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from billing.staff.mail_rows import rendered_rows
+from billing.staff.visit_views import record_visit
 from billing.statements import send_mails as statement_mails
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
@@ -116,6 +117,9 @@ def mail(request: PortalRequest, kind: str, mail_id: int) -> HttpResponse:
         rows = mail_rows([found] if found else [])
     if found is None:
         raise Refused("not-found")
+    # Digests and mails about accounts are about no tenant.
+    if tenant_id := getattr(found, "tenant_id", None):
+        record_visit(request, tenant_id=tenant_id)
     draft = _draft(found, now)
     content = {"subject": found.subject, "text": found.text, "html": found.html}
     shown = {

@@ -20,10 +20,14 @@ from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff.forms import DayForm
+from billing.staff.visit_views import record_visit
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.forms import ReasonForm, first_error
+from portal.history.page import section
+from portal.history.presenters import TrailReader
+from portal.history.queries import TrailFilter
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
 from portal.pages.filters import known_value
@@ -120,10 +124,18 @@ def _asked() -> dict[str, Any]:
 def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     """Show one file with everything that there is to decide about it."""
     owner = _owner(file_id)
+    record_visit(request, tenant_id=owner)
     with unit_of_work.acting_for(owner, reading=True):
         shown = _file_context(file_id)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         shown["last_note"] = note_queries.last_notes([owner]).get(owner)
+    customer: Tenant = shown["customer"]
+    shown["history"] = section(
+        owner,
+        TrailFilter(tenant_id=owner, subject=str(file_id)),
+        TrailReader(customer.zone, is_staff=True),
+        query={"tenant": customer.number, "subject": str(file_id)},
+    )
     shown["may_act"] = Permission.STAFF_ACT in request.caller.permissions
     return render(request, "billing/staff/review-file.html", shown)
 

@@ -19,6 +19,7 @@ from billing.staff import tenant_decisions, tenant_head, tenant_history, tenant_
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
+from portal.history.forms import entry_key
 from portal.http.middleware import PortalRequest
 from portal.models import ApiToken, Membership, Tenant
 from usage.automation.context import automation_context, runs_context
@@ -29,9 +30,6 @@ from usage.models import SealingKey
 
 # Parameters that the links of the tabs keep: the period, and the filters of the desk.
 _KEPT = ("period", "from")
-
-# Digits of the largest number in the database.
-_DIGITS = 18
 
 
 @require_safe
@@ -123,9 +121,7 @@ def settings(request: PortalRequest, number: str) -> HttpResponse:
 @require_safe
 def history(request: PortalRequest, number: str) -> HttpResponse:
     """Show a tenant's audit trail, the newest entries first."""
-    text = request.GET.get("before", "")
-    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-    before = int(text) if is_number else None
+    before = entry_key(request.GET.get("before", ""))
     shown = tenant_history.history_tab(number, before, at=timezone.now())
     return render_tab(request, "billing/staff/tenant-history.html", shown)
 

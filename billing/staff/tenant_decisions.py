@@ -7,6 +7,7 @@ from typing import Any
 from billing.coverage.calendar import Calendar
 from billing.coverage.periods import Period
 from billing.coverage.standing import judge
+from billing.history_text import LATE
 from billing.lateness import queries as late_queries
 from billing.lateness.text import flag_row
 from billing.models import LateFlag
@@ -18,6 +19,10 @@ from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff import tenant_head, tenant_requests
 from billing.staff.tenant_page import PERIODS_OFFERED
 from portal.db import unit_of_work
+from portal.history.acts import acts_of
+from portal.history.page import HistorySection, section
+from portal.history.presenters import TrailReader
+from portal.history.queries import TrailFilter
 from portal.models import Tenant
 from usage.files import staff_presenters as file_staff_presenters
 from usage.review import queries as review_queries
@@ -49,11 +54,23 @@ def decide_tab(number: str, *, at: datetime) -> dict[str, Any]:
         opened = opened_periods(most=PERIODS_OFFERED)
         open_excuses = [row.one for row in shown["excuses"]]
         shown["asked_late"] = tenant_requests.late_excuses(
-            open_excuses, opened, shown.pop("all_flags")
+            open_excuses, opened, shown["all_flags"]
         )
+    shown["history"] = _history(tenant) if shown["all_flags"] else None
+    del shown["all_flags"]
     lists = ("keys", "held", "requests", "excuses", "licence_requests", "flags")
     shown["is_empty"] = not any(shown[name] for name in lists)
     return shown
+
+
+def _history(tenant: Tenant) -> HistorySection:
+    """Return what was done about deadlines and late flags of the tenant."""
+    return section(
+        tenant.pk,
+        TrailFilter(tenant_id=tenant.pk, acts=tuple(acts_of(LATE.code))),
+        TrailReader(tenant.zone, is_staff=True),
+        query={"tenant": tenant.number, "act": f"group:{LATE.code}"},
+    )
 
 
 def _requests() -> dict[str, Any]:

@@ -1,32 +1,24 @@
-"""Loads the tab *History* of a tenant: its audit trail, as it is stored."""
+"""Loads the tab *History* of a tenant: the newest entries of its audit trail."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from billing.staff import tenant_head
 from portal.db import unit_of_work
-from portal.models import AuditEntry, Tenant
-
-# Entries on one page: short enough to scroll through.
-ENTRIES_A_PAGE = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRow:
-    """An entry of the trail; `act` and the names of `details` are the stored codes."""
-
-    number: int
-    at: datetime
-    actor: str
-    act: str
-    subject: str
-    details: list[tuple[str, str]]
+from portal.history import queries
+from portal.history.chain_state import chain_state
+from portal.history.forms import key_text
+from portal.history.presenters import TrailReader, trail_rows
+from portal.history.queries import EntryKey, TrailFilter
+from portal.history.text import chain_text
+from portal.models import Tenant
 
 
-def history_tab(number: str, before: int | None, *, at: datetime) -> dict[str, Any]:
-    """Return the context of the tab: the newest entries, or those before a number.
+def history_tab(
+    number: str, before: EntryKey | None, *, at: datetime
+) -> dict[str, Any]:
+    """Return the context of the tab: the newest entries, or those before a key.
 
     Raises:
         Refused: there is no tenant with this number.
@@ -36,36 +28,13 @@ def history_tab(number: str, before: int | None, *, at: datetime) -> dict[str, A
         shown = tenant_head.tenant_head(number, tenant_head.HISTORY, at=at)
         tenant: Tenant = shown["customer"]
     with unit_of_work.acting_for(tenant.pk, reading=True):
-        found = AuditEntry.objects.filter(tenant=tenant)
-        if before is not None:
-            found = found.filter(number__lt=before)
-        entries = list(found.order_by("-number")[: ENTRIES_A_PAGE + 1])
-    rows = list(map(_row, entries[:ENTRIES_A_PAGE]))
+        page = queries.trail_page(TrailFilter(tenant_id=tenant.pk), before)
+        chain = chain_state(tenant.pk, at=at)
+    reader = TrailReader(tenant.zone, is_staff=True)
     return {
         **shown,
-        "rows": rows,
+        "rows": trail_rows(page.entries, queries.people(page.entries), reader),
+        "chain": chain_text(chain, zone=tenant.zone),
         "is_first": before is None,
-        "before": rows[-1].number if len(entries) > ENTRIES_A_PAGE else None,
+        "older": urlencode({"before": key_text(page.older)}) if page.older else "",
     }
-
-
-def _row(entry: AuditEntry) -> HistoryRow:
-    return HistoryRow(
-        number=entry.number,
-        at=entry.at,
-        actor=entry.actor,
-        act=_words(entry.act).capitalize(),
-        subject=entry.subject,
-        details=list(_details(entry)),
-    )
-
-
-def _details(entry: AuditEntry) -> Iterator[tuple[str, str]]:
-    for name, value in entry.details.items():
-        if value not in (None, ""):
-            yield _words(name), str(value)
-
-
-def _words(code: str) -> str:
-    """Return a code as words: late-flag-raised becomes late flag raised."""
-    return code.replace("-", " ").replace("_", " ")

@@ -17,13 +17,14 @@ from billing.staff import (
     undecided_views,
     zone_views,
 )
+from billing.staff.visit_views import recorded
 from billing.statements import catalogue_views
 from billing.statements import day_views as statement_day_views
 from billing.statements import staff_views as statement_staff_views
 from usage.forwarding import staff_views as forwarding_staff_views
 from usage.inbox import staff_views as inbox_staff_views
 
-urlpatterns = [
+_PATTERNS = [
     path("", desk_views.billing_desk, name="staff-desk"),
     path("desk.csv", desk_views.desk_csv, name="staff-desk-csv"),
     path("selected", bulk_views.selected, name="staff-selected"),
@@ -220,3 +221,5 @@ urlpatterns = [
         name="staff-forwarding-retry-all",
     ),
 ]
+
+urlpatterns = recorded(_PATTERNS)

@@ -24,6 +24,7 @@ from billing.statements.paper import PaperSource
 from billing.statements.queries import ServedStatement
 from billing.statements.tables import figures_table
 from portal.accounts.caller import Permission
+from portal.audit import visits
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.downloads import Download, with_retry_after
@@ -257,6 +258,13 @@ def _tenant_id(request: PortalRequest, wanted: StatementIn) -> int:
         tenant_id = found.values_list("pk", flat=True).first()
     if tenant_id is None:
         raise Refused("not-found")
+    if request.caller.user_id is not None:
+        visits.record(
+            tenant_id=tenant_id,
+            user_id=request.caller.user_id,
+            name=request.caller.name,
+            at=timezone.now(),
+        )
     return tenant_id
 
 

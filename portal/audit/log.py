@@ -16,7 +16,7 @@ from portal.db import unit_of_work
 from portal.models import AuditEntry
 
 # The predecessor's digest in the first entry of a trail.
-_BEGINNING = bytes(32)
+BEGINNING = bytes(32)
 
 # The staff's own trail is locked like a tenant's; no tenant has this id.
 _STAFF_TRAIL = 0
@@ -35,7 +35,7 @@ def append(
 ) -> AuditEntry:
     """Add an entry in the running unit of work, together with the change itself."""
     unit_of_work.hold_tenant(_STAFF_TRAIL if tenant_id is None else tenant_id)
-    last = _trail(tenant_id).order_by("-number").first()
+    last = trail(tenant_id).order_by("-number").first()
     entry = AuditEntry(
         tenant_id=tenant_id,
         number=last.number + 1 if last else 1,
@@ -44,7 +44,7 @@ def append(
         act=act,
         subject=subject[:200],
         details=dict(details or {}),
-        previous=bytes(last.digest) if last else _BEGINNING,
+        previous=bytes(last.digest) if last else BEGINNING,
     )
     entry.digest = digest_of(entry)
     entry.save(force_insert=True)
@@ -69,21 +69,26 @@ def digest_of(entry: AuditEntry) -> bytes:
 
 def first_break(*, tenant_id: int | None) -> int | None:
     """Return the number of the first broken entry, None if the chain is whole."""
-    previous = _BEGINNING
-    entries = _trail(tenant_id).order_by("number")
+    previous = BEGINNING
+    entries = trail(tenant_id).order_by("number")
     for number, entry in enumerate(entries.iterator(), start=1):
-        intact = (
-            entry.number == number
-            and bytes(entry.previous) == previous
-            and bytes(entry.digest) == digest_of(entry)
-        )
-        if not intact:
+        if not is_intact(entry, number=number, previous=previous):
             return number
         previous = bytes(entry.digest)
     return None
 
 
-def _trail(tenant_id: int | None) -> QuerySet[AuditEntry]:
+def is_intact(entry: AuditEntry, *, number: int, previous: bytes) -> bool:
+    """Return whether an entry has its number, its predecessor and its content."""
+    return (
+        entry.number == number
+        and bytes(entry.previous) == previous
+        and bytes(entry.digest) == digest_of(entry)
+    )
+
+
+def trail(tenant_id: int | None) -> QuerySet[AuditEntry]:
+    """Return the entries of a tenant's trail, or with None those of the staff's own."""
     if tenant_id is None:
         return AuditEntry.objects.filter(tenant__isnull=True)
     return AuditEntry.objects.filter(tenant=tenant_id)

@@ -143,6 +143,16 @@ def hold_tenant(tenant_id: int) -> None:
         cursor.execute("select pg_advisory_xact_lock(%s)", [_TENANT_LOCK | tenant_id])
 
 
+def try_hold_tenant(tenant_id: int) -> bool:
+    """Take the tenant's lock, as `hold_tenant` does; False if it is taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_try_advisory_xact_lock(%s)", [_TENANT_LOCK | tenant_id]
+        )
+        ((is_held,),) = cursor.fetchall()
+    return bool(is_held)
+
+
 def hold_installation(number: int) -> None:
     """Take a lock of the whole installation until this unit of work ends.
 

@@ -124,6 +124,8 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "people-calendar": {"POST": _fresh(_form(READ))},
     "people-mails": {"POST": _form(MANAGE)},
     "people-escalation": {"POST": _fresh(_form(MANAGE))},
+    "history-page": {"GET": _page(MANAGE)},
+    "history-csv": {"GET": _page(MANAGE)},
     "calendar-feed": {"GET": _open()},  # requires a member's private address
     "receipt-mail": {"POST": _form(READ, FORM, LISTS)},
     "staff-start": {"GET": _page(STAFF_READ)},
@@ -149,6 +151,8 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-invite": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-revoke-token": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-confirm-key": {"POST": _fresh(_form(STAFF_ACT))},
+    "staff-audit-trail": {"GET": _page(STAFF_READ)},
+    "staff-audit-trail-csv": {"GET": _fresh(_page(STAFF_READ))},
     "staff-approve-request": {"POST": _form(STAFF_ACT)},
     "staff-refuse-request": {"POST": _form(STAFF_ACT)},
     "staff-set-licences": {"POST": _form(STAFF_ACT)},

@@ -17,6 +17,8 @@ BEAT: Mapping[str, Mapping[str, Any]] = {
     "inbox-mail": {"task": "usage.inbox_mail", "schedule": 60},
     "account-mail": {"task": "portal.send_mail", "schedule": 60},
     "tidy": {"task": "portal.tidy", "schedule": 3600},
+    "check-trails": {"task": "portal.check_trails", "schedule": 3600},
+    "record-visits": {"task": "portal.record_visits", "schedule": 60},
     "open-periods": {"task": "billing.open_periods", "schedule": 900},
     "refresh-summaries": {"task": "billing.refresh_summaries", "schedule": 60},
     "refresh-statements": {"task": "billing.refresh_statements", "schedule": 60},

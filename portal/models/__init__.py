@@ -1,6 +1,6 @@
 """Models of the portal app; Django loads all of them with the app."""
 
-from portal.models.audit import AuditEntry
+from portal.models.audit import AuditEntry, StaffVisit, TrailCheck
 from portal.models.identity import StaffRole, User
 from portal.models.mail import AccountMail, AccountMailKind, MailStamp, MailStop
 from portal.models.security_events import EventKind, SecurityEvent
@@ -22,6 +22,8 @@ __all__ = [
     "SecurityEvent",
     "Session",
     "StaffRole",
+    "StaffVisit",
     "Tenant",
+    "TrailCheck",
     "User",
 ]

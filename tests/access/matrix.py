@@ -149,6 +149,8 @@ ROWS: Mapping[str, Row] = {
     "people-mails": Row(lambda _: "/people/mails", own=_answers(404)),
     "people-escalation": Row(lambda _: "/people/late-contact", own=_answers(302)),
     "people-calendar": Row(lambda _: "/people/calendar"),
+    "history-page": Row(lambda _: "/people/history"),
+    "history-csv": Row(lambda _: "/people/history/list.csv"),
     # An address that nobody has.
     "calendar-feed": Row(lambda _: "/calendar/guessed.ics", own=_answers(404)),
     # A receipt of no files.
@@ -182,6 +184,10 @@ ROWS: Mapping[str, Row] = {
         own=_answers(404),
     ),
     "staff-tenant-history": Row(lambda ids: f"/staff/tenants/{ids.number}/history"),
+    "staff-audit-trail": Row(lambda ids: f"/staff/audit-trail?tenant={ids.number}"),
+    "staff-audit-trail-csv": Row(
+        lambda ids: f"/staff/audit-trail/list.csv?tenant={ids.number}"
+    ),
     "staff-issue-key": Row(
         lambda ids: f"/staff/tenants/{ids.number}/key", own=_answers(302)
     ),

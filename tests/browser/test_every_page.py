@@ -155,6 +155,10 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         lambda _: (f"/automation/runs?machine={'server' * 16}",),
     ),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
+    "history-page": (
+        (PARTNER,),
+        lambda _: ("/people/history", "/people/history?act=group:files&who=nobody"),
+    ),
     "staff-mail": (
         (CLERK,),
         lambda _: (
@@ -200,6 +204,14 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "staff-tenant-settings": of_tenant("/settings"),
     "staff-tenant-notes": of_tenant("/notes"),
     "staff-tenant-history": of_tenant("/history"),
+    "staff-audit-trail": (
+        (CLERK,),
+        lambda _: (
+            "/staff/audit-trail",
+            f"/staff/audit-trail?tenant={two_companies.SECRET_NUMBER}",
+            "/staff/audit-trail?tenant=none",
+        ),
+    ),
     "staff-change-zone": of_tenant("/zone"),
     "staff-correct-zone": of_tenant("/correct-zone"),
     "staff-correct-note": (

@@ -36,6 +36,7 @@ def test_every_entry_of_the_schedule_has_a_task(settings: Any) -> None:
         *("billing.remind", "billing.send_mail", "billing.digest"),
         *("billing.refresh_summaries", "billing.refresh_statements"),
         *("billing.month_end", "portal.send_mail"),
+        *("portal.check_trails", "portal.record_visits"),
     }
     assert scheduled <= set(app.tasks)
 

@@ -11,6 +11,9 @@ from django.utils import timezone
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.history.page import HistorySection, section
+from portal.history.presenters import TrailReader
+from portal.history.queries import TrailFilter
 from portal.http.middleware import PortalRequest, render_elsewhere
 from portal.models import Tenant
 from portal.tenants import memberships
@@ -75,8 +78,19 @@ def file(request: PortalRequest, file_id: UUID) -> HttpResponse:
         "turn": file_text.whose_turn(found, admins=admins),
         "stops": file_text.timeline(found),
         "is_theirs_to_confirm": waits_for_key and may_manage,
+        "may_manage": may_manage,
+        "history": _history(request, file_id),
     }
     return render(request, "usage/files/file.html", shown)
+
+
+def _history(request: PortalRequest, file_id: UUID) -> HistorySection:
+    """Return what was done with a file, for everybody who may see the file."""
+    tenant_id, subject = request.caller.tenant, str(file_id)
+    with unit_of_work.acting_for(tenant_id, reading=True):
+        reader = TrailReader(tenant_of(request).zone, is_staff=False)
+    wanted = TrailFilter(tenant_id=tenant_id, subject=subject)
+    return section(tenant_id, wanted, reader, query={"subject": subject})
 
 
 def safe_to_delete(request: PortalRequest) -> HttpResponse:

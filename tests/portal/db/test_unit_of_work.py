@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from billing.models import StaffNote
 from portal.db import unit_of_work
 from portal.db.unit_of_work import NestedUnitError, acting_for
-from portal.models import AuditEntry, Membership, Tenant, User
+from portal.models import AuditEntry, Membership, StaffVisit, Tenant, User
 from tests.builders import Company
 from usage.models import Forwarding, Server, UsageFile
 
@@ -27,7 +27,7 @@ TENANT_MODELS = [
 
 
 # What no tenant may see, not even of itself.
-STAFF_MODELS = {StaffNote}
+STAFF_MODELS = {StaffNote, StaffVisit}
 
 
 def test_with_no_tenant_said_the_database_denies_permission(alice: Company) -> None:

@@ -1,0 +1,1 @@
+"""Pages of the audit trail: who did what, for staff and for tenant admins."""

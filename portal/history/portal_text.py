@@ -1,0 +1,104 @@
+"""The acts of the portal's own entries in audit trails, and labels of their details."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.history.acts import (
+    LOOKED_AT,
+    OPERATION,
+    PEOPLE,
+    TENANT,
+    ActText,
+    CodeText,
+    value_text,
+)
+from portal.models import Role, Scope
+
+ACTS = {
+    "tenant-opened": ActText(
+        TENANT,
+        _("Tenant opened"),
+        _("{actor} opened the tenant {name}."),
+    ),
+    "tenant-zone-changed": ActText(
+        TENANT,
+        _("Time zone of the tenant changed"),
+        _("{actor} changed the time zone of the tenant from {was} to {zone}."),
+        staff_only=frozenset({"reason"}),
+    ),
+    "member-added": ActText(
+        PEOPLE,
+        _("Member added"),
+        _("{actor} added {subject} as a member with the role {role}."),
+    ),
+    "member-changed": ActText(
+        PEOPLE,
+        _("Role of a member changed"),
+        _("{actor} gave the member {subject} the role {role}."),
+    ),
+    "token-issued": ActText(
+        PEOPLE,
+        _("API token issued"),
+        _("{actor} issued the API token {subject}."),
+    ),
+    "token-revoked": ActText(
+        PEOPLE,
+        _("API token revoked"),
+        _("{actor} revoked the API token {subject}."),
+    ),
+    "tenant-looked-at": ActText(
+        LOOKED_AT,
+        _("Pages of the tenant looked at by billing staff"),
+        _("{actor} looked at pages of the tenant, for the first time that day."),
+    ),
+    "tenants-exported": ActText(
+        LOOKED_AT,
+        _("List of several tenants downloaded"),
+        _("{actor} downloaded a list of several tenants: {subject}."),
+        subject_text=partial(value_text, "list"),
+    ),
+    "mail-stopped": ActText(
+        OPERATION,
+        _("All mail stopped"),
+        _("{actor} stopped all mail. Reason: {subject}"),
+    ),
+    "mail-goes-on": ActText(
+        OPERATION,
+        _("Mail resumed"),
+        _("{actor} let mail be sent again. Reason: {subject}"),
+    ),
+    "mail-stamped": ActText(
+        OPERATION,
+        _("Installation made the one that sends mail"),
+        _("{actor} made this installation the one that sends mail."),
+    ),
+}
+
+LABELS = {
+    "day": _("Day"),
+    "filters": _("Filters"),
+    "first_owed_on": _("First owed day"),
+    "format": _("Format"),
+    "is": _("Is"),
+    "kind": _("Kind"),
+    "key": _("Key"),
+    "name": _("Name"),
+    "page": _("Page"),
+    "period": _("Period"),
+    "reason": _("Reason"),
+    "role": _("Role"),
+    "rows": _("Rows"),
+    "scope": _("Scope"),
+    "sha256": _("SHA-256"),
+    "token": _("Number of the token"),
+    "was": _("Before"),
+    "zone": _("Time zone"),
+}
+
+VALUES: Mapping[str, CodeText] = {
+    "list": {"audit-trail": _("audit trail")}.get,
+    "role": dict(Role.choices).get,
+    "scope": dict(Scope.choices).get,
+}
