@@ -154,8 +154,13 @@ LABELS = {
 
 def _problem_titles(codes: str) -> str:
     """Return the titles of problems, whose codes are separated by commas."""
-    rows = [{"code": code, "params": {}, "where": ""} for code in codes.split(", ")]
-    return "; ".join(dict.fromkeys(describe(row)["title"] for row in rows))
+    return "; ".join(dict.fromkeys(_problem_title(code) for code in codes.split(", ")))
+
+
+def _problem_title(code: str) -> str:
+    """Return the title of a problem, its code if the title needs what no entry has."""
+    title: str = describe({"code": code, "params": {}, "where": ""})["title"]
+    return code if "?" in title else title
 
 
 VALUES: Mapping[str, CodeText] = {
