@@ -31,13 +31,6 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("You are not signed in."),
         gettext_noop("Sign in, or send an API token as a bearer token."),
     ),
-    "token-unknown": error(
-        401,
-        gettext_noop("This API token is not valid."),
-        gettext_noop(
-            "It may be mistyped, expired or revoked. The billing team issues new ones."
-        ),
-    ),
     "csrf-missing": error(
         403,
         gettext_noop("The request did not come from a page of this portal."),
@@ -263,6 +256,15 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop(
             "Its name was damaged too. Compare this list with the files that you"
             " chose, and send those that are not in it again."
+        ),
+    ),
+    "quota-full": error(
+        507,
+        gettext_noop("Too many files are waiting for a decision."),
+        gettext_noop(
+            "Nothing was kept. A tenant admin confirms the keys of your servers on the"
+            " page Servers, or the billing team decides about the held files; then send"
+            " the file again."
         ),
     ),
     "storage-full": error(

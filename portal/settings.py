@@ -211,6 +211,12 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
+# What a tenant has here that is not accepted: files, and their bytes. 0 is no limit.
+WAITING_FILES_LIMIT = env.whole("WAITING_FILES_LIMIT")
+WAITING_BYTES_LIMIT = env.whole("WAITING_BYTES_LIMIT")
+# Requests with API tokens (portal.accounts.request_limits); 0 is no limit.
+TOKEN_REQUESTS_PER_SECOND = env.whole("TOKEN_REQUESTS_PER_SECOND")
+NETWORK_REQUESTS_PER_SECOND = env.whole("NETWORK_REQUESTS_PER_SECOND")
 JUDGED_AT_ONCE = env.whole("SETTLING_AT_ONCE")
 BODY_TIMEOUT = env.whole("BODY_TIMEOUT")
 

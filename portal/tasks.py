@@ -8,6 +8,7 @@ from celery import Task, shared_task
 from celery.signals import task_success
 from django.utils import timezone
 
+from portal.accounts import request_limits
 from portal.accounts import send_mails as account_mails
 from portal.audit import check_trails, visits
 from portal.db import unit_of_work
@@ -27,9 +28,10 @@ _RECORD_FOR = 50.0
 
 @shared_task(name="portal.tidy", time_limit=300)
 def remove_ended_sessions() -> None:
-    """Remove sessions and account mails that have ended; nothing depends on them."""
+    """Remove sessions, account mails and counts of requests that have ended."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
+    request_limits.remove_unused(before=now - request_limits.KEEP)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         account_mails.remove_ended(before=now - account_mails.KEEP)
 

@@ -12,7 +12,7 @@ from billing.coverage import licences
 from billing.periods.open_periods import record_licences
 from portal.accounts import tokens
 from portal.db import unit_of_work
-from portal.models import Role, Scope, User
+from portal.models import ApiToken, Role, Scope, User
 from portal.tenants import create
 from usage import tenant_keys
 from usage.models import How, UsageFile
@@ -29,6 +29,9 @@ from usage.usg import (
 
 # When tests happen unless they say otherwise: in the period 2026-05, in the evening.
 NOW = datetime(2026, 5, 20, 18, 0, tzinfo=UTC)
+
+# Tests whose requests are of today use tokens as well.
+FAR_AWAY = datetime(2100, 1, 1, tzinfo=UTC)
 
 PASSWORD = "correct horse battery"
 
@@ -130,9 +133,16 @@ class Company:
             )
         return writer
 
-    def issue(self, scope: str) -> str:
+    def issue(self, scope: str, **terms: Any) -> str:
+        """Issue a token; unless `lasts` is given it ends after all clocks of tests."""
+        given = tokens.TokenTerms(**terms)
         with unit_of_work.acting_for(self.id):
-            return tokens.issue(self.id, name=scope, scope=scope, by="test", at=NOW)[1]
+            token, secret = tokens.issue(
+                self.id, name=scope, scope=scope, by="test", at=NOW, terms=given
+            )
+            if "lasts" not in terms:
+                ApiToken.objects.filter(pk=token.pk).update(expires_at=FAR_AWAY)
+        return secret
 
     def send(
         self, data: bytes, *, name: str = "day.usg", at: datetime = NOW

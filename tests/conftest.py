@@ -96,6 +96,8 @@ def db(
     settings.S3 = {**settings.S3, "bucket": f"tests-{worker_id}"}
     # Nothing refreshes summaries beside a test: exports would wait in vain.
     monkeypatch.setattr(updating, "WAIT_FOR", 0.0)
+    # Tests send in a second what a script sends in a night.
+    settings.TOKEN_REQUESTS_PER_SECOND = settings.NETWORK_REQUESTS_PER_SECOND = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with _database.unblock():
         yield

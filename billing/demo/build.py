@@ -19,9 +19,8 @@ from billing.demo import statements as demo_statements
 from billing.demo.personas import Persona
 from billing.demo.statements import DemoMonths
 from billing.periods.open_periods import open_until, record_licences
-from portal.accounts import tokens
 from portal.db import unit_of_work
-from portal.models import Membership, Scope, Tenant, User
+from portal.models import Membership, Tenant, User
 from portal.tenants import create
 from usage import tenant_keys
 from usage.models import SealingKey
@@ -170,10 +169,7 @@ class Demo:
         if tenant.number in self._state.tokens:
             return
         with unit_of_work.acting_for(tenant.pk):
-            _, secret = tokens.issue(
-                tenant.pk, name="demo", scope=Scope.MANAGE, by=BY, at=self._at
-            )
-            self._state.tokens[tenant.number] = secret
+            self._state.tokens[tenant.number] = send.issue_token(tenant, by=BY)
             state.save(self._state, self._folder)
 
     def _write_directory(self, persona: Persona) -> None:
@@ -224,14 +220,14 @@ class Demo:
         return min(monthly, self._at)
 
     def _send(self, persona: Persona, tenant: Tenant) -> None:
-        directory = self._usage(persona)
+        directory, token = self._usage(persona), self._state.tokens[persona.number]
         left = [
             (directory / name, datetime.fromisoformat(sent_at))
             for name, sent_at in self._state.to_send[persona.number]
             if (directory / name).exists()
         ]
         for count, (path, sent_at) in enumerate(left, start=1):
-            send.send_file(path, tenant, at=sent_at)
+            send.send_file(path, tenant, token=token, at=sent_at)
             if count % 50 == 0 or count == len(left):
                 self._log(f"{persona.number}: {count} of {len(left)} files sent")
 
@@ -253,7 +249,8 @@ class Demo:
         lost = partial(self._is_lost, persona, persona.lost_server)
         paths = [path for path in found if lost(send.day_in_name(path))]
         for path in paths:
-            send.send_file(path, tenant, at=at)
+            token = self._state.tokens[persona.number]
+            send.send_file(path, tenant, token=token, at=at)
         return bool(paths)
 
     def _add_people(self) -> None:

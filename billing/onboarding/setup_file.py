@@ -19,6 +19,10 @@ from usage.sender.package import FILE_NAME, sender_file
 from usage.sender.script import SCRIPT_NAME, sender_script
 from usage.usg.keyfiles import Purpose, public_text
 
+# Servers are set up once and then run by themselves, so their token lasts as long as
+# one can. It is the tenant's, and does not end with the clerk who hands it over.
+_TERMS = tokens.TokenTerms(lasts=tokens.LASTS_AT_MOST)
+
 
 @dataclass(frozen=True, slots=True)
 class SetupFile:
@@ -39,7 +43,9 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         if key is None:
             return None
         name = f"server set-up {at:%Y-%m-%d}"
-        _, secret = tokens.issue(tenant.pk, name=name, scope=Scope.UPLOAD, by=by, at=at)
+        token, secret = tokens.issue(
+            tenant.pk, name=name, scope=Scope.UPLOAD, by=by, at=at, terms=_TERMS
+        )
         audit_log.append(
             tenant_id=tenant.pk,
             actor=by,
@@ -53,6 +59,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         "tenant": tenant,
         "fingerprint": key.fingerprint,
         "token_name": name,
+        "token_ends_at": token.expires_at,
         "at": at,
         "by": by,
     }

@@ -9,7 +9,7 @@ from portal.accounts.sign_in_facts import (
     has_second_factor,
     is_staff_bound,
 )
-from portal.models import Membership, Role, Scope, StaffRole, User
+from portal.models import ApiToken, Membership, Role, Scope, StaffRole, User
 
 
 class Permission(StrEnum):
@@ -17,6 +17,9 @@ class Permission(StrEnum):
 
     READ = "read"
     """See the tenant's files and calendar."""
+
+    ASK = "ask"
+    """Ask by content which files the portal needs."""
 
     UPLOAD = "upload"
     """Upload files."""
@@ -40,7 +43,7 @@ class Permission(StrEnum):
     """Decide for all tenants."""
 
 
-_VIEWER = frozenset({Permission.READ, Permission.STATEMENTS})
+_VIEWER = frozenset({Permission.READ, Permission.ASK, Permission.STATEMENTS})
 _UPLOADER = _VIEWER | {Permission.UPLOAD}
 _AUDITOR = frozenset(
     {Permission.STAFF_READ, Permission.STATEMENTS, Permission.EVIDENCE}
@@ -53,10 +56,11 @@ _BY_ROLE: dict[str, frozenset[Permission]] = {
 }
 _BY_SCOPE: dict[str, frozenset[Permission]] = {
     Scope.READ: _BY_ROLE[Role.VIEWER],
+    # Managing and listing names are for signed-in people, never for a token.
     Scope.UPLOAD: _BY_ROLE[Role.UPLOADER],
-    # Only a signed-in person may list names, never a token.
-    Scope.MANAGE: _BY_ROLE[Role.ADMIN] - {Permission.NAMES},
 }
+# What a sender needs. A token of one server reads nothing of the others.
+_OF_ONE_SERVER = frozenset({Permission.ASK, Permission.UPLOAD})
 _BY_STAFF_ROLE: dict[str, frozenset[Permission]] = {
     "": frozenset(),
     StaffRole.AUDITOR: _AUDITOR,
@@ -73,7 +77,8 @@ class Caller:
 
     `memberships` counts the tenants that somebody belongs to. `proven_at` is when a
     person last presented the strongest factor that they have; `lacks_factor` says that
-    their second factor is missing in the session, or not set up though it is required.
+    their second factor is missing in the session, or not set up though it is required. `token_server` is the
+    only server whose files a token may send, empty for all.
     """
 
     name: str
@@ -84,6 +89,7 @@ class Caller:
     memberships: int = 0
     proven_at: datetime | None = None
     lacks_factor: bool = False
+    token_server: str = ""
 
     @property
     def tenant(self) -> int:
@@ -94,13 +100,15 @@ class Caller:
         return self.tenant_id
 
 
-def token_caller(*, name: str, tenant_id: int, scope: str, token_id: int) -> Caller:
+def token_caller(token: ApiToken) -> Caller:
     """Return the caller of a token: its tenant, its scope, no person."""
+    permissions = _BY_SCOPE[token.scope]
     return Caller(
-        name=f"token {name}",
-        tenant_id=tenant_id,
-        permissions=_BY_SCOPE[scope],
-        token_id=token_id,
+        name=f"token {token.name}",
+        tenant_id=token.tenant_id,
+        permissions=permissions & _OF_ONE_SERVER if token.server else permissions,
+        token_id=token.pk,
+        token_server=token.server,
     )
 
 

@@ -3,11 +3,11 @@
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal.accounts import tokens
+from portal.accounts import token_sign_in
 from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
+from portal.accounts.client_address import client_address
 from portal.accounts.sessions import SessionStore
 from portal.accounts.sign_in_facts import FRESH_FOR, presented_factors
-from portal.errors import Refused
 from portal.http.endpoint_types import PEOPLE, TOKENS, Endpoint
 from portal.models import User
 
@@ -16,19 +16,14 @@ def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
     """Return the caller of a request to an endpoint, None if it names none.
 
     Raises:
-        Refused: the token is not valid. The session is not tried then: a client that
-            sends a token means the token.
+        Refused: the token is not valid here and now. The session is not tried then: a
+            client that sends a token means the token.
 
     """
-    header = tokens.header_for_portal(request.headers.get("Authorization"))
+    header = token_sign_in.header_for_portal(request.headers.get("Authorization"))
     if header is not None and TOKENS in endpoint.callers:
-        scheme, _, secret = header.partition(" ")
-        caller = None
-        if scheme.lower() == "bearer":
-            caller = tokens.find(secret.strip(" "), at=timezone.now())
-        if caller is None:
-            raise Refused("token-unknown")
-        return caller
+        address = client_address(request)
+        return token_sign_in.sign_in(header, address=address, at=timezone.now())
     return identify_person(request) if PEOPLE in endpoint.callers else None
 
 

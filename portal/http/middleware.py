@@ -17,8 +17,9 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 
-from portal.accounts import login_redirect, tokens
+from portal.accounts import login_redirect, token_sign_in
 from portal.accounts.caller import Caller, Permission
+from portal.accounts.request_limits import TOO_MANY
 from portal.errors import Refused, Unavailable, error_document
 from portal.http import body_slots, no_store, request_bodies
 from portal.http.endpoint_types import (
@@ -213,7 +214,7 @@ def _is_opened_in_browser(request: HttpRequest) -> bool:
         _XHTML in request.headers.get("Accept", "")
         and request.get_preferred_type([_JSON, _HTML]) == _HTML
     )
-    header = tokens.header_for_portal(request.headers.get("Authorization"))
+    header = token_sign_in.header_for_portal(request.headers.get("Authorization"))
     return is_reading and header is None and is_browser
 
 
@@ -264,4 +265,6 @@ def render_plain_error(
         response["WWW-Authenticate"] = 'Bearer realm="usage portal"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = _RETRY_AFTER
+    elif problem.code == TOO_MANY:
+        response["Retry-After"] = str(problem.params["seconds"])
     return response

@@ -6,9 +6,17 @@ from portal.models.mail import AccountMail, AccountMailKind, MailStamp, MailStop
 from portal.models.security_events import EventKind, SecurityEvent
 from portal.models.sessions import Session
 from portal.models.tenants import Membership, Role, Tenant
-from portal.models.tokens import ApiToken, Scope
+from portal.models.tokens import (
+    ADDRESS_CHARACTERS,
+    NETWORKS_AT_MOST,
+    ApiToken,
+    RequestLevel,
+    Scope,
+)
 
 __all__ = [
+    "ADDRESS_CHARACTERS",
+    "NETWORKS_AT_MOST",
     "AccountMail",
     "AccountMailKind",
     "ApiToken",
@@ -17,6 +25,7 @@ __all__ = [
     "MailStamp",
     "MailStop",
     "Membership",
+    "RequestLevel",
     "Role",
     "Scope",
     "SecurityEvent",

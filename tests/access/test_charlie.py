@@ -163,7 +163,7 @@ def test_no_id_of_alice_gets_charlie_anything_of_hers(
 ) -> None:
     before = two_companies.rows_of(companies.alice.id)
     # The strongest of each way in: who may less, may nothing more.
-    strongest = ("charlie's token: manage", "partner for charlie")
+    strongest = ("charlie's token: upload", "partner for charlie")
     others = ("charlie's session: admin", "charlie's session set to alice")
     wrong = []
     for caller in charlies(companies):
@@ -199,7 +199,7 @@ def test_charlies_attempts_on_alices_things_leave_no_trace_with_him_either(
 
 
 def strongest_token(companies: TwoCompanies) -> MatrixCaller:
-    name = f"charlie's token: {Scope.MANAGE.value}"
+    name = f"charlie's token: {Scope.UPLOAD.value}"
     return next(one for one in charlies(companies) if one.name == name)
 
 

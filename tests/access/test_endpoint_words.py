@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from portal.accounts import tokens
+from portal.accounts import token_sign_in
 from portal.accounts.caller import Caller, Permission
 from portal.errors import Refused, Unavailable
 from portal.http import body_slots, middleware
@@ -144,7 +144,7 @@ class Gate:
         self._middleware = middleware.PermissionMiddleware(lambda _: HttpResponse())
         monkeypatch.setattr(middleware, "ENDPOINTS", self.endpoints)
         monkeypatch.setattr(middleware, "render_error", self._render)
-        monkeypatch.setattr(tokens, "find", self._find)
+        monkeypatch.setattr(token_sign_in, "sign_in", self._sign_in)
         monkeypatch.setattr(
             identification, "user_caller", lambda *_, **__: self._caller
         )
@@ -176,8 +176,10 @@ class Gate:
         made: HttpRequest = request
         return made
 
-    def _find(self, *_: Any, **__: Any) -> Caller | None:
-        return self._caller if isinstance(self._caller, Caller) else None
+    def _sign_in(self, *_: Any, **__: Any) -> Caller:
+        if not isinstance(self._caller, Caller):
+            raise Refused("token-unknown")
+        return self._caller
 
     def _render(self, _: HttpRequest, problem: Refused | Unavailable) -> HttpResponse:
         return HttpResponse(headers={"Code": problem.code})

@@ -61,7 +61,7 @@ def try_endpoint(
     return one.call(method, path, body, **headers)
 
 
-@pytest.mark.parametrize("name", ["partner for alice", "token of scope manage"])
+@pytest.mark.parametrize("name", ["partner for alice", "token of scope upload"])
 def test_whatever_is_meant_for_another_customer_is_refused(
     companies: TwoCompanies, name: str
 ) -> None:
@@ -95,7 +95,7 @@ def stored_rows(companies: TwoCompanies) -> list[dict[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["partner for alice", "token of scope manage"])
+@pytest.mark.parametrize("name", ["partner for alice", "token of scope upload"])
 def test_what_is_meant_for_the_callers_customer_is_done(
     companies: TwoCompanies, name: str
 ) -> None:

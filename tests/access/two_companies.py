@@ -263,7 +263,7 @@ def _script(secret: str) -> dict[str, str]:
 def _invalid_token(company: Company, **changes: datetime) -> str:
     with unit_of_work.acting_for(company.id):
         _, secret = tokens.issue(
-            company.id, name="dead", scope=Scope.MANAGE, by="test", at=NOW
+            company.id, name="dead", scope=Scope.UPLOAD, by="test", at=NOW
         )
     column = next(iter(changes))
     with connections["owner"].cursor() as cursor:
@@ -311,7 +311,8 @@ def callers(companies: TwoCompanies) -> Iterator[MatrixCaller]:
         "token revoked": _invalid_token(alice, revoked_at=yesterday),
         "token of scope read": alice.issue(Scope.READ),
         "token of scope upload": alice.token,
-        "token of scope manage": alice.issue(Scope.MANAGE),
+        "token of one server": alice.issue(Scope.UPLOAD, server=SECRET_SERVER),
+        "token of another network": alice.issue(Scope.READ, networks=["192.0.2.0/24"]),
     }
     yield MatrixCaller("nobody", "alice", _browser(), {})
     for name, secret in bearers.items():

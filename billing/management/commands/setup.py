@@ -29,6 +29,9 @@ from usage.usg.keyfiles import KeyFileError, Purpose, public_text, read_key
 
 BY = "setup"
 
+# The token of the servers that are set up first lasts as long as one can.
+_TERMS = tokens.TokenTerms(lasts=tokens.LASTS_AT_MOST)
+
 
 class Command(BaseCommand):
     help = (
@@ -185,9 +188,9 @@ class Command(BaseCommand):
         if ApiToken.objects.filter(tenant=tenant).exists() and not is_wanted:
             return "made before; --new-token makes another"
         _, secret = tokens.issue(
-            tenant.pk, name="setup", scope=Scope.UPLOAD, by=BY, at=at
+            tenant.pk, name="setup", scope=Scope.UPLOAD, by=BY, at=at, terms=_TERMS
         )
-        return f"{secret}   (shown once)"
+        return f"{secret}   (shown once; it expires in {_TERMS.lasts.days} days)"
 
     def _print_results(self, tenant: Tenant, key: SealingKey, secret: str) -> None:
         write = self.stdout.write

@@ -27,7 +27,7 @@ from billing.models import (
     StatementMail,
 )
 from billing.periods import queries as period_queries
-from portal.accounts import tokens
+from portal.accounts import token_sign_in
 from portal.db import unit_of_work
 from portal.models import AuditEntry, Membership, Tenant, User
 from tests.billing.lateness.late_tenants import flags, open_short
@@ -161,8 +161,9 @@ def test_what_it_says_lets_people_scripts_and_servers_in(
     for user in made["users"]:
         assert Client().login(username=user["email"], password=user["password"])
     for tenant in made["tenants"]:
-        caller = tokens.find(tenant["token"], at=NOW)
-        assert caller is not None
+        header = f"Bearer {tenant['token']}"
+        caller = token_sign_in.sign_in(header, address="127.0.0.1", at=NOW)
+        assert caller.tenant_id is not None
         for server in tenant["servers"]:
             read_private(Path(server["signing_key_file"]), Purpose.SIGNING)
         read_private(Path(tenant["opening_key_file"]), Purpose.SEALING)
@@ -262,8 +263,9 @@ def test_setup_makes_all_that_a_first_customer_needs(
     }
     assert Client().login(username="desk@vendor.example", password=password)
     secret = next(word for word in said.split() if word.startswith("usg_"))
-    caller = tokens.find(secret, at=datetime.now(UTC))
-    assert caller is not None
+    caller = token_sign_in.sign_in(
+        f"Bearer {secret}", address="127.0.0.1", at=datetime.now(UTC)
+    )
     assert "kind: sealing-public" in said
     with unit_of_work.acting_for(caller.tenant, reading=True):
         assert ServerKey.objects.get().state == "confirmed"

@@ -142,5 +142,4 @@ MEMBERS: Mapping[str, Callable[[Company], ApiReader]] = {
     "admin": lambda company: person(company.people["admin"]),
     "token of scope read": lambda company: script(company, Scope.READ),
     "token of scope upload": lambda company: script(company, Scope.UPLOAD),
-    "token of scope manage": lambda company: script(company, Scope.MANAGE),
 }

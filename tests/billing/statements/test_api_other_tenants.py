@@ -103,7 +103,7 @@ def downloads(company: Company) -> int:
 def test_answers_to_charlie_do_not_depend_on_alices_statements(
     charlie: Company,
 ) -> None:
-    readers = [MEMBERS[name](charlie) for name in ("admin", "token of scope manage")]
+    readers = [MEMBERS[name](charlie) for name in ("admin", "token of scope upload")]
     # The id that the next tenant will get.
     requested = list(product(readers, paths(charlie.id + 1)))
     before = [answer(reader, path) for reader, path in requested]

@@ -101,7 +101,7 @@ class Visitors:
     def __init__(self, companies: TwoCompanies) -> None:
         self.companies = companies
         self.admin, self.clerk = self._browser("admin"), self._browser("clerk")
-        self.token = companies.alice.issue(Scope.MANAGE)
+        self.token = companies.alice.issue(Scope.UPLOAD)
 
     def _browser(self, who: str) -> Client:
         client = Client(raise_request_exception=False)

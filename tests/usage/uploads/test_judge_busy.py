@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.test import Client
 
 from portal.db import unit_of_work
 from portal.errors import Unavailable
 from portal.jobs.queue import JobState
-from portal.models import Scope
 from tests.builders import NOW, Company
 from tests.journeys.stored_files import Api, put
 from usage.models import FileState, KeyState, ServerKey, Settling
@@ -116,10 +116,11 @@ def test_the_api_says_that_the_portal_is_busy(alice: Company, api: Api) -> None:
     with unit_of_work.acting_for(alice.id, reading=True):
         key = ServerKey.objects.get(state=KeyState.PROPOSED)
     path = f"/servers/IC77/keys/{key.fingerprint}/confirm"
-    token = alice.issue(Scope.MANAGE)
+    client = Client(raise_request_exception=False)
+    client.force_login(alice.people["admin"])
     with holding_lock(alice):
         sent = put(api, alice, alice.server.day(DAY))
-        confirmed = api("POST", path, token=token)
+        confirmed = client.generic("POST", f"/api/v1{path}")
     for answer in (sent, confirmed):
         assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
