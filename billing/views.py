@@ -31,7 +31,7 @@ from usage.files import queries as usage_queries
 from usage.files.text import file_text
 from usage.receipts.views import receipt_of_days
 from usage.upload_runs import presenters as upload_presenters
-from usage.uploads import form_upload, results
+from usage.uploads import form_upload, quota, results
 from usage.uploads.failure_text import FAILURES
 
 # Sent as X-Part by the page's own script, which loads only that part.
@@ -50,6 +50,7 @@ def upload_page(request: PortalRequest) -> HttpResponse:
         to_confirm = usage_queries.servers_to_confirm()
         also_late = period_text.other_late_lines(view.period, at=now)
         open_excuses = list(excuses.open_excuses())
+        waiting = quota.count_waiting()
         last_upload = upload_presenters.last_upload(
             request.caller.name, zone=view.zone, at=now
         )
@@ -59,6 +60,8 @@ def upload_page(request: PortalRequest) -> HttpResponse:
     shown = {
         **_shown(view, reader_of(request.caller), opened=opened, at=now),
         "lacks": missing_rows(lacks, open_excuses),
+        "waiting_files": waiting if waiting.is_full else None,
+        "has_to_confirm": bool(to_confirm),
         "also_late": also_late,
         "files_behind": [file_text(file) for file in behind],
         "may_upload": Permission.UPLOAD in request.caller.permissions,

@@ -112,7 +112,7 @@ def show_file(request: PortalRequest, file_id: UUID) -> FileOut:
         201: VerdictOut,
         202: VerdictOut,
         422: VerdictOut,
-        frozenset({400, 408, 411, 413, 503}): ProblemOut,
+        frozenset({400, 401, 403, 408, 411, 413, 429, 503, 507}): ProblemOut,
     },
     url_name="upload",
 )
@@ -134,6 +134,8 @@ def upload(request: PortalRequest, name: str) -> Any:
         sent_by=request.caller.name,
         received_at=request_time.received_at(request, at=now),
         upload=request_body.named_upload(request),
+        token_id=request.caller.token_id,
+        only_server=request.caller.token_server,
     )
     file, is_new = judge.receive_and_judge(
         coming, request_body.chunks(request, size), at=now

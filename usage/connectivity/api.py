@@ -1,5 +1,7 @@
 """API endpoint of access checks; see `portal.http.endpoints` for access."""
 
+from dataclasses import replace
+
 from django.utils import timezone
 from ninja import Router
 
@@ -18,8 +20,13 @@ router = Router(tags=["servers"])
 
 @router.post("/access-checks", response=AccessCheckOut, url_name="report-access")
 def report_access(request: PortalRequest, sent: AccessCheckIn) -> AccessCheckOut:
-    """Store the result of an access check in place of the machine's last one."""
+    """Store the result of an access check in place of the machine's last one.
+
+    A token of one server reports for that server, whatever machine it names.
+    """
     reported = reported_of(sent)
+    if request.caller.token_server:
+        reported = replace(reported, machine=request.caller.token_server)
     if not reported.bucket:
         raise Refused("input-invalid", detail="names: none has is_of_bucket true")
     report = record_access(

@@ -51,13 +51,13 @@ def report_upload(request: PortalRequest, key: UUID, sent: UploadReportIn) -> Up
     """Begin an upload under a key that the caller chooses, or report its progress.
 
     A report is a claim, and changes no verdict. Sending the same report again changes
-    nothing.
+    nothing. A token of one server reports for that server, whatever machine it names.
     """
     sender = record.UploadSender(
         tenant_id=request.caller.tenant,
         how=How.API if request.caller.token_id else How.BROWSER,
         name=request.caller.name,
-        machine=sent.machine,
+        machine=request.caller.token_server or sent.machine,
         version=sent.version,
         sent_from=client_address(request),
     )

@@ -14,19 +14,26 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import OperationalError
 
+from portal.accounts import tokens
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from portal.health import failpoints
 from usage.files import queries as file_queries
 from usage.files.names import shown_name
-from usage.models import KEPT, FileState, UsageFile
+from usage.models import KEPT, FileState, How, UsageFile
 from usage.storage import store
 from usage.storage.spool import Spool
-from usage.uploads import pending, restore_bytes
+from usage.uploads import pending, quota, restore_bytes
+from usage.usg import peek
+from usage.usg.layout import PRELUDE
+from usage.usg.limits import DEFAULT_LIMITS
 
 # Length of the signature at the end of a usage file: with the size it identifies a
 # file without reading all of it.
 TAIL_BYTES = 64
+
+# The start of a file that has its whole header.
+_HEAD_BYTES = DEFAULT_LIMITS.header_bytes + PRELUDE.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +43,9 @@ class IncomingFile:
     `size` in bytes and `sha256` are what the sender announced; `sha256` is None where
     the way in cannot carry it. `received_at` is when the request reached us.
     `file_id` is the id that the file gets if its bytes are new here; `upload` is the
-    key of the upload that it is a part of, if the sender names one.
+    key of the upload that it is a part of, if the sender names one. `token_id` is the
+    API token of the sender, and `only_server` the only server whose files it may send;
+    None and empty without a token or such a limit.
     """
 
     tenant_id: int
@@ -48,6 +57,8 @@ class IncomingFile:
     received_at: datetime
     file_id: UUID = field(default_factory=uuid4)
     upload: UUID | None = None
+    token_id: int | None = None
+    only_server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,20 @@ def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
     """Store the bytes durably with a row, or find the file that has them.
 
     Raises:
-        Refused: too large, cut on its way, or not what was announced; nothing is
-            kept.
+        Refused: too large, cut on its way, not what was announced, of another server
+            than the token is for, by a token that was revoked meanwhile, or too much
+            is waiting; nothing is kept.
         Unavailable: there is no room, or the tenant's lock is not to be had; nothing
             is kept.
 
     """
     if arrival.size > settings.MAX_FILE_BYTES:
         raise Refused("file-too-large", limit=settings.MAX_FILE_BYTES)
+    if arrival.sha256 is not None or arrival.how == How.INBOX:
+        # The bytes of a form are on this machine already.
+        quota.require_before_body(
+            arrival.tenant_id, size=arrival.size, sha256=arrival.sha256
+        )
     with Spool() as spool:
         sha256, tail = _spool(arrival, chunks, spool)
         failpoints.reach("receive:spooled")
@@ -84,7 +101,7 @@ def _spool(
     arrival: IncomingFile, chunks: Iterable[bytes], spool: Spool
 ) -> tuple[bytes, bytes]:
     digest = hashlib.sha256()
-    received, tail = 0, b""
+    received, head, tail = 0, b"", b""
     for chunk in chunks:
         received += len(chunk)
         if received > arrival.size:
@@ -92,12 +109,28 @@ def _spool(
         digest.update(chunk)
         spool.write(chunk)
         tail = (tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
+        if len(head) < _HEAD_BYTES:
+            head += chunk[:_HEAD_BYTES]
     if received < arrival.size:
         raise Refused("body-cut", received=received, announced=arrival.size)
     sha256 = digest.digest()
     if arrival.sha256 and not hmac.compare_digest(sha256, arrival.sha256):
         raise Refused("digest-differs")
+    _require_server(arrival, head)
     return sha256, tail
+
+
+def _require_server(arrival: IncomingFile, head: bytes) -> None:
+    """Refuse a file of another server than the sender's token is for.
+
+    The header is not verified yet. One that names the token's server and is not its
+    own does not fit its signature, and is rejected as any other forgery.
+    """
+    if not arrival.only_server:
+        return
+    header = peek(head)
+    if header and header.server.casefold() != arrival.only_server.casefold():
+        raise Refused("token-server")
 
 
 def _keep(
@@ -143,6 +176,7 @@ def _write_row(
     """Add the row and its job, or return the row that was here before."""
     here = _kept(sha256)
     if here is None:
+        _require_allowed(arrival, stored_as)
         file = UsageFile.objects.create(
             id=file_id,
             tenant_id=arrival.tenant_id,
@@ -159,6 +193,18 @@ def _write_row(
         )
         pending.add(file)
     return here
+
+
+def _require_allowed(arrival: IncomingFile, stored_as: str) -> None:
+    """Require what may have changed while the body was read; else drop its bytes."""
+    try:
+        if arrival.token_id is not None:
+            tokens.require_not_revoked(arrival.token_id)
+        quota.require_room(arrival.size)
+    except Refused:
+        # No row names them.
+        store.release(stored_as)
+        raise
 
 
 def _restore(arrival: IncomingFile, spool: Spool, here: ReceivedFile) -> None:
