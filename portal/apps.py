@@ -32,4 +32,5 @@ class PortalConfig(AppConfig):
         staff_navigation.register(*LINKS)
         tiles.register(TILE)
         from portal.accounts import token_error_text
+
         register(token_error_text.TEXTS)

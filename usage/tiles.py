@@ -13,6 +13,7 @@ from portal.pages.tiles import Tile, TileState
 from portal.templatetags.shown import grouped, megabytes, total_megabytes
 from usage.automation import queries as automation_queries
 from usage.automation.presenters import is_silent
+from usage.automation.token_rows import expiring_phrase
 from usage.connectivity.results import count_access
 from usage.disk_space.estimate import VENDOR_LARGEST
 from usage.disk_space.needs import RECENT_DAYS
@@ -123,19 +124,26 @@ def _access_tile(_caller: Caller, _at: datetime) -> TileState:
 
 def _automation_tile(_caller: Caller, at: datetime) -> TileState:
     runs = automation_queries.last_runs()
+    expiring = automation_queries.expiring_tokens(at=at)
+    phrases = [expiring_phrase(expiring)] if expiring else []
     if not runs:
-        return TileState(text=gettext("Servers can send usage files by themselves."))
+        text = gettext("Servers can send usage files by themselves.")
+        return _with_phrases(text, phrases)
     text = ngettext(
         "%(count)s server reports its runs.",
         "%(count)s servers report their runs.",
         len(runs),
     ) % {"count": grouped(len(runs))}
     silent = sum(is_silent(one.reported_at, at=at) for one in runs)
-    if not silent:
-        return TileState(text=text)
-    state = gettext("%(count)s silent for more than 2 days")
+    if silent:
+        state = gettext("%(count)s silent for more than 2 days")
+        phrases.insert(0, state % {"count": grouped(silent)})
+    return _with_phrases(text, phrases)
+
+
+def _with_phrases(text: str, phrases: list[str]) -> TileState:
     return TileState(
-        text=text, state=state % {"count": grouped(silent)}, mark="partial"
+        text=text, state=", ".join(phrases), mark="partial" if phrases else ""
     )
 
 

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from usage.automation import token_views
 from usage.automation import views as automation_views
 from usage.connectivity import views as access_views
 from usage.disk_space import views as disk_space_views
@@ -34,6 +35,18 @@ urlpatterns = [
     path("disk-space/days.csv", disk_space_views.disk_space_csv, name="disk-space-csv"),
     path("automation", automation_views.automation_page, name="automation-page"),
     path("automation/runs", automation_views.machine_page, name="automation-runs"),
+    path("automation/tokens/new", token_views.new_token, name="token-new"),
+    path("automation/tokens/<int:token_id>", token_views.show_token, name="token-page"),
+    path(
+        "automation/tokens/<int:token_id>/replace",
+        token_views.replace_token,
+        name="token-replace",
+    ),
+    path(
+        "automation/tokens/<int:token_id>/revoke",
+        token_views.revoke_token,
+        name="token-revoke",
+    ),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
     path("servers/change", server_views.change, name="servers-change"),

@@ -21,8 +21,8 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.history.forms import entry_key
 from portal.http.middleware import PortalRequest
-from portal.models import ApiToken, Membership, Tenant
-from usage.automation.context import automation_context, runs_context
+from portal.models import Membership, Tenant
+from usage.automation.context import automation_context, runs_context, tokens_context
 from usage.connectivity.presenters import answer_text, machine_rows
 from usage.connectivity.results import access_results
 from usage.files import queries as file_queries
@@ -50,22 +50,19 @@ def decide(request: PortalRequest, number: str) -> HttpResponse:
 
 @require_safe
 def servers(request: PortalRequest, number: str) -> HttpResponse:
-    """Show a tenant's servers, its sealing keys and its API tokens."""
+    """Show a tenant's servers and its sealing keys."""
     shown, tenant = load_head(number, tenant_head.SERVERS)
     with unit_of_work.acting_for(tenant.pk, reading=True):
         shown |= {
             "servers": list(file_queries.servers()),
             "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
-            "tokens": list(
-                ApiToken.objects.order_by("revoked_at", "-created_at", "-pk")
-            ),
         }
     return render_tab(request, "billing/staff/tenant-servers.html", shown)
 
 
 @require_safe
 def automation(request: PortalRequest, number: str) -> HttpResponse:
-    """Show the runs of a tenant's servers, its access checks and its S3 inbox.
+    """Show the runs of a tenant's servers, its access checks, tokens and S3 inbox.
 
     With `machine` in the address, show the runs of that server only.
     """
@@ -78,6 +75,7 @@ def automation(request: PortalRequest, number: str) -> HttpResponse:
         else:
             checks = access_results()
             shown |= automation_context(tenant, page, at=now)
+            shown |= tokens_context(at=now)
             shown["access_answer"] = answer_text(checks)
             shown["access_rows"] = machine_rows(checks)
     return render_tab(request, "billing/staff/tenant-automation.html", shown)

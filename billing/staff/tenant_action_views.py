@@ -1,4 +1,4 @@
-"""Views of staff actions on one tenant: keys, tokens, people, requests, upload."""
+"""Views of staff actions on one tenant: keys, people, requests, upload."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from billing.onboarding.setup_file import make_setup_file as make_set_up
 from billing.staff import tenant_head
 from billing.staff.action_views import back, run_action, tenant_of
 from portal import approvals
-from portal.accounts import password_links, tokens
+from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -74,17 +74,6 @@ def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
     text = gettext("A link to set a password is on its way to %(email)s.")
     messages.success(request, text % {"email": member.user.email})
     return back(request, number, tab=tenant_head.PEOPLE)
-
-
-@require_POST
-def revoke_token(request: PortalRequest, number: str, token_id: int) -> HttpResponse:
-    now = timezone.now()
-    tenant = tenant_of(number)
-    with unit_of_work.acting_for(tenant.pk):
-        token = tokens.revoke(tenant.pk, token_id, by=request.caller.name, at=now)
-    text = gettext("The token “%(name)s” lets nobody in any more.")
-    messages.success(request, text % {"name": isolated(token.name)})
-    return back(request, number, tab=tenant_head.SERVERS)
 
 
 @require_POST

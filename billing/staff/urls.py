@@ -14,6 +14,7 @@ from billing.staff import (
     tenant_action_views,
     tenant_mail_views,
     tenant_views,
+    token_views,
     undecided_views,
     zone_views,
 )
@@ -89,8 +90,13 @@ _PATTERNS = [
     ),
     path(
         "tenants/<str:number>/tokens/<int:token_id>/revoke",
-        tenant_action_views.revoke_token,
+        token_views.revoke_token,
         name="staff-revoke-token",
+    ),
+    path(
+        "tenants/<str:number>/tokens/new",
+        token_views.new_token,
+        name="staff-new-token",
     ),
     path(
         "tenants/<str:number>/server-keys/<int:key_id>/confirm",

@@ -77,7 +77,8 @@ class Caller:
 
     `memberships` counts the tenants that somebody belongs to. `proven_at` is when a
     person last presented the strongest factor that they have; `lacks_factor` says that
-    their second factor is missing in the session, or not set up though it is required. `token_server` is the
+    their second factor is missing in the session, or not set up though it is required.
+    `token_server` is the
     only server whose files a token may send, empty for all.
     """
 

@@ -63,6 +63,7 @@ def _api(
 
 
 READ, UPLOAD, MANAGE = Permission.READ, Permission.UPLOAD, Permission.MANAGE
+ASK = Permission.ASK
 STATEMENTS, EVIDENCE = Permission.STATEMENTS, Permission.EVIDENCE
 NAMES = Permission.NAMES
 STAFF_READ, STAFF_ACT = Permission.STAFF_READ, Permission.STAFF_ACT
@@ -119,6 +120,10 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "disk-space-csv": {"GET": _page(READ)},
     "automation-page": {"GET": _page(READ)},
     "automation-runs": {"GET": _page(READ)},
+    "token-new": {"GET": _page(MANAGE), "POST": _fresh(_form(MANAGE))},
+    "token-page": {"GET": _page(READ)},
+    "token-replace": {"POST": _fresh(_form(MANAGE))},
+    "token-revoke": {"POST": _fresh(_form(MANAGE))},
     "people-page": {"GET": _page(READ)},
     "people-own-mails": {"POST": _form(READ)},
     "people-calendar": {"POST": _fresh(_form(READ))},
@@ -153,6 +158,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "staff-confirm-key": {"POST": _fresh(_form(STAFF_ACT))},
     "staff-audit-trail": {"GET": _page(STAFF_READ)},
     "staff-audit-trail-csv": {"GET": _fresh(_page(STAFF_READ))},
+    "staff-new-token": {"GET": _page(STAFF_ACT), "POST": _fresh(_form(STAFF_ACT))},
     "staff-approve-request": {"POST": _form(STAFF_ACT)},
     "staff-refuse-request": {"POST": _form(STAFF_ACT)},
     "staff-set-licences": {"POST": _form(STAFF_ACT)},
@@ -207,7 +213,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "api:api-root": {},  # ninja's own name for the prefix; nothing is there
     "api:openapi-json": {"GET": _open()},
     "api:openapi-view": {"GET": _open()},
-    "api:check-files": {"POST": _api(READ, JSON, QUESTIONS)},
+    "api:check-files": {"POST": _api(ASK, JSON, QUESTIONS)},
     "api:files": {"GET": _api(READ)},
     "api:upload": {"PUT": _api(UPLOAD, STREAM, MAX_FILE_BYTES)},
     "api:file": {"GET": _api(READ)},

@@ -24,7 +24,7 @@ grant select (server, networks, last_used_from, refused_at, refused_from),
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0010_dismissed_period"),
+        ("portal", "0011_sessions_and_security_events"),
     ]
 
     operations = [

@@ -29,7 +29,7 @@ drop function portal_entry_is_by_staff();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0011_sessions_and_security_events"),
+        ("portal", "0012_tokens"),
     ]
 
     operations = [

@@ -143,6 +143,21 @@ ROWS: Mapping[str, Row] = {
     "automation-page": Row(lambda _: "/automation"),
     # It names no server.
     "automation-runs": Row(lambda _: "/automation/runs", own=_answers(404)),
+    # An empty form makes no token, and the page says so.
+    "token-new": Row(lambda _: "/automation/tokens/new", own=_answers(200, 422)),
+    "token-page": Row(
+        lambda ids: f"/automation/tokens/{ids.token}", foreign=_answers(404)
+    ),
+    "token-replace": Row(
+        lambda ids: f"/automation/tokens/{ids.token}/replace",
+        own=_answers(422),
+        foreign=_answers(404),
+    ),
+    "token-revoke": Row(
+        lambda ids: f"/automation/tokens/{ids.token}/revoke",
+        own=_answers(302),
+        foreign=_answers(404),
+    ),
     "people-page": Row(lambda _: "/people"),
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.
@@ -200,6 +215,9 @@ ROWS: Mapping[str, Row] = {
     "staff-revoke-token": Row(
         lambda ids: f"/staff/tenants/{ids.number}/tokens/{ids.token}/revoke",
         own=_answers(302),
+    ),
+    "staff-new-token": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/tokens/new", own=_answers(200, 422)
     ),
     # Without a reason nothing is decided, and the page says so.
     "staff-confirm-key": Row(
@@ -367,11 +385,9 @@ ROWS: Mapping[str, Row] = {
     "api:schema": Row(lambda _: "/api/v1/schemas/statement-1.json"),
 }
 
-READ = frozenset({Permission.READ, Permission.STATEMENTS})
+READ = frozenset({Permission.READ, Permission.ASK, Permission.STATEMENTS})
 UPLOAD = READ | {Permission.UPLOAD}
-MANAGE = UPLOAD | {Permission.MANAGE, Permission.EVIDENCE}
-# An admin who is signed in; a token of scope manage cannot list names.
-ADMIN = MANAGE | {Permission.NAMES}
+ADMIN = UPLOAD | {Permission.MANAGE, Permission.EVIDENCE, Permission.NAMES}
 # Statements are for members and staff alike; staff name the tenant.
 OF_STATEMENTS = frozenset({Permission.STATEMENTS, Permission.EVIDENCE})
 STAFF = frozenset({Permission.STAFF_READ}) | OF_STATEMENTS
@@ -382,12 +398,13 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "session of one who left": None,
     "nobody behind a proxy": None,
     "token unknown": "token-unknown",
-    "token expired": "token-unknown",
-    "token revoked": "token-unknown",
+    "token expired": "token-expired",
+    "token revoked": "token-revoked",
     **{f"broken: {name}": "token-unknown" for name in BROKEN},
     "token of scope read": READ,
     "token of scope upload": UPLOAD,
-    "token of scope manage": MANAGE,
+    "token of one server": frozenset({Permission.ASK, Permission.UPLOAD}),
+    "token of another network": "token-network",
     "session of viewer": READ,
     "session of uploader": UPLOAD,
     "session of admin": ADMIN,
@@ -401,7 +418,6 @@ STANDING: Mapping[str, frozenset[Permission] | str | None] = {
     "partner for alice": ADMIN,
     "charlie's token: read": READ,
     "charlie's token: upload": UPLOAD,
-    "charlie's token: manage": MANAGE,
     "charlie's session: viewer": READ,
     "charlie's session: uploader": UPLOAD,
     "charlie's session: admin": ADMIN,
@@ -448,7 +464,9 @@ def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | N
     if standing is None:
         return _refusal(HTTPStatus.UNAUTHORIZED, "sign-in-needed")
     if isinstance(standing, str):
-        return _refusal(HTTPStatus.UNAUTHORIZED, standing)
+        is_known = standing == "token-network"
+        status = HTTPStatus.FORBIDDEN if is_known else HTTPStatus.UNAUTHORIZED
+        return _refusal(status, standing)
     code = _denial(endpoint, caller, standing)
     return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
 

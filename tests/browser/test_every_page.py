@@ -28,7 +28,7 @@ from billing.statements.issue import IssueRequest
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.endpoints import ENDPOINTS
-from portal.models import Tenant, User
+from portal.models import ApiToken, Scope, Tenant, User
 from tests.access import two_companies
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.two_companies import TwoCompanies, build, callers, charlies
@@ -154,6 +154,15 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         (VIEWER,),
         lambda _: (f"/automation/runs?machine={'server' * 16}",),
     ),
+    "token-new": ((PARTNER,), lambda _: ("/automation/tokens/new",)),
+    "token-page": (
+        (PARTNER, VIEWER),
+        lambda scene: (
+            f"/automation/tokens/{scene.companies.ids['alice'].token}",
+            f"/automation/tokens/{limited_token(scene.companies.alice)}",
+        ),
+    ),
+    "staff-new-token": of_tenant("/tokens/new"),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
     "history-page": (
         (PARTNER,),
@@ -334,6 +343,14 @@ def report_access(company: Company) -> None:
     )
     reported = ReportedAccess("server" * 16, bucket, service)
     record_access(company.id, reported, by="token demo", at=NOW)
+
+
+def limited_token(company: Company) -> int:
+    """Return a token with as many limits, and as long ones, as there can be."""
+    ranges = [f"2001:db8:ffff:{number:x}::/64" for number in range(20)]
+    company.issue(Scope.UPLOAD, server="S" * 128, networks=ranges)
+    with unit_of_work.acting_for(company.id, reading=True):
+        return ApiToken.objects.latest("pk").pk
 
 
 def report_run(company: Company) -> None:

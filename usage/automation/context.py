@@ -13,6 +13,7 @@ from portal.typed_text.clean import one_line
 from usage.automation import queries as automation_queries
 from usage.automation.inbox import inbox_section
 from usage.automation.presenters import RunFacts, answer_text, machine_rows, run_rows
+from usage.automation.token_rows import expiring_text, token_rows
 from usage.inbox import listing as inbox_listing
 from usage.models import MACHINE_CHARACTERS, Upload
 from usage.sender.versions import NEWEST
@@ -41,6 +42,17 @@ def automation_context(
         "inbox": inbox,
         "newest": NEWEST,
         "has_older": any(one.is_older for one in rows),
+    }
+
+
+def tokens_context(*, at: datetime) -> dict[str, Any]:
+    """Return the API tokens, and the sentence about those that expire soon.
+
+    Runs in a unit of work of the tenant.
+    """
+    return {
+        "token_rows": token_rows(automation_queries.tokens(at=at), at=at),
+        "expiring": expiring_text(automation_queries.expiring_tokens(at=at)),
     }
 
 

@@ -6,21 +6,23 @@ of work of one tenant and reads a limited number of rows.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 
+from portal.accounts.tokens import WARN_BEFORE
 from portal.jobs.queue import JobState
 from portal.models import ApiToken
-from usage.models import InboxListing, InboxObject, Upload, UsageFile
+from usage.models import InboxListing, InboxObject, Server, Upload, UsageFile
 from usage.uploads.reason_queries import ReasonCount, count_reasons
 
 # Most machines on a page. Runs of 200 machines are kept for each token.
 MACHINES_AT_MOST = 500
 
-# Most API tokens on a page.
+# Most API tokens on a page, and how long it shows those that have ended.
 TOKENS_AT_MOST = 50
+_ENDED_SHOWN = timedelta(days=90)
 
 # Most objects of the inbox on a page.
 _OBJECTS = 5
@@ -55,9 +57,42 @@ def reasons(
 
 
 def tokens(*, at: datetime) -> list[ApiToken]:
-    """Return the valid API tokens without their hashes, newest first."""
-    alive = ApiToken.objects.filter(revoked_at=None).exclude(expires_at__lte=at)
-    return list(alive.defer("digest").order_by("-created_at", "-pk")[:TOKENS_AT_MOST])
+    """Return the API tokens without their hashes: usable ones first, newest first.
+
+    Tokens that ended long ago are left out.
+    """
+    ended = Q(revoked_at__lt=at - _ENDED_SHOWN) | Q(expires_at__lt=at - _ENDED_SHOWN)
+    has_ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=at)
+    found = ApiToken.objects.exclude(ended).annotate(
+        has_ended=Case(When(has_ended, then=Value(1)), default=Value(0))
+    )
+    newest_first = found.defer("digest").order_by("has_ended", "-created_at", "-pk")
+    return list(newest_first[:TOKENS_AT_MOST])
+
+
+def token(token_id: int) -> ApiToken | None:
+    """Return an API token without its hash; None if the tenant has none of this id."""
+    return ApiToken.objects.defer("digest").filter(pk=token_id).first()
+
+
+def expiring_tokens(*, at: datetime) -> int:
+    """Count the tokens that are used, end soon and have no successor."""
+    return ApiToken.objects.filter(
+        revoked_at=None,
+        replaced_by=None,
+        last_used_at__isnull=False,
+        expires_at__gt=at,
+        expires_at__lte=at + WARN_BEFORE,
+    ).count()
+
+
+def server_names() -> list[str]:
+    """Return the names of the tenant's servers that write files."""
+    return list(
+        Server.objects.filter(retired_on=None)
+        .order_by("name")
+        .values_list("name", flat=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

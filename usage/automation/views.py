@@ -5,11 +5,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.http.middleware import PortalRequest
 from portal.models import Tenant
-from usage.automation import queries as automation_queries
-from usage.automation.context import automation_context, runs_context
+from usage.automation.context import automation_context, runs_context, tokens_context
 
 
 def automation_page(request: PortalRequest) -> HttpResponse:
@@ -18,7 +18,8 @@ def automation_page(request: PortalRequest) -> HttpResponse:
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         tenant = Tenant.objects.get()
         shown = automation_context(tenant, request.GET.get("page"), at=now)
-        shown["tokens"] = automation_queries.tokens(at=now)
+        shown |= tokens_context(at=now)
+    shown["may_manage"] = Permission.MANAGE in request.caller.permissions
     shown["portal"] = settings.PORTAL_ADDRESS
     return render(request, "usage/automation/automation.html", shown)
 
