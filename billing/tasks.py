@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.lateness import check as late_check
-from billing.mail import complete_mails, key_mails
+from billing.mail import complete_mails, key_mails, token_mails
 from billing.mail import digest as mail_digest
 from billing.mail import receipts as mail_receipts
 from billing.periods import open_periods as period_open_periods
@@ -66,6 +66,7 @@ def remind() -> None:
     reminder_plan.plan_reminders(at=now)
     complete_mails.plan(at=now)
     key_mails.plan(at=now)
+    token_mails.plan(at=now)
 
 
 # A hard limit only: a soft one raises in the middle of a mail.
@@ -79,6 +80,7 @@ def send_mail() -> None:
         sent = statement_mails.send_waiting(now=timezone.now) or sent
         sent = complete_mails.send_waiting(now=timezone.now) or sent
         sent = key_mails.send_waiting(now=timezone.now) or sent
+        sent = token_mails.send_waiting(now=timezone.now) or sent
         if not sent:
             return
 

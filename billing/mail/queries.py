@@ -18,6 +18,7 @@ from billing.models import (
     ReceiptMail,
     Reminder,
     StatementMail,
+    TokenMail,
 )
 from portal.jobs.queue import JobState
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
@@ -25,13 +26,14 @@ from portal.models import AccountMail
 from portal.pages.paging import MOST_COUNTED, CappedPage, list_page
 
 REMINDER, STATEMENT, RECEIPT, DIGEST = "reminder", "statement", "receipt", "digest"
-COMPLETE, KEY, ACCOUNT = "complete", "key", "account"
+COMPLETE, KEY, TOKEN, ACCOUNT = "complete", "key", "token", "account"
 MODELS: Mapping[str, type[StoredMail | AccountMail]] = {
     REMINDER: Reminder,
     COMPLETE: CompleteMail,
     STATEMENT: StatementMail,
     RECEIPT: ReceiptMail,
     KEY: KeyMail,
+    TOKEN: TokenMail,
     DIGEST: Digest,
     ACCOUNT: AccountMail,
 }
@@ -48,6 +50,7 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     RECEIPT: (*_QUEUED, "part", "parts"),
     COMPLETE: (*_QUEUED, "period"),
     KEY: (*_QUEUED, "server"),
+    TOKEN: (*_QUEUED, "token_id"),
     DIGEST: (*_STORED, "day"),
     ACCOUNT: (*_STORED, "kind"),
 }
@@ -146,6 +149,7 @@ WAITING_FOR_STAFF = (
     partial(waiting_for_staff, ReceiptMail),
     partial(waiting_for_staff, CompleteMail),
     partial(waiting_for_staff, KeyMail),
+    partial(waiting_for_staff, TokenMail),
 )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from billing.coverage.periods import zone_named
-from billing.mail.queries import COMPLETE, KEY, RECEIPT, REMINDER, STATEMENT
+from billing.mail.queries import COMPLETE, KEY, RECEIPT, REMINDER, STATEMENT, TOKEN
 from billing.models import (
     TAKES_THE_DAY,
     CompleteMail,
@@ -11,6 +11,7 @@ from billing.models import (
     ReceiptMail,
     Reminder,
     StatementMail,
+    TokenMail,
 )
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
@@ -25,6 +26,7 @@ _MODELS: dict[str, type[MailJob]] = {
     RECEIPT: ReceiptMail,
     COMPLETE: CompleteMail,
     KEY: KeyMail,
+    TOKEN: TokenMail,
 }
 
 

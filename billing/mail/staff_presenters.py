@@ -21,6 +21,7 @@ from billing.mail.text import (
     receipt_text,
     state_text,
     step_text,
+    token_text,
     version_text,
 )
 from billing.models import (
@@ -30,6 +31,7 @@ from billing.models import (
     ReceiptMail,
     Reminder,
     StatementMail,
+    TokenMail,
 )
 from billing.periods.headline import span_text
 from billing.reminders.plan import PlannedMail
@@ -206,6 +208,7 @@ _WHAT: Mapping[type[AnyMail], Callable[[Any], str]] = {
     StatementMail: lambda mail: version_text(mail.version),
     ReceiptMail: receipt_text,
     KeyMail: key_text,
+    TokenMail: lambda _: token_text(),
     Digest: lambda mail: gettext("Morning of %(day)s") % {"day": day_text(mail.day)},
     AccountMail: lambda mail: str(mail.get_kind_display()),
 }

@@ -66,6 +66,8 @@ _PROBLEMS: Mapping[str, str] = {
     "known-before": gettext_noop("The period was complete before these mails began."),
     "key-confirmed": gettext_noop("The key was confirmed."),
     "in-another-mail": gettext_noop("The mail about another key has this key too."),
+    "token-ended": gettext_noop("The token was revoked, or had expired."),
+    "token-replaced": gettext_noop("The token was replaced."),
     "nothing-held": gettext_noop("No file waits for the key any more."),
     "expired": gettext_noop("The link was requested more than three days ago."),
     "signed-in": gettext_noop("The person has signed in already."),
@@ -122,6 +124,11 @@ def version_text(version: int) -> str:
 def key_text(mail: KeyMail) -> str:
     """Return the name of the mail about a server key."""
     return gettext("Key of %(server)s to confirm") % {"server": mail.server}
+
+
+def token_text() -> str:
+    """Return the name of the mail about a token that expires."""
+    return gettext("An API token expires soon")
 
 
 def complete_text() -> str:

@@ -29,6 +29,7 @@ from billing.mail.text import (
     receipt_text,
     state_text,
     step_text,
+    token_text,
     version_text,
 )
 from billing.models import (
@@ -38,6 +39,7 @@ from billing.models import (
     ReceiptMail,
     Reminder,
     StatementMail,
+    TokenMail,
 )
 from billing.periods.headline import span_text
 from portal.accounts.caller import Permission
@@ -204,6 +206,7 @@ def _mails() -> list[dict[str, Any]]:
         StatementMail.objects.defer("text", "html"),
         CompleteMail.objects.defer("text", "html"),
         KeyMail.objects.defer("text", "html"),
+        TokenMail.objects.defer("text", "html"),
         ReceiptMail.objects.defer("text", "html", "files"),
     )
     newest = (one.order_by("-planned_at", "-pk")[:MAILS_SHOWN] for one in rows)
@@ -221,6 +224,8 @@ def _mail_row(one: MailJob) -> dict[str, Any]:
             what, span = step_text(one.step), span_text(Period.parse(one.period))
         case KeyMail():
             what = key_text(one)
+        case TokenMail():
+            what = token_text()
         case CompleteMail():
             what, span = complete_text(), span_text(Period.parse(one.period))
         case StatementMail():

@@ -14,6 +14,7 @@ from billing.models.mail import (
     KeyMail,
     ReceiptMail,
     StatementMail,
+    TokenMail,
 )
 from billing.models.month_end import MonthEndOutcome, MonthEndRun, MonthEndWork
 from billing.models.notes import StaffNote
@@ -81,6 +82,7 @@ __all__ = [
     "SummaryCount",
     "SummaryMark",
     "TenantPeriod",
+    "TokenMail",
     "UsageDay",
     "VoidReason",
 ]

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from portal.mail.outbox import MailJob, MailOutcome, StoredMail
-from portal.models import Tenant, User
+from portal.models import ApiToken, Tenant, User
 
 
 class ReceiptMail(MailJob):
@@ -80,6 +80,27 @@ class KeyMail(MailJob):
 
     def __str__(self) -> str:
         return f"key of {self.server} to {self.recipient} ({self.shown_state})"
+
+
+class TokenMail(MailJob):
+    """The mail that an API token is about to expire, once to each admin.
+
+    It is sent only if the token is used, and neither replaced nor revoked.
+    """
+
+    token = models.ForeignKey(ApiToken, on_delete=models.PROTECT)
+
+    class Meta(MailJob.Meta):
+        constraints = [
+            *MailJob.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "token"],
+                name="an_expiring_token_is_mailed_once_to_each_recipient",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"token {self.token_id} to {self.recipient} ({self.shown_state})"
 
 
 class CompleteMail(MailJob):

@@ -10,9 +10,16 @@ from django.core.mail import EmailMultiAlternatives
 
 from billing.calendar_view.table import MissingEntry
 from billing.coverage.periods import Period
-from billing.mail import complete_mails, digest, key_mails
+from billing.mail import complete_mails, digest, key_mails, token_mails
 from billing.mail import receipts as mail_receipts
-from billing.models import CompleteMail, KeyMail, ReceiptMail, Reminder, Statement
+from billing.models import (
+    CompleteMail,
+    KeyMail,
+    ReceiptMail,
+    Reminder,
+    Statement,
+    TokenMail,
+)
 from billing.periods import queries as period_queries
 from billing.periods.text import other_late_line
 from billing.reminders import email as reminder_email
@@ -20,7 +27,7 @@ from billing.reminders.late_email import LatePeriodText
 from billing.statements import email as statement_email
 from portal.accounts import send_mails as account_mails
 from portal.db import unit_of_work
-from portal.models import AccountMail, AccountMailKind, Tenant
+from portal.models import AccountMail, AccountMailKind, ApiToken, Tenant
 from tests.builders import NOW, Company
 from usage.inbox import notices as inbox_notices
 from usage.models import InboxNotice
@@ -63,6 +70,9 @@ def mails(company: Company, *, name: str = NAME) -> dict[str, EmailMultiAlternat
                     fingerprint="3f9a-77c2-0d1e-5b44-9c3f-2210-aa7e-61d0",
                 )
             ).message,
+            "token-expires": token_mails._compose(
+                TokenMail(tenant=tenant, recipient=admin.email, token=_token(tenant))
+            ).message,
             "period-complete": complete_mails._compose(
                 CompleteMail(tenant=tenant, recipient=admin.email, period="2026-05"),
                 tenant,
@@ -80,6 +90,18 @@ def mails(company: Company, *, name: str = NAME) -> dict[str, EmailMultiAlternat
         kind: account_mails.compose(_account_mail(kind, admin.email), admin)
         for kind in AccountMailKind.values
     }
+
+
+def _token(tenant: Tenant) -> ApiToken:
+    return ApiToken(
+        pk=1,
+        tenant=tenant,
+        name=NAME[:100],
+        server="S" * 90,
+        expires_at=NOW,
+        last_used_at=NOW,
+        last_used_from="2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+    )
 
 
 def _reminder(tenant: Tenant, to: str) -> EmailMultiAlternatives:
