@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from portal.models import Scope
 from portal.stack import ports
 from tests.builders import Company
 from tests.journeys.live_server import RunningPortal
@@ -25,6 +26,7 @@ from usage.storage import archive
 from usage.usg.__main__ import main
 from usage.usg.client import closed_files, http, needed
 from usage.usg.client import send as client_send
+from usage.usg.client.answers import Answer
 from usage.usg.client.run_report import RunReport, version
 
 pytestmark = pytest.mark.faults
@@ -403,13 +405,14 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 class BusyServer(threading.Thread):
     """Says once that it is busy, for two seconds; then it has the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str) -> None:
         super().__init__(daemon=True)
+        self._status = status
         self._server = socket.create_server((ports.LOOPBACK, 0))
         self.address = f"http://{ports.LOOPBACK}:{self._server.getsockname()[1]}"
 
     def run(self) -> None:
-        for head in ("503 Busy\r\nRetry-After: 2", "401 No"):
+        for head in (f"{self._status}\r\nRetry-After: 2", "401 No"):
             client, _ = self._server.accept()
             with client:
                 client.recv(65_536)
@@ -419,10 +422,52 @@ class BusyServer(threading.Thread):
         self._server.close()
 
 
-def test_who_is_asked_to_wait_waits() -> None:
-    busy = BusyServer()
+@pytest.mark.parametrize("status", ["503 Busy", "429 Too Many Requests"])
+def test_who_is_asked_to_wait_waits(status: str) -> None:
+    busy = BusyServer(status)
     busy.start()
     started = datetime.now(UTC)
     answer = http.Portal(busy.address, "usg_x").send_json("POST", "/x", {})
     assert answer.status == 401
     assert datetime.now(UTC) - started >= timedelta(seconds=1.4)
+
+
+def test_an_expired_token_is_named_and_ends_the_run(
+    sender: SendRunner, alice: Company, folder: Path
+) -> None:
+    token = alice.issue(Scope.UPLOAD, lasts=timedelta(days=1))
+    code, lines = sender.send(folder, token)
+    assert code == 1
+    assert lines[0].startswith("refused: This API token has expired. A tenant admin")
+    assert verdicts(lines[1:]) == ["not sent"] * 3
+    # Nothing is lost: the next run with another token sends all.
+    assert sender.send(folder, alice.token)[0] == 0
+
+
+def test_files_that_wait_for_a_decision_end_the_run_and_it_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def answer(_: http.Portal, method: str, path: str, *__: Any, **___: Any) -> Answer:
+        sent.append(f"{method} {path}")
+        if path.endswith("/check"):
+            return Answer(200, {"files": [{"is_needed": True}] * 3})
+        if path.endswith("/report"):
+            return Answer(200, {"code": ""})
+        full = {"code": "quota-full", "title": "Too many files.", "advice": "Decide."}
+        return Answer(507, full)
+
+    monkeypatch.setattr(http.Portal, "patiently", answer)
+    lines: list[str] = []
+    code = client_send.send(
+        http.Portal("http://127.0.0.1:1", "usg_x"),
+        folder,
+        now=datetime.now(UTC).timestamp(),
+        report=lines.append,
+        delete=False,
+    )
+    assert code == 4
+    assert lines[0] == "not delivered: Too many files. Decide."
+    assert sum(one.startswith("PUT /api/v1/files/") for one in sent) == 1
+    assert any(one.endswith("/report") for one in sent)

@@ -132,7 +132,10 @@ $Busy = @(429, 503)
 
 # Codes of refusals: of a broken connection, and those that concern every file.
 $OfTheLine = @('body-cut', 'body-stalled')
-$OfAll = @('token-unknown', 'sign-in-needed', 'not-allowed', 'account-closed', 'tenant-differs', 'https-needed')
+$OfAll = @('token-unknown', 'sign-in-needed', 'not-allowed', 'account-closed', 'tenant-differs', 'https-needed', 'token-expired', 'token-revoked', 'token-network')
+
+# The refusal of every file until people have decided about those that wait.
+$QuotaFull = 'quota-full'
 
 $Utf8 = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
 $Lines = New-Object -TypeName System.Collections.Generic.List[string]
@@ -827,6 +830,7 @@ function Write-Verdict {
         return
     }
     if ($OfAll -contains $code) { Stop-Run "refused: $(Get-Reason $Answer)" $Rejected $false }
+    if ($code -eq $QuotaFull) { Stop-Run "not delivered: $(Get-Reason $Answer)" $Undelivered $true }
     if ($code -eq 'digest-differs' -and (Test-Changed $File)) {
         Complete-Left $File 'it is being written' 'unreadable-changed'
         return

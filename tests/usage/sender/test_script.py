@@ -259,6 +259,7 @@ def test_exit_codes_limits_and_refusals_are_the_same() -> None:
         assert set(map(int, re.findall(r"\d+", constant(name)))) == set(expected)
     assert strings_in(constant("OfTheLine")) == set(answers.OF_THE_LINE)
     assert strings_in(constant("OfAll")) == send.OF_ALL
+    assert strings_in(constant("QuotaFull")) == {send.QUOTA_FULL}
     assert f"'usage-sender {VERSION} PowerShell 5.1'" in SOURCE
 
 

@@ -45,8 +45,12 @@ OF_ALL = frozenset(
     {
         *("token-unknown", "sign-in-needed", "not-allowed", "account-closed"),
         *("tenant-differs", "https-needed"),
+        *("token-expired", "token-revoked", "token-network"),
     }
 )
+
+# The refusal of every file until people have decided about those that wait.
+QUOTA_FULL = "quota-full"
 
 Report = Callable[[str], object]
 
@@ -240,6 +244,8 @@ class _DeliveryRun:
             self._add_item(one, "failed", code=reason, status=status)
         elif code in OF_ALL:
             raise RefusedError(answer.reason)
+        elif code == QUOTA_FULL:
+            raise NotDeliveredError(answer.reason, is_of_all=True, answer=answer)
         elif code == "digest-differs" and has_changed(one):
             self._leave(one, "it is being written", "unreadable-changed")
         else:
