@@ -33,21 +33,24 @@ where c.outcome = 'unneeded' and c.begun_at is null
     and c.problem in ('restored', 'nothing-held', 'not-wanted')
 """
 
-# Tokens that end within `ahead`, are used, and have no successor. What was chosen to
-# end within that time is not mailed about. In a restored copy, only tokens whose time
-# to be mailed about came after the copy.
+# Tokens that end until `until`, are used, and have no successor. What was chosen to end
+# within the time that the mail comes ahead, in seconds, is not mailed about. In a
+# restored copy, only tokens whose time to be mailed about came after the copy.
 PLAN_EXPIRY_MAILS = """
 insert into billing_tokenmail (tenant_id, recipient, token_id,
     due_at, planned_at, state, attempts, faults, problem)
 select t.tenant_id, u.email, t.id, %(now)s, %(now)s, 'waiting', 0, 0, ''
 from portal_apitoken t
+cross join lateral (
+    select t.expires_at - make_interval(secs => %(ahead)s) as at
+) warned
 join portal_membership m on m.tenant_id = t.tenant_id and m.role = 'admin'
 join portal_user u on u.id = m.user_id and u.is_active
 where t.revoked_at is null and t.replaced_by_id is null
     and t.last_used_at is not null
-    and t.expires_at > %(now)s and t.expires_at <= %(now)s + %(ahead)s
-    and t.created_at < t.expires_at - %(ahead)s
-    and (%(restored)s::timestamptz is null or t.expires_at - %(ahead)s > %(restored)s)
+    and t.expires_at > %(now)s and t.expires_at <= %(until)s
+    and t.created_at < warned.at
+    and (%(restored)s::timestamptz is null or warned.at > %(restored)s)
 on conflict (tenant_id, recipient, token_id) do nothing
 """
 

@@ -38,7 +38,12 @@ def plan(*, at: datetime) -> int:
         restored = permission.restored_at
         cursor.execute(
             mail_sql.PLAN_EXPIRY_MAILS,
-            {"now": at, "ahead": WARN_BEFORE, "restored": restored},
+            {
+                "now": at,
+                "until": at + WARN_BEFORE,
+                "ahead": WARN_BEFORE.total_seconds(),
+                "restored": restored,
+            },
         )
         return int(cursor.rowcount)
 

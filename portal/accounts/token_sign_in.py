@@ -20,7 +20,7 @@ _SCHEMES_OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 # How exact "last used" and "last refused" are: writing them with every request would
 # cost a commit each.
-_STEP = timedelta(minutes=5)
+EXACT_TO = timedelta(minutes=5)
 
 # The columns that the application may read before it knows the tenant.
 _READ = (
@@ -72,18 +72,18 @@ def _refusal(token: ApiToken | None) -> Refused:
 
 
 def _note_use(token: ApiToken, *, address: str, at: datetime) -> None:
-    if token.last_used_at is None or at - token.last_used_at >= _STEP:
+    if token.last_used_at is None or at - token.last_used_at >= EXACT_TO:
         # Conditional: of many requests at the same time, one writes.
-        is_older = Q(last_used_at=None) | Q(last_used_at__lte=at - _STEP)
+        is_older = Q(last_used_at=None) | Q(last_used_at__lte=at - EXACT_TO)
         ApiToken.objects.filter(is_older, pk=token.pk).update(
             last_used_at=at, last_used_from=address[:ADDRESS_CHARACTERS]
         )
 
 
 def _note_refusal(token: ApiToken, *, address: str, at: datetime) -> None:
-    if token.refused_at is None or at - token.refused_at >= _STEP:
+    if token.refused_at is None or at - token.refused_at >= EXACT_TO:
         logger.warning("Token %s refused: not from %s", token.pk, address)
-        is_older = Q(refused_at=None) | Q(refused_at__lte=at - _STEP)
+        is_older = Q(refused_at=None) | Q(refused_at__lte=at - EXACT_TO)
         ApiToken.objects.filter(is_older, pk=token.pk).update(
             refused_at=at, refused_from=address[:ADDRESS_CHARACTERS]
         )

@@ -8,6 +8,7 @@ from django.db.models import (
     CharField,
     Count,
     Exists,
+    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -16,6 +17,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast
 
+from portal.accounts.token_sign_in import EXACT_TO
 from portal.health.invariants import (
     MOST_REPORTED,
     Finding,
@@ -24,10 +26,10 @@ from portal.health.invariants import (
     InvariantScope,
 )
 from portal.jobs.queue import JobState
-from portal.models import AuditEntry
+from portal.models import ApiToken, AuditEntry
 from usage.forwarding.queue import SUPERSEDED
 from usage.maintenance import invariants_of_bytes
-from usage.models import KEPT, FileState, Forwarding, Settling, UsageFile
+from usage.models import KEPT, FileState, Forwarding, How, Settling, UsageFile
 
 # The acts of the trail that change a file's state, and to what.
 _BECOMES: Mapping[str, str] = {
@@ -48,6 +50,9 @@ _MAY_BECOME: Mapping[str, frozenset[str]] = {
     FileState.REFUSED: frozenset({FileState.HELD}),
     FileState.REJECTED: frozenset(),
 }
+
+# How files are named as sent with a token, before its name.
+_SENT_WITH = "token "
 
 # Rows of a trail that are fetched at a time.
 _CHUNK = 2_000
@@ -174,6 +179,24 @@ def _unended_work(scope: InvariantScope) -> Findings:
                 yield Finding(subject, f"is {state}, but its other columns differ")
 
 
+def _token_use_is_recorded(scope: InvariantScope) -> Findings:
+    """Compare tokens with the files that were sent with them, by their name.
+
+    A token and its successors have the same name. A file with the name of a token that
+    was never issued here came another way.
+    """
+    with scope.reading():
+        used = dict(ApiToken.objects.values_list("name").annotate(Max("last_used_at")))
+        of_api = UsageFile.objects.filter(how=How.API, sent_by__startswith=_SENT_WITH)
+        for sent_by, received_at in of_api.values_list("sent_by").annotate(
+            Max("received_at")
+        ):
+            name = sent_by.removeprefix(_SENT_WITH)
+            last = used.get(name)
+            if name in used and (last is None or received_at - last > EXACT_TO):
+                yield Finding(f"the token {name}", "has sent files after its last use")
+
+
 INVARIANTS = (
     *invariants_of_bytes.INVARIANTS,
     Invariant(
@@ -210,5 +233,10 @@ INVARIANTS = (
         name="work-agrees-with-itself",
         sentence="Work that has ended says when and is nobody's; other work has not.",
         check=_unended_work,
+    ),
+    Invariant(
+        name="token-use-is-recorded",
+        sentence="The last use of a token is not before the last file sent with it.",
+        check=_token_use_is_recorded,
     ),
 )

@@ -8,13 +8,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from portal.accounts import token_sign_in, tokens
 from portal.db import unit_of_work
 from portal.errors import Refused
+from portal.health.invariants import InvariantScope
 from portal.models import ApiToken, Scope
 from tests.builders import NOW, Company, digest_header
 from tests.journeys.stored_files import Api
+from usage.maintenance.invariants import INVARIANTS
 from usage.models import How, Upload, UsageFile
 from usage.uploads import judge, receive
 
@@ -119,3 +122,16 @@ def test_a_token_that_is_revoked_while_the_body_is_read_leaves_no_file(
     with unit_of_work.acting_for(alice.id, reading=True):
         assert not UsageFile.objects.exists()
     assert list(tmp_path.rglob("*.usg")) == []
+
+
+def test_the_last_use_of_a_token_is_not_before_the_last_file_sent_with_it(
+    alice: Company, api: Api
+) -> None:
+    assert send(api, alice.token, alice.server.day(DAY)).status_code == 201
+    (check,) = (one for one in INVARIANTS if one.name == "token-use-is-recorded")
+    scope = InvariantScope(alice.id, NOW)
+    assert list(check.check(scope)) == []
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("update portal_apitoken set last_used_at = null")
+    (finding,) = check.check(scope)
+    assert finding.subject == "the token upload"
