@@ -529,7 +529,8 @@ def may_know_alice(name: str, caller: MatrixCaller) -> bool:
     if caller.name.startswith("broken"):
         # Pages, which know no tokens, show people who is signed in.
         return name == "api:openapi-view" or not name.startswith("api:")
-    is_member = isinstance(standing, frozenset) and Permission.READ in standing
+    # A token of one server learns of files by their content, and reads nothing else.
+    is_member = isinstance(standing, frozenset) and Permission.ASK in standing
     return caller.company == "alice" and is_member
 
 
