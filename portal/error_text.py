@@ -180,6 +180,11 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("This has changed meanwhile, and your decision was not made."),
         gettext_noop("Look at what is there now; somebody may have decided already."),
     ),
+    "people-only": error(
+        403,
+        gettext_noop("A token may not do this."),
+        gettext_noop("Sign in to the portal, and do it on its page."),
+    ),
     "asked-already": error(
         409,
         gettext_noop("This was requested already, and waits for the billing team."),

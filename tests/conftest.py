@@ -173,13 +173,22 @@ def charlie(db: None) -> Company:
 
 @pytest.fixture
 def api() -> Callable[..., Any]:
-    """Call the API with a token; the client raises no exception of ours."""
+    """Call the API with a token or as a person; the client raises no exception."""
 
-    def call(method: str, path: str, *, token: str = "", **extra: Any) -> Any:
+    def call(
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        person: User | None = None,
+        **extra: Any,
+    ) -> Any:
         headers = dict(extra.pop("headers", {}))
         if token:
             headers["Authorization"] = f"Bearer {token}"
         client = Client(raise_request_exception=False)
+        if person is not None:
+            client.force_login(person)
         return client.generic(method, f"/api/v1{path}", headers=headers, **extra)
 
     return call

@@ -221,6 +221,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "api:report-upload": {"PUT": _api(UPLOAD, JSON, QUESTIONS)},
     "api:upload-run": {"GET": _api(READ)},
     "api:servers": {"GET": _api(READ)},
+    # Never a token's right: whoever has the token could sign files in any name.
     "api:confirm-key": {"POST": _fresh(_page(MANAGE))},
     "api:report-access": {"POST": _api(UPLOAD, JSON, PLAIN_FORM)},
     "api:periods": {"GET": _api(READ)},

@@ -8,22 +8,35 @@ from portal.accounts.caller import SESSION_TENANT, Caller, user_caller
 from portal.accounts.client_address import client_address
 from portal.accounts.sessions import SessionStore
 from portal.accounts.sign_in_facts import FRESH_FOR, presented_factors
+from portal.errors import Refused
 from portal.http.endpoint_types import PEOPLE, TOKENS, Endpoint
 from portal.models import User
+
+API = "/api/"
+
+
+def is_of_api(request: HttpRequest) -> bool:
+    """Return whether an address is the API's, by what is routed, never by a prefix."""
+    return request.path_info.startswith(API)
 
 
 def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
     """Return the caller of a request to an endpoint, None if it names none.
 
     Raises:
-        Refused: the token is not valid here and now. The session is not tried then: a
-            client that sends a token means the token.
+        Refused: the token is not valid here and now, or the endpoint of the API is for
+            people only. The session is not tried then: a client that sends a token
+            means the token.
 
     """
     header = token_sign_in.header_for_portal(request.headers.get("Authorization"))
-    if header is not None and TOKENS in endpoint.callers:
+    may_be_token = TOKENS in endpoint.callers or is_of_api(request)
+    if header is not None and may_be_token:
         address = client_address(request)
-        return token_sign_in.sign_in(header, address=address, at=timezone.now())
+        caller = token_sign_in.sign_in(header, address=address, at=timezone.now())
+        if TOKENS not in endpoint.callers:
+            raise Refused("people-only")
+        return caller
     return identify_person(request) if PEOPLE in endpoint.callers else None
 
 

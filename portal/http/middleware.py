@@ -1,7 +1,7 @@
 """Authenticates and authorises each request, and renders refusals.
 
 `portal.http.endpoints.ENDPOINTS` says who may call each endpoint, and with which body.
-The middleware identifies the caller by one rule (where tokens may call, the token if
+The middleware identifies the caller by one rule (at the API, the token if
 there is an Authorization header, else the session), and lets the request in or answers
 it with a refusal. It comes before everything that reads a body, Django's check of the
 CSRF token included.
@@ -29,11 +29,15 @@ from portal.http.endpoint_types import (
     Endpoint,
 )
 from portal.http.endpoints import ENDPOINTS
-from portal.http.identify import has_signed_in_lately, identify, identify_person
+from portal.http.identify import (
+    API,
+    has_signed_in_lately,
+    identify,
+    identify_person,
+    is_of_api,
+)
 from portal.http.way_back import page_above
 from portal.tenants import expected_tenant, memberships
-
-API = "/api/"
 
 # Clients of these send their secret with each request and follow redirects silently, so
 # over plain http each request would expose it and nobody would notice.
@@ -55,11 +59,6 @@ class PortalRequest(HttpRequest):
     """A request that the middleware has authorised."""
 
     caller: Caller
-
-
-def is_of_api(request: HttpRequest) -> bool:
-    """Return whether an address is the API's, by what is routed, never by a prefix."""
-    return request.path_info.startswith(API)
 
 
 def _view_name(request: HttpRequest) -> str:
@@ -179,7 +178,7 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
         raise Refused("sign-in-not-fresh")
     is_changing = request.method not in login_redirect.SAFE
     if is_changing and caller.token_id is None and is_of_api(request):
-        # The API's views are exempt from Django's check, for tokens.
+        # Views of the API are exempt from Django's check.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
     body_slots.take(request, endpoint, caller)
     if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:

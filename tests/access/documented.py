@@ -15,7 +15,7 @@ from portal.http.endpoint_types import (
     Callers,
     Endpoint,
 )
-from portal.http.middleware import API
+from portal.http.identify import API
 from tests.docs_pages import DOCS, first_cells
 
 _UNITS = {"KiB": 1024, "MiB": 1024 * 1024}

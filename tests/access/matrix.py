@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from portal.accounts.caller import Permission
 from portal.http.endpoint_types import ANYBODY, SIGNED_IN, TOKENS, Endpoint, Requirement
-from portal.http.middleware import API
+from portal.http.identify import API
 from tests.access.documented import DOCUMENTED
 from tests.access.two_companies import (
     BROKEN,
@@ -447,6 +447,8 @@ def expected(
     is_api = row.path(_NO_IDS).startswith(API)
     refuses = _api_refusal if is_api else _page_refusal
     refusal = refuses(endpoint, caller)
+    if is_api and TOKENS not in endpoint.callers and endpoint.permission != ANYBODY:
+        refusal = _people_refusal(caller) or refusal
     if refusal or whose == caller.company or row.foreign is None:
         return refusal or ExpectedAnswer(row.own)
     return ExpectedAnswer(row.foreign, "not-found")
@@ -456,11 +458,6 @@ def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | N
     if endpoint.permission == ANYBODY:
         return None
     standing = STANDING[caller.name]
-    if TOKENS not in endpoint.callers:
-        # A token there is nothing: what counts is the session beside it, if any.
-        standing = ADMIN if caller.name.startswith("broken") else standing
-        if caller.name.startswith("token ") or "token:" in caller.name:
-            standing = None
     if standing is None:
         return _refusal(HTTPStatus.UNAUTHORIZED, "sign-in-needed")
     if isinstance(standing, str):
@@ -469,6 +466,12 @@ def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | N
         return _refusal(status, standing)
     code = _denial(endpoint, caller, standing)
     return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
+
+
+def _people_refusal(caller: MatrixCaller) -> ExpectedAnswer | None:
+    """A valid token is refused where only people may call, whatever its scope."""
+    is_token = caller.name.startswith(("token of scope", "charlie's token"))
+    return _refusal(HTTPStatus.FORBIDDEN, "people-only") if is_token else None
 
 
 def _page_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | None:

@@ -215,10 +215,16 @@ def test_what_charlie_is_answered_does_not_depend_on_alice(db: None) -> None:
         )
         assert hers.status_code == none.status_code == 404
         assert hers.content == none.content
+    admin = next(
+        one for one in charlies(companies) if one.name == "charlie's session: admin"
+    )
     confirms = [
-        caller.call("POST", ROWS["api:confirm-key"].path(ids))
+        admin.call(
+            "POST", ROWS["api:confirm-key"].path(ids), b"", **{"X-CSRFToken": CSRF}
+        )
         for ids in (alices, nobodys)
     ]
+    assert [one.status_code for one in confirms] == [404, 404]
     assert confirms[0].content == confirms[1].content
     asked = [
         caller.call(

@@ -9,7 +9,7 @@ from django.urls import get_resolver
 
 from portal.checks import url_names
 from portal.http.endpoints import ENDPOINTS
-from portal.http.middleware import API
+from portal.http.identify import API
 from tests.access import matrix
 from tests.access.matrix import METHODS, ROWS, STANDING
 from tests.access.two_companies import (
