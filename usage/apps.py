@@ -7,6 +7,7 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
+        from portal import error_text
         from portal.health import invariants, metrics, readiness
         from portal.history import acts
         from portal.pages import staff_navigation, tiles
@@ -18,8 +19,10 @@ class UsageConfig(AppConfig):
         from usage.maintenance import metrics as file_metrics
         from usage.maintenance.invariants import INVARIANTS
         from usage.navigation import LINKS
+        from usage.servers import error_text as key_error_text
         from usage.tiles import TILES
 
+        error_text.register(key_error_text.TEXTS)
         invariants.register(*INVARIANTS)
         readiness.register(*file_metrics.PARTS)
         metrics.register(file_metrics.unjudged_files_metric)

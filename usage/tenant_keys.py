@@ -12,9 +12,12 @@ from datetime import datetime
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db.models import F, QuerySet
 
+from portal.approvals import required
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
+from portal.errors import Refused
 from usage.models import NameSecret, SealingKey
 from usage.usg import envelope, fingerprints
 
@@ -50,8 +53,60 @@ def make_sealing_key(tenant_id: int, *, by: str, at: datetime) -> SealingKey:
     return key
 
 
+def retire_sealing_key(
+    tenant_id: int, *, key_id: int, by: str, at: datetime, reason: str
+) -> SealingKey:
+    """Retire a sealing key: it still opens files, and is not handed out any more.
+
+    In a unit of work of the staff.
+
+    Raises:
+        Refused: it is the only one that is not retired, it is retired already, there
+            is no reason, or the tenant has no such key.
+
+    """
+    reason = required(reason)
+    unit_of_work.hold_tenant(tenant_id)
+    keys = sealing_keys(tenant_id)
+    mine, in_use = keys.filter(pk=key_id), keys.filter(retired_at=None)
+    if not mine.exists():
+        raise Refused("not-found")
+    if mine.filter(retired_at=None).exists() and in_use.count() == 1:
+        raise Refused("sealing-key-needed")
+    retired = {"retired_at": at, "retired_by": by[:200], "retire_reason": reason}
+    if not mine.filter(retired_at=None).update(**retired):
+        raise Refused("decided-already")
+    key = mine.get()
+    audit_log.append(
+        tenant_id=tenant_id,
+        actor=by,
+        act="key-retired",
+        subject=key.fingerprint,
+        details={"reason": reason},
+        at=at,
+    )
+    return key
+
+
+def sealing_keys(tenant_id: int) -> QuerySet[SealingKey]:
+    """Return a tenant's sealing keys, the newest first, retired ones last."""
+    return SealingKey.objects.filter(tenant_id=tenant_id).order_by(
+        F("retired_at").desc(nulls_first=True), "-created_at", "-pk"
+    )
+
+
+def handed_out_key(tenant_id: int) -> SealingKey | None:
+    """Return the key that servers of a tenant are to seal for.
+
+    The newest that is not retired; None before the first one is made.
+    """
+    return sealing_keys(tenant_id).filter(retired_at=None).first()
+
+
 def opening_key(tenant_id: int, fingerprint: str) -> bytes | None:
     """Return the private key behind a fingerprint, None if it is not this tenant's.
+
+    A retired key opens files like every other one.
 
     Raises:
         KeyDoesNotOpenError: it is, but cannot be unwrapped; ours to repair.

@@ -9,6 +9,7 @@ from usage.disk_space import views as disk_space_views
 from usage.files import views as file_views
 from usage.receipts import views as receipt_views
 from usage.sender import views as sender_views
+from usage.servers import key_views
 from usage.servers import views as server_views
 from usage.upload_runs import views as upload_views
 
@@ -49,6 +50,17 @@ urlpatterns = [
     ),
     path("servers", server_views.servers_page, name="servers-page"),
     path("servers/confirm-key", server_views.confirm_key, name="servers-confirm-key"),
+    path("servers/keys/<int:key_id>", key_views.key_page, name="servers-key"),
+    path(
+        "servers/keys/<int:key_id>/refuse",
+        key_views.refuse_key,
+        name="servers-refuse-key",
+    ),
+    path(
+        "servers/keys/<int:key_id>/revoke",
+        key_views.revoke_key,
+        name="servers-revoke-key",
+    ),
     path("servers/change", server_views.change, name="servers-change"),
     path("servers/withdraw", server_views.withdraw, name="servers-withdraw"),
     path("servers/register", server_views.register, name="servers-register"),

@@ -63,7 +63,7 @@ def _prepare(
 ) -> EmailMultiAlternatives | None:
     """Compose a mail and mark it as begun, in one unit of work; None if not sent.
 
-    Holds the tenant's lock, so that nobody can confirm the key meanwhile.
+    Holds the tenant's lock, so that nobody can confirm or refuse the key meanwhile.
     """
     with unit_of_work.acting_for(claim.tenant_id, holding=True):
         row = outbox.begin(KeyMail, claim, at=at)
@@ -122,13 +122,14 @@ def _unneeded_reason(row: KeyMail, permission: SendPermission) -> str:
     if not admins.filter(user__email=row.recipient).exists():
         return "not-wanted"
     if not _keys(row).exists():
-        return "key-confirmed"
+        is_refused = _keys(row, KeyState.REFUSED).exists()
+        return "key-refused" if is_refused else "key-confirmed"
     return "" if _waiting_files(row).exists() else "nothing-held"
 
 
-def _keys(row: KeyMail) -> QuerySet[ServerKey]:
+def _keys(row: KeyMail, state: KeyState = KeyState.PROPOSED) -> QuerySet[ServerKey]:
     return ServerKey.objects.filter(
-        server__name=row.server, fingerprint=row.fingerprint, state=KeyState.PROPOSED
+        server__name=row.server, fingerprint=row.fingerprint, state=state
     )
 
 

@@ -65,6 +65,7 @@ _PROBLEMS: Mapping[str, str] = {
     "incomplete": gettext_noop("The period was incomplete again."),
     "known-before": gettext_noop("The period was complete before these mails began."),
     "key-confirmed": gettext_noop("The key was confirmed."),
+    "key-refused": gettext_noop("The key was refused."),
     "in-another-mail": gettext_noop("The mail about another key has this key too."),
     "token-ended": gettext_noop("The token was revoked, or had expired."),
     "token-replaced": gettext_noop("The token was replaced."),

@@ -13,7 +13,7 @@ from portal.accounts import tokens
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.models import Scope, Tenant
-from usage.models import SealingKey
+from usage import tenant_keys
 from usage.sender.access_target import access_target
 from usage.sender.package import FILE_NAME, sender_file
 from usage.sender.script import SCRIPT_NAME, sender_script
@@ -39,7 +39,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
     The instructions and the token have the line ends of Windows.
     """
     with unit_of_work.acting_for(tenant.pk):
-        key = SealingKey.objects.order_by("-created_at", "-pk").first()
+        key = tenant_keys.handed_out_key(tenant.pk)
         if key is None:
             return None
         name = f"server set-up {at:%Y-%m-%d}"

@@ -25,6 +25,7 @@ _LOOK_AGAIN = frozenset(
         "decided-already",
         "nothing-to-change",
         "reason-needed",
+        "sealing-key-needed",
     }
 )
 

@@ -33,7 +33,7 @@ from portal.models import Tenant
 from portal.pages.filters import known_value
 from portal.typed_text.clean import isolated
 from usage.files import staff_presenters as file_staff_presenters
-from usage.files.problems import OF_ITS_TIME, holding
+from usage.files.problems import OF_ITS_KEY, OF_ITS_TIME, holding
 from usage.models import FileState, UsageFile
 from usage.review import decide
 from usage.review import queries as review_queries
@@ -159,6 +159,8 @@ def _file_context(file_id: UUID) -> dict[str, Any]:
         "file": file,
         "row": file_staff_presenters.file_row(file),
         "is_held": is_held,
+        "is_of_key": bool(OF_ITS_KEY.intersection(open_codes)),
+        "may_be_refused": review_queries.may_be_refused(file),
         "is_refused": file.state == FileState.REFUSED,
         "key": review_queries.key_awaited_by(file) if is_held else None,
         "is_of_time": bool(OF_ITS_TIME.intersection(open_codes)),
@@ -192,6 +194,22 @@ def assign_day(request: PortalRequest, file_id: UUID) -> HttpResponse:
             file_id=file_id,
             day=form.cleaned_data["day"],
             reason=form.cleaned_data["reason"],
+            by=request.caller.name,
+            at=timezone.now(),
+        )
+
+    return _decide(request, file_id, act)
+
+
+@require_POST
+def accept_signature(request: PortalRequest, file_id: UUID) -> HttpResponse:
+    """Let a file count although its key is revoked or was refused."""
+
+    def act(tenant_id: int) -> UsageFile:
+        return decide.accept_signature(
+            tenant_id,
+            file_id=file_id,
+            reason=_reason(request),
             by=request.caller.name,
             at=timezone.now(),
         )

@@ -22,11 +22,11 @@ from portal.db import unit_of_work
 from portal.history.forms import entry_key
 from portal.http.middleware import PortalRequest
 from portal.models import Membership, Tenant
+from usage import tenant_keys
 from usage.automation.context import automation_context, runs_context, tokens_context
 from usage.connectivity.presenters import answer_text, machine_rows
 from usage.connectivity.results import access_results
 from usage.files import queries as file_queries
-from usage.models import SealingKey
 
 # Parameters that the links of the tabs keep: the period, and the filters of the desk.
 _KEPT = ("period", "from")
@@ -55,7 +55,8 @@ def servers(request: PortalRequest, number: str) -> HttpResponse:
     with unit_of_work.acting_for(tenant.pk, reading=True):
         shown |= {
             "servers": list(file_queries.servers()),
-            "sealing_keys": list(SealingKey.objects.order_by("-created_at", "-pk")),
+            "sealing_keys": (keys := list(tenant_keys.sealing_keys(tenant.pk))),
+            "has_other_key": sum(key.retired_at is None for key in keys) > 1,
         }
     return render_tab(request, "billing/staff/tenant-servers.html", shown)
 

@@ -21,7 +21,8 @@ from billing.statements import tenant_presenters, tenant_queries
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.models import ApiToken, Membership, Role, Tenant
-from usage.models import FileState, Forwarding, SealingKey, Server, UsageFile
+from usage import tenant_keys
+from usage.models import FileState, Forwarding, Server, UsageFile
 from usage.review import queries as review_queries
 
 # Periods that are listed, and that a deadline can be moved of: those of two years.
@@ -100,7 +101,7 @@ def _beginning(tenant: Tenant) -> dict[str, Any]:
         members = Membership.objects.filter(tenant=tenant, role=Role.ADMIN)
         admins = [one.user for one in members.select_related("user").order_by("pk")]
     with unit_of_work.acting_for(tenant.pk, reading=True):
-        key = SealingKey.objects.order_by("-created_at", "-pk").first()
+        key = tenant_keys.handed_out_key(tenant.pk)
         has_token = ApiToken.objects.filter(revoked_at=None).exists()
         licences = LicenceChange.objects.values_list("keys", flat=True)
         progress = checklist.CustomerProgress(

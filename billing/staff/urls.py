@@ -5,6 +5,7 @@ from django.urls import path
 from billing.desk import bulk_views
 from billing.desk import views as desk_views
 from billing.staff import (
+    key_views,
     late_views,
     mail_views,
     note_views,
@@ -102,6 +103,26 @@ _PATTERNS = [
         "tenants/<str:number>/server-keys/<int:key_id>/confirm",
         tenant_action_views.confirm_key,
         name="staff-confirm-key",
+    ),
+    path(
+        "tenants/<str:number>/server-keys/<int:key_id>",
+        key_views.server_key,
+        name="staff-server-key",
+    ),
+    path(
+        "tenants/<str:number>/server-keys/<int:key_id>/refuse",
+        key_views.refuse_key,
+        name="staff-refuse-key",
+    ),
+    path(
+        "tenants/<str:number>/server-keys/<int:key_id>/revoke",
+        key_views.revoke_key,
+        name="staff-revoke-key",
+    ),
+    path(
+        "tenants/<str:number>/sealing-keys/<int:key_id>/retire",
+        key_views.retire_key,
+        name="staff-retire-key",
     ),
     path(
         "tenants/<str:number>/requests/<int:request_id>/approve",
@@ -214,6 +235,11 @@ _PATTERNS = [
     path("held/<uuid:file_id>", review_views.held_file, name="staff-held-file"),
     path("held/<uuid:file_id>/day", review_views.assign_day, name="staff-assign-day"),
     path("held/<uuid:file_id>/refuse", review_views.refuse, name="staff-refuse-file"),
+    path(
+        "held/<uuid:file_id>/signature",
+        review_views.accept_signature,
+        name="staff-accept-signature",
+    ),
     path("held/<uuid:file_id>/choose", review_views.choose, name="staff-choose-file"),
     path("held/<uuid:file_id>/both", review_views.keep_both, name="staff-keep-both"),
     path("held/<uuid:file_id>/reopen", review_views.reopen, name="staff-reopen-file"),

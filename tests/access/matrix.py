@@ -132,6 +132,20 @@ ROWS: Mapping[str, Row] = {
     "servers-page": Row(lambda _: "/servers"),
     # They name no key and no request; the two others show their form again.
     "servers-confirm-key": Row(lambda _: "/servers/confirm-key", own=_answers(404)),
+    "servers-key": Row(
+        lambda ids: f"/servers/keys/{ids.server_key}", foreign=_answers(404)
+    ),
+    # Without a reason nothing is decided, and the page is shown again.
+    "servers-refuse-key": Row(
+        lambda ids: f"/servers/keys/{ids.server_key}/refuse",
+        own=_answers(422),
+        foreign=_answers(404),
+    ),
+    "servers-revoke-key": Row(
+        lambda ids: f"/servers/keys/{ids.server_key}/revoke",
+        own=_answers(422),
+        foreign=_answers(404),
+    ),
     "servers-withdraw": Row(lambda _: "/servers/withdraw", own=_answers(404)),
     "servers-change": Row(lambda _: "/servers/change"),
     "servers-register": Row(lambda _: "/servers/register"),
@@ -222,6 +236,22 @@ ROWS: Mapping[str, Row] = {
     # Without a reason nothing is decided, and the page says so.
     "staff-confirm-key": Row(
         lambda ids: f"/staff/tenants/{ids.number}/server-keys/1/confirm",
+        own=_answers(302),
+    ),
+    "staff-server-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/server-keys/{ids.server_key}"
+    ),
+    "staff-refuse-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/server-keys/{ids.server_key}/refuse",
+        own=_answers(422),
+    ),
+    "staff-revoke-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/server-keys/{ids.server_key}/revoke",
+        own=_answers(422),
+    ),
+    # Without a reason it is not retired, and the page says so.
+    "staff-retire-key": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/sealing-keys/1/retire",
         own=_answers(302),
     ),
     "staff-approve-request": Row(
@@ -317,6 +347,9 @@ ROWS: Mapping[str, Row] = {
     ),
     "staff-refuse-file": Row(
         lambda ids: f"/staff/held/{ids.held}/refuse", own=_answers(302)
+    ),
+    "staff-accept-signature": Row(
+        lambda ids: f"/staff/held/{ids.held}/signature", own=_answers(302)
     ),
     # It names no file of those that are there.
     "staff-choose-file": Row(
@@ -548,7 +581,7 @@ def _refusal(status: HTTPStatus, code: str) -> ExpectedAnswer:
     return ExpectedAnswer(frozenset({int(status)}), code)
 
 
-_NO_IDS = Ids(*[""] * 15)
+_NO_IDS = Ids(*[""] * 16)
 
 
 def headers_for(method: str, body: bytes) -> dict[str, str]:

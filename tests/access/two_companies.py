@@ -78,6 +78,7 @@ class Ids:
     email: str
     token: str
     upload: str
+    server_key: str
 
     def all(self) -> Iterator[tuple[str, str]]:
         yield from vars(self).items()
@@ -175,6 +176,7 @@ def _fill(
         email=company.people["admin"].email,
         token=str(token),
         upload=str(upload),
+        server_key=str(trusted.pk),
     ), data
 
 

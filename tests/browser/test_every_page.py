@@ -36,9 +36,11 @@ from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
 from tests.builders import NOW, Company
 from tests.usage.files.customer_pages import confirm
+from usage import tenant_keys
 from usage.connectivity.results import ReportedAccess, record_access
-from usage.models import How, UsageFile
+from usage.models import How, ServerKey, UsageFile
 from usage.sender.access_target import access_target
+from usage.servers import end_keys
 from usage.uploads.record import (
     ReportedItem,
     UploadReport,
@@ -61,6 +63,7 @@ class CompanyPages:
     files: Mapping[str, UsageFile]
     mail: int
     note: int
+    keys: tuple[int, ...]
 
     def file(self, name: str) -> str:
         return str(self.files[name].pk)
@@ -144,6 +147,10 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "safe-to-delete": ((PARTNER,), lambda _: ("/safe-to-delete",)),
     "servers-page": ((PARTNER, VIEWER), lambda _: ("/servers",)),
+    "servers-key": (
+        (PARTNER, VIEWER),
+        lambda scene: tuple(f"/servers/keys/{key}" for key in scene.keys),
+    ),
     "access-page": ((VIEWER,), lambda _: ("/access",)),
     "disk-space-page": (
         (VIEWER,),
@@ -201,6 +208,13 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     ),
     "staff-tenant-decide": of_tenant("/to-decide"),
     "staff-tenant-servers": of_tenant("/servers"),
+    "staff-server-key": (
+        (CLERK,),
+        lambda scene: tuple(
+            f"/staff/tenants/{two_companies.SECRET_NUMBER}/server-keys/{key}"
+            for key in scene.keys
+        ),
+    ),
     "staff-tenant-automation": (
         (CLERK,),
         lambda _: tuple(
@@ -316,7 +330,31 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     report_access(alice)
     report_run(alice)
     note = noted(alice, clerk.people["clerk"])
-    return CompanyPages(companies, files, mail=mailed(alice), note=note)
+    return CompanyPages(
+        companies, files, mail=mailed(alice), note=note, keys=keys_of(alice)
+    )
+
+
+def keys_of(company: Company) -> tuple[int, ...]:
+    """Return a server key in each state, one of them revoked for a long reason.
+
+    There is another sealing key, so that the first one can be retired.
+    """
+    company.registered("IC02")
+    stranger = company.writer("IC03")
+    company.send(stranger.day(two_companies.DAY))
+    states = ("proposed", "confirmed", "refused", "revoked")
+    ended = {"by": "clerk", "at": NOW, "reason": "long " * 100}
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        tenant_keys.make_sealing_key(company.id, by="clerk", at=NOW)
+        keys = ServerKey.objects.filter(tenant=company.id)
+        revoked = keys.get(server__name="IC02").pk
+        refused = keys.get(server__name="IC03").pk
+    end_keys.revoke_key(company.id, key_id=revoked, **ended)  # type: ignore[arg-type]  # by, at and reason
+    end_keys.refuse_key(company.id, key_id=refused, **ended)  # type: ignore[arg-type]  # the same
+    with unit_of_work.acting_for(company.id, reading=True):
+        found = dict(ServerKey.objects.order_by("pk").values_list("state", "pk"))
+    return tuple(found[state] for state in states)
 
 
 def issue_incomplete(company: Company) -> None:

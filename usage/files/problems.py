@@ -13,11 +13,16 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
 
 from portal.templatetags.shown import full_day
-from usage.models import FileState, UsageFile
+from usage.models import ENDED_STATES, FileState, ServerKey, UsageFile
 from usage.usg import SPECS, Code, Problem, Severity, Spec
 
 # Same server, series and number, other content: a restored machine does this.
 SEQUENCE_TAKEN = "sequence-taken"
+
+# The key that signed the file has ended; staff accept or refuse the file.
+SIGNER_REVOKED = "signer-revoked"
+SIGNER_REFUSED = "signer-refused"
+OF_ITS_KEY = frozenset({SIGNER_REVOKED, SIGNER_REFUSED})
 
 # Problems that staff decide by assigning the file its day.
 OF_ITS_TIME = frozenset(
@@ -32,8 +37,17 @@ OF_ITS_TIME = frozenset(
     }
 )
 
-_DECIDED = gettext_noop(
+_DAY_DECIDED = gettext_noop(
     "Nothing to do: the billing team has assigned the file its day."
+)
+_KEY_DECIDED = gettext_noop(
+    "Nothing to do: the billing team has accepted the file in spite of its key."
+)
+
+_NEW_KEY = gettext_noop(
+    "The portal keeps the file, and the billing team decides whether it counts. Do not"
+    " send it again. If the server still signs with this key, give it a new one and"
+    " register that key on the page Servers."
 )
 
 _ORDER = (Severity.ACCEPT, Severity.WARN, Severity.HOLD, Severity.REJECT)
@@ -47,6 +61,19 @@ _TEXTS: Mapping[str, Spec] = {
             "It is %(other)s. Nothing to do now: the billing team will decide which of"
             " the two counts. Was the server restored from a snapshot?"
         ),
+    ),
+    SIGNER_REVOKED: Spec(
+        Severity.HOLD,
+        gettext_noop(
+            "The file is signed with a key of %(server)s that is revoked for files"
+            " received since %(revoked)s."
+        ),
+        _NEW_KEY,
+    ),
+    SIGNER_REFUSED: Spec(
+        Severity.HOLD,
+        gettext_noop("The file is signed with a key of %(server)s that was refused."),
+        _NEW_KEY,
     ),
 }
 
@@ -78,18 +105,43 @@ class FoundProblem:
         return {**row, "is_decided": True} if self.is_decided else row
 
 
-def with_day_assigned(problems: Iterable[FoundProblem]) -> list[FoundProblem]:
-    """Return the same problems, those of the file's time being decided."""
+def with_decisions(
+    problems: Iterable[FoundProblem], file: UsageFile
+) -> list[FoundProblem]:
+    """Return the same problems, those that staff have decided marked as decided."""
+    decided: set[str] = set()
+    if file.assigned_day is not None:
+        decided |= OF_ITS_TIME
+    if file.is_signer_accepted:
+        decided |= OF_ITS_KEY
     return [
-        replace(problem, is_decided=problem.code in OF_ITS_TIME) for problem in problems
+        replace(problem, is_decided=problem.code in decided) for problem in problems
     ]
 
 
-def found_by_reader(problems: Iterable[Problem]) -> list[FoundProblem]:
+def found_by_reader(
+    problems: Iterable[Problem], key: ServerKey | None = None
+) -> list[FoundProblem]:
+    """Return the problems that the reader has found in a file signed with a key.
+
+    The reader knows whether a key is trusted, not why: where the key has ended, its
+    problem is `SIGNER_REVOKED` or `SIGNER_REFUSED` in place of `Code.SIGNER_UNKNOWN`.
+    """
     return [
-        FoundProblem(problem.code.value, problem.where, problem.params)
+        _of_ended_key(problem, key)
+        if key is not None
+        and key.state in ENDED_STATES
+        and problem.code == Code.SIGNER_UNKNOWN
+        else FoundProblem(problem.code.value, problem.where, problem.params)
         for problem in problems
     ]
+
+
+def _of_ended_key(problem: Problem, key: ServerKey) -> FoundProblem:
+    if key.revoked_from is None:
+        return FoundProblem(SIGNER_REFUSED, problem.where, problem.params)
+    params = {**problem.params, "revoked": key.revoked_from.isoformat()}
+    return FoundProblem(SIGNER_REVOKED, problem.where, params)
 
 
 def worst(problems: Iterable[FoundProblem]) -> Severity:
@@ -122,13 +174,14 @@ def describe(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept problem with its sentences in the reader's language."""
     text = _spec(row["code"])
     is_decided = row.get("is_decided", False)
+    decided = _KEY_DECIDED if row["code"] in OF_ITS_KEY else _DAY_DECIDED
     params = _Params(_readable(row["params"]), code=row["code"])
     return {
         "code": row["code"],
         "severity": (Severity.WARN if is_decided else text.severity).value,
         "where": row["where"],
         "title": gettext(text.title) % params,
-        "advice": gettext(_DECIDED if is_decided else text.advice) % params,
+        "advice": gettext(decided if is_decided else text.advice) % params,
     }
 
 
@@ -148,7 +201,7 @@ def _readable(params: Mapping[str, str | int]) -> dict[str, str | int]:
     found = dict(params)
     if "day" in found:
         found["day"] = full_day(date.fromisoformat(str(found["day"])))
-    for name in ("opened", "closed"):
+    for name in ("opened", "closed", "revoked"):
         if name in found:
             at = datetime.fromisoformat(str(found[name])).astimezone(UTC)
             found[name] = f"{date_format(at, 'D j F Y, H:i')} UTC"

@@ -189,13 +189,22 @@ class FilesQuery(Schema):
 
 
 class KeyOut(Schema):
-    """A key that a server signs with; files signed with a proposed one are held."""
+    """A key that a server signs with.
+
+    Files signed with a proposed or refused one are held, and those signed with a
+    revoked one that are received at `revoked_from` or later. `ended_at`, `ended_by`
+    and `end_reason` are of a refusal or revocation.
+    """
 
     fingerprint: str
-    state: Literal["proposed", "confirmed"]
+    state: Literal["proposed", "confirmed", "refused", "revoked"]
     proposed_at: datetime
     decided_at: datetime | None
     decided_by: str
+    revoked_from: datetime | None
+    ended_at: datetime | None
+    ended_by: str
+    end_reason: str
 
 
 class ServerOut(Schema):

@@ -16,6 +16,8 @@ Text = str | Promise
 _WAITS: Mapping[str, Text] = {
     Code.SIGNER_UNKNOWN: _("Unknown server key"),
     problems.SEQUENCE_TAKEN: _("Number taken"),
+    problems.SIGNER_REVOKED: _("Revoked server key"),
+    problems.SIGNER_REFUSED: _("Refused server key"),
     **dict.fromkeys(problems.OF_ITS_TIME, _("Clock or zone")),
 }
 _OTHERWISE = _("A decision")

@@ -15,7 +15,10 @@ from usage.models import FileState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantRow:
-    """One line of the list of tenants; `fingerprint` is of the newest key."""
+    """One line of the list of tenants.
+
+    `fingerprint` is of the sealing key that is handed out, empty for none.
+    """
 
     number: str
     name: str
@@ -58,7 +61,8 @@ _PAGE = SQL("""
         where tenant_id = page.id and state <> %(rejected)s
     ) as f
     left join lateral (
-        select fingerprint from usage_sealingkey where tenant_id = page.id
+        select fingerprint from usage_sealingkey
+        where tenant_id = page.id and retired_at is null
         order by created_at desc, id desc limit 1
     ) as k on true
     order by page.name, page.number

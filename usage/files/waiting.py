@@ -67,19 +67,17 @@ _KEY, _DECISION, _CHECK = "key", "decision", "check"
 
 _FOR_KEY = Q(state=FileState.HELD, problems__contains=[{"code": Code.SIGNER_UNKNOWN}])
 
-# A file whose key was confirmed meanwhile is judged again by itself.
-_IS_CONFIRMED = Exists(
+# A file whose key was confirmed or refused meanwhile is judged again by itself.
+_IS_DECIDED = Exists(
     ServerKey.objects.filter(
-        server=OuterRef("server"),
-        public=OuterRef("signer"),
-        state=KeyState.CONFIRMED,
-    )
+        server=OuterRef("server"), public=OuterRef("signer")
+    ).exclude(state=KeyState.PROPOSED)
 )
 
 
 def files_for_key() -> QuerySet[UsageFile]:
     """Return the files that are held until a tenant admin confirms a server key."""
-    return UsageFile.objects.filter(_FOR_KEY).exclude(_IS_CONFIRMED)
+    return UsageFile.objects.filter(_FOR_KEY).exclude(_IS_DECIDED)
 
 
 def waiting_files(
@@ -112,7 +110,7 @@ def waiting_files(
             ),
             waits_for=Case(
                 When(state=FileState.RECEIVED, then=Value(_CHECK)),
-                When(_FOR_KEY & _IS_CONFIRMED, then=Value(_CHECK)),
+                When(_FOR_KEY & _IS_DECIDED, then=Value(_CHECK)),
                 When(_FOR_KEY, then=Value(_KEY)),
                 default=Value(_DECISION),
             ),

@@ -28,7 +28,7 @@ from portal.health.invariants import (
 from portal.jobs.queue import JobState
 from portal.models import ApiToken, AuditEntry
 from usage.forwarding.queue import SUPERSEDED
-from usage.maintenance import invariants_of_bytes
+from usage.maintenance import invariants_of_bytes, invariants_of_keys
 from usage.models import KEPT, FileState, Forwarding, How, Settling, UsageFile
 
 # The acts of the trail that change a file's state, and to what.
@@ -199,6 +199,7 @@ def _token_use_is_recorded(scope: InvariantScope) -> Findings:
 
 INVARIANTS = (
     *invariants_of_bytes.INVARIANTS,
+    *invariants_of_keys.INVARIANTS,
     Invariant(
         name="one-file-for-a-content",
         sentence="A tenant keeps a content once.",

@@ -15,7 +15,7 @@ from usage.models.jobs import Forwarding, Settling
 from usage.models.keys import NameSecret, SealingKey
 from usage.models.reports import FINDINGS_SHOWN, Report, ReportFindings, ReportKind
 from usage.models.server_requests import ServerRequest, ServerRequestKind
-from usage.models.servers import KeyState, Server, ServerKey
+from usage.models.servers import ENDED_STATES, KeyState, Server, ServerKey
 from usage.models.uploads import (
     CODE_CHARACTERS,
     VERSION_CHARACTERS,
@@ -27,6 +27,7 @@ from usage.models.uploads import (
 __all__ = [
     "CHECKED",
     "CODE_CHARACTERS",
+    "ENDED_STATES",
     "FINDINGS_SHOWN",
     "INBOX_BAD",
     "INBOX_REJECTED",

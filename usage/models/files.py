@@ -61,7 +61,9 @@ class UsageFile(models.Model):
     columns from `server` on are what its header and totals say; they are all there
     once it is accepted, and as far as they could be read while it is held. The
     `decided` columns are the last decision of billing staff about it; where they
-    have assigned its day, `day` is that one and no longer the header's. A file in a
+    have assigned its day, `day` is that one and no longer the header's;
+    `is_signer_accepted` if they have accepted it although its key is revoked or
+    refused. A file in a
     chain of its own (`usage.uploads.split_series`) has its place there in `series` and
     `sequence` and the header's in the `said` columns, which are empty otherwise.
     `here_since` is since when the tenant's inbox had its bytes, where that was before
@@ -105,6 +107,7 @@ class UsageFile(models.Model):
     sent_in = models.UUIDField(null=True)
 
     assigned_day = models.DateField(null=True)
+    is_signer_accepted = models.BooleanField(default=False, db_default=False)
     said_series = models.UUIDField(null=True)
     said_sequence = models.BigIntegerField(null=True)
     decided_at = models.DateTimeField(null=True)
@@ -141,6 +144,10 @@ class UsageFile(models.Model):
             models.CheckConstraint(
                 condition=Q(assigned_day=None) | Q(decided_at__isnull=False),
                 name="a_day_is_assigned_by_a_decision",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_signer_accepted=False) | Q(decided_at__isnull=False),
+                name="a_signer_is_accepted_by_a_decision",
             ),
             models.CheckConstraint(
                 condition=Q(said_series__isnull=True, said_sequence__isnull=True)

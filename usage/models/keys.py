@@ -1,7 +1,9 @@
 """Tenants' sealing keys, and the secrets that user names are hashed with."""
 
 from django.db import models
+from django.db.models import Q
 
+from portal.approvals import REASON_CHARACTERS
 from portal.models import Tenant
 
 
@@ -9,7 +11,7 @@ class SealingKey(models.Model):
     """A tenant's key pair: servers seal for the public half, the portal opens.
 
     The private half is wrapped by the installation's master key; see
-    `usage.tenant_keys`.
+    `usage.tenant_keys`. A retired key still opens files, and is not handed out.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
@@ -18,11 +20,25 @@ class SealingKey(models.Model):
     wrapped_private = models.BinaryField(max_length=60)
     master_key = models.CharField(max_length=16)
     created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+    retired_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    retire_reason = models.CharField(
+        max_length=REASON_CHARACTERS, blank=True, default="", db_default=""
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "fingerprint"], name="a_sealing_key_is_there_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(retired_at=None, retired_by="", retire_reason="")
+                | (
+                    Q(retired_at__isnull=False)
+                    & ~Q(retired_by="")
+                    & ~Q(retire_reason="")
+                ),
+                name="a_sealing_key_is_retired_by_somebody_for_a_reason",
             ),
         ]
 

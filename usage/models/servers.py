@@ -1,10 +1,13 @@
 """Servers of a tenant, and the keys that they sign with."""
 
+from datetime import datetime
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from portal.approvals import REASON_CHARACTERS
 from portal.models import Tenant
 
 
@@ -41,10 +44,22 @@ class Server(models.Model):
 class KeyState(models.TextChoices):
     PROPOSED = "proposed", _("to be confirmed")
     CONFIRMED = "confirmed", _("confirmed")
+    REFUSED = "refused", _("refused")
+    REVOKED = "revoked", _("revoked")
+
+
+# States that a key never leaves: another key takes its place.
+ENDED_STATES = (KeyState.REFUSED, KeyState.REVOKED)
 
 
 class ServerKey(models.Model):
-    """A key that a server signs with; trusted once a tenant admin has confirmed it."""
+    """A key that a server signs with; trusted once a tenant admin has confirmed it.
+
+    `decided_at` and `decided_by` are of the confirmation, the `ended` columns and
+    `end_reason` of the refusal of a proposed key or the revocation of a confirmed one.
+    A revoked key is trusted for files received before `revoked_from`, which is
+    earlier than `ended_at` if the key was stolen before anybody noticed.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="keys")
@@ -54,6 +69,12 @@ class ServerKey(models.Model):
     proposed_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=200, blank=True, default="")
+    revoked_from = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    end_reason = models.CharField(
+        max_length=REASON_CHARACTERS, blank=True, default="", db_default=""
+    )
 
     class Meta:
         constraints = [
@@ -61,11 +82,36 @@ class ServerKey(models.Model):
                 fields=["server", "public"], name="a_server_has_a_key_once"
             ),
             models.CheckConstraint(
-                condition=Q(state=KeyState.PROPOSED, decided_at=None)
-                | Q(state=KeyState.CONFIRMED, decided_at__isnull=False),
-                name="a_confirmed_key_says_since_when",
+                condition=Q(state=KeyState.PROPOSED, decided_at=None, ended_at=None)
+                | Q(state=KeyState.CONFIRMED, decided_at__isnull=False, ended_at=None)
+                | Q(state=KeyState.REFUSED, decided_at=None, ended_at__isnull=False)
+                | Q(
+                    state=KeyState.REVOKED,
+                    decided_at__isnull=False,
+                    ended_at__isnull=False,
+                ),
+                name="a_key_says_when_its_state_was_decided",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_by="", end_reason="")
+                | (Q(ended_at__isnull=False) & ~Q(ended_by="") & ~Q(end_reason="")),
+                name="a_key_ends_by_somebody_for_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=KeyState.REVOKED) ^ Q(revoked_from=None),
+                name="only_a_revoked_key_is_revoked_from_an_instant",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_from=None) | Q(revoked_from__lte=F("ended_at")),
+                name="a_key_is_never_revoked_from_a_later_instant",
             ),
         ]
 
     def __str__(self) -> str:
         return self.fingerprint
+
+    def is_trusted_at(self, received_at: datetime) -> bool:
+        """Return whether the key is trusted for a file received at an instant."""
+        if self.revoked_from is not None:
+            return received_at < self.revoked_from
+        return self.state == KeyState.CONFIRMED

@@ -54,18 +54,48 @@ def assign_day(
     return file
 
 
-def refuse(
+def accept_signature(
     tenant_id: int, *, file_id: UUID, by: str, at: datetime, reason: str
 ) -> UsageFile:
-    """Decide that a held file does not count. Its row and its bytes are kept.
+    """Decide that a file is genuine although its key is revoked or was refused.
+
+    It is accepted, unless something else holds it too; then it stays held.
 
     Raises:
-        Refused: it is not held (any more), there is no reason, or no such file.
+        Refused: nothing of its key is to be decided (any more), there is no reason, or
+            no such file.
 
     """
     reason = required(reason)
     with judge.judging(tenant_id):
         file = _held(file_id)
+        if not problems.OF_ITS_KEY.intersection(problems.holding(file.problems)):
+            raise Refused("decided-already")
+        file.is_signer_accepted = True
+        _note(file, by=by, at=at, reason=reason)
+        file.save(update_fields=("is_signer_accepted", *_NOTED))
+        _audit(file, act="signature-accepted", details={})
+        judge.judge(file, at=at)
+    return file
+
+
+def refuse(
+    tenant_id: int, *, file_id: UUID, by: str, at: datetime, reason: str
+) -> UsageFile:
+    """Decide that a file does not count. Its row and its bytes are kept.
+
+    A held file, or an accepted one whose key is revoked now: somebody else may have
+    signed it.
+
+    Raises:
+        Refused: it is neither (any more), there is no reason, or no such file.
+
+    """
+    reason = required(reason)
+    with judge.judging(tenant_id):
+        file = _found(file_id)
+        if not review_queries.may_be_refused(file):
+            raise Refused("decided-already")
         _refuse(file, by=by, at=at, reason=reason)
     return file
 

@@ -6,15 +6,23 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from usage.files.problems import OF_ITS_TIME, SEQUENCE_TAKEN
+from usage.files.problems import (
+    OF_ITS_KEY,
+    OF_ITS_TIME,
+    SEQUENCE_TAKEN,
+)
 from usage.models import FileState, KeyState, ServerKey, UsageFile
 from usage.usg import Code
 
 
 class HoldReason(StrEnum):
-    """Reasons for which a file is held; it can have several."""
+    """Reasons for which a file is held; it can have several.
+
+    `KEY`: nobody has confirmed its key yet. `ENDED`: its key is revoked or refused.
+    """
 
     KEY = "key"
+    ENDED = "ended"
     TIME = "time"
     CONFLICT = "conflict"
 
@@ -23,16 +31,17 @@ def _has(code: str) -> Q:
     return Q(problems__contains=[{"code": code}])
 
 
-def _of_its_time() -> Q:
+def _has_any(codes: Collection[str]) -> Q:
     found = Q()
-    for code in sorted(OF_ITS_TIME):
+    for code in sorted(codes):
         found |= _has(code)
-    return found & Q(assigned_day=None)
+    return found
 
 
 _CODES_OF: Mapping[str, Q] = {
     HoldReason.KEY: _has(Code.SIGNER_UNKNOWN),
-    HoldReason.TIME: _of_its_time(),
+    HoldReason.ENDED: _has_any(OF_ITS_KEY) & Q(is_signer_accepted=False),
+    HoldReason.TIME: _has_any(OF_ITS_TIME) & Q(assigned_day=None),
     HoldReason.CONFLICT: _has(SEQUENCE_TAKEN),
 }
 
@@ -79,7 +88,9 @@ def count() -> int:
 
 def count_for_staff() -> int:
     """Count the files that staff decide: not those that wait for a key alone."""
-    ours = _CODES_OF[HoldReason.TIME] | _CODES_OF[HoldReason.CONFLICT]
+    ours = Q()
+    for kind in (HoldReason.ENDED, HoldReason.TIME, HoldReason.CONFLICT):
+        ours |= _CODES_OF[kind]
     return UsageFile.objects.filter(ours, state=FileState.HELD).count()
 
 
@@ -146,6 +157,17 @@ def key_awaited_by(file: UsageFile) -> ServerKey | None:
         .select_related("server")
         .first()
     )
+
+
+def may_be_refused(file: UsageFile) -> bool:
+    """Return whether staff may decide that a file does not count.
+
+    Of accepted files only those that are signed with a key that is revoked now.
+    """
+    if file.state == FileState.ACCEPTED:
+        keys = ServerKey.objects.filter(server=file.server_id, public=file.signer)
+        return keys.filter(state=KeyState.REVOKED).exists()
+    return file.state == FileState.HELD
 
 
 def tenant_of_file(file_id: UUID) -> int | None:

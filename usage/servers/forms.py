@@ -1,14 +1,15 @@
-"""Forms of the servers page: a server's owed days, and its public key."""
+"""Forms of the pages of servers: owed days, public keys, and the end of a key."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from portal.forms import LineField, LinesField, ReasonField
+from portal.forms import LineField, LinesField, ReasonField, ReasonForm
 from usage.files.names import shown_name
 from usage.models import Server, ServerRequestKind
 from usage.servers.requests import ServerChange
@@ -138,3 +139,45 @@ class NewServerForm(forms.Form):
             text = _("This is not the public key file of a server.")
         self.add_error(field, text)
         return None
+
+
+class RevokeKeyForm(ReasonForm):
+    """From when on a key is revoked: now, or a time before now in the tenant's zone."""
+
+    day = forms.DateField(required=False, label=_("Day"))
+    time = forms.TimeField(
+        required=False,
+        label=_("Time of day"),
+        help_text=_("As 14:30; without a time, from the beginning of the day on."),
+    )
+    field_order = ("day", "time", "reason")
+
+    def __init__(self, *args: Any, zone: str, now: datetime) -> None:
+        super().__init__(*args)
+        self._zone, self._now = ZoneInfo(zone), now
+        self.fields["day"].help_text = _(
+            "As 2026-05-28, in %(zone)s. Leave both empty to revoke it from now on."
+        ) % {"zone": zone}
+
+    def clean_day(self) -> date | None:
+        day: date | None = self.cleaned_data["day"]
+        if day is not None and abs(day - self._now.date()) > _FURTHEST:
+            raise ValidationError(_("This day is more than ten years away."))
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        day, at = given.get("day"), given.get("time")
+        if at is not None and "day" in given and day is None:
+            self.add_error("day", _("Which day is it?"))
+        if day is not None:
+            # Of two such times, as clocks are set back: the earlier one.
+            since = datetime.combine(day, at or time(), self._zone).astimezone(UTC)
+            given["since"] = since
+            if since > self._now:
+                self.add_error("day", _("This is later than now."))
+        return given
+
+    def revoked_from(self) -> datetime | None:
+        """Return the instant; None for now."""
+        return self.cleaned_data.get("since")

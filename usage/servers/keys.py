@@ -46,6 +46,10 @@ def register(
 
     In the running unit of work; the key's owner has handed it over in person. Files
     that were held for the key are judged once this is committed.
+
+    Raises:
+        Refused: the server's key is revoked, or was refused.
+
     """
     unit_of_work.hold_tenant(tenant_id)
     server = file_queries.server_named(name).first()
@@ -62,6 +66,7 @@ def register(
             "proposed_at": at,
         },
     )
+    _require_current(key)
     if is_new or key.state == KeyState.PROPOSED:
         _confirm(key, by=by, at=at)
     return key
@@ -75,7 +80,7 @@ def confirm_key(
     Billing staff who do it on behalf of the tenant's people give a `reason`.
 
     Raises:
-        Refused: the tenant has no such server or key.
+        Refused: the tenant has no such server or key, or the key has ended.
 
     """
     with unit_of_work.acting_for(tenant_id):
@@ -87,17 +92,31 @@ def confirm_key(
         )
         if found is None:
             raise Refused("not-found")
+        _require_current(found)
         if found.state == KeyState.PROPOSED:
             _confirm(found, by=by, at=at, reason=reason)
     return ConfirmedKey(found, judge_held(found, at=at))
+
+
+def _require_current(key: ServerKey) -> None:
+    """Refuse a key that has ended.
+
+    Raises:
+        Refused: it is revoked, or was refused.
+
+    """
+    if key.state == KeyState.REVOKED:
+        raise Refused("key-revoked")
+    if key.state == KeyState.REFUSED:
+        raise Refused("key-refused")
 
 
 def judge_held(key: ServerKey, *, at: datetime) -> JudgedFiles:
     """Judge anew at once what was held for a key.
 
     Each file in its own unit of work: a month of them must not keep the tenant's
-    lock. What fails here, or is left over, is in the queue since the key is
-    trusted, and is judged by a worker.
+    lock. What fails here, or is left over, is in the queue since the key was
+    decided on, and is judged by a worker.
     """
     with unit_of_work.acting_for(key.tenant_id, reading=True):
         waiting = list(

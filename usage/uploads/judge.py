@@ -24,7 +24,7 @@ from usage.files.problems import (
     SEQUENCE_TAKEN,
     FoundProblem,
     found_by_reader,
-    with_day_assigned,
+    with_decisions,
     worst,
 )
 from usage.forwarding import queue as forward_queue
@@ -142,7 +142,7 @@ def judging(tenant_id: int) -> Iterator[None]:
 def judge(file: UsageFile, *, at: datetime) -> None:
     """Judge a file that is received or held, in the running unit of work."""
     # Called by the reader, and again when the verdict is written.
-    known_key = cache(_trusted_key)
+    known_key = cache(_find_key)
     reading, totals = read_file.read_file(file, known_key)
     failpoints.reach("settle:examined")
     _apply(file, reading, totals, known_key=known_key, at=at)
@@ -150,11 +150,16 @@ def judge(file: UsageFile, *, at: datetime) -> None:
     failpoints.reach("settle:judged")
 
 
-def _trusted_key(server: str, signer: bytes) -> ServerKey | None:
+def _find_key(server: str, signer: bytes) -> ServerKey | None:
     keys_of_server = ServerKey.objects.filter(
         server__in=file_queries.server_named(server)
     )
     return keys_of_server.select_related("server").filter(public=signer).first()
+
+
+def _key_of(reading: Reading, known_key: FindSigningKey) -> ServerKey | None:
+    header = reading.header
+    return known_key(header.server, header.signer) if header is not None else None
 
 
 def _apply(
@@ -166,14 +171,13 @@ def _apply(
     at: datetime,
 ) -> None:
     was = file.state
-    problems = found_by_reader(reading.problems)
+    problems = found_by_reader(reading.problems, _key_of(reading, known_key))
     if reading.outcome != Severity.REJECT and reading.header is not None:
         file.server = _server_of(file, reading.header, known_key=known_key, at=at)
         _copy_header(file, reading.header, totals)
         split_series.follow_predecessor(file)
         problems += _conflicts(file)
-    if file.assigned_day is not None:
-        problems = with_day_assigned(problems)
+    problems = with_decisions(problems, file)
     outcome = worst(problems)
     file.settled_at = at
     file.problems = [problem.as_row() for problem in problems]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from usage import tenant_keys
-from usage.models import KeyState, ServerKey, UsageFile
+from usage.models import ServerKey, UsageFile
 from usage.storage import content
 from usage.usg import Expected, Reading, Totals, read, summarise
 
@@ -72,7 +72,7 @@ def _expected(
     def is_trusted(server: str, signer: bytes) -> bool:
         with lookups.watched():
             key = known_key(server, signer)
-            return key is not None and key.state == KeyState.CONFIRMED
+            return key is not None and key.is_trusted_at(file.received_at)
 
     def opening_key(wanted: str) -> bytes | None:
         with lookups.watched():

@@ -96,7 +96,7 @@ class Command(BaseCommand):
                 self._person(options["staff_email"], staff_role=StaffRole.CLERK, at=now)
                 admin = self._person(options["admin_email"], staff_role="", at=now)
                 create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=BY, at=now)
-                key = SealingKey.objects.filter(tenant=tenant).first()
+                key = tenant_keys.handed_out_key(tenant.pk)
                 key = key or tenant_keys.make_sealing_key(tenant.pk, by=BY, at=now)
             with unit_of_work.acting_for(tenant.pk):
                 for name, public in trusted:

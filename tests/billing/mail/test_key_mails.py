@@ -22,7 +22,8 @@ from tests.builders import NOW, PASSWORD, Company, Writer
 from tests.portal.mail.sent_mails import html_of, links_of, sent
 from tests.usage.inbox.notice_mails import send as send_notices
 from tests.usage.inbox.s3_inboxes import open_inboxes, put, run_inbox_task
-from usage.models import How
+from usage.models import How, ServerKey
+from usage.servers import end_keys
 from usage.servers import keys as server_keys
 from usage.storage import s3_client
 from usage.uploads import judge
@@ -88,7 +89,7 @@ def test_ten_files_of_a_script_are_one_mail_to_each_admin(alice: Company) -> Non
     for body in (message.body, html_of(message)):
         assert f"{text}." in re.sub("</?bdi>", "", str(body))
         assert fingerprint(server.pair.public) in body
-        assert "do not confirm" in body
+        assert "refuse the key" in body
     assert any(link.endswith("/servers") for link in links_of(message))
     # One mail for the key, even if more files follow.
     alice.send(server.day(date(2026, 5, 11)), at=SENT)
@@ -169,6 +170,19 @@ def test_a_key_that_was_confirmed_before_the_mail_was_sent_needs_none(
     server_keys.confirm_key(alice.id, server="IC9", key=key, by=ADMIN, at=SENT)
     assert beat(SENT) == []
     assert states(alice) == [("unneeded", "key-confirmed")]
+
+
+def test_a_key_that_was_refused_before_the_mail_was_sent_needs_none(
+    alice: Company,
+) -> None:
+    upload(alice, unknown(alice))
+    key_mails.plan(at=SENT)
+    with unit_of_work.acting_for(alice.id, reading=True):
+        key = ServerKey.objects.get(server__name="IC9")
+    end_keys.refuse_key(alice.id, key_id=key.pk, by=ADMIN, at=SENT, reason="Not ours.")
+    assert beat(SENT) == []
+    assert states(alice) == [("unneeded", "key-refused")]
+    assert key_mails.plan(at=SENT + MINUTE) == 0
 
 
 @pytest.mark.parametrize(
