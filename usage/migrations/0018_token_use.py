@@ -19,7 +19,7 @@ where sent.tenant_id = t.tenant_id and sent.sent_by = 'token ' || t.name
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("usage", "0016_sender_runs"),
+        ("usage", "0017_ended_keys"),
         ("portal", "0012_tokens"),
     ]
 
