@@ -222,6 +222,7 @@ BODY_TIMEOUT = env.whole("BODY_TIMEOUT")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no page of another site needs them
 
 # Where people get help: the address of a link, or empty.
 SUPPORT_CONTACT = env.contact("SUPPORT_CONTACT")
@@ -334,6 +335,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
+        "object-src": [NONE],  # as default-src; some checkers want it named
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

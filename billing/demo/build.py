@@ -257,7 +257,7 @@ class Demo:
         for email, name, role, numbers in personas.PEOPLE:
             password = self._state.passwords.get(email)
             if password is None:
-                password = secrets.token_urlsafe(12)
+                password = secrets.token_urlsafe(16)
                 self._state.passwords[email] = password
                 state.save(self._state, self._folder)
             with unit_of_work.acting_for(unit_of_work.STAFF):

@@ -16,7 +16,7 @@ from portal.health.readiness import Health
 @never_cache
 def healthz(_request: HttpRequest) -> HttpResponse:
     """Answer that this process serves; check no other part."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache
@@ -37,7 +37,9 @@ def metrics_text(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "")
     wanted = f"Bearer {settings.METRICS_TOKEN}"
     if not hmac.compare_digest(given.encode(), wanted.encode()):
-        answer = HttpResponse("a token is needed\n", content_type="text/plain")
+        answer = HttpResponse(
+            "a token is needed\n", content_type="text/plain; charset=utf-8"
+        )
         answer.status_code = HTTPStatus.UNAUTHORIZED
         answer["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return answer

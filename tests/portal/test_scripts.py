@@ -23,6 +23,33 @@ def test_one_module_alone_sends_requests() -> None:
     assert senders == {"exchange.mjs"}
 
 
+def scripts_with(pattern: str) -> set[str]:
+    return {
+        path.name
+        for path in STATIC.rglob("*.mjs")
+        if re.search(pattern, path.read_text(encoding="utf-8"))
+    }
+
+
+def test_no_script_runs_text_or_writes_it_as_html() -> None:
+    run = r"\beval\(|new Function\(|set(Timeout|Interval)\(\s*[\"'`]"
+    written = r"(inner|outer)HTML|insertAdjacentHTML|document\.write|srcdoc|setHTML"
+    assert scripts_with(f"{run}|{written}|createContextualFragment") == set()
+    # They take parts out of a page of the portal, and run no script in it.
+    assert scripts_with("DOMParser") == {"parts.mjs", "requests.mjs"}
+
+
+def test_scripts_take_no_messages_and_store_a_folder_alone() -> None:
+    assert scripts_with(r"postMessage|[\"']message[\"']|BroadcastChannel") == set()
+    assert scripts_with("localStorage|sessionStorage|caches|serviceWorker") == set()
+    assert scripts_with("indexedDB") == {"remembered-folder.mjs"}
+
+
+def test_no_script_sets_a_property_by_a_name_from_an_answer() -> None:
+    merged = r"Object\.assign\([^)]*(body|answer|response|JSON)[^{}]*\)"
+    assert scripts_with(rf"__proto__|\[(key|name|code)\] = |{merged}") == set()
+
+
 def test_each_failure_that_a_script_names_has_a_text() -> None:
     exchange = (STATIC / "exchange.mjs").read_text()
     items = (STATIC / "upload" / "items.mjs").read_text()

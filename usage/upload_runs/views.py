@@ -117,7 +117,9 @@ def mail_receipt(request: PortalRequest, key: UUID) -> HttpResponseBase:
     text = gettext("The receipt is on its way to %(to)s.")
     said = text % {"to": to} if found.is_new else found.repeat_text(to)
     if request.headers.get("X-Part") == _PART:
-        return HttpResponse(f"{said}{found.parts_text}", content_type="text/plain")
+        return HttpResponse(
+            f"{said}{found.parts_text}", content_type="text/plain; charset=utf-8"
+        )
     messages.success(request, f"{said}{found.parts_text}")
     return redirect("upload-run-page", key=key)
 

@@ -159,7 +159,7 @@ class Command(BaseCommand):
                 ' password, use "Forgot your password?" on the sign-in page.'
             )
             return found
-        password = secrets.token_urlsafe(12)
+        password = secrets.token_urlsafe(16)
         user = create.add_person(
             email=email,
             name=email.split("@", maxsplit=1)[0],
