@@ -12,6 +12,8 @@ class BillingConfig(AppConfig):
             receivers,  # noqa: F401 - connects its receivers
         )
         from billing.invariants import INVARIANTS
+        from billing.mail import contacts
+        from billing.mail import receivers as mail_receivers  # noqa: F401 - the same
         from billing.navigation import LINKS
         from billing.periods import metrics as period_metrics
         from billing.statements import error_text as statement_error_text
@@ -32,6 +34,7 @@ class BillingConfig(AppConfig):
         acts.register(
             history_text.ACTS, labels=history_text.LABELS, values=history_text.VALUES
         )
+        contacts.register_kind()
         staff_navigation.register(*LINKS)
         for tile in TILES:
             tiles.register(tile)

@@ -98,4 +98,10 @@ LINKS = (
         lists=mail_queries.WAITING_FOR_STAFF,
         waiting_text=_mails,
     ),
+    StaffLink(
+        order=80,
+        title=_("Staff"),
+        url_name="staff-people",
+        areas=frozenset({"people"}),
+    ),
 )

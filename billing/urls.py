@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from billing import views
 from billing.deadline_feed import views as deadline_feed_views
+from billing.mail import contact_views
 from billing.mail import views as mail_views
 from billing.requests import views as request_views
 from billing.statements import day_views as statement_day_views
@@ -35,7 +36,12 @@ urlpatterns = [
     path("people", mail_views.people, name="people-page"),
     path("people/own-mails", mail_views.choose_own_mails, name="people-own-mails"),
     path("people/mails", mail_views.choose_mails, name="people-mails"),
-    path("people/late-contact", mail_views.set_contact, name="people-escalation"),
+    path("people/late-contact", contact_views.set_contact, name="people-escalation"),
+    path(
+        "late-contact/<str:secret>",
+        contact_views.confirm_contact,
+        name="confirm-contact",
+    ),
     path("people/calendar", mail_views.make_calendar, name="people-calendar"),
     path(
         "calendar/<str:secret>.ics",

@@ -16,21 +16,26 @@ class PortalConfig(AppConfig):
         except folder.ExposedError as error:
             raise ImproperlyConfigured(str(error)) from error
         # Registers the system checks, and what happens when somebody signs in.
-        from portal import checks  # noqa: F401 - imported for that alone
-        from portal.accounts import receivers  # noqa: F401 - the same
-        from portal.accounts.error_text import TEXTS
-        from portal.error_text import register
-
-        register(TEXTS)
+        from portal import (
+            checks,  # noqa: F401 - imported for that alone
+            error_text,
+        )
+        from portal.accounts import error_text as account_error_text
+        from portal.accounts import (
+            receivers,  # noqa: F401 - the same
+            token_error_text,
+        )
         from portal.history import acts, portal_text
         from portal.history.navigation import LINKS, TILE
         from portal.pages import staff_navigation, tiles
+        from portal.people import error_text as people_error_text
+        from portal.people import mails as people_mails
 
+        for texts in (account_error_text, token_error_text, people_error_text):
+            error_text.register(texts.TEXTS)
+        people_mails.register_kinds()
         acts.register(
             portal_text.ACTS, labels=portal_text.LABELS, values=portal_text.VALUES
         )
         staff_navigation.register(*LINKS)
         tiles.register(TILE)
-        from portal.accounts import token_error_text
-
-        register(token_error_text.TEXTS)

@@ -55,6 +55,7 @@ urlpatterns = [
         history_staff_views.audit_trail_csv,
         name="staff-audit-trail-csv",
     ),
+    path("", include("portal.people.urls")),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("api/v1/", api.urls),

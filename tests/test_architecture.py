@@ -212,6 +212,7 @@ OF_HTTP = {
     "portal/pages/filters.py",
     "portal/pages/home.py",
     "portal/pages/staff_navigation.py",
+    "portal/people/links.py",
     "portal/tenants/expected_tenant.py",
     "usage/uploads/form_upload.py",
     "usage/uploads/request_body.py",

@@ -11,7 +11,7 @@ from billing.statements.plan_mails import gets_statements
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
-from portal.models import Membership, Role, Tenant, User
+from portal.models import Membership, Role, User
 
 # 256 random bits cannot be guessed, so a plain SHA-256 is hash enough.
 _RANDOM_BYTES = 32
@@ -102,19 +102,6 @@ def choose_mails(
     return row
 
 
-def choose_escalation(tenant_id: int, *, address: str, by: str, at: datetime) -> None:
-    """Set one more address for late mails, empty for none; in the tenant's unit."""
-    unit_of_work.hold_tenant(tenant_id)
-    Tenant.objects.filter(pk=tenant_id).update(escalation_address=address)
-    audit_log.append(
-        tenant_id=tenant_id,
-        actor=by,
-        act="escalation-chosen",
-        subject=address,
-        at=at,
-    )
-
-
 def choose_digest(user_id: int, *, wanted: bool) -> None:
     """Set whether a staff user gets the digest, in a unit of work of the staff."""
     User.objects.filter(pk=user_id).exclude(staff_role="").update(gets_digest=wanted)
@@ -145,7 +132,8 @@ def remove_calendar_address(
 ) -> bool:
     """Remove a member's private address; False if there is none."""
     unit_of_work.hold_tenant(tenant_id)
-    gone, _ = CalendarAddress.objects.filter(user_id=user_id).delete()
+    rows = CalendarAddress.objects.filter(tenant_id=tenant_id, user_id=user_id)
+    gone, _ = rows.delete()
     if gone:
         audit_log.append(
             tenant_id=tenant_id,

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.coverage.periods import Period
+from billing.mail import contacts, recipients
 from billing.mail import receipts as mail_receipts
-from billing.mail import recipients
 from billing.mail.recipients import MailChoice
 from billing.mail.text import (
     choice_text,
@@ -51,6 +51,7 @@ from portal.http.middleware import PortalRequest
 from portal.http.previous_page import previous_page
 from portal.mail.outbox import MailJob
 from portal.models import Tenant
+from portal.people.presenters import invitations_shown
 from portal.typed_text.clean import isolated
 from usage.receipts.forms import ReceiptForm
 
@@ -62,7 +63,7 @@ _DIGITS = 18
 
 
 class ContactForm(forms.Form):
-    """One more address for late mails."""
+    """One more address for late mails; `billing.mail.contact_views` reads it."""
 
     address = MailAddressField(
         required=False,
@@ -75,7 +76,7 @@ class ContactForm(forms.Form):
 @require_safe
 def people(request: PortalRequest) -> HttpResponse:
     """Show members, who gets which mail, and the mails that were sent."""
-    return _page(request)
+    return people_page(request)
 
 
 @require_POST
@@ -93,25 +94,6 @@ def choose_mails(request: PortalRequest) -> HttpResponse:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise Refused("not-found")
     return _choose(request, int(text))
-
-
-@require_POST
-def set_contact(request: PortalRequest) -> HttpResponse:
-    """Set one more address for late mails."""
-    now = timezone.now()
-    form = ContactForm(request.POST)
-    if not form.is_valid():
-        return _page(request, form=form)
-    address = form.cleaned_data["address"]
-    with unit_of_work.acting_for(request.caller.tenant):
-        recipients.choose_escalation(
-            request.caller.tenant, address=address, by=request.caller.name, at=now
-        )
-    text = gettext("Late mails go to nobody else.")
-    if address:
-        text = gettext("Late mails go to %(to)s as well.") % {"to": address}
-    messages.success(request, text)
-    return redirect("people-page")
 
 
 @require_POST
@@ -135,7 +117,7 @@ def make_calendar(request: PortalRequest) -> HttpResponse:
             caller.tenant, user_id=caller.user_id, by=caller.name, at=now
         )
     path = reverse("calendar-feed", kwargs={"secret": secret})
-    response = _page(request, address=request.build_absolute_uri(path))
+    response = people_page(request, address=request.build_absolute_uri(path))
     # Nobody else may find the address in a cache.
     add_never_cache_headers(response)
     return response
@@ -177,16 +159,22 @@ def _choose(request: PortalRequest, user_id: int) -> HttpResponse:
     return redirect("people-page")
 
 
-def _page(
+def people_page(
     request: PortalRequest, *, form: ContactForm | None = None, address: str = ""
 ) -> HttpResponse:
+    """Render the page, with a form that was filled in or an address made just now."""
+    now = timezone.now()
     me = request.caller.user_id or 0  # a signed-in caller is a person
     with unit_of_work.acting_for(request.caller.tenant, reading=True):
         contact = Tenant.objects.get().escalation_address
         members = recipients.members()
         feed = CalendarAddress.objects.filter(user_id=me).first()
         mails = _mails()
+        unconfirmed = contacts.unconfirmed_contact()
+        invitations = invitations_shown(request.caller.tenant, at=now)
     shown = {
+        "invitations": invitations,
+        "unconfirmed": unconfirmed,
         "members": members,
         "mine": next((one for one in members if one.membership.user_id == me), None),
         "contact": contact,

@@ -174,3 +174,38 @@ class CalendarAddress(models.Model):
 
     def __str__(self) -> str:
         return f"calendar of {self.tenant_id} for {self.user_id}"
+
+
+class LateContact(models.Model):
+    """An address that is to get late mails, until a link to it is confirmed.
+
+    A confirmed address is stored with the tenant (`Tenant.escalation_address`); only
+    that one gets mails. `digest` is the SHA-256 of the secret in the link, None until
+    the mail is sent. `ended_at` without `confirmed_at`: another choice has replaced it.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    address = models.EmailField()
+    chosen_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    digest = models.BinaryField(max_length=32, null=True, unique=True)
+    confirmed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=Q(ended_at=None),
+                name="a_tenant_has_one_unconfirmed_contact",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at=None)
+                | Q(ended_at=models.F("confirmed_at"), digest__isnull=False),
+                name="a_confirmed_contact_waits_no_more",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} for {self.tenant_id}"

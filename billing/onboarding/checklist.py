@@ -13,14 +13,15 @@ _SHOWN_DIGITS = 8
 class CustomerProgress:
     """The onboarding progress of a customer.
 
-    `held` counts files; none is accepted yet. `forwards` is False where the
-    installation forwards nothing.
+    `admins` are names of tenant admins, `invited` addresses of those who have not
+    accepted yet. `held` counts files; none is accepted yet. `forwards` is False where
+    the installation forwards nothing.
     """
 
     has_licence: bool
     fingerprint: str
     admins: Sequence[str]
-    has_signed_in: bool
+    invited: Sequence[str]
     is_handed_over: bool
     held: int
     forwards: bool
@@ -73,7 +74,7 @@ def _opening_steps(progress: CustomerProgress) -> Iterator[ChecklistStep]:
         next_text=gettext("Next: invite a tenant admin."),
         text=_admins_text(progress),
         view="staff-tenant-people",
-        is_done=bool(progress.admins),
+        is_done=bool(progress.admins or progress.invited),
     )
     yield ChecklistStep(
         code="set-up",
@@ -142,12 +143,12 @@ def _key_text(progress: CustomerProgress) -> str:
 
 
 def _admins_text(progress: CustomerProgress) -> str:
-    if not progress.admins:
-        return gettext("A person of the company must be able to sign in.")
-    names = ", ".join(progress.admins)
-    if progress.has_signed_in:
-        return names
-    return gettext("%(names)s; has not signed in yet.") % {"names": names}
+    if progress.admins:
+        return ", ".join(progress.admins)
+    if progress.invited:
+        addresses = ", ".join(progress.invited)
+        return gettext("%(addresses)s; not accepted yet.") % {"addresses": addresses}
+    return gettext("A person of the company must be able to sign in.")
 
 
 def _accepted_text(progress: CustomerProgress) -> str:

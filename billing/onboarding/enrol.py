@@ -1,4 +1,4 @@
-"""Opens a tenant with licences, sealing key and first admin, all or nothing."""
+"""Opens a tenant with licences, sealing key and an invited admin, all or nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from datetime import date, datetime
 
 from billing.periods.open_periods import open_until, record_licences
 from portal.db import unit_of_work
-from portal.models import Role, Tenant, User
+from portal.models import Invitation, Role, Tenant
+from portal.people.invite import InvitedPerson, Inviter, invite_member
 from portal.tenants import create
-from portal.typed_text.clean import mail_address
 from usage import tenant_keys
 
 
@@ -27,14 +27,13 @@ class NewCustomer:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledCustomer:
-    """The tenant and its admin; `is_new` if the person had no account before."""
+    """The tenant, and the invitation of its first admin."""
 
     tenant: Tenant
-    admin: User
-    is_new: bool
+    invitation: Invitation
 
 
-def enrol(customer: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
+def enrol(customer: NewCustomer, *, by: Inviter, at: datetime) -> EnrolledCustomer:
     """Open a tenant with all that it needs, in one unit of work.
 
     Raises:
@@ -48,23 +47,21 @@ def enrol(customer: NewCustomer, *, by: str, at: datetime) -> EnrolledCustomer:
             name=customer.name,
             zone=customer.zone,
             first_owed_on=customer.first_owed_on,
-            by=by,
+            by=by.name,
             at=at,
         )
         record_licences(
             tenant.pk,
             from_on=customer.first_owed_on,
             licence_keys=customer.licence_keys,
-            by=by,
+            by=by.name,
             at=at,
         )
         open_until(tenant, today=at.date(), at=at)
-        tenant_keys.make_sealing_key(tenant.pk, by=by, at=at)
-        # A partner with an account gets one more tenant, not a second account.
-        email = mail_address(customer.admin_email)
-        existing = User.objects.filter(email=email).first()
-        admin = existing or create.add_person(
-            email=email, name=customer.admin_name, password=None, at=at
+        tenant_keys.make_sealing_key(tenant.pk, by=by.name, at=at)
+        # A partner with an account accepts with it, and gets no second one.
+        admin = InvitedPerson(
+            address=customer.admin_email, name=customer.admin_name, role=Role.ADMIN
         )
-        create.add_member(tenant.pk, user=admin, role=Role.ADMIN, by=by, at=at)
-    return EnrolledCustomer(tenant, admin, is_new=existing is None)
+        invitation = invite_member(tenant.pk, admin, by=by, at=at)
+    return EnrolledCustomer(tenant, invitation)

@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from portal.accounts import tokens
 from portal.audit import log as audit_log
 from portal.db import unit_of_work
-from portal.models import Scope, Tenant
+from portal.models import AccountMailKind, Scope, Tenant
+from portal.people.tell_admins import tell_admins
 from usage import tenant_keys
 from usage.sender.access_target import access_target
 from usage.sender.package import FILE_NAME, sender_file
@@ -46,14 +47,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         token, secret = tokens.issue(
             tenant.pk, name=name, scope=Scope.UPLOAD, by=by, at=at, terms=_TERMS
         )
-        audit_log.append(
-            tenant_id=tenant.pk,
-            actor=by,
-            act="set-up-handed-over",
-            subject=name,
-            details={"key": key.fingerprint},
-            at=at,
-        )
+        _record(tenant.pk, name, key=key.fingerprint, by=by, at=at)
     shown = {
         "portal": settings.PORTAL_ADDRESS,
         "tenant": tenant,
@@ -75,6 +69,21 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
         SCRIPT_NAME: sender_script(settings.PORTAL_ADDRESS, target),
     }
     return SetupFile(f"usage-portal-{tenant.number}.zip", _packed(files, at=at))
+
+
+def _record(tenant_id: int, name: str, *, key: str, by: str, at: datetime) -> None:
+    """Record who has handed over a set-up, and mail the tenant admins."""
+    audit_log.append(
+        tenant_id=tenant_id,
+        actor=by,
+        act="set-up-handed-over",
+        subject=name,
+        details={"key": key},
+        at=at,
+    )
+    tell_admins(
+        AccountMailKind.SETUP_FILE, tenant_id, by=by, at=at, details={"token": name}
+    )
 
 
 def _packed(files: Mapping[str, bytes], *, at: datetime) -> bytes:

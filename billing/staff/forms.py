@@ -54,15 +54,13 @@ class OpenTenantForm(forms.Form):
     admin_name = LineField(
         max_length=200,
         label=_("Name of the tenant admin"),
-        help_text=_(
-            "The first person of the company; the billing staff add the others."
-        ),
+        help_text=_("The first person of the company, who invites the others."),
         widget=_input(autocomplete="off"),
     )
     admin_email = MailAddressField(
         max_length=254,
         label=_("Mail address of the tenant admin"),
-        help_text=_("They get a link there to set their first password."),
+        help_text=_("They get an invitation there, and accept it by its link."),
         widget=_input("email", autocomplete="off"),
     )
 

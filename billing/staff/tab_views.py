@@ -21,7 +21,7 @@ from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.history.forms import entry_key
 from portal.http.middleware import PortalRequest
-from portal.models import Membership, Tenant
+from portal.models import Tenant
 from usage import tenant_keys
 from usage.automation.context import automation_context, runs_context, tokens_context
 from usage.connectivity.presenters import answer_text, machine_rows
@@ -80,19 +80,6 @@ def automation(request: PortalRequest, number: str) -> HttpResponse:
             shown["access_answer"] = answer_text(checks)
             shown["access_rows"] = machine_rows(checks)
     return render_tab(request, "billing/staff/tenant-automation.html", shown)
-
-
-@require_safe
-def people(request: PortalRequest, number: str) -> HttpResponse:
-    """Show the people of a tenant."""
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        shown = tenant_head.tenant_head(number, tenant_head.PEOPLE, at=timezone.now())
-        # As staff: only staff may see whether a person has signed in.
-        members = Membership.objects.filter(tenant=shown["customer"])
-        shown["people"] = list(
-            members.select_related("user").order_by("role", "user__name")
-        )
-    return render_tab(request, "billing/staff/tenant-people.html", shown)
 
 
 @require_safe

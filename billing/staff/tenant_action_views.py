@@ -1,4 +1,4 @@
-"""Views of staff actions on one tenant: keys, people, requests, upload."""
+"""Views of staff actions on one tenant: keys, requests, upload."""
 
 from functools import partial
 
@@ -14,12 +14,10 @@ from billing.onboarding.setup_file import make_setup_file as make_set_up
 from billing.staff import tenant_head
 from billing.staff.action_views import back, run_action, tenant_of
 from portal import approvals
-from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
 from portal.http.request_time import received_at
-from portal.models import Membership
 from portal.typed_text.clean import isolated
 from usage import tenant_keys
 from usage.models import ServerKey
@@ -59,23 +57,6 @@ def hand_over(request: PortalRequest, number: str) -> HttpResponse:
 
 
 @require_POST
-def invite(request: PortalRequest, number: str, user_id: int) -> HttpResponse:
-    """Mail a new link for the first password to a person who has never signed in."""
-    tenant = tenant_of(number)
-    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        member = (
-            Membership.objects.select_related("user")
-            .filter(tenant=tenant, user=user_id, user__last_login=None)
-            .first()
-        )
-    if member is None:
-        raise Refused("not-found")
-    password_links.invite(member.user, by=request.caller.name)
-    text = gettext("A link to set a password is on its way to %(email)s.")
-    messages.success(request, text % {"email": member.user.email})
-    return back(request, number, tab=tenant_head.PEOPLE)
-
-
 @require_POST
 def confirm_key(request: PortalRequest, number: str, key_id: int) -> HttpResponse:
     """Trust a server's key on behalf of the customer's people."""

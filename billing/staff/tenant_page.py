@@ -21,6 +21,7 @@ from billing.statements import tenant_presenters, tenant_queries
 from portal.db import unit_of_work
 from portal.jobs.queue import JobState
 from portal.models import ApiToken, Membership, Role, Tenant
+from portal.people.queries import open_invitations
 from usage import tenant_keys
 from usage.models import FileState, Forwarding, Server, UsageFile
 from usage.review import queries as review_queries
@@ -97,8 +98,8 @@ def _is_unflagged(
 def _beginning(tenant: Tenant) -> dict[str, Any]:
     """Return the steps of a new tenant up to its first accepted file."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
-        # As staff: only staff may see whether a person has signed in.
         members = Membership.objects.filter(tenant=tenant, role=Role.ADMIN)
+        waiting = open_invitations(tenant.pk)
         admins = [one.user for one in members.select_related("user").order_by("pk")]
     with unit_of_work.acting_for(tenant.pk, reading=True):
         key = tenant_keys.handed_out_key(tenant.pk)
@@ -108,7 +109,7 @@ def _beginning(tenant: Tenant) -> dict[str, Any]:
             has_licence=any(mode_of(keys) is not Mode.NONE for keys in licences),
             fingerprint=key.fingerprint if key else "",
             admins=[admin.name for admin in admins],
-            has_signed_in=any(admin.last_login for admin in admins),
+            invited=[one.invitation.address for one in waiting if one.is_of_admin],
             is_handed_over=has_token or Server.objects.exists(),
             held=(held := review_queries.count()),
             forwards=settings.FORWARDING,

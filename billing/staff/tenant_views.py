@@ -17,13 +17,13 @@ from billing.staff import tenant_head
 from billing.staff.forms import OpenTenantForm
 from billing.staff.tab_views import load_head, render_tab
 from billing.staff.tenant_rows import rendered_rows
-from portal.accounts import password_links
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
 from portal.mail.file_backend import mail_folder
 from portal.pages.filters import known_value
+from portal.people.invite import inviter_of
 from portal.typed_text.clean import isolated
 from usage.files import queries as file_queries
 from usage.files import staff_presenters as file_staff_presenters
@@ -66,7 +66,7 @@ def open_tenant(request: PortalRequest) -> HttpResponse:
 def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | None:
     now = timezone.now()
     try:
-        enrolled = enrol(form.new_customer(), by=request.caller.name, at=now)
+        enrolled = enrol(form.new_customer(), by=inviter_of(request.caller), at=now)
     except Refused as refusal:
         _, document = error_document(refusal)
         text = f"{document['title']} {document['advice']}"
@@ -75,16 +75,14 @@ def _enrol(request: PortalRequest, form: OpenTenantForm) -> EnrolledCustomer | N
     except ValidationError as error:
         form.add_error(None, error.messages)
         return None
-    shown = {"name": isolated(enrolled.tenant.name), "email": enrolled.admin.email}
-    if enrolled.is_new:
-        # After the commit: before it there is no account that the link could open.
-        password_links.invite(enrolled.admin, by=request.caller.name)
-        text = gettext("%(name)s is open. %(email)s gets a link to set a password.")
-    else:
-        text = gettext("%(name)s is open. %(email)s can sign in already.")
+    shown = {
+        "name": isolated(enrolled.tenant.name),
+        "address": enrolled.invitation.address,
+    }
+    text = gettext("%(name)s is open. An invitation is on its way to %(address)s.")
     messages.success(request, text % shown)
     folder = mail_folder()
-    if enrolled.is_new and folder is not None:
+    if folder is not None:
         text = gettext("No mail server is set: the mail with the link is a file in %s.")
         messages.info(request, text % folder)
     return enrolled

@@ -9,6 +9,7 @@ from billing.staff import (
     late_views,
     mail_views,
     note_views,
+    people_views,
     request_views,
     review_views,
     tab_views,
@@ -49,7 +50,9 @@ _PATTERNS = [
         tab_views.automation,
         name="staff-tenant-automation",
     ),
-    path("tenants/<str:number>/people", tab_views.people, name="staff-tenant-people"),
+    path(
+        "tenants/<str:number>/people", people_views.people, name="staff-tenant-people"
+    ),
     path(
         "tenants/<str:number>/mail",
         tenant_mail_views.tenant_mails,
@@ -85,9 +88,19 @@ _PATTERNS = [
         name="staff-hand-over",
     ),
     path(
-        "tenants/<str:number>/people/<int:user_id>/invite",
-        tenant_action_views.invite,
+        "tenants/<str:number>/people/invite",
+        people_views.invite_admin,
         name="staff-invite",
+    ),
+    path(
+        "tenants/<str:number>/people/invitations/<int:invitation_id>/again",
+        people_views.send_again,
+        name="staff-invite-again",
+    ),
+    path(
+        "tenants/<str:number>/people/invitations/<int:invitation_id>/withdraw",
+        people_views.withdraw,
+        name="staff-invite-withdraw",
     ),
     path(
         "tenants/<str:number>/tokens/<int:token_id>/revoke",

@@ -1,9 +1,8 @@
-"""Builds links for a first or a new password."""
+"""Builds links for a new password."""
 
 from django.conf import settings
 from django.urls import reverse
 
-from portal.accounts import request_mails
 from portal.models import User
 
 
@@ -15,14 +14,6 @@ def password_link(user: User) -> str:
 
     token = default_token_generator.make_token(user)
     return new_password_link(user_pk_to_url_str(user), token)
-
-
-def invite(user: User, *, by: str) -> None:
-    """Queue the mail with the link for the first password of a new person.
-
-    Call it after the commit that makes the person, outside of any unit of work.
-    """
-    request_mails.request_first_password(user.email, by=by)
 
 
 def new_password_link(uid: str, token: str) -> str:

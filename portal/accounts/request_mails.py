@@ -1,7 +1,11 @@
 """Queues mails about accounts as rows; `portal.accounts.send_mails` sends them.
 
-Call these functions outside of units of work: the mails belong to no tenant.
+Call these functions outside of units of work, where the mails belong to no tenant;
+`queue` belongs into the unit of work that changes what the mail is about.
 """
+
+from collections.abc import Mapping
+from datetime import datetime
 
 from portal.jobs import wakeup
 from portal.models import AccountMail, AccountMailKind
@@ -19,16 +23,39 @@ def request_new_password(address: str) -> None:
     _queue(AccountMail(kind=AccountMailKind.NEW_PASSWORD, recipient=address.lower()))
 
 
-def request_first_password(address: str, *, by: str) -> None:
-    """Queue the link for the first password of a person, whom `by` has added."""
-    kind = AccountMailKind.FIRST_PASSWORD
-    _queue(AccountMail(kind=kind, recipient=address, invited_by=by[:200]))
-
-
 def report_changed_password(address: str, *, ip: str) -> None:
     """Queue the mail that a password was changed now, from an IP address."""
     kind = AccountMailKind.PASSWORD_CHANGED
     _queue(AccountMail(kind=kind, recipient=address, ip=ip[:45]))
+
+
+def queue(  # noqa: PLR0913 - what a mail is
+    kind: AccountMailKind,
+    *,
+    to: str,
+    by: str,
+    at: datetime,
+    tenant_id: int | None = None,
+    about: int | None = None,
+    details: Mapping[str, str] | None = None,
+) -> None:
+    """Queue a mail of a registered kind in the running unit of work.
+
+    It is sent only if that is committed. `about` is the id of the row that its link is
+    for, `details` what its text names.
+    """
+    _queue(
+        AccountMail(
+            kind=kind,
+            recipient=to,
+            invited_by=by[:200],
+            planned_at=at,
+            due_at=at,
+            tenant_id=tenant_id,
+            about=about,
+            details=dict(details or {}),
+        )
+    )
 
 
 def _queue(mail: AccountMail) -> None:

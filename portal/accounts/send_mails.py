@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q, QuerySet
 
+from portal.accounts import mail_kinds
 from portal.accounts.password_links import password_link
 from portal.db import unit_of_work
 from portal.jobs import queue as job_queue
@@ -44,10 +45,14 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class _ClaimedMail:
-    """A mail that this worker has leased, and its recipient."""
+    """A mail that this worker has leased, and its recipient.
+
+    `person` is None for the kinds that are registered: they may go to an address that
+    has no account.
+    """
 
     row: AccountMail
-    person: User
+    person: User | None
     lease: UUID
 
 
@@ -92,7 +97,9 @@ def _claim(
         _end(row, MailOutcome.UNSURE, problem=NEVER_ANSWERED, at=at)
         return None
     person = User.objects.filter(email=row.recipient, is_active=True).first()
-    if person is None:
+    if mail_kinds.find(row.kind):
+        person = None
+    elif person is None:
         # Nobody has an account by this address: nothing about it is kept.
         row.delete()
         return None
@@ -108,7 +115,7 @@ def _claim(
 
 def _unneeded_reason(
     row: AccountMail,
-    person: User,
+    person: User | None,
     permission: mail_switch.SendPermission,
     *,
     at: datetime,
@@ -117,6 +124,13 @@ def _unneeded_reason(
     restored_at = permission.restored_at
     if restored_at is not None and row.planned_at <= restored_at:
         return "restored"
+    kind = mail_kinds.find(row.kind)
+    if kind is not None or person is None:
+        return kind.unneeded_reason(row, at) if kind else ""
+    return _password_reason(row, person, at=at)
+
+
+def _password_reason(row: AccountMail, person: User, *, at: datetime) -> str:
     if row.kind == AccountMailKind.PASSWORD_CHANGED:
         return ""
     if row.kind == AccountMailKind.FIRST_PASSWORD and person.last_login is not None:
@@ -134,7 +148,7 @@ def _unneeded_reason(
 
 def _send(claimed: _ClaimedMail, *, now: Callable[[], datetime]) -> bool:
     try:
-        message = compose(claimed.row, claimed.person)
+        message = compose(claimed.row, claimed.person, at=now())
     except Exception:
         logger.exception("A mail cannot be written (account mail %s)", claimed.row.pk)
         _fail_or_postpone(claimed, at=now())
@@ -159,7 +173,9 @@ def _send(claimed: _ClaimedMail, *, now: Callable[[], datetime]) -> bool:
     return not delivery.ends_run
 
 
-def compose(row: AccountMail, person: User) -> EmailMultiAlternatives:
+def compose(
+    row: AccountMail, person: User | None, *, at: datetime
+) -> EmailMultiAlternatives:
     """Compose a mail, with a new link; outside of any unit of work."""
     shown: dict[str, object] = {
         "user": person,
@@ -167,7 +183,11 @@ def compose(row: AccountMail, person: User) -> EmailMultiAlternatives:
         "ip": row.ip,
         "timestamp": row.planned_at,
     }
-    if row.kind != AccountMailKind.PASSWORD_CHANGED:
+    kind = mail_kinds.find(row.kind)
+    if kind is not None:
+        with unit_of_work.acting_for(unit_of_work.STAFF):
+            shown |= kind.shown(row, at)
+    elif person is not None and row.kind != AccountMailKind.PASSWORD_CHANGED:
         shown["password_reset_url"] = password_link(person)
     message = mail_message.build_message(row.kind, to=row.recipient, shown=shown)
     message.extra_headers["Message-ID"] = mail_message.message_id_for(

@@ -13,7 +13,13 @@ CUT = "…"
 
 # First part of each address that anybody may open and that has a parameter: there the
 # parameter itself is the secret. A test compares this with the endpoint table.
-SECRET_ADDRESSES = ("new-password", "calendar")
+SECRET_ADDRESSES = (
+    "new-password",
+    "calendar",
+    "invitations",
+    "late-contact",
+    "new-address",
+)
 
 # Wherever they are in a line: also in another address, percent-encoded, or without
 # the slash that begins them.

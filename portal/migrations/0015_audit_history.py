@@ -29,7 +29,7 @@ drop function portal_entry_is_by_staff();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0012_tokens"),
+        ("portal", "0013_people"),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from portal.models.audit import AuditEntry, StaffVisit, TrailCheck
 from portal.models.identity import StaffRole, User
 from portal.models.mail import AccountMail, AccountMailKind, MailStamp, MailStop
+from portal.models.people import AddressChange, Invitation
 from portal.models.security_events import EventKind, SecurityEvent
 from portal.models.sessions import Session
 from portal.models.tenants import Membership, Role, Tenant
@@ -19,9 +20,11 @@ __all__ = [
     "NETWORKS_AT_MOST",
     "AccountMail",
     "AccountMailKind",
+    "AddressChange",
     "ApiToken",
     "AuditEntry",
     "EventKind",
+    "Invitation",
     "MailStamp",
     "MailStop",
     "Membership",

@@ -32,6 +32,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
+    # The zone in which this person wants to read times too; empty: the tenant's alone.
+    zone = models.CharField(max_length=64, blank=True, default="", db_default="")
     # Whether this member of the billing staff gets the digest mail each morning.
     gets_digest = models.BooleanField(default=False, db_default=False)
 

@@ -4,23 +4,34 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from portal.models.tenants import Tenant
+
 
 class AccountMailKind(models.TextChoices):
     """The kinds of mails about an account, named as their templates."""
 
     NEW_PASSWORD = "new-password", _("Link for a new password")
+    # Queued by versions before invitations; some may still wait for their mail server.
     FIRST_PASSWORD = "first-password", _("Link for the first password")
     PASSWORD_CHANGED = "password-changed", _("Password changed")
+    INVITATION = "invitation", _("Invitation")
+    NEW_MEMBER = "new-member", _("New member")
+    ADDRESS_LINK = "address-link", _("Link for a new mail address")
+    ADDRESS_CHANGED = "address-changed", _("Mail address changed")
+    CONTACT_LINK = "contact-link", _("Link for the contact for late mails")
+    SETUP_FILE = "setup-file", _("Server set-up handed over")
 
 
 class AccountMail(models.Model):
-    """A mail about somebody's account, as a job row; it belongs to no tenant.
+    """A mail about somebody's account, as a job row.
 
     Neither its text nor its link is ever stored: both are made when the mail is sent.
     `recipient` is the address as it was typed: a request for a new password is stored
     for any address, and who has it is looked up when the mail is sent. `outcome` is one
     of `portal.mail.outbox.MailOutcome`, empty while it waits; `problem` is the code of
-    the reason. `begun_at` is stored before the mail is handed over.
+    the reason. `begun_at` is stored before the mail is handed over. `tenant` is set for
+    mails about people of a tenant, which may see how theirs fare; `about` is the id of
+    the row that a link is for, and `details` what the text names.
     """
 
     kind = models.CharField(max_length=20, choices=AccountMailKind)
@@ -28,6 +39,10 @@ class AccountMail(models.Model):
     # Who has added a new person, and from where a password was changed.
     invited_by = models.CharField(max_length=200, blank=True, default="")
     ip = models.CharField(max_length=45, blank=True, default="")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True)
+    about = models.BigIntegerField(null=True)
+    # Without a default of the database, which the application would read back.
+    details = models.JSONField(default=dict, null=True)
     # The clock of the database: the sign-in library requests mails without an instant.
     planned_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(db_default=Now())
@@ -70,6 +85,9 @@ class AccountMail(models.Model):
                 name="account_mails_waiting",
             ),
             models.Index(fields=["-planned_at", "-id"], name="account_mails_newest"),
+            models.Index(
+                fields=["kind", "about", "-planned_at"], name="account_mails_about"
+            ),
             models.Index(
                 fields=["recipient", "kind", "planned_at"], name="account_mails_to_one"
             ),

@@ -100,9 +100,8 @@ def add_person(
 ) -> User:
     """Create a person who can sign in, in a unit of work of the staff.
 
-    With `password` None the person has to set one first, by the link of a mail
-    (`portal.accounts.password_links.invite`, or *Forgot your password?* on the
-    sign-in page).
+    With `password` None the person has to set one first (*Forgot your password?* on the
+    sign-in page). On pages people are invited instead (`portal.people`).
     """
     user = User(
         email=mail_address(email),

@@ -176,6 +176,40 @@ ROWS: Mapping[str, Row] = {
     "people-own-mails": Row(lambda _: "/people/own-mails", own=_answers(302)),
     # It names nobody.
     "people-mails": Row(lambda _: "/people/mails", own=_answers(404)),
+    # Without an address nobody is invited, and the page says so.
+    "people-invite": Row(lambda _: "/people/invite", own=_answers(200, 422)),
+    "people-invite-again": Row(
+        lambda _: "/people/invitations/1/again", own=_answers(404)
+    ),
+    "people-invite-withdraw": Row(
+        lambda _: "/people/invitations/1/withdraw", own=_answers(404)
+    ),
+    "people-member": Row(
+        lambda ids: f"/people/members/{ids.user}", foreign=_answers(404)
+    ),
+    # It names no role.
+    "people-role": Row(
+        lambda ids: f"/people/members/{ids.user}/role", own=_answers(404)
+    ),
+    "people-remove": Row(lambda _: "/people/members/0/remove", own=_answers(404)),
+    "people-reset-factors": Row(
+        lambda _: "/people/members/0/reset-factors", own=_answers(404)
+    ),
+    # Leaving signs out; another caller of the company may be the last one who could.
+    "people-leave": Row(lambda _: "/people/leave", own=_answers(200, 302, 422)),
+    "people-require-factor": Row(
+        lambda _: "/people/second-factor", own=_answers(200, 302)
+    ),
+    # A link that nobody has.
+    "invitation": Row(lambda _: "/invitations/guessed", own=_answers(404)),
+    "invitation-accept": Row(
+        lambda _: "/invitations/guessed/accept", own=_answers(404)
+    ),
+    "confirm-contact": Row(lambda _: "/late-contact/guessed", own=_answers(404)),
+    # Without a name or an address nothing is changed, and the page says so.
+    "profile": Row(lambda _: "/profile", own=_answers(200, 422)),
+    "profile-address": Row(lambda _: "/profile/address", own=_answers(200, 422)),
+    "confirm-address": Row(lambda _: "/new-address/guessed", own=_answers(404)),
     "people-escalation": Row(lambda _: "/people/late-contact", own=_answers(302)),
     "people-calendar": Row(lambda _: "/people/calendar"),
     "history-page": Row(lambda _: "/people/history"),
@@ -221,11 +255,33 @@ ROWS: Mapping[str, Row] = {
         lambda ids: f"/staff/tenants/{ids.number}/key", own=_answers(302)
     ),
     "staff-hand-over": Row(lambda ids: f"/staff/tenants/{ids.number}/set-up"),
-    # Somebody who has signed in once needs no link for a first password.
+    # Without an address nobody is invited, and the page says so.
     "staff-invite": Row(
-        lambda ids: f"/staff/tenants/{ids.number}/people/{ids.user}/invite",
-        own=_answers(302, 404),
+        lambda ids: f"/staff/tenants/{ids.number}/people/invite", own=_answers(422)
     ),
+    "staff-invite-again": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/people/invitations/1/again",
+        own=_answers(404),
+    ),
+    "staff-invite-withdraw": Row(
+        lambda ids: f"/staff/tenants/{ids.number}/people/invitations/1/withdraw",
+        own=_answers(404),
+    ),
+    "staff-people": Row(lambda _: "/staff/people"),
+    "staff-invite-staff": Row(lambda _: "/staff/people/invite", own=_answers(200, 422)),
+    "staff-invite-staff-again": Row(
+        lambda _: "/staff/people/invitations/1/again", own=_answers(404)
+    ),
+    "staff-invite-staff-withdraw": Row(
+        lambda _: "/staff/people/invitations/1/withdraw", own=_answers(404)
+    ),
+    "staff-person": Row(lambda ids: f"/staff/people/{ids.user}"),
+    # They name no role, and nobody.
+    "staff-role": Row(lambda ids: f"/staff/people/{ids.user}/role", own=_answers(404)),
+    "staff-reset-factors": Row(
+        lambda _: "/staff/people/0/reset-factors", own=_answers(404)
+    ),
+    "staff-close-account": Row(lambda _: "/staff/people/0/close", own=_answers(404)),
     "staff-revoke-token": Row(
         lambda ids: f"/staff/tenants/{ids.number}/tokens/{ids.token}/revoke",
         own=_answers(302),

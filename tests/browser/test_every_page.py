@@ -13,11 +13,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from billing.coverage.periods import Period
 from billing.lateness import check as late_check
-from billing.models import Reminder, SafetyStop
+from billing.mail import contacts
+from billing.models import LateContact, Reminder, SafetyStop
 from billing.notes import record
 from billing.notes.record import NoteAuthor
 from billing.periods import open_periods
@@ -28,13 +30,16 @@ from billing.statements.issue import IssueRequest
 from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.http.endpoints import ENDPOINTS
-from portal.models import ApiToken, Scope, Tenant, User
+from portal.models import AddressChange, ApiToken, Role, Scope, Tenant, User
+from portal.people import address_change
+from portal.people.invite import InvitedPerson, Inviter, invite_member
+from portal.people.links import new_secret
 from tests.access import two_companies
 from tests.access.matrix import ROWS, is_for_staff
 from tests.access.two_companies import TwoCompanies, build, callers, charlies
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import Open
-from tests.builders import NOW, Company
+from tests.builders import NOW, Company, open_company
 from tests.usage.files.customer_pages import confirm
 from usage import tenant_keys
 from usage.connectivity.results import ReportedAccess, record_access
@@ -64,6 +69,10 @@ class CompanyPages:
     mail: int
     note: int
     keys: tuple[int, ...]
+    invitations: tuple[str, ...]
+    """The links of an invitation to a new person, and of one to the partner."""
+    contact: str
+    address: str
 
     def file(self, name: str) -> str:
         return str(self.files[name].pk)
@@ -174,6 +183,39 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
     "history-page": (
         (PARTNER,),
         lambda _: ("/people/history", "/people/history?act=group:files&who=nobody"),
+    ),
+    "people-invite": ((PARTNER,), lambda _: ("/people/invite",)),
+    "people-member": (
+        (PARTNER,),
+        lambda scene: tuple(
+            f"/people/members/{scene.companies.alice.people[one].pk}"
+            for one in ("admin", PARTNER)
+        ),
+    ),
+    "people-leave": ((PARTNER, VIEWER), lambda _: ("/people/leave",)),
+    "people-require-factor": ((PARTNER,), lambda _: ("/people/second-factor",)),
+    "invitation": (
+        (NOBODY, PARTNER),
+        lambda scene: ("/invitations/x", *scene.invitations),
+    ),
+    "confirm-contact": (
+        (NOBODY,),
+        lambda scene: ("/late-contact/x", scene.contact),
+    ),
+    "profile": ((PARTNER, CLERK), lambda _: ("/profile",)),
+    "profile-address": ((PARTNER,), lambda _: ("/profile/address",)),
+    "confirm-address": (
+        (PARTNER,),
+        lambda scene: ("/new-address/x", scene.address),
+    ),
+    "staff-people": ((CLERK,), lambda _: ("/staff/people",)),
+    "staff-invite-staff": ((CLERK,), lambda _: ("/staff/people/invite",)),
+    "staff-person": (
+        (CLERK,),
+        lambda scene: tuple(
+            f"/staff/people/{scene.companies.alice.people[one].pk}"
+            for one in ("admin", CLERK)
+        ),
     ),
     "staff-mail": (
         (CLERK,),
@@ -331,7 +373,12 @@ def scene(db: None, clerk: Company, settings: Any) -> CompanyPages:
     report_run(alice)
     note = noted(alice, clerk.people["clerk"])
     return CompanyPages(
-        companies, files, mail=mailed(alice), note=note, keys=keys_of(alice)
+        companies,
+        files,
+        mail=mailed(alice),
+        note=note,
+        keys=keys_of(alice),
+        **links(companies),
     )
 
 
@@ -355,6 +402,42 @@ def keys_of(company: Company) -> tuple[int, ...]:
     with unit_of_work.acting_for(company.id, reading=True):
         found = dict(ServerKey.objects.order_by("pk").values_list("state", "pk"))
     return tuple(found[state] for state in states)
+
+
+def links(companies: TwoCompanies) -> dict[str, Any]:
+    """Make a link of each kind, with long names; return their paths."""
+    alice, at = companies.alice, timezone.now()
+    inviter = Inviter("test")
+    invited = [
+        InvitedPerson("long" * 15 + "@new.example", Role.ADMIN, "Long" * 40),
+        InvitedPerson(companies.partner.email, Role.VIEWER),
+    ]
+    third = open_company("T-300", name="Third " * 30, zone="Europe/Paris")
+    found = {}
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        made = [
+            invite_member(one_of, one, by=inviter, at=at)
+            for one_of, one in zip((alice.id, third.id), invited, strict=True)
+        ]
+        contacts.choose_contact(
+            alice.id, address="boss@new.example", by="long" * 40, at=at
+        )
+        address_change.request_change(
+            companies.partner.pk, "partner@new.example", at=at
+        )
+        rows: dict[str, Any] = {
+            "contact": LateContact.objects.get(),
+            "address": AddressChange.objects.get(),
+            **{str(one.pk): one for one in made},
+        }
+        for name, row in rows.items():
+            found[name], row.digest = new_secret()
+            row.save()
+    return {
+        "invitations": tuple(f"/invitations/{found[str(one.pk)]}" for one in made),
+        "contact": f"/late-contact/{found['contact']}",
+        "address": f"/new-address/{found['address']}",
+    }
 
 
 def issue_incomplete(company: Company) -> None:

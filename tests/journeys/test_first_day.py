@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -109,13 +110,11 @@ def open_the_first_tenant(clerk: Browser) -> None:
     assert "Next: hand over the server set-up." in read(opened.decode())
 
 
-def choose_a_password(link: str, admin: Browser) -> None:
+def accept_the_invitation(link: str, admin: Browser) -> None:
     form = admin.get(link)
-    assert "Choose your password" in read(form)
-    here = re.search(r"/new-password/\d+/", link)
-    assert here is not None
-    address = f"{here[0]}set-password"
-    admin.post(address, password1=PASSWORD, password2=PASSWORD)
+    assert "You are invited to Trial Company" in read(form)
+    address = urlsplit(link).path
+    admin.post(address, name="Ida", password1=PASSWORD, password2=PASSWORD)
 
 
 def remind_now(clerk: Browser, page: str) -> str:
@@ -194,7 +193,7 @@ def test_the_first_day_of_readme_ends_with_a_forwarded_file_and_a_reminder(
     open_the_first_tenant(clerk)
     hand_over(clerk, shell)
     call_command("drain", verbosity=0)
-    choose_a_password(shell.run("new-password").strip(), admin)
+    accept_the_invitation(shell.run("invitations").strip(), admin)
 
     assert shell.run("usage.usg emulate").count("  sound\n") == 2
     sent, _, key = shell.run("usage-sender.pyz send").rstrip().rpartition("\n")

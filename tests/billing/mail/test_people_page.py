@@ -17,7 +17,7 @@ from billing.periods import deadlines, open_periods
 from billing.reminders import plan as reminder_plan
 from billing.reminders import send as reminder_send
 from portal.db import unit_of_work
-from portal.models import AuditEntry, Membership, Tenant, User
+from portal.models import AuditEntry, Membership, User
 from tests.billing.lateness.late_tenants import HOUR, open_short
 from tests.billing.reminders.tenant_with_gaps import DEADLINE, send_days
 from tests.builders import NOW, Company
@@ -132,19 +132,6 @@ def test_charlies_people_are_not_alices_to_choose_for(
     shown = page(signed_in(charlie, "admin"))
     assert alice.people["admin"].email not in shown
     assert alice.number not in shown
-
-
-def test_late_mails_go_to_a_second_contact_as_well(alice: Company) -> None:
-    admin = signed_in(alice, "admin")
-    answer = admin.post("/people/late-contact", {"address": "Boss@A-100.example"})
-    assert answer.status_code == 302
-    with unit_of_work.acting_for(alice.id, reading=True):
-        assert Tenant.objects.get().escalation_address == "boss@a-100.example"
-    assert "boss@a-100.example" in page(admin)
-    wrong = admin.post("/people/late-contact", {"address": "nobody"}).content.decode()
-    assert "valid email address" in wrong
-    # It gets nothing before anything is late.
-    assert remind() == [alice.people["admin"].email]
 
 
 def test_the_mails_to_a_tenant_are_listed(alice: Company) -> None:

@@ -12,7 +12,7 @@ OPENED: dict[str, Any] = {
     "has_licence": True,
     "fingerprint": "66da7a33f7413a8bcc5e3d193f4ce4db",
     "admins": ["Ida"],
-    "has_signed_in": False,
+    "invited": [],
     "is_handed_over": False,
     "held": 0,
     "forwards": True,
@@ -55,8 +55,11 @@ def test_without_forwarding_the_checklist_has_no_such_step() -> None:
     assert [step.code for step in steps()][-3:] == ["accepted", "forwarded", "reminder"]
 
 
-def test_admins_who_have_not_signed_in_yet_are_marked() -> None:
-    texts = [step.text for step in steps() if step.code == "admin"]
-    assert texts == ["Ida; has not signed in yet."]
-    texts = [step.text for step in steps(has_signed_in=True) if step.code == "admin"]
-    assert texts == ["Ida"]
+def test_an_invited_admin_is_named_until_somebody_has_accepted() -> None:
+    texts = {}
+    for admins in ([], ["Ida"]):
+        found = steps(admins=admins, invited=["it@trial.example"])
+        [texts[len(admins)]] = [one.text for one in found if one.code == "admin"]
+    assert texts == {0: "it@trial.example; not accepted yet.", 1: "Ida"}
+    assert ahead(admins=[], invited=["it@trial.example"]).code == "set-up"
+    assert ahead(admins=[], invited=[]).code == "admin"

@@ -40,7 +40,6 @@ def reading(company: Company, file: UsageFile) -> list[str]:
 def acting(company: Company, file: UsageFile) -> list[str]:
     """The addresses that change something."""
     tenant = f"/staff/tenants/{company.number}"
-    person = company.people["admin"].pk
     files = [
         f"/staff/held/{file.pk}/{act}"
         for act in ("day", "refuse", "choose", "both", "reopen")
@@ -52,7 +51,7 @@ def acting(company: Company, file: UsageFile) -> list[str]:
         f"{tenant}/key",
         f"{tenant}/set-up",
         f"{tenant}/upload",
-        f"{tenant}/people/{person}/invite",
+        f"{tenant}/people/invite",
         f"{tenant}/tokens/1/revoke",
         f"{tenant}/server-keys/2/confirm",
     ]
@@ -141,7 +140,7 @@ def test_what_there_is_not_is_not_found(alice: Company, clerk: Client) -> None:
         f"/staff/held/{nothing}/refuse",
         f"/staff/tenants/{alice.number}/tokens/999/revoke",
         f"/staff/tenants/{alice.number}/server-keys/999/confirm",
-        f"/staff/tenants/{alice.number}/people/999/invite",
+        f"/staff/tenants/{alice.number}/people/invitations/999/again",
     ):
         assert clerk.post(address, {"reason": "why"}).status_code == 404, address
 

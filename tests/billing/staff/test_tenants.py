@@ -9,13 +9,22 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from billing.onboarding import enrol
 from billing.onboarding.setup_file import make_setup_file
 from portal.db import unit_of_work
-from portal.models import ApiToken, AuditEntry, Membership, StaffRole, Tenant, User
-from portal.tenants import create
+from portal.models import (
+    ApiToken,
+    AuditEntry,
+    Invitation,
+    Membership,
+    StaffRole,
+    Tenant,
+    User,
+)
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.billing.staff.staff_data import DAY, facts, many
 from tests.builders import NOW, Company
+from tests.portal.people.invited import send_mails
 from usage.forwarding import forward
 from usage.models import (
     FileState,
@@ -57,11 +66,16 @@ def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
     assert answer.redirect_chain == [("/staff/tenants/200001", 302)]
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         tenant = Tenant.objects.get()
-        admin = Membership.objects.select_related("user").get(role="admin").user
+        invitation = Invitation.objects.get()
         acts = set(AuditEntry.objects.values_list("act", "actor"))
-    assert (admin.email, admin.name) == ("ida@trial.example", "Ida Trial")
-    assert not admin.has_usable_password()
-    wanted = {"tenant-opened", "licences-recorded", "key-made", "member-added"}
+    assert (invitation.address, invitation.name, invitation.role) == (
+        "ida@trial.example",
+        "Ida Trial",
+        "admin",
+    )
+    # Nobody is put into a company: there is no account and no member yet.
+    assert not User.objects.filter(email="ida@trial.example").exists()
+    wanted = {"tenant-opened", "licences-recorded", "key-made", "person-invited"}
     assert {act for act, _ in acts} == wanted
     assert {actor for _, actor in acts} == {"clerk@vendor.example"}
     with unit_of_work.acting_for(tenant.pk, reading=True):
@@ -145,20 +159,32 @@ def test_what_fails_in_the_middle_leaves_nothing_half_done(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(create, "add_member", broken)
+    monkeypatch.setattr(enrol, "invite_member", broken)
     assert clerk.post("/staff/open-tenant", PLACE).status_code == 500
     assert facts(alice) == before
-    assert not User.objects.filter(email="ida@trial.example").exists()
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert not Invitation.objects.exists()
 
 
-def test_a_partner_gets_one_more_tenant_and_no_second_sign_in(
+def test_a_partner_is_invited_and_gets_no_second_sign_in(
     alice: Company, clerk: Client
 ) -> None:
     email = alice.people["uploader"].email
     clerk.post("/staff/open-tenant", {**PLACE, "admin_email": email.upper()})
     user = User.objects.get(email=email)
-    assert user.has_usable_password()
-    assert Membership.objects.filter(user=user).count() == 2
+    assert Membership.objects.filter(user=user).count() == 1
+    with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
+        assert Invitation.objects.get().address == email
+
+
+def test_the_admins_of_a_tenant_are_told_of_a_set_up(
+    alice: Company, clerk: Client
+) -> None:
+    clerk.post(f"/staff/tenants/{alice.number}/set-up")
+    [told] = send_mails()
+    assert told.to == [alice.people["admin"].email]
+    assert "A server set-up for Alice Assurance was made." in told.body
+    assert "clerk@vendor.example has downloaded it" in told.body
 
 
 # Acts for one tenant
@@ -251,18 +277,6 @@ def test_a_key_is_confirmed_on_behalf_of_the_customer_with_a_reason(
     assert entry is not None
     assert entry.details["reason"] == "Read to me by Ms Trial"
     assert entry.actor == "clerk@vendor.example"
-
-
-def test_who_has_never_signed_in_gets_the_link_again(
-    alice: Company, clerk: Client, mailoutbox: list[Any]
-) -> None:
-    person = alice.people["viewer"]
-    address = f"/staff/tenants/{alice.number}/people/{person.pk}/invite"
-    answer = clerk.post(address, follow=True)
-    assert "on its way to viewer@a-100.example" in answer.content.decode()
-    with unit_of_work.acting_for(unit_of_work.STAFF):
-        User.objects.filter(pk=person.pk).update(last_login=NOW)
-    assert clerk.post(address).status_code == 404
 
 
 def asked(company: Company) -> ServerRequest:

@@ -22,7 +22,7 @@ from portal.accounts import send_mails as account_mails
 from portal.db import unit_of_work
 from portal.jobs import schedule, wakeup
 from portal.mail import switch as mail_switch
-from portal.models import AccountMail, User
+from portal.models import AccountMail, AccountMailKind, User
 from tests.builders import Company
 from tests.portal.mail.hostile_mail_server import HostileMailServer, hostile_server
 from tests.portal.mail.sent_mails import path_of_link, sent
@@ -112,12 +112,19 @@ def test_a_link_is_not_needed_once_a_password_was_chosen(alice: Company) -> None
     assert outcomes() == [("unneeded", "password-chosen"), ("sent", "")]
 
 
+def queue_first_password(address: str) -> None:
+    """Queue a mail as versions before invitations did."""
+    AccountMail(kind="first-password", recipient=address, invited_by="clerk").save(
+        force_insert=True
+    )
+
+
 def test_a_person_who_has_signed_in_gets_no_link_for_a_first_password(
     alice: Company,
 ) -> None:
     viewer = alice.people["viewer"].email
     for address in (ADMIN, viewer):
-        request_mails.request_first_password(address, by="clerk")
+        queue_first_password(address)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         User.objects.filter(email=ADMIN).update(last_login=timezone.now())
         User.objects.filter(email=viewer).update(last_login=None)
@@ -164,7 +171,7 @@ def test_a_link_is_never_stored(alice: Company, kind: str) -> None:
     else:
         with unit_of_work.acting_for(unit_of_work.STAFF):
             User.objects.filter(email=ADMIN).update(last_login=None)
-        request_mails.request_first_password(ADMIN, by="clerk")
+        queue_first_password(ADMIN)
     before = everything_stored()
     [message] = sent()
     secret = path_of_link(message).removeprefix("/new-password/")
@@ -191,29 +198,42 @@ def read_as(who: int | unit_of_work.Across) -> list[str]:
         return read_addresses()
 
 
-def test_no_tenant_can_read_mails_about_accounts(alice: Company) -> None:
+def test_no_tenant_sees_mails_about_accounts_but_those_about_its_people(
+    alice: Company, charlie: Company
+) -> None:
     ask()
-    assert read_as(unit_of_work.STAFF) == [ADMIN]
-    for who in (alice.id, unit_of_work.SWEEP):
-        with pytest.raises(ProgrammingError, match="permission denied"):
-            read_as(who)
-    # Nor the application, before it knows who calls.
+    with unit_of_work.acting_for(charlie.id):
+        request_mails.queue(
+            AccountMailKind.INVITATION,
+            to="new@c-300.example",
+            by="test",
+            at=timezone.now(),
+            tenant_id=charlie.id,
+        )
+    assert sorted(read_as(unit_of_work.STAFF)) == [ADMIN, "new@c-300.example"]
+    assert read_as(alice.id) == []
+    assert read_as(charlie.id) == ["new@c-300.example"]
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        read_as(unit_of_work.SWEEP)
+    # Nor does the application see any, before it knows who calls.
     with pytest.raises(ProgrammingError, match="permission denied"):
         read_addresses()
 
 
-def test_no_policy_shows_a_tenant_any_row_even_if_a_right_were_given(
-    alice: Company,
+def test_a_tenant_cannot_queue_a_mail_of_another(
+    alice: Company, charlie: Company
 ) -> None:
-    ask()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("grant select on portal_accountmail to portal_tenant")
-    try:
-        with unit_of_work.acting_for(alice.id, reading=True):
-            assert AccountMail.objects.count() == 0
-    finally:
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("revoke select on portal_accountmail from portal_tenant")
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        unit_of_work.acting_for(alice.id),
+    ):
+        request_mails.queue(
+            AccountMailKind.INVITATION,
+            to="new@c-300.example",
+            by="test",
+            at=timezone.now(),
+            tenant_id=charlie.id,
+        )
 
 
 def test_a_stop_of_mails_holds_no_link(alice: Company) -> None:
@@ -281,13 +301,13 @@ def test_two_workers_send_a_mail_once(
     ask()
     compose, at = account_mails.compose, timezone.now()
 
-    def compose_meanwhile(*given: Any) -> EmailMultiAlternatives:
+    def compose_meanwhile(*given: Any, **more: Any) -> EmailMultiAlternatives:
         monkeypatch.setattr(account_mails, "compose", compose)
         # The other worker finds the lease, or has taken over once it has ended.
         assert not account_mails.send_waiting(now=lambda: at)
         later = at + timedelta(minutes=11)
         assert account_mails.send_waiting(now=lambda: later)
-        return compose(*given)
+        return compose(*given, **more)
 
     monkeypatch.setattr(account_mails, "compose", compose_meanwhile)
     assert account_mails.send_waiting(now=lambda: at)

@@ -9,12 +9,10 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import password_links
 from portal.db import unit_of_work
 from portal.models import User
-from portal.tenants import create
 from portal.typed_text.clean import one_line
-from tests.builders import NOW, PASSWORD, Company
+from tests.builders import PASSWORD, Company
 from tests.portal.accounts.sign_in_form import is_signed_in, sign_in
 from tests.portal.mail.sent_mails import html_of, links_of, path_of_link, sent
 
@@ -193,21 +191,6 @@ def test_the_old_password_cannot_be_guessed_from_an_open_session(
     wrong = {"oldpassword": "guessed", "password1": NEW, "password2": NEW}
     answers = [client.post("/change-password", wrong).status_code for _ in range(11)]
     assert answers == [200] * 10 + [429]
-
-
-def test_a_new_person_sets_the_first_password_by_a_link(alice: Company) -> None:
-    with unit_of_work.acting_for(unit_of_work.STAFF):
-        user = create.add_person(
-            email="new@a.example", name="Nora", password=None, at=NOW
-        )
-        create.add_member(alice.id, user=user, role="viewer", by="test", at=NOW)
-    password_links.invite(user, by="Alice\nAdmin")
-    [message] = sent()
-    assert message.to == ["new@a.example"]
-    assert "Nora" in message.body
-    client = Client()
-    choose(client, path_of_link(message))
-    assert b"Alice Assurance" in client.get("/").content
 
 
 def test_a_mail_carries_its_look_in_its_elements_and_nothing_from_elsewhere(

@@ -1,7 +1,7 @@
 """Composes one mail of every kind, with long, odd and foreign content."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from billing.mail import receipts as mail_receipts
 from billing.models import (
     CompleteMail,
     KeyMail,
+    LateContact,
     ReceiptMail,
     Reminder,
     Statement,
@@ -27,7 +28,15 @@ from billing.reminders.late_email import LatePeriodText
 from billing.statements import email as statement_email
 from portal.accounts import send_mails as account_mails
 from portal.db import unit_of_work
-from portal.models import AccountMail, AccountMailKind, ApiToken, Tenant
+from portal.models import (
+    AccountMail,
+    AccountMailKind,
+    AddressChange,
+    ApiToken,
+    Invitation,
+    Tenant,
+    User,
+)
 from tests.builders import NOW, Company
 from usage.inbox import notices as inbox_notices
 from usage.models import InboxNotice
@@ -86,8 +95,11 @@ def mails(company: Company, *, name: str = NAME) -> dict[str, EmailMultiAlternat
             ),
             "digest": digest._compose(admin.email, _digest()).message,
         }
+    about = _rows_of_links(tenant, admin)
     return found | {
-        kind: account_mails.compose(_account_mail(kind, admin.email), admin)
+        kind: account_mails.compose(
+            _account_mail(kind, admin.email, tenant, about.get(kind)), admin, at=NOW
+        )
         for kind in AccountMailKind.values
     }
 
@@ -102,6 +114,32 @@ def _token(tenant: Tenant) -> ApiToken:
         last_used_at=NOW,
         last_used_from="2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
     )
+
+
+def _rows_of_links(tenant: Tenant, person: User) -> dict[str, int]:
+    """Make a row for each kind of mail with a link; return their ids."""
+    until: dict[str, Any] = {"created_at": NOW, "expires_at": NOW + timedelta(days=3)}
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        Invitation.objects.all().update(withdrawn_at=NOW, withdrawn_by_text="test")
+        AddressChange.objects.all().update(ended_at=NOW)
+        LateContact.objects.all().update(ended_at=NOW)
+        rows = {
+            AccountMailKind.INVITATION: Invitation.objects.create(
+                tenant=tenant,
+                address="new@trial.example",
+                name="Cléo",
+                role="viewer",
+                invited_by_text="Ada",
+                **until,
+            ),
+            AccountMailKind.ADDRESS_LINK: AddressChange.objects.create(
+                user=person, address="new@trial.example", **until
+            ),
+            AccountMailKind.CONTACT_LINK: LateContact.objects.create(
+                tenant=tenant, address="new@trial.example", chosen_by="Ada", **until
+            ),
+        }
+    return {str(kind): row.pk for kind, row in rows.items()}
 
 
 def _reminder(tenant: Tenant, to: str) -> EmailMultiAlternatives:
@@ -196,9 +234,18 @@ def _digest() -> dict[str, Any]:
     }
 
 
-def _account_mail(kind: str, to: str) -> AccountMail:
+def _account_mail(kind: str, to: str, tenant: Tenant, about: int | None) -> AccountMail:
     return AccountMail(
         pk=1,
+        tenant=tenant,
+        about=about,
+        details={
+            "name": NAME,
+            "address": "new@trial.example",
+            "role": "viewer",
+            "token": "server set-up 2026-05-20",
+            "ip": "2001:db8::1",
+        },
         kind=kind,
         recipient=to,
         invited_by="Cléo",

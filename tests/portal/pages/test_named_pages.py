@@ -29,6 +29,7 @@ OF_CUSTOMERS = {
     "Required disk space": "disk-space-page",
     "Safe to delete": "safe-to-delete",
     "Servers": "servers-page",
+    "Your profile": "profile",
     "Subscription Usage Upload": "upload-page",
     "Uploads": "uploads-page",
 }
@@ -40,6 +41,7 @@ OF_STAFF = {
     "Late": "staff-late",
     "Mail": "staff-mail",
     "Month end": "staff-month-end",
+    "Staff": "staff-people",
     "Tenants": "staff-tenants",
     "To decide": "staff-held",
 }

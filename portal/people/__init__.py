@@ -1,0 +1,1 @@
+"""People: invitations, members, billing staff, and each person's own data."""
