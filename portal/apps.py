@@ -30,8 +30,12 @@ class PortalConfig(AppConfig):
         from portal.pages import staff_navigation, tiles
         from portal.people import error_text as people_error_text
         from portal.people import mails as people_mails
+        from portal.second_factor import error_text as factor_error_text
 
-        for texts in (account_error_text, token_error_text, people_error_text):
+        for texts in (
+            *(account_error_text, token_error_text),
+            *(people_error_text, factor_error_text),
+        ):
             error_text.register(texts.TEXTS)
         people_mails.register_kinds()
         acts.register(

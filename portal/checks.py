@@ -12,6 +12,7 @@ from django.http.request import validate_host
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal import env, service_urls
+from portal.accounts.passkey_obstacle import is_ip_address
 from portal.http import endpoints
 
 # The values of INBOX_AFTER; see `usage.inbox.verdict_files`.
@@ -136,6 +137,7 @@ def settings_agree(
             )
         )
     found += _proxy_settings()
+    found += _factor_settings()
     host = urlsplit(settings.PORTAL_ADDRESS).hostname or ""
     if not validate_host(host, settings.ALLOWED_HOSTS):
         found.append(
@@ -146,6 +148,22 @@ def settings_agree(
             )
         )
     return found
+
+
+def _factor_settings() -> Iterator[CheckMessage]:
+    address = urlsplit(settings.PORTAL_ADDRESS)
+    if not settings.STAFF_SECOND_FACTOR and address.scheme == "https":
+        yield Error(
+            "STAFF_SECOND_FACTOR=no at an https address.",
+            hint="Billing staff see all tenants: it is for demos on one machine.",
+            id="portal.E014",
+        )
+    if is_ip_address(address.hostname or ""):
+        yield Caution(
+            "The host of PORTAL_ADDRESS is an IP address.",
+            hint="Passkeys need a host name; other second factors work.",
+            id="portal.W005",
+        )
 
 
 def _proxy_settings() -> Iterator[CheckMessage]:

@@ -125,7 +125,17 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Whether billing staff need a second factor before they reach anything.
 STAFF_SECOND_FACTOR = env.truth("STAFF_SECOND_FACTOR")
+MFA_ADAPTER = "portal.second_factor.adapter.Factors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1
+# The pages of `portal.second_factor` show codes once; longer ones than the library's.
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_RECOVERY_CODE_DIGITS = 12
+MFA_REAUTHENTICATION_REQUIRED = False
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+# As for sign-ins by password: people of one company share an IP address.
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 # `portal.http.middleware` decides alone who has to sign in again.
 ACCOUNT_REAUTHENTICATION_REQUIRED = False
 MASTER_KEY = env.key("MASTER_KEY", size=32)

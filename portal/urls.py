@@ -11,6 +11,12 @@ from portal.history import staff_views as history_staff_views
 from portal.history import views as history_views
 from portal.http.request_time import with_receipt
 from portal.pages import home
+from portal.second_factor import (
+    confirm_views,
+    manage_views,
+    set_up_views,
+    sign_in_views,
+)
 
 handler400 = "portal.pages.home.bad_request"
 handler404 = "portal.pages.home.not_found"
@@ -25,6 +31,56 @@ urlpatterns = [
     path("metrics", health_views.metrics_text, name="metrics"),
     path("sign-in", account_views.SignIn.as_view(), name="sign-in"),
     path("signed-in", home.signed_in, name="signed-in"),
+    path(
+        "sign-in/passkey/options",
+        sign_in_views.sign_in_options,
+        name="sign-in-passkey-options",
+    ),
+    path("sign-in/passkey", sign_in_views.sign_in_by_passkey, name="sign-in-passkey"),
+    path("second-factor", sign_in_views.second_factor, name="second-factor"),
+    path(
+        "second-factor/options",
+        sign_in_views.passkey_options,
+        name="second-factor-options",
+    ),
+    path("second-factor/set-up", set_up_views.set_up, name="second-factor-set-up"),
+    path(
+        "second-factor/set-up/app",
+        set_up_views.set_up_app,
+        name="second-factor-set-up-app",
+    ),
+    path(
+        "second-factor/set-up/passkey",
+        set_up_views.set_up_passkey,
+        name="second-factor-set-up-passkey",
+    ),
+    path(
+        "second-factor/set-up/passkey/options",
+        set_up_views.set_up_passkey_options,
+        name="second-factor-set-up-options",
+    ),
+    path("second-factor/manage", manage_views.manage, name="second-factor-manage"),
+    path(
+        "second-factor/recovery-codes",
+        set_up_views.renew_codes,
+        name="second-factor-codes",
+    ),
+    path(
+        "second-factor/remove",
+        manage_views.remove_factor,
+        name="second-factor-remove",
+    ),
+    path(
+        "second-factor/rename",
+        manage_views.rename_passkey,
+        name="second-factor-rename",
+    ),
+    path("confirm", confirm_views.confirm, name="confirm-identity"),
+    path(
+        "confirm/options",
+        confirm_views.confirm_options,
+        name="confirm-identity-options",
+    ),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("forgotten", account_views.Forgotten.as_view(), name="forgotten"),
     path(

@@ -40,6 +40,10 @@ class Accounts(DefaultAccountAdapter):
         # The library would answer a form as JSON; scripts have the API.
         return False
 
+    def get_login_stages(self) -> list[str]:
+        # The only step after the password; the library's own has pages of its own.
+        return ["portal.second_factor.stage.SecondFactorStage"]
+
     def is_safe_url(self, url: str) -> bool:
         return is_own_path(url)
 

@@ -13,7 +13,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def sign_in_address(request: HttpRequest) -> str:
     """Return the sign-in page that leads back to where a request wanted to go."""
-    query = {"next": _return_address(request)}
+    query = {"next": return_address(request)}
     # A cookie without its session: the session has ended.
     had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
     if had_session and not request.session.session_key:
@@ -21,13 +21,17 @@ def sign_in_address(request: HttpRequest) -> str:
     return f"{reverse('sign-in')}?{urlencode(query, safe='/')}"
 
 
-def _return_address(request: HttpRequest) -> str:
+def return_address(request: HttpRequest) -> str:
     """Return the page to open after signing in; a form is not sent again."""
     if request.method in SAFE:
         return request.get_full_path()
+    return page_of(request) or reverse("home")
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the page of ours that a form was sent from, empty if it is unknown."""
     from_page = urlsplit(request.headers.get("Referer", ""))
-    is_ours = from_page.netloc == request.get_host()
-    return (from_page.path if is_ours else "") or reverse("home")
+    return from_page.path if from_page.netloc == request.get_host() else ""
 
 
 def is_own_path(url: str) -> bool:

@@ -58,6 +58,15 @@ def queue(  # noqa: PLR0913 - what a mail is
     )
 
 
+def report_factor_change(address: str, *, kind: str, ip: str, by: str = "") -> None:
+    """Queue the mail that a second factor was added, removed, used up or reset.
+
+    Inside a transaction: the mail is stored with the change, or not at all.
+    """
+    kind = AccountMailKind(kind)
+    _queue(AccountMail(kind=kind, recipient=address, ip=ip[:45], invited_by=by[:200]))
+
+
 def _queue(mail: AccountMail) -> None:
     mail.save(force_insert=True)
     wakeup.wake_up(TASK)

@@ -36,6 +36,9 @@ KEEP = timedelta(days=90)
 # Tries after which a mail that cannot be written is given up: about an hour.
 _MOST_TRIES = 10
 
+# Other mails report what has happened, and are always sent.
+_WITH_LINK = frozenset({AccountMailKind.NEW_PASSWORD, AccountMailKind.FIRST_PASSWORD})
+
 _OUTCOMES = {
     DeliveryOutcome.SENT: MailOutcome.SENT,
     DeliveryOutcome.REFUSED: MailOutcome.FAILED,
@@ -131,7 +134,7 @@ def _unneeded_reason(
 
 
 def _password_reason(row: AccountMail, person: User, *, at: datetime) -> str:
-    if row.kind == AccountMailKind.PASSWORD_CHANGED:
+    if row.kind not in _WITH_LINK:
         return ""
     if row.kind == AccountMailKind.FIRST_PASSWORD and person.last_login is not None:
         return "signed-in"
@@ -187,7 +190,7 @@ def compose(
     if kind is not None:
         with unit_of_work.acting_for(unit_of_work.STAFF):
             shown |= kind.shown(row, at)
-    elif person is not None and row.kind != AccountMailKind.PASSWORD_CHANGED:
+    elif person is not None and row.kind in _WITH_LINK:
         shown["password_reset_url"] = password_link(person)
     message = mail_message.build_message(row.kind, to=row.recipient, shown=shown)
     message.extra_headers["Message-ID"] = mail_message.message_id_for(

@@ -4,7 +4,7 @@ The library records each of them in the session. Its own rule of a recent sign-i
 used: it accepts the password of a person who has a second factor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,6 +49,17 @@ def presented_factors(session: Mapping[str, Any], user: User) -> PresentedFactor
         elif one["method"] in _FIRST:
             first_at = at
     return PresentedFactors(first_at, second_at)
+
+
+def forget_second_factor(session: MutableMapping[str, Any]) -> None:
+    """Forget the second factor of a session whose person has removed the last one.
+
+    Its instant would otherwise count as the strongest factor, and never be fresh again.
+    """
+    presented = session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+        one for one in presented if one["method"] != "mfa"
+    ]
 
 
 def has_second_factor(user_id: int) -> bool:

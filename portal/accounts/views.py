@@ -10,6 +10,7 @@ from allauth.account import views as theirs
 from django.urls import reverse_lazy
 
 from portal.accounts.forms import NewPasswordRequestForm
+from portal.accounts.passkey_obstacle import passkey_obstacle
 from portal.models import User
 
 Shown = dict[str, Any]
@@ -23,6 +24,7 @@ class SignIn(theirs.LoginView):
         shown: Shown = above(**kwargs)  # type: ignore[no-untyped-call]  # allauth's
         # Nobody can sign in yet: the page names the command that creates an account.
         shown["has_nobody"] = not User.objects.exists()
+        shown["obstacle"] = passkey_obstacle(self.request.get_host())
         return shown
 
 

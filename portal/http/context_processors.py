@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -26,6 +27,10 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "now": timezone.now(),
         "may_switch": caller.memberships > 1,
         "is_staff": Permission.STAFF_READ in caller.permissions,
+        "is_without_factor": (
+            Permission.STAFF_READ in caller.permissions
+            and not settings.STAFF_SECOND_FACTOR
+        ),
         # Pages of the staff show lists of many columns, and are wider.
         "is_desk": bool(match and (match.url_name or "").startswith("staff-")),
     }

@@ -21,7 +21,7 @@ from portal.accounts import login_redirect, token_sign_in
 from portal.accounts.caller import Caller, Permission
 from portal.accounts.request_limits import TOO_MANY
 from portal.errors import Refused, Unavailable, error_document
-from portal.http import body_slots, no_store, request_bodies
+from portal.http import body_slots, no_store, request_bodies, sign_in_again
 from portal.http.endpoint_types import (
     ANYBODY,
     SIGNED_IN,
@@ -191,6 +191,11 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
         return render_plain_error(request, problem)
     if problem.code == "sign-in-needed":
         return redirect(login_redirect.sign_in_address(request))
+    if problem.code == "second-factor-needed":
+        caller: Caller = request.caller  # type: ignore[attr-defined]  # refused, so known
+        return sign_in_again.factor_page(request, caller)
+    if problem.code == "sign-in-not-fresh":
+        return _confirm_page(request)
     _identify_for_page(request)
     status, body = error_document(problem)
     if problem.code == "not-allowed":
@@ -201,6 +206,16 @@ def render_error(request: HttpRequest, problem: Refused | Unavailable) -> HttpRe
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = _RETRY_AFTER
     return response
+
+
+def _confirm_page(request: HttpRequest) -> HttpResponse:
+    """Ask the person to confirm their identity; of forms only those of our pages."""
+    if request.method not in login_redirect.SAFE:
+        try:
+            _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
+        except Refused as problem:
+            return render_error(request, problem)
+    return sign_in_again.confirm_page(request)
 
 
 def _is_opened_in_browser(request: HttpRequest) -> bool:

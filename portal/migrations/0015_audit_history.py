@@ -29,7 +29,7 @@ drop function portal_entry_is_by_staff();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0013_people"),
+        ("portal", "0014_second_factors"),
     ]
 
     operations = [

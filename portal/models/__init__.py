@@ -4,6 +4,7 @@ from portal.models.audit import AuditEntry, StaffVisit, TrailCheck
 from portal.models.identity import StaffRole, User
 from portal.models.mail import AccountMail, AccountMailKind, MailStamp, MailStop
 from portal.models.people import AddressChange, Invitation
+from portal.models.second_factors import FactorReset, FactorTries
 from portal.models.security_events import EventKind, SecurityEvent
 from portal.models.sessions import Session
 from portal.models.tenants import Membership, Role, Tenant
@@ -24,6 +25,8 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "EventKind",
+    "FactorReset",
+    "FactorTries",
     "Invitation",
     "MailStamp",
     "MailStop",

@@ -20,6 +20,11 @@ class AccountMailKind(models.TextChoices):
     ADDRESS_CHANGED = "address-changed", _("Mail address changed")
     CONTACT_LINK = "contact-link", _("Link for the contact for late mails")
     SETUP_FILE = "setup-file", _("Server set-up handed over")
+    FACTOR_ADDED = "factor-added", _("Second factor added")
+    FACTOR_REMOVED = "factor-removed", _("Second factor removed")
+    FACTORS_RESET = "factors-reset", _("Second factors reset")
+    RECOVERY_CODES_MADE = "recovery-codes-made", _("New recovery codes")
+    RECOVERY_CODE_USED = "recovery-code-used", _("Recovery code used")
 
 
 class AccountMail(models.Model):
@@ -36,7 +41,7 @@ class AccountMail(models.Model):
 
     kind = models.CharField(max_length=20, choices=AccountMailKind)
     recipient = models.EmailField()
-    # Who has added a new person, and from where a password was changed.
+    # Who has added a new person or reset their factors, and from where it was changed.
     invited_by = models.CharField(max_length=200, blank=True, default="")
     ip = models.CharField(max_length=45, blank=True, default="")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True)

@@ -178,8 +178,9 @@ def describe_parts(
     values = {
         "SECRET_KEY": kept.secret_key,
         "MASTER_KEY": kept.master_key,
-        "PORTAL_ADDRESS": f"http://{ports.LOOPBACK}:{at.web}",
-        "ALLOWED_HOSTS": f"{ports.LOOPBACK},localhost",
+        # Browsers offer no passkeys at an IP address.
+        "PORTAL_ADDRESS": f"http://localhost:{at.web}",
+        "ALLOWED_HOSTS": f"localhost,{ports.LOOPBACK}",
     }
     if is_database_ours(environment):
         values["DATABASE_URL"] = _database_url(APP_ROLE, kept.app_password, at.database)

@@ -71,6 +71,30 @@ ROWS: Mapping[str, Row] = {
     "sign-in": Row(lambda _: "/sign-in", own=_answers(200, 302)),
     "signed-in": Row(lambda _: "/signed-in"),
     "sign-out": Row(lambda _: "/sign-out", own=_answers(302)),
+    "sign-in-passkey-options": Row(
+        lambda _: "/sign-in/passkey/options", own=_answers(200, 429)
+    ),
+    # Without a passkey; who is signed in already is sent home.
+    "sign-in-passkey": Row(lambda _: "/sign-in/passkey", own=_answers(302, 403)),
+    # Nobody's sign-in waits for a second factor.
+    "second-factor": Row(lambda _: "/second-factor", own=_answers(302)),
+    "second-factor-options": Row(lambda _: "/second-factor/options", own=_answers(302)),
+    "second-factor-set-up": Row(lambda _: "/second-factor/set-up"),
+    "second-factor-set-up-app": Row(lambda _: "/second-factor/set-up/app"),
+    "second-factor-set-up-passkey": Row(lambda _: "/second-factor/set-up/passkey"),
+    "second-factor-set-up-options": Row(
+        lambda _: "/second-factor/set-up/passkey/options"
+    ),
+    "second-factor-manage": Row(lambda _: "/second-factor/manage"),
+    # These people have no factor that could be changed.
+    "second-factor-codes": Row(
+        lambda _: "/second-factor/recovery-codes", own=_answers(409)
+    ),
+    "second-factor-remove": Row(lambda _: "/second-factor/remove", own=_answers(404)),
+    "second-factor-rename": Row(lambda _: "/second-factor/rename", own=_answers(422)),
+    # An empty password is a wrong one: the form is shown again.
+    "confirm-identity": Row(lambda _: "/confirm"),
+    "confirm-identity-options": Row(lambda _: "/confirm/options"),
     "forgotten": Row(lambda _: "/forgotten"),
     "forgotten-sent": Row(lambda _: "/forgotten/sent"),
     # Who guesses at links is soon told to wait.

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from billing.coverage.periods import Period
 from billing.models import Reminder
@@ -27,6 +28,7 @@ from tests.journeys.live_server import (
     link_static_files,
 )
 from tests.journeys.signed_in_browser import Browser, hidden_fields, read
+from tests.portal.second_factor.people import code_at
 from usage.models import FileState, Forwarding, Server, UsageFile
 from usage.storage import archive
 from usage.usg.__main__ import main as usg
@@ -117,6 +119,19 @@ def accept_the_invitation(link: str, admin: Browser) -> None:
     admin.post(address, name="Ida", password1=PASSWORD, password2=PASSWORD)
 
 
+def set_up_an_app(clerk: Browser) -> None:
+    """Read the key on the page, as an app does, and type the code that it shows."""
+    address = "/second-factor/set-up/app"
+    page = clerk.get(address)
+    key = re.search(r"<code>([A-Z2-7 ]+)</code>", page)
+    assert key is not None
+    code = code_at(timezone.now(), secret=key[1].replace(" ", ""))
+    sealed = re.search(r'name="sealed" value="([^"]+)"', page)
+    assert sealed is not None
+    done = clerk.post(address, sealed=sealed[1], code=code)
+    assert "Keep these recovery codes" in read(done.decode())
+
+
 def remind_now(clerk: Browser, page: str) -> str:
     given = hidden_fields(page, "/staff/selected")
     # The day that is missing may be of another period than the first one shown.
@@ -188,8 +203,10 @@ def test_the_first_day_of_readme_ends_with_a_forwarded_file_and_a_reminder(
     assert "manage.py setup" in read(clerk.get("/"))
     said = shell.run("setup --staff-email desk@vendor.example\n")
     password = said.partition("signs in with ")[2].split()[0]
-    desk = clerk.sign_in("desk@vendor.example", password)
-    assert "Open the first tenant" in read(desk)
+    page = clerk.sign_in("desk@vendor.example", password)
+    assert "Your account needs a second factor." in read(page)
+    set_up_an_app(clerk)
+    assert "Open the first tenant" in read(clerk.get("/"))
     open_the_first_tenant(clerk)
     hand_over(clerk, shell)
     call_command("drain", verbosity=0)

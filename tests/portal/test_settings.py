@@ -129,7 +129,8 @@ def test_an_address_without_an_endpoint_is_a_mistake(
         ("LATE_FROM", 28, "portal.E003"),
         ("S3", {"access_key_id": "me", "secret_access_key": ""}, "portal.E004"),
         ("PORTAL_ADDRESS", "http://elsewhere.example", "portal.E005"),
-        ("PORTAL_ADDRESS", "https://127.0.0.1", "portal.W003"),
+        ("PORTAL_ADDRESS", "https://localhost", "portal.W003"),
+        ("PORTAL_ADDRESS", "http://127.0.0.1:8000", "portal.W005"),
         ("INBOX_AFTER", "delete", "portal.E007"),
         ("PROXY_STAMPS", True, "portal.E008"),
     ],
@@ -170,8 +171,12 @@ def test_fewer_connections_than_threads_are_told(settings: Any) -> None:
 
 
 def test_a_proxy_that_is_trusted_may_speak_tls(settings: Any) -> None:
-    settings.PORTAL_ADDRESS, settings.TRUSTED_PROXY = "https://127.0.0.1", True
+    settings.PORTAL_ADDRESS, settings.TRUSTED_PROXY = "https://localhost", True
     assert checks.settings_agree(None) == []
+    # There, staff need a second factor.
+    settings.STAFF_SECOND_FACTOR = False
+    [error] = checks.settings_agree(None)
+    assert error.id == "portal.E014"
 
 
 def test_more_than_can_be_read_is_not_to_be_taken(settings: Any) -> None:

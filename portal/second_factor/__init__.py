@@ -1,0 +1,1 @@
+"""Second factors: setting up, presenting, confirming, removing and resetting them."""

@@ -1,0 +1,87 @@
+"""Carries the fields of a form that needs a fresh sign-in through the confirmation.
+
+Nothing is kept at the server: the fields travel in the confirmation page, and come back
+as a page that the person sends. Only forms of endpoints that need a fresh sign-in are
+carried, with at most 64 KiB, without passwords, codes, tokens and files.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from portal.http.endpoint_types import PLAIN_FORM
+
+_CSRF = "csrfmiddlewaretoken"
+_SECRET = re.compile(r"password|token|secret|credential|^code$", re.I)
+
+# Sent along by pages, and of no interest to the person.
+_TECHNICAL = frozenset({"for-customer", "next"})
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedForm:
+    """A form to send again: its address, its fields, and the page that it is on.
+
+    `is_whole` is False if something was left out that has to be typed or chosen again.
+    """
+
+    action: str
+    page: str
+    fields: Fields
+    is_whole: bool
+
+    def as_text(self) -> str:
+        """Return all of it as the value of one hidden field."""
+        fields = [list(field) for field in self.fields]
+        return json.dumps([self.action, self.page, fields, self.is_whole])
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """The fields that a person has filled in or chosen, with readable names."""
+        return [
+            (_label(name), value)
+            for name, value in self.fields
+            if value and name not in _TECHNICAL
+        ]
+
+
+def carry(
+    action: str, *, page: str, fields: Iterable[tuple[str, str]], has_files: bool
+) -> CarriedForm:
+    """Return a form to carry, without what must not be."""
+    given = [(name, value) for name, value in fields if name != _CSRF]
+    kept = tuple(field for field in given if not _SECRET.search(field[0]))
+    is_whole = len(kept) == len(given) and not has_files
+    return CarriedForm(action, page, kept, is_whole)
+
+
+def from_text(text: str) -> CarriedForm | None:
+    """Return what `as_text` has written; None for anything else.
+
+    The caller checks that action and page are addresses of the portal.
+    """
+    if not text or len(text) > 8 * PLAIN_FORM:
+        return None
+    try:
+        action, page, fields, is_whole = json.loads(text)
+        pairs = tuple((name, value) for name, value in fields)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    texts = [action, page, *(part for pair in pairs for part in pair)]
+    if not all(isinstance(one, str) for one in texts) or is_whole not in {True, False}:
+        return None
+    return carry(action, page=page, fields=pairs, has_files=not is_whole)
+
+
+def path_of(action: str) -> str:
+    """Return the path of an address without its query."""
+    return urlsplit(action).path
+
+
+def _label(name: str) -> str:
+    text = re.sub(r"[-_]+", " ", name).strip()
+    return text[:1].upper() + text[1:]
