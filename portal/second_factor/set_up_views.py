@@ -213,4 +213,7 @@ def _grouped(codes: tuple[str, ...]) -> list[str]:
 def _picture(address: str) -> str:
     """Return the QR code of an app's address as a data URL, which the policy allows."""
     svg = Factors().build_totp_svg(address)
+    # Cameras need the light around the code, which a dark page does not have.
+    ground = '<rect width="100%" height="100%" fill="white"/>'
+    svg = svg.replace("<path", f"{ground}<path", 1)
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
