@@ -178,7 +178,7 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
         raise Refused("sign-in-not-fresh")
     is_changing = request.method not in login_redirect.SAFE
     if is_changing and caller.token_id is None and is_of_api(request):
-        # Views of the API are exempt from Django's check.
+        # Views of the API are exempt from Django's check, also those for people alone.
         _CsrfCheck(_empty_response).process_view(request, _empty_response, (), {})
     body_slots.take(request, endpoint, caller)
     if endpoint.body in {BodyKind.FORM, BodyKind.FILES}:
