@@ -113,6 +113,8 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
 PASSWORD_HASHERS = [
+    "portal.accounts.passwords.NormalisingScryptHasher",
+    # Hashes of earlier versions; each is replaced when its person signs in.
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
@@ -122,6 +124,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.accounts.passwords.ListedPasswordValidator"},
+    {"NAME": "portal.accounts.passwords.NamesValidator"},
 ]
 # Whether billing staff need a second factor before they reach anything.
 STAFF_SECOND_FACTOR = env.truth("STAFF_SECOND_FACTOR")
@@ -160,12 +164,12 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 # A link for a new password, or for the first one: valid over a weekend, and once.
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
 
-# Wrong attempts per address: too few to guess a password; shown on the page.
-SIGN_IN_TRIES = 5
+# Wrong passwords are counted by `portal.accounts.sign_in_limits`. These limit how often
+# the forms are sent.
 ACCOUNT_RATE_LIMITS = {
-    # People of one company share an IP, and all sign in at once on the 3rd.
-    "login": "60/m/ip",
-    "login_failed": f"50/h/ip,{SIGN_IN_TRIES}/h/key",
+    # Against floods only: people of one company share an IP address, and all sign in at
+    # once on the 3rd.
+    "login": "300/m/ip",
     # Each is a mail in somebody's inbox.
     "reset_password": "20/h/ip,5/h/key",
     "reset_password_from_key": "20/m/ip",
@@ -315,7 +319,13 @@ LATE_FROM = env.whole("LATE_FROM")
 _https = PORTAL_ADDRESS.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Browsers accept such a name only with Secure, for this host alone: another host of the
+# same domain cannot set one.
+_cookie = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = f"{_cookie}sessionid"
+CSRF_COOKIE_NAME = f"{_cookie}csrftoken"  # exchange.mjs reads it
+KNOWN_BROWSER_COOKIE_NAME = f"{_cookie}known_browser"
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [
     r"^(healthz|readyz|metrics)$",  # machines call, without TLS

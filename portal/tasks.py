@@ -8,12 +8,11 @@ from celery import Task, shared_task
 from celery.signals import task_success
 from django.utils import timezone
 
-from portal.accounts import request_limits
+from portal.accounts import end_sessions, request_limits
 from portal.accounts import send_mails as account_mails
 from portal.audit import check_trails, visits
-from portal.db import unit_of_work
+from portal.db import counters, unit_of_work
 from portal.jobs import heartbeat, shutdown
-from portal.models import Session
 
 # How long one run sends mails. A mail server can take a minute for each, and a run has
 # to end well within its limit.
@@ -26,11 +25,21 @@ _CHECK_FOR = 240.0
 _RECORD_FOR = 50.0
 
 
+# Rows of each kind that one run of the tidying removes: seconds of work. The next run
+# removes more.
+_MOST_TIDIED = 10_000
+
+
 @shared_task(name="portal.tidy", time_limit=300)
 def remove_ended_sessions() -> None:
-    """Remove sessions, account mails and counts of requests that have ended."""
+    """Remove what has ended: sessions, old events, counts, mails about accounts.
+
+    Nothing depends on its removal.
+    """
     now = timezone.now()
-    Session.objects.filter(expire_date__lt=now).delete()
+    end_sessions.end_overdue(at=now, most=_MOST_TIDIED)
+    end_sessions.remove_old_events(at=now, most=_MOST_TIDIED)
+    counters.remove_expired(at=now, most=_MOST_TIDIED)
     request_limits.remove_unused(before=now - request_limits.KEEP)
     with unit_of_work.acting_for(unit_of_work.STAFF):
         account_mails.remove_ended(before=now - account_mails.KEEP)

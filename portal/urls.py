@@ -1,6 +1,5 @@
 """URL routes of all apps; `portal.http.endpoints` lists who may use each."""
 
-from allauth.account.views import LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
 
@@ -81,7 +80,7 @@ urlpatterns = [
         confirm_views.confirm_options,
         name="confirm-identity-options",
     ),
-    path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("sign-out", account_views.SignOut.as_view(), name="sign-out"),
     path("forgotten", account_views.Forgotten.as_view(), name="forgotten"),
     path(
         "forgotten/sent",

@@ -4,11 +4,22 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from portal.accounts import request_mails
+from portal.accounts import passwords, request_mails, sign_in_tries
 from portal.accounts.login_redirect import is_own_path
+from portal.accounts.sign_in_limits import (
+    PAIR_TRIES,
+    PAIR_WINDOW,
+    Locked,
+    minutes_until,
+)
+from portal.accounts.sign_in_tries import CountedTry
 from portal.errors import Refused
 from portal.typed_text.clean import mail_address
 
@@ -22,13 +33,13 @@ class Accounts(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": _(
-            "This address and password do not belong together. After 5 wrong tries"
-            " within an hour you have to wait."
-        ),
-        "too_many_login_attempts": _(
-            "There were too many wrong tries. Wait an hour, or press “Forgot your"
-            " password?”: the link in the mail signs you in at once."
+        "email_password_mismatch": format_lazy(
+            _(
+                "This address and password do not belong together. After {tries} wrong"
+                " tries within {minutes} minutes you have to wait."
+            ),
+            tries=PAIR_TRIES,
+            minutes=PAIR_WINDOW.seconds // 60,
         ),
         "enter_current_password": _("This is not the password you have now."),
     }
@@ -50,6 +61,13 @@ class Accounts(DefaultAccountAdapter):
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Add no message: each page shows by itself what was done."""
 
+    def clean_password(
+        self, password: str, user: AbstractBaseUser | None = None
+    ) -> str:
+        # Checked as it will be hashed; the form still compares what was typed twice.
+        super().clean_password(passwords.normalised(password), user)
+        return password
+
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         user.set_password(password)
         # The application may change no other column of a person.
@@ -68,13 +86,43 @@ class Accounts(DefaultAccountAdapter):
             raise NotImplementedError(message)
         request_mails.report_changed_password(email, ip=context["ip"] or "")
 
-    def _get_login_attempts_cache_key(
+    # The counts of the library are not used: see `portal.accounts.sign_in_limits`.
+
+    _counted: CountedTry
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        now = timezone.now()
+        # Tries of an address are counted together, however it is written.
+        address = mail_address(str(credentials.get("email", "")))
+        try:
+            self._counted = sign_in_tries.begin(request, address, at=now)
+        except Locked as locked:
+            minutes = minutes_until(locked.until, at=now)
+            text = ngettext(
+                "There were too many wrong tries. Try again in %(minutes)s minute, or"
+                " press “Forgot your password?”: the link in the mail signs you in at"
+                " once.",
+                "There were too many wrong tries. Try again in %(minutes)s minutes, or"
+                " press “Forgot your password?”: the link in the mail signs you in at"
+                " once.",
+                minutes,
+            )
+            raise ValidationError(
+                text, code="too_many_login_attempts", params={"minutes": minutes}
+            ) from locked
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        # Called by the library after a success.
+        sign_in_tries.succeed(self._counted, at=timezone.now())
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        sign_in_tries.fail(request, self._counted, at=timezone.now())
+
+    def _delete_login_attempts_cached_email(
         self, request: HttpRequest, **credentials: Any
-    ) -> str:
-        # The library prefixes the Host header, which the client chooses: each port
-        # would have attempts of its own.
-        # Wrong tries of an address are counted together, however it is written.
-        return mail_address(str(credentials.get("email", "")))
+    ) -> None:
+        # Called by the library after a new password was set by a link.
+        sign_in_tries.forget_address(request, mail_address(credentials["email"]))
 
     def clean_email(self, email: str) -> str:
         """Return the address that a new password is requested for, as it is stored."""

@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpRequest
 
 from portal.accounts import request_mails
+from portal.accounts.client_address import origin_of
 from portal.forms import MailAddressField
 from portal.models import User
 
@@ -28,9 +29,12 @@ class NewPasswordRequestForm(theirs.ResetPasswordForm):
         address: str = self.cleaned_data["email"]
         return address
 
-    def save(self, request: HttpRequest, **kwargs: Any) -> str:  # noqa: ARG002 - allauth's way
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
         address: str = self.cleaned_data["email"]
-        request_mails.request_new_password(address)
+        origin = origin_of(request)
+        request_mails.request_new_password(
+            address, ip=origin.address, agent=origin.agent
+        )
         return address
 
 

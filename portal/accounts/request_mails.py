@@ -5,22 +5,31 @@ Call these functions outside of units of work, where the mails belong to no tena
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from portal.db import counters
+from portal.db.counters import Counter
 from portal.jobs import wakeup
 from portal.models import AccountMail, AccountMailKind
 
 # The task that sends these mails.
 TASK = "portal.send_mail"
 
+# Of one person. Some browsers forget their cookies each time they are closed.
+_NEW_BROWSER_MAILS, _NEW_BROWSER_WINDOW = 5, timedelta(days=1)
 
-def request_new_password(address: str) -> None:
+
+def request_new_password(address: str, *, ip: str = "", agent: str = "") -> None:
     """Queue a link for a new password to an address, whether it has an account or not.
 
     The account is looked up when the mail is sent: with and without an account the
-    request runs the same statements, so its time reveals nothing.
+    request runs the same statements, so its time reveals nothing. The request is
+    recorded then, too, with the IP address and the browser that it came from.
     """
-    _queue(AccountMail(kind=AccountMailKind.NEW_PASSWORD, recipient=address.lower()))
+    kind = AccountMailKind.NEW_PASSWORD
+    _queue(
+        AccountMail(kind=kind, recipient=address.lower(), ip=ip[:45], agent=agent[:300])
+    )
 
 
 def report_changed_password(address: str, *, ip: str) -> None:
@@ -65,6 +74,18 @@ def report_factor_change(address: str, *, kind: str, ip: str, by: str = "") -> N
     """
     kind = AccountMailKind(kind)
     _queue(AccountMail(kind=kind, recipient=address, ip=ip[:45], invited_by=by[:200]))
+
+
+def report_new_browser(address: str, *, ip: str, agent: str, at: datetime) -> None:
+    """Queue the mail that somebody has signed in with a new browser.
+
+    Beyond a number of mails a day only the security event tells.
+    """
+    name = f"mails about new browsers to {address}"
+    counter = Counter(name, _NEW_BROWSER_MAILS, _NEW_BROWSER_WINDOW)
+    if counters.take(counter, at=at) is None:
+        kind = AccountMailKind.NEW_BROWSER
+        _queue(AccountMail(kind=kind, recipient=address, ip=ip[:45], agent=agent[:300]))
 
 
 def _queue(mail: AccountMail) -> None:

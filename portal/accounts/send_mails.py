@@ -25,7 +25,9 @@ from portal.mail import pause
 from portal.mail import switch as mail_switch
 from portal.mail.outbox import LEASE, NEVER_ANSWERED, SENDING_FAILED, MailOutcome
 from portal.mail.send import DeliveryOutcome, deliver
-from portal.models import AccountMail, AccountMailKind, User
+from portal.models import AccountMail, AccountMailKind, EventKind, User
+from portal.security_events.browsers import browser_text
+from portal.security_events.record import Origin, record
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,14 @@ def _claim(
     row.attempts += 1
     row.lease, row.leased_until = uuid4(), at + LEASE
     row.save(update_fields=["attempts", "lease", "leased_until"])
+    if row.kind == AccountMailKind.NEW_PASSWORD and row.attempts == 1:
+        # Not with the request, which may not look whether there is an account.
+        record(
+            EventKind.PASSWORD_LINK,
+            origin=Origin(row.ip, row.agent),
+            at=row.planned_at,
+            user_id=person.pk,
+        )
     return _ClaimedMail(row, person, row.lease)
 
 
@@ -184,6 +194,7 @@ def compose(
         "user": person,
         "by": row.invited_by,
         "ip": row.ip,
+        "browser": browser_text(row.agent),
         "timestamp": row.planned_at,
     }
     kind = mail_kinds.find(row.kind)

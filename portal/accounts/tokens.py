@@ -232,3 +232,8 @@ def _record(
         details={"token": token.pk, **details},
         at=at,
     )
+
+
+def digest_start(secret: str) -> str:
+    """Return the first characters of a token's hash, which tell unknown ones apart."""
+    return digest_of(secret).hex()[:8]

@@ -7,6 +7,9 @@ portal does not have: three of these views skip it.
 from typing import Any
 
 from allauth.account import views as theirs
+from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 
 from portal.accounts.forms import NewPasswordRequestForm
@@ -26,6 +29,23 @@ class SignIn(theirs.LoginView):
         shown["has_nobody"] = not User.objects.exists()
         shown["obstacle"] = passkey_obstacle(self.request.get_host())
         return shown
+
+
+class SignOut(theirs.LogoutView):
+    """Signs out, and has the browser forget what it has of the person.
+
+    Not `"cookies"`: the cookie that the browser is known by keeps strangers' tries from
+    locking the person out, and signs nobody in. Not `"storage"`: the upload page
+    remembers a watched folder from one visit to the next, for one person and tenant,
+    and the browser asks before it is read again.
+    """
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache"'
+        response.delete_cookie(settings.CSRF_COOKIE_NAME, samesite="Lax")
+        response.delete_cookie(CookieStorage.cookie_name, samesite="Lax")
+        return response
 
 
 class Forgotten(theirs.PasswordResetView):

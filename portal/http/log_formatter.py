@@ -32,7 +32,9 @@ _SIGN_IN = re.compile(r"(://)[^\s/@:]*:[^\s/@]*@")
 _TOKEN = re.compile(r"\b(usg_)[\w-]+")
 _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.I)
 _HEADER = re.compile(r"\b(Authorization|Cookie)(['\"]?\s*[:=]).*", re.I)
-_COOKIE = re.compile(r"\b(sessionid|csrftoken|csrfmiddlewaretoken)=[\w-]+")
+_COOKIE = re.compile(
+    r"\b(sessionid|csrftoken|csrfmiddlewaretoken|known_browser)=[\w.:-]+"
+)
 
 # What follows the first line of an error of PostgreSQL: values of a row, or the
 # statement with its literals. It ends with the exception; within a repr, with the line.

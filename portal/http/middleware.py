@@ -17,7 +17,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 
-from portal.accounts import login_redirect, token_sign_in
+from portal.accounts import known_browsers, login_redirect, token_sign_in
 from portal.accounts.caller import Caller, Permission
 from portal.accounts.request_limits import TOO_MANY
 from portal.errors import Refused, Unavailable, error_document
@@ -35,6 +35,7 @@ from portal.http.identify import (
     identify,
     identify_person,
     is_of_api,
+    record_refusal,
 )
 from portal.http.way_back import page_above
 from portal.tenants import expected_tenant, memberships
@@ -110,6 +111,9 @@ class PermissionMiddleware:
         finally:
             body_slots.release(request)
         request.method = method
+        known_browsers.set_cookie(request, response)
+        # No page of another site has a use for what is here.
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return no_store.no_store(request, _as_api_error(request, response))
 
     def process_view(
@@ -173,6 +177,7 @@ def _authorise(request: HttpRequest, endpoint: Endpoint) -> None:
     if endpoint.needs_factors and caller.lacks_factor:
         raise Refused("second-factor-needed")
     if required != SIGNED_IN and required not in caller.permissions:
+        record_refusal(request, caller)
         raise Refused("not-allowed")
     if endpoint.is_fresh and not has_signed_in_lately(caller):
         raise Refused("sign-in-not-fresh")
@@ -216,6 +221,20 @@ def _confirm_page(request: HttpRequest) -> HttpResponse:
         except Refused as problem:
             return render_error(request, problem)
     return sign_in_again.confirm_page(request)
+
+
+def render_session_ended(request: HttpRequest) -> HttpResponse:
+    """Answer a request whose session was ended while it was running.
+
+    What the request has done stays; what it would have stored in the session is gone.
+    """
+    problem = Refused("sign-in-needed")
+    if is_of_api(request):
+        return render_plain_error(request, problem)
+    request.session = type(request.session)()
+    response = redirect(login_redirect.sign_in_address(request))
+    response.delete_cookie(settings.SESSION_COOKIE_NAME, samesite="Lax")
+    return response
 
 
 def _is_opened_in_browser(request: HttpRequest) -> bool:

@@ -25,6 +25,7 @@ class AccountMailKind(models.TextChoices):
     FACTORS_RESET = "factors-reset", _("Second factors reset")
     RECOVERY_CODES_MADE = "recovery-codes-made", _("New recovery codes")
     RECOVERY_CODE_USED = "recovery-code-used", _("Recovery code used")
+    NEW_BROWSER = "new-browser", _("Signed in with a new browser")
 
 
 class AccountMail(models.Model):
@@ -41,9 +42,11 @@ class AccountMail(models.Model):
 
     kind = models.CharField(max_length=20, choices=AccountMailKind)
     recipient = models.EmailField()
-    # Who has added a new person or reset their factors, and from where it was changed.
+    # Who has added a new person or reset their factors; from where a link was
+    # requested, a password or factor changed, or somebody signed in, and the browser.
     invited_by = models.CharField(max_length=200, blank=True, default="")
     ip = models.CharField(max_length=45, blank=True, default="")
+    agent = models.CharField(max_length=300, blank=True, default="", db_default="")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True)
     about = models.BigIntegerField(null=True)
     # Without a default of the database, which the application would read back.

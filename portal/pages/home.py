@@ -3,6 +3,7 @@
 import sys
 
 from django.conf import settings
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,12 @@ from portal.accounts.caller import SESSION_TENANT, Permission
 from portal.accounts.login_redirect import is_own_path
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
-from portal.http.middleware import PortalRequest, render_error, render_plain_error
+from portal.http.middleware import (
+    PortalRequest,
+    render_error,
+    render_plain_error,
+    render_session_ended,
+)
 from portal.pages.tiles import Tile, TileState, tiles_for
 from portal.tenants import memberships
 
@@ -24,6 +30,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFilesSent):
         limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
         return render_plain_error(request, Refused("too-many-files", limit=limit))
+    if isinstance(exception, SessionInterrupted):
+        return render_session_ended(request)
     return render_plain_error(request, Refused("request-malformed"))
 
 

@@ -12,23 +12,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from portal.db import counters
+from portal.db.counters import Counter
 from portal.models import EventKind, SecurityEvent
+from portal.security_events.network import network_of
 
 logger = logging.getLogger("portal.security")
 
-# Anybody can cause these. Rows beyond this number in an hour from one network address
-# are only logged: enough to see an attack, too few to fill the disk.
+# Anybody can cause these. Rows beyond these numbers in an hour are only logged: enough
+# to see an attack, too few to fill the disk.
 _ANONYMOUS = frozenset(
     {
         EventKind.SIGN_IN_FAILED,
         EventKind.SIGN_IN_LOCKED,
-        EventKind.PASSWORD_LINK,
         EventKind.LINK_REFUSED,
         EventKind.TOKEN_UNKNOWN,
         EventKind.TOKEN_REFUSED,
     }
 )
 ANONYMOUS_PER_HOUR = 100
+"""Of one kind, from one network."""
+
+ALL_PER_HOUR = 5_000
+"""Of one kind, from all networks: an attacker may have many."""
+
+REFUSED_PER_HOUR = 100
+"""Of one person or token."""
+
 _PER = timedelta(hours=1)
 
 Detail = str | int | bool | None
@@ -68,9 +78,15 @@ def record(  # noqa: PLR0913 - what an event is
         session=origin.session,
         details=dict(details or {}),
     )
-    logger.info("%s", json.dumps(_as_log_line(event), sort_keys=True))
-    if kind not in _ANONYMOUS or _is_within_limit(event):
+    log(event)
+    limits = _limits_of(event)
+    if all(counters.take(limit, at=at) is None for limit in limits):
         event.save(force_insert=True)
+
+
+def log(event: SecurityEvent) -> None:
+    """Log an event as one line of JSON, which quotes whatever a client has sent."""
+    logger.info("%s", json.dumps(_as_log_line(event), sort_keys=True))
 
 
 def _as_log_line(event: SecurityEvent) -> dict[str, object]:
@@ -87,8 +103,19 @@ def _as_log_line(event: SecurityEvent) -> dict[str, object]:
     }
 
 
-def _is_within_limit(event: SecurityEvent) -> bool:
-    same = SecurityEvent.objects.filter(
-        kind=event.kind, address=event.address, at__gt=event.at - _PER
+def _limits_of(event: SecurityEvent) -> tuple[Counter, ...]:
+    """Return how many events there may be like this one; none for most kinds.
+
+    Those that have limits are recorded outside of units of work.
+    """
+    kind = event.kind
+    if kind == EventKind.REFUSED:
+        name = f"event {kind} {event.user_id} {event.tenant_id} {event.actor}"
+        return (Counter(name, REFUSED_PER_HOUR, _PER),)
+    if kind not in _ANONYMOUS:
+        return ()
+    network = network_of(event.address)
+    return (
+        Counter(f"event {kind} {network}", ANONYMOUS_PER_HOUR, _PER),
+        Counter(f"event {kind}", ALL_PER_HOUR, _PER),
     )
-    return same[:ANONYMOUS_PER_HOUR].count() < ANONYMOUS_PER_HOUR

@@ -145,8 +145,15 @@ function parseJson(text) {
   }
 }
 
+// Under https, and without; one that is left from before is not meant.
+const CSRF_COOKIES = ["__Host-csrftoken=", "csrftoken="];
+
 /** Read anew for each request: signing in again changes it. */
 export function csrfToken() {
-  const cookie = document.cookie.split("; ").find((one) => one.startsWith("csrftoken="));
-  return cookie ? decodeURIComponent(cookie.slice("csrftoken=".length)) : "";
+  const cookies = document.cookie.split("; ");
+  for (const name of CSRF_COOKIES) {
+    const cookie = cookies.find((one) => one.startsWith(name));
+    if (cookie) return decodeURIComponent(cookie.slice(name.length));
+  }
+  return "";
 }

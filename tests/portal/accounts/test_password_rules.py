@@ -1,90 +1,105 @@
-"""Which passwords are taken, how they are kept, and the fields they are typed into."""
+"""Passwords: one form of the letters, no names, none that many people use."""
 
-import re
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import (
-    ScryptPasswordHasher,
-    get_hashers_by_algorithm,
-)
-from django.contrib.auth.password_validation import validate_password
+from django.conf import settings as django_settings
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.core.exceptions import ValidationError
+from django.test import Client
 
+from portal.accounts.adapter import Accounts
+from portal.db import unit_of_work
 from portal.models import User
+from tests.builders import PASSWORD, Company
+from tests.portal.accounts.sign_in_form import is_signed_in, sign_in
 
-pytestmark = pytest.mark.plain
+# The same for a reader: composed, of two characters, and of full width.
+COMPOSED, SPLIT = "größere gänse 12", "größere gänse 12"
+WIDE = "größere gänse １２"  # noqa: RUF001 - digits of full width
 
-TEMPLATES = Path(__file__).parents[3] / "templates"
+HASHERS = list(django_settings.PASSWORD_HASHERS)
+
+
+@pytest.fixture
+def scrypt(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    settings.PASSWORD_HASHERS = HASHERS
+    # Of the same form, and quick.
+    monkeypatch.setattr(ScryptPasswordHasher, "work_factor", 2)
+    yield
+
+
+def store(user: User, encoded: str) -> None:
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        User.objects.filter(pk=user.pk).update(password=encoded)
+
+
+def test_the_same_letters_are_the_same_password(alice: Company, scrypt: None) -> None:
+    admin = alice.people["admin"]
+    store(admin, hashers.make_password(SPLIT))
+    for typed in (COMPOSED, SPLIT, WIDE):
+        client = Client()
+        sign_in(client, admin.email, typed)
+        assert is_signed_in(client), typed
+
+
+def test_a_hash_of_an_earlier_version_is_accepted_and_replaced(
+    alice: Company, scrypt: None
+) -> None:
+    admin = alice.people["admin"]
+    store(admin, ScryptPasswordHasher().encode(SPLIT, "salt1234567890"))
+    wrong = Client()
+    sign_in(wrong, admin.email, "another password")
+    assert not is_signed_in(wrong)
+    client = Client()
+    sign_in(client, admin.email, SPLIT)
+    assert is_signed_in(client)
+    admin.refresh_from_db()
+    assert admin.password.startswith("nfkc$")
+    other = Client()
+    sign_in(other, admin.email, COMPOSED)
+    assert is_signed_in(other)
 
 
 @pytest.mark.parametrize(
-    "password",
+    ("password", "code"),
     [
-        "only small letters",
-        "  spaces at both ends  ",
-        "ΚΑΛΗΜΕΡΑ ΚΟΣΜΕ 2026",
-        "🔑🧰🪣🪜🧲🔩🪛🔧🪚🔨🗜️🧱",
-        "7261 8840 1129",
-        "long " * 25,
+        ("Alice-Assurance", "password_of_names"),
+        ("alice assurance 2026!", "password_of_names"),
+        ("ÁLICE.assurance1", "password_of_names"),
+        ("A-100A-100A-100", None),
+        ("admin@a-100.example", "password_of_names"),
+        ("admin of Alice", "password_of_names"),
+        ("alice walks over the bridge", None),
+        ("passwordpassword", "password_too_common"),
+        ("PasswordPassword", "password_too_common"),
+        ("１２３４５６７８９０１２", "password_too_common"),  # noqa: RUF001 - full width
+        ("ﬁﬂﬁﬂﬁ", "password_too_short"),
+        ("short", "password_too_short"),
+        (PASSWORD, None),
     ],
 )
-def test_any_characters_and_great_lengths_are_taken(password: str) -> None:
-    validate_password(password)
+def test_names_and_common_passwords_are_refused(
+    alice: Company, password: str, code: str | None
+) -> None:
+    user = alice.people["admin"]
+    try:
+        Accounts().clean_password(password, user)
+    except ValidationError as refused:
+        assert code in {one.code for one in refused.error_list}
+    else:
+        assert code is None
 
 
-@pytest.mark.parametrize(
-    "password", ["eleven char", "", "qwertyuiop123", "1q2w3e4r5t6y"]
-)
-def test_a_short_or_common_password_is_not_taken(password: str) -> None:
-    with pytest.raises(ValidationError):
-        validate_password(password)
+def test_whoever_has_no_account_yet_has_no_names(db: None) -> None:
+    assert Accounts().clean_password("alice assurance") == "alice assurance"
 
 
-def test_passwords_are_kept_by_scrypt_with_the_work_that_is_recommended() -> None:
-    hasher, *older = get_hashers_by_algorithm().values()
-    assert isinstance(hasher, ScryptPasswordHasher)
-    assert (hasher.work_factor, hasher.block_size, hasher.parallelism) == (2**14, 8, 5)
-    assert [one.algorithm for one in older] == ["pbkdf2_sha256"]
-
-
-def test_no_password_ends_by_its_age_and_none_has_a_hint() -> None:
-    columns = {field.name for field in User._meta.get_fields()}
-    assert "password" in columns
-    assert [
-        name for name in columns if re.search(r"password_|expire|hint|question", name)
-    ] == []
-
-
-def password_fields() -> list[tuple[str, str]]:
-    return [
-        (path.name, field)
-        for path in sorted(TEMPLATES.rglob("*.html"))
-        for field in re.findall(r"<input[^>]*>", path.read_text(encoding="utf-8"))
-        if re.search(r'name="\w*password\w*"', field)
-    ]
-
-
-def test_every_field_for_a_password_hides_it_and_helps_password_managers() -> None:
-    assert len(password_fields()) >= 4
-    wrong = [
-        (name, field)
-        for name, field in password_fields()
-        if 'type="password"' not in field
-        or not re.search(r'autocomplete="(current|new)-password"', field)
-        or "maxlength" in field
-    ]
-    assert wrong == []
-
-
-def test_every_page_of_a_person_offers_to_sign_out() -> None:
-    base = (TEMPLATES / "base.html").read_text(encoding="utf-8")
-    assert "{% url 'sign-out' %}" in base
-    pages = [
-        path.name
-        for path in TEMPLATES.rglob("*.html")
-        if "<html" in path.read_text(encoding="utf-8")
-        and "emails" not in path.parts
-        and path.name != "base.html"
-    ]
-    assert pages == []
+def test_a_password_of_names_is_explained_on_the_page(alice: Company) -> None:
+    client = Client()
+    client.force_login(alice.people["admin"])
+    sent = {"oldpassword": PASSWORD, "password1": "Alice Assurance!"}
+    page = client.post("/change-password", {**sent, "password2": "Alice Assurance!"})
+    assert b"names of you or your company" in page.content

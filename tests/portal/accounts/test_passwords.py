@@ -178,7 +178,8 @@ def test_a_password_is_changed_by_who_knows_it(alice: Company) -> None:
     assert client.session.session_key != key
     assert is_signed_in(client)
     assert not is_signed_in(elsewhere)
-    [message] = sent()
+    about_browser, message = sent()
+    assert about_browser.subject.startswith("New browser")
     assert message.subject == "Your password was changed"
     assert "127.0.0.1" in message.body
 
