@@ -31,6 +31,7 @@ class PortalConfig(AppConfig):
         from portal.people import error_text as people_error_text
         from portal.people import mails as people_mails
         from portal.second_factor import error_text as factor_error_text
+        from portal.security_pages import navigation as security_navigation
 
         for texts in (
             *(account_error_text, token_error_text),
@@ -41,5 +42,5 @@ class PortalConfig(AppConfig):
         acts.register(
             portal_text.ACTS, labels=portal_text.LABELS, values=portal_text.VALUES
         )
-        staff_navigation.register(*LINKS)
+        staff_navigation.register(*LINKS, *security_navigation.STAFF_LINKS)
         tiles.register(TILE)

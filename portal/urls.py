@@ -16,6 +16,8 @@ from portal.second_factor import (
     set_up_views,
     sign_in_views,
 )
+from portal.security_pages import member_views, staff_views
+from portal.security_pages import views as security_views
 
 handler400 = "portal.pages.home.bad_request"
 handler404 = "portal.pages.home.not_found"
@@ -111,6 +113,30 @@ urlpatterns = [
         name="staff-audit-trail-csv",
     ),
     path("", include("portal.people.urls")),
+    path("sessions", security_views.sessions, name="sessions-page"),
+    path("sessions/end", security_views.end_session, name="sessions-end"),
+    path("security-events", security_views.events, name="security-events"),
+    path("people/security-events", member_views.events, name="member-events"),
+    path(
+        "people/<int:user_id>/sessions", member_views.sessions, name="member-sessions"
+    ),
+    path(
+        "people/<int:user_id>/sessions/end",
+        member_views.end_session,
+        name="member-sessions-end",
+    ),
+    path("staff/security-events", staff_views.events, name="staff-events"),
+    path("staff/security-events.csv", staff_views.events_csv, name="staff-events-csv"),
+    path(
+        "staff/people/<int:user_id>/sessions",
+        staff_views.sessions,
+        name="staff-person-sessions",
+    ),
+    path(
+        "staff/people/<int:user_id>/sessions/end",
+        staff_views.end_session,
+        name="staff-person-sessions-end",
+    ),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("api/v1/", api.urls),

@@ -191,9 +191,11 @@ ENDPOINTS = {"api", "checks", "forms", "schemas", "urls", "views"}
 OF_HTTP = {
     "portal/accounts/adapter.py",
     "portal/accounts/client_address.py",
+    "portal/accounts/known_browsers.py",
     "portal/accounts/login_redirect.py",
     "portal/accounts/password_links.py",
     "portal/accounts/receivers.py",
+    "portal/accounts/sign_in_tries.py",
     "portal/http/any_host.py",
     "portal/http/api_docs.py",
     "portal/http/body_slots.py",
@@ -265,6 +267,7 @@ def test_reads_never_import_endpoints() -> None:
 # They read the clock besides endpoints: tasks, commands, and what surrounds requests.
 # The mail folder dates its files.
 OF_TIME = {
+    "portal/accounts/adapter.py",
     "portal/accounts/receivers.py",
     "portal/accounts/sessions.py",
     "portal/http/context_processors.py",

@@ -22,7 +22,6 @@ _SYSTEMS: Mapping[str, str] = {
     "iPhone": "iPhone",
     "iPad": "iPad",
     "Android": "Android",
-    "CrOS": "ChromeOS",
     "Windows": "Windows",
     "Macintosh": "macOS",
     "Linux": "Linux",

@@ -103,6 +103,10 @@ ROWS: Mapping[str, Row] = {
     ),
     "change-password": Row(lambda _: "/change-password"),
     # A switch that names no tenant of one's own is not found.
+    "sessions-page": Row(lambda _: "/sessions"),
+    # It names no session.
+    "sessions-end": Row(lambda _: "/sessions/end", own=_answers(404)),
+    "security-events": Row(lambda _: "/security-events"),
     "switch": Row(lambda _: "/switch", own=_answers(200, 404)),
     # Billing staff who are nobody's members go on to the tenants.
     "home": Row(lambda _: "/", own=_answers(200, 302)),
@@ -238,6 +242,14 @@ ROWS: Mapping[str, Row] = {
     "people-calendar": Row(lambda _: "/people/calendar"),
     "history-page": Row(lambda _: "/people/history"),
     "history-csv": Row(lambda _: "/people/history/list.csv"),
+    "member-sessions": Row(
+        lambda ids: f"/people/{ids.user}/sessions", foreign=_answers(404)
+    ),
+    # It names no session.
+    "member-sessions-end": Row(
+        lambda ids: f"/people/{ids.user}/sessions/end", own=_answers(404)
+    ),
+    "member-events": Row(lambda _: "/people/security-events"),
     # An address that nobody has.
     "calendar-feed": Row(lambda _: "/calendar/guessed.ics", own=_answers(404)),
     # A receipt of no files.
@@ -420,6 +432,13 @@ ROWS: Mapping[str, Row] = {
     "staff-mail-arrived": Row(
         lambda _: "/staff/mail/reminder/1/arrived", own=_answers(302)
     ),
+    "staff-person-sessions": Row(lambda ids: f"/staff/people/{ids.user}/sessions"),
+    # It names no session.
+    "staff-person-sessions-end": Row(
+        lambda ids: f"/staff/people/{ids.user}/sessions/end", own=_answers(404)
+    ),
+    "staff-events": Row(lambda _: "/staff/security-events"),
+    "staff-events-csv": Row(lambda _: "/staff/security-events.csv"),
     "staff-held": Row(lambda _: "/staff/held"),
     "staff-held-file": Row(lambda ids: f"/staff/held/{ids.held}"),
     "staff-assign-day": Row(

@@ -193,6 +193,28 @@ WALK: Mapping[str, tuple[tuple[str, ...], Paths]] = {
         ),
     ),
     "staff-new-token": of_tenant("/tokens/new"),
+    "sessions-page": ((PARTNER,), lambda _: ("/sessions",)),
+    "security-events": ((PARTNER,), lambda _: ("/security-events",)),
+    "member-sessions": (
+        (PARTNER,),
+        lambda scene: (
+            f"/people/{scene.companies.alice.people['viewer'].pk}/sessions",
+        ),
+    ),
+    "member-events": (
+        (PARTNER,),
+        lambda _: ("/people/security-events", "/people/security-events?person=nobody"),
+    ),
+    "staff-person-sessions": (
+        (CLERK,),
+        lambda scene: (
+            f"/staff/people/{scene.companies.alice.people['admin'].pk}/sessions",
+        ),
+    ),
+    "staff-events": (
+        (CLERK,),
+        lambda _: ("/staff/security-events", "/staff/security-events?kind=signed-in"),
+    ),
     "people-page": ((PARTNER, VIEWER), lambda _: ("/people",)),
     "history-page": (
         (PARTNER,),

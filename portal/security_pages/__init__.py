@@ -1,0 +1,1 @@
+"""Pages of sessions and security events: of a person, of a tenant, of all."""
