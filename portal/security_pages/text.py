@@ -18,8 +18,8 @@ _FACTORS = {
 
 _ENDED = {
     EndReason.TIME: _("its time was over"),
-    EndReason.PERSON: _("ended on the page Sessions"),
-    EndReason.SOMEBODY_ELSE: _("ended by somebody else"),
+    EndReason.PERSON: _("the person ended it"),
+    EndReason.SOMEBODY_ELSE: _("somebody else ended it"),
     EndReason.PASSWORD: _("the password was changed"),
 }
 
