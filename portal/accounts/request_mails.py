@@ -67,13 +67,23 @@ def queue(  # noqa: PLR0913 - what a mail is
     )
 
 
-def report_factor_change(address: str, *, kind: str, ip: str, by: str = "") -> None:
+def report_factor_change(
+    address: str, *, kind: str, ip: str, by: str = "", tenant_id: int | None = None
+) -> None:
     """Queue the mail that a second factor was added, removed, used up or reset.
 
-    Inside a transaction: the mail is stored with the change, or not at all.
+    Inside a transaction: the mail is stored with the change, or not at all. In a unit
+    of work of a tenant, `tenant_id` is that tenant's.
     """
-    kind = AccountMailKind(kind)
-    _queue(AccountMail(kind=kind, recipient=address, ip=ip[:45], invited_by=by[:200]))
+    _queue(
+        AccountMail(
+            kind=AccountMailKind(kind),
+            recipient=address,
+            ip=ip[:45],
+            invited_by=by[:200],
+            tenant_id=tenant_id,
+        )
+    )
 
 
 def report_new_browser(address: str, *, ip: str, agent: str, at: datetime) -> None:

@@ -115,7 +115,8 @@ def _claim(
     row.attempts += 1
     row.lease, row.leased_until = uuid4(), at + LEASE
     row.save(update_fields=["attempts", "lease", "leased_until"])
-    if row.kind == AccountMailKind.NEW_PASSWORD and row.attempts == 1:
+    is_link = row.kind == AccountMailKind.NEW_PASSWORD
+    if is_link and person is not None and row.attempts == 1:
         # Not with the request, which may not look whether there is an account.
         record(
             EventKind.PASSWORD_LINK,

@@ -6,14 +6,20 @@ from django.db import migrations, models
 
 from portal.db.row_security import open_table
 
-# They belong to people, and are read and written before a unit of work begins.
+# They belong to people, and are read and written before a unit of work begins; admins
+# and staff reset the factors of their people in one.
 _POLICIES = """
 alter table portal_factortries enable row level security;
 create policy everybody on portal_factortries to portal_app
     using (true) with check (true);
 alter table portal_factorreset enable row level security;
-create policy everybody on portal_factorreset to portal_app
+create policy everybody on portal_factorreset to portal_app, portal_staff
     using (true) with check (true);
+create policy of_members on portal_factorreset to portal_tenant
+    using (exists (
+        select from portal_membership
+        where portal_membership.user_id = portal_factorreset.user_id
+    ));
 """
 
 
@@ -112,5 +118,10 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(_POLICIES, reverse_sql=migrations.RunSQL.noop),
         open_table("portal_factortries", app="select, insert, update, delete"),
-        open_table("portal_factorreset", app="select, insert, update"),
+        open_table(
+            "portal_factorreset",
+            app="select, insert, update",
+            staff="select, insert, update",
+            tenant="select, insert, update",
+        ),
     ]

@@ -21,13 +21,13 @@ _LISTED = "address, agent, factors, begun_at, last_seen_at, expire_date"
 _LISTS = f"""
 grant select ({_LISTED}) on portal_session to portal_staff, portal_tenant;
 grant select (actor) on portal_securityevent to portal_app;
-grant select (agent) on portal_accountmail to portal_app;
+grant select (agent) on portal_accountmail to portal_app, portal_tenant;
 """
 
 _NO_LISTS = f"""
 revoke select ({_LISTED}) on portal_session from portal_staff, portal_tenant;
 revoke select (actor) on portal_securityevent from portal_app;
-revoke select (agent) on portal_accountmail from portal_app;
+revoke select (agent) on portal_accountmail from portal_app, portal_tenant;
 """  # noqa: S608 - its own constant
 
 

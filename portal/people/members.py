@@ -12,6 +12,7 @@ from portal.errors import Refused
 from portal.models import Membership, Role, Tenant
 from portal.people import end_access
 from portal.people.locks import hold_people
+from portal.security_events.record import Origin
 
 # A tenant may not read all columns of a person.
 _COLUMNS = (
@@ -64,7 +65,9 @@ def change_role(
     return member
 
 
-def remove(tenant_id: int, user_id: int, *, by: Caller, at: datetime) -> Membership:
+def remove(
+    tenant_id: int, user_id: int, *, by: Caller, origin: Origin, at: datetime
+) -> Membership:
     """Remove a member: membership, tokens, calendar link and sessions end at once.
 
     Somebody who removes themselves leaves.
@@ -79,7 +82,7 @@ def remove(tenant_id: int, user_id: int, *, by: Caller, at: datetime) -> Members
         _require_able(tenant_id, by)
     member = find_member(tenant_id, user_id)
     _require_another_admin(member)
-    end_access.end_membership(member.user, tenant_id, by=by.name, at=at)
+    end_access.end_membership(member.user, tenant_id, by=by.name, origin=origin, at=at)
     Membership.objects.filter(pk=member.pk).delete()
     audit_log.append(
         tenant_id=tenant_id,
@@ -116,7 +119,7 @@ def require_second_factor(
 
 
 def reset_member_factors(
-    tenant_id: int, user_id: int, *, by: Caller, at: datetime
+    tenant_id: int, user_id: int, *, by: Caller, origin: Origin, at: datetime
 ) -> Membership:
     """Remove the second factors of a member, never the caller's own.
 
@@ -129,7 +132,9 @@ def reset_member_factors(
     member = find_member(tenant_id, user_id)
     if by.user_id == user_id:
         raise Refused("not-for-oneself")
-    end_access.reset_factors(member.user, by=by.name, at=at)
+    end_access.reset_factors(
+        member.user, tenant_id=tenant_id, by=by.name, origin=origin, at=at
+    )
     audit_log.append(
         tenant_id=tenant_id,
         actor=by.name,

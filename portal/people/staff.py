@@ -51,7 +51,9 @@ def change_staff_role(user_id: int, role: str, *, by: Caller, at: datetime) -> U
     return person
 
 
-def reset_staff_factors(user_id: int, *, by: Caller, at: datetime) -> User:
+def reset_staff_factors(
+    user_id: int, *, by: Caller, origin: Origin, at: datetime
+) -> User:
     """Remove the second factors of somebody of the staff, never the caller's own.
 
     Raises:
@@ -63,12 +65,12 @@ def reset_staff_factors(user_id: int, *, by: Caller, at: datetime) -> User:
     person = find_staff(user_id)
     if by.user_id == user_id:
         raise Refused("not-for-oneself")
-    end_access.reset_factors(person, by=by.name, at=at)
+    end_access.reset_factors(person, tenant_id=None, by=by.name, origin=origin, at=at)
     _append(person, "second-factor-reset", {}, by=by, at=at)
     return person
 
 
-def close_account(user_id: int, *, by: Caller, at: datetime) -> User:
+def close_account(user_id: int, *, by: Caller, origin: Origin, at: datetime) -> User:
     """Close the account of anybody: all that gives access ends in this transaction.
 
     In a unit of work of the staff. Memberships end too, so that nobody is the admin of
@@ -94,15 +96,15 @@ def close_account(user_id: int, *, by: Caller, at: datetime) -> User:
         raise Refused("decided-already")
     _require_another_clerk(person)
     for tenant_id in tenants:
-        _end_membership(person, tenant_id, by=by, at=at)
+        _end_membership(person, tenant_id, by=by, origin=origin, at=at)
     # 2. What belongs to no tenant.
     Authenticator.objects.filter(user=person.pk).delete()
-    end_access.end_all_sessions(person, by=by.name, at=at)
+    end_access.end_all_sessions(person, by=by.name, origin=origin, at=at)
     person.is_active = False
     person.save(update_fields=["is_active"])
     record(
         EventKind.ACCOUNT_CLOSED,
-        origin=Origin(),
+        origin=origin,
         at=at,
         user_id=person.pk,
         actor=by.name,
@@ -116,9 +118,11 @@ def _tenants_of(user_id: int) -> list[int]:
     return list(rows.values_list("tenant_id", flat=True))
 
 
-def _end_membership(person: User, tenant_id: int, *, by: Caller, at: datetime) -> None:
+def _end_membership(
+    person: User, tenant_id: int, *, by: Caller, origin: Origin, at: datetime
+) -> None:
     member = Membership.objects.get(user=person, tenant=tenant_id)
-    end_access.end_membership(person, tenant_id, by=by.name, at=at)
+    end_access.end_membership(person, tenant_id, by=by.name, origin=origin, at=at)
     Membership.objects.filter(pk=member.pk).delete()
     audit_log.append(
         tenant_id=tenant_id,

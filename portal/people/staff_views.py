@@ -15,6 +15,7 @@ from django.views.decorators.http import (
 )
 
 from portal.accounts.caller import Permission
+from portal.accounts.client_address import origin_of
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -149,7 +150,9 @@ def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
     """Remove the second factors of somebody of the staff who has lost them."""
 
     def act(at: datetime) -> str:
-        return staff.reset_staff_factors(user_id, by=request.caller, at=at).name
+        return staff.reset_staff_factors(
+            user_id, by=request.caller, origin=origin_of(request), at=at
+        ).name
 
     text = gettext("The second factors of %(name)s are removed, the sessions ended.")
     return _act(request, act, done=text)
@@ -160,7 +163,9 @@ def close_account(request: PortalRequest, user_id: int) -> HttpResponse:
     """Close the account of anybody."""
 
     def act(at: datetime) -> str:
-        return staff.close_account(user_id, by=request.caller, at=at).name
+        return staff.close_account(
+            user_id, by=request.caller, origin=origin_of(request), at=at
+        ).name
 
     text = gettext("The account of %(name)s is closed. Nothing of theirs works now.")
     return _act(request, act, done=text)

@@ -18,6 +18,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from portal.accounts.client_address import origin_of
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
@@ -188,7 +189,11 @@ def remove_member(request: PortalRequest, user_id: int) -> HttpResponse:
         request,
         lambda: (
             members.remove(
-                request.caller.tenant, user_id, by=request.caller, at=timezone.now()
+                request.caller.tenant,
+                user_id,
+                by=request.caller,
+                origin=origin_of(request),
+                at=timezone.now(),
             ).user.name
         ),
         done=text,
@@ -203,7 +208,11 @@ def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
         request,
         lambda: (
             members.reset_member_factors(
-                request.caller.tenant, user_id, by=request.caller, at=timezone.now()
+                request.caller.tenant,
+                user_id,
+                by=request.caller,
+                origin=origin_of(request),
+                at=timezone.now(),
             ).user.name
         ),
         done=text,
@@ -218,7 +227,13 @@ def leave(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             with unit_of_work.acting_for(tenant_id):
-                members.remove(tenant_id, me, by=request.caller, at=timezone.now())
+                members.remove(
+                    tenant_id,
+                    me,
+                    by=request.caller,
+                    origin=origin_of(request),
+                    at=timezone.now(),
+                )
         except Refused as refusal:
             problem = refusal_text(refusal)
         else:

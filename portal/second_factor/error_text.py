@@ -32,9 +32,4 @@ TEXTS: Mapping[str, ErrorText] = {
         gettext_noop("An account has at most %(limit)d passkeys."),
         gettext_noop("Remove one that you no longer use."),
     ),
-    "own-factors": error(
-        403,
-        gettext_noop("You cannot reset your own second factors."),
-        gettext_noop("Remove and add them on your own page, or ask a colleague."),
-    ),
 }

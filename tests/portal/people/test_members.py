@@ -24,6 +24,7 @@ from portal.models import (
     User,
 )
 from portal.people import members
+from portal.security_events.record import Origin
 from portal.tenants import create
 from tests.builders import NOW, PASSWORD, Company
 from tests.portal.people.invited import (
@@ -195,7 +196,9 @@ def test_of_two_admins_who_remove_each_other_at_once_one_wins(
         try:
             barrier.wait()
             with unit_of_work.acting_for(alice.id):
-                members.remove(alice.id, other.pk, by=caller, at=timezone.now())
+                members.remove(
+                    alice.id, other.pk, by=caller, origin=Origin(), at=timezone.now()
+                )
         except Refused as refusal:
             return refusal.code
         finally:
@@ -219,7 +222,9 @@ def test_of_two_admins_who_leave_at_once_one_stays(alice: Company) -> None:
         )
         try:
             with unit_of_work.acting_for(alice.id):
-                members.remove(alice.id, person.pk, by=caller, at=timezone.now())
+                members.remove(
+                    alice.id, person.pk, by=caller, origin=Origin(), at=timezone.now()
+                )
         except Refused as refusal:
             return refusal.code
         finally:
@@ -239,6 +244,10 @@ def test_an_admin_who_was_demoted_meanwhile_is_told(alice: Company) -> None:
         unit_of_work.acting_for(alice.id),
     ):
         members.remove(
-            alice.id, alice.people["viewer"].pk, by=caller, at=timezone.now()
+            alice.id,
+            alice.people["viewer"].pk,
+            by=caller,
+            origin=Origin(),
+            at=timezone.now(),
         )
     assert role_of(alice.people["viewer"], alice) == "viewer"

@@ -107,7 +107,10 @@ def test_of_two_clerks_who_close_each_others_accounts_at_once_one_wins(
         try:
             with unit_of_work.acting_for(unit_of_work.STAFF):
                 staff_people.close_account(
-                    pair[1 - number].pk, by=caller, at=timezone.now()
+                    pair[1 - number].pk,
+                    by=caller,
+                    origin=Origin(),
+                    at=timezone.now(),
                 )
         except Refused as refusal:
             return refusal.code

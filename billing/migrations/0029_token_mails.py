@@ -9,7 +9,7 @@ from portal.jobs.queue import SWEEP_FAULT_RIGHTS, SWEEP_RIGHTS
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0027_answered_excuses"),
+        ("billing", "0028_late_contacts"),
         ("portal", "0012_tokens"),
     ]
 
