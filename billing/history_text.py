@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from billing.coverage.periods import Period
+from billing.lateness.history_text import LATE_ACTS, month_of_code
 from billing.models import Consequence, ExcuseKindChoices, VoidReason
-from billing.periods.text import month_text
 from portal.history.acts import (
     LOOKED_AT,
     OPERATION,
@@ -17,100 +16,10 @@ from portal.history.acts import (
     CodeText,
 )
 
-LATE = ActGroup("late", _("Deadlines and late flags"), 50)
 REQUESTS = ActGroup("requests", _("Excuses and licences"), 60)
 STATEMENTS = ActGroup("statements", _("Billing data"), 70)
 NOTES = ActGroup("notes", _("Notes of the billing staff"), 75)
 
-
-def _month(period: str) -> str | None:
-    try:
-        return month_text(Period.parse(period))
-    except ValueError:
-        return None
-
-
-# Reasons that billing staff give for each other; no page of a tenant shows them.
-_REASON = frozenset({"reason"})
-
-_LATE_ACTS = {
-    "deadline-extended": ActText(
-        LATE,
-        _("Deadline extended"),
-        _("{actor} extended the deadline of {subject} to {deadline_at}."),
-        staff_only=_REASON,
-        subject_text=_month,
-    ),
-    "deadline-zone-corrected": ActText(
-        LATE,
-        _("Time zone of a deadline corrected"),
-        _("{actor} moved {subject} from the time zone {was} to {zone}."),
-        staff_only=_REASON,
-        subject_text=_month,
-    ),
-    "late-flag-raised": ActText(
-        LATE,
-        _("Late flag raised"),
-        _("{actor} flagged {subject} as late."),
-        subject_text=_month,
-    ),
-    "late-flag-voided": ActText(
-        LATE,
-        _("Late flag voided"),
-        _("{actor} voided the late flag of {subject}."),
-        subject_text=_month,
-    ),
-    "late-flag-stands-again": ActText(
-        LATE,
-        _("Late flag valid again"),
-        _("{actor} made the late flag of {subject} valid again."),
-        subject_text=_month,
-    ),
-    "late-flag-reopened": ActText(
-        LATE,
-        _("Late flag reopened"),
-        _("{actor} reopened the late flag of {subject}: more days are missing."),
-        subject_text=_month,
-    ),
-    "late-flag-completed": ActText(
-        LATE,
-        _("Late period completed"),
-        _("{actor} found {subject} complete, after its deadline."),
-        subject_text=_month,
-    ),
-    "late-flag-not-complete": ActText(
-        LATE,
-        _("Late period incomplete again"),
-        _("{actor} found {subject} incomplete again."),
-        subject_text=_month,
-    ),
-    "late-days-waived": ActText(
-        LATE,
-        _("Late days waived"),
-        _("{actor} waived late days of {subject}."),
-        staff_only=_REASON,
-        subject_text=_month,
-    ),
-    "late-decided": ActText(
-        LATE,
-        _("Consequence of being late decided"),
-        _("{actor} decided the consequence of being late in {subject}: {consequence}."),
-        staff_only=_REASON,
-        subject_text=_month,
-    ),
-    "safety-stop-raised": ActText(
-        LATE,
-        _("Safety stop raised"),
-        _("{actor} stopped the flags of {subject}: {found} tenants would be late."),
-        subject_text=_month,
-    ),
-    "safety-stop-released": ActText(
-        LATE,
-        _("Safety stop released"),
-        _("{actor} released the safety stop of {subject}."),
-        subject_text=_month,
-    ),
-}
 
 _REQUEST_ACTS = {
     "excuse-asked": ActText(
@@ -178,7 +87,7 @@ _STATEMENT_ACTS = {
         STATEMENTS,
         _("Month end started"),
         _("{actor} started the month end of {subject}."),
-        subject_text=_month,
+        subject_text=month_of_code,
     ),
     "keys-classified": ActText(
         STATEMENTS,
@@ -208,6 +117,21 @@ _MAIL_ACTS = {
         _("Mails about statements chosen"),
         _("{actor} chose whether {subject} gets mails about statements: {wanted}."),
     ),
+    "late-contact-chosen": ActText(
+        PEOPLE,
+        _("Late contact chosen"),
+        _("{actor} chose {subject} as the contact for late mails."),
+    ),
+    "late-contact-confirmed": ActText(
+        PEOPLE,
+        _("Late contact confirmed"),
+        _("{actor} confirmed the mail address as the contact for late mails."),
+    ),
+    "late-contact-removed": ActText(
+        PEOPLE,
+        _("Late contact removed"),
+        _("{actor} removed the contact for late mails."),
+    ),
     "escalation-chosen": ActText(
         PEOPLE,
         _("Late contact changed"),
@@ -233,7 +157,7 @@ _MAIL_ACTS = {
         OPERATION,
         _("Tenants reminded at once"),
         _("{actor} had tenants reminded of {subject}."),
-        subject_text=_month,
+        subject_text=month_of_code,
     ),
 }
 
@@ -256,7 +180,7 @@ _STAFF_ACTS = {
     ),
 }
 
-ACTS = {**_LATE_ACTS, **_REQUEST_ACTS, **_STATEMENT_ACTS, **_MAIL_ACTS, **_STAFF_ACTS}
+ACTS = {**LATE_ACTS, **_REQUEST_ACTS, **_STATEMENT_ACTS, **_MAIL_ACTS, **_STAFF_ACTS}
 
 LABELS = {
     "consequence": _("Consequence"),
@@ -291,7 +215,7 @@ LABELS = {
 }
 
 VALUES: Mapping[str, CodeText] = {
-    "period": _month,
+    "period": month_of_code,
     "consequence": dict(Consequence.choices).get,
     "kind": dict(ExcuseKindChoices.choices).get,
     "list": {"standings": _("billing desk"), "late-flags": _("late flags")}.get,

@@ -54,11 +54,6 @@ TEXTS: dict[str, ErrorText] = {
         gettext_noop("You may not do this."),
         gettext_noop("A tenant admin of your company can give you the role for it."),
     ),
-    "account-closed": error(
-        403,
-        gettext_noop("This account is closed."),
-        gettext_noop("A tenant admin of your company can have it opened again."),
-    ),
     "too-often": error(
         429,
         gettext_noop("This was sent too often."),
@@ -179,11 +174,6 @@ TEXTS: dict[str, ErrorText] = {
         409,
         gettext_noop("This has changed meanwhile, and your decision was not made."),
         gettext_noop("Look at what is there now; somebody may have decided already."),
-    ),
-    "people-only": error(
-        403,
-        gettext_noop("A token may not do this."),
-        gettext_noop("Sign in to the portal, and do it on its page."),
     ),
     "asked-already": error(
         409,

@@ -206,6 +206,7 @@ OF_HTTP = {
     "portal/http/middleware.py",
     "portal/http/multipart_forms.py",
     "portal/http/no_store.py",
+    "portal/http/plain_http.py",
     "portal/http/previous_page.py",
     "portal/http/request_bodies.py",
     "portal/http/request_time.py",

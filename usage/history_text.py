@@ -42,6 +42,11 @@ _FILE_ACTS = {
         _("Both files with one number kept"),
         _("{actor} let the file {name} count beside another with the same number."),
     ),
+    "signature-accepted": ActText(
+        FILES,
+        _("File accepted despite its key"),
+        _("{actor} accepted the file {name}, whose key is revoked or was refused."),
+    ),
     "file-reopened": ActText(
         FILES,
         _("Refusal of a file revoked"),
@@ -77,6 +82,22 @@ _SERVER_ACTS = {
         SERVERS,
         _("Server key confirmed"),
         _("{actor} confirmed the key {key} of server {subject}."),
+        staff_only=frozenset({"reason"}),
+    ),
+    "server-key-refused": ActText(
+        SERVERS,
+        _("Server key refused"),
+        _("{actor} refused the key {key} of server {subject}."),
+    ),
+    "server-key-revoked": ActText(
+        SERVERS,
+        _("Server key revoked"),
+        _("{actor} revoked the key {key} of server {subject}."),
+    ),
+    "key-retired": ActText(
+        SERVERS,
+        _("Sealing key retired"),
+        _("{actor} retired the sealing key {subject}."),
         staff_only=frozenset({"reason"}),
     ),
     "server-change-asked": ActText(

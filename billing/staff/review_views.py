@@ -20,6 +20,7 @@ from billing.requests import excuses
 from billing.requests import licences as licence_requests
 from billing.requests.presenters import excuse_rows, licence_rows
 from billing.staff.forms import DayForm
+from billing.staff.held_file import held_file_context
 from billing.staff.visit_views import record_visit
 from portal.accounts.caller import Permission
 from portal.db import unit_of_work
@@ -33,7 +34,6 @@ from portal.models import Tenant
 from portal.pages.filters import known_value
 from portal.typed_text.clean import isolated
 from usage.files import staff_presenters as file_staff_presenters
-from usage.files.problems import OF_ITS_KEY, OF_ITS_TIME, holding
 from usage.models import FileState, UsageFile
 from usage.review import decide
 from usage.review import queries as review_queries
@@ -126,7 +126,7 @@ def held_file(request: PortalRequest, file_id: UUID) -> HttpResponse:
     owner = _owner(file_id)
     record_visit(request, tenant_id=owner)
     with unit_of_work.acting_for(owner, reading=True):
-        shown = _file_context(file_id)
+        shown = held_file_context(file_id)
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         shown["last_note"] = note_queries.last_notes([owner]).get(owner)
     customer: Tenant = shown["customer"]
@@ -146,41 +146,6 @@ def _owner(file_id: UUID) -> int:
     if tenant_id is None:
         raise Refused("not-found")
     return tenant_id
-
-
-def _file_context(file_id: UUID) -> dict[str, Any]:
-    file = UsageFile.objects.select_related("server", "forwarding").get(pk=file_id)
-    is_held = file.state == FileState.HELD
-    open_codes = holding(file.problems) if is_held else []
-    rivals = review_queries.rivals(file)
-    is_conflict = file in rivals and len(rivals) > 1
-    return {
-        "customer": Tenant.objects.get(),
-        "file": file,
-        "row": file_staff_presenters.file_row(file),
-        "is_held": is_held,
-        "is_of_key": bool(OF_ITS_KEY.intersection(open_codes)),
-        "may_be_refused": review_queries.may_be_refused(file),
-        "is_refused": file.state == FileState.REFUSED,
-        "key": review_queries.key_awaited_by(file) if is_held else None,
-        "is_of_time": bool(OF_ITS_TIME.intersection(open_codes)),
-        "candidates": _candidates(rivals) if is_conflict else [],
-    }
-
-
-def _candidates(rivals: list[UsageFile]) -> list[dict[str, Any]]:
-    """Return the conflicting files, each with the later file that names it."""
-    successors = review_queries.successors(rivals)
-    named = [file for file in rivals if bytes(file.sha256) in successors]
-    return [
-        {
-            "row": file_staff_presenters.file_row(file, has_forwarding=False),
-            "counts": file.state == FileState.ACCEPTED,
-            "successor": successors.get(bytes(file.sha256)),
-            "is_proposed": named == [file],
-        }
-        for file in rivals
-    ]
 
 
 @require_POST

@@ -7,8 +7,8 @@ from typing import Any
 from billing.coverage.calendar import Calendar
 from billing.coverage.periods import Period
 from billing.coverage.standing import judge
-from billing.history_text import LATE
 from billing.lateness import queries as late_queries
+from billing.lateness.history_text import LATE
 from billing.lateness.text import flag_row
 from billing.models import LateFlag
 from billing.periods import load_facts

@@ -17,4 +17,14 @@ TEXTS: Mapping[str, ErrorText] = {
         gettext_noop("This needs a sign-in of the last 10 minutes."),
         gettext_noop("Confirm on the pages of the portal that it is you."),
     ),
+    "people-only": error(
+        403,
+        gettext_noop("A token may not do this."),
+        gettext_noop("Sign in to the portal, and do it on its page."),
+    ),
+    "account-closed": error(
+        403,
+        gettext_noop("This account is closed."),
+        gettext_noop("A tenant admin of your company can have it opened again."),
+    ),
 }

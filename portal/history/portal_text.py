@@ -14,7 +14,75 @@ from portal.history.acts import (
     CodeText,
     value_text,
 )
-from portal.models import Role, Scope
+from portal.models import Role, Scope, StaffRole
+
+_PEOPLE_ACTS = {
+    "person-invited": ActText(
+        PEOPLE,
+        _("Person invited"),
+        _("{actor} invited {subject} to the role {role}."),
+    ),
+    "invitation-sent-again": ActText(
+        PEOPLE,
+        _("Invitation sent again"),
+        _("{actor} sent the invitation of {subject} again."),
+    ),
+    "invitation-withdrawn": ActText(
+        PEOPLE,
+        _("Invitation withdrawn"),
+        _("{actor} withdrew the invitation of {subject}."),
+    ),
+    "invitation-accepted": ActText(
+        PEOPLE,
+        _("Invitation accepted"),
+        _("{actor} accepted the invitation to the role {role}."),
+    ),
+    "member-left": ActText(
+        PEOPLE,
+        _("Member left"),
+        _("{actor} left the company; the role was {role}."),
+    ),
+    "member-removed": ActText(
+        PEOPLE,
+        _("Member removed"),
+        _("{actor} removed {subject}, who had the role {role}."),
+    ),
+    "second-factor-required": ActText(
+        PEOPLE,
+        _("Second factor made compulsory"),
+        _("{actor} made a second factor compulsory for the people of the company."),
+    ),
+    "second-factor-optional": ActText(
+        PEOPLE,
+        _("Second factor made optional"),
+        _("{actor} made the second factor optional for the people of the company."),
+    ),
+    "second-factor-reset": ActText(
+        PEOPLE,
+        _("Second factors of a person reset"),
+        _("{actor} removed the second factors of {subject}."),
+    ),
+    "staff-role-changed": ActText(
+        PEOPLE,
+        _("Role of somebody of the billing staff changed"),
+        _("{actor} changed the role of {subject} from {was} to {role}."),
+    ),
+    "account-closed": ActText(
+        PEOPLE,
+        _("Account closed"),
+        _("{actor} closed the account of {subject}."),
+    ),
+    "address-changed": ActText(
+        PEOPLE,
+        _("Mail address of a person changed"),
+        _("{actor} changed the mail address from {was} to {subject}."),
+    ),
+    "sessions-ended": ActText(
+        PEOPLE,
+        _("Sessions of a person ended"),
+        _("{actor} ended {sessions} sessions of {subject}."),
+    ),
+}
 
 ACTS = {
     "tenant-opened": ActText(
@@ -48,6 +116,12 @@ ACTS = {
         _("API token revoked"),
         _("{actor} revoked the API token {subject}."),
     ),
+    "token-replaced": ActText(
+        PEOPLE,
+        _("API token replaced"),
+        _("{actor} replaced the API token {subject}."),
+    ),
+    **_PEOPLE_ACTS,
     "tenant-looked-at": ActText(
         LOOKED_AT,
         _("Pages of the tenant looked at by billing staff"),
@@ -77,10 +151,15 @@ ACTS = {
 }
 
 LABELS = {
+    "account_closed": _("Account closed"),
+    "address": _("Mail address"),
     "day": _("Day"),
     "filters": _("Filters"),
     "first_owed_on": _("First owed day"),
     "format": _("Format"),
+    "invitation": _("Number of the invitation"),
+    "invited_by": _("Invited by"),
+    "ip": _("Network address"),
     "is": _("Is"),
     "kind": _("Kind"),
     "key": _("Key"),
@@ -91,6 +170,7 @@ LABELS = {
     "role": _("Role"),
     "rows": _("Rows"),
     "scope": _("Scope"),
+    "sessions": _("Sessions"),
     "sha256": _("SHA-256"),
     "token": _("Number of the token"),
     "was": _("Before"),
@@ -99,6 +179,6 @@ LABELS = {
 
 VALUES: Mapping[str, CodeText] = {
     "list": {"audit-trail": _("audit trail")}.get,
-    "role": dict(Role.choices).get,
+    "role": {**dict(Role.choices), **dict(StaffRole.choices)}.get,
     "scope": dict(Scope.choices).get,
 }

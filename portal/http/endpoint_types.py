@@ -1,6 +1,6 @@
 """What the endpoint table says of an endpoint: callers, permission, body, sign-in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, Flag
 from typing import Literal
 
@@ -114,3 +114,39 @@ class Endpoint:
         if self.max_body == MAX_FILE_BYTES:
             return int(settings.MAX_FILE_BYTES)
         return int(self.max_body)
+
+
+def anybody(body: BodyKind = BodyKind.NONE, max_body: int = 0) -> Endpoint:
+    """Return an endpoint that answers everybody alike."""
+    return Endpoint(ANYBODY, Callers.NONE, body, max_body, needs_factors=False)
+
+
+def page(permission: Requirement) -> Endpoint:
+    """Return an endpoint for signed-in people, without a body."""
+    return Endpoint(permission, PEOPLE)
+
+
+def form(
+    permission: Requirement, body: BodyKind = FORM, max_body: int = PLAIN_FORM
+) -> Endpoint:
+    """Return an endpoint for signed-in people that takes a form."""
+    return Endpoint(permission, PEOPLE, body, max_body)
+
+
+def fresh(endpoint: Endpoint) -> Endpoint:
+    """Let an endpoint need a fresh sign-in."""
+    return replace(endpoint, is_fresh=True)
+
+
+def one_factor(endpoint: Endpoint) -> Endpoint:
+    """Open an endpoint also to people whose second factor is missing."""
+    return replace(endpoint, needs_factors=False)
+
+
+def api(
+    permission: Requirement,
+    body: BodyKind = BodyKind.NONE,
+    max_body: int | Literal["MAX_FILE_BYTES"] = 0,
+) -> Endpoint:
+    """Return an endpoint for people and tokens."""
+    return Endpoint(permission, PEOPLE | TOKENS, body, max_body)

@@ -30,19 +30,15 @@ from portal.http.endpoint_types import (
 )
 from portal.http.endpoints import ENDPOINTS
 from portal.http.identify import (
-    API,
     has_signed_in_lately,
     identify,
     identify_person,
     is_of_api,
     record_refusal,
 )
+from portal.http.plain_http import has_secret_in_the_clear
 from portal.http.way_back import page_above
 from portal.tenants import expected_tenant, memberships
-
-# Clients of these send their secret with each request and follow redirects silently, so
-# over plain http each request would expose it and nobody would notice.
-_WITH_SECRETS = (API, "/calendar/")
 
 # Seconds after which a client may try again.
 _RETRY_AFTER = "60"
@@ -103,7 +99,7 @@ class PermissionMiddleware:
         # has such a key.
         if "\0" in (request.session.session_key or ""):
             request.session = type(request.session)()
-        if _is_secret_in_the_clear(request):
+        if has_secret_in_the_clear(request):
             return render_plain_error(request, Refused("https-needed"))
         method = request.method
         try:
@@ -145,14 +141,6 @@ class PermissionMiddleware:
         if isinstance(exception, Refused | Unavailable):
             return render_error(request, exception)
         return None
-
-
-def _is_secret_in_the_clear(request: HttpRequest) -> bool:
-    return (
-        settings.SECURE_SSL_REDIRECT
-        and request.path_info.startswith(_WITH_SECRETS)
-        and not request.is_secure()
-    )
 
 
 def _as_api_error(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -151,6 +151,7 @@ class Gate:
         monkeypatch.setattr(
             identification, "user_caller", lambda *_, **__: self._caller
         )
+        monkeypatch.setattr(middleware, "record_refusal", lambda *_: None)
         # It reads the form, of which these requests have the head alone.
         monkeypatch.setattr(expected_tenant, "require_by_form", lambda *_: None)
 

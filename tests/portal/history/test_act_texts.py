@@ -25,6 +25,9 @@ PARTS = {
     "licences-{}": tuple(Decision),
 }
 
+# Acts of earlier versions: trails have entries of them, and keep their text.
+FORMER = {"escalation-chosen"}
+
 # An act as the code writes it; other texts that are passed as one are not acts.
 ACT = re.compile(r"[a-z]+(-([a-z]+|\{\}))+")
 
@@ -111,7 +114,8 @@ def test_each_act_of_the_code_has_a_text_and_each_text_an_act() -> None:
     written = {act for tree in modules_with_entries() for act in acts_of(tree)}
     assert {act for act in written if ACT.fullmatch(act) is None} == set()
     assert len(written) > 60
-    assert written == set(acts.registered())
+    assert written | FORMER == set(acts.registered())
+    assert not written & FORMER
 
 
 @pytest.mark.plain

@@ -14,6 +14,7 @@ from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.models import StaffRole, User
 from portal.people import staff as staff_people
+from portal.security_events.record import Origin
 from portal.tenants import create
 from tests.billing.staff.staff_clients import signed_in, staff
 from tests.builders import NOW, PASSWORD, Company
