@@ -11,6 +11,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -19,6 +20,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from billing.periods import updating
+from portal.accounts import known_browsers
 from portal.models import User
 from tests.builders import Company, open_company
 
@@ -26,8 +28,9 @@ _force_login = Client.force_login
 
 
 def _sign_in(client: Any, user: User, backend: str | None = None) -> None:
-    """Sign a person in as if they had just presented the factors that they need."""
-    _force_login(client, user, backend)
+    """Sign a person in with all factors, in a browser that they have used before."""
+    with patch.object(known_browsers, "has_signed_in_here", return_value=True):
+        _force_login(client, user, backend)
     at = time.time()
     presented: list[dict[str, object]] = [{"method": "password", "at": at}]
     if user.staff_role:

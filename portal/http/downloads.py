@@ -8,6 +8,7 @@ long as the client reads it, so the number of streams is limited (`Download`).
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -30,6 +31,11 @@ _RETRY_AFTER = "10"
 # Reentrant: garbage collection while the lock is held may close a download.
 _lock = threading.RLock()
 _taken: Counter[object] = Counter()
+
+# The downloads that the running view has begun.
+_begun: ContextVar[list["Download"] | None] = ContextVar(
+    "begun downloads", default=None
+)
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -69,6 +75,9 @@ class Download:
                 raise Unavailable("busy")
             _taken[self._key] += 1
             self._has_slot = True
+        begun = _begun.get()
+        if begun is not None:
+            begun.append(self)
 
     def of(self, pieces: Iterable[bytes]) -> "Download":
         """Return this download, which now iterates over these pieces."""
@@ -105,19 +114,28 @@ class Download:
 
 
 def with_retry_after(view: View) -> View:
-    """Add `Retry-After` to a refusal that another document or download causes."""
+    """Add `Retry-After` to a refusal that another document or download causes.
+
+    A view that fails after it has begun a download gives its slot back at once.
+    """
 
     @wraps(view)
     def answering(
         request: PortalRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
+        begun: list[Download] = []
+        token = _begun.set(begun)
         try:
             return view(request, *args, **kwargs)
-        except Refused as problem:
-            if problem.code != BUSY:
+        except Exception as problem:
+            for download in begun:
+                download.close()
+            if not isinstance(problem, Refused) or problem.code != BUSY:
                 raise
             response = render_error(request, problem)
             response["Retry-After"] = _RETRY_AFTER
             return response
+        finally:
+            _begun.reset(token)
 
     return cast(View, answering)

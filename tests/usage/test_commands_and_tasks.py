@@ -12,6 +12,7 @@ from billing import tasks as billing_tasks
 from billing.coverage.periods import Period
 from billing.models import TenantPeriod
 from portal import tasks as portal_tasks
+from portal.accounts.sessions import hash_of
 from portal.celery import app
 from portal.db import unit_of_work
 from portal.models import Session
@@ -108,12 +109,12 @@ def test_sessions_that_have_ended_go_and_others_stay(db: None) -> None:
     now = datetime.now(UTC)
     for number, hours in enumerate((-2, 2)):
         Session.objects.create(
-            session_key=f"key{number}",
+            session_key=hash_of(f"key{number}"),
             session_data="",
             expire_date=now + timedelta(hours=hours),
         )
     portal_tasks.remove_ended_sessions()
-    assert [one.session_key for one in Session.objects.all()] == ["key1"]
+    assert [one.session_key for one in Session.objects.all()] == [hash_of("key1")]
 
 
 @pytest.mark.parametrize("name", ["INBOX_BUCKET", "USAGE_STORE_BUCKET"])

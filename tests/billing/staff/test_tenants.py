@@ -75,7 +75,11 @@ def test_a_tenant_is_opened_with_all_that_it_needs(clerk: Client) -> None:
     )
     # Nobody is put into a company: there is no account and no member yet.
     assert not User.objects.filter(email="ida@trial.example").exists()
-    wanted = {"tenant-opened", "licences-recorded", "key-made", "person-invited"}
+    wanted = {
+        *("tenant-opened", "licences-recorded", "key-made", "person-invited"),
+        # The page of the tenant, to which opening leads.
+        "tenant-looked-at",
+    }
     assert {act for act, _ in acts} == wanted
     assert {actor for _, actor in acts} == {"clerk@vendor.example"}
     with unit_of_work.acting_for(tenant.pk, reading=True):

@@ -1,8 +1,13 @@
 """A refused download shows a page in the browser, and JSON to programs."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from portal.accounts.caller import Caller
+from portal.errors import Refused
+from portal.http import downloads
 from tests.builders import Company
 from tests.usage.files.customer_pages import signed_in
 
@@ -61,3 +66,20 @@ def test_a_token_or_a_change_gets_json_whatever_it_accepts(alice: Company) -> No
     assert answer.json()["code"] == "token-unknown"
     answer = signed_in(alice).post(EVIDENCE, headers={"Accept": BROWSER})
     assert answer.json()["code"] == "method-unknown"
+
+
+def test_a_view_that_refuses_gives_its_slot_back_at_once() -> None:
+    caller = Caller("somebody", 1, frozenset(), user_id=987)
+
+    @downloads.with_retry_after
+    def refusing(_request: Any) -> Any:
+        downloads.Download(caller)
+        raise Refused("not-found")
+
+    # What holds the error holds the view's variables too, the download among them.
+    kept = []
+    for _ in range(downloads.SLOTS_OF_A_CALLER + 1):
+        with pytest.raises(Refused) as error:
+            refusing(None)
+        kept.append(error.value)
+    assert {one.code for one in kept} == {"not-found"}

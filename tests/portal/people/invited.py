@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from portal import tasks
 from portal.accounts import tokens
@@ -79,9 +80,10 @@ def role_of(person: User | str, company: Company) -> str | None:
 
 
 def acts(company: Company | None) -> list[str]:
-    """Return the acts in a trail, in order; None: the staff's."""
+    """Return the acts in a trail, in order, without visits; None: the staff's."""
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         rows = AuditEntry.objects.filter(tenant=company.id if company else None)
+        rows = rows.exclude(act="tenant-looked-at")
         return list(rows.order_by("number").values_list("act", flat=True))
 
 
@@ -113,7 +115,12 @@ def page_of(person: User) -> str:
 def token_of(company: Company, person: User, scope: str = Scope.UPLOAD) -> str:
     with unit_of_work.acting_for(company.id):
         return tokens.issue(
-            company.id, name="nightly", scope=scope, by=person.email, at=NOW
+            company.id,
+            name="nightly",
+            scope=scope,
+            by=person.email,
+            at=timezone.now(),
+            terms=tokens.TokenTerms(user_id=person.pk),
         )[1]
 
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connections
 from django.test import Client
 
 from portal.db import unit_of_work
-from portal.models import StaffRole, Tenant, User
+from portal.models import Invitation, StaffRole, Tenant, User
 from portal.tenants import create
 from tests.access.two_companies import content_of
 from tests.billing.desk.stored_summaries import random_summary, store_tenant
@@ -63,8 +63,8 @@ def test_a_tenant_is_opened_under_a_clean_name(clerk: Client) -> None:
     assert answer.status_code == 302
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):
         assert Tenant.objects.get().name == "Bidignp.exe S\u00f6hne"
-        admin = User.objects.get(email="bea@b-200.example")
-    assert admin.name == "B\u00e9a B."
+        invited = Invitation.objects.get(address="bea@b-200.example")
+    assert invited.name == "B\u00e9a B."
 
 
 @pytest.mark.parametrize("typed", ["\u3164", "\u200b\u202e", "\u0301\u0301"])

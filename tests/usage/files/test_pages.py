@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 
 from portal.db import unit_of_work
-from portal.models import Role, Tenant
+from portal.models import Role, StaffRole, Tenant
 from portal.tenants import create
 from tests.builders import NOW, Company
 from tests.usage.files.customer_pages import body, confirm, page, queries_of, signed_in
@@ -201,9 +201,15 @@ def test_where_nothing_is_forwarded_no_file_is_said_to_wait(
 
 def test_a_refused_file_shows_the_reason_of_the_staff(alice: Company) -> None:
     file, _ = alice.send(alice.server.day(DAY + timedelta(days=60)))
-    decide.refuse(
-        alice.id, file_id=file.pk, by="clerk@vendor.example", at=NOW, reason="A test."
-    )
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        clerk = create.add_person(
+            email="clerk@vendor.example",
+            name="Clara Clerk",
+            password=None,
+            at=NOW,
+            staff_role=StaffRole.CLERK,
+        )
+    decide.refuse(alice.id, file_id=file.pk, by=clerk.email, at=NOW, reason="A test.")
     seen = page(alice, f"/files/{file.pk}")
     assert "A test." in seen
     assert "does not count" in seen
