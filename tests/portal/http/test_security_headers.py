@@ -77,6 +77,15 @@ def test_no_response_can_be_read_by_a_page_of_another_origin(
     assert [name for name in headers if name.startswith("Access-")] == []
 
 
+# A static file is the same for everybody, and answered before the portal's middleware.
+@pytest.mark.parametrize("path", [*ANSWERED[:-1], *REFUSED])
+def test_no_page_of_another_site_may_embed_what_the_portal_answers(
+    browser: Client, path: str
+) -> None:
+    headers = get(browser, path).headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 @pytest.mark.parametrize("path", ANSWERED + REFUSED)
 def test_every_response_says_its_type_and_a_text_its_characters(
     browser: Client, path: str
