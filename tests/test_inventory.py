@@ -15,6 +15,7 @@ pytestmark = pytest.mark.plain
 PAGE = DOCS / "inventory.md"
 
 CRYPTOGRAPHY = {"hashlib", "hmac", "secrets", "cryptography", "django.core.signing"}
+CRYPTOGRAPHY |= {"fido2"}
 CONNECTIONS = {"http.client", "smtplib", "socket", "ssl", "urllib.request", "boto3"}
 CONNECTIONS |= {"redis", "requests", "httpx"}
 PROGRAMS = {"subprocess", "pty"}
