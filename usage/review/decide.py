@@ -17,7 +17,7 @@ from usage.files import problems
 from usage.forwarding import queue as forward_queue
 from usage.models import FileState, UsageFile
 from usage.review import queries as review_queries
-from usage.uploads import judge, split_series
+from usage.uploads import judge, pending, split_series
 from usage.usg.limits import OLDEST_AGE
 
 _NOTED = ("decided_at", "decided_by", "decision_reason")
@@ -85,7 +85,7 @@ def refuse(
     """Decide that a file does not count. Its row and its bytes are kept.
 
     A held file, or an accepted one whose key is revoked now: somebody else may have
-    signed it.
+    signed it. A held file with the number of that one is judged anew.
 
     Raises:
         Refused: it is neither (any more), there is no reason, or no such file.
@@ -96,7 +96,10 @@ def refuse(
         file = _found(file_id)
         if not review_queries.may_be_refused(file):
             raise Refused("decided-already")
+        has_counted = file.state == FileState.ACCEPTED
         _refuse(file, by=by, at=at, reason=reason)
+        if has_counted:
+            _reopen_rival(file, at=at)
     return file
 
 
@@ -227,6 +230,18 @@ def _refuse(file: UsageFile, *, by: str, at: datetime, reason: str) -> None:
     forward_queue.withdraw(file, at=at)
     signals.file_changed.send(sender=UsageFile, file=file, at=at)
     _audit(file, act="file-refused", details={"was": was})
+
+
+def _reopen_rival(file: UsageFile, *, at: datetime) -> None:
+    """Have the only other file with a refused one's number judged anew.
+
+    Without the file that has counted nothing is left to choose from, and the other one
+    would be held for good. Of several, staff choose one.
+    """
+    rivals = review_queries.rivals(file)
+    if len(rivals) == 1:
+        held = UsageFile.objects.filter(pk=rivals[0].pk, state=FileState.HELD)
+        pending.reopen(held, at=at)
 
 
 def _note(file: UsageFile, *, by: str, at: datetime, reason: str) -> None:

@@ -471,3 +471,14 @@ def test_a_file_accepted_by_itself_after_its_key_was_revoked_is_found(
             " retire_reason = 'x'"
         )
     assert "has no sealing key: all are retired" in found(alice)
+
+
+def test_a_file_whose_number_a_refused_file_had_is_judged_anew(alice: Company) -> None:
+    forged = send(alice, alice.server, at=NOW - HOUR)
+    revoke(alice, since=NOW - 2 * HOUR)
+    genuine = alice.registered("IC01")
+    genuine.series = alice.server.series
+    assert send(alice, genuine, at=NOW).state == FileState.HELD
+    refuse_file(alice, forged)
+    judge_pending.judge_pending(at=NOW)
+    assert sorted(states(alice)) == [FileState.ACCEPTED, FileState.REFUSED]
