@@ -104,7 +104,7 @@ class RequestLimits:
             self._count_shared(network, settings.NETWORK_REQUESTS_PER_SECOND)
 
     def count_unknown(self, digest: bytes, address: str) -> None:
-        """Count a request with a token that lets nobody in.
+        """Count a request with a token that lets nobody in, or nobody from there.
 
         Valid tokens of the same network are not affected, whatever others try there.
         Where networks have no limit, neither do unknown tokens.

@@ -54,10 +54,13 @@ def sign_in(header: str, *, address: str, at: datetime) -> Caller:
     if token is None or not tokens.is_usable(token, at=at):
         LIMITS.count_unknown(digest, address)
         raise _refusal(token)
-    LIMITS.count_token(digest, address)
     if not is_within(address, token.networks):
+        # Not counted for the token: whoever has stolen it would use up the requests of
+        # the servers that it is for.
         _note_refusal(token, address=address, at=at)
+        LIMITS.count_unknown(digest, address)
         raise Refused("token-network", address=address or "?")
+    LIMITS.count_token(digest, address)
     _note_use(token, address=address, at=at)
     return token_caller(token)
 

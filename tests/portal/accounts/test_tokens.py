@@ -279,3 +279,13 @@ def test_leaving_one_tenant_ends_the_tokens_of_that_tenant(
         assert not tokens.end_tokens_of(ada, tenant_id=alice.id, by="admin", at=NOW)
     assert code_of(here) == "token-revoked"
     assert works(elsewhere)
+
+
+def test_a_stolen_token_used_elsewhere_takes_no_request_from_its_servers(
+    alice: Company, settings: Any
+) -> None:
+    settings.TOKEN_REQUESTS_PER_SECOND = settings.NETWORK_REQUESTS_PER_SECOND = 1
+    secret = issue(alice, networks=["192.0.2.0/24"])[1]
+    answers = {code_of(secret, address="198.51.100.9") for _ in range(300)}
+    assert answers == {"token-network", "too-many-requests"}
+    assert works(secret, address=HERE)
