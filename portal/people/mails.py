@@ -98,9 +98,12 @@ def _setup_file(row: AccountMail, at: datetime) -> Shown:  # noqa: ARG001 - as a
 
 
 def _link_reason(row: AccountMail, at: datetime) -> str:  # noqa: ARG001 - as all kinds
-    change = AddressChange.objects.filter(pk=row.about or 0, ended_at=None).first()
+    rows = AddressChange.objects.select_related("user")
+    change = rows.filter(pk=row.about or 0, ended_at=None).first()
     if change is None:
         return "overtaken"
+    if not change.user.is_active:
+        return "account-closed"
     # Nobody is told that the address has an account, neither here nor on the page.
     return "taken" if User.objects.filter(email=row.recipient).exists() else ""
 

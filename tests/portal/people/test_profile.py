@@ -210,3 +210,12 @@ def test_staff_change_their_address_in_the_trail_of_the_staff(db: None) -> None:
     client = signed_in(clerk)
     client.post(link_to(client))
     assert acts(None) == ["address-changed"]
+
+
+def test_no_link_is_sent_for_an_account_that_was_closed_meanwhile(
+    alice: Company, viewer: User
+) -> None:
+    browser(viewer).post("/profile/address", {"address": NEW})
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        User.objects.filter(pk=viewer.pk).update(is_active=False)
+    assert send_mails() == []
