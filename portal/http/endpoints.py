@@ -108,7 +108,7 @@ ENDPOINTS: Mapping[str, Mapping[str, Endpoint]] = {
     "servers-revoke-key": {"POST": fresh(form(MANAGE))},
     "servers-change": {"POST": form(MANAGE)},
     "servers-withdraw": {"POST": form(MANAGE)},
-    "servers-register": {"POST": form(MANAGE, FILES, LISTS)},
+    "servers-register": {"POST": fresh(form(MANAGE, FILES, LISTS))},
     "access-page": {"GET": page(READ)},
     "sender-file": {"GET": page(READ)},
     "sender-script": {"GET": page(READ)},

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from portal.http.endpoint_types import PLAIN_FORM
 
 _CSRF = "csrfmiddlewaretoken"
-_SECRET = re.compile(r"password|token|secret|credential|^code$", re.I)
+# `key_text`: people paste private keys by mistake, and no page may show one.
+_SECRET = re.compile(r"password|token|secret|credential|^code$|^key_text$", re.I)
 
 # Sent along by pages, and of no interest to the person.
 _TECHNICAL = frozenset({"for-customer", "next"})
