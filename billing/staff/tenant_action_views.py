@@ -14,6 +14,7 @@ from billing.onboarding.setup_file import make_setup_file as make_set_up
 from billing.staff import tenant_head
 from billing.staff.action_views import back, run_action, tenant_of
 from portal import approvals
+from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused
 from portal.http.middleware import PortalRequest
@@ -126,7 +127,7 @@ def upload(request: PortalRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         sender = form_upload.Sender(
             tenant_id=tenant.pk,
-            name=f"{request.caller.name} for the customer",
+            name=f"{request.caller.name}{audit_log.FOR_CUSTOMER}",
             received_at=received_at(request, at=now),
         )
         # Read the files first: only then is it certain that the form arrived whole.

@@ -21,6 +21,9 @@ BEGINNING = bytes(32)
 # The staff's own trail is locked like a tenant's; no tenant has this id.
 _STAFF_TRAIL = 0
 
+# After the name of one of the staff who sends a file for a customer.
+FOR_CUSTOMER = " for the customer"
+
 Detail = str | int | bool | None
 
 

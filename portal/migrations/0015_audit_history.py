@@ -19,7 +19,8 @@ end $$;
 create trigger by_staff before insert on portal_auditentry
     for each row execute function portal_entry_is_by_staff();
 update portal_auditentry set by_staff = true
-    from portal_user where email = actor and staff_role <> '';
+    from portal_user where staff_role <> ''
+        and email = regexp_replace(actor, ' for the customer$', '');
 """
 _BACK = """
 drop trigger by_staff on portal_auditentry;

@@ -280,7 +280,7 @@ def _reject(file: UsageFile) -> None:
 def _audit(file: UsageFile, problems: Iterable[FoundProblem], *, at: datetime) -> None:
     audit_log.append(
         tenant_id=file.tenant_id,
-        actor=file.sent_by,
+        actor=receive.actor_of(file.how, file.sent_by),
         act=f"file-{file.state}",
         subject=str(file.pk),
         details={

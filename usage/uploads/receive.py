@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from portal.accounts import tokens
+from portal.audit import log as audit_log
 from portal.db import unit_of_work
 from portal.errors import Refused, Unavailable
 from portal.health import failpoints
@@ -71,6 +72,13 @@ class ReceivedFile:
     file_id: UUID
     is_new: bool
     is_nowhere: bool = False
+
+
+def actor_of(how: str, sent_by: str) -> str:
+    """Return who sent a file, for the trail: of the staff the person alone."""
+    if how != How.FORM:
+        return sent_by  # customers choose the names of tokens
+    return sent_by.removesuffix(audit_log.FOR_CUSTOMER)
 
 
 def receive(arrival: IncomingFile, chunks: Iterable[bytes]) -> ReceivedFile:
@@ -212,7 +220,7 @@ def _restore(arrival: IncomingFile, spool: Spool, here: ReceivedFile) -> None:
         spool,
         tenant_id=arrival.tenant_id,
         file_id=here.file_id,
-        by=arrival.sent_by,
+        by=actor_of(arrival.how, arrival.sent_by),
         at=arrival.received_at,
     )
 
