@@ -10,7 +10,8 @@ from portal.forms import LineField, MailAddressField, zone_choices
 from portal.models import Role, StaffRole, User
 from portal.people.invite import InvitedPerson
 
-_ADDRESS = User._meta.get_field("email").max_length
+# Of what a person does the address is stored in 200 characters, with additions.
+_ADDRESS = 180
 _NAME = 200
 
 

@@ -259,3 +259,12 @@ def test_the_database_refuses_an_invitation_that_contradicts_itself(
 def test_a_name_with_control_characters_is_cleaned(alice: Company) -> None:
     invite(admin_of(alice), name="Zoe\x07 New")
     assert invitations()[0].name == "Zoe New"
+
+
+def test_an_address_that_acts_could_not_be_stored_with_is_refused(
+    alice: Company,
+) -> None:
+    domain = ".".join(["y" * 60] * 3)
+    answer = invite(admin_of(alice), f"{'x' * 10}@{domain}.example")
+    assert answer.status_code == 422
+    assert invitations() == []
