@@ -141,7 +141,9 @@ _MAIL_ACTS = {
         PEOPLE, _("Calendar link created"), _("{actor} created a calendar link.")
     ),
     "calendar-address-removed": ActText(
-        PEOPLE, _("Calendar link removed"), _("{actor} removed a calendar link.")
+        PEOPLE,
+        _("Calendar link removed"),
+        _("{actor} removed the calendar link of {subject}."),
     ),
     "mail-sent-again": ActText(
         OPERATION,

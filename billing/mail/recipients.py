@@ -135,11 +135,12 @@ def remove_calendar_address(
     rows = CalendarAddress.objects.filter(tenant_id=tenant_id, user_id=user_id)
     gone, _ = rows.delete()
     if gone:
+        whose = User.objects.only("email").get(pk=user_id).email
         audit_log.append(
             tenant_id=tenant_id,
             actor=by,
             act="calendar-address-removed",
-            subject=by,
+            subject=whose,
             at=at,
         )
     return bool(gone)

@@ -251,3 +251,17 @@ def test_an_admin_who_was_demoted_meanwhile_is_told(alice: Company) -> None:
             at=timezone.now(),
         )
     assert role_of(alice.people["viewer"], alice) == "viewer"
+
+
+def test_the_trail_says_whose_calendar_link_a_removal_has_ended(
+    alice: Company,
+) -> None:
+    viewer = alice.people["viewer"]
+    calendar_of(browser(viewer))
+    admin_of(alice).post(f"{page_of(viewer)}/remove")
+    with unit_of_work.acting_for(alice.id, reading=True):
+        entry = AuditEntry.objects.get(act="calendar-address-removed")
+    assert (entry.actor, entry.subject) == (
+        alice.people["admin"].email,
+        viewer.email,
+    )
