@@ -4,15 +4,22 @@ Django renews a session by saving all of it, with every request. This store only
 its end, once in a while, so that a long upload cannot write back what a sign-out or a
 switch of the customer has changed in the meantime. A session that was ended in the
 database is never written again.
+
+What a session holds is sealed with a key that only the cookie gives: the sign-in
+library keeps the secret of a link for a new password there, as it was in the mail.
 """
 
 import hashlib
+import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
@@ -24,6 +31,8 @@ from portal.security_events.record import Origin
 
 # Where `begin` keeps the facts of the sign-in, until the session is saved.
 _SIGN_IN = "_portal_sign_in"
+
+_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,12 @@ def hash_of(cookie: str) -> str:
     return hashlib.sha256(cookie.encode(errors="surrogatepass")).hexdigest()
 
 
+def _sealing_with(cookie: str) -> AESGCM:
+    """Return what seals the data of a session; its stored hash gives no key."""
+    secret = b"usage-portal session data " + cookie.encode(errors="surrogatepass")
+    return AESGCM(hashlib.sha256(secret).digest())
+
+
 class SessionStore(db.SessionStore):
     """Django's session in the database; `stored` is its row as it was loaded."""
 
@@ -73,6 +88,23 @@ class SessionStore(db.SessionStore):
         key = session_key or self.session_key
         if key is not None:
             Session.objects.filter(session_key=hash_of(key)).delete()
+
+    def encode(self, session_dict: dict[str, Any]) -> str:
+        """Return the data, sealed: base64 of a nonce and AES-256-GCM with its tag."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        plain = super().encode(session_dict).encode()
+        sealed = _sealing_with(self.session_key or "").encrypt(nonce, plain, None)
+        return b64encode(nonce + sealed).decode()
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Return the data; nothing if they are not of the session with this cookie."""
+        try:
+            raw = b64decode(session_data, validate=True)
+            nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+            plain = _sealing_with(self.session_key or "").decrypt(nonce, sealed, None)
+        except (InvalidTag, ValueError):
+            return {}
+        return super().decode(plain.decode())
 
     def begin(self, user: User, *, origin: Origin, at: datetime) -> None:
         """Record who has signed in, where and when; saved with the session."""

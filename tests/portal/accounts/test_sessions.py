@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import connection
 from django.test import Client
@@ -16,6 +17,7 @@ from django.utils import timezone
 from portal import tasks
 from portal.accounts import end_sessions, sessions
 from portal.accounts.caller import Caller
+from portal.accounts.password_links import password_link
 from portal.accounts.sessions import SessionStore, hash_of
 from portal.db import unit_of_work
 from portal.models import EventKind, SecurityEvent, Session, StaffRole, User
@@ -49,6 +51,25 @@ def test_what_the_database_holds_signs_nobody_in(alice: Company) -> None:
         thief = Client()
         thief.cookies[COOKIE] = stored
         assert not is_signed_in(thief)
+    assert is_signed_in(client)
+
+
+def test_a_link_for_a_new_password_is_not_in_a_copy_of_the_database(
+    alice: Company,
+) -> None:
+    link = password_link(alice.people["admin"]).removeprefix(settings.PORTAL_ADDRESS)
+    client = Client()
+    form = client.get(link).headers["Location"]
+    # The library keeps the secret of the link in the session until the form is sent.
+    held = client.session["_password_reset_key"]
+    assert held in link
+    [session] = Session.objects.all()
+    for key in (None, session.session_key, "another cookie"):
+        assert SessionStore(key).decode(session.session_data) == {}
+    assert db.SessionStore().decode(session.session_data) == {}
+    new = "correct horse staple 9"
+    answer = client.post(form, {"password1": new, "password2": new})
+    assert answer.status_code == 302
     assert is_signed_in(client)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from allauth.core.internal import ratelimit
-from django.core import signing
 from django.core.cache import cache
 from django.db import connection
 from kombu.exceptions import ContentDisallowed
@@ -145,15 +144,14 @@ def test_a_pickled_session_is_empty_and_runs_nothing(db: None, mark: Path) -> No
             raise AssertionError
 
     # Signed as ours are: whoever has the key could write one.
-    data = signing.dumps(
-        {"a": Planted(mark)}, salt=SessionStore().key_salt, serializer=Pickler
-    )
+    writer = SessionStore("planted key")
+    writer.serializer = Pickler
     Session.objects.create(
-        session_key=hash_of("planted"),
-        session_data=data,
+        session_key=hash_of("planted key"),
+        session_data=writer.encode({"a": Planted(mark)}),
         expire_date=datetime.now(UTC) + SOON,
     )
-    assert dict(SessionStore("planted").items()) == {}
+    assert dict(SessionStore("planted key").items()) == {}
     assert not mark.exists()
 
 
