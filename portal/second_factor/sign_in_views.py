@@ -33,8 +33,9 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return redirect("second-factor-manage" if is_signed_in else "sign-in")
     user: User = stage.login.user
     factors = factors_of(user.pk)
-    if not user.is_active or not factors.seconds:
-        # Closed or reset meanwhile: the sign-in begins anew.
+    goes_on = user.is_active and factors.seconds and stage.is_of_present_password()
+    if not goes_on:
+        # Closed, reset or with a new password meanwhile: the sign-in begins anew.
         clear_login(request)
         return redirect("sign-in")
     problem = ""

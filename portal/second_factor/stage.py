@@ -11,6 +11,9 @@ from django.shortcuts import redirect
 
 from portal.accounts.sign_in_facts import has_second_factor
 
+# A keyed hash of the password, as sessions have it.
+_PASSWORD = "password"  # noqa: S105 - a key
+
 
 class SecondFactorStage(LoginStage):
     """Interrupts the sign-in of a person who has a second factor."""
@@ -25,4 +28,13 @@ class SecondFactorStage(LoginStage):
         # A passkey verified the person by itself.
         if did_use_passwordless_login(self.request, user):
             return None, True
+        self.state[_PASSWORD] = user.get_session_auth_hash()
         return redirect(self.urlname), True
+
+    def is_of_present_password(self) -> bool:
+        """Return whether the password is still the one that the sign-in began with.
+
+        A changed password ends all sessions, and sign-ins that have only begun as well.
+        """
+        found = self.state.get(_PASSWORD, "")
+        return bool(self.login.user.get_session_auth_hash() == found)

@@ -248,6 +248,23 @@ def stored_texts() -> str:
     return str(found)
 
 
+def test_a_new_password_ends_sign_ins_that_have_begun(
+    person: User, codes: tuple[str, ...]
+) -> None:
+    begun = type_password(EMAIL)
+    path = password_link(person).removeprefix(settings.PORTAL_ADDRESS)
+    owner = Client()
+    new = "correct horse staple 9"
+    form = owner.get(path)["Location"]
+    owner.post(form, {"password1": new, "password2": new})
+    answer = begun.post("/second-factor", {"code": codes[0]})
+    assert answer["Location"] == "/sign-in"
+    assert not is_in(begun)
+    # That of the owner goes on, and the code was not used up.
+    owner.post("/second-factor", {"code": codes[0]})
+    assert is_in(owner)
+
+
 def test_a_copy_of_the_database_has_no_secret_that_lets_anybody_in(
     person: User, codes: tuple[str, ...]
 ) -> None:
