@@ -137,6 +137,23 @@ class SessionStore(db.SessionStore):
         if not changed:
             raise UpdateError
 
+    def cycle_key(self) -> None:
+        """Go on under another key; a session that was ended meanwhile stays ended.
+
+        The row is kept: who ends the session at the same moment finds it all the same.
+        Without a row nothing is stored, and `save` raises UpdateError.
+        """
+        data = self._get_session()  # type: ignore[attr-defined]  # the stubs leave it out
+        row = self.stored
+        if row is None or row.begun_at is None:
+            super().cycle_key()
+            return
+        self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]  # the same
+        before, row.session_key = row.session_key, hash_of(self._session_key)
+        Session.objects.filter(session_key=before).update(
+            session_key=row.session_key, session_data=self.encode(data)
+        )
+
     def create_model_instance(self, data: Mapping[str, Any]) -> Session:
         # Also when a session goes on under another key.
         before, self.stored = self.stored, None

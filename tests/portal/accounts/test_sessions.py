@@ -136,6 +136,26 @@ def test_a_session_that_has_ended_is_never_stored_again(alice: Company) -> None:
     assert not Session.objects.exists()
 
 
+def test_a_session_that_has_ended_goes_on_under_no_other_key(alice: Company) -> None:
+    running = SessionStore(signed_in().cookies[COOKIE].value)
+    running["switched"] = 1
+    sessions.end_sessions(alice.people["admin"].pk)
+    running.cycle_key()
+    assert not Session.objects.exists()
+    with pytest.raises(UpdateError):
+        running.save()
+
+
+def test_a_new_key_is_of_the_same_session(alice: Company) -> None:
+    before = SessionStore(signed_in().cookies[COOKIE].value)
+    [session] = Session.objects.all()
+    before.cycle_key()
+    [after] = Session.objects.all()
+    assert after.session_key == hash_of(str(before.session_key)) != session.session_key
+    assert after.reference == session.reference
+    assert dict(SessionStore(before.session_key).items()) == dict(before.items())
+
+
 @pytest.fixture
 def ended_while_running(alice: Company, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Give a client whose session ends while its request is running."""
