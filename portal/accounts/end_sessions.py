@@ -37,6 +37,7 @@ def end_and_record(  # noqa: PLR0913 - what ends, by whom, when and why
     but: UUID | None = None,
     only: UUID | None = None,
     actor: str = "",
+    tenant_id: int | None = None,
 ) -> int:
     """End sessions of a person, an event each; return how many have ended.
 
@@ -51,6 +52,8 @@ def end_and_record(  # noqa: PLR0913 - what ends, by whom, when and why
         but: the reference of one that goes on.
         only: the reference of the only one to end.
         actor: who ends them, if not the person.
+        tenant_id: the tenant for which they do; the others of the person are not told
+            who and where its admins are.
 
     """
     ended = end_sessions(user_id, but=but, only=only)
@@ -61,6 +64,7 @@ def end_and_record(  # noqa: PLR0913 - what ends, by whom, when and why
             at=at,
             user_id=user_id,
             actor=actor,
+            tenant_id=tenant_id,
             details={"reason": reason},
         )
     return len(ended)

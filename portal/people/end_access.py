@@ -34,12 +34,19 @@ def end_membership(
     signals.membership_ended.send(
         sender=User, tenant_id=tenant_id, user_id=user.pk, by=by, at=at
     )
-    end_all_sessions(user, by=by, origin=origin, at=at)
+    end_all_sessions(user, by=by, origin=origin, at=at, tenant_id=tenant_id)
 
 
-def end_all_sessions(user: User, *, by: str, origin: Origin, at: datetime) -> None:
+def end_all_sessions(
+    user: User, *, by: str, origin: Origin, at: datetime, tenant_id: int | None = None
+) -> None:
     end_and_record(
-        user.pk, reason=EndReason.SOMEBODY_ELSE, origin=origin, at=at, actor=by
+        user.pk,
+        reason=EndReason.SOMEBODY_ELSE,
+        origin=origin,
+        at=at,
+        actor=by,
+        tenant_id=tenant_id,
     )
 
 

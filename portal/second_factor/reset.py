@@ -54,7 +54,12 @@ def _reset(
     with transaction.atomic():
         Authenticator.objects.filter(user=person.pk).delete()
         end_and_record(
-            person.pk, reason=EndReason.SOMEBODY_ELSE, origin=origin, at=at, actor=by
+            person.pk,
+            reason=EndReason.SOMEBODY_ELSE,
+            origin=origin,
+            at=at,
+            actor=by,
+            tenant_id=tenant_id,
         )
         FactorReset.objects.update_or_create(
             user_id=person.pk,

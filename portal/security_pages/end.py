@@ -36,7 +36,7 @@ def end_of_member(
     member = Membership.objects.filter(user=user_id).values_list("user__email").first()
     if member is None:
         raise Refused("not-found")
-    count = _end(user_id, only=only, by=by)
+    count = _end(user_id, only=only, by=by, tenant_id=tenant_id)
     _append(tenant_id, member[0], count, by)
     return count
 
@@ -65,7 +65,9 @@ def end_of_anybody(user_id: int, *, only: UUID | None, by: EndedBy) -> int:
     return count
 
 
-def _end(user_id: int, *, only: UUID | None, by: EndedBy) -> int:
+def _end(
+    user_id: int, *, only: UUID | None, by: EndedBy, tenant_id: int | None = None
+) -> int:
     return end_and_record(
         user_id,
         only=only,
@@ -73,6 +75,7 @@ def _end(user_id: int, *, only: UUID | None, by: EndedBy) -> int:
         origin=by.origin,
         at=by.at,
         actor=by.name,
+        tenant_id=tenant_id,
     )
 
 

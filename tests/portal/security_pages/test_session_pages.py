@@ -162,6 +162,30 @@ def test_the_sessions_of_a_partner_end_for_all_tenants(
     assert trail(charlie.id) == []
 
 
+@pytest.mark.parametrize(
+    "way", ["{}/sessions/end", "members/{}/reset-factors", "members/{}/remove"]
+)
+def test_the_other_tenant_of_a_partner_does_not_learn_who_has_ended_sessions(
+    alice: Company, charlie: Company, way: str
+) -> None:
+    partner = charlie.people["viewer"]
+    with unit_of_work.acting_for(unit_of_work.STAFF):
+        create.add_member(alice.id, user=partner, role=Role.VIEWER, by="test", at=NOW)
+    signed_in(partner.email)
+    admin = signed_in(ADMIN, REMOTE_ADDR="192.0.2.99")
+    admin.post(f"/people/{way.format(partner.pk)}", {"session": "all"})
+    [event] = ended()
+    assert event["actor"] == ADMIN
+    theirs = Client()
+    theirs.force_login(charlie.people["admin"])
+    page = theirs.get("/people/security-events").content.decode()
+    assert partner.email in page
+    assert ADMIN not in page
+    assert "192.0.2.99" not in page
+    ours = admin.get("/people/security-events").content.decode()
+    assert "Session ended" in ours.partition("<table")[2]
+
+
 def test_staff_end_sessions_of_anybody(alice: Company) -> None:
     viewer = signed_in(VIEWER, REMOTE_ADDR="192.0.2.5")
     clerk = staff_client(StaffRole.CLERK)
