@@ -39,6 +39,9 @@ ALL_PER_HOUR = 5_000
 REFUSED_PER_HOUR = 100
 """Of one person or token."""
 
+FACTOR_FAILED_PER_HOUR = 100
+"""Of one person: passkeys can be tried without limit."""
+
 _PER = timedelta(hours=1)
 
 Detail = str | int | bool | None
@@ -112,6 +115,9 @@ def _limits_of(event: SecurityEvent) -> tuple[Counter, ...]:
     if kind == EventKind.REFUSED:
         name = f"event {kind} {event.user_id} {event.tenant_id} {event.actor}"
         return (Counter(name, REFUSED_PER_HOUR, _PER),)
+    if kind == EventKind.FACTOR_FAILED:
+        name = f"event {kind} {event.user_id}"
+        return (Counter(name, FACTOR_FAILED_PER_HOUR, _PER),)
     if kind not in _ANONYMOUS:
         return ()
     network = network_of(event.address)

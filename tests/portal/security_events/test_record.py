@@ -12,6 +12,7 @@ from portal.models import EventKind
 from portal.security_events import record as recording
 from tests.builders import Company
 from tests.portal.accounts.sign_in_form import sign_in
+from tests.portal.second_factor.people import give_app
 from tests.portal.security_events.recorded import events
 
 ADMIN = "admin@a-100.example"
@@ -89,6 +90,18 @@ def test_refusals_of_one_person_are_bounded(
     for _ in range(4):
         client.get("/people/security-events")
     assert len(events(EventKind.REFUSED)) == 2
+
+
+def test_wrong_passkeys_of_one_person_are_bounded(
+    alice: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "FACTOR_FAILED_PER_HOUR", 2)
+    client = Client()
+    give_app(alice.people["viewer"])
+    client.force_login(alice.people["viewer"])
+    for _ in range(4):
+        client.post("/confirm", {"credential": "x"})
+    assert len(events(EventKind.FACTOR_FAILED)) == 2
 
 
 def test_an_event_is_one_line_of_json_that_the_log_cleans(
