@@ -17,6 +17,8 @@ _CSRF = "csrfmiddlewaretoken"
 # `key_text`: people paste private keys by mistake, and no page may show one.
 _SECRET = re.compile(r"password|token|secret|credential|^code$|^key_text$", re.I)
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
 # Sent along by pages, and of no interest to the person.
 _TECHNICAL = frozenset({"for-customer", "next"})
 
@@ -73,7 +75,7 @@ def from_text(text: str) -> CarriedForm | None:
     except (ValueError, TypeError, RecursionError):
         return None
     texts = [action, page, *(part for pair in pairs for part in pair)]
-    if not all(isinstance(one, str) for one in texts) or is_whole not in {True, False}:
+    if not all(map(_is_text, texts)) or not isinstance(is_whole, bool):
         return None
     return carry(action, page=page, fields=pairs, has_files=not is_whole)
 
@@ -81,6 +83,11 @@ def from_text(text: str) -> CarriedForm | None:
 def path_of(action: str) -> str:
     """Return the path of an address without its query."""
     return urlsplit(action).path
+
+
+def _is_text(value: object) -> bool:
+    """Return whether it is text that a page can hold: JSON can name half characters."""
+    return isinstance(value, str) and not _HALVES.search(value)
 
 
 def _label(name: str) -> str:
