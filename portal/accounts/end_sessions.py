@@ -27,6 +27,9 @@ class EndReason(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a word
     """The password was changed."""
 
+    FACTOR = "factor"
+    """The first second factor was added, or one was removed."""
+
 
 def end_and_record(  # noqa: PLR0913 - what ends, by whom, when and why
     user_id: int,

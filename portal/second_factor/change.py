@@ -13,7 +13,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.db import IntegrityError, transaction
 
 from portal.accounts import request_mails
-from portal.accounts.sessions import end_sessions
+from portal.accounts.end_sessions import EndReason, end_and_record
 from portal.errors import Refused
 from portal.models import EventKind, User
 from portal.second_factor.present import recovery_codes
@@ -95,7 +95,7 @@ def _add(
             )
             codes = _new_codes(user, at=at) if is_first else ()
             if is_first:
-                end_sessions(user.pk, but=origin.session)
+                _end_others(user, origin, at=at)
             event = EventKind.FACTOR_ADDED
             details = {"factor": kind, "name": name}
             record(event, origin=origin, at=at, user_id=user.pk, details=details)
@@ -124,7 +124,7 @@ def remove(user: User, factor_id: int, *, origin: Origin, at: datetime) -> bool:
             raise Refused("last-factor")
         doomed = Authenticator.objects.filter(user=user)
         (doomed if is_last else doomed.filter(pk=row.pk)).delete()
-        end_sessions(user.pk, but=origin.session)
+        _end_others(user, origin, at=at)
         details = {"factor": row.type, "name": row.data.get("name", "")}
         kind = EventKind.FACTOR_REMOVED
         record(kind, origin=origin, at=at, user_id=user.pk, details=details)
@@ -174,6 +174,12 @@ def _new_codes(user: User, *, at: datetime) -> tuple[str, ...]:
         defaults={"data": data, "created_at": at, "last_used_at": None},
     )
     return tuple(recovery_codes(row))
+
+
+def _end_others(user: User, origin: Origin, *, at: datetime) -> None:
+    end_and_record(
+        user.pk, but=origin.session, reason=EndReason.FACTOR, origin=origin, at=at
+    )
 
 
 def _mail(user: User, kind: str, origin: Origin) -> None:

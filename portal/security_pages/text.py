@@ -21,6 +21,7 @@ _ENDED = {
     EndReason.PERSON: _("the person ended it"),
     EndReason.SOMEBODY_ELSE: _("somebody else ended it"),
     EndReason.PASSWORD: _("the password was changed"),
+    EndReason.FACTOR: _("a second factor was added or removed"),
 }
 
 

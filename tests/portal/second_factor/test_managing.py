@@ -38,6 +38,7 @@ from tests.portal.second_factor.people import (
     text_of,
     type_password,
 )
+from tests.portal.security_events.recorded import events
 
 SET_UP = "/second-factor/set-up"
 
@@ -106,6 +107,8 @@ def test_an_app_is_set_up_and_its_recovery_codes_are_shown_once(person: User) ->
     # The other session has not presented the factor, and has ended.
     assert is_in(client)
     assert not is_in(elsewhere)
+    [event] = events(EventKind.SESSION_ENDED)
+    assert (event["user_id"], event["details"]) == (person.pk, {"reason": "factor"})
     assert EventKind.FACTOR_ADDED in kinds_of(person)
 
 
