@@ -36,5 +36,6 @@ class SecondFactorStage(LoginStage):
 
         A changed password ends all sessions, and sign-ins that have only begun as well.
         """
-        found = self.state.get(_PASSWORD, "")
-        return bool(self.login.user.get_session_auth_hash() == found)
+        user = self.login.user
+        found = self.state.get(_PASSWORD)
+        return user is not None and bool(user.get_session_auth_hash() == found)
