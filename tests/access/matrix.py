@@ -79,11 +79,18 @@ ROWS: Mapping[str, Row] = {
     # Nobody's sign-in waits for a second factor.
     "second-factor": Row(lambda _: "/second-factor", own=_answers(302)),
     "second-factor-options": Row(lambda _: "/second-factor/options", own=_answers(302)),
-    "second-factor-set-up": Row(lambda _: "/second-factor/set-up"),
-    "second-factor-set-up-app": Row(lambda _: "/second-factor/set-up/app"),
-    "second-factor-set-up-passkey": Row(lambda _: "/second-factor/set-up/passkey"),
+    # Whose sign-in is not fresh, or lacks the factor that they have, confirms first.
+    "second-factor-set-up": Row(
+        lambda _: "/second-factor/set-up", own=_answers(200, 302)
+    ),
+    "second-factor-set-up-app": Row(
+        lambda _: "/second-factor/set-up/app", own=_answers(200, 302, 403)
+    ),
+    "second-factor-set-up-passkey": Row(
+        lambda _: "/second-factor/set-up/passkey", own=_answers(200, 302, 403)
+    ),
     "second-factor-set-up-options": Row(
-        lambda _: "/second-factor/set-up/passkey/options"
+        lambda _: "/second-factor/set-up/passkey/options", own=_answers(200, 302, 403)
     ),
     "second-factor-manage": Row(lambda _: "/second-factor/manage"),
     # These people have no factor that could be changed.
@@ -577,8 +584,11 @@ def expected(
     if endpoint is None:
         return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method-unknown")
     is_api = row.path(_NO_IDS).startswith(API)
-    refuses = _api_refusal if is_api else _page_refusal
-    refusal = refuses(endpoint, caller)
+    refusal = (
+        _api_refusal(endpoint, caller)
+        if is_api
+        else _page_refusal(endpoint, caller, method)
+    )
     if is_api and TOKENS not in endpoint.callers and endpoint.permission != ANYBODY:
         refusal = _people_refusal(caller) or refusal
     if refusal or whose == caller.company or row.foreign is None:
@@ -606,7 +616,9 @@ def _people_refusal(caller: MatrixCaller) -> ExpectedAnswer | None:
     return _refusal(HTTPStatus.FORBIDDEN, "people-only") if is_token else None
 
 
-def _page_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | None:
+def _page_refusal(
+    endpoint: Endpoint, caller: MatrixCaller, method: str
+) -> ExpectedAnswer | None:
     """Pages know sessions only; a token there is nothing."""
     has_session = not (caller.name in NO_SESSION or "token:" in caller.name)
     if endpoint.permission == ANYBODY:
@@ -617,7 +629,13 @@ def _page_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | 
     standing = STANDING[caller.name]
     may = standing if isinstance(standing, frozenset) else ADMIN
     code = _denial(endpoint, caller, may)
-    return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
+    # To the second factor, or to the page that confirms the identity. Instead of a form
+    # that was sent, that page itself is the answer.
+    is_led_on = code == "second-factor-needed" or (
+        code == "sign-in-not-fresh" and method in {"GET", "HEAD"}
+    )
+    status = HTTPStatus.FOUND if is_led_on else HTTPStatus.FORBIDDEN
+    return _refusal(status, code) if code else None
 
 
 def _denial(

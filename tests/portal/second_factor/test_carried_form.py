@@ -20,7 +20,15 @@ def test_a_form_comes_back_as_it_was_filled_in() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "oldpassword", "password1", "api_token", "credential", "code", "key_text"],
+    [
+        "password",
+        "oldpassword",
+        "password1",
+        "api_token",
+        "credential",
+        "code",
+        "key_text",
+    ],
 )
 def test_secrets_are_left_out_and_have_to_be_typed_again(name: str) -> None:
     form = carried_form.carry(
