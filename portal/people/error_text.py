@@ -52,6 +52,11 @@ TEXTS: Mapping[str, ErrorText] = {
         gettext_noop("You cannot do this for yourself. Nothing was changed."),
         gettext_noop("Ask somebody else who may do it."),
     ),
+    "person-of-several": error(
+        403,
+        gettext_noop("This person belongs to several companies. Nothing was changed."),
+        gettext_noop("Ask the billing team to remove the lost second factor."),
+    ),
     "link-unknown": error(
         404,
         gettext_noop("This link does not work."),

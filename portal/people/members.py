@@ -118,6 +118,21 @@ def require_second_factor(
     )
 
 
+def require_of_one_tenant(user_id: int) -> None:
+    """Refuse to act on the account of somebody who belongs to several tenants.
+
+    The factors of a partner protect all of their tenants: an admin of one of them must
+    not weaken the others. Runs outside of any unit of work: a tenant sees only its own
+    memberships.
+
+    Raises:
+        Refused: the person belongs to another tenant as well.
+
+    """
+    if Membership.objects.filter(user=user_id).count() > 1:
+        raise Refused("person-of-several")
+
+
 def reset_member_factors(
     tenant_id: int, user_id: int, *, by: Caller, origin: Origin, at: datetime
 ) -> Membership:

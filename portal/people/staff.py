@@ -51,21 +51,38 @@ def change_staff_role(user_id: int, role: str, *, by: Caller, at: datetime) -> U
     return person
 
 
-def reset_staff_factors(
+def reset_persons_factors(
     user_id: int, *, by: Caller, origin: Origin, at: datetime
 ) -> User:
-    """Remove the second factors of somebody of the staff, never the caller's own.
+    """Remove the second factors of anybody, never the caller's own.
+
+    In a unit of work of the staff. Also for a member whom no colleague can help: the
+    only admin of a tenant, or somebody who belongs to several. Each of their tenants
+    sees it in its trail.
 
     Raises:
-        Refused: nobody of the staff, or the caller's own.
+        Refused: there is no such open account, or it is the caller's own.
 
     """
+    tenants = _tenants_of(user_id)
+    for tenant_id in tenants:
+        hold_people(tenant_id)
     hold_people(None)
     _require_clerk(by)
-    person = find_staff(user_id)
+    person = User.objects.filter(pk=user_id, is_active=True).first()
+    if person is None:
+        raise Refused("not-found")
     if by.user_id == user_id:
         raise Refused("not-for-oneself")
     end_access.reset_factors(person, tenant_id=None, by=by.name, origin=origin, at=at)
+    for tenant_id in tenants:
+        audit_log.append(
+            tenant_id=tenant_id,
+            actor=by.name,
+            act="second-factor-reset",
+            subject=person.email,
+            at=at,
+        )
     _append(person, "second-factor-reset", {}, by=by, at=at)
     return person
 

@@ -147,10 +147,10 @@ def change_role(request: PortalRequest, user_id: int) -> HttpResponse:
 
 @require_POST
 def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
-    """Remove the second factors of somebody of the staff who has lost them."""
+    """Remove the second factors of somebody who has lost them."""
 
     def act(at: datetime) -> str:
-        return staff.reset_staff_factors(
+        return staff.reset_persons_factors(
             user_id, by=request.caller, origin=origin_of(request), at=at
         ).name
 

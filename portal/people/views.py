@@ -204,6 +204,11 @@ def remove_member(request: PortalRequest, user_id: int) -> HttpResponse:
 def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
     """Remove the second factors of a member who has lost them."""
     text = gettext("The second factors of %(name)s are removed, the sessions ended.")
+    try:
+        members.require_of_one_tenant(user_id)
+    except Refused as refusal:
+        messages.error(request, refusal_text(refusal))
+        return redirect("people-page")
     return _act(
         request,
         lambda: (

@@ -24,10 +24,11 @@ def reset_factors(
     decided by the caller, which has an endpoint that needs a fresh sign-in, and ends
     the person's tokens.
 
-    Runs in the unit of work of the tenant with `tenant_id`; None: in that of the staff,
-    for somebody of the staff.
+    Runs in the unit of work of the tenant with `tenant_id`; None: in that of the staff.
     """
-    wait = at + STAFF_WAIT if tenant_id is None else None
+    # A tenant has no right to read who is staff, and has none.
+    is_staff = tenant_id is None and bool(person.staff_role)
+    wait = at + STAFF_WAIT if is_staff else None
     _reset(person, by=by, tenant_id=tenant_id, origin=origin, at=at, waits_until=wait)
 
 

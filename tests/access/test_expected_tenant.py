@@ -1,9 +1,11 @@
 """A request that names its expected tenant changes no other tenant."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import resolve
@@ -202,6 +204,20 @@ def test_a_token_sends_for_its_own_customer_alone(companies: TwoCompanies) -> No
         )
 
 
+def forms_of(client: Client, pages: Iterable[str]) -> dict[str, str]:
+    """Return the content of the forms of pages, by the address they are sent to."""
+    forms = {}
+    for path in pages:
+        page = client.get(path).content.decode()
+        for head, rest in re.findall(r"<form([^>]*)>(.*?)</form>", page, re.DOTALL):
+            action = re.search(r' action="([^"?#]+)', head)
+            # Without an action a form is sent to its page.
+            if action or 'method="post"' in head:
+                target = action[1] if action else path.partition("?")[0]
+                forms[resolve(target).view_name] = rest
+    return forms
+
+
 def test_each_form_that_changes_something_says_for_whom(
     companies: TwoCompanies,
 ) -> None:
@@ -211,6 +227,10 @@ def test_each_form_that_changes_something_says_for_whom(
         server = Server.objects.get(name=two_companies.SECRET_SERVER)
         keys = list(ServerKey.objects.values_list("pk", flat=True))
         token = ApiToken.objects.values_list("pk", flat=True).first()
+    # A member with a second factor and a session.
+    viewer = companies.alice.people["viewer"]
+    Authenticator.objects.create(user=viewer, type=Authenticator.Type.TOTP, data={})
+    Client().force_login(viewer)
     client.post("/people/invite", {"address": "new@new.example", "role": "viewer"})
     less = {"what": "last-day", "day": "2026-05-01", "reason": "Gone."}
     client.post("/servers/change", {"server": server.pk, **less})
@@ -219,22 +239,15 @@ def test_each_form_that_changes_something_says_for_whom(
     client.post("/licences/ask", {"from_on": "2026-05-20", "reason": "Sold."})
     # An upload, whose summary can be dismissed.
     client.post("/upload", {"files": SimpleUploadedFile("a.usg", b"a"), "end": "end"})
-    forms = {}
     of_a_server = f"/excuses?server={server.name}&period=2026-05"
     of_a_day = f"/billing-data/2026-05/days/{two_companies.DAY}"
-    viewer = companies.alice.people["viewer"].pk
     pages = (
         *("/upload", "/servers", of_a_server, "/licences", "/people", of_a_day),
-        *("/people/invite", "/people/second-factor", f"/people/members/{viewer}"),
-        *(f"/people/{viewer}/sessions", f"/automation/tokens/{token}"),
+        *("/people/invite", "/people/second-factor", f"/people/members/{viewer.pk}"),
+        *(f"/people/{viewer.pk}/sessions", f"/automation/tokens/{token}"),
         *("/automation/tokens/new", *(f"/servers/keys/{key}" for key in keys)),
     )
-    for path in pages:
-        page = client.get(path).content.decode()
-        for action, rest in re.findall(
-            r'<form[^>]* action="([^"?#]+)[^"]*"[^>]*>(.*?)</form>', page, re.DOTALL
-        ):
-            forms[resolve(action).view_name] = rest
+    forms = forms_of(client, pages)
     assert set(forms) >= CHANGING
     field = f'<input type="hidden" name="{FIELD}" value="{companies.alice.number}">'
     assert [name for name in CHANGING if field not in forms[name]] == []
