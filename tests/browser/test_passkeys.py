@@ -120,7 +120,7 @@ def with_passkey(visit: Visit, person: User) -> Page:
 def test_a_passkey_is_added_once_to_each_device(with_passkey: Page) -> None:
     page = with_passkey
     assert_accessible(page)
-    page.get_by_role("link", name="I have kept the codes").click()
+    page.get_by_role("link", name="I have saved the codes").click()
     page.goto("/second-factor/manage")
     expect(page.get_by_label("New name of work laptop")).to_have_value("work laptop")
     add_passkey(page, "again")
@@ -207,13 +207,13 @@ def test_an_app_is_set_up_and_a_recovery_code_replaces_it(
     page.wait_for_url("**/")
     page.goto("/second-factor/set-up")
     assert_accessible(page)
-    page.get_by_role("link", name="Set up an app").click()
+    page.get_by_role("link", name="Set up an authenticator app").click()
     expect(page.get_by_alt_text("QR code")).to_be_visible()
     assert page.locator("img").evaluate("one => one.naturalWidth") > 0
     assert_accessible(page)
     secret = (page.locator("code").text_content() or "").replace(" ", "")
     page.get_by_label("Code").fill(code_at(timezone.now(), secret=secret))
-    page.get_by_role("button", name="Set up the app").click()
+    page.get_by_role("button", name="Set up the authenticator app").click()
     code = page.locator("ol code").first.text_content() or ""
     assert re.fullmatch(r"\d{4} \d{4} \d{4}", code)
     sign_out(page)

@@ -47,8 +47,8 @@ class TokenForm(forms.Form):
         max_length=_NETWORKS_TYPED,
         label=_("Network ranges"),
         help_text=_(
-            "One in a line, such as 192.0.2.0/24 or 2001:db8::/48. Empty: from"
-            " everywhere."
+            "One in a line, such as 192.0.2.0/24 or 2001:db8::/48. Empty: from any"
+            " address."
         ),
     )
     days = forms.IntegerField(

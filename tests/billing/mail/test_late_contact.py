@@ -40,7 +40,7 @@ def test_a_contact_counts_only_once_it_is_confirmed(alice: Company) -> None:
     assert f"{BOSS}: not confirmed yet, gets no mails" in page
     # A scanner opens the link first.
     page = Client().get(path).content.decode()
-    assert "wants late mails to go to boss@a-100.example" in page
+    assert "wants to send late mails to boss@a-100.example" in page
     assert contact(alice) == ""
     answer = Client().post(path).content.decode()
     assert "go to boss@a-100.example now." in answer

@@ -187,7 +187,7 @@ def test_the_admins_of_a_tenant_are_told_of_a_set_up(
     clerk.post(f"/staff/tenants/{alice.number}/set-up")
     [told] = send_mails()
     assert told.to == [alice.people["admin"].email]
-    assert "A server set-up for Alice Assurance was made." in told.body
+    assert "A server set-up for Alice Assurance was downloaded." in told.body
     assert "clerk@vendor.example has downloaded it" in told.body
 
 

@@ -89,10 +89,10 @@ def test_only_admins_of_the_same_tenant_touch_a_member(
 def test_the_page_of_a_removal_names_the_tokens_that_end(alice: Company) -> None:
     uploader = alice.people["uploader"]
     admin = admin_of(alice)
-    assert "No API token ends" in admin.get(page_of(uploader)).content.decode()
+    assert "No API tokens are revoked" in admin.get(page_of(uploader)).content.decode()
     token_of(alice, uploader)
     page = admin.get(page_of(uploader)).content.decode()
-    assert "These API tokens end." in page
+    assert "These API tokens are revoked." in page
     assert "<bdi>nightly</bdi>" in page
 
 

@@ -45,12 +45,12 @@ def test_the_list_shows_roles_factors_and_sessions(alice: Company) -> None:
     assert clerk.email in page
     assert "passkey" in page
     # Auditors see it; they have no button.
-    assert "Invite to the staff" not in page
+    assert "Invite to the billing staff" not in page
     assert (
         "Close the account"
         not in client.get(f"/staff/people/{clerk.pk}").content.decode()
     )
-    assert "Invite to the staff" in (
+    assert "Invite to the billing staff" in (
         signed_in(clerk).get("/staff/people").content.decode()
     )
     # A member is not among the staff.

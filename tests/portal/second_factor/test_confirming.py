@@ -67,7 +67,7 @@ def test_a_form_is_shown_again_filled_and_sent_by_the_person(
     assert hidden(page, "for-customer") == alice.number
     assert "Address chief" in text_of(page)
     # Now it is fresh: the same form is accepted or refused by its own view.
-    assert "Confirm that it is you" not in text_of(stale.post(FORM, fields))
+    assert "Confirm your identity" not in text_of(stale.post(FORM, fields))
 
 
 def test_nothing_of_a_refused_form_is_kept_in_the_session(stale: Client) -> None:
@@ -83,7 +83,7 @@ def test_passwords_are_not_carried(stale: Client) -> None:
     assert "hush" not in refused.content.decode()
     sent = {"carried": hidden(refused, "carried"), "password": PASSWORD}
     page = stale.post("/confirm", sent)
-    assert "fill the form in again" in text_of(page)
+    assert "fill in the form again" in text_of(page)
 
 
 def test_files_are_not_carried_and_have_to_be_chosen_again(stale: Client) -> None:

@@ -142,7 +142,7 @@ def test_an_admin_of_another_tenant_sees_and_ends_no_token(
 def test_a_token_is_replaced_in_two_plain_steps(alice: Company) -> None:
     admin, (old,) = signed_in(alice, "admin"), tokens_of(alice)
     page = f"/automation/tokens/{old.pk}"
-    assert "Make the new token" in text_of(admin.get(page))
+    assert "Create the new token" in text_of(admin.get(page))
     made = admin.post(f"{page}/replace", {"days": "3"})
     secret = secret_in(made)
     assert "The old token works until" in text_of(made)
@@ -153,7 +153,7 @@ def test_a_token_is_replaced_in_two_plain_steps(alice: Company) -> None:
     again = admin.post(f"{page}/replace", {"days": "3"})
     assert again.status_code == 409
     assert not SECRET.search(again.content.decode())
-    assert "End the old token now" in text_of(admin.get(page))
+    assert "Revoke the old token now" in text_of(admin.get(page))
     ended = admin.post(f"{page}/revoke", follow=True)
     assert "is revoked. It lets nobody in any more." in text_of(ended)
     assert not lets_in(alice.token)
