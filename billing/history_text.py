@@ -134,8 +134,8 @@ _MAIL_ACTS = {
     ),
     "escalation-chosen": ActText(
         PEOPLE,
-        _("Late contact changed"),
-        _("{actor} changed the late contact to {subject}."),
+        _("Contact for late mails changed"),
+        _("{actor} changed the contact for late mails to {subject}."),
     ),
     "calendar-address-made": ActText(
         PEOPLE, _("Calendar link created"), _("{actor} created a calendar link.")
@@ -166,8 +166,8 @@ _MAIL_ACTS = {
 _STAFF_ACTS = {
     "set-up-handed-over": ActText(
         TENANT,
-        _("Set-up file downloaded"),
-        _("{actor} downloaded a set-up file with the new API token {subject}."),
+        _("Server set-up downloaded"),
+        _("{actor} downloaded a server set-up with the new API token {subject}."),
     ),
     "note-written": ActText(
         NOTES, _("Note written"), _("{actor} wrote a note about tenant {subject}.")

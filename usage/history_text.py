@@ -40,7 +40,10 @@ _FILE_ACTS = {
     "chain-begun": ActText(
         FILES,
         _("Both files with one number kept"),
-        _("{actor} let the file {name} count beside another with the same number."),
+        _(
+            "{actor} decided that the file {name} and another with the same number"
+            " both count."
+        ),
     ),
     "signature-accepted": ActText(
         FILES,
@@ -136,7 +139,10 @@ _OPERATION_ACTS = {
     "forwarding-mended": ActText(
         OPERATION,
         _("Forwarding of a file repaired"),
-        _("{actor} found a fault of the file {name} in the archive, and repaired it."),
+        _(
+            "{actor} found that the file {name} was not in order in the archive, and"
+            " repaired it."
+        ),
     ),
     "work-hastened": ActText(
         OPERATION,

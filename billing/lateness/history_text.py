@@ -6,7 +6,7 @@ from billing.coverage.periods import Period
 from billing.periods.text import month_text
 from portal.history.acts import ActGroup, ActText
 
-LATE = ActGroup("late", _("Deadlines and late flags"), 50)
+LATE = ActGroup("late", _("Late-from times and late flags"), 50)
 
 
 def month_of_code(period: str) -> str | None:
@@ -23,14 +23,14 @@ REASON = frozenset({"reason"})
 LATE_ACTS = {
     "deadline-extended": ActText(
         LATE,
-        _("Deadline extended"),
-        _("{actor} extended the deadline of {subject} to {deadline_at}."),
+        _("Late-from time extended"),
+        _("{actor} extended the late-from time of {subject} to {deadline_at}."),
         staff_only=REASON,
         subject_text=month_of_code,
     ),
     "deadline-zone-corrected": ActText(
         LATE,
-        _("Time zone of a deadline corrected"),
+        _("Time zone of a period corrected"),
         _("{actor} moved {subject} from the time zone {was} to {zone}."),
         staff_only=REASON,
         subject_text=month_of_code,
@@ -62,7 +62,7 @@ LATE_ACTS = {
     "late-flag-completed": ActText(
         LATE,
         _("Late period completed"),
-        _("{actor} found {subject} complete, after its deadline."),
+        _("{actor} found {subject} complete, after the late-from time."),
         subject_text=month_of_code,
     ),
     "late-flag-not-complete": ActText(

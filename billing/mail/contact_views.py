@@ -29,13 +29,14 @@ def set_contact(request: PortalRequest) -> HttpResponse:
         is_sent = contacts.choose_contact(
             request.caller.tenant, address=address, by=request.caller.name, at=now
         )
-    text = gettext("Late mails go to nobody else.")
+    text = gettext("Late mails are sent to nobody else.")
     if is_sent:
         text = gettext(
-            "A link is on its way to %(to)s. Late mails go there once it is confirmed."
+            "A link is on its way to %(to)s. Late mails are sent there once the"
+            " address is confirmed."
         ) % {"to": address}
     elif address:
-        text = gettext("Late mails go to %(to)s as well.") % {"to": address}
+        text = gettext("Late mails are sent to %(to)s as well.") % {"to": address}
     messages.success(request, text)
     return redirect("people-page")
 

@@ -60,7 +60,7 @@ class OpenTenantForm(forms.Form):
     admin_email = MailAddressField(
         max_length=254,
         label=_("Mail address of the tenant admin"),
-        help_text=_("They get an invitation there, and accept it by its link."),
+        help_text=_("They get an invitation by mail, and accept it with its link."),
         widget=_input("email", autocomplete="off"),
     )
 

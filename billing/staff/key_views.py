@@ -72,8 +72,8 @@ def retire_key(request: PortalRequest, number: str, key_id: int) -> HttpResponse
     """Retire a sealing key: it still opens files, and is not handed out any more."""
     act = partial(_retire, key_id=key_id)
     done = gettext(
-        "The sealing key is retired. It still opens files; servers that seal for it"
-        " need a new set-up."
+        "The sealing key is retired. Files sealed for it can still be opened; servers"
+        " that use it need a new set-up."
     )
     return run_action(request, number, act, done=done, tab=tenant_head.SERVERS)
 

@@ -63,7 +63,9 @@ def send_again(request: PortalRequest, number: str, invitation_id: int) -> HttpR
         by = inviter_of(request.caller)
         return invite.send_again(tenant_id, invitation_id, by=by, at=at).address
 
-    text = gettext("A new link is on its way to %(name)s; the one before has ended.")
+    text = gettext(
+        "A new link is on its way to %(name)s; the earlier link no longer works."
+    )
     return _act(request, number, act, done=text)
 
 
@@ -75,7 +77,7 @@ def withdraw(request: PortalRequest, number: str, invitation_id: int) -> HttpRes
         by = inviter_of(request.caller)
         return invite.withdraw(tenant_id, invitation_id, by=by, at=at).address
 
-    text = gettext("The invitation of %(name)s is withdrawn; its link opens nothing.")
+    text = gettext("The invitation of %(name)s is withdrawn; its link no longer works.")
     return _act(request, number, act, done=text)
 
 

@@ -41,7 +41,7 @@ class Accounts(DefaultAccountAdapter):
             tries=PAIR_TRIES,
             minutes=PAIR_WINDOW.seconds // 60,
         ),
-        "enter_current_password": _("This is not the password you have now."),
+        "enter_current_password": _("This is not your current password."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -14,8 +14,8 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     "sign-in-not-fresh": error(
         403,
-        gettext_noop("This needs a sign-in of the last 10 minutes."),
-        gettext_noop("Confirm on the pages of the portal that it is you."),
+        gettext_noop("This needs a sign-in within the last 10 minutes."),
+        gettext_noop("Confirm your identity on the pages of the portal."),
     ),
     "people-only": error(
         403,

@@ -17,13 +17,13 @@ def passkey_obstacle(host: str) -> dict[str, str]:
     address = urlsplit(settings.PORTAL_ADDRESS)
     if is_ip_address(address.hostname or ""):
         text = gettext(
-            "Passkeys need a host name, and the address of this portal is an IP"
-            " address."
+            "Passkeys cannot be used: they need a host name, and the address of this"
+            " portal is an IP address."
         )
         return {"text": text, "address": ""}
     if host == address.netloc:
         return {}
-    text = gettext("Passkeys work at the address of this portal:")
+    text = gettext("Passkeys work only at this address of the portal:")
     return {"text": text, "address": f"{settings.PORTAL_ADDRESS}/"}
 
 

@@ -70,7 +70,7 @@ class ListedPasswordValidator:
             )
 
     def get_help_text(self) -> str:
-        return gettext("Passwords that many people use are refused.")
+        return gettext("Common passwords are refused.")
 
 
 class NamesValidator:
@@ -89,14 +89,17 @@ class NamesValidator:
         if len(rest) < _LEFT_OVER and len(rest) < len(_letters(password)):
             raise ValidationError(
                 gettext(
-                    "This password consists of names of you or your company, which"
-                    " others know too. Use other words."
+                    "This password consists of your name or the names of your"
+                    " companies, which others know too. Use other words."
                 ),
                 code="password_of_names",
             )
 
     def get_help_text(self) -> str:
-        return gettext("Names of you or your company alone are no password.")
+        return gettext(
+            "A password of nothing but your name or the names of your companies is"
+            " refused."
+        )
 
 
 def _words_of(user: User) -> set[str]:

@@ -9,32 +9,32 @@ TEXTS: dict[str, ErrorText] = {
         401,
         gettext_noop("This API token is not valid."),
         gettext_noop(
-            "It may be mistyped, or cut. A tenant admin makes a new one on the page"
-            " Automation."
+            "It may be mistyped or cut off. A tenant admin can create a new one on the"
+            " page Automation."
         ),
     ),
     "token-expired": error(
         401,
         gettext_noop("This API token has expired."),
         gettext_noop(
-            "A tenant admin makes a new one on the page Automation; save it in the file"
-            " of the old one."
+            "A tenant admin can create a new one on the page Automation; save it in"
+            " the file of the old one."
         ),
     ),
     "token-revoked": error(
         401,
         gettext_noop("This API token was revoked."),
         gettext_noop(
-            "A tenant admin can make a new one on the page Automation; save it in the"
-            " file of the old one."
+            "A tenant admin can create a new one on the page Automation; save it in"
+            " the file of the old one."
         ),
     ),
     "token-network": error(
         403,
         gettext_noop("This API token may not be used from %(address)s."),
         gettext_noop(
-            "Nothing was done. If the address is right, a tenant admin makes a token"
-            " for it on the page Automation."
+            "Nothing was done. If the address is right, a tenant admin can create a"
+            " token for it on the page Automation."
         ),
     ),
     "token-server": error(
@@ -51,10 +51,10 @@ TEXTS: dict[str, ErrorText] = {
     ),
     "token-made-already": error(
         409,
-        gettext_noop("This form has made its token already."),
+        gettext_noop("This form has created its token already."),
         gettext_noop(
             "The token was shown once and is not shown again. If it is lost, revoke it"
-            " and make another one."
+            " and create another one."
         ),
     ),
     "too-many-requests": error(

@@ -108,8 +108,8 @@ ACTS = {
     ),
     "token-issued": ActText(
         PEOPLE,
-        _("API token issued"),
-        _("{actor} issued the API token {subject}."),
+        _("API token created"),
+        _("{actor} created the API token {subject}."),
     ),
     "token-revoked": ActText(
         PEOPLE,
@@ -141,12 +141,12 @@ ACTS = {
     "mail-goes-on": ActText(
         OPERATION,
         _("Mail resumed"),
-        _("{actor} let mail be sent again. Reason: {subject}"),
+        _("{actor} resumed sending mail. Reason: {subject}"),
     ),
     "mail-stamped": ActText(
         OPERATION,
-        _("Installation made the one that sends mail"),
-        _("{actor} made this installation the one that sends mail."),
+        _("Installation chosen to send mail"),
+        _("{actor} chose this installation to send mail."),
     ),
 }
 

@@ -52,7 +52,7 @@ def actor_text(actor: str, people: Mapping[str, str]) -> str:
 def chain_text(state: ChainState, *, zone: str) -> ChainText:
     """Return the state of one trail."""
     if state.broken is not None:
-        answer = gettext("Entry %(number)s is the first broken one.")
+        answer = gettext("The trail is broken from entry %(number)s on.")
         return ChainText(
             _MARKS[True],
             answer % {"number": grouped(state.broken)},
@@ -77,9 +77,9 @@ def trails_text(state: TrailsState, *, zone: str) -> ChainText:
         )
         return ChainText(_MARKS[True], answer % {"count": state.broken}, "")
     if state.oldest_at is None:
-        return ChainText("partial", gettext("No trail is checked yet."), "")
+        return ChainText("partial", gettext("No trail has been checked yet."), "")
     answer = gettext("All checked trails are unbroken.")
-    text = gettext("The check that is longest ago was at %(time)s.")
+    text = gettext("Each of them was last checked at %(time)s or later.")
     time = zoned_text(state.oldest_at, zone)
     return ChainText(_MARKS[False], answer, text % {"time": time})
 
@@ -87,7 +87,8 @@ def trails_text(state: TrailsState, *, zone: str) -> ChainText:
 def _broken_text(state: ChainState, *, zone: str) -> str:
     text = gettext(
         "It does not follow from the entry before it: an entry was changed, removed or"
-        " inserted in the database. Found at %(time)s."
+        " inserted in the database. Found at %(time)s. Tell the operator of the"
+        " portal."
     )
     return text % {"time": zoned_text(state.broken_at or state.at, zone)}
 
@@ -108,6 +109,8 @@ def _parts_text(state: ChainState, *, zone: str) -> str:
     if not state.is_end:
         sentences.append(gettext("Later entries are checked within the hour."))
     if state.full_at is not None:
-        text = gettext("All entries were last checked from the first on at %(time)s.")
+        text = gettext(
+            "The last check of all entries, from the first on, ended at %(time)s."
+        )
         sentences.append(text % {"time": zoned_text(state.full_at, zone)})
     return " ".join(sentences)

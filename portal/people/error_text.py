@@ -15,7 +15,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "invited-already": error(
         409,
         gettext_noop("This address has an open invitation already."),
-        gettext_noop("Send it again, or withdraw it and invite anew."),
+        gettext_noop("Send the invitation again, or withdraw it first."),
     ),
     "staff-already": error(
         409,
@@ -25,11 +25,13 @@ TEXTS: Mapping[str, ErrorText] = {
     "invitations-too-many": error(
         409,
         gettext_noop("There are %(limit)d open invitations. No more can be added."),
-        gettext_noop("Withdraw those that nobody waits for, then invite again."),
+        gettext_noop(
+            "Withdraw invitations that are no longer needed, then invite again."
+        ),
     ),
     "invited-too-often": error(
         429,
-        gettext_noop("This address has got %(limit)d invitations within a day."),
+        gettext_noop("This address has received %(limit)d invitations within a day."),
         gettext_noop("Try again tomorrow, or call the person."),
     ),
     "last-admin": error(
@@ -50,7 +52,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "not-for-oneself": error(
         403,
         gettext_noop("You cannot do this for yourself. Nothing was changed."),
-        gettext_noop("Ask somebody else who may do it."),
+        gettext_noop("Ask another person with this permission."),
     ),
     "person-of-several": error(
         403,
@@ -73,9 +75,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "link-expired": error(
         409,
         gettext_noop("This link is too old."),
-        gettext_noop(
-            "A link works for three days. Whoever caused the mail can send it again."
-        ),
+        gettext_noop("A link works for three days. Have the mail sent again."),
     ),
     "link-withdrawn": error(
         409,
@@ -84,22 +84,22 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     "link-of-another": error(
         403,
-        gettext_noop("This link is for somebody else than you are signed in as."),
+        gettext_noop(
+            "This link is for another account than the one you are signed in with."
+        ),
         gettext_noop(
             "Nothing was changed. If the link is yours, sign out, then open it again."
         ),
     ),
     "inviter-gone": error(
         409,
-        gettext_noop("Whoever invited you may not do so any more."),
-        gettext_noop("Nothing was changed. Ask to be invited by somebody else."),
+        gettext_noop("The person who invited you may no longer invite people."),
+        gettext_noop("Nothing was changed. Ask somebody else to invite you."),
     ),
     "staff-no-member": error(
         409,
         gettext_noop("Billing staff cannot be members of a company."),
-        gettext_noop(
-            "Nothing was changed. Have an address of the company invited instead."
-        ),
+        gettext_noop("Nothing was changed. Invite another address instead."),
     ),
     "member-no-staff": error(
         409,

@@ -21,7 +21,9 @@ class _InviteForm(forms.Form):
         max_length=_NAME,
         required=False,
         label=_("Name"),
-        help_text=_("What the mail calls the person, who can choose another one."),
+        help_text=_(
+            "The mail greets the person by this name. They can choose another one."
+        ),
     )
 
     def invited(self) -> InvitedPerson:
@@ -108,7 +110,8 @@ class ProfileForm(forms.Form):
         required=False,
         label=_("Your time zone"),
         help_text=_(
-            "Pages name the present time there, beside the zone of the company."
+            "Pages show the current time in this zone too, not only in that of the"
+            " company."
         ),
     )
 

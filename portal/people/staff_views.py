@@ -83,7 +83,9 @@ def send_again(request: PortalRequest, invitation_id: int) -> HttpResponse:
         by = inviter_of(request.caller)
         return invite.send_again(None, invitation_id, by=by, at=at).address
 
-    text = gettext("A new link is on its way to %(name)s; the one before has ended.")
+    text = gettext(
+        "A new link is on its way to %(name)s; the earlier link no longer works."
+    )
     return _act(request, act, done=text)
 
 
@@ -95,7 +97,7 @@ def withdraw(request: PortalRequest, invitation_id: int) -> HttpResponse:
         by = inviter_of(request.caller)
         return invite.withdraw(None, invitation_id, by=by, at=at).address
 
-    text = gettext("The invitation of %(name)s is withdrawn; its link opens nothing.")
+    text = gettext("The invitation of %(name)s is withdrawn; its link no longer works.")
     return _act(request, act, done=text)
 
 
@@ -141,7 +143,9 @@ def change_role(request: PortalRequest, user_id: int) -> HttpResponse:
     def act(at: datetime) -> str:
         return staff.change_staff_role(user_id, role, by=request.caller, at=at).name
 
-    text = gettext("%(name)s is %(role)s now.").replace("%(role)s", role_text(role))
+    text = gettext("%(name)s now has the role %(role)s.").replace(
+        "%(role)s", role_text(role)
+    )
     return _act(request, act, done=text)
 
 
@@ -154,7 +158,9 @@ def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
             user_id, by=request.caller, origin=origin_of(request), at=at
         ).name
 
-    text = gettext("The second factors of %(name)s are removed, the sessions ended.")
+    text = gettext(
+        "The second factors of %(name)s are reset, and all their sessions have ended."
+    )
     return _act(request, act, done=text)
 
 
@@ -167,7 +173,7 @@ def close_account(request: PortalRequest, user_id: int) -> HttpResponse:
             user_id, by=request.caller, origin=origin_of(request), at=at
         ).name
 
-    text = gettext("The account of %(name)s is closed. Nothing of theirs works now.")
+    text = gettext("The account of %(name)s is closed, and all their access has ended.")
     return _act(request, act, done=text)
 
 

@@ -105,7 +105,9 @@ def invite_member(request: PortalRequest) -> HttpResponse:
 @require_POST
 def send_again(request: PortalRequest, invitation_id: int) -> HttpResponse:
     """Send the mail of an invitation again."""
-    text = gettext("A new link is on its way to %(name)s; the one before has ended.")
+    text = gettext(
+        "A new link is on its way to %(name)s; the earlier link no longer works."
+    )
     return _act(
         request,
         lambda: (
@@ -123,7 +125,7 @@ def send_again(request: PortalRequest, invitation_id: int) -> HttpResponse:
 @require_POST
 def withdraw(request: PortalRequest, invitation_id: int) -> HttpResponse:
     """Withdraw an invitation."""
-    text = gettext("The invitation of %(name)s is withdrawn; its link opens nothing.")
+    text = gettext("The invitation of %(name)s is withdrawn; its link no longer works.")
     return _act(
         request,
         lambda: (
@@ -163,7 +165,7 @@ def change_role(request: PortalRequest, user_id: int) -> HttpResponse:
     if not form.is_valid():
         raise Refused("not-found")
     role = form.cleaned_data["role"]
-    text = gettext("%(name)s is %(role)s now.")
+    text = gettext("%(name)s now has the role %(role)s.")
     return _act(
         request,
         lambda: (
@@ -184,7 +186,7 @@ def remove_member(request: PortalRequest, user_id: int) -> HttpResponse:
     """Remove a member from the caller's tenant."""
     if user_id == request.caller.user_id:
         return redirect("people-leave")
-    text = gettext("%(name)s is removed. Nothing of theirs works for this company now.")
+    text = gettext("%(name)s is removed and has no access to this company any more.")
     return _act(
         request,
         lambda: (
@@ -203,7 +205,9 @@ def remove_member(request: PortalRequest, user_id: int) -> HttpResponse:
 @require_POST
 def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
     """Remove the second factors of a member who has lost them."""
-    text = gettext("The second factors of %(name)s are removed, the sessions ended.")
+    text = gettext(
+        "The second factors of %(name)s are reset, and all their sessions have ended."
+    )
     try:
         members.require_of_one_tenant(user_id)
     except Refused as refusal:
@@ -258,9 +262,9 @@ def require_factor(request: PortalRequest) -> HttpResponse:
     tenant_id = request.caller.tenant
     if request.method == "POST":
         wanted = request.POST.get("wanted") == "yes"
-        text = gettext("Second factors are not required now.")
+        text = gettext("A second factor is no longer required.")
         if wanted:
-            text = gettext("Everybody of this company needs a second factor now.")
+            text = gettext("Everybody in this company now needs a second factor.")
         return _act(
             request,
             lambda: members.require_second_factor(

@@ -10,7 +10,10 @@ TEXTS: Mapping[str, ErrorText] = {
     "factor-waits": error(
         403,
         gettext_noop("You cannot set up a second factor yet."),
-        gettext_noop("A colleague has reset yours: wait for 24 hours from then on."),
+        gettext_noop(
+            "A colleague has reset yours. You can set up a new one 24 hours after the"
+            " reset."
+        ),
     ),
     "factor-exists": error(
         409,

@@ -6,21 +6,21 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 REASONS = {
     "code-wrong": gettext_lazy(
-        "This code is not right. Type the 6 digits that the app shows now, or a"
-        " recovery code of 12 digits that you have not used yet."
+        "This code is not right. Type the 6 digits that your authenticator app shows"
+        " now, or a recovery code of 12 digits that you have not used yet."
     ),
     "code-used": gettext_lazy(
-        "This code was used already. Wait until the app shows the next one, or use"
-        " another recovery code."
+        "This code was used already. Wait until your authenticator app shows the next"
+        " one, or use another recovery code."
     ),
     "too-many-tries": gettext_lazy(
         "There were 5 wrong tries within 15 minutes. Wait 15 minutes, then try again. A"
         " passkey works at once."
     ),
-    "password-wrong": gettext_lazy("This is not the password you have now."),
+    "password-wrong": gettext_lazy("This is not your current password."),
     "set-up-old": gettext_lazy(
-        "This page was open for too long. Add the new key below to your app, and type"
-        " its code."
+        "This page was open for too long. Add the new key below to your authenticator"
+        " app, and type its code."
     ),
     "passkey-refused": gettext_lazy(
         "This passkey was not accepted. It may be of another account or portal, or the"

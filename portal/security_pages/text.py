@@ -11,13 +11,13 @@ from portal.accounts.end_sessions import EndReason
 _FACTORS = {
     "password": _("password"),
     "password_reset": _("link in a mail"),
-    "totp": _("code of an app"),
+    "totp": _("code of an authenticator app"),
     "webauthn": _("passkey"),
     "recovery_codes": _("recovery code"),
 }
 
 _ENDED = {
-    EndReason.TIME: _("its time was over"),
+    EndReason.TIME: _("it expired"),
     EndReason.PERSON: _("the person ended it"),
     EndReason.SOMEBODY_ELSE: _("somebody else ended it"),
     EndReason.PASSWORD: _("the password was changed"),

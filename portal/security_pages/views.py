@@ -62,7 +62,7 @@ def events(request: PortalRequest) -> HttpResponse:
 def ended_text(count: int) -> str:
     """Return how many sessions have ended."""
     if count == 0:
-        return gettext("There was no session to end: it had ended before.")
+        return gettext("This session had ended already.")
     if count == 1:
         return gettext("1 session has ended.")
     return gettext("%(count)s sessions have ended.") % {"count": count}

@@ -38,7 +38,7 @@ class TokenForm(forms.Form):
         required=False,
         label=_("Server"),
         help_text=_(
-            "A token of one server sends the files of that server only, and reads"
+            "A token for one server can send the files of that server only, and read"
             " nothing else."
         ),
     )
@@ -47,8 +47,8 @@ class TokenForm(forms.Form):
         max_length=_NETWORKS_TYPED,
         label=_("Network ranges"),
         help_text=_(
-            "One in a line, such as 192.0.2.0/24 or 2001:db8::/48. Empty: from any"
-            " address."
+            "One per line, such as 192.0.2.0/24 or 2001:db8::/48. Leave it empty to"
+            " allow any address."
         ),
     )
     days = forms.IntegerField(
@@ -86,7 +86,7 @@ class TokenForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("server") and cleaned.get("scope") == Scope.READ:
-            message = _("A token that only reads is not of one server.")
+            message = _("A token that only reads cannot be limited to one server.")
             self.add_error("server", message)
         return cleaned
 

@@ -82,7 +82,7 @@ def revoke_token(request: PortalRequest, token_id: int) -> HttpResponse:
 def revoked_text(token: ApiToken, *, is_now: bool) -> str:
     """Return what revoking a token has changed."""
     if is_now:
-        text = gettext("The token “%(name)s” is revoked. It lets nobody in any more.")
+        text = gettext("The token “%(name)s” is revoked and no longer works.")
     else:
         text = gettext("The token “%(name)s” was revoked before. Nothing was changed.")
     return text % {"name": isolated(token.name)}

@@ -41,7 +41,8 @@ _DAY_DECIDED = gettext_noop(
     "Nothing to do: the billing team has assigned the file its day."
 )
 _KEY_DECIDED = gettext_noop(
-    "Nothing to do: the billing team has accepted the file in spite of its key."
+    "You do not have to do anything: the billing team has accepted the file in spite"
+    " of its key."
 )
 
 _NEW_KEY = gettext_noop(

@@ -11,21 +11,21 @@ TEXTS: Mapping[str, ErrorText] = {
         409,
         gettext_noop("This key of the server is revoked. Nothing was changed."),
         gettext_noop(
-            "A revoked key is never trusted again. Give the server a new key, and"
-            " register that one."
+            "A revoked key can never be confirmed again. Give the server a new key,"
+            " and register that one."
         ),
     ),
     "key-refused": error(
         409,
         gettext_noop("This key of the server was refused. Nothing was changed."),
         gettext_noop(
-            "A refused key is never trusted. Give the server a new key, and register"
-            " that one."
+            "A refused key can never be confirmed. Give the server a new key, and"
+            " register that one."
         ),
     ),
     "revocation-ahead": error(
         422,
-        gettext_noop("A key cannot be revoked from a later time on."),
+        gettext_noop("A key cannot be revoked from a time in the future."),
         gettext_noop("Nothing was changed. Choose now or an earlier time."),
     ),
     "sealing-key-needed": error(

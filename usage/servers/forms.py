@@ -175,7 +175,7 @@ class RevokeKeyForm(ReasonForm):
             since = datetime.combine(day, at or time(), self._zone).astimezone(UTC)
             given["since"] = since
             if since > self._now:
-                self.add_error("day", _("This is later than now."))
+                self.add_error("day", _("This time is in the future."))
         return given
 
     def revoked_from(self) -> datetime | None:

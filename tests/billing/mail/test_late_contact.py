@@ -65,7 +65,7 @@ def test_a_contact_is_removed_at_once_and_its_waiting_link_with_it(
 ) -> None:
     Client().post(link_for(alice))
     path = link_for(alice, "group@a-100.example")
-    assert "go to nobody else" in choose(alice, "").content.decode()
+    assert "sent to nobody else" in choose(alice, "").content.decode()
     assert contact(alice) == ""
     assert Client().post(path).status_code == 404
     assert contact(alice) == ""

@@ -403,7 +403,7 @@ def test_both_pages_show_up_to_where_the_chain_is_unbroken(
     add(alice, 3)
     last = numbers(alice)[-1]
     assert f"Checked up to entry {last} at" in page_of(admin, OWN)
-    assert "No trail is checked yet" in page_of(auditor, ALL)
+    assert "No trail has been checked yet" in page_of(auditor, ALL)
     # That the auditor looks is an entry too.
     page = page_of(auditor, ALL, tenant="A-100")
     assert f"Checked up to entry {last + 1} at" in page
@@ -419,7 +419,7 @@ def test_a_broken_chain_is_shown(
         " where tenant_id = %s and number = %s",
         *(alice.id, number),
     )
-    said = f"Entry {number} is the first broken one."
+    said = f"The trail is broken from entry {number} on."
     assert said in page_of(admin, OWN)
     assert said in page_of(auditor, ALL, tenant="A-100")
 
@@ -434,7 +434,7 @@ def test_the_page_of_all_trails_names_the_broken_ones(
     check_trails.check_trails(at=NOW, has_time=lambda: True)
     page = page_of(auditor, ALL)
     assert "1 trail is broken." in page
-    assert "entry 1 is the first broken one" in page
+    assert "broken from entry 1 on" in page
 
 
 def test_the_tile_is_for_admins(alice: Company, admin: Client) -> None:

@@ -86,7 +86,8 @@ def test_codes_days_and_instants_are_texts() -> None:
         },
     )
     assert sentence(extended) == (
-        "Ada Admin extended the deadline of May 2026 to Fri 5 June 2026, 00:00 CEST."
+        "Ada Admin extended the late-from time of May 2026 to Fri 5 June 2026, 00:00"
+        " CEST."
     )
     assert details(extended) == {"Before": "Wed 3 June 2026, 00:00 CEST"}
     chosen = entry("reminders-chosen", subject="b@a.example", details={"wanted": True})

@@ -136,7 +136,10 @@ def test_somebody_else_sees_nothing_of_the_invitation(
         client.post(f"{path}/accept"),
     ):
         assert_refused(
-            answer, "link-of-another", status=403, told="somebody else than you"
+            answer,
+            "link-of-another",
+            status=403,
+            told="another account than the one you",
         )
         page = answer.content.decode()
         assert NEW not in page
@@ -186,12 +189,12 @@ def test_an_invitation_dies_with_the_role_of_its_inviter(alice: Company) -> None
         Client().post(paths[0], ACCOUNT),
         "inviter-gone",
         status=409,
-        told="may not do so any more",
+        told="may no longer invite people",
     )
     with unit_of_work.acting_for(unit_of_work.STAFF):
         rows.update(role=Role.ADMIN)
         User.objects.filter(pk=alice.people["admin"].pk).update(is_active=False)
-    assert_refused(Client().get(paths[1]), "inviter-gone", status=409, told="any more")
+    assert_refused(Client().get(paths[1]), "inviter-gone", status=409, told="no longer")
     assert role_of(NEW, alice) is None
 
 

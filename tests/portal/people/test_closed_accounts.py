@@ -92,7 +92,7 @@ def test_a_closed_account_opens_nothing_in_any_tenant(
     page = clerk.get(f"/staff/people/{uploader.pk}").content.decode()
     assert page.count("<bdi>nightly</bdi>") == 2
     answer = clerk.post(f"/staff/people/{uploader.pk}/close", follow=True)
-    assert "is closed. Nothing of theirs works now." in answer.content.decode()
+    assert "is closed, and all their access has ended." in answer.content.decode()
     assert theirs.get("/files").status_code == 302
     assert Client().get(feed).status_code == 404
     assert {api("GET", "/files", token=one).status_code for one in both} == {401}

@@ -159,7 +159,9 @@ def test_five_wrong_passwords_end_the_guessing_at_an_open_screen(
     stale: Client,
 ) -> None:
     for _ in range(5):
-        assert "not the password" in text_of(stale.post("/confirm", {"password": "x"}))
+        assert "not your current password" in text_of(
+            stale.post("/confirm", {"password": "x"})
+        )
     answer: Any = stale.post("/confirm", {"password": PASSWORD})
     assert "5 wrong tries" in text_of(answer)
     assert is_stale(stale)

@@ -94,7 +94,10 @@ def test_to_open_the_form_makes_nothing(alice: Company) -> None:
         ({"name": "x" * 101}, "at most 100 characters"),
         ({"scope": "manage"}, "not one of the available choices"),
         ({"server": "IC99"}, "not one of the available choices"),
-        ({"scope": "read", "server": "IC01"}, "only reads is not of one server"),
+        (
+            {"scope": "read", "server": "IC01"},
+            "only reads cannot be limited to one server",
+        ),
         ({"networks": "nonsense"}, "nonsense is not an address"),
         ({"networks": "0.0.0.0/0"}, "too large a range"),
         ({"networks": " ".join(f"192.0.{n}.0/24" for n in range(21))}, "At most 20"),
@@ -155,7 +158,7 @@ def test_a_token_is_replaced_in_two_plain_steps(alice: Company) -> None:
     assert not SECRET.search(again.content.decode())
     assert "Revoke the old token now" in text_of(admin.get(page))
     ended = admin.post(f"{page}/revoke", follow=True)
-    assert "is revoked. It lets nobody in any more." in text_of(ended)
+    assert "is revoked and no longer works." in text_of(ended)
     assert not lets_in(alice.token)
     assert lets_in(secret)
 
