@@ -119,17 +119,17 @@ _MAIL_ACTS = {
     ),
     "late-contact-chosen": ActText(
         PEOPLE,
-        _("Late contact chosen"),
+        _("Contact for late mails chosen"),
         _("{actor} chose {subject} as the contact for late mails."),
     ),
     "late-contact-confirmed": ActText(
         PEOPLE,
-        _("Late contact confirmed"),
+        _("Contact for late mails confirmed"),
         _("{actor} confirmed the mail address as the contact for late mails."),
     ),
     "late-contact-removed": ActText(
         PEOPLE,
-        _("Late contact removed"),
+        _("Contact for late mails removed"),
         _("{actor} removed the contact for late mails."),
     ),
     "escalation-chosen": ActText(

@@ -25,6 +25,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "account-closed": error(
         403,
         gettext_noop("This account is closed."),
-        gettext_noop("A tenant admin of your company can have it opened again."),
+        gettext_noop(
+            "It cannot be reopened. A tenant admin of your company can invite another"
+            " mail address."
+        ),
     ),
 }

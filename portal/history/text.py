@@ -45,7 +45,7 @@ def actor_text(actor: str, people: Mapping[str, str]) -> str:
     if actor in people:
         return people[actor]
     if actor.startswith(_TOKEN):
-        return gettext("Token %(name)s") % {"name": actor.removeprefix(_TOKEN)}
+        return gettext("API token %(name)s") % {"name": actor.removeprefix(_TOKEN)}
     return str(_ACTORS.get(actor, actor))
 
 

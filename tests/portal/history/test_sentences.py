@@ -67,7 +67,7 @@ def test_staff_appear_by_name_and_as_billing_staff() -> None:
     [
         ("the portal", "The portal"),
         ("retention", "The portal"),
-        ("token nightly", "Token nightly"),
+        ("token nightly", "API token nightly"),
         ("command line", "An operator of the portal"),
         ("gone@a.example", "gone@a.example"),
     ],
