@@ -225,7 +225,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "portal.staticfiles.HashedFiles"},
 }
 MAX_FILE_BYTES = env.whole("MAX_FILE_BYTES")
-# What a tenant has here that is not accepted: files, and their bytes. 0 is no limit.
+# Unaccepted files of a tenant, and their bytes. 0 is no limit.
 WAITING_FILES_LIMIT = env.whole("WAITING_FILES_LIMIT")
 WAITING_BYTES_LIMIT = env.whole("WAITING_BYTES_LIMIT")
 # Requests with API tokens (portal.accounts.request_limits); 0 is no limit.

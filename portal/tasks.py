@@ -18,7 +18,7 @@ from portal.jobs import heartbeat, shutdown
 # to end well within its limit.
 _MAIL_FOR = timedelta(minutes=3)
 
-# How long one run checks audit trails, in seconds. It stores how far it has come.
+# How long one run checks audit trails, in seconds. It stores its position.
 _CHECK_FOR = 240.0
 
 # How long one run records visits, in seconds: a tenant's lock can take some to get.

@@ -19,7 +19,7 @@ from portal.security_events.record import record
 
 @require_POST
 def set_contact(request: PortalRequest) -> HttpResponse:
-    """Choose one more address for late mails; a link goes there first."""
+    """Choose one more address for late mails, which has to confirm a link first."""
     now = timezone.now()
     form = views.ContactForm(request.POST)
     if not form.is_valid():

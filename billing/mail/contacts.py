@@ -1,7 +1,7 @@
 """The contact for late mails: chosen by an admin, confirmed by a link before any mail.
 
-Without the link a slip of the keyboard would send a tenant's late mails to a stranger.
-The contact that was confirmed before goes on until the new one is.
+Without the link, a typing error would send a tenant's late mails to a stranger. The
+earlier confirmed contact remains until the new one is confirmed.
 """
 
 from datetime import datetime, timedelta

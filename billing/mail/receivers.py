@@ -13,5 +13,5 @@ from portal.people.signals import membership_ended
 def end_calendar_address(
     *, tenant_id: int, user_id: int, by: str, at: datetime, **_: Any
 ) -> None:
-    """End the calendar address of somebody who is no member any more."""
+    """Remove the calendar address of a former member."""
     recipients.remove_calendar_address(tenant_id, user_id=user_id, by=by, at=at)

@@ -33,9 +33,9 @@ where c.outcome = 'unneeded' and c.begun_at is null
     and c.problem in ('restored', 'nothing-held', 'not-wanted')
 """
 
-# Tokens that end until `until`, are used, and have no successor. What was chosen to end
-# within the time that the mail comes ahead, in seconds, is not mailed about. In a
-# restored copy, only tokens whose time to be mailed about came after the copy.
+# Tokens that end until `until`, are used, and have no successor. Tokens created to last
+# no longer than the lead time of the mail, in seconds, are left out. In a restored
+# copy, only tokens whose mail became due after the copy.
 PLAN_EXPIRY_MAILS = """
 insert into billing_tokenmail (tenant_id, recipient, token_id,
     due_at, planned_at, state, attempts, faults, problem)

@@ -1,8 +1,8 @@
 """Mails tenant admins, once for each API token, that it is about to expire.
 
 A token that was never used is not mailed about, because nothing stops with it; nor is
-one that was revoked or replaced, because somebody has acted; nor one that was made to
-last no longer than the warning comes ahead, because its end was just chosen.
+one that was revoked or replaced, because somebody has acted; nor one created to last no
+longer than the lead time of the mail, because its end was just chosen.
 """
 
 from collections.abc import Callable

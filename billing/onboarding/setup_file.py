@@ -72,7 +72,7 @@ def make_setup_file(tenant: Tenant, *, by: str, at: datetime) -> SetupFile | Non
 
 
 def _record(tenant_id: int, name: str, *, key: str, by: str, at: datetime) -> None:
-    """Record who has handed over a set-up, and mail the tenant admins."""
+    """Record who has downloaded a set-up, and mail the tenant admins."""
     audit_log.append(
         tenant_id=tenant_id,
         actor=by,

@@ -46,7 +46,7 @@ def _recording(view: View) -> View:
     def recording(
         request: PortalRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        # What is sent is an act of its own, with an entry of its own.
+        # A form that is sent is an act of its own, with an entry of its own.
         if request.method in ("GET", "HEAD") and request.caller.user_id is not None:
             visits.record(
                 number=one_line(kwargs[_NUMBER]),

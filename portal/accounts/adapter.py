@@ -64,7 +64,8 @@ class Accounts(DefaultAccountAdapter):
     def clean_password(
         self, password: str, user: AbstractBaseUser | None = None
     ) -> str:
-        # Checked as it will be hashed; the form still compares what was typed twice.
+        # Checked in the form in which it is hashed; the form compares the two typed
+        # texts.
         super().clean_password(passwords.normalised(password), user)
         return password
 

@@ -13,7 +13,7 @@ KEEP_EVENTS = timedelta(days=400)
 
 
 class EndReason(StrEnum):
-    """Why a session has ended, as events say it."""
+    """Why a session has ended, as events store it."""
 
     TIME = "time"
     """It was not used for long enough, or lasted as long as one may."""
@@ -44,8 +44,8 @@ def end_and_record(  # noqa: PLR0913 - what ends, by whom, when and why
 ) -> int:
     """End sessions of a person, an event each; return how many have ended.
 
-    A request that is running with one of them does not bring it back. In a unit of work
-    of a tenant only sessions of its people are found.
+    A request that is running with one of them does not restore it. In a unit of work of
+    a tenant only sessions of its people are found.
 
     Args:
         user_id: whose sessions.

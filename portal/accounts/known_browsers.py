@@ -41,7 +41,7 @@ class KnownBrowser:
 
 
 def known_browser(request: HttpRequest) -> KnownBrowser | None:
-    """Return what the cookie of a request says; None without one that we have made."""
+    """Return the browser of a request's cookie; None without a valid one."""
     cookie = request.COOKIES.get(settings.KNOWN_BROWSER_COOKIE_NAME, "")
     try:
         found = signing.loads(cookie, salt=_SALT, max_age=_KEPT)
@@ -59,8 +59,8 @@ def has_signed_in_here(request: HttpRequest, user: User) -> bool:
 def browser_id(request: HttpRequest, user: User | None) -> str:
     """Return the id of a browser that the person used with their present password.
 
-    Empty for any other. A changed password ends what an earlier one was good for: who
-    has guessed it once has no count of their own afterwards.
+    Empty for any other. After a change of the password the browser is unknown: whoever
+    has guessed the earlier one once has no count of their own afterwards.
     """
     browser = known_browser(request)
     if browser is None or user is None:

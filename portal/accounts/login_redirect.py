@@ -29,7 +29,7 @@ def return_address(request: HttpRequest) -> str:
 
 
 def page_of(request: HttpRequest) -> str:
-    """Return the page of ours that a form was sent from, empty if it is unknown."""
+    """Return the page of the portal that a form was sent from, empty if unknown."""
     from_page = urlsplit(request.headers.get("Referer", ""))
     return from_page.path if from_page.netloc == request.get_host() else ""
 

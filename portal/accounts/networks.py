@@ -20,7 +20,7 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 class NetworkError(ValueError):
-    """A text that is no network range; `text` is what was typed."""
+    """A text that is no network range; `text` is the typed one."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

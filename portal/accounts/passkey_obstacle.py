@@ -1,4 +1,4 @@
-"""Says why passkeys cannot be used at the address that a browser has opened."""
+"""Explains why passkeys cannot be used at the address that a browser has opened."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

@@ -37,9 +37,9 @@ def normalised(password: str) -> str:
 class NormalisingScryptHasher(ScryptPasswordHasher):
     """scrypt of the normalised password.
 
-    Its own name tells these hashes from those of earlier versions, which were made of
-    what was typed. Django checks those as before, and replaces them at the next
-    sign-in; the time is the same.
+    Its own name distinguishes these hashes from those of earlier versions, which are
+    hashes of the text as typed. Django checks those as before, and replaces them at the
+    next sign-in; the time is the same.
     """
 
     # Short: the column has 128 characters, which those of scrypt fill.

@@ -76,6 +76,6 @@ def _has_signed_in(user: User) -> bool:
 
 
 def _came_by_link(request: HttpRequest) -> bool:
-    """Return whether a new password was just set, of which another mail tells."""
+    """Return whether a new password was just set, which has a mail of its own."""
     records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
     return any(one.get("method") == "password_reset" for one in records)

@@ -21,8 +21,8 @@ from django.db import connection
 from portal.errors import Refused
 from portal.models import RequestLevel
 
-# Requests that a process lets through by itself, and how many it gets back a second:
-# a script that sends its files each night never needs the shared bucket.
+# Requests that a process allows by itself, and how many it regains a second: a script
+# that sends its files each night never needs the shared bucket.
 _OWN_BURST, _OWN_RATE = 60, 1.0
 
 # Requests that a process takes from the shared bucket at once: one statement for a
@@ -39,13 +39,13 @@ _FILLS_IN = 150
 _UNKNOWN_BURST, _UNKNOWN_RATE = 20, 1 / 60
 _REPEATED_BURST, _REPEATED_RATE = 60, 1 / 10
 
-# Buckets that a process remembers; the one that was used longest ago goes.
+# Buckets that a process remembers; the least recently used one is dropped.
 _REMEMBERED = 10_000
 
 # An IPv6 network of one customer has at least this length.
 _IPV6_PREFIX = 64
 
-# A row that nobody has used for so long is full again.
+# After this many seconds without use the bucket of a row is full again.
 KEEP = timedelta(hours=1)
 
 # A row is created full. One statement fills the bucket and takes from it, or changes
@@ -95,7 +95,7 @@ class RequestLimits:
         """Count a request of a valid token, for the token and for its network.
 
         Raises:
-            Refused: too many; `seconds` says when to try again.
+            Refused: too many; `seconds` is the time until the next try.
 
         """
         self._count_shared(b"token" + digest, settings.TOKEN_REQUESTS_PER_SECOND)

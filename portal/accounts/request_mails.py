@@ -89,7 +89,7 @@ def report_factor_change(
 def report_new_browser(address: str, *, ip: str, agent: str, at: datetime) -> None:
     """Queue the mail that somebody has signed in with a new browser.
 
-    Beyond a number of mails a day only the security event tells.
+    Beyond a number of mails a day there is only the security event.
     """
     name = f"mails about new browsers to {address}"
     counter = Counter(name, _NEW_BROWSER_MAILS, _NEW_BROWSER_WINDOW)

@@ -200,7 +200,7 @@ class SessionStore(db.SessionStore):
         return self.stored
 
     def _columns(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the row says of the person; nothing before they have signed in.
+        """Return the columns about the person; none before they have signed in.
 
         The times of a session that goes on are moved by `renew` alone.
         """

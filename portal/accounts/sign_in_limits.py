@@ -34,7 +34,7 @@ ADDRESS_TRIES, ADDRESS_WINDOW = 100, timedelta(hours=24)
 
 # Of a network: one password tried at many addresses. In an office of 300 people behind
 # one network address nearly all use browsers that are known, which do not count here;
-# on a day when all browsers are new, one in three may mistype.
+# on a day when all browsers are new, one in three can mistype.
 NETWORK_TRIES, NETWORK_WINDOW = 100, timedelta(hours=1)
 
 

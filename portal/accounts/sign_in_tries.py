@@ -1,7 +1,7 @@
 """Counts tries of passwords, and records those that failed or were refused.
 
-The same statements run for an address with and without an account, so that their time
-does not tell which it is.
+The same statements run for an address with and without an account, so their time does
+not reveal whether it has one.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def begin(request: HttpRequest, address: str, *, at: datetime) -> CountedTry:
     )
     user_id = user.pk if user else None
     try:
-        # What was taken before a full count is taken back.
+        # Counts taken before a full one are released.
         with transaction.atomic():
             taken = sign_in_limits.take_all(tried, take=_taking(at))
     except Locked:

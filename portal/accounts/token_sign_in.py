@@ -1,4 +1,4 @@
-"""Lets a request in by its API token, or says why not."""
+"""Authenticates a request by its API token, or returns why it is refused."""
 
 import logging
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _SCHEMES_OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 # cost a commit each.
 EXACT_TO = timedelta(minutes=5)
 
-# The columns that the application may read before it knows the tenant.
+# The columns that the application may read while the tenant is unknown.
 _READ = (
     *("tenant_id", "name", "scope", "server", "networks", "expires_at", "revoked_at"),
     *("last_used_at", "refused_at"),
@@ -47,7 +47,7 @@ def sign_in(header: str, *, address: str, at: datetime) -> Caller:
 
     """
     scheme, _, secret = header.partition(" ")
-    # Another scheme lets nobody in, whatever comes after it.
+    # Another scheme authenticates nobody, whatever follows it.
     secret = secret.strip(" ") if scheme.lower() == "bearer" else ""
     digest = tokens.digest_of(secret)
     token = ApiToken.objects.only(*_READ).filter(digest=digest).first()
@@ -66,7 +66,7 @@ def sign_in(header: str, *, address: str, at: datetime) -> Caller:
 
 
 def _refusal(token: ApiToken | None) -> Refused:
-    """Return why a token lets nobody in; its owner is told if it has ended."""
+    """Return why a token is refused: unknown, expired or revoked."""
     if token is None:
         return Refused("token-unknown")
     if token.revoked_at is not None:

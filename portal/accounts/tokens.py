@@ -1,7 +1,7 @@
 """Issues, replaces and revokes API tokens, which are shown once and stored as a hash.
 
 All functions work in the running unit of work, and add entries to the tenant's trail.
-How a request is let in by a token: `portal.accounts.token_sign_in`.
+Requests are authenticated by `portal.accounts.token_sign_in`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _RANDOM_BYTES = 32
 # How long a token lasts: unless something else is chosen, and at most.
 LASTS, LASTS_AT_MOST = timedelta(days=90), timedelta(days=365)
 
-# How long before its end people are told.
+# How long before the end of a token its admins are mailed.
 WARN_BEFORE = timedelta(days=14)
 
 # Days for which the old and the new secret both work: time to change it on all servers.
@@ -235,5 +235,5 @@ def _record(
 
 
 def digest_start(secret: str) -> str:
-    """Return the first characters of a token's hash, which tell unknown ones apart."""
+    """Return the first characters of a token's hash, to distinguish unknown ones."""
     return digest_of(secret).hex()[:8]

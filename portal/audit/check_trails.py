@@ -1,8 +1,8 @@
 """Checks all audit trails, and stores how far each is unbroken.
 
 Every run extends the check of each trail by its new entries. Once a night, each trail
-is checked from its beginning: a change behind the stored position shows only there. A
-run that ends early stores how far it has come.
+is checked from its beginning: a change before the stored position is found only then. A
+run that ends early stores its position.
 """
 
 import logging

@@ -13,7 +13,7 @@ def record(
     """Add the entry, in a unit of work of its own, before the first row is sent.
 
     One entry for each download, not one for each tenant in it: a list of a thousand
-    tenants would take a thousand locks, and say the same a thousand times.
+    tenants would take a thousand locks for a thousand equal entries.
     """
     with unit_of_work.acting_for(unit_of_work.STAFF):
         audit_log.append(

@@ -1,8 +1,8 @@
 """Counts tries in PostgreSQL, each by one atomic statement, for all processes at once.
 
 The rows are in the table of the cache. A count is a window: it begins with the first
-try, and is over after its time. Whoever is beyond the limit is not counted further, so
-that trying again does not prolong the wait.
+try and ends after its time. Tries beyond the limit are not counted, so trying again
+does not prolong the wait.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from django.db import connection
 # The rows of the cache have keys of other forms.
 _KEY = "portal:count:"
 
-# Another kind of value begins the count anew: it was never one.
+# Any other value is not a count: start again.
 _COUNT = "case when old.value ~ '^[0-9]{1,9}$' then old.value::bigint else 0 end"
 
 _TAKE = f"""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 Text = str | Promise
 
-# Returns the text of a code, None if it knows no such code.
+# Returns the text of a code, None for an unknown code.
 CodeText = Callable[[str], Text | None]
 
 

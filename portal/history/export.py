@@ -42,8 +42,8 @@ def count_up_to(who: Who, wanted: TrailFilter, most: int) -> int:
 def trail_table(who: Who, wanted: TrailFilter, reader: TrailReader) -> Table:
     """Return the entries of a filter, newest first, with their digests.
 
-    With the digests somebody who has an earlier download can see that nothing in it was
-    changed since.
+    With the digests, anybody who has an earlier download can verify that nothing in it
+    was changed since.
     """
     heads = [
         *((gettext("Tenant"), gettext("Name")) if reader.is_staff else ()),

@@ -1,7 +1,6 @@
 """Entries of an audit trail as pages and downloads show them: sentences and details.
 
-An entry is shown whatever it holds: a trail that somebody has tampered with is read
-here too.
+An entry is shown whatever it contains, because tampered trails are shown too.
 """
 
 import re
@@ -77,7 +76,7 @@ def trail_rows(
 def sentence_html(
     entry: AuditEntry, people: Mapping[str, str], reader: TrailReader
 ) -> SafeString:
-    """Return what an entry says; each name is escaped, and isolated by `<bdi>`."""
+    """Return the sentence of an entry; names are escaped, and isolated by `<bdi>`."""
     values = _values(entry, people, reader)
     shown: dict[str, Any] = {
         name: format_html('<bdi class="name">{}</bdi>', value)

@@ -27,7 +27,7 @@ Who = int | unit_of_work.Across
 
 
 class ActorKind(StrEnum):
-    """Who acted, as far as a filter tells them apart."""
+    """Who acted, as far as a filter distinguishes."""
 
     STAFF = "staff"
     OTHERS = "others"
@@ -123,7 +123,7 @@ def people(shown: Iterable[AuditEntry]) -> dict[str, str]:
     """Return the names of those who acted, by the stored actor, if they have accounts.
 
     Opens a unit of work of the staff: a tenant sees neither the staff's accounts nor
-    those of people who have left, but who did something in its own trail it may know.
+    those of former members, but may see who acted in its own trail.
     """
     actors = {entry.actor for entry in shown}
     with unit_of_work.acting_for(unit_of_work.STAFF, reading=True):

@@ -101,7 +101,7 @@ def _is_unknown(form: StaffTrailForm, tenant: Tenant | None) -> bool:
 
 
 def _wanted(form: StaffTrailForm, tenant: Tenant | None) -> TrailFilter:
-    # No tenant has this id: a number that nobody has finds nothing, and not everything.
+    # No tenant has this id: an unknown number finds nothing instead of everything.
     unknown = 0 if _is_unknown(form, tenant) else None
     return form.wanted(zone=_READER.zone, tenant_id=tenant.pk if tenant else unknown)
 

@@ -70,7 +70,7 @@ def history_csv(request: PortalRequest) -> HttpResponseBase:
 
 
 def warn_of_ignored(request: HttpRequest, form: TrailForm) -> None:
-    """Say which values of the address were left out, as they are no filters."""
+    """Warn about values of the address that are no filters and were ignored."""
     text = gettext("“%(value)s” is not a filter of this list and was ignored.")
     for value in form.ignored():
         messages.warning(request, text % {"value": value[:_REPEATED]})

@@ -1,4 +1,4 @@
-"""What the endpoint table says of an endpoint: callers, permission, body, sign-in."""
+"""The columns of the endpoint table: callers, permission, body, sign-in."""
 
 from dataclasses import dataclass, replace
 from enum import Enum, Flag

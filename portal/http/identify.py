@@ -16,7 +16,7 @@ from portal.security_events.record import record
 
 API = "/api/"
 
-# The events of tokens that let nobody in; too many requests of a valid one are none.
+# The events of refused tokens; too many requests of a valid one are no event.
 _EVENTS = {
     "token-unknown": EventKind.TOKEN_UNKNOWN,
     "token-expired": EventKind.TOKEN_REFUSED,
@@ -26,7 +26,7 @@ _EVENTS = {
 
 
 def is_of_api(request: HttpRequest) -> bool:
-    """Return whether an address is the API's, by what is routed, never by a prefix."""
+    """Return whether an address is the API's: by its route, never by a prefix."""
     return request.path_info.startswith(API)
 
 
@@ -35,8 +35,8 @@ def identify(request: HttpRequest, endpoint: Endpoint) -> Caller | None:
 
     Raises:
         Refused: the token is not valid here and now, or the endpoint of the API is for
-            people only. The session is not tried then: a client that sends a token
-            means the token.
+        people only. The session is ignored then: a client that sends a token wants to
+        use it.
 
     """
     header = token_sign_in.header_for_portal(request.headers.get("Authorization"))

@@ -108,7 +108,7 @@ class PermissionMiddleware:
             body_slots.release(request)
         request.method = method
         known_browsers.set_cookie(request, response)
-        # No page of another site has a use for what is here.
+        # No page of another site needs the portal's responses.
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return no_store.no_store(request, _as_api_error(request, response))
 

@@ -30,9 +30,9 @@ class ApiToken(models.Model):
 
     `server` is the only server whose files the token may send, by its name in usage
     files; empty if there is no such limit. `networks` are the ranges that it may be
-    used from, all if there are none. `expires_at` is None for tokens that were made
-    before each had an end. `replaced_by` is the token that took its place, which has
-    the same name and limits. `made_by_user` is the member who made it, and None where
+    used from, all if there are none. `expires_at` is None for tokens created before
+    tokens had an expiry. `replaced_by` is the token that took its place, which has the
+    same name and limits. `made_by_user` is the member who made it, and None where
     billing staff, a command or an update did. `form_key` is of the form that made it,
     so that one form makes one token. `last_used_at` and `last_used_from` are exact to
     some minutes, as are `refused_at` and `refused_from`, of the last request from

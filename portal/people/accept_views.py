@@ -1,4 +1,4 @@
-"""Views of the link in an invitation: read by anybody who has it, accepted by few.
+"""Views of an invitation's link: anybody with the link can read the invitation.
 
 Loading the page changes nothing: mail scanners open links before people do.
 """

@@ -1,7 +1,7 @@
 """Changes the mail address of a person, who proves the old and the new one.
 
-The old one by a fresh sign-in, the new one by a link that is sent to it. The person is
-told the same whether the new address has an account or not.
+The old one by a fresh sign-in, the new one by a link that is sent to it. The response
+is the same whether the new address has an account or not.
 """
 
 from datetime import datetime
@@ -77,7 +77,7 @@ def find_change(secret: str, *, user_id: int, at: datetime) -> AddressChange:
 def confirm_change(
     secret: str, *, user_id: int, origin: Origin, at: datetime
 ) -> AddressChange:
-    """Change the address, and tell the old one; all or nothing.
+    """Change the address, and mail the old one; all or nothing.
 
     Raises:
         Refused: as in `find_change`, or the address belongs to an account.
@@ -85,7 +85,7 @@ def confirm_change(
     """
     try:
         with unit_of_work.acting_for(unit_of_work.STAFF):
-            # The locks of the trails come before the row of the person.
+            # The locks of the trails are taken before that of the person's row.
             for trail in _trails(user_id):
                 hold_people(trail)
             user = User.objects.select_for_update().get(pk=user_id)

@@ -102,7 +102,7 @@ class AccountForm(theirs.SetPasswordForm):
 
 
 class ProfileForm(forms.Form):
-    """What people say of themselves."""
+    """The name and the time zone of a person."""
 
     name = LineField(max_length=_NAME, label=_("Name"))
     zone = forms.ChoiceField(

@@ -88,7 +88,7 @@ def invite_staff(person: InvitedPerson, *, by: Inviter, at: datetime) -> Invitat
 def send_again(
     tenant_id: int | None, invitation_id: int, *, by: Inviter, at: datetime
 ) -> Invitation:
-    """Queue the mail of an open invitation anew; its link replaces the one before.
+    """Queue the mail of an open invitation again; its link replaces the earlier one.
 
     Raises:
         Refused: there is no such open invitation, or its address has had enough mails.

@@ -9,7 +9,7 @@ _STAFF = 0
 def hold_people(tenant_id: int | None) -> None:
     """Take the lock of a tenant, or of the staff for None, until the unit ends.
 
-    Whoever changes roles checks them again under it: two admins who remove each other
-    at the same time are one after the other.
+    Roles are checked again under it before they change: of two admins who remove each
+    other at the same time, the second is refused.
     """
     unit_of_work.hold_tenant(_STAFF if tenant_id is None else tenant_id)

@@ -104,7 +104,7 @@ def _link_reason(row: AccountMail, at: datetime) -> str:  # noqa: ARG001 - as al
         return "overtaken"
     if not change.user.is_active:
         return "account-closed"
-    # Nobody is told that the address has an account, neither here nor on the page.
+    # Neither this mail nor the page reveals that the address has an account.
     return "taken" if User.objects.filter(email=row.recipient).exists() else ""
 
 

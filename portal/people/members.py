@@ -1,7 +1,7 @@
 """Changes roles of members, removes them, and lets them leave.
 
-Every change is made under the tenant's lock, and checks there that whoever makes it
-still may, and that a tenant admin is left.
+Every change is made under the tenant's lock, and checks there that the caller still has
+the permission, and that a tenant admin is left.
 """
 
 from datetime import datetime

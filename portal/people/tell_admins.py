@@ -1,4 +1,4 @@
-"""Mails the tenant admins what was done for their tenant."""
+"""Mails tenant admins about new members and server set-ups of their tenant."""
 
 from collections.abc import Mapping
 from datetime import datetime

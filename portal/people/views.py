@@ -246,7 +246,7 @@ def leave(request: PortalRequest) -> HttpResponse:
         except Refused as refusal:
             problem = refusal_text(refusal)
         else:
-            # Its row is gone; the cookie goes too.
+            # Its row is removed; remove the cookie too.
             logout(request)
             return redirect("sign-in")
     with unit_of_work.acting_for(tenant_id, reading=True):

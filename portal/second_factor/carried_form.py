@@ -1,8 +1,8 @@
 """Carries the fields of a form that needs a fresh sign-in through the confirmation.
 
-Nothing is kept at the server: the fields travel in the confirmation page, and come back
-as a page that the person sends. Only forms of endpoints that need a fresh sign-in are
-carried, with at most 64 KiB, without passwords, codes, tokens and files.
+The server stores nothing: the confirmation page contains the fields, and afterwards a
+page shows the form for the person to send. Only forms of endpoints that need a fresh
+sign-in are carried, with at most 64 KiB, without passwords, codes, tokens and files.
 """
 
 import json

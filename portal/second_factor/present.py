@@ -60,7 +60,7 @@ def present_code(
         else:
             accepted = _accept_app_code(user, digits, at=at)
     except FactorDoesNotOpenError:
-        # A row that was changed, or another MASTER_KEY: the log says so to operators.
+        # The row was changed, or MASTER_KEY is another one: log it for operators.
         logger.exception("A factor of person %s does not open", user.pk)
         _record_failure(user, "does-not-open", origin=origin, at=at)
         raise CodeRefusedError("code-wrong") from None

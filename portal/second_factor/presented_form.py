@@ -54,7 +54,7 @@ def accept_password(request: HttpRequest, user: User, *, at: datetime) -> str:
 def record_refused_passkey(
     request: HttpRequest, user_id: int | None, *, at: datetime
 ) -> None:
-    # Whose passkey it is, is not known where nobody has signed in: the client says it.
+    # Before the sign-in the owner of the passkey is unknown: the client sends it.
     kind = EventKind.FACTOR_FAILED if user_id else EventKind.SIGN_IN_FAILED
     details = {"factor": "passkey"}
     origin = origin_of(request)

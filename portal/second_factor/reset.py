@@ -1,4 +1,4 @@
-"""Resets the factors of somebody who has lost them, on behalf of somebody else."""
+"""Resets the second factors of a person who has lost them."""
 
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ def reset_factors(
 def reset_on_the_machine(person: User, *, at: datetime) -> None:
     """Reset the factors of anybody, for the operator; the last clerk has no colleague.
 
-    Nobody waits afterwards: who runs commands on the machine could do all of it anyway.
+    Nobody has to wait afterwards: an operator has all rights on the machine anyway.
     """
     origin = Origin(agent="manage.py reset_factors")
     _reset(

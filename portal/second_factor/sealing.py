@@ -18,7 +18,7 @@ from django.conf import settings
 
 _NONCE_BYTES = 12
 
-# The library's hooks get the text alone: whose it is, and of which kind, is set here.
+# The library's hooks get the text alone: this variable has its person and kind.
 _subject: ContextVar[tuple[int, str] | None] = ContextVar("factor", default=None)
 
 

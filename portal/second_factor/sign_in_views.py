@@ -69,7 +69,7 @@ def sign_in_options(request: HttpRequest) -> HttpResponse:
 
 
 def sign_in_by_passkey(request: HttpRequest) -> HttpResponse:
-    """Sign in who has a passkey; it counts as both factors, and is never locked."""
+    """Sign in a person by a passkey; it counts as both factors, and is never locked."""
     next_path = request.POST.get("next", "")
     if not is_own_path(next_path):
         next_path = ""

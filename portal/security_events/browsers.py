@@ -1,4 +1,4 @@
-"""Names browser and system from what a client says of itself (User-Agent)."""
+"""Names browser and system by a client's User-Agent."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ _PROGRAMS = ("curl/", "Wget/", "python", "Python", "Go-http-client", "PowerShell
 def browser_text(agent: str) -> str:
     """Return browser and system in words: "Firefox on Windows".
 
-    A client can say what it likes; none of its own text is repeated.
+    A client can send any text; none of it is repeated.
     """
     browser = _first(_BROWSERS, agent)
     system = _first(_SYSTEMS, agent)

@@ -49,7 +49,7 @@ Detail = str | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from: network address, browser, and session if any."""
+    """Where a request came from: IP address, browser, and session if any."""
 
     address: str = ""
     agent: str = ""

@@ -34,7 +34,7 @@ def named_session(request: HttpRequest) -> UUID | None:
 
 
 def event_filter(request: HttpRequest) -> EventFilter:
-    """Return the filter that a query names; what it does not know is left out."""
+    """Return the filter of a query; unknown values are left out."""
     return EventFilter(
         kind=known_value(request, "kind", EventKind.values),
         person=_text(request, "person"),

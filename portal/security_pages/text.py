@@ -32,7 +32,7 @@ def factors_text(factors: Sequence[str]) -> str:
 
 
 def details_text(details: Mapping[str, Any]) -> str:
-    """Return the details of an event; empty for those that say nothing to people."""
+    """Return the details of an event; empty if they mean nothing to people."""
     reason, endpoint, digest = (
         str(details.get(name, "")) for name in ("reason", "endpoint", "digest")
     )

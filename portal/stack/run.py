@@ -77,7 +77,8 @@ class Run:
             "VAR": str(options.var),
             "PORT": str(options.port),
             "PYTHONUNBUFFERED": "1",
-            # The people of the demo have no phones. Pages of the staff say so.
+            # The people of the demo have no phones. Pages of the staff show this
+            # setting.
             "STAFF_SECOND_FACTOR": os.environ.get("STAFF_SECOND_FACTOR")
             or ("no" if options.wants_demo else "yes"),
             "PYTHONWARNINGS": NO_WARNING_AS_ROOT,

@@ -1,8 +1,8 @@
 """Ends the trust in keys that servers sign with: revokes and refuses them.
 
-A key that has ended never counts again; another key takes its place. No file changes
-its state here: what was accepted stays accepted, and what is held stays held until
-billing staff decide about it (`usage.review.decide`).
+An ended key never counts again; the server needs a new one. No file changes its state
+here: what was accepted stays accepted, and what is held stays held until billing staff
+decide about it (`usage.review.decide`).
 """
 
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def _end(
 
 
 def _reopen_held(key: ServerKey, *, at: datetime) -> int:
-    """Have the held files of a key judged anew; return how many are held."""
+    """Have the held files of a key judged again; return how many are held."""
     files = key_queries.files_of(key).filter(state=FileState.HELD)
     pending.reopen(files, at=at)
     return files.count()

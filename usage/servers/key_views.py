@@ -28,7 +28,7 @@ from usage.servers.text import ended_text
 
 @require_safe
 def key_page(request: PortalRequest, key_id: int) -> HttpResponse:
-    """Show what is known of a key, how many files it has signed, and how to end it."""
+    """Show a key, how many files it has signed, and how to end it."""
     return _page(request, key_id)
 
 
@@ -80,7 +80,7 @@ def key_context(
 
 
 def show_ended(request: HttpRequest, act: Callable[[], EndedKey], *, zone: str) -> None:
-    """Refuse or revoke a key, and show what came of it on the next page."""
+    """Refuse or revoke a key, and show the result on the next page."""
     try:
         ended = act()
     except Refused as refusal:

@@ -1,4 +1,4 @@
-"""Limits what a tenant has here that is not accepted: files, and their bytes.
+"""Limits the unaccepted files of a tenant, and their bytes.
 
 Received and held files count: their bytes are kept, and no charge or receipt stands
 against them. Accepted files never do, so whoever sends genuine files of known servers
@@ -22,18 +22,18 @@ _WAITING = (FileState.RECEIVED, FileState.HELD)
 
 @dataclass(frozen=True, slots=True)
 class UnacceptedFiles:
-    """What a tenant has here that is not accepted; `size` in bytes."""
+    """The unaccepted files of a tenant; `size` in bytes."""
 
     files: int
     size: int
 
     @property
     def is_full(self) -> bool:
-        """Whether no further file may come, however small."""
+        """Whether no further file can be received, however small."""
         return not self.has_room(1)
 
     def has_room(self, size: int) -> bool:
-        """Return whether one more file of a size in bytes may come."""
+        """Return whether one more file of a size in bytes can be received."""
         most_files, most = settings.WAITING_FILES_LIMIT, settings.WAITING_BYTES_LIMIT
         return (not most_files or self.files < most_files) and (
             not most or self.size + size <= most
@@ -65,7 +65,7 @@ def require_room(size: int) -> None:
 def require_before_body(tenant_id: int, *, size: int, sha256: bytes | None) -> None:
     """Require room before a body is read, without a lock.
 
-    Content that is here already needs none, and is answered as such.
+    Content that is stored already needs none, and is answered as a duplicate.
 
     Raises:
         Refused: as `require_room`.

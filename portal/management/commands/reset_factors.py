@@ -1,4 +1,4 @@
-"""Resets the second factors of somebody, for whom no colleague can do it."""
+"""Resets the second factors of a person who has no colleague to do it."""
 
 from typing import Any
 
