@@ -33,7 +33,7 @@ BROWSER_TRIES, BROWSER_WINDOW = 10, timedelta(minutes=15)
 ADDRESS_TRIES, ADDRESS_WINDOW = 100, timedelta(hours=24)
 
 # Of a network: one password tried at many addresses. In an office of 300 people behind
-# one network address nearly all use browsers that are known, which do not count here;
+# one IP address nearly all use browsers that are known, which do not count here;
 # on a day when all browsers are new, one in three can mistype.
 NETWORK_TRIES, NETWORK_WINDOW = 100, timedelta(hours=1)
 
