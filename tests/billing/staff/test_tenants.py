@@ -188,7 +188,7 @@ def test_the_admins_of_a_tenant_are_told_of_a_set_up(
     [told] = send_mails()
     assert told.to == [alice.people["admin"].email]
     assert "A server set-up for Alice Assurance was downloaded." in told.body
-    assert "clerk@vendor.example has downloaded it" in told.body
+    assert "clerk@vendor.example downloaded it" in told.body
 
 
 # Acts for one tenant
