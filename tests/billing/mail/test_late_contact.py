@@ -43,7 +43,7 @@ def test_a_contact_counts_only_once_it_is_confirmed(alice: Company) -> None:
     assert "wants to send late mails to boss@a-100.example" in page
     assert contact(alice) == ""
     answer = Client().post(path).content.decode()
-    assert "go to boss@a-100.example now." in answer
+    assert "boss@a-100.example now gets the late mails" in answer
     assert contact(alice) == BOSS
     assert "not confirmed yet" not in admin_of(alice).get("/people").content.decode()
     with unit_of_work.acting_for(alice.id, reading=True):
@@ -77,7 +77,7 @@ def test_a_contact_is_removed_at_once_and_its_waiting_link_with_it(
 
 def test_the_same_contact_again_needs_no_link(alice: Company) -> None:
     Client().post(link_for(alice))
-    assert "go to boss@a-100.example as well" in choose(alice).content.decode()
+    assert "sent to boss@a-100.example as well" in choose(alice).content.decode()
     assert send_mails() == []
 
 

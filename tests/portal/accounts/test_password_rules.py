@@ -130,4 +130,4 @@ def test_a_password_of_names_is_explained_on_the_page(alice: Company) -> None:
     client.force_login(alice.people["admin"])
     sent = {"oldpassword": PASSWORD, "password1": "Alice Assurance!"}
     page = client.post("/change-password", {**sent, "password2": "Alice Assurance!"})
-    assert b"names of you or your company" in page.content
+    assert b"your name or the names of your companies" in page.content

@@ -170,7 +170,7 @@ def test_a_password_is_changed_by_who_knows_it(alice: Company) -> None:
     key = client.session.session_key
     wrong = {"oldpassword": "guessed", "password1": NEW, "password2": NEW}
     page = client.post("/change-password", wrong)
-    assert b"not the password you have now" in page.content
+    assert b"not your current password" in page.content
     done = client.post("/change-password", {**wrong, "oldpassword": PASSWORD})
     assert done.headers["Location"] == "/change-password?changed=yes"
     page = client.get(done.headers["Location"])

@@ -197,7 +197,7 @@ def test_one_address_gets_few_invitations_a_day(alice: Company) -> None:
     for _ in range(inviting.MAILS_A_DAY - 1):
         admin.post(f"/people/invitations/{row.pk}/again")
     answer = admin.post(f"/people/invitations/{row.pk}/again", follow=True)
-    assert "has got 5 invitations within a day" in answer.content.decode()
+    assert "has received 5 invitations within a day" in answer.content.decode()
     admin.post(f"/people/invitations/{row.pk}/withdraw")
     assert "within a day" in invite(admin).content.decode()
     assert len(invitations()) == 1

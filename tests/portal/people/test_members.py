@@ -62,7 +62,7 @@ def test_an_admin_changes_a_role_at_once(alice: Company) -> None:
     page = admin.get(page_of(viewer)).content.decode()
     assert viewer.email in page
     answer = admin.post(f"{page_of(viewer)}/role", {"role": "admin"}, follow=True)
-    assert "is tenant admin now." in answer.content.decode()
+    assert "now has the role tenant admin." in answer.content.decode()
     assert theirs.get("/people/invite").status_code == 200
     with unit_of_work.acting_for(alice.id, reading=True):
         entry = AuditEntry.objects.get(act="member-changed")

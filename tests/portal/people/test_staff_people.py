@@ -72,7 +72,7 @@ def test_a_clerk_changes_a_role_and_the_trail_of_the_staff_says_so(db: None) -> 
     auditor = staff(StaffRole.AUDITOR)
     path = f"/staff/people/{auditor.pk}/role"
     answer = client.post(path, {"role": "clerk"}, follow=True)
-    assert "Auditor is billing clerk now." in answer.content.decode()
+    assert "Auditor now has the role billing clerk." in answer.content.decode()
     assert role(auditor) == "clerk"
     assert acts(None) == ["staff-role-changed"]
     assert client.post(path, {"role": "admin"}).status_code == 404
