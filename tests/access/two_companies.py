@@ -204,6 +204,9 @@ def leaks(companies: TwoCompanies, response: Any, *, sent: str) -> list[str]:
     answer += "".join(f"\n{name}: {value}" for name, value in response.items())
     answer += str(response.cookies)
     answered, requested = answer.lower(), sent.lower()
+    if "africa/abidjan" in answered:
+        # A form with all zones to choose from; hers is one of them.
+        requested += SECRET_ZONE.lower()
     return sorted(
         canary
         for canary in companies.canaries

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from portal.accounts import tokens
+from portal.accounts import token_sign_in
 from tests.builders import Company
 
 
@@ -64,7 +64,7 @@ def test_what_nobody_foresaw_is_answered_in_the_endpoints_way(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(tokens, "find", broken)
+    monkeypatch.setattr(token_sign_in, "sign_in", broken)
     response = api("GET", "/files", token=alice.token)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert (response.headers.get("Retry-After") == "60") == (status == 503)
@@ -78,7 +78,7 @@ def test_a_page_that_fails_says_whose_turn_it_is(
 
     client = Client(raise_request_exception=False)
     client.force_login(alice.people["admin"])
-    monkeypatch.setattr("portal.http.middleware.user_caller", broken)
+    monkeypatch.setattr("portal.http.identify.user_caller", broken)
     response = client.get("/")
     assert response.status_code == 500
     assert "It is ours to mend" in response.content.decode()

@@ -105,7 +105,7 @@ def test_an_app_is_set_up_and_its_recovery_codes_are_shown_once(person: User) ->
     codes = [code.replace(" ", "") for code in done.context["codes"]]
     manage = client.get("/second-factor/manage")
     assert not [code for code in codes if code in manage.content.decode()]
-    assert "10 of 10 codes are left" in text_of(manage)
+    assert "10 of 10 recovery codes are left" in text_of(manage)
     # The other session has not presented the factor, and has ended.
     assert is_in(client)
     assert not is_in(elsewhere)
