@@ -612,7 +612,7 @@ def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | N
 
 def _people_refusal(caller: MatrixCaller) -> ExpectedAnswer | None:
     """A valid token is refused where only people may call, whatever its scope."""
-    is_token = caller.name.startswith(("token of scope", "charlie's token"))
+    is_token = caller.name.startswith(("token of", "charlie's token"))
     return _refusal(HTTPStatus.FORBIDDEN, "people-only") if is_token else None
 
 

@@ -1,6 +1,8 @@
 // Makes and presents passkeys: gets the options from the portal, calls the browser's
 // dialogue, and sends the form around the button with what it returned.
 
+import { exchange } from "./exchange.mjs";
+
 /** @param {string} text  base64url without padding */
 function bytesOf(text) {
   const base64 = text.replaceAll("-", "+").replaceAll("_", "/");
@@ -56,19 +58,15 @@ const TEXTS = {
 
 async function optionsFrom(address, form) {
   const token = form.elements.csrfmiddlewaretoken.value;
-  let answer;
-  try {
-    answer = await fetch(address, {
-      method: "POST",
-      body: new URLSearchParams({ csrfmiddlewaretoken: token }),
-      redirect: "error",
-    });
-  } catch {
-    return { failure: "offline" };
-  }
+  const answer = await exchange(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams({ csrfmiddlewaretoken: token }).toString(),
+  });
+  if (answer.failure) return { failure: "offline" };
   if (answer.status === 429) return { failure: "often" };
-  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
-  return answer.ok && isJson ? { options: await answer.json() } : { failure: "refused" };
+  const isAnswered = answer.status === 200 && !answer.isRedirected;
+  return isAnswered && answer.body.publicKey ? { options: answer.body } : { failure: "refused" };
 }
 
 /** Return the name of the text to show, empty once the form is sent. */

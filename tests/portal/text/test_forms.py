@@ -25,7 +25,12 @@ EXACT = {
     "FileFilterForm.server": "usage files name it",
     "FileFilterForm.who": "a name as it was stored, from a list of choices",
     "IssueForm.figures_sha256": "a hash",
+    "PasskeyForm.credential": "JSON that the browser has made",
     "ReceiptForm.ids": "ids, a line each",
+    "StaffTrailForm.subject": "a subject as entries store it",
+    "StaffTrailForm.who": "a name as it was stored, from a list of choices",
+    "TrailForm.subject": "a subject as entries store it",
+    "TrailForm.who": "a name as it was stored, from a list of choices",
     "UsersForm.line": "contains a licence key, which usage files name",
 }
 
