@@ -94,8 +94,8 @@ def test_codes_days_and_instants_are_texts() -> None:
     assert sentence(chosen).endswith("gets reminders: yes.")
     added = entry("member-added", subject="b@a.example", details={"role": "admin"})
     assert sentence(added).endswith("with the role tenant admin.")
-    held = entry("file-held", details={"name": "d.usg", "problems": "signer-unknown"})
-    assert details(held)["Problems"] != "signer-unknown"
+    bad = entry("file-rejected", details={"name": "d.usg", "problems": "file-empty"})
+    assert details(bad)["Problems"] == "The file is empty."
 
 
 def test_a_detail_that_an_entry_lacks_is_a_dash() -> None:
