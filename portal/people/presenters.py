@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from portal.people import queries
+from portal.models import Membership
+from portal.people import end_access, queries
 from portal.people.queries import ListedInvitation
-from portal.people.text import granted_text, invitation_state
+from portal.people.text import granted_text, invitation_state, role_text
 
 
 def invitation_rows(
@@ -38,3 +39,11 @@ def factors_text(kinds: Sequence[str]) -> str:
     """Return the second factors of a person as words, such as "passkey"."""
     names = {"totp": gettext("authenticator app"), "webauthn": gettext("passkey")}
     return ", ".join(names[kind] for kind in kinds) or gettext("none")
+
+
+def consequences_of_removal(member: Membership) -> dict[str, object]:
+    """Return what ends with a membership, in the running unit of work."""
+    return {
+        "tokens": end_access.tokens_of(member.user, member.tenant_id),
+        "role": role_text(member.role),
+    }

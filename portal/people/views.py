@@ -22,11 +22,11 @@ from portal.accounts.client_address import origin_of
 from portal.db import unit_of_work
 from portal.errors import Refused, error_document
 from portal.http.middleware import PortalRequest
-from portal.models import Membership, Tenant
-from portal.people import end_access, invite, members, queries
+from portal.models import Tenant
+from portal.people import invite, members, queries
 from portal.people.forms import InviteMemberForm, RoleForm
 from portal.people.invite import inviter_of
-from portal.people.presenters import factors_text
+from portal.people.presenters import consequences_of_removal, factors_text
 from portal.people.text import role_text
 from portal.typed_text.clean import isolated
 
@@ -153,7 +153,7 @@ def member_page(request: PortalRequest, user_id: int) -> HttpResponse:
             "factors": factors_text(factors),
             "has_factors": bool(factors),
             "is_own": user_id == request.caller.user_id,
-            **_consequences(member),
+            **consequences_of_removal(member),
         }
     return render(request, "portal/people/member.html", shown)
 
@@ -208,11 +208,6 @@ def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
     text = gettext(
         "The second factors of %(name)s are reset, and all their sessions have ended."
     )
-    try:
-        members.require_of_one_tenant(user_id)
-    except Refused as refusal:
-        messages.error(request, refusal_text(refusal))
-        return redirect("people-page")
     return _act(
         request,
         lambda: (
@@ -225,6 +220,7 @@ def reset_factors(request: PortalRequest, user_id: int) -> HttpResponse:
             ).user.name
         ),
         done=text,
+        before=lambda: members.require_of_one_tenant(user_id),
     )
 
 
@@ -251,7 +247,8 @@ def leave(request: PortalRequest) -> HttpResponse:
             return redirect("sign-in")
     with unit_of_work.acting_for(tenant_id, reading=True):
         member = members.find_member(tenant_id, me)
-        shown = {"member": member, "problem": problem, **_consequences(member)}
+        ended = consequences_of_removal(member)
+    shown = {"member": member, "problem": problem, **ended}
     status = _UNPROCESSABLE if problem else 200
     return render(request, "portal/people/leave.html", shown, status=status)
 
@@ -281,13 +278,18 @@ def require_factor(request: PortalRequest) -> HttpResponse:
 
 
 def _act(
-    request: PortalRequest, act: Callable[[], str | None], *, done: str
+    request: PortalRequest,
+    act: Callable[[], str | None],
+    *,
+    done: str,
+    before: Callable[[], None] = lambda: None,
 ) -> HttpResponse:
     """Run an act of the tenant, and show its result on the page *People*.
 
-    `act` returns the name that `done` contains.
+    `act` returns the name that `done` contains. `before` runs outside of its unit.
     """
     try:
+        before()
         with unit_of_work.acting_for(request.caller.tenant):
             name = act()
     except Refused as refusal:
@@ -295,11 +297,3 @@ def _act(
     else:
         messages.success(request, done % {"name": isolated(name or "")})
     return redirect("people-page")
-
-
-def _consequences(member: Membership) -> dict[str, object]:
-    """Return what ends with a membership, in the running unit of work."""
-    return {
-        "tokens": end_access.tokens_of(member.user, member.tenant_id),
-        "role": role_text(member.role),
-    }
