@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.hashers import ScryptPasswordHasher, make_password
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 from playwright.sync_api import (
     Browser,
@@ -17,6 +17,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from portal.accounts.passwords import NormalisingScryptHasher
 from portal.db import unit_of_work
 from portal.models import StaffRole, User
 from portal.tenants import create
@@ -84,7 +85,7 @@ def session_cookie(user: User, portal: RunningPortal) -> Any:
 
 def give_real_password(user: User) -> None:
     """Hash as the running portal does; tests have a faster way among themselves."""
-    user.password = make_password(PASSWORD, hasher=ScryptPasswordHasher())
+    user.password = make_password(PASSWORD, hasher=NormalisingScryptHasher())
     user.save(update_fields=["password"])
 
 
