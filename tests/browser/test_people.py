@@ -1,5 +1,6 @@
 """Invitations, a new password with a second factor, and a removal, in a browser."""
 
+import re
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_an_invited_person_creates_an_account_and_is_a_member(
     page.get_by_role("button", name="Accept and create the account").click()
     expect(page.locator(".masthead-tenant")).to_have_text("Alice Assurance")
     admin.goto("/people")
-    expect(admin.get_by_role("link", name="Zoe New")).to_be_visible()
+    expect(admin.get_by_role("link", name="Zoe New", exact=True)).to_be_visible()
 
 
 def test_a_link_for_a_new_password_ends_in_the_second_factor(
@@ -80,16 +81,13 @@ def test_a_link_for_a_new_password_ends_in_the_second_factor(
     page.get_by_label("New password").fill(NEW)
     page.get_by_label("The same again").fill(NEW)
     page.get_by_role("button", name="Set the password").click()
-    page.wait_for_url("**/second-factor*")
+    page.wait_for_url(re.compile(r"/second-factor\b"))
+    # Without the code no page opens.
     page.goto("/files")
-    page.wait_for_url("**/sign-in*")
-    page.get_by_label("Mail address").fill(person.email)
-    page.get_by_label("Password", exact=True).fill(NEW)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/second-factor*")
+    page.wait_for_url(re.compile(r"/second-factor\b"))
     page.locator("input[name=code]").first.fill(code_at(timezone.now()))
     page.locator("input[name=code]").first.press("Enter")
-    page.wait_for_url("**/files")
+    expect(page.locator(".masthead-tenant")).to_have_text("Alice Assurance")
 
 
 def test_the_page_of_a_removed_person_leads_to_the_sign_in(
@@ -102,5 +100,5 @@ def test_the_page_of_a_removed_person_leads_to_the_sign_in(
     admin.get_by_role("button", name=f"Remove {person.name}").click()
     admin.wait_for_url("**/people")
     theirs.goto("/upload")
-    theirs.wait_for_url("**/sign-in*")
+    theirs.wait_for_url(re.compile(r"/sign-in\b"))
     assert_accessible(theirs)
