@@ -610,9 +610,12 @@ def _api_refusal(endpoint: Endpoint, caller: MatrixCaller) -> ExpectedAnswer | N
     return _refusal(HTTPStatus.FORBIDDEN, code) if code else None
 
 
+VALID_TOKENS = ("token of scope", "token of one server", "charlie's token")
+
+
 def _people_refusal(caller: MatrixCaller) -> ExpectedAnswer | None:
     """A valid token is refused where only people may call, whatever its scope."""
-    is_token = caller.name.startswith(("token of", "charlie's token"))
+    is_token = caller.name.startswith(VALID_TOKENS)
     return _refusal(HTTPStatus.FORBIDDEN, "people-only") if is_token else None
 
 
