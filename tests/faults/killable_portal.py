@@ -120,7 +120,9 @@ class KillablePortal:
         def is_armed() -> bool:
             worker, (pid, number) = self.worker, armed_failpoints.taken(self.var)
             if worker == pid and number != first:
-                os.kill(worker, signal.SIGKILL)
+                # It may have ended by itself in between.
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
             return (worker, first) == (pid, number)
 
         assert wait_for(is_armed), self.portal.log

@@ -124,8 +124,14 @@ def test_a_killed_part_is_started_again(shared_copy: Copy, part: str) -> None:
         ]
 
     # Beat ends with its broker: it may be about to be started again itself.
-    assert wait_for(lambda: len(leaders()) == 1)
-    (leader,) = leaders()
+    found: list[int] = []
+
+    def is_there() -> bool:
+        found[:] = leaders()
+        return len(found) == 1
+
+    assert wait_for(is_there)
+    (leader,) = found
     before = shared_copy.log.count(f"{part} ended (SIGKILL); starting it again")
     os.kill(leader, signal.SIGKILL)
     assert wait_for(
