@@ -179,5 +179,5 @@ class RevokeKeyForm(ReasonForm):
         return given
 
     def revoked_from(self) -> datetime | None:
-        """Return the instant; None for now."""
+        """Return the instant; None if the key ends at the instant of the request."""
         return self.cleaned_data.get("since")
